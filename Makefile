@@ -1,0 +1,60 @@
+# What Tandem can do from a bare checkout. Needs python3 >= 3.11 with venv, and make; nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python manage.py
+ARGS ?=
+
+.PHONY: help demo run test check bench soak browser lock setup setup-dev
+.DEFAULT_GOAL := help
+
+help:  ## Say what the targets do
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tandem needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Name another with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu install it with: apt-get install python3-venv" >&2; exit 1; }
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/pyvenv.cfg
+	@echo "Installing what Tandem runs on ..." >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt 2> $(VENV)/install.log || { cat $(VENV)/install.log >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	@echo "Installing the test tools ..." >&2
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt 2> $(VENV)/install.log || { cat $(VENV)/install.log >&2; exit 1; }
+	@touch $@
+
+setup: $(VENV)/.runtime  ## Make the virtual environment and install what Tandem runs on
+setup-dev: $(VENV)/.dev  ## ... and the test tools
+
+demo: setup  ## Two companies of demo data, a sandbox, the web server and a worker; ARGS=--once ends after the summary
+	@SANDBOX_ALLOWED=1 exec $(RUN) demo $(ARGS)
+
+run: setup  ## The web server and a worker, without demo data
+	@exec $(RUN) serve $(ARGS)
+
+test: setup-dev  ## The whole suite on the embedded defaults
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+browser: setup-dev  ## Only the tests that drive Chromium
+	@$(BIN)/python -m pytest -m browser $(ARGS)
+
+check: setup-dev  ## Lint, types, import directions, migrations, deployment checks, dependency audit
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports --no-cache
+	@$(RUN) makemigrations --check --dry-run
+	@SITE_URL=https://tandem.example TRUSTED_PROXIES=1 ALLOWED_HOSTS=tandem.example $(RUN) check --deploy --fail-level WARNING
+
+bench: setup-dev  ## The benchmarks, as ratios against a floor measured in the same run
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: setup-dev  ## What is too long for CI
+	@$(BIN)/python -m pytest tests/soak -p no:cacheprovider --timeout=0 $(ARGS)
+
+lock: setup-dev  ## Write the pinned requirements anew from the .in files (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements.in -o requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements-dev.in -o requirements-dev.txt

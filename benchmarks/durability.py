@@ -1,0 +1,91 @@
+"""What it costs that a job survives anything, as a share of its run time.
+
+The same coupling job runs three times: as it is; without leases and checkpoints (no claim, no heartbeat, no fence, no
+progress or place to go on from: a slice's writes are one transaction); and without outcomes too: both sides are read,
+matched and the couplings inserted, and nothing tells afterwards what became of which record.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.couple import ours
+from benchmarks.house import House, house
+from benchmarks.rows import CRITERIA
+from benchmarks.telling import Line
+
+
+def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
+    """Couple without lease and checkpoints, with or without outcomes; how many, and the seconds."""
+    from coupling import criteria, local
+    from coupling.gateway import Gateway
+    from coupling.match import Result
+    from coupling.matching import Matching
+    from coupling.models import Coupling
+    from coupling.run import WRITE, _Writer
+    from jobs.context import _OUTCOME_FIELDS, Checkpoint, _values
+    from jobs.models import JobOutcome
+    from storage import bulk
+
+    class Context:
+        """Lets the job's own writer write, and keeps nothing."""
+
+        def __init__(self) -> None:
+            self.job, self.resume, self.kept, self.parameters = Job, {}, {}, {}
+
+        @contextmanager
+        def checkpoint(self) -> Iterator[Checkpoint]:
+            from django.db import transaction
+
+            point = Checkpoint()
+            with transaction.atomic():
+                yield point
+                bulk.insert(JobOutcome, _OUTCOME_FIELDS, [_values(own.job, row) for row in point.outcomes])
+
+    class Job:
+        pk = own.job
+
+    began = time.perf_counter()
+    gateway = Gateway(own.company)
+    organization = gateway.organization_id
+    matching = Matching(own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local.uncoupled(own.mapping))
+    decisions = matching.run()
+    if outcomes:
+        _Writer(Context(), own.mapping, matching, organization).write()
+    else:
+        fields = (
+            "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
+        )  # fmt: skip
+        for start in range(0, len(decisions), WRITE):
+            part = [decisions.at(at) for at in range(start, min(start + WRITE, len(decisions)))]
+            rows = [
+                (own.company.pk, own.mapping.pk, "customer", one.local_id, one.candidates[0].id, organization,
+                 "matched", own.job)
+                for one in part if one.result is Result.COUPLED
+            ]  # fmt: skip
+            bulk.insert(Coupling, fields, rows, ignore_conflicts=True)
+    return decisions.coupled(), time.perf_counter() - began
+
+
+def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
+    size, repeats = (5_000, repeats or 1) if quick else (100_000, repeats or 3)
+    with house(database) as own:
+        own.customers(size)
+        own.accounts(size)
+        own.keep()
+        leases, everything = [], []
+        for _ in range(repeats):
+            job, seconds, _ = ours(own)
+            own.back()
+            coupled, without_leases = bare(own, outcomes=True)
+            own.back()
+            _, without_any = bare(own, outcomes=False)
+            own.back()
+            assert coupled == job.counters["coupled"]
+            leases.append(1 - without_leases / seconds)
+            everything.append(1 - without_any / seconds)
+        what = f"share of coupling {size:,} customers on {database}"
+        return [
+            Line(f"{what}: leases and checkpoints", "the job without them", leases, 0.15),
+            Line(f"{what}: outcomes too", "match and insert couplings alone", everything, 0.15),
+        ]

@@ -1,0 +1,93 @@
+"""The sandbox beside the demo: a process of its own, spoken to over HTTPS like the real thing."""
+
+import json
+import select
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from config.serve import spawn, stop_process
+
+_START_S = 60.0
+
+
+class EnvironmentFailed(Exception):
+    """The sandbox did not start or refused a call; the text says why."""
+
+
+class Environment:
+    """A running sandbox; `facts` is what it printed: address, tenant, application, secret."""
+
+    def __init__(self, state: Path, log: Path) -> None:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._log = log
+        with log.open("ab") as stderr:
+            self._process = spawn(
+                [sys.executable, "manage.py", "sandbox", "--json", "--port", "0", "--state", str(state)],
+                environment={"SANDBOX_ALLOWED": "1"},
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        try:
+            self.facts: dict[str, str] = json.loads(self._first_line())
+        except BaseException:
+            self.stop()
+            raise
+        self.url = self.facts["environment_url"].rstrip("/")
+        self._context = ssl.create_default_context(cafile=self.facts["ca_file"])
+
+    def stop(self) -> None:
+        """End it."""
+        stop_process(self._process, 10)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """One control call, such as POST /_sandbox/load. Raises EnvironmentFailed."""
+        request = urllib.request.Request(  # noqa: S310 - the address the sandbox gave
+            f"{self.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+        )
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._context)
+        )
+        try:
+            with opener.open(request, timeout=60) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")[:500]
+            raise EnvironmentFailed(f"The sandbox refused {method} {path}: {error.code} {said}") from None
+        except OSError as error:
+            raise EnvironmentFailed(f"The sandbox does not answer ({error}). See {self._log}") from None
+        return json.loads(content) if content.strip() else None
+
+    def rows(self, entity_set: str) -> list[dict[str, Any]]:
+        """All rows of an entity set."""
+        answer = self.call("GET", f"/_sandbox/rows/{entity_set}")
+        found: list[dict[str, Any]] = answer["value"] if isinstance(answer, dict) else answer
+        return found
+
+    def load(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+        """Put rows into it, by entity set."""
+        self.call("POST", "/_sandbox/load", {name: its for name, its in rows.items() if its})
+
+    def written(self) -> int:
+        """How many rows its Web API has written so far."""
+        return int(self.call("GET", "/_sandbox/requests")["rows_written"])
+
+    def _first_line(self) -> str:
+        """The line it prints once it listens. Raises EnvironmentFailed."""
+        pipe = self._process.stdout
+        assert pipe is not None
+        until = time.monotonic() + _START_S
+        while time.monotonic() < until and self._process.poll() is None:
+            if select.select([pipe], [], [], 0.5)[0]:
+                line = pipe.readline().decode()
+                if line.strip():
+                    return line
+        raise EnvironmentFailed(f"The sandbox did not start. See {self._log}")

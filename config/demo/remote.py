@@ -1,0 +1,196 @@
+"""The demo's Dataverse side: what the first company's partners look like to the people who sell to them.
+
+Most customers are there already, as people type them: other case, other spacing, another way to write the number, a
+slip of the finger. Some are there twice, some only there, some are no customers at all. No Django here.
+"""
+
+import random
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from config.demo import words
+from config.demo.data import DemoCompany, Maker, Row
+
+_NAMESPACE = uuid.UUID("6f0d3f0e-2b1c-4c59-9d1a-6d7f3a0c5e11")
+
+CUSTOMER, COMPETITOR, SUPPLIER, PROSPECT = 3, 1, 10, 8
+"""customertypecode."""
+
+
+def rows(
+    company: DemoCompany, currencies: Sequence[Row] = (), units: Sequence[Row] = (), *, seed: int = 7
+) -> dict[str, list[Row]]:
+    """Rows to load into an environment, by entity set.
+
+    currencies: the environment's own transactioncurrencies; those with a code of ours are used, others are made.
+    units: its business units; the users belong to the one without a parent.
+    """
+    rng = random.Random(seed)  # noqa: S311 - plausible data, no secret
+    known = {str(row["isocurrencycode"]).upper(): str(row["transactioncurrencyid"]) for row in currencies}
+    made = []
+    for code, text, symbol, rate in words.CURRENCIES:
+        # The Swedish krona stays on our side, so that the run also shows a currency being created over there.
+        if code in known or code == "SEK":
+            continue
+        known[code] = identity("currency", code)
+        made.append(
+            {
+                "transactioncurrencyid": known[code],
+                "isocurrencycode": code,
+                "currencyname": text,
+                "currencysymbol": symbol,
+                "exchangerate": float(rate),
+                "currencyprecision": 2,
+            }
+        )
+    root = next((str(unit["businessunitid"]) for unit in units if not unit.get("_parentbusinessunitid_value")), None)
+    return {
+        "transactioncurrencies": made,
+        # The last one has left: their customers show what happens when a salesperson has no user.
+        "systemusers": [_user(person, root) for person in company.tables["salesperson"][:-1]],
+        "accounts": _accounts(rng, company, known),
+    }
+
+
+def identity(kind: str, key: str) -> str:
+    """The GUID of a row of the demo, the same in every run."""
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{key}"))
+
+
+def _user(person: Row, unit: str | None) -> Row:
+    first, _, last = person["name"].partition(" ")
+    return {
+        "systemuserid": identity("user", person["code"]),
+        "firstname": first,
+        "lastname": last,
+        "fullname": person["name"],
+        "domainname": person["e_mail"],
+        # Mail addresses are the same to people, whatever their case.
+        "internalemailaddress": person["e_mail"].title() if person["code"] < "K" else person["e_mail"],
+        "mobilephone": person["phone_no"],
+        "jobtitle": person["job_title"],
+        "isdisabled": False,
+        "islicensed": True,
+        "isintegrationuser": False,
+        "accessmode": 0,
+        **({"_businessunitid_value": unit} if unit else {}),
+    }
+
+
+def _accounts(rng: random.Random, company: DemoCompany, currencies: dict[str, str]) -> list[Row]:
+    customers = [customer for customer in company.tables["customer"] if not customer["blocked"]]
+    rng.shuffle(customers)
+    there = customers[: len(customers) * 3 // 5]
+    part = max(1, len(there) // 30)
+    accounts: list[Row] = []
+    for n, customer in enumerate(there):
+        account = _account(customer, "customer", customer["no"], currencies, company.currency_code)
+        _as_typed(rng, account, customer)
+        accounts.append(account)
+        if n < part:
+            # Entered a second time: nobody can tell which one is meant.
+            double = {**account, "accountid": identity("double", customer["no"]), "name": account["name"].upper()}
+            accounts.append(double)
+    elsewhere = Maker(random.Random(99), {"US": 70, "GB": 15, "DE": 15})  # noqa: S311 - plausible data, no secret
+    mine = {customer["name"] for customer in company.tables["customer"]}
+    for n in range(len(customers) // 4):
+        kind = CUSTOMER if n % 3 else (COMPETITOR, SUPPLIER, PROSPECT)[n // 3 % 3]
+        stranger = elsewhere.customer(90_000 + n, company.currency_code, company.tables["salesperson"])
+        if stranger["name"] in mine:
+            continue
+        account = _account(stranger, "stranger", stranger["no"], currencies, company.currency_code)
+        account["customertypecode"] = kind
+        account.pop("accountnumber")
+        if n % 11 == 5:
+            account.update(statecode=1, statuscode=2)
+        accounts.append(account)
+    # A name longer than a customer's may be: shows what happens to a value that does not fit.
+    accounts.append(
+        {
+            "accountid": identity("stranger", "long"),
+            "name": "The Amalgamated Guild of Wharfingers, Lightermen, Chandlers and Associated Harbor Trades of the "
+            "Greater Northern Coast, Incorporated",
+            "address1_city": "Duluth",
+            "telephone1": "(218) 555-0142",
+            "customertypecode": CUSTOMER,
+        }
+    )
+    rng.shuffle(accounts)
+    return accounts
+
+
+def _account(customer: Row, kind: str, key: str, currencies: dict[str, str], home: str) -> Row:
+    row: dict[str, Any] = {
+        "accountid": identity(kind, key),
+        "accountnumber": customer["no"],
+        "name": customer["name"],
+        "telephone1": customer["phone_no"],
+        "fax": customer["fax_no"],
+        "emailaddress1": customer["e_mail"],
+        "websiteurl": customer["home_page"],
+        "address1_line1": customer["address"],
+        "address1_line2": customer["address_2"],
+        "address1_city": customer["city"],
+        "address1_postalcode": customer["post_code"],
+        "address1_stateorprovince": customer["county"],
+        "address1_country": customer["country_region_code"],
+        "address1_primarycontactname": customer["contact"],
+        "creditlimit": float(customer["credit_limit"]),
+        "customertypecode": CUSTOMER,
+        "_transactioncurrencyid_value": currencies.get(customer["currency_code"] or home),
+    }
+    return {column: value for column, value in row.items() if value not in (None, "")}
+
+
+def _as_typed(rng: random.Random, account: Row, customer: Row) -> None:
+    """The row as somebody else typed it."""
+    chance = rng.random()
+    name = str(account["name"])
+    if chance < 0.12:
+        account["name"] = name.upper()
+    elif chance < 0.24:
+        account["name"] = name.lower()
+    elif chance < 0.32:
+        account["name"] = f"  {name} "
+    elif chance < 0.42:
+        account["name"] = _slip(rng, name)
+    elif chance < 0.48:
+        account["name"] = name.rsplit(" ", 1)[0]
+    if "telephone1" in account:
+        if rng.random() < 0.45:
+            account["telephone1"] = _written_otherwise(rng, str(account["telephone1"]), customer["country_region_code"])
+        elif rng.random() < 0.12:
+            del account["telephone1"]
+    if "address1_city" in account and rng.random() < 0.15:
+        account["address1_city"] = str(account["address1_city"]).upper()
+    if rng.random() < 0.2:
+        account.pop("emailaddress1", None)
+    if rng.random() < 0.1:
+        account["address1_primarycontactname"] = f"{rng.choice(words.FIRST_NAMES)} {rng.choice(words.SURNAMES)}"
+    if rng.random() < 0.1:
+        account.pop("websiteurl", None)
+    if rng.random() < 0.3:
+        account.pop("accountnumber", None)
+
+
+def _slip(rng: random.Random, text: str) -> str:
+    """The text with two neighbours swapped, one letter lost or one struck twice."""
+    place = rng.randrange(1, max(2, len(text) - 2))
+    how = rng.randrange(3)
+    if how == 0:
+        return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+    return text[:place] + text[place + 1 :] if how == 1 else text[:place] + text[place] + text[place:]
+
+
+def _written_otherwise(rng: random.Random, phone: str, country: str) -> str:
+    """The same number, written in another way."""
+    digits = "".join(letter for letter in phone if letter.isdigit())
+    prefix = words.PLACES[country].prefix
+    if prefix == "1":
+        area, exchange, line = digits[:3], digits[3:6], digits[6:]
+        return rng.choice((f"+1 {area} {exchange} {line}", f"1-{area}-{exchange}-{line}", f"{area}.{exchange}.{line}"))
+    national = phone.removeprefix(f"+{prefix} ")
+    return rng.choice(
+        (f"+{digits}", f"00{digits}", f"+{prefix} (0){national}", f"+{prefix}-{national.replace(' ', '-')}")
+    )

@@ -1,0 +1,145 @@
+"""manage.py connection test|enable|disable|status."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from django.core.management.base import CommandParser
+
+from connection_setup import services
+from connection_setup.models import DataverseConnection
+from connection_setup.sealed import SealBroken
+from connection_setup.types import Check, Report
+from dataverse import clouds
+from dataverse.errors import DataverseError
+from masterdata.commands import CompanyCommand
+
+MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+OPTIONS = {"environment_url": "--environment-url", "tenant_id": "--tenant", "client_id": "--client-id"}
+
+
+class Command(CompanyCommand):
+    """Test, enable, disable a company's connection to Dataverse, or say how it stands."""
+
+    help = "Test, enable or disable a company's connection to Dataverse, or say how it stands."
+    actions: ClassVar = ("test", "enable", "disable", "status")
+
+    def arguments(self, parser: CommandParser) -> None:
+        """What to do, and settings to take instead of the stored ones."""
+        parser.add_argument("action", choices=self.actions)
+        parser.add_argument(
+            "--sandbox", metavar="FILE", help="Settings from the line that `manage.py sandbox --json` printed."
+        )
+        parser.add_argument("--environment-url", metavar="URL")
+        parser.add_argument("--tenant", dest="tenant_id", metavar="ID")
+        parser.add_argument("--client-id", metavar="ID")
+        parser.add_argument("--client-secret-file", metavar="FILE", help="A file that holds the secret's value.")
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Do it."""
+        values, secret = self._settings(options)
+        if values is not None and options["action"] in {"disable", "status"}:
+            self.misused(f"`connection {options['action']}` takes no settings.")
+        try:
+            getattr(self, f"_{options['action']}")(values, secret)
+        except (services.Refused, DataverseError, SealBroken) as error:
+            self.refuse(error.reason, getattr(error, "user_message", str(error)))
+
+    def _test(self, values: dict[str, Any] | None, secret: str) -> None:
+        if values is None:
+            report = services.test_connection(connection=services.connection_of(self.company))
+        else:
+            report = services.test_settings(company=self.company, values=values, secret=secret)
+        if self.as_json:
+            self.document(report.document())
+        else:
+            self._show(report)
+        if not report.ok:
+            raise SystemExit(1)
+
+    def _enable(self, values: dict[str, Any] | None, secret: str) -> None:
+        report = services.enable(company=self.company, user=None, values=values, secret=secret)
+        if report.failed:
+            failed: Check = report.failed
+            self.refuse(failed.reason or "configuration", f"The connection is not enabled. {failed.sentence}")
+        connection = services.connection_of(self.company)
+        if self.as_json:
+            self.document({**_standing(connection), **report.document()})
+            return
+        self._show(report)
+        self.say(f"The connection of {self.company} to {connection.organization_name} is enabled.")
+
+    def _disable(self, _values: None, _secret: str) -> None:
+        connection = services.disable(company=self.company, user=None)
+        if self.as_json:
+            self.document(_standing(connection))
+        self.say(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
+
+    def _status(self, _values: None, _secret: str) -> None:
+        connection = services.connection_of(self.company)
+        report = Report.stored(connection.checks)
+        if self.as_json:
+            self.document({**_standing(connection), **report.document()})
+            return
+        word = "enabled" if connection.enabled else "not enabled"
+        self.say(f"The connection of {self.company} is {word}.")
+        self.say(f"Environment URL: {connection.environment_url or 'none'}")
+        if connection.organization_name:
+            self.say(f"Organization: {connection.organization_name}")
+        self._show(report)
+
+    def _show(self, report: Report) -> None:
+        for check in report.checks:
+            self.say(f"{MARKS[check.state]}  {check.name}: {check.sentence}")
+
+    def _settings(self, options: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
+        """Settings named by options, with the secret; None when the stored ones are meant."""
+        named = {name: options[name] for name in OPTIONS if options[name] is not None}
+        secret_file = options["client_secret_file"]
+        if options["sandbox"]:
+            if named or secret_file:
+                self.misused("--sandbox brings all settings; leave the others out.")
+            return self._sandbox(options["sandbox"])
+        if not named and not secret_file:
+            return None, ""
+        missing = [option for name, option in OPTIONS.items() if name not in named]
+        if not secret_file:
+            missing.append("--client-secret-file")
+        if missing:
+            self.misused(f"Settings go together; missing: {', '.join(missing)}.")
+        cloud = clouds.cloud_of(named["environment_url"])
+        return {**named, "cloud": cloud, "sandbox_ca_file": ""}, self._text(secret_file).strip()
+
+    def _sandbox(self, file: str) -> tuple[dict[str, Any], str]:
+        first = self._text(file).strip().partition("\n")[0]
+        try:
+            said = json.loads(first)
+            values = {name: str(said[name]) for name in OPTIONS}
+            return {**values, "cloud": "commercial", "sandbox_ca_file": str(said.get("ca_file") or "")}, str(
+                said["client_secret"]
+            )
+        except (ValueError, KeyError, TypeError):
+            self.misused(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
+
+    def _text(self, file: str) -> str:
+        try:
+            return Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            self.misused(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
+
+
+def _standing(connection: DataverseConnection) -> dict[str, Any]:
+    """How a connection stands, for programs; no secret in it."""
+    return {
+        "company": connection.company.name,
+        "enabled": connection.enabled,
+        "environment_url": connection.environment_url,
+        "authentication_type": connection.authentication_type,
+        "tenant_id": connection.tenant_id,
+        "client_id": connection.client_id,
+        "secret_stored": bool(connection.client_secret),
+        "organization": connection.organization_name,
+        "organization_id": connection.organization_id,
+        "business_unit": connection.business_unit_name,
+        "checked_at": connection.checked_at,
+    }

@@ -1,0 +1,61 @@
+"""The connection of a company to a Dataverse environment."""
+
+from django.db import models
+from django.utils import timezone
+
+from masterdata.models import Company
+
+
+class AuthenticationType(models.TextChoices):
+    """How the application signs in."""
+
+    CERTIFICATE = "certificate", "OAuth 2.0, certificate"
+    CLIENT_SECRET = "client_secret", "OAuth 2.0, client secret"
+    OFFICE365 = "office365", "Office365 (legacy)"
+
+
+class OwnershipModel(models.TextChoices):
+    """Who owns rows that a synchronization creates."""
+
+    TEAM = "team", "Team"
+    PERSON = "person", "Person"
+
+
+class DataverseConnection(models.Model):
+    """One company's connection. Secrets are sealed; nothing reads them but connection_setup.services."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="connection")
+    environment_url = models.CharField("Environment URL", max_length=250, blank=True)
+    cloud = models.CharField("Cloud", max_length=16, default="commercial")
+    authentication_type = models.CharField(
+        "Authentication Type", max_length=16, choices=AuthenticationType, default=AuthenticationType.CLIENT_SECRET
+    )
+    tenant_id = models.CharField("Tenant ID", max_length=60, blank=True)
+    client_id = models.CharField("Client ID", max_length=60, blank=True)
+    client_secret = models.BinaryField("Client Secret", blank=True, default=b"", help_text="Sealed.")
+    redirect_url = models.CharField("Redirect URL", max_length=250, blank=True)
+    sandbox_ca_file = models.CharField(max_length=500, blank=True, help_text="The authority of a sandbox on loopback.")
+    credential_version = models.PositiveIntegerField(default=0, help_text="Grows with every change of a credential.")
+
+    enabled = models.BooleanField("Enabled", default=False)
+    enabled_at = models.DateTimeField(null=True, blank=True)
+    disable_reason = models.TextField(blank=True)
+    ownership_model = models.CharField(
+        "Ownership Model", max_length=8, choices=OwnershipModel, default=OwnershipModel.TEAM
+    )
+    business_unit_id = models.UUIDField(null=True, blank=True)
+    business_unit_name = models.CharField("Coupled Business Unit", max_length=160, blank=True)
+    owning_team_id = models.UUIDField(null=True, blank=True)
+    company_row_id = models.UUIDField(null=True, blank=True, help_text="This company's row in tandem_company.")
+    integration_user_id = models.UUIDField(null=True, blank=True)
+
+    organization_id = models.UUIDField(null=True, blank=True)
+    organization_name = models.CharField(max_length=200, blank=True)
+    base_currency_code = models.CharField(max_length=5, blank=True)
+    base_currency_id = models.UUIDField(null=True, blank=True)
+    checks = models.JSONField(default=list, blank=True, help_text="The last test's results: name, state, message, fix.")
+    checked_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.company}: {self.environment_url or 'not set up'}"

@@ -1,0 +1,272 @@
+"""Dataverse Connection Setup as data for the page kit: actions, FastTabs, fact box."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest
+from django.template.defaultfilters import date as formatted_date
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from connection_setup import services
+from connection_setup.forms import CLOUDS, SettingsForm
+from connection_setup.models import DataverseConnection
+from connection_setup.provisioning import team_name, unit_name
+from connection_setup.types import Report
+from dataverse import clouds
+from masterdata.models import Company
+from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
+from ui.roles import Can, may
+
+TITLE = "Dataverse Connection Setup"
+ONLY_ADMINISTRATORS = "Only an Administrator may do this."
+ENABLE_FIRST = "Enable the connection first."
+WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
+STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
+
+
+class EnabledForm(forms.Form):
+    """The switch alone, while all else is locked."""
+
+    enabled = forms.BooleanField(label="Enabled", required=False)
+
+
+def switch(company: Company, *, enabled: bool, data: Any = None) -> forms.BoundField:
+    """The Enabled switch. With scripts it acts at once; without, the form's button sends it."""
+    form = EnabledForm(data, initial={"enabled": enabled})
+    form.fields["enabled"].widget.attrs.update(
+        {
+            "hx-post": address("toggle", company),
+            "hx-trigger": "change",
+            "hx-swap": "none",
+            "hx-sync": "this:drop",
+            "autocomplete": "off",
+        }
+    )
+    return form["enabled"]
+
+
+def address(name: str, company: Company) -> str:
+    """The address of one of this room's pages."""
+    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
+
+
+def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsForm | None = None) -> Page:
+    """The page for this person: a form for an Administrator while the connection is off, else what is set."""
+    company = connection.company
+    administrator = may(request.user, Can.ADMINISTER)
+    report = Report.stored(connection.checks)
+    editable = administrator and not connection.enabled
+    if form is None and editable:
+        form = SettingsForm(connection=connection)
+    return Page(
+        TITLE,
+        company=company,
+        state=state(connection),
+        help="connection",
+        tip=Tip(
+            "What this page does",
+            "It connects this company to one Dataverse environment. Fill in the address and the application's "
+            "registration, test, then turn on Enabled.",
+        ),
+        actions=_actions(connection, administrator, editable),
+        notices=_notices(connection, report),
+        fast_tabs=(
+            _connection_tab(connection, form if editable else None, administrator),
+            _checks_tab(connection, report),
+            _authentication_tab(connection),
+            _advanced_tab(connection, form if editable else None),
+        ),
+        fact_boxes=_fact_boxes(connection),
+        form_url=address("save", company) if administrator else "",
+        submit=Action("Save", icon="save") if administrator else None,
+        submit_without_scripts=connection.enabled,
+    )
+
+
+def state(connection: DataverseConnection) -> Status:
+    """How the connection stands, in a few words."""
+    report = Report.stored(connection.checks)
+    if not connection.enabled:
+        return Status("Not enabled", "warn" if connection.environment_url else "")
+    if not report.attention:
+        return Status("Connected", "ok")
+    plural = "1 check needs" if report.attention == 1 else f"{report.attention} checks need"
+    return Status(f"Connected, {plural} attention", "warn" if report.ok else "bad")
+
+
+def _notices(connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
+    notices = []
+    if connection.disable_reason and not connection.enabled:
+        notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
+    if report.failed and connection.checked_at:
+        notices.append(Notice(report.failed.fix, "bad", title=report.failed.message))
+    return tuple(notices)
+
+
+def _actions(connection: DataverseConnection, administrator: bool, editable: bool) -> tuple[Action | Menu, ...]:
+    company = connection.company
+    off = "" if administrator else ONLY_ADMINISTRATORS
+    test = Action(
+        "Test Connection", address("test", company), "post", icon="check", off=off, with_form=editable and not off
+    )
+    enabled = "" if connection.enabled else ENABLE_FIRST
+    full = Action("Run Full Synchronization", _elsewhere("sync:review", company), icon="sync", off=enabled)
+    mappings = Action("Integration Table Mappings", _elsewhere("coupling:mappings", company), icon="list", off=enabled)
+    toggle = (
+        Action("Disable", address("disable", company), icon="disconnect", off=off, dialog=True)
+        if connection.enabled
+        else Action("Enable", address("enable", company), "post", icon="plug", off=off, with_form=editable and not off)
+    )
+    return (
+        Menu("Connection", (test, toggle), icon="plug"),
+        Menu("Integration", (mappings,), icon="settings"),
+        Menu("Synchronization", (full,), icon="sync"),
+        test,
+        *((full, mappings) if connection.enabled else ()),
+    )
+
+
+def _elsewhere(name: str, company: Company) -> str:
+    """The address of a page of a room above, which brings it while it loads."""
+    try:
+        return reverse(name, kwargs={"company": company.slug})
+    except NoReverseMatch:
+        return reverse("ui:role-center", kwargs={"company": company.slug})
+
+
+def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
+    redirect = Field(
+        "Redirect URL",
+        services.redirect_url(),
+        copy=True,
+        hint="Register this under Authentication in the application's registration.",
+    )
+    if form is None:
+        lock = "Turn Enabled off to change this." if connection.enabled and administrator else ""
+        fields = [
+            Field("Environment URL", connection.environment_url, hint=lock, copy=True),
+            Field("Cloud", dict(CLOUDS).get(connection.cloud, connection.cloud)),
+            Field("Tenant ID", connection.tenant_id),
+            Field("Client ID", connection.client_id),
+            Field("Client Secret", "A secret is stored" if connection.client_secret else None),
+        ]
+    else:
+        fields = [
+            Field(form_field=form["environment_url"]),
+            Field(form_field=form["cloud"]),
+            Field(form_field=form["tenant_id"]),
+            Field(form_field=form["client_id"]),
+            Field(form_field=form["client_secret"]),
+        ]
+    hint = (
+        "Synchronization runs on its schedules. Turn off to disconnect; couplings are kept."
+        if connection.enabled
+        else "Turn on to test the settings, prepare the environment and start using it."
+    )
+    enabled = (
+        Field(form_field=switch(connection.company, enabled=connection.enabled), hint=hint)
+        if administrator
+        else Field("Enabled", "Yes" if connection.enabled else "No")
+    )
+    host = connection.environment_url.removeprefix("https://")
+    gist = " · ".join(filter(None, [host, "enabled" if connection.enabled else "not enabled"]))
+    return FastTab(
+        "connection",
+        f"Connection from {settings.PRODUCT_NAME} to the Dataverse environment",
+        (*fields, redirect, enabled),
+        gist=gist,
+    )
+
+
+def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
+    rows = [(check.name, Status(WORDS[check.state], STATES[check.state]), check.sentence) for check in report.checks]
+    if not rows:
+        gist = "not tested yet"
+    else:
+        checks = "1 check" if len(rows) == 1 else f"{len(rows)} checks"
+        left = report.attention
+        gist = f"{checks}, {left} {'needs' if left == 1 else 'need'} attention" if left else f"{checks}, all OK"
+        if connection.checked_at:
+            moment = formatted_date(timezone.localtime(connection.checked_at), "j M Y H:i")
+            gist = f"{gist} · tested {moment}"
+    return FastTab(
+        "checks",
+        "Integration Solution Settings",
+        gist=gist,
+        table=Table(
+            "Checks of the last test",
+            ("Check", "Result", "What it means"),
+            rows,
+            wrap=frozenset({2}),
+            empty="Nothing was tested yet. Choose Connection, then Test Connection.",
+        ),
+    )
+
+
+def _authentication_tab(connection: DataverseConnection) -> FastTab:
+    kind = connection.get_authentication_type_display()
+    stored = "a secret is stored" if connection.client_secret else "no secret is stored"
+    return FastTab(
+        "authentication",
+        "Authentication Type Details",
+        (
+            Field("Authentication Type", kind),
+            Field(
+                "Client Secret",
+                stored.capitalize(),
+                hint="It is sealed in the database and never shown. A new one replaces it.",
+            ),
+        ),
+        gist=f"{kind} · {stored}",
+        open=False,
+    )
+
+
+def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) -> FastTab:
+    company = connection.company
+    unit = connection.business_unit_name or unit_name(company.name, company.system_id)
+    made = "" if connection.business_unit_id else "Made when the connection is enabled."
+    model = connection.get_ownership_model_display()
+    hint = (
+        f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
+        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team."
+    )
+    ownership = (
+        Field("Ownership Model", model, hint=hint)
+        if form is None
+        else Field(form_field=form["ownership_model"], hint=hint)
+    )
+    return FastTab(
+        "advanced",
+        "Advanced Settings",
+        (ownership, Field("Coupled Business Unit", unit, hint=made)),
+        gist=f"{model} · {unit}",
+        open=False,
+    )
+
+
+def _fact_boxes(connection: DataverseConnection) -> tuple[FactBox, ...]:
+    if not connection.organization_id:
+        return ()
+    url = connection.environment_url
+    where = (
+        Link("Open the sandbox", f"{url}/_sandbox/")
+        if clouds.is_loopback(urlsplit(url).hostname or "")
+        else Link("Open Dataverse", url)
+    )
+    return (
+        FactBox(
+            "Environment",
+            (
+                ("Organization", connection.organization_name),
+                ("Base currency", connection.base_currency_code),
+                ("Enabled since", formatted_date(timezone.localtime(connection.enabled_at), "j M Y H:i"))
+                if connection.enabled_at
+                else ("Enabled", "No"),
+                ("Address", where),
+            ),
+        ),
+    )

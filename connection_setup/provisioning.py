@@ -1,0 +1,132 @@
+"""What the environment must hold for a company: business unit, owning team with its role, and the company's row.
+
+Everything is looked for first and made only where it is missing, under ids that follow from organization and company:
+running it again changes nothing, and it goes on where a failure left it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid5
+
+from connection_setup.types import COMPANY_SET, COMPANY_TABLE, ROLE, Dataverse, Provisioned
+from dataverse import odata
+from dataverse.errors import ConfigurationError
+from dataverse.types import Row, WhoAmI
+
+OWNER_TEAM = 0
+LONGEST_NAME = 160
+
+
+def unit_name(company_name: str, company_id: UUID) -> str:
+    """`<company> (<company id>)`, within the column's length."""
+    tail = f" ({company_id})"
+    return company_name[: LONGEST_NAME - len(tail) - len(team_name(""))] + tail
+
+
+def team_name(unit: str) -> str:
+    """`Tandem - <business unit>`."""
+    return f"Tandem - {unit}"
+
+
+def provision(client: Dataverse, *, who: WhoAmI, company_name: str, company_id: UUID) -> Provisioned:
+    """Find or make what the company needs. Raises DataverseError; what was made until then is found next time."""
+    unit_id, unit = _business_unit(client, who, company_name, company_id)
+    team_id = _team(client, who, unit_id, unit, company_id)
+    _team_role(client, unit_id, unit, team_id)
+    row_id = _company_row(client, who, company_name, company_id, team_id)
+    return Provisioned(unit_id, unit, team_id, row_id)
+
+
+def _business_unit(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID) -> tuple[UUID, str]:
+    wanted = unit_name(company_name, company_id)
+    columns = ["businessunitid", "name"]
+    # A company that was renamed keeps its unit: the id at the end tells it.
+    found = _first(client, "businessunits", columns, f"endswith(name,{odata.quote(f' ({company_id})')})")
+    if found:
+        return UUID(found["businessunitid"]), found["name"]
+    root = _first(client, "businessunits", columns, f"{odata.lookup('parentbusinessunitid')} eq null")
+    if not root:
+        raise ConfigurationError(
+            "Dataverse shows no root business unit to the application user, so none can be made below it. "
+            f"Assign the user the security role {ROLE}.",
+            reason="denied",
+        )
+    row_id = _own_id(who, "businessunit", company_id)
+    body = {
+        "businessunitid": str(row_id),
+        "name": wanted,
+        **odata.bind("parentbusinessunitid", "businessunits", root["businessunitid"]),
+    }
+    return client.create("businessunits", body, primary_id="businessunitid"), wanted
+
+
+def _team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: UUID) -> UUID:
+    name = team_name(unit)
+    inside = odata.and_(odata.eq("name", name), odata.eq(odata.lookup("businessunitid"), unit_id))
+    found = _first(client, "teams", ["teamid"], inside)
+    if found:
+        return UUID(found["teamid"])
+    body = {
+        "teamid": str(_own_id(who, "team", company_id)),
+        "name": name,
+        "teamtype": OWNER_TEAM,
+        **odata.bind("businessunitid", "businessunits", unit_id),
+        **odata.bind("administratorid", "systemusers", who.user_id),
+    }
+    return client.create("teams", body, primary_id="teamid")
+
+
+def _team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> None:
+    """A team must have a role to own rows; a role exists once per business unit."""
+    assigned = client.first_page(f"{odata.key('teams', team_id)}/teamroles_association", select=["roleid", "name"])
+    if any(row["name"] == ROLE for row in assigned.rows):
+        return
+    inside = odata.and_(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), unit_id))
+    role = _first(client, "roles", ["roleid"], inside)
+    if not role:
+        raise ConfigurationError(
+            f"The business unit {unit} has no security role {ROLE}, so its team cannot own rows. Import the "
+            "integration solution again; it brings the role to every business unit.",
+            reason="denied",
+        )
+    client.associate("teams", team_id, "teamroles_association", "roles", role["roleid"])
+
+
+def _company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, team_id: UUID) -> UUID:
+    team_column = odata.lookup("tandem_defaultowningteam")
+    columns = ["tandem_companyid", "tandem_name", team_column]
+    found = _first(client, COMPANY_SET, columns, odata.eq("tandem_externalid", str(company_id)))
+    owning = _binding(client, "tandem_defaultowningteam", "team", "teams", team_id)
+    if not found:
+        body = {
+            "tandem_companyid": str(_own_id(who, COMPANY_TABLE, company_id)),
+            "tandem_name": company_name,
+            "tandem_externalid": str(company_id),
+            **owning,
+            **odata.bind("ownerid", "teams", team_id),
+        }
+        return client.create(COMPANY_SET, body, primary_id="tandem_companyid")
+    row_id = UUID(found["tandem_companyid"])
+    changes: dict[str, Any] = {}
+    if found["tandem_name"] != company_name:
+        changes["tandem_name"] = company_name
+    if not found.get(team_column):
+        changes |= owning
+    if changes:
+        client.update(COMPANY_SET, row_id, changes)
+    return row_id
+
+
+def _binding(client: Dataverse, column: str, target: str, entity_set: str, row_id: UUID) -> Mapping[str, Any]:
+    """A custom lookup is written by its navigation property, whose letters only the metadata knows."""
+    described = client.table(COMPANY_TABLE).columns.get(column)
+    return odata.bind((described.binds.get(target) if described else None) or column, entity_set, row_id)
+
+
+def _first(client: Dataverse, entity_set: str, columns: list[str], filter_text: str) -> Row | None:
+    return next(iter(client.first_page(entity_set, select=columns, filter=filter_text).rows), None)
+
+
+def _own_id(who: WhoAmI, table: str, company_id: UUID) -> UUID:
+    """The same id each time, so that a lost answer cannot make a second row."""
+    return uuid5(who.organization_id, f"{table}:{company_id}")

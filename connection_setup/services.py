@@ -1,0 +1,386 @@
+"""The verbs of this room: save settings, test, enable, disable, and a client for those who may use one.
+
+Nothing is sent while a database transaction is open, and nothing is kept of an enabling that fails.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from auditlog.context import set_actor
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup import checks, hooks, provisioning
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.sealed import SealBroken, reseal, seal, unseal
+from connection_setup.types import Check, Findings, Report, Wanted
+from dataverse import clouds
+from dataverse.client import DataverseClient
+from dataverse.errors import ConfigurationError, DataverseError
+from dataverse.types import ClientSecret, Credentials, Environment, Usage
+from masterdata.models import Company, Currency
+from ui.auditing import somebody_is_named
+
+# What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
+CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id")
+SETTINGS = (*CREDENTIALS, "authentication_type", "ownership_model", "sandbox_ca_file")
+
+
+class NotConnected(Exception):
+    """There is no usable connection; str() and user_message are the sentence, reason a word of the closed list."""
+
+    def __init__(self, reason: str, sentence: str, detail: str = "") -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.user_message = sentence
+        self.detail = detail
+
+
+class Refused(Exception):
+    """The settings cannot be saved or the step cannot be taken; `field` names the setting, "" the whole."""
+
+    def __init__(self, sentence: str, *, field: str = "", reason: str = "configuration") -> None:
+        super().__init__(sentence)
+        self.field = field
+        self.reason = reason
+
+
+def connection_of(company: Company) -> DataverseConnection:
+    """The company's connection; one with default settings, not saved yet, where there is none."""
+    found = DataverseConnection.objects.filter(company=company).select_related("company").first()
+    return found or DataverseConnection(company=company)
+
+
+def unavailable(company: Company) -> str:
+    """Why Dataverse cannot be used now, as a sentence; "" when the connection is enabled."""
+    enabled = DataverseConnection.objects.filter(company=company).values_list("enabled", "disable_reason").first()
+    if enabled and enabled[0]:
+        return ""
+    why = f" {enabled[1]}" if enabled and enabled[1] else ""
+    return (
+        f"The connection to Dataverse is not enabled.{why} An administrator enables it in Dataverse Connection Setup."
+    )
+
+
+def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
+    """A client for the company's enabled connection. Raises NotConnected."""
+    connection = connection_of(company)
+    if not connection.enabled:
+        raise NotConnected("not_enabled", unavailable(company))
+    try:
+        return _client(connection, _secret(connection), usage)
+    except (DataverseError, SealBroken) as error:
+        raise NotConnected(error.reason, error.user_message) from error
+
+
+def verify_organization(company: Company, client: DataverseClient) -> UUID:
+    """The organization behind the environment, once it is the connection's own.
+
+    Raises NotConnected with reason wrong_environment when another one answers.
+    """
+    connection = connection_of(company)
+    found = client.who_am_i().organization_id
+    if connection.organization_id != found:
+        known = connection.organization_name or connection.organization_id or "no organization"
+        raise NotConnected(
+            "wrong_environment",
+            f"The environment's address now leads to another organization, so nothing was written. This connection was "
+            f"enabled with {known}. Check the Environment URL in Dataverse Connection Setup; turning Enabled off "
+            "and on again connects to the new one.",
+            f"{connection.environment_url} answers as organization {found}",
+        )
+    return found
+
+
+def redirect_url() -> str:
+    """The address an administrator's sign-in comes back to; it stands in the application's registration."""
+    return f"{settings.SITE_URL}/connection/signed-in"
+
+
+@sensitive_variables("secret")
+def save_settings(
+    *, connection: DataverseConnection, values: Mapping[str, Any], secret: str | None, user: Any
+) -> DataverseConnection:
+    """Save settings; `secret` None or "" keeps the stored one. Raises Refused with the field and a sentence."""
+    with _audited(user), transaction.atomic():
+        stored = _locked(connection.company)
+        if stored.enabled:
+            raise Refused("The connection is enabled, so its settings are locked. Turn Enabled off first.")
+        _apply(stored, values, secret)
+        stored.save()
+    return stored
+
+
+def test_connection(*, connection: DataverseConnection) -> Report:
+    """Test the stored settings, whether enabled or not, and keep the report with the connection."""
+    report, _ = _tested(connection)
+    _keep(connection, report)
+    return report
+
+
+@sensitive_variables("secret")
+def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -> Report:
+    """Test settings that are not stored, and store nothing. Raises Refused for a setting that cannot be."""
+    connection = connection_of(company)
+    _apply(connection, values, secret)
+    return _tested(connection)[0]
+
+
+@sensitive_variables("secret")
+def enable(
+    *, company: Company, user: Any, values: Mapping[str, Any] | None = None, secret: str | None = None
+) -> Report:
+    """Test, make what is missing in the environment, then switch the connection on. Repeatable.
+
+    With `values` (and `secret`) these settings are taken, even while the connection is enabled with others: they
+    replace the old ones only once they work. A report that is not ok means that nothing was switched on or changed
+    here; what was already made in the environment is found by the next try. Raises Refused, DataverseError.
+    """
+    connection = connection_of(company)
+    known, version = connection.pk, connection.changed_at
+    if values is not None:
+        _apply(connection, values, secret)
+    # Enabling makes the team and may take another organization, so it is tested as not enabled.
+    connection.enabled = False
+    report, findings = _tested(connection)
+    if not report.ok or findings.who is None or findings.organization is None:
+        if values is None:
+            _keep(connection, report)
+        return report
+    made = provisioning.provision(
+        _client(connection, _secret(connection), None),
+        who=findings.who,
+        company_name=company.name,
+        company_id=company.system_id,
+    )
+    with _audited(user), transaction.atomic():
+        stored = _locked(company)
+        if known and stored.changed_at != version:
+            raise Refused("The settings were changed meanwhile. Look at them, then enable again.")
+        if values is not None:
+            _apply(stored, values, secret)
+        stored.enabled, stored.disable_reason = True, ""
+        stored.enabled_at = stored.enabled_at or timezone.now()
+        stored.business_unit_id, stored.business_unit_name = made.business_unit_id, made.business_unit_name
+        stored.owning_team_id, stored.company_row_id = made.team_id, made.company_row_id
+        stored.integration_user_id = findings.who.user_id
+        stored.organization_id, stored.organization_name = findings.who.organization_id, findings.organization.name
+        stored.base_currency_id = findings.organization.base_currency_id
+        stored.base_currency_code = findings.organization.base_currency_code
+        stored.changed_at = timezone.now()
+        stored.save()
+        hooks.run_enabled(company, user)
+    # The team that was missing is there now.
+    report = Report(tuple(checks.team(True, _wanted(stored)) if c.name == checks.TEAM else c for c in report.checks))
+    _keep(stored, report)
+    return report
+
+
+def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnection:
+    """Switch the connection off; settings, mappings and couplings are kept. Repeatable."""
+    with _audited(user), transaction.atomic():
+        stored = _locked(company)
+        if not stored.enabled:
+            return stored
+        stored.enabled, stored.enabled_at, stored.disable_reason = False, None, reason
+        stored.changed_at = timezone.now()
+        stored.save()
+        hooks.run_disabled(company, user)
+    return stored
+
+
+def rotate_keys() -> int:
+    """Seal every stored secret with the newest key; returns how many. Raises SealBroken and changes none."""
+    changed = 0
+    with transaction.atomic():
+        for connection in DataverseConnection.objects.select_for_update().exclude(client_secret=b""):
+            DataverseConnection.objects.filter(pk=connection.pk).update(client_secret=reseal(connection.client_secret))
+            changed += 1
+    return changed
+
+
+def looks_like_a_secret_id(secret: str) -> bool:
+    """Whether this is the secret's ID instead of its value: the ID is a GUID, a value never is."""
+    try:
+        uuid.UUID(secret.strip())
+    except ValueError:
+        return False
+    return True
+
+
+# -- inside -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _audited(user: Any) -> Iterator[None]:
+    """Name the user in the audit rows; the secret is left out of them, its change shows as the credential's version."""
+    if user is None or not getattr(user, "pk", None) or somebody_is_named():
+        yield
+        return
+    with set_actor(user):
+        yield
+
+
+def _locked(company: Company) -> DataverseConnection:
+    """The row, held until the transaction ends, so that two administrators do not overwrite each other."""
+    DataverseConnection.objects.get_or_create(company=company)
+    return DataverseConnection.objects.select_for_update().get(company=company)
+
+
+@sensitive_variables("secret")
+def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
+    """Put checked settings on the record. Raises Refused."""
+    before = [getattr(connection, name) for name in CREDENTIALS]
+    receivers = _receivers(connection)
+    for name in SETTINGS:
+        if name in values:
+            value = values[name]
+            setattr(connection, name, value.strip() if isinstance(value, str) else value)
+    if connection.environment_url:
+        try:
+            connection.environment_url = clouds.check_address(
+                connection.environment_url, cloud=connection.cloud, loopback_allowed=settings.SANDBOX_ALLOWED
+            ).url
+        except ConfigurationError as error:
+            raise Refused(error.user_message, field="environment_url", reason=error.reason) from None
+    moved = [label for label, told in _receivers(connection).items() if receivers[label] not in ("", told)]
+    if moved and connection.client_secret and not secret:
+        raise Refused(
+            f"{' and '.join(moved)} changed, and the stored Client Secret is not sent to another place than the one "
+            "it was entered for. Enter the Client Secret again.",
+            field="client_secret",
+        )
+    if _receivers(connection)["Environment URL"] != receivers["Environment URL"] and "sandbox_ca_file" not in values:
+        connection.sandbox_ca_file = ""  # it vouched for the other address
+    if secret:
+        connection.client_secret = seal(secret.strip())
+    if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
+        connection.credential_version += 1
+        connection.checks, connection.checked_at = [], None  # they were about other settings
+    if connection.environment_url != before[0]:
+        # What belongs to the other environment; its organization stays, so that couplings are not mixed up.
+        connection.business_unit_id = connection.owning_team_id = connection.company_row_id = None
+        connection.integration_user_id, connection.business_unit_name = None, ""
+    connection.redirect_url = redirect_url()
+    connection.changed_at = timezone.now()
+
+
+def _receivers(connection: DataverseConnection) -> dict[str, str]:
+    """Who is sent the secret, or the token it gets: a change of one sends it elsewhere."""
+    return {
+        "Environment URL": clouds.origin(connection.environment_url),
+        "Cloud": connection.cloud,
+        "Tenant ID": connection.tenant_id.lower(),
+    }
+
+
+def _secret(connection: DataverseConnection) -> ClientSecret:
+    return ClientSecret(unseal(connection.client_secret))
+
+
+def _client(connection: DataverseConnection, secret: ClientSecret, usage: Usage | None) -> DataverseClient:
+    """A client for these settings. Raises ConfigurationError for what cannot be."""
+    environment = Environment(
+        connection.environment_url,
+        ca_file=_authority_file(connection),
+        loopback_allowed=settings.SANDBOX_ALLOWED,
+        cloud=connection.cloud,
+    )
+    credentials = Credentials(
+        clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),
+        connection.client_id,
+        secret,
+        version=connection.credential_version,
+    )
+    return DataverseClient(environment, credentials, usage=usage)
+
+
+def _authority_file(connection: DataverseConnection) -> str | None:
+    """The certificate authority of a sandbox: the one named, else that of sandboxes of this state folder."""
+    if not settings.SANDBOX_ALLOWED:
+        return None
+    if connection.sandbox_ca_file:
+        return connection.sandbox_ca_file
+    return str(settings.SANDBOX_CA_FILE) if settings.SANDBOX_CA_FILE.exists() else None
+
+
+def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
+    """All checks on these settings; what is missing among them is the first."""
+    missing = _missing(connection)
+    if missing:
+        return Report((missing,)), Findings()
+    try:
+        secret = _secret(connection)
+    except SealBroken as error:
+        cause, fix = checks.sentences(error.user_message)
+        return Report((Check(checks.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
+    wanted = _wanted(connection, secret)
+    try:
+        client = _client(connection, secret, None)
+        client.sign_in_anew()
+    except DataverseError as error:
+        return Report((checks.explained(error, checks.ADDRESS, wanted),)), Findings()
+    return checks.run(client, wanted)
+
+
+def _missing(connection: DataverseConnection) -> Check | None:
+    needs_secret = connection.authentication_type == AuthenticationType.CLIENT_SECRET
+    given = {
+        "Environment URL": bool(connection.environment_url),
+        "Tenant ID": bool(connection.tenant_id),
+        "Client ID": bool(connection.client_id),
+        "Client Secret": bool(connection.client_secret) or not needs_secret,
+    }
+    names = [name for name, there in given.items() if not there]
+    if not names:
+        return None
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    name = checks.ADDRESS if names[0] == "Environment URL" else checks.SIGN_IN
+    verb = "are" if len(names) > 1 else "is"
+    return Check(
+        name, "error", f"{listed} {verb} not filled in.", "Fill in and save, then test again.", "configuration"
+    )
+
+
+def _wanted(connection: DataverseConnection, secret: ClientSecret | None = None) -> Wanted:
+    company = connection.company
+    others: dict[UUID, list[tuple[str, str]]] = {}
+    neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
+        company=company
+    )
+    for organization, name, currency in neighbours.values_list(
+        "organization_id", "company__name", "company__currency_code"
+    ):
+        if organization:
+            others.setdefault(organization, []).append((name, currency))
+    rated = Currency.objects.filter(company=company, exchange_rate__gt=0)
+    return Wanted(
+        company_name=company.name,
+        company_id=company.system_id,
+        currency=company.currency_code,
+        currencies_with_rate=frozenset(rated.values_list("code", flat=True)),
+        other_currencies=others,
+        tenant_id=connection.tenant_id,
+        secret_is_an_id=bool(secret and looks_like_a_secret_id(secret.secret)),
+        enabled=connection.enabled,
+        business_unit=connection.business_unit_name,
+        team_id=connection.owning_team_id,
+        organization_id=connection.organization_id,
+        organization_name=connection.organization_name,
+        couplings=hooks.couplings(company),
+    )
+
+
+def _keep(connection: DataverseConnection, report: Report) -> None:
+    """Store the report of a test; nothing else changes."""
+    connection.checks = [check.document() for check in report.checks]
+    connection.checked_at = timezone.now()
+    if connection.pk:
+        DataverseConnection.objects.filter(pk=connection.pk).update(
+            checks=connection.checks, checked_at=connection.checked_at
+        )

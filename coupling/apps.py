@@ -1,0 +1,22 @@
+"""Mappings, couplings, matching."""
+
+from django.apps import AppConfig
+
+
+class CouplingConfig(AppConfig):
+    """Mappings, couplings, matching."""
+
+    name = "coupling"
+
+    def ready(self) -> None:
+        """Bring the kinds of jobs, the default mappings, and the entries of pages to the rooms below."""
+        from auditlog.registry import auditlog
+
+        from coupling import records, shell
+        from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
+
+        # The log tells what people change: not when the next run is, which the schedule writes.
+        auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at"])
+        auditlog.register(IntegrationFieldMapping)
+        shell.register()
+        records.register()

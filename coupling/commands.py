@@ -1,0 +1,94 @@
+"""What the commands about mappings share: the mapping and the records a person names, and waiting for a job."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.core.management.base import CommandParser
+
+from coupling import local, services
+from coupling.models import IntegrationTableMapping
+from jobs import services as jobs
+from jobs.models import Job, Reason, State
+from masterdata.commands import CompanyCommand
+
+
+class MappingCommand(CompanyCommand):
+    """A command about one integration table mapping."""
+
+    def arguments(self, parser: CommandParser) -> None:
+        """The mapping's name."""
+        parser.add_argument("mapping", metavar="MAPPING", help="The mapping's name, CUSTOMER for one.")
+
+    def mapping(self, name: str) -> IntegrationTableMapping:
+        """The mapping of that name. Refused where there is none."""
+        try:
+            return services.mapping_of(self.company, name)
+        except services.Refused as error:
+            self.refused(error)
+
+    def selection(self, mapping: IntegrationTableMapping, keys: Sequence[str] | None) -> list[UUID] | None:
+        """The ids of the records named by number or code; None where none was named. Refused for an unknown one."""
+        if keys is None:
+            return None
+        try:
+            table = local.table_of(mapping)
+        except local.Unusable as error:
+            self.refused(error)
+        wanted = list(dict.fromkeys(keys))
+        found: dict[str, UUID] = {}
+        for start in range(0, len(wanted), 500):
+            rows = table.records(self.company).filter(**{f"{table.key}__in": wanted[start : start + 500]})
+            found |= {str(key): row_id for key, row_id in rows.values_list(table.key, "system_id")}
+        unknown = [key for key in wanted if key not in found]
+        if unknown:
+            self.refuse(
+                "unknown_record",
+                f"{self.company} has no {table.caption.lower()} {', '.join(unknown[:10])}"
+                + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else "")
+                + ". Nothing was done. Check the numbers after --select.",
+            )
+        return [found[key] for key in wanted]
+
+    def refused(self, error: Exception) -> NoReturn:
+        """End with the error's word and sentence."""
+        reason = str(getattr(error, "reason", "") or "empty_selection")
+        self.refuse(reason, str(getattr(error, "user_message", "") or error))
+
+    def finish(self, job: Job) -> None:
+        """Wait for the job and its follow-ups, telling how far they are; print what came of it."""
+        told: list[Any] = [0.0, ""]
+
+        def tell(row: Job) -> None:
+            said = f"{row.mapping_name} {row.type}: {row.phase or row.get_state_display()}"
+            if row.total:
+                said += f", {row.processed:,} of {row.total:,}"
+            if said != told[1] and (time.monotonic() - told[0] > 1 or row.ended):
+                told[:] = [time.monotonic(), said]
+                self.progress(said)
+
+        job = jobs.run_to_end(job, tell)
+        result = jobs.summary(job)
+        if self.as_json:
+            self.document(result)
+        else:
+            self._say(result)
+        if job.state in (State.FAILED, State.CANCELLED):
+            raise SystemExit(1)
+
+    def _say(self, result: dict[str, Any], indent: str = "") -> None:
+        plan = f" ({result['plan']})" if result["plan"] else ""
+        self.say(
+            f"{indent}{result['mapping']} {result['type']}, job {result['job']}: {result['state']}{plan}, "
+            f"{result['requests']:,} requests, {result['seconds']:,.1f} s"
+        )
+        for name, count in result["counters"].items():
+            if count:
+                self.say(f"{indent}  {name:<12} {count:>10,}")
+        for reason, count in result["reasons"].items():
+            self.say(f"{indent}    {Reason(reason).label:<40} {count:>10,}")
+        if result.get("message"):
+            self.say(f"{indent}  {result['message']}")
+        for followup in result["followups"]:
+            self._say(followup, indent + "  ")

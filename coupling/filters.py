@@ -1,0 +1,117 @@
+"""A mapping's filters: as $filter text for Dataverse, and evaluated here on rows. No Django here.
+
+A filter is a list of conditions, all ANDed, kept as JSON: {"column", "operator": eq | ne | in, "value"}. The value
+"@company" stands for this company's row in tandem_company; without such a row a condition that names it does not count.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from coupling.types import Condition
+from dataverse import odata
+
+COMPANY = "@company"
+OPERATORS = ("eq", "ne", "in")
+
+
+class BadFilter(ValueError):
+    """A stored filter that cannot be used; the text is the user's sentence."""
+
+    reason = "configuration"
+
+    @property
+    def user_message(self) -> str:
+        """What the user reads."""
+        return str(self)
+
+
+def conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = None) -> list[Condition]:
+    """The conditions of a stored filter, "@company" replaced. Raises BadFilter."""
+    found: list[Condition] = []
+    for entry in stored:
+        try:
+            column, operator, value = str(entry["column"]), str(entry["operator"]), entry.get("value")
+        except (KeyError, TypeError, AttributeError):
+            raise BadFilter(
+                f"A filter condition cannot be read: {entry!r}. Reset the mapping to its default."
+            ) from None
+        if operator not in OPERATORS or (operator == "in" and not isinstance(value, list)):
+            raise BadFilter(f"The filter on {column} uses {operator!r}, which is not one of {', '.join(OPERATORS)}.")
+        values = value if isinstance(value, list) else [value]
+        if COMPANY in values:
+            if company is None:
+                continue
+            values = [str(company) if part == COMPANY else part for part in values]
+        found.append(Condition(column, operator, values if isinstance(value, list) else values[0]))
+    return found
+
+
+def text(wanted: Iterable[Condition], lookups: frozenset[str] = frozenset()) -> str:
+    """The $filter of the conditions; `lookups` names the columns that are read as `_column_value`."""
+    return odata.and_(*[_condition(condition, condition.column in lookups) for condition in wanted])
+
+
+def inside(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool:
+    """Whether a row is inside the filter, as Dataverse would say: a comparison with a blank is never true but for eq
+    null and ne of a value with a value."""
+    return all(_holds(condition, value_of(condition.column)) for condition in wanted)
+
+
+def columns(stored: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns a stored filter looks at."""
+    return list(dict.fromkeys(str(entry.get("column", "")) for entry in stored))
+
+
+def readable(stored: Sequence[Mapping[str, Any]], caption: Callable[[str], str] = str) -> str:
+    """The filter as a person reads it: "statecode is Active, tandem_companyid is this company or blank".
+
+    A condition may carry a `label` for its value; `caption` makes a caption of a column's name.
+    """
+    parts = []
+    for entry in stored:
+        value = entry.get("value")
+        values = [entry["label"]] if entry.get("label") else value if isinstance(value, list) else [value]
+        verb = "is not" if entry.get("operator") == "ne" else "is"
+        parts.append(f"{caption(str(entry.get('column', '')))} {verb} {' or '.join(map(_plain, values))}")
+    return ", ".join(parts)
+
+
+def _plain(value: Any) -> str:
+    if value is None or value == "":
+        return "blank"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "this company" if value == COMPANY else str(value)
+
+
+def _condition(condition: Condition, is_lookup: bool) -> str:
+    column = odata.lookup(condition.column) if is_lookup else condition.column
+
+    def literal(value: Any) -> Any:
+        return UUID(str(value)) if is_lookup and value is not None else value
+
+    if condition.operator == "in":
+        return odata.in_(column, [literal(value) for value in condition.value])
+    return (odata.eq if condition.operator == "eq" else odata.ne)(column, literal(condition.value))
+
+
+def _holds(condition: Condition, value: Any) -> bool:
+    if condition.operator == "in":
+        return any(_equal(value, wanted) for wanted in condition.value)
+    if condition.operator == "eq":
+        return _equal(value, condition.value)
+    if condition.value is None:
+        return value is not None
+    return value is not None and not _equal(value, condition.value)
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    if value is None or wanted is None:
+        return value is None and wanted is None
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if isinstance(value, int | float | Decimal) and isinstance(wanted, int | float | Decimal):
+        return value == wanted
+    return str(value).casefold() == str(wanted).casefold()  # Dataverse compares text without regard to case

@@ -1,0 +1,465 @@
+"""The only door to Dataverse for coupling and synchronization.
+
+It speaks in mappings and columns; the Web API's names (entity sets, `_column_value`, bind annotations) stay inside. It
+reads in pages and writes in bulk, and before its first write it makes sure that the environment is the one the
+connection was made with.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from connection_setup.services import client_for, connection_of, verify_organization
+from coupling import filters
+from coupling.models import IntegrationTableMapping
+from coupling.types import Condition, RemoteRow
+from dataverse import odata
+from dataverse.client import DataverseClient
+from dataverse.errors import (
+    DataverseError,
+    Duplicate,
+    Gone,
+    Invalid,
+    InvalidAnswer,
+    Throttled,
+    Unavailable,
+    VersionMismatch,
+)
+from dataverse.types import Page, Request, Row, TableInfo, Usage
+
+PAGE = 5000
+BULK = 1000
+"""Rows of one CreateMultiple or UpdateMultiple, parts of one $batch."""
+IDS = 200
+"""Ids asked for in one filter."""
+THREADS = 8
+"""Requests at once, at most; the service's own recommendation is obeyed when it is lower."""
+
+COMPANY_COLUMN = "tandem_companyid"
+_LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
+
+Part = TypeVar("Part")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """One page of a table. `delta_link` comes with the last page of a tracked scan; `deleted` with changes."""
+
+    rows: list[RemoteRow]
+    next_link: str | None = None
+    delta_link: str | None = None
+    deleted: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPage:
+    """One page by column: ids, names, and per column its values; for those who read millions of rows."""
+
+    ids: list[str]
+    names: list[str | None]
+    columns: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of one row of a bulk write.
+
+    version: the row's new version where the service tells it ("" otherwise: the changes that follow bring it);
+    reason: a word of jobs' closed list; message: for the user; detail: for support; mismatch: the row changed since
+    the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row).
+    """
+
+    id: UUID
+    ok: bool
+    version: str = ""
+    reason: str = ""
+    message: str = ""
+    detail: str = ""
+    mismatch: bool = False
+    retry_after: float | None = None
+
+
+class Gateway:
+    """Dataverse as one company's mappings see it. Made per job or request; not kept.
+
+    `usage` counts the requests. Raises NotConnected when the company has no usable connection, DataverseError when
+    Dataverse refuses.
+    """
+
+    def __init__(self, company: Any, usage: Usage | None = None) -> None:
+        self.company = company
+        self._connection = connection_of(company)
+        self._client: DataverseClient = client_for(company, usage)
+        self._organization: UUID | None = None
+
+    @property
+    def organization_id(self) -> UUID:
+        """The organization behind the environment, once it is known to be the connection's own.
+
+        Raises NotConnected (wrong_environment) when it is another.
+        """
+        if self._organization is None:
+            self._organization = verify_organization(self.company, self._client)
+        return self._organization
+
+    @property
+    def company_row_id(self) -> UUID | None:
+        """This company's row in tandem_company; None before the connection made one."""
+        row_id: UUID | None = self._connection.company_row_id
+        return row_id
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far."""
+        return self._client.usage.requests
+
+    # -- metadata --------------------------------------------------------------------------------------------------
+
+    def table(self, mapping: IntegrationTableMapping) -> TableInfo:
+        """The Dataverse table's metadata, read once per gateway."""
+        return self._client.table(mapping.integration_table)
+
+    def remote_columns(self, mapping: IntegrationTableMapping, names: Iterable[str]) -> list[str]:
+        """What to $select to read these columns. Raises Invalid (unknown_column) with a sentence naming the column."""
+        return [self._read_name(mapping, name) for name in dict.fromkeys(names)]
+
+    def check_columns(self, mapping: IntegrationTableMapping, names: Iterable[str]) -> None:
+        """Raise Invalid (unknown_column) when Dataverse has not all of the columns."""
+        self.remote_columns(mapping, names)
+
+    def conditions(self, mapping: IntegrationTableMapping) -> list[Condition]:
+        """The integration table filter, with this company's row filled in.
+
+        Conditions on the company count only when the table has the column.
+        """
+        wanted = filters.conditions(mapping.integration_filter, company=self.company_row_id)
+        known = self.table(mapping).columns
+        return [condition for condition in wanted if condition.column != COMPANY_COLUMN or COMPANY_COLUMN in known]
+
+    def filter_text(self, mapping: IntegrationTableMapping) -> str:
+        """The integration table filter as $filter."""
+        wanted = self.conditions(mapping)
+        self.check_columns(mapping, [condition.column for condition in wanted])
+        columns = self.table(mapping).columns
+        return filters.text(wanted, frozenset(name for name, info in columns.items() if info.type in _LOOKUPS))
+
+    def filter_columns(self, mapping: IntegrationTableMapping) -> list[str]:
+        """The columns that `inside` looks at: read them along where Dataverse cannot filter itself."""
+        return [condition.column for condition in self.conditions(mapping)]
+
+    def inside(self, mapping: IntegrationTableMapping, row: RemoteRow) -> bool:
+        """Whether a row is inside the integration table filter, evaluated here."""
+        return filters.inside(self.conditions(mapping), row.values.get)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def size(self, mapping: IntegrationTableMapping) -> int | None:
+        """How many rows are inside the integration filter, by one request; None when there are 5000 or more."""
+        page = self._client.first_page(
+            mapping.entity_set,
+            select=[self._primary(mapping)],
+            filter=self.filter_text(mapping),
+            page_size=1,
+            count=True,
+        )
+        return page.count if page.count is not None and page.count < PAGE else None
+
+    def scan(
+        self,
+        mapping: IntegrationTableMapping,
+        columns: Sequence[str],
+        *,
+        link: str | None = None,
+        track_changes: bool = False,
+        page_size: int = PAGE,
+    ) -> Iterator[ScanPage]:
+        """All rows of the table, page by page, inside the integration filter.
+
+        link: go on from a kept next link or read the changes since a delta link. track_changes: ask for a delta link;
+        Dataverse then refuses filters, so rows come from outside the filter too (see `inside`).
+        """
+        read = self._readers(mapping, columns)
+        page: Page | None
+        if link is not None:
+            page = self._client.page(link, page_size=page_size, track_changes=track_changes)
+        else:
+            page = self._first(mapping, columns, track_changes=track_changes, page_size=page_size)
+        while page is not None:
+            yield ScanPage(
+                [self._row(mapping, row, read) for row in page.rows], page.next_link, page.delta_link, page.deleted
+            )
+            following = page.next_link
+            page = self._client.page(following, page_size=page_size, track_changes=track_changes) if following else None
+
+    def scan_columns(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> Iterator[ColumnPage]:
+        """All rows inside the integration filter, page by page and by column.
+
+        The next page is on its way while the caller works on this one.
+        """
+        read = self._readers(mapping, columns)
+        primary, name = self._primary(mapping), self._name(mapping)
+        with ThreadPoolExecutor(1, "next-page") as ahead:
+            page = self._first(mapping, columns)
+            while True:
+                following = ahead.submit(self._client.page, page.next_link) if page.next_link else None
+                rows = page.rows
+                yield ColumnPage(
+                    [row[primary] for row in rows],
+                    [row.get(name) for row in rows],
+                    {column: [row.get(wire) for row in rows] for column, wire in read.items()},
+                )
+                if following is None:
+                    return
+                page = following.result()
+
+    def probe(self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str]) -> list[RemoteRow]:
+        """The rows that meet one of the $filter texts, inside the integration filter; each row once."""
+        own = self.filter_text(mapping)
+        read = self._readers(mapping, columns)
+        select = self._select(mapping, columns)
+
+        def ask(text: str) -> list[Row]:
+            pages = self._client.pages(mapping.entity_set, select=select, filter=odata.and_(own, text))
+            return [row for page in pages for row in page.rows]
+
+        found: dict[UUID, RemoteRow] = {}
+        for rows in self._parallel(wanted, ask):
+            for row in rows:
+                made = self._row(mapping, row, read)
+                found[made.id] = made
+        return list(found.values())
+
+    def read(
+        self, mapping: IntegrationTableMapping, columns: Sequence[str], ids: Iterable[UUID]
+    ) -> dict[UUID, RemoteRow]:
+        """The rows with these ids, whatever the filter says; those that are gone are missing from the answer."""
+        read = self._readers(mapping, columns)
+        select = self._select(mapping, columns)
+        parts = list(_parts(list(dict.fromkeys(ids)), BULK))
+        rows = (
+            self._row(mapping, row, read)
+            for found in self._parallel(parts, lambda part: self._by_id(mapping, select, part))
+            for row in found
+        )
+        return {row.id: row for row in rows}
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def create(
+        self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, Mapping[str, Any]]]
+    ) -> list[WriteResult]:
+        """Create rows under ids chosen by the caller; one result per item, in order.
+
+        A row that is there already under its id counts as created, so a repeat after a lost answer does no harm.
+        Values: column -> JSON; a lookup's column takes the id of a row (or (table, id), or None to clear it). Raises
+        Throttled and other errors of the environment as a whole; then some rows may be there: repeat with the same ids.
+        """
+        _ = self.organization_id
+        parts = list(_parts(list(items), BULK))
+        return [result for found in self._parallel(parts, lambda part: self._create(mapping, part)) for result in found]
+
+    def update(
+        self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, Mapping[str, Any], str]]
+    ) -> list[WriteResult]:
+        """Change rows, each only if its version is the one given ("" or "*": any); one result per item, in order."""
+        _ = self.organization_id
+
+        def send(part: list[tuple[UUID, Mapping[str, Any], str]]) -> list[WriteResult]:
+            requests = [
+                Request(
+                    "PATCH",
+                    odata.key(mapping.entity_set, row_id),
+                    self.body(mapping, changes),
+                    {"If-Match": version or "*"},
+                )
+                for row_id, changes, version in part
+            ]
+            answers = self._client.batch(requests)
+            return [
+                _result(row_id, answer.error, answer.headers.get("etag", ""))
+                for (row_id, _, _), answer in zip(part, answers, strict=True)
+            ]
+
+        parts = list(_parts(list(items), BULK))
+        return [result for found in self._parallel(parts, send) for result in found]
+
+    def delete(self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, str]]) -> list[WriteResult]:
+        """Delete rows, each only if its version is the one given ("" or "*": any). A row that is gone is done."""
+        _ = self.organization_id
+
+        def send(part: list[tuple[UUID, str]]) -> list[WriteResult]:
+            requests = [
+                Request("DELETE", odata.key(mapping.entity_set, row_id), None, {"If-Match": version or "*"})
+                for row_id, version in part
+            ]
+            answers = self._client.batch(requests)
+            return [
+                _result(row_id, None if isinstance(answer.error, Gone) else answer.error)
+                for (row_id, _), answer in zip(part, answers, strict=True)
+            ]
+
+        parts = list(_parts(list(items), BULK))
+        return [result for found in self._parallel(parts, send) for result in found]
+
+    def body(self, mapping: IntegrationTableMapping, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON body that sets these columns; lookups become bindings."""
+        info = self.table(mapping)
+        made: dict[str, Any] = {}
+        for name, value in values.items():
+            column = info.columns.get(name)
+            if column is None or column.type not in _LOOKUPS:
+                made[name] = value
+                continue
+            table, row_id = value if isinstance(value, tuple | list) else (next(iter(column.binds), ""), value)
+            if table not in column.binds:
+                raise Invalid(
+                    f"The column {name} of {mapping.integration_table} does not refer to {table or 'any table'}.",
+                    reason="configuration",
+                )
+            entity_set = self._client.table(table).entity_set if row_id is not None else ""
+            made |= odata.bind(column.binds[table], entity_set, row_id)
+        return made
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _create(
+        self, mapping: IntegrationTableMapping, part: list[tuple[UUID, Mapping[str, Any]]]
+    ) -> list[WriteResult]:
+        primary = self._primary(mapping)
+        rows = [{primary: str(row_id), **self.body(mapping, values)} for row_id, values in part]
+        if len(part) > 1:
+            try:
+                self._client.create_multiple(mapping.entity_set, mapping.integration_table, rows)
+            except (Unavailable, InvalidAnswer) as lost:
+                if not lost.maybe_done:
+                    raise
+                return self._settle(mapping, [row_id for row_id, _ in part], rows)
+            except Throttled:
+                raise
+            except DataverseError:
+                pass  # one row spoils the whole; below each one stands for itself
+            else:
+                return [WriteResult(row_id, True) for row_id, _ in part]
+        return self._create_singly(mapping, [row_id for row_id, _ in part], rows)
+
+    def _create_singly(
+        self, mapping: IntegrationTableMapping, ids: list[UUID], rows: list[dict[str, Any]]
+    ) -> list[WriteResult]:
+        """A $batch of creates. Sent again as it is when its answer is lost: the ids make that harmless."""
+        requests = [Request("POST", mapping.entity_set, row) for row in rows]
+        answers = self._client.batch(requests, repeatable=True)
+        doubted = [row_id for row_id, answer in zip(ids, answers, strict=True) if isinstance(answer.error, Duplicate)]
+        there = self.read(mapping, (), doubted) if doubted else {}
+        return [
+            _result(row_id, None if row_id in there else answer.error)
+            for row_id, answer in zip(ids, answers, strict=True)
+        ]
+
+    def _settle(
+        self, mapping: IntegrationTableMapping, ids: list[UUID], rows: list[dict[str, Any]]
+    ) -> list[WriteResult]:
+        """After a lost answer: read back which rows are there, and create the others."""
+        there = self.read(mapping, (), ids)
+        missing = [(row_id, row) for row_id, row in zip(ids, rows, strict=True) if row_id not in there]
+        made = {}
+        if missing:
+            made = {
+                result.id: result for result in self._create_singly(mapping, *map(list, zip(*missing, strict=True)))
+            }
+        return [made.get(row_id) or WriteResult(row_id, True) for row_id in ids]
+
+    def _by_id(self, mapping: IntegrationTableMapping, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
+        """The rows with these ids (at most BULK), by one request: a $batch where one filter cannot hold them."""
+        primary = self._primary(mapping)
+        wanted = [odata.in_(primary, part) for part in _parts(list(ids), IDS)]
+        if len(wanted) == 1:
+            pages = self._client.pages(mapping.entity_set, select=select, filter=wanted[0])
+            return [row for page in pages for row in page.rows]
+        requests = [Request("GET", odata.rows(mapping.entity_set, select=select, filter_text=text)) for text in wanted]
+        found: list[Row] = []
+        for answer in self._client.batch(requests):
+            if answer.error is not None:
+                raise answer.error
+            found += answer.body["value"]
+        return found
+
+    def _first(
+        self,
+        mapping: IntegrationTableMapping,
+        columns: Sequence[str],
+        *,
+        track_changes: bool = False,
+        page_size: int = PAGE,
+    ) -> Page:
+        return self._client.first_page(
+            mapping.entity_set,
+            select=self._select(mapping, columns),
+            filter="" if track_changes else self.filter_text(mapping),
+            page_size=page_size,
+            track_changes=track_changes,
+        )
+
+    def _select(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> list[str]:
+        return self.remote_columns(mapping, [self._primary(mapping), self._name(mapping), *columns])
+
+    def _readers(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> dict[str, str]:
+        return {name: self._read_name(mapping, name) for name in columns}
+
+    def _read_name(self, mapping: IntegrationTableMapping, name: str) -> str:
+        column = self.table(mapping).columns.get(name)
+        if column is None:
+            raise Invalid(
+                f"Dataverse has no column {name!r} in the table {mapping.integration_table}. It may have been renamed "
+                f"or deleted there. Choose another column in the field mapping of {mapping.name}, or disable it.",
+                reason="unknown_column",
+                message=f"{mapping.integration_table}.{name}",
+            )
+        return odata.lookup(name) if column.type in _LOOKUPS else name
+
+    def _primary(self, mapping: IntegrationTableMapping) -> str:
+        return mapping.uid_column or self.table(mapping).primary_id
+
+    def _name(self, mapping: IntegrationTableMapping) -> str:
+        return mapping.name_column or self.table(mapping).primary_name or self._primary(mapping)
+
+    def _row(self, mapping: IntegrationTableMapping, row: Row, read: Mapping[str, str]) -> RemoteRow:
+        return RemoteRow(
+            UUID(row[self._primary(mapping)]),
+            str(row.get(self._name(mapping)) or ""),
+            {name: row.get(wire) for name, wire in read.items()},
+            row.get("@odata.etag", ""),
+        )
+
+    def _parallel(self, parts: Sequence[Part], work: Callable[[Part], Answer]) -> Iterator[Answer]:
+        """Work on the parts, as many at once as the service recommends; answers in order."""
+        threads = min(len(parts), THREADS, self._client.parallelism or 1)
+        if threads < 2:
+            yield from map(work, parts)
+            return
+        with ThreadPoolExecutor(threads, "gateway") as pool:
+            yield from pool.map(work, parts)
+
+
+def _result(row_id: UUID, error: Exception | None, version: str = "") -> WriteResult:
+    if error is None:
+        return WriteResult(row_id, True, version)
+    if not isinstance(error, DataverseError):
+        raise error
+    return WriteResult(
+        row_id,
+        False,
+        "",
+        error.reason,
+        error.user_message,
+        error.detail,
+        isinstance(error, VersionMismatch),
+        error.retry_after if isinstance(error, Throttled) else None,
+    )
+
+
+def _parts(items: list[Part], size: int) -> Iterator[list[Part]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

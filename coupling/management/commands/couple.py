@@ -1,0 +1,68 @@
+"""manage.py couple MAPPING --company NAME [--match ...] [--select ...] ...: match-based coupling."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from coupling import criteria, services
+from coupling.commands import MappingCommand
+from coupling.models import UpdateConflict
+from coupling.pages import SENTENCES
+
+
+class Command(MappingCommand):
+    """Couple the uncoupled records of a mapping with the Dataverse rows that match them."""
+
+    help = "Couple the uncoupled records of a mapping with the Dataverse rows that match them."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """What to match on, which records, and what follows."""
+        super().arguments(parser)
+        parser.add_argument(
+            "--match",
+            nargs="+",
+            action="extend",
+            metavar="FIELD[:PRIORITY][:cs]",
+            help="Match on these fields instead of the stored ones, for this run only.",
+        )
+        parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
+        parser.add_argument("--create-new", action="store_true", default=None, help="Create what finds no match.")
+        parser.add_argument("--synchronize", action="store_true", default=None, help="Synchronize what was coupled.")
+        parser.add_argument("--conflicts", choices=[value for value in UpdateConflict.values if value])
+        parser.add_argument("--preview", action="store_true", help="Only say what would happen.")  # fmt: skip
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Preview, or start the job and wait for its end."""
+        mapping = self.mapping(options["mapping"])
+        selection = self.selection(mapping, options["select"])
+        try:
+            given = criteria.from_words(mapping, options["match"]) if options["match"] else None
+            if options["preview"]:
+                self._preview(mapping, selection, given)
+                return
+            job = services.start_coupling(
+                mapping=mapping,
+                selection=selection,
+                criteria=given,
+                create_new=options["create_new"],
+                synchronize=options["synchronize"],
+                conflicts=options["conflicts"],
+            )
+        except SENTENCES as error:
+            self.refused(error)
+        self.finish(job)
+
+    def _preview(self, mapping: Any, selection: Any, given: Any) -> None:
+        found = services.preview(mapping=mapping, selection=selection, criteria=given)
+        if self.as_json:
+            self.lines(found.lines())
+            self.lines([found.summary()])
+            return
+        for one in found.lines():
+            row = one["integration"]
+            said = f"-> {row['name']}" if one["outcome"] == "coupled" else one["message"]
+            self.say(f"{one['local']['key']:<12} {one['local']['name']:<32} {said}")
+        self.say(
+            f"{found.total:,} uncoupled records: {found.coupled:,} would be coupled, {found.multiple:,} have several "
+            f"matches, {found.no_match:,} find no match, {found.already_coupled:,} find a match that is taken."
+        )

@@ -1,0 +1,101 @@
+"""manage.py mapping list|show|reset --company NAME [MAPPING]: the integration table mappings."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from coupling import counts, criteria, defaults, filters, local, services
+from coupling.commands import MappingCommand
+from coupling.models import IntegrationTableMapping
+
+
+class Command(MappingCommand):
+    """List the mappings, show one with its fields, or bring mappings back to their default."""
+
+    help = "List the mappings, show one with its fields, or bring mappings back to their default."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """What to do, and for which mapping."""
+        parser.add_argument("what", choices=("list", "show", "reset"))
+        parser.add_argument("mapping", nargs="?", metavar="MAPPING")
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Do it."""
+        name = options["mapping"]
+        if options["what"] == "show":
+            if not name:
+                self.misused("mapping show needs the name of a mapping.")
+            self._show(self.mapping(name))
+        elif options["what"] == "reset":
+            self._reset(name)
+        else:
+            self._list()
+
+    def _list(self) -> None:
+        mappings = list(IntegrationTableMapping.objects.filter(company=self.company))
+        found = counts.of(self.company, mappings)
+        described = [
+            {
+                "name": one.name, "table": one.table, "integration_table": one.integration_table,
+                "direction": one.direction, "records": found[one.pk].records, "coupled": found[one.pk].coupled,
+                "uncoupled": found[one.pk].uncoupled,
+            }
+            for one in mappings
+        ]  # fmt: skip
+        if self.as_json:
+            self.document({"mappings": described})
+            return
+        if not described:
+            self.say("There are no mappings yet. They are made when the connection to Dataverse is enabled.")
+        for line in described:
+            self.say(
+                f"{line['name']:<18} {line['table']:<16} {line['integration_table']:<22} {line['direction']:<24} "
+                f"{line['coupled']:>9,} coupled {line['uncoupled']:>9,} uncoupled"
+            )
+
+    def _show(self, mapping: IntegrationTableMapping) -> None:
+        captions = {}
+        try:
+            captions = {field.name: field.caption for field in local.table_of(mapping).fields}
+        except local.Unusable as error:
+            self.progress(str(error))
+        fields = [
+            {
+                "field": one.field, "caption": captions.get(one.field, ""), "integration_field": one.integration_field,
+                "direction": one.direction, "enabled": one.enabled, "disabled_reason": one.disabled_reason,
+                "constant": one.constant, "match": one.use_for_match, "case_sensitive": one.case_sensitive,
+                "match_priority": one.match_priority, "compare_as": one.compare_as,
+            }
+            for one in mapping.fields.all()
+        ]  # fmt: skip
+        if self.as_json:
+            self.document(
+                {
+                    "name": mapping.name, "table": mapping.table, "integration_table": mapping.integration_table,
+                    "direction": mapping.direction, "table_filter": mapping.table_filter,
+                    "integration_filter": mapping.integration_filter, "dependencies": mapping.dependencies,
+                    "synch_only_coupled": mapping.synch_only_coupled, "update_conflict": mapping.update_conflict,
+                    "deletion_conflict": mapping.deletion_conflict, "create_new": mapping.create_new,
+                    "synch_after_coupling": mapping.synch_after_coupling, "fields": fields,
+                }
+            )  # fmt: skip
+            return
+        self.say(f"{mapping.name}: {services.description(mapping)}, {mapping.get_direction_display()}")
+        self.say(f"  Table Filter: {filters.readable(mapping.table_filter) or 'all records'}")
+        self.say(f"  Integration Table Filter: {filters.readable(mapping.integration_filter) or 'all rows'}")
+        self.say(f"  Match on: {criteria.readable(mapping, criteria.stored(mapping)) or 'nothing chosen yet'}")
+        for line in fields:
+            state = "" if line["enabled"] else f"  off: {line['disabled_reason'] or 'switched off'}"
+            self.say(
+                f"  {line['field'] or '(constant)':<22} {line['integration_field']:<30} {line['direction']:<24}{state}"
+            )
+
+    def _reset(self, name: str | None) -> None:
+        try:
+            written = defaults.reset(self.company, [name] if name else None)
+        except LookupError as error:
+            self.refuse("configuration", str(error.args[0]))
+        names = [mapping.name for mapping in written]
+        if self.as_json:
+            self.document({"reset": names})
+        self.say(f"Back to the default: {', '.join(names)}.")

@@ -1,0 +1,32 @@
+"""manage.py uncouple MAPPING --company NAME (--select NO ... | --all): delete couplings."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from coupling import services
+from coupling.commands import MappingCommand
+from coupling.pages import SENTENCES
+
+
+class Command(MappingCommand):
+    """Delete couplings: of some records, or all of a mapping. No data is deleted."""
+
+    help = "Delete couplings: of some records, or all of a mapping. No data is deleted."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Which couplings."""
+        super().arguments(parser)
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only those of these records.")
+        which.add_argument("--all", action="store_true", help="All couplings of the mapping.")
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Start the job and wait for its end."""
+        mapping = self.mapping(options["mapping"])
+        selection = self.selection(mapping, options["select"])
+        try:
+            job = services.start_uncoupling(mapping=mapping, selection=selection, all=options["all"])
+        except SENTENCES as error:
+            self.refused(error)
+        self.finish(job)

@@ -1,0 +1,239 @@
+"""Mappings and couplings as rows."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from masterdata.models import Company
+
+
+class Direction(models.TextChoices):
+    """Which way values flow. The values are those of coupling.types.Direction."""
+
+    BIDIRECTIONAL = "bidirectional", "Bidirectional"
+    TO = "to_integration_table", "To integration table"
+    FROM = "from_integration_table", "From integration table"
+
+
+class UpdateConflict(models.TextChoices):
+    """What happens to a field changed on both sides."""
+
+    ASK = "", ""
+    SEND = "send", "Send data update to integration table"
+    GET = "get", "Get data update from integration table"
+
+
+class DeletionConflict(models.TextChoices):
+    """What happens when one side of a pair was deleted."""
+
+    ASK = "", ""
+    RESTORE = "restore", "Restore records"
+    UNCOUPLE = "uncouple", "Delete coupling"
+
+
+class CompareAs(models.TextChoices):
+    """How a criterion compares. The values are those of coupling.types.CompareAs."""
+
+    TEXT = "text", "Text"
+    PHONE = "phone", "Phone number"
+    EMAIL = "email", "E-mail address"
+    COMPANY_NAME = "company_name", "Company name"
+    NUMBER = "number", "Number"
+    DATE = "date", "Date"
+
+
+class IntegrationTableMapping(models.Model):
+    """Which local table goes with which Dataverse table, and how they are kept alike."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="mappings")
+    name = models.CharField(max_length=40)
+    table = models.CharField(max_length=60, help_text="The local table's name in masterdata.catalog.")
+    integration_table = models.CharField(max_length=128, help_text="The Dataverse table's logical name.")
+    entity_set = models.CharField(max_length=128)
+    uid_column = models.CharField("integration field", max_length=128)
+    modified_on_column = models.CharField(max_length=128, blank=True)
+    uid_kind = models.CharField(max_length=8, choices=[("guid", "GUID"), ("option", "Option")], default="guid")
+    name_column = models.CharField(max_length=128, blank=True, help_text="The column people know a row by.")
+    direction = models.CharField(max_length=24, choices=Direction, default=Direction.BIDIRECTIONAL)
+    table_filter = models.JSONField(default=list, blank=True, help_text="Conditions on local fields, all ANDed.")
+    integration_filter = models.JSONField("integration table filter", default=list, blank=True)
+    insert_values = models.JSONField(
+        default=dict, blank=True, help_text="Columns a new Dataverse row gets beside the mapped ones."
+    )
+    synch_only_coupled = models.BooleanField("Synch. Only Coupled Records", default=True)
+    update_conflict = models.CharField(
+        "Resolve Update Conflicts", max_length=8, choices=UpdateConflict, blank=True, default=""
+    )
+    deletion_conflict = models.CharField(
+        "Resolve Deletion Conflicts", max_length=8, choices=DeletionConflict, blank=True, default=""
+    )
+    synch_after_coupling = models.BooleanField("Synchronize After Coupling", default=False)
+    create_new = models.BooleanField("Create New If Unable to Find a Match", default=False)
+    blank_is_no_match = models.BooleanField("Blank values: don't match", default=False)
+    dependencies = models.JSONField(default=list, blank=True, help_text="Names of the mappings this one depends on.")
+    every_minutes = models.PositiveIntegerField(default=30)
+    inactivity_timeout_minutes = models.PositiveIntegerField(default=720)
+    scheduled = models.BooleanField(default=False)
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    position = models.PositiveIntegerField(default=0, help_text="Its place in lists and in the order of default runs.")
+
+    class Meta:
+        ordering: ClassVar = ["position", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["company", "name"], name="mapping_name_per_company")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IntegrationFieldMapping(models.Model):
+    """Which local field goes with which Dataverse column."""
+
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="fields")
+    field = models.CharField(max_length=60, blank=True, help_text="The local field; blank for a constant to Dataverse.")
+    integration_field = models.CharField(max_length=128, blank=True)
+    direction = models.CharField(max_length=24, choices=Direction, default=Direction.BIDIRECTIONAL)
+    enabled = models.BooleanField(default=True)
+    disabled_reason = models.CharField(
+        max_length=200, blank=True, help_text="Why it is off, where Tandem switched it off."
+    )
+    constant = models.CharField("constant value", max_length=100, blank=True)
+    validate_field = models.BooleanField(default=True)
+    validate_integration_field = models.BooleanField(default=False)
+    clear_on_failed = models.BooleanField("Clear Value on Failed Sync", default=False)
+    not_null = models.BooleanField(default=False)
+    update_conflict = models.CharField(
+        "Resolve Update Conflicts", max_length=8, choices=UpdateConflict, blank=True, default=""
+    )
+    use_for_match = models.BooleanField("Match on this Field", default=False)
+    case_sensitive = models.BooleanField("Case-sensitive Matching", default=False)
+    match_priority = models.PositiveIntegerField("Match Priority", default=0)
+    compare_as = models.CharField("Compare As", max_length=16, choices=CompareAs, default=CompareAs.TEXT)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["position", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.field or self.constant} - {self.integration_field}"
+
+
+class OptionMapping(models.Model):
+    """A local record coupled with a choice of a Dataverse column."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="option_mappings")
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="options")
+    local_id = models.UUIDField()
+    value = models.IntegerField("option value")
+    caption = models.CharField("option value caption", max_length=200)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["mapping", "local_id"], name="option_once_per_record"),
+            models.UniqueConstraint(fields=["mapping", "value"], name="option_once_per_value"),
+        ]
+
+    def __str__(self) -> str:
+        return self.caption
+
+
+class Method(models.TextChoices):
+    """How a pair came about."""
+
+    MATCHED = "matched", "Matched"
+    CREATED = "created", "Created"
+    MANUAL = "manual", "Chosen by hand"
+
+
+class Coupling(models.Model):
+    """A local record and a Dataverse row that are the same thing."""
+
+    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    few_values: ClassVar[tuple[str, ...]] = ("table",)
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="couplings")
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="couplings")
+    table = models.CharField(
+        max_length=60, help_text="The local table; a Dataverse row is coupled once per local table."
+    )
+    local_id = models.UUIDField()
+    integration_id = models.UUIDField()
+    organization_id = models.UUIDField(
+        null=True, help_text="The organization it was made in; another one is never written."
+    )
+    method = models.CharField(max_length=8, choices=Method, default=Method.MATCHED)
+    job_id = models.BigIntegerField(null=True, help_text="The job that made it.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    version = models.CharField(
+        max_length=40, blank=True, help_text="The Dataverse row's etag at the last synchronization."
+    )
+    local_modified_at = models.DateTimeField(
+        null=True, help_text="The local record's modified_at at the last synchronization."
+    )
+    synchronized_at = models.DateTimeField(null=True)
+    last_job_id = models.BigIntegerField(null=True, help_text="The last synchronization that settled this pair.")
+    pending = models.BooleanField(
+        default=False, help_text="Dataverse has not confirmed the row yet (creation was sent)."
+    )
+    last_to_reason = models.CharField(max_length=24, blank=True, help_text="Why the last write to Dataverse failed.")
+    last_from_reason = models.CharField(max_length=24, blank=True, help_text="Why the last write to this side failed.")
+    last_error = models.TextField(blank=True)
+    skipped = models.BooleanField(
+        default=False, help_text="Left out after the same failure twice, until a person retries."
+    )
+    conflict = models.JSONField(null=True, blank=True, help_text="Fields changed on both sides, waiting for a person.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["mapping", "local_id"], name="coupled_once_per_record"),
+            models.UniqueConstraint(fields=["company", "table", "integration_id"], name="coupled_once_per_row"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["company", "integration_id"], name="coupling_by_row"),
+            models.Index(fields=["company", "table", "local_id"], name="coupling_by_record"),
+            models.Index(fields=["company", "id"], condition=Q(skipped=True), name="coupling_skipped"),
+            models.Index(fields=["company", "id"], condition=Q(conflict__isnull=False), name="coupling_conflict"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.local_id} - {self.integration_id}"
+
+
+class CouplingBase(models.Model):
+    """The values both sides agreed on at the last synchronization: field -> canonical value, packed (msgpack)."""
+
+    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+
+    coupling = models.OneToOneField(Coupling, on_delete=models.CASCADE, primary_key=True, related_name="base")
+    values = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"base of {self.coupling_id}"
+
+
+class Draft(models.Model):
+    """Records a person selected on a list for coupling or uncoupling, kept until the job starts."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.mapping}"
+
+
+class DraftRecord(models.Model):
+    """One selected record."""
+
+    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+
+    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="records")
+    local_id = models.UUIDField()
+
+    def __str__(self) -> str:
+        return str(self.local_id)

@@ -1,0 +1,78 @@
+"""What this room brings to the rooms below: kinds of jobs, hooks of the connection, Tell Me entries, cues, links."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from connection_setup import hooks
+from coupling import counts, defaults, local, records
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs import registry as jobs
+from jobs.models import Job, JobOutcome, Type
+from ui import registry
+from ui.kit import Cue, State
+
+
+def register() -> None:
+    """Register everything; called once, when the app loads."""
+    from coupling.run import couple
+    from coupling.uncouple import uncouple
+
+    jobs.register(Type.COUPLING, couple, label="match-based coupling")
+    jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
+    jobs.record_links(_record_links)
+    hooks.on_enabled(_default_mappings)
+    hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
+    for entry in _ENTRIES:
+        registry.tell_me(entry)
+    registry.cues("Coupled to Dataverse", coupled_cues, position=10)
+
+
+_ENTRIES = (
+    registry.Entry(
+        "Integration Table Mappings",
+        "coupling:mappings",
+        also=("Mappings", "Coupling", "Match-Based Coupling", "Delete Couplings"),
+        navigation=30,
+    ),
+    registry.Entry(
+        "Integration Field Mapping List", "coupling:all-fields", also=("Field mappings", "Integration Field Mappings")
+    ),
+    registry.Entry(
+        "Select Coupling Criteria", "coupling:choose-criteria", also=("Match-Based Coupling", "Matching criteria")
+    ),
+)
+
+
+def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
+    """The cards of the records that a page of outcomes is about."""
+    mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
+    if mapping is None:
+        return {}
+    table = local.table_of(mapping)
+    return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
+
+
+def _default_mappings(company: Any, user: Any) -> None:
+    defaults.ensure(company, user)
+    defaults.follow_ownership(company)
+
+
+def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
+    """How many records of each mapped table are coupled: "88 / 91 Customers"."""
+    own = IntegrationTableMapping.objects.filter(company=company).select_related("company")
+    mappings = list(own.order_by("-position"))
+    found = counts.of(company, mappings)
+    cues = []
+    for mapping in mappings:
+        numbers = found[mapping.pk]
+        if not numbers.usable:
+            continue
+        table = local.table_of(mapping)
+        url = reverse("records:list", kwargs={"company": company.slug, "table": table.name})
+        coupled = numbers.records - numbers.uncoupled
+        state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"
+        cues.append(Cue(f"{coupled:,} / {numbers.records:,}", table.caption_plural, f"{url}?coupled=no", state))
+    return cues

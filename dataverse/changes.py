@@ -1,0 +1,50 @@
+"""Rows and what was deleted since, pure: reading pages of queries and of change tracking."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from dataverse.errors import InvalidAnswer
+from dataverse.types import Page, Row
+
+TRACK = "odata.track-changes"
+"""The preference that asks for a delta link; it goes with neither filter, order nor expansion."""
+
+
+class _Body(msgspec.Struct):
+    value: list[dict[str, Any]]
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
+    delta_link: str | None = msgspec.field(default=None, name="@odata.deltaLink")
+    count: int | None = msgspec.field(default=None, name="@odata.count")
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def page(body: bytes) -> Page:
+    """The page in an answer. An answer without rows' list is an error, never an empty page. Raises InvalidAnswer."""
+    try:
+        found = _decode(body)
+    except msgspec.MsgspecError as error:
+        raise InvalidAnswer(
+            "Dataverse answered with something that is not a page of rows, so nothing was taken from it. Check the "
+            "Environment URL and whether something stands between this machine and Dataverse.",
+            message=str(error)[:300],
+        ) from None
+    rows, deleted = _apart(found.value)
+    return Page(rows, found.next_link, found.delta_link, deleted, found.count)
+
+
+def _apart(values: list[Row]) -> tuple[list[Row], tuple[UUID, ...]]:
+    """Rows, and the ids of deleted ones; those carry a context of their own."""
+    if not any("@odata.context" in row for row in values):
+        return values, ()
+    rows: list[Row] = []
+    deleted: list[UUID] = []
+    for row in values:
+        if str(row.get("@odata.context", "")).endswith("/$deletedEntity"):
+            deleted.append(UUID(str(row["id"])))
+        else:
+            rows.append(row)
+    return rows, tuple(deleted)

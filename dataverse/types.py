@@ -1,0 +1,159 @@
+"""Frozen records of the client."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+Row = dict[str, Any]
+"""A row as the Web API gives it: column -> JSON value; lookups as `_column_value`; `@odata.etag` the version."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """Signs in with a shared secret."""
+
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Signs in with a private key whose certificate is registered."""
+
+    private_key_pem: str = field(repr=False)
+    certificate_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in where. `authority` is the tenant's sign-in address, from clouds.py or the sandbox's own origin."""
+
+    authority: str
+    client_id: str
+    credential: ClientSecret | Certificate
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where the Web API is. `ca_file` is trusted for this origin alone, beside the system's authorities."""
+
+    url: str
+    ca_file: str | None = None
+    loopback_allowed: bool = False
+    api_version: str = "9.2"
+    cloud: str = "commercial"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request before it is sent: alone, or as a part of a $batch. `path` is relative to the API's root."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of rows. `next_link` and `delta_link` stay on the environment's origin or the client refuses them.
+
+    `deleted` holds ids that change tracking reports as gone.
+    """
+
+    rows: list[Row]
+    next_link: str | None = None
+    delta_link: str | None = None
+    deleted: tuple[UUID, ...] = ()
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """What became of one part of a $batch; `error` is set when it was refused."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any = None
+    error: "Exception | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """One column: `type` is the AttributeType (String, Memo, Integer, Decimal, Money, DateTime, Boolean, Picklist,
+    State, Status, Lookup, Customer, Owner, Uniqueidentifier, ...); `binds` maps a target table to the navigation
+    property that a lookup is written through."""
+
+    name: str
+    type: str
+    label: str = ""
+    max_length: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    precision: int | None = None
+    date_only: bool = False
+    choices: Mapping[int, str] = field(default_factory=dict)
+    binds: Mapping[str, str] = field(default_factory=dict)
+    for_create: bool = True
+    for_update: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TableInfo:
+    """One table's metadata."""
+
+    name: str
+    entity_set: str
+    primary_id: str
+    primary_name: str
+    columns: Mapping[str, ColumnInfo]
+    change_tracking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """What an environment tells without a sign-in: how fast it answers, its clock, and its tenant where it says so."""
+
+    milliseconds: float
+    clock_ahead_s: float | None = None
+    """Seconds by which the service's clock is ahead of this machine's."""
+    tenant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WhoAmI:
+    """Who the token's user is."""
+
+    user_id: UUID
+    business_unit_id: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """The organization behind the environment."""
+
+    id: UUID
+    name: str
+    base_currency_id: UUID | None
+    base_currency_code: str
+    version: str = ""
+    languages: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a client has sent so far."""
+
+    requests: int = 0
+    throttled: int = 0
+    rows_read: int = 0
+    rows_written: int = 0
+    answered: int = 0
+    """Answers, refusals among them, but none that says the service cannot answer (5xx)."""
+
+    def seconds_left(self) -> float:
+        """How long a request sent now may take; infinite where nobody limits it beyond the client's time-outs."""
+        return math.inf

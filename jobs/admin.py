@@ -1,0 +1,157 @@
+"""Jobs and their outcomes in the Django admin: to read, filter and drill down; nothing is changed here."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from jobs import listings, telling
+from jobs.models import Job, JobOutcome
+
+if TYPE_CHECKING:
+    _JobAdmin = admin.ModelAdmin[Job]
+    _OutcomeAdmin = admin.ModelAdmin[JobOutcome]
+    _Paginator = Paginator[Any]
+else:
+    _JobAdmin = _OutcomeAdmin = admin.ModelAdmin
+    _Paginator = Paginator
+
+
+class LimitedPaginator(_Paginator):
+    """Counts up to a limit: a million outcomes are paged without being counted."""
+
+    limit = 20_000
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, the limit at most."""
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return rows.order_by()[: self.limit].count()
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes here; everybody who may enter the admin may look."""
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Staff."""
+        return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Staff."""
+        return self.has_view_permission(request)
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnly, _JobAdmin):
+    """The job log."""
+
+    list_display = (
+        "id", "company", "mapping_name", "type", "state", "started_at", "ended_at", "coupled", "failed", "message",
+    )  # fmt: skip
+    list_filter = (
+        "type",
+        "state",
+        ("company", admin.RelatedOnlyFieldListFilter),
+        "mapping_name",
+        "failure_reason",
+        "trigger",
+    )
+    list_select_related = ("company",)
+    search_fields = ("=id", "mapping_name", "message")
+    date_hierarchy = None
+    show_full_result_count = False
+    paginator = LimitedPaginator
+    list_per_page = 50
+    ordering = ("-id",)
+    readonly_fields = ("outcomes_by_reason", "followup_jobs")
+    exclude = ("resume",)
+
+    @admin.display(description="Coupled")
+    def coupled(self, job: Job) -> int:
+        """The counter."""
+        return int(job.counters.get("coupled", 0))
+
+    @admin.display(description="Failed")
+    def failed(self, job: Job) -> SafeString | int:
+        """The counter, leading to the failed records."""
+        count = int(job.counters.get("failed", 0))
+        return _outcomes_link(job, f"{count:,}", outcome__exact="failed") if count else count
+
+    @admin.display(description="Outcomes")
+    def outcomes_by_reason(self, job: Job) -> SafeString | str:
+        """Each outcome and reason with its count, leading to its records."""
+        found = [
+            _outcomes_link(
+                job, f"{outcome}{f', {listings.reason_label(reason)}' if reason else ''}: {count:,}",
+                outcome__exact=outcome, reason__exact=reason,
+            )
+            for outcome, by in job.breakdown.items()
+            for reason, count in by.items()
+        ]  # fmt: skip
+        return _lines(found)
+
+    @admin.display(description="Follow-up jobs")
+    def followup_jobs(self, job: Job) -> SafeString | str:
+        """Links to the jobs this one started."""
+        return _lines(
+            [
+                format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(one.pk,)), telling.title(one))
+                for one in job.followups.order_by("pk")[:100]
+            ]
+        )
+
+
+@admin.register(JobOutcome)
+class JobOutcomeAdmin(ReadOnly, _OutcomeAdmin):
+    """What became of single records."""
+
+    list_display = ("id", "job_link", "outcome", "reason", "local_key", "local_name", "integration_name", "message")
+    list_filter = ("outcome", "reason", "job__type", "job__state", "job__mapping_name")
+    list_select_related = ("job",)
+    search_fields = ("local_key__istartswith", "=local_id", "=integration_id")
+    search_help_text = "A number, or the ID of a record or Dataverse row"
+    show_full_result_count = False
+    paginator = LimitedPaginator
+    list_per_page = 50
+    ordering = ("-id",)
+    raw_id_fields = ("job",)
+
+    @admin.display(description="Job")
+    def job_link(self, row: JobOutcome) -> SafeString:
+        """The row's job."""
+        return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(row.job_id,)), row.job)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Also the drill-down from a job."""
+        return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+
+def _outcomes_link(job: Job, text: str, **query: str) -> SafeString:
+    url = reverse("admin:jobs_joboutcome_changelist")
+    parameters = "&".join(f"{name}={value}" for name, value in {"job__id__exact": job.pk, **query}.items())
+    return format_html('<a href="{}?{}">{}</a>', url, parameters, text)
+
+
+def _lines(found: list[SafeString]) -> SafeString | str:
+    text: SafeString | str = ""
+    for position, line in enumerate(found):
+        text = format_html("{}<br>{}", text, line) if position else line
+    return text or "-"

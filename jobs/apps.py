@@ -1,0 +1,16 @@
+"""Jobs as rows, their runner and pages."""
+
+from django.apps import AppConfig
+
+
+class JobsConfig(AppConfig):
+    """Jobs as rows, their runner and pages."""
+
+    name = "jobs"
+
+    def ready(self) -> None:
+        """Make the room's pages findable."""
+        from jobs import checks, shell
+
+        checks.register()
+        shell.register()

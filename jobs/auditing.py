@@ -1,0 +1,17 @@
+"""What people start and stop, in the audit log beside what they change."""
+
+from typing import Any
+
+from auditlog.models import LogEntry
+from django.db import models
+
+
+def tell(instance: models.Model, action: int, changes: dict[str, tuple[Any, Any]], *, user: Any = None) -> None:
+    """Write one entry about an act on a row: before and after by name. Inside a request its person is known anyway."""
+    LogEntry.objects.log_create(
+        instance,
+        force_log=True,
+        action=action,
+        changes={name: [None if one is None else str(one) for one in pair] for name, pair in changes.items()},
+        actor=user if user is not None and user.pk else None,
+    )

@@ -1,0 +1,181 @@
+"""Who may work on a job: claim by conditional UPDATE, lease, heartbeat, and giving it back.
+
+Every claim makes `fence` one greater; every later write of the worker names its fence, so that a worker that was
+thought dead cannot write over its successor.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from jobs.errors import LOST_MESSAGE, LeaseLost
+from jobs.models import Job, Reason, State
+from jobs.publishing import next_on, publish_waiting
+from jobs.states import MAX_LOST, Claim, Event, Snapshot, after, decide_claim
+
+logger = logging.getLogger(__name__)
+
+stopping = threading.Event()
+"""Set when this process was asked to stop: slices end at their next checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a job was not claimed: `why` is one of Claim's words or "waiting"; `waits_for` names the job before it."""
+
+    why: str
+    waits_for: int | None = None
+    until: datetime | None = None
+
+
+def worker_name() -> str:
+    """This thread, as the job card names it."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{threading.get_ident() & 0xFFFF:x}"
+
+
+def lease_end(now: datetime) -> datetime:
+    """When a lease taken now runs out."""
+    return now + timedelta(seconds=settings.JOB_LEASE_S)
+
+
+def claim(job_id: int) -> Job | Refused:
+    """Take the job for this thread, or say why not. The returned row is fresh and its `fence` is this claim's."""
+    now = timezone.now()
+    job = Job.objects.select_related("company").filter(pk=job_id).first()
+    if job is None:
+        return Refused(Claim.ENDED)
+    snapshot = Snapshot(job.state, job.lease_until, job.not_before, job.attempts, job.cancel_requested)
+    decision = decide_claim(snapshot, now)
+    if decision in (Claim.ENDED, Claim.HELD, Claim.NOT_DUE):
+        return Refused(decision, until=job.not_before if decision == Claim.NOT_DUE else job.lease_until)
+    if decision == Claim.CANCEL:
+        end_unheld(job, State.CANCELLED, message=job.message or "Cancelled.")
+        return Refused(Claim.ENDED)
+    if decision == Claim.GIVE_UP:
+        end_unheld(
+            job, State.FAILED, reason=Reason.INTERNAL, message=LOST_MESSAGE.format(times=MAX_LOST),
+            detail=f"Last worker: {job.worker}. Phase: {job.phase or 'none'}.",
+        )  # fmt: skip
+        return Refused(Claim.ENDED)
+    if job.exclusive_key and job.state == State.QUEUED:
+        first = next_on(job.exclusive_key)
+        if first is not None and first != job.pk:
+            return Refused("waiting", first)
+    lost = decision == Claim.RUN_AFTER_LOSS
+    try:
+        with transaction.atomic():
+            taken = _unheld(job).update(
+                state=State.IN_PROCESS, fence=F("fence") + 1, worker=worker_name(), lease_until=lease_end(now),
+                not_before=None, message="", started_at=Coalesce("started_at", now),
+                attempts=F("attempts") + 1 if lost else F("attempts"),
+            )  # fmt: skip
+    except IntegrityError:
+        # Another job of this key is in process, perhaps since this instant: that means "wait", not "fail".
+        if job.state == State.POSTPONED:
+            _unheld(job).update(state=after(job.state, Event.WAIT), not_before=None, phase="")
+        return Refused("waiting", holder_of(job.exclusive_key))
+    if not taken:
+        return Refused(Claim.HELD)
+    if lost:
+        logger.warning("job %s: its worker %s was lost; going on from its checkpoint", job.pk, job.worker)
+    job.refresh_from_db()
+    return job
+
+
+def holder_of(exclusive_key: str) -> int | None:
+    """The job in process on a key."""
+    return Job.objects.filter(exclusive_key=exclusive_key, state=State.IN_PROCESS).values_list("pk", flat=True).first()
+
+
+def end_unheld(job: Job, state: State, *, message: str, reason: str = "", detail: str = "") -> bool:
+    """End a job nobody works on, as it was read: whether it still was so. The fence grows: a late worker stops."""
+    ended = _unheld(job).update(
+        state=state, fence=F("fence") + 1, ended_at=timezone.now(), message=message, detail=detail,
+        failure_reason=reason, lease_until=None, not_before=None, phase="",
+    )  # fmt: skip
+    if ended:
+        publish_waiting(job.exclusive_key)
+    return bool(ended)
+
+
+def _unheld(job: Job) -> Any:
+    """The row exactly as it was read; it changes once only, since every change by others moves one of these."""
+    return Job.objects.filter(pk=job.pk, fence=job.fence, state=job.state, lease_until=job.lease_until)
+
+
+class Lease:
+    """The right to work on a claimed job, kept alive by a thread with a connection of its own.
+
+    `held()` is cheap and asked before every request to Dataverse: Dataverse knows no fences, so a worker whose
+    heartbeat fails has to stop sending by itself, before somebody else starts.
+    """
+
+    def __init__(self, job_id: int, fence: int) -> None:
+        self.job_id, self.fence = job_id, fence
+        self._stop = threading.Event()
+        self._lost = False
+        self._good_until = time.monotonic() + settings.JOB_LEASE_S
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job_id}", daemon=True)
+
+    def __enter__(self) -> "Lease":
+        """Start the heartbeat."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the heartbeat; giving the lease back is the runner's."""
+        self._stop.set()
+        self._thread.join(timeout=settings.JOB_LEASE_S)
+
+    def held(self) -> bool:
+        """Whether this worker may still write and send."""
+        return not self._lost and time.monotonic() < self._good_until
+
+    def left(self) -> float:
+        """The seconds for which this worker surely has no successor; 0 when the lease is lost."""
+        return 0.0 if self._lost else max(0.0, self._good_until - time.monotonic())
+
+    def ensure(self) -> None:
+        """Raise LeaseLost unless the lease is held."""
+        if not self.held():
+            raise LeaseLost(f"The lease of job {self.job_id} ran out or was taken over.")
+
+    def renew(self) -> None:
+        """Lengthen the lease by a conditional UPDATE (also the first statement of every fenced transaction)."""
+        self.ensure()
+        asked = time.monotonic()
+        # A heartbeat that waited for the database must not take back a lease that was given back meanwhile.
+        mine = Job.objects.filter(pk=self.job_id, fence=self.fence, state=State.IN_PROCESS, lease_until__isnull=False)
+        if not mine.update(lease_until=lease_end(timezone.now())):
+            self._lost = True
+            raise LeaseLost(f"Job {self.job_id} was given back, taken over or ended elsewhere.")
+        # A transaction that is rolled back takes the longer lease with it.
+        transaction.on_commit(lambda: self._lengthen(asked))
+
+    def _lengthen(self, asked: float) -> None:
+        self._good_until = max(self._good_until, asked + settings.JOB_LEASE_S)
+
+    def _beat(self) -> None:
+        try:
+            while not self._stop.wait(settings.JOB_HEARTBEAT_S):
+                try:
+                    self.renew()
+                except LeaseLost as lost:
+                    logger.info("%s", lost)  # the slice says so when it still needs the lease
+                    return
+                except Exception as error:
+                    logger.warning("job %s: heartbeat failed (%s)", self.job_id, error)
+                    connection.close()
+        finally:
+            connection.close()

@@ -1,0 +1,71 @@
+"""manage.py job ID [--errors] [--outcome OUTCOME]: one job, and the records that failed in it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from jobs import listings, telling
+from jobs.models import Job, JobOutcome, Outcome
+from jobs.services import summary
+from masterdata.commands import TandemCommand
+
+
+class Command(TandemCommand):
+    """Show one job; with --errors its failed records first, one per line."""
+
+    help = "Show one job; with --errors its failed records first, one per line."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Which job, and whether its records are wanted."""
+        parser.add_argument("id", type=int, metavar="ID")
+        parser.add_argument("--errors", action="store_true", help="Print the failed records, then the job.")
+        parser.add_argument("--outcome", choices=Outcome.values, help="Print the records with this outcome instead.")
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Print it."""
+        job = Job.objects.filter(pk=options["id"]).first()
+        if job is None:
+            self.refuse(
+                "unknown_job", f"There is no job {options['id']}. List them with: manage.py jobs --company NAME"
+            )
+        outcome = options["outcome"] or (Outcome.FAILED.value if options["errors"] else "")
+        if self.as_json:
+            if outcome:
+                self.lines(errors(job, outcome))
+                self.lines([summary(job)])
+            else:
+                self.document(summary(job))
+            return
+        if outcome:
+            for row in _rows(job, outcome):
+                reason = listings.reason_label(row.reason) or str(row.get_outcome_display())
+                name = row.local_name or row.integration_name
+                self.say(f"{row.local_key or row.integration_id or '':<12} {name:<30} {reason}: {row.message}")
+        self.say(f"{telling.title(job)}, job {job.pk}: {str(job.get_state_display()).lower()}")
+        for name, count in job.counters.items():
+            if count:
+                self.say(f"  {name:<10} {count:>9,}")
+        for reason, count in sorted(job.reasons.items()):
+            self.say(f"  {listings.reason_label(reason) or reason:<40} {count:>9,}")
+        if job.message:
+            self.say(job.message)
+
+
+def errors(job: Job, outcome: str) -> Iterator[dict[str, Any]]:
+    """The job's records of one outcome, in the shape the commands print."""
+    for row in _rows(job, outcome):
+        detail = row.detail if isinstance(row.detail, dict) else {}
+        yield {
+            "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
+            "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
+            "reason": row.reason,
+            "message": row.message,
+            "fields": detail.get("fields", []),
+            "candidates": detail.get("candidates", []),
+        }
+
+
+def _rows(job: Job, outcome: str) -> Iterator[JobOutcome]:
+    rows = JobOutcome.objects.filter(job=job, outcome=outcome)
+    yield from rows.order_by("outcome", "reason", "id").iterator(chunk_size=2000)

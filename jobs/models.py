@@ -1,0 +1,246 @@
+"""Jobs as rows: the only truth about a job, its outcomes and the records it was asked for."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from masterdata.models import Company
+
+COUNTERS = (
+    "total", "coupled", "uncoupled", "inserted", "modified", "unchanged", "skipped", "deleted", "failed", "conflicts",
+)  # fmt: skip
+
+
+def no_counts() -> dict[str, int]:
+    """All counters at zero, in the order pages and commands show them."""
+    return dict.fromkeys(COUNTERS, 0)
+
+
+class Type(models.TextChoices):
+    """What a job does; also the name under which its handler is registered."""
+
+    COUPLING = "coupling", "Coupling"
+    UNCOUPLING = "uncoupling", "Uncoupling"
+    SYNCHRONIZATION = "synchronization", "Synchronization"
+
+
+class State(models.TextChoices):
+    """queued -> in_process -> finished | failed | cancelled; in_process <-> postponed (throttled, or waiting)."""
+
+    QUEUED = "queued", "Queued"
+    IN_PROCESS = "in_process", "In Process"
+    POSTPONED = "postponed", "Postponed"
+    FINISHED = "finished", "Finished"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+OPEN_STATES = (State.QUEUED, State.IN_PROCESS, State.POSTPONED)
+ENDED_STATES = (State.FINISHED, State.FAILED, State.CANCELLED)
+
+
+class Trigger(models.TextChoices):
+    """What started a job."""
+
+    USER = "user", "User"
+    SCHEDULE = "schedule", "Schedule"
+    FOLLOW_UP = "follow_up", "Follow-up"
+
+
+class Outcome(models.TextChoices):
+    """What became of one record in one job; each is also a counter (conflict counts as conflicts)."""
+
+    COUPLED = "coupled", "Coupled"
+    UNCOUPLED = "uncoupled", "Uncoupled"
+    INSERTED = "inserted", "Inserted"
+    MODIFIED = "modified", "Modified"
+    UNCHANGED = "unchanged", "Unchanged"
+    SKIPPED = "skipped", "Skipped"
+    DELETED = "deleted", "Deleted"
+    FAILED = "failed", "Failed"
+    CONFLICT = "conflict", "Conflict"
+
+
+class Reason(models.TextChoices):
+    """Why: the closed list. Blank stands for the plain case of the outcome (coupled, modified, ...)."""
+
+    NONE = "", ""
+    # coupling
+    NO_CRITERIA = "no_criteria", "No matching criteria"
+    NO_MATCH = "no_match", "No match"
+    MULTIPLE_MATCHES = "multiple_matches", "Multiple matches"
+    ALREADY_COUPLED = "already_coupled", "Already coupled"
+    CREATE_QUEUED = "create_queued", "Will be created"
+    OUTSIDE_FILTER = "outside_filter", "Outside the mapping's filter"
+    NOT_COUPLED = "not_coupled", "Not coupled"
+    RECORD_GONE = "record_gone", "Record no longer exists"
+    # synchronization
+    ONLY_COUPLED = "only_coupled", "Only coupled records are synchronized"
+    LOCAL_DELETED = "local_deleted", "Deleted here"
+    INTEGRATION_DELETED = "integration_deleted", "Deleted in Dataverse"
+    UPDATE_CONFLICT = "update_conflict", "Changed on both sides"
+    REFERENCE_NOT_COUPLED = "reference_not_coupled", "Related record not coupled"
+    VALUE_TOO_LONG = "value_too_long", "Value too long"
+    VALUE_INVALID = "value_invalid", "Value not valid"
+    UNKNOWN_CHOICE = "unknown_choice", "Unknown choice"
+    UNKNOWN_COLUMN = "unknown_column", "Unknown column"
+    DUPLICATE = "duplicate", "Duplicate in Dataverse"
+    REPEATED_FAILURE = "repeated_failure", "Failed twice the same way"
+    # the environment
+    DENIED = "denied", "Privilege missing"
+    THROTTLED = "throttled", "Dataverse limit reached"
+    REFUSED = "refused", "Refused by Dataverse"
+    UNREACHABLE = "unreachable", "Dataverse not reachable"
+    # the job as a whole
+    NOT_ENABLED = "not_enabled", "Connection not enabled"
+    WRONG_ENVIRONMENT = "wrong_environment", "Another environment"
+    SIGN_IN = "sign_in", "Sign-in refused"
+    CONFIGURATION = "configuration", "Mapping not usable"
+    INTERNAL = "internal", "Internal error"
+
+
+class Job(models.Model):
+    """One job. Changed by jobs.services and jobs.runner alone; every change of a running job is fenced."""
+
+    expected_rows: ClassVar[int] = 100_000  # see storage.expected
+    few_values: ClassVar[tuple[str, ...]] = ("mapping_name",)
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="jobs")
+    type = models.CharField(max_length=24, choices=Type)
+    state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
+    mapping_name = models.CharField("mapping", max_length=40, blank=True)
+    direction = models.CharField(max_length=24, blank=True)
+    description = models.CharField(max_length=200, blank=True)
+    exclusive_key = models.CharField(max_length=120, blank=True, help_text="Unique over jobs in process; others wait.")
+    one_record = models.BooleanField(
+        default=False, help_text="A long run on the same key yields to it at a checkpoint."
+    )
+
+    trigger = models.CharField(max_length=12, choices=Trigger, default=Trigger.USER)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="followups")
+    parameters = models.JSONField(
+        default=dict, blank=True, encoder=DjangoJSONEncoder, help_text="What was asked; never a secret."
+    )
+    selection_only = models.BooleanField(default=False, help_text="Only the records listed in its selection.")
+
+    plan = models.CharField(max_length=16, blank=True, help_text="scan or probe.")
+    phase = models.CharField(max_length=60, blank=True)
+    processed = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(null=True, blank=True)
+    counters = models.JSONField(default=no_counts)
+    reasons = models.JSONField(default=dict, blank=True)
+    breakdown = models.JSONField(default=dict, blank=True, help_text="outcome -> reason -> count; pages count nothing.")
+    requests = models.PositiveIntegerField(default=0, help_text="Requests sent to Dataverse.")
+    throttled = models.PositiveIntegerField(default=0, help_text="Answers 429 among them.")
+    resume = models.JSONField(
+        default=dict,
+        blank=True,
+        encoder=DjangoJSONEncoder,
+        help_text="Where the handler goes on; written with the data.",
+    )
+    message = models.TextField(blank=True, help_text="What the user reads.")
+    detail = models.TextField(blank=True, help_text="What support needs: service code, request id, trace.")
+    failure_reason = models.CharField(max_length=24, choices=Reason, blank=True, default=Reason.NONE)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    not_before = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    active_s = models.FloatField(default=0, help_text="Seconds a worker has worked on it.")
+
+    worker = models.CharField(max_length=80, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    fence = models.PositiveIntegerField(
+        default=0, help_text="Grows with every claim; a write with an older one is refused."
+    )
+    published_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    attempts = models.PositiveIntegerField(default=0, help_text="Claims whose worker was lost.")
+    outage_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when Dataverse does not answer; blank after a checkpoint."
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["exclusive_key"],
+                condition=Q(state=State.IN_PROCESS) & ~Q(exclusive_key=""),
+                name="one_job_in_process_per_key",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["company", "mapping_name", "type", "-id"], name="job_by_mapping"),
+            models.Index(fields=["state", "not_before"], name="job_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mapping_name or self.get_type_display()} {self.pk}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ENDED_STATES
+
+
+class JobRecord(models.Model):
+    """One record a job was asked for: its selection, as a table, so that a list has no length limit."""
+
+    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="records")
+    local_id = models.UUIDField(null=True)
+    integration_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["job", "local_id"], name="jobrecord_by_local")]
+
+    def __str__(self) -> str:
+        return str(self.local_id or self.integration_id)
+
+
+class JobOutcome(models.Model):
+    """What became of one record in one job, and why."""
+
+    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="outcomes")
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    reason = models.CharField(max_length=24, choices=Reason, blank=True, default=Reason.NONE)
+    local_id = models.UUIDField(null=True, blank=True)
+    local_key = models.CharField(max_length=80, blank=True, help_text="The local record's number or code.")
+    local_name = models.CharField(max_length=200, blank=True)
+    integration_id = models.UUIDField(null=True, blank=True)
+    integration_name = models.CharField(max_length=200, blank=True)
+    message = models.TextField(blank=True, help_text="What the user reads: what happened, why, what to do next.")
+    detail = models.JSONField(
+        null=True,
+        blank=True,
+        encoder=DjangoJSONEncoder,
+        help_text="fields: compared values; candidates; trail of priorities; code and request id.",
+    )
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["job", "outcome", "reason", "id"], name="outcome_by_reason"),
+            models.Index(fields=["local_id"], name="outcome_by_local"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.local_key or self.integration_id}: {self.get_outcome_display()}"
+
+
+class Tick(models.Model):
+    """The one row by which the ticks of several beats elect one."""
+
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"last tick {self.last_at:%H:%M:%S}"

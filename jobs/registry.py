@@ -1,0 +1,98 @@
+"""What upper rooms bring while their apps load: kinds of jobs, work for the tick, lines for the queue page."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobs.context import JobContext
+    from jobs.models import Job, JobOutcome
+
+Handler = Callable[["JobContext"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job: the word it goes by, and the handler that is re-entered from its checkpoint."""
+
+    type: str
+    handler: Handler
+    label: str
+    """What a job's card says after the mapping: "CUSTOMER, match-based coupling"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One line of Job Queue Entries that is not a job yet: what will start, and when."""
+
+    description: str
+    mapping: str = ""
+    state: str = "Ready"
+    next_run: datetime | None = None
+    every: str = ""
+    url: str = ""
+
+
+ScheduleProvider = Callable[[Any], Iterable[Schedule]]
+
+
+@dataclass(slots=True)
+class _Registry:
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    ticks: list[Callable[[datetime], None]] = field(default_factory=list)
+    ended: list[Callable[[str], None]] = field(default_factory=list)
+    schedules: list[ScheduleProvider] = field(default_factory=list)
+    record_links: list[Callable[["Job", "list[JobOutcome]"], dict[Any, str]]] = field(default_factory=list)
+    outcome_actions: list[Callable[[Any, "Job", str], Iterable[Any]]] = field(default_factory=list)
+
+
+registry = _Registry()
+
+
+def register(type: str, handler: Handler, *, label: str = "") -> None:  # noqa: A002 - the word of the model
+    """Let jobs of a type run. `label` is what the job's card shows after the mapping's name."""
+    registry.kinds[type] = Kind(type, handler, label or type.replace("_", " "))
+
+
+def kind(name: str) -> Kind:
+    """The kind of that name. Raises LookupError with a sentence."""
+    try:
+        return registry.kinds[name]
+    except KeyError:
+        raise LookupError(
+            f"There is no kind of job {name!r}; there are {', '.join(sorted(registry.kinds)) or 'none'}."
+        ) from None
+
+
+def on_tick(work: Callable[[datetime], None]) -> Callable[[datetime], None]:
+    """Have `work(now)` called at every elected tick; it must be short. An error in it is logged and stops nothing."""
+    if work not in registry.ticks:
+        registry.ticks.append(work)
+    return work
+
+
+def on_ended(work: Callable[[str], None]) -> Callable[[str], None]:
+    """Have `work(exclusive_key)` called when a job with a key has ended (or waits, and another may go first).
+
+    It runs after the commit, in whatever process saw the end, and may be called more than once or, when that process
+    is killed, not at all: what must not be missed is looked after by the tick as well. An error in it is logged.
+    """
+    if work not in registry.ended:
+        registry.ended.append(work)
+    return work
+
+
+def schedules(provider: ScheduleProvider) -> None:
+    """Show lines on Job Queue Entries; the provider gets the company."""
+    registry.schedules.append(provider)
+
+
+def record_links(provider: Callable[["Job", "list[JobOutcome]"], dict[Any, str]]) -> None:
+    """Lead from outcomes to records: the provider gets a job and a page of outcomes, answers local_id -> address."""
+    registry.record_links.append(provider)
+
+
+def outcome_actions(provider: Callable[[Any, "Job", str], Iterable[Any]]) -> None:
+    """Add actions above a job's outcomes: the provider gets the request, the job and the outcome shown."""
+    registry.outcome_actions.append(provider)

@@ -1,0 +1,165 @@
+"""The verbs of jobs: start, cancel, wait for the end, tell what came of it."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from auditlog.models import LogEntry
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from jobs import auditing
+from jobs.errors import EmptySelection
+from jobs.lease import end_unheld, holder_of
+from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
+from jobs.publishing import next_on, publish_on_commit
+from jobs.registry import kind
+from storage import bulk
+
+__all__ = ["EmptySelection", "cancel", "run_to_end", "start", "summary", "waits_for"]
+
+
+def start(
+    *,
+    company: Any,
+    type: str,  # noqa: A002 - the word of the model
+    mapping_name: str = "",
+    exclusive_key: str = "",
+    parameters: Mapping[str, Any] | None = None,
+    direction: str = "",
+    description: str = "",
+    user: Any = None,
+    trigger: str = Trigger.USER,
+    parent: Job | None = None,
+    selection: Iterable[UUID] | None = None,
+    selection_side: str = "local",
+    one_record: bool = False,
+) -> Job:
+    """Queue a job: its row and its selection in one transaction, its message after commit.
+
+    `selection`: ids of the records asked for (`selection_side`: "local" or "integration"), None for all of the
+    mapping; a query of one column of ids is stored inside the database, so that it may be long. `parameters` are kept
+    as JSON and never hold a secret. `one_record` lets it go before long jobs of the same key. Raises EmptySelection
+    for a selection without records, LookupError for an unknown kind.
+    """
+    kind(type)
+    if selection_side not in ("local", "integration"):
+        raise ValueError(f"A selection is of local or integration records, not {selection_side!r}.")
+    with transaction.atomic():
+        job = Job(
+            company=company, type=type, mapping_name=mapping_name, exclusive_key=exclusive_key,
+            parameters=dict(parameters or {}), direction=direction, description=description[:200],
+            requested_by=user if user is not None and user.pk else None, trigger=trigger, parent=parent,
+            selection_only=selection is not None, one_record=one_record, published_at=timezone.now(),
+        )  # fmt: skip
+        job.save(force_insert=True)
+        if selection is not None and not _insert_selection(job, selection, selection_side):
+            raise EmptySelection
+        if trigger == Trigger.USER and parent is None:
+            told = {"type": type, "mapping": mapping_name, "direction": direction, "parameters": job.parameters or None}
+            changes = {name: (None, value) for name, value in told.items() if value}
+            auditing.tell(job, LogEntry.Action.CREATE, changes, user=user)
+        publish_on_commit(job.pk)
+    return job
+
+
+def _insert_selection(job: Job, selection: Iterable[UUID], side: str) -> int:
+    """Store the distinct ids of a selection. Returns how many there are."""
+    if isinstance(selection, QuerySet):
+        return bulk.insert_from(JobRecord, {"job_id": job.pk}, f"{side}_id", selection)
+    seen: set[UUID] = set()
+    distinct = (key for key in selection if key not in seen and not seen.add(key))  # type: ignore[func-returns-value]
+    while part := list(islice(distinct, bulk.MAX_ROWS)):
+        bulk.insert(JobRecord, ("job_id", f"{side}_id"), [(job.pk, key) for key in part])
+    return len(seen)
+
+
+def cancel(*, job: Job, user: Any = None) -> Job:
+    """End a job: at once when no worker has it, else at its next checkpoint. Ended jobs stay as they are."""
+    who = f" by {user.get_username()}" if user is not None and user.pk else ""
+    job.refresh_from_db()
+    if not job.ended:
+        auditing.tell(job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user)
+        unheld = job.state != State.IN_PROCESS or job.lease_until is None
+        if not (unheld and end_unheld(job, State.CANCELLED, message=f"Cancelled{who}.")):
+            asked = Job.objects.filter(pk=job.pk, state__in=OPEN_STATES)
+            asked.update(cancel_requested=True, message=f"Cancelled{who}.")
+            publish_on_commit(job.pk)  # in case its worker is gone
+        job.refresh_from_db()
+    return job
+
+
+def waits_for(job: Job) -> Job | None:
+    """The job that a queued job waits for: the holder of its key, or the one whose turn is before."""
+    if job.state != State.QUEUED or not job.exclusive_key:
+        return None
+    before = holder_of(job.exclusive_key) or next_on(job.exclusive_key)
+    return Job.objects.filter(pk=before).first() if before not in (None, job.pk) else None
+
+
+def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Job:
+    """Wait until the job and all its follow-ups have ended; run here what no worker has claimed. Returns it fresh.
+
+    `on_progress` gets a fresh row of the job at work, after each checkpoint or twice a second.
+    """
+    from jobs.lease import Refused
+    from jobs.runner import run
+
+    open_jobs = [job.pk]
+    ended: list[int] = []
+    while open_jobs:
+        current = open_jobs[0]
+        refused = run(current, on_progress=on_progress)
+        row = Job.objects.get(pk=current)
+        if row.ended:
+            if on_progress:
+                on_progress(row)
+            ended.append(open_jobs.pop(0))
+            open_jobs += Job.objects.filter(parent_id=current).order_by("pk").values_list("pk", flat=True)
+            continue
+        if isinstance(refused, Refused):
+            if refused.waits_for is not None and refused.waits_for != current:
+                ahead = run(refused.waits_for)  # nobody may be there to do it
+                if not isinstance(ahead, Refused):
+                    continue
+            if on_progress:
+                on_progress(row)
+            time.sleep(_patience(row))
+    job.refresh_from_db()
+    return job
+
+
+def _patience(job: Job) -> float:
+    """Seconds until it is worth looking again."""
+    if job.state == State.POSTPONED and job.not_before is not None:
+        return min(0.5, max(0.02, (job.not_before - timezone.now()).total_seconds()))
+    return 0.2
+
+
+def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
+    """What came of a job and its follow-ups, in the shape the commands print."""
+    failed = {"reason": job.failure_reason, "message": job.message}
+    return {
+        **({"error": failed} if job.state == State.FAILED else {}),
+        "job": job.pk,
+        "type": job.type,
+        "mapping": job.mapping_name,
+        "state": job.state,
+        "plan": job.plan,
+        "counters": {name: int(job.counters.get(name, 0)) for name in COUNTERS},
+        "reasons": dict(sorted(job.reasons.items())),
+        "requests": job.requests,
+        "seconds": seconds(job),
+        "message": job.message,
+        "followups": [summary(one) for one in job.followups.order_by("pk")] if followups else [],
+    }
+
+
+def seconds(job: Job) -> float:
+    """Seconds from its start to its end, or to now."""
+    if job.started_at is None:
+        return 0.0
+    return round(((job.ended_at or timezone.now()) - job.started_at).total_seconds(), 3)

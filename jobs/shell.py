@@ -1,0 +1,62 @@
+"""What this room adds to the shell: Tell Me entries, cues and the latest jobs on the role center."""
+
+from typing import Any
+
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+
+from jobs import listings, telling
+from jobs.models import OPEN_STATES, Job, State
+from ui.kit import Cue, Link, Table
+from ui.registry import Entry, cues, role_center_table, tell_me
+
+
+def register() -> None:
+    """Fill the shell's registries; called while the app loads."""
+    entries = (
+        Entry("Integration Synchronization Jobs", "jobs:list", also=("Job log", "Synchronization log"), navigation=60),
+        Entry("Integration Coupling Jobs", "jobs:list", also=("Integration Coupling Job Log",), query="type=coupling"),
+        Entry("Integration Uncoupling Jobs", "jobs:list", also=("Uncoupling log",), query="type=uncoupling"),
+        Entry("Integration Synchronization Errors", "jobs:errors", also=("Failed records",)),
+        Entry("Job Queue Entries", "jobs:queue", also=("Queue", "Scheduled jobs", "Background jobs")),
+    )
+    for entry in entries:
+        tell_me(entry)
+    cues("Synchronization", _cues, position=20)
+    role_center_table("Latest jobs", _latest, position=20)
+
+
+def _cues(_: HttpRequest, company: Any) -> list[Cue]:
+    """Failed jobs today, and jobs in process."""
+    today = Q(state=State.FAILED, ended_at__gte=telling.since_midnight())
+    states = Job.objects.filter(Q(state__in=OPEN_STATES) | today, company=company).order_by().values_list("state")
+    counted = dict(states.annotate(count=Count("pk")))
+    failed, running = counted.get(State.FAILED, 0), counted.get(State.IN_PROCESS, 0)
+    waiting = counted.get(State.QUEUED, 0) + counted.get(State.POSTPONED, 0)
+    log = reverse("jobs:list", kwargs={"company": company.slug})
+    return [
+        Cue(f"{failed:,}", "Failed jobs today", f"{log}?state=failed", "bad" if failed else "ok"),
+        Cue(f"{running:,}", "Jobs in process", f"{log}?state=in_process", "run" if running else ""),
+        Cue(f"{waiting:,}", "Jobs waiting", reverse("jobs:queue", kwargs={"company": company.slug})),
+    ]
+
+
+def _latest(_: HttpRequest, company: Any) -> Table:
+    """The five newest jobs, with what came of them."""
+    newest = Job.objects.filter(company=company).defer("parameters", "resume", "detail")[:5]
+    rows = [
+        (
+            Link(telling.title(job), listings.job_url(job, company)),
+            job.started_at or "Not started",
+            telling.status(job),
+            int(job.counters.get("coupled", 0) + job.counters.get("inserted", 0) + job.counters.get("modified", 0)),
+            Link(f"{failed:,}", listings.outcomes_url(job, company, outcome="failed"), "bad")
+            if (failed := int(job.counters.get("failed", 0)))
+            else 0,
+        )
+        for job in newest
+    ]
+    head = ("Job", "Start", "State", "Done", "Failed")
+    empty = "No jobs yet. Couple records, or start a full synchronization."
+    return Table("Latest jobs", head, rows, numeric=frozenset({3, 4}), empty=empty)

@@ -1,0 +1,71 @@
+"""The tick: one process is elected by a conditional UPDATE, then mends what messages and workers lost."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, Q
+from django.utils import timezone
+
+from jobs.models import Job, State, Tick
+from jobs.publishing import holders, publish
+from jobs.registry import registry
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 200
+"""Messages a sweep sends at most; the rest follows with the next one."""
+
+
+def elected(now: datetime) -> bool:
+    """Whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
+    before = now - timedelta(seconds=settings.JOB_TICK_S * 0.8)
+    if Tick.objects.filter(pk=1, last_at__lte=before).update(last_at=now):
+        return True
+    if Tick.objects.filter(pk=1).exists():
+        return False
+    try:
+        with transaction.atomic():
+            Tick.objects.create(pk=1, last_at=now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def sweep(now: datetime) -> list[int]:
+    """Publish every job that could run and whose message seems lost. Returns their ids.
+
+    - queued ones that were never published, or so long ago that the message is lost, unless they wait for their key;
+    - postponed ones that are due;
+    - ones in process whose worker's lease ran out, or which wait between slices for too long.
+    """
+    overdue = now - timedelta(seconds=settings.JOB_LEASE_S)
+    unsent = Q(published_at=None) | Q(published_at__lt=overdue)
+    could_run = (
+        (Q(state=State.QUEUED) & unsent & ~Exists(holders()))
+        | (Q(state=State.POSTPONED, not_before__lte=now) & (unsent | Q(published_at__lt=F("not_before"))))
+        | Q(state=State.IN_PROCESS, lease_until__lt=now)
+        | (Q(state=State.IN_PROCESS, lease_until=None) & unsent)
+    )
+    found = list(Job.objects.filter(could_run).order_by("-one_record", "pk").values_list("pk", flat=True)[:_AT_ONCE])
+    Job.objects.filter(pk__in=found).update(published_at=now)
+    for position, job_id in enumerate(found):
+        if not publish(job_id):  # the broker is down: the rest is left unpublished for the next tick
+            Job.objects.filter(pk__in=found[position:]).update(published_at=None)
+            return found[:position]
+    return found
+
+
+def tick() -> bool:
+    """Sweep and do the upper rooms' work for the tick, if this one is elected. Whether it was."""
+    now = timezone.now()
+    if not elected(now):
+        return False
+    sweep(now)
+    for work in registry.ticks:
+        try:
+            work(now)
+        except Exception:
+            logger.exception("tick: %s failed", getattr(work, "__qualname__", work))
+    return True

@@ -1,0 +1,17 @@
+"""The company a page is about."""
+
+from django.http import Http404, HttpRequest
+
+from masterdata.models import Company
+from ui.context import Shell
+
+
+def company(request: HttpRequest, slug: str) -> Company:
+    """The company whose address part is `slug`. Raises Http404 with a sentence.
+
+    Every role sees every company; the request is asked for so that a rule per person has its place here.
+    """
+    found: Company | None = next((one for one in Shell(request).companies if one.slug == slug), None)
+    if found is None:
+        raise Http404(f"There is no company with the address {slug!r}.")
+    return found

@@ -1,0 +1,33 @@
+"""Forms of records that two people may have open at once."""
+
+from typing import Any
+
+from django import forms
+from django.utils.dateparse import parse_datetime
+
+
+class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # made for any registered model
+    """A record's form that knows when the record was last changed as it was shown, and refuses if it was since."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["seen"].initial = self.instance.modified_at.isoformat()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a change over one made meanwhile."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.instance.pk:
+            rows = type(self.instance)._default_manager.filter(pk=self.instance.pk)
+            try:
+                seen = parse_datetime(cleaned.get("seen") or "")
+            except ValueError:
+                seen = None
+            if seen is None or rows.values_list("modified_at", flat=True).first() != seen:
+                raise forms.ValidationError(
+                    "Somebody changed this record while you were editing, so nothing was saved. "
+                    "Open it again to see the new values, then enter yours."
+                )
+        return cleaned

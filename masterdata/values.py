@@ -1,0 +1,160 @@
+"""Text from a file into the value of a field, or the cause why not. Pure apart from Django's field definitions."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from masterdata.catalog import LocalField, LocalTable
+
+# What exports of databases write for nothing.
+NULL_TEXTS = frozenset({"NULL", "\\N"})
+
+_TRUE = {"1", "true", "yes", "y", "x", "on"}
+_FALSE = {"0", "false", "no", "n", "off"}
+_PLAIN = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+\.\d+|[+-]?\d{1,3}(,\d{3}){2,}")
+_GROUPED_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+|[+-]?\d{1,3}(\.\d{3}){2,}")
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+
+
+class BadValue(Exception):
+    """The text cannot be this field's value: what is wrong, and what to do about it."""
+
+    def __init__(self, cause: str, fix: str) -> None:
+        super().__init__(f"{cause} {fix}")
+        self.cause = cause
+        self.fix = fix
+
+
+def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:
+    """A function that turns a text into the field's value, raising BadValue. NULL and blank give the field's blank."""
+    column: models.Field[Any, Any] = table.model._meta.get_field(field.name)  # type: ignore[assignment]
+    blank = _blank(column)
+    convert = _CONVERTERS.get(field.type, _text)
+
+    def converted(text: str) -> Any:
+        if text in NULL_TEXTS:
+            text = ""
+        if not text:
+            if field.required:
+                raise BadValue(f"{field.caption} is blank.", "Every record needs one.")
+            return blank
+        value = convert(text, field)
+        try:
+            column.run_validators(value)
+        except ValidationError as error:
+            raise BadValue(f"{field.caption} is {_short(text)!r}.", " ".join(error.messages)) from None
+        return value
+
+    return converted
+
+
+def number(text: str) -> Decimal:
+    """A decimal number with a point or a comma, thousands grouped or not.
+
+    Raises BadValue, also where it may mean two things.
+    """
+    text = text.replace("\u00a0", "").replace(" ", "").replace("'", "")
+    if _PLAIN.fullmatch(text):
+        pass
+    elif _GROUPED.fullmatch(text):
+        text = text.replace(",", "")
+    elif _GROUPED_COMMA.fullmatch(text):
+        text = text.replace(".", "").replace(",", ".")
+    elif _COMMA.fullmatch(text):
+        if re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
+            raise BadValue(
+                f"{text!r} may mean thousands or decimals.",
+                f"Write {text.replace(',', '')} or {text.replace(',', '.')}.",
+            )
+        text = text.replace(",", ".")
+    else:
+        raise BadValue(f"{_short(text)!r} is not a number.", "Write digits with a decimal point, such as 1234.50.")
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise BadValue(f"{_short(text)!r} is not a number.", "Write digits with a decimal point.") from None
+
+
+def _number(text: str, field: LocalField) -> Decimal:
+    value = number(text)
+    if field.decimals is None:
+        return value
+    kept = round(value, field.decimals) if value.adjusted() < 40 else value
+    if kept != value:
+        raise BadValue(f"{_short(text)} has too many decimals.", f"{field.caption} keeps {field.decimals}; round it.")
+    return kept
+
+
+def _integer(text: str, field: LocalField) -> int:
+    value = number(text)
+    if value.adjusted() > 18 or value != value.to_integral_value():
+        raise BadValue(f"{_short(text)!r} is not a whole number.", f"Write {field.caption} without decimals.")
+    return int(value)
+
+
+def _boolean(text: str, field: LocalField) -> bool:
+    word = text.casefold()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise BadValue(f"{_short(text)!r} is neither yes nor no.", f"Write true or false for {field.caption}.")
+
+
+def _choice(text: str, field: LocalField) -> str:
+    for value, label in field.choices:
+        if text.casefold() in {value.casefold(), label.casefold()}:
+            return value
+    known = ", ".join(label for _, label in field.choices if label.strip())
+    raise BadValue(f"{_short(text)!r} is no choice of {field.caption}.", f"Choose one of: {known}; or leave it blank.")
+
+
+def _date(text: str, field: LocalField) -> date:
+    return _moment(text, field).date()
+
+
+def _moment(text: str, field: LocalField) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadValue(f"{_short(text)!r} is not a date.", f"Write {field.caption} as 2026-01-31.") from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _text(text: str, field: LocalField) -> str:
+    if "\0" in text:
+        raise BadValue(f"{field.caption} contains a zero character.", "Remove it.")
+    if field.max_length and len(text) > field.max_length:
+        raise BadValue(
+            f"{_short(text)!r} has {len(text)} characters; {field.caption} takes {field.max_length}.", "Shorten it."
+        )
+    return text
+
+
+_CONVERTERS: dict[str, Callable[[str, LocalField], Any]] = {
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "choice": _choice,
+    "date": _date,
+    "datetime": _moment,
+}
+
+
+def _blank(column: "models.Field[Any, Any]") -> Any:
+    if column.null:
+        return None
+    default = column.get_default()
+    if isinstance(column, models.CharField | models.TextField):
+        return getattr(default, "value", default) if column.choices else ""
+    return column.to_python(default)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,225 @@
+"""EntityDefinitions: metadata over the Web API, with its own, narrower query options."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from sandbox.errors import ServiceError, no_resource, not_covered, query_error
+from sandbox.metadata import describe
+from sandbox.metadata.model import Column, Table
+from sandbox.odata import options as odata_options
+from sandbox.odata.options import Expand, Options
+from sandbox.odata.paths import PREFIX, Segment
+from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path
+from sandbox.values import guid
+
+_REFUSED = ("$top", "$orderby", "$skiptoken", "$deltatoken")
+
+
+def answer(tables: dict[str, Table], steps: list[Segment], query: str, base: str) -> bytes:
+    """The JSON document for a path that begins with EntityDefinitions. Raises ServiceError."""
+    options = odata_options.parse(query)
+    for name in _REFUSED:
+        if name in options.given:
+            raise query_error(f"The query parameter {name} is not supported for metadata.")
+    first = steps[0]
+    if first.name != "EntityDefinitions":
+        raise not_covered(f"'{first.name}'")
+    definitions = _Definitions(tables, base)
+    if first.key is None:
+        if len(steps) > 1:
+            raise no_resource(steps[1].name)
+        return definitions.entities(options)
+    table = definitions.table(first.key)
+    if len(steps) == 1:
+        document = definitions.entity(table, options)
+        return _document({"@odata.context": f"{base}$metadata#EntityDefinitions/$entity", **document})
+    return definitions.below(table, steps[1:], options)
+
+
+def _document(document: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(document)
+
+
+class _Definitions:
+    def __init__(self, tables: dict[str, Table], base: str) -> None:
+        self.tables = tables
+        self.base = base
+
+    def table(self, key: str) -> Table:
+        text = unquote(key).strip()
+        name, equals, value = text.partition("=")
+        if equals and name.strip() == "LogicalName":
+            found = self.tables.get(value.strip().strip("'"))
+        else:
+            wanted = guid(value if equals else text)
+            if wanted is None:
+                raise query_error(f"Bad Request - Error in query syntax: the key '{text}' names no table.")
+            found = next((one for one in self.tables.values() if str(one.id) == wanted), None)
+        if found is None:
+            shown = value.strip().strip("'") if equals else text
+            raise ServiceError(
+                404,
+                "0x80060888",
+                f"Could not find an entity with name {shown} and id 00000000-0000-0000-0000-000000000000.",
+            )
+        return found
+
+    def entities(self, options: Options) -> bytes:
+        made = []
+        for table in self.tables.values():
+            whole = describe.entity(table)
+            if options.filter is None or _true(options.filter, whole, "EntityMetadata"):
+                made.append(self.entity(table, options))
+        return _document({"@odata.context": f"{self.base}$metadata#EntityDefinitions", "value": made})
+
+    def entity(self, table: Table, options: Options) -> dict[str, Any]:
+        made = _selected(describe.entity(table), options.select, "EntityMetadata")
+        for one in options.expand:
+            made[one.name] = self._expanded(table, one)
+        return made
+
+    def _expanded(self, table: Table, one: Expand) -> list[dict[str, Any]]:
+        if one.options.expand:
+            raise query_error("The query option '$expand' isn't supported within $expand of metadata.")
+        lists: dict[str, Callable[[], list[dict[str, Any]]]] = {
+            "Attributes": lambda: [describe.attribute(table, column) for column in table.columns.values()],
+            "ManyToOneRelationships": lambda: describe.many_to_one(self.tables, table),
+            "OneToManyRelationships": lambda: describe.one_to_many(self.tables, table),
+            "ManyToManyRelationships": lambda: describe.many_to_many(self.tables, table),
+            "Keys": list,
+        }
+        if one.name not in lists:
+            raise query_error(
+                f"Could not find a property named '{one.name}' on type 'Microsoft.Dynamics.CRM.EntityMetadata'."
+            )
+        kind = "AttributeMetadata" if one.name == "Attributes" else "RelationshipMetadata"
+        return _rows(lists[one.name](), one.options, kind)
+
+    def below(self, table: Table, steps: list[Segment], options: Options) -> bytes:
+        name = steps[0].name
+        context = f"{self.base}$metadata#EntityDefinitions('{table.name}')/{name}"
+        if name == "Attributes":
+            return self._attributes(table, steps, options, context)
+        if len(steps) > 1 or steps[0].key is not None:
+            raise not_covered(f"one entry of '{name}'")
+        kind = "RelationshipMetadata"
+        if name == "ManyToOneRelationships":
+            made = describe.many_to_one(self.tables, table)
+        elif name == "OneToManyRelationships":
+            made = describe.one_to_many(self.tables, table)
+        elif name == "ManyToManyRelationships":
+            made = describe.many_to_many(self.tables, table)
+        elif name == "Keys":
+            made = []
+        elif name == "Privileges":
+            raise not_covered("privileges in metadata")
+        else:
+            raise no_resource(name)
+        return _document({"@odata.context": context, "value": _rows(made, options, kind)})
+
+    def _attributes(self, table: Table, steps: list[Segment], options: Options, context: str) -> bytes:
+        first, rest = steps[0], steps[1:]
+        cast = ""
+        if rest and rest[0].name.startswith(PREFIX):
+            cast, rest = rest[0].name.removeprefix(PREFIX), rest[1:]
+            known = {describe.type_name(column) for one in self.tables.values() for column in one.columns.values()}
+            if cast not in known | {"MultiSelectPicklistAttributeMetadata", "ImageAttributeMetadata"}:
+                raise query_error(f"The type '{PREFIX}{cast}' can't be used as a cast here.")
+        if first.key is None:
+            if rest:
+                raise no_resource(rest[0].name)
+            columns = [one for one in table.columns.values() if not cast or describe.type_name(one) == cast]
+            return _document({"@odata.context": context, "value": self._columns(table, columns, options, cast)})
+        column = self._column(table, first.key)
+        if cast and describe.type_name(column) != cast:
+            raise ServiceError(404, "0x80060888", f"'{column.name}' is no {cast}.")
+        if rest:
+            if len(rest) > 1 or rest[0].name not in {"OptionSet", "GlobalOptionSet"} or not cast:
+                raise no_resource(rest[0].name)
+            found = describe.option_set(table, column) if rest[0].name == "OptionSet" else None
+            if found is None:
+                raise no_resource(rest[0].name)
+            return _document({"@odata.context": context, **_selected(found, options.select, "OptionSetMetadata")})
+        (made,) = self._columns(table, [column], options, cast)
+        return _document({"@odata.context": f"{context}/$entity", **made})
+
+    @staticmethod
+    def _column(table: Table, key: str) -> Column:
+        text = unquote(key).strip()
+        name, _, value = text.partition("=")
+        if name.strip() == "LogicalName":
+            found = table.columns.get(value.strip().strip("'"))
+        else:
+            found = next((one for one in table.columns.values() if str(table.column_id(one.name)) == guid(text)), None)
+        if found is None:
+            raise ServiceError(404, "0x80060888", f"Could not find an attribute {text} of {table.name}.")
+        return found
+
+    def _columns(self, table: Table, columns: list[Column], options: Options, cast: str) -> list[dict[str, Any]]:
+        for one in options.expand:
+            if one.name not in {"OptionSet", "GlobalOptionSet"} or not cast:
+                raise query_error(
+                    f"Could not find a property named '{one.name}' on type 'Microsoft.Dynamics.CRM."
+                    f"{cast or 'AttributeMetadata'}'."
+                )
+        made = []
+        for column in columns:
+            whole = describe.attribute(table, column)
+            if cast:
+                whole.update(describe.typed(column))
+            if options.filter is not None and not _true(options.filter, whole, cast or "AttributeMetadata"):
+                continue
+            row = _selected(whole, options.select, cast or "AttributeMetadata")
+            for one in options.expand:
+                found = describe.option_set(table, column) if one.name == "OptionSet" else None
+                row[one.name] = found and _selected(found, one.options.select, "OptionSetMetadata")
+            made.append(row)
+        return made
+
+
+def _rows(made: list[dict[str, Any]], options: Options, kind: str) -> list[dict[str, Any]]:
+    kept = made if options.filter is None else [one for one in made if _true(options.filter, one, kind)]
+    return [_selected(one, options.select, kind) for one in kept]
+
+
+def _selected(whole: dict[str, Any], select: tuple[str, ...], kind: str) -> dict[str, Any]:
+    if not select:
+        return dict(whole)
+    made = {name: value for name, value in whole.items() if name.startswith("@")}
+    for name in select:
+        if name not in whole:
+            raise query_error(f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.{kind}'.")
+        made[name] = whole[name]
+    if "MetadataId" in whole:
+        made["MetadataId"] = whole["MetadataId"]
+    return made
+
+
+def _true(expression: Expression, row: Mapping[str, Any], kind: str) -> bool:
+    match expression:
+        case And(conditions):
+            return all(_true(one, row, kind) for one in conditions)
+        case Or(conditions):
+            return any(_true(one, row, kind) for one in conditions)
+        case Not(condition):
+            return not _true(condition, row, kind)
+        case Compare(operator, Path(steps), Literal() as literal) if operator in {"eq", "ne"}:
+            value: Any = row
+            for step in steps:
+                if not isinstance(value, Mapping) or step not in value:
+                    raise query_error(
+                        f"Could not find a property named '{step}' on type 'Microsoft.Dynamics.CRM.{kind}'."
+                    )
+                value = value[step]
+            wanted: Any = literal.value
+            if literal.kind == "guid" and isinstance(value, str):
+                value = value.lower()
+            return bool(value == wanted) is (operator == "eq")
+        case Compare(operator):
+            raise ServiceError(400, "0x8006088a", f'The "{operator}" operator isn\'t supported for Metadata Entities.')
+        case _:
+            name = getattr(expression, "function", "lambda")
+            raise ServiceError(400, "0x8006088a", f'The "{name}" function isn\'t supported for Metadata Entities.')

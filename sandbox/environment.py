@@ -1,0 +1,222 @@
+"""One environment: its tables and rows, its organization, its sign-in, and everything a test may turn."""
+
+import copy
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from sandbox.clock import Clock
+from sandbox.faults import Faults
+from sandbox.identity import Application, Person, Secret, Tenant
+from sandbox.limits import Protection
+from sandbox.metadata import catalog, integration
+from sandbox.metadata.model import Table
+from sandbox.rules import ADMINISTRATOR, roles_of
+from sandbox.seed import CURRENCIES, Seed
+from sandbox.signing import SignIn
+from sandbox.store import Saved, Store, Transaction
+from sandbox.traffic import Traffic
+from sandbox.values import encode, plain
+from sandbox.writing import Caller
+
+VERSION = "9.2.24073.198"
+TENANT_ID = "7a9d1c52-5f0e-4b6a-9a55-3a1f0c9b7d10"
+CLIENT_ID = "c2d1f0a4-63b5-4f0e-8d5e-6f2b8a3e9c41"
+APPLICATION_NAME = "Tandem Integration to Dataverse"
+DOMAIN = "tandem-sandbox.example"
+ADMIN_USER = f"admin@{DOMAIN}"
+
+
+@dataclass(slots=True)
+class Latency:
+    """How long things take, in milliseconds: each request, each row read, each row written."""
+
+    request_ms: float = 0
+    row_read_ms: float = 0
+    row_write_ms: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a caller needs to sign in."""
+
+    client_secret: str
+    admin_password: str
+    organization_id: UUID
+
+    @classmethod
+    def fresh(cls) -> "Credentials":
+        """New ones, for a new environment."""
+        return cls(secrets.token_urlsafe(30), secrets.token_urlsafe(15), uuid4())
+
+
+@dataclass(slots=True)
+class _State:
+    rows: dict[str, Saved]
+    links: dict[str, set[tuple[str, str]]]
+    applications: dict[str, Application]
+
+
+class Environment:
+    """Everything behind one address. `lock` is held while rows are read or written."""
+
+    def __init__(self, *, empty: bool = False, credentials: Credentials | None = None) -> None:
+        self.empty = empty
+        self.credentials = credentials or Credentials.fresh()
+        self.clock = Clock()
+        self.lock = threading.RLock()
+        self.tenant = Tenant(TENANT_ID, self.clock)
+        self.sign_in = SignIn(self.tenant, self.clock)
+        self.protection = Protection(self.clock)
+        self.faults = Faults()
+        self.traffic = Traffic()
+        self.latency = Latency()
+        self.admin_mode = False
+        self.disabled = False
+        self.tables: dict[str, Table] = catalog.tables()
+        self.sets: dict[str, Table] = {}
+        self.store = Store(self.tables)
+        self._build()
+        self._start = self._snapshot()
+
+    # -- content ------------------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        if not self.empty:
+            integration.install(self.tables)
+        self.store = Store(self.tables)
+        self.sets = {table.set: table for table in self.tables.values()}
+        seed = Seed(self.store, self.clock, self.credentials.organization_id, domain=DOMAIN)
+        seed.environment("USD")
+        if not self.empty:
+            seed.solution()
+            seed.application_user(CLIENT_ID, APPLICATION_NAME, [integration.ROLE])
+        self._register()
+
+    def _register(self) -> None:
+        self.tenant.applications = {
+            CLIENT_ID: Application(CLIENT_ID, APPLICATION_NAME, [Secret(self.credentials.client_secret)])
+        }
+        self.tenant.people = {ADMIN_USER: Person(ADMIN_USER, self.credentials.admin_password)}
+
+    def _snapshot(self) -> _State:
+        links = {name: set(pairs) for name, pairs in self.store.links.items()}
+        applications = copy.deepcopy(self.tenant.applications)
+        return _State(self.store.save(), links, applications)
+
+    def remember_start(self) -> None:
+        """Let `reset` come back to what is here now."""
+        with self.lock:
+            self._start = self._snapshot()
+
+    def reset(self) -> None:
+        """Back to the state at start: rows, applications, limits, faults, latency, clock, counts."""
+        with self.lock:
+            for name, saved in self._start.rows.items():
+                self.store.rows[name].restore_all(saved)
+            self.store.links = {name: set(pairs) for name, pairs in self._start.links.items()}
+            self.store.next_version()
+            self.tenant.applications = copy.deepcopy(self._start.applications)
+            self.admin_mode = self.disabled = False
+        self.clock.reset()
+        self.protection.reset()
+        self.faults.clear()
+        self.latency = Latency()
+        self.traffic.clear()
+
+    # -- organization -------------------------------------------------------------------------------------------------
+
+    @property
+    def organization_id(self) -> str:
+        """The id of the organization's row."""
+        return next(iter(self.store.rows["organization"].index)).decode()
+
+    def organization(self, column: str) -> Any:
+        """A value of the organization's row."""
+        rows = self.store.rows["organization"]
+        return plain(rows.fragment(next(rows.live()), column))
+
+    @property
+    def base_currency(self) -> str:
+        """The id of the base currency's row."""
+        return str(self.organization("basecurrencyid"))
+
+    def set_base_currency(self, code: str) -> None:
+        """Make another currency the base: rates are turned into rates against it. Raises ValueError."""
+        if code not in CURRENCIES:
+            raise ValueError(f"{code} is no currency the sandbox knows; there are {', '.join(CURRENCIES)}.")
+        with self.lock:
+            currencies = self.store.rows["transactioncurrency"]
+            codes = currencies.values("isocurrencycode")
+            place = next((i for i in currencies.live() if codes[i] == code.casefold()), None)
+            if place is None:
+                raise ValueError(f"The environment has no currency {code}.")
+            base_rate = float(plain(currencies.fragment(place, "exchangerate")))
+            for i in list(currencies.live()):
+                rate = round(float(plain(currencies.fragment(i, "exchangerate"))) / base_rate, 10)
+                table = currencies.table
+                self._set("transactioncurrency", i, exchangerate=encode(table, table.columns["exchangerate"], rate))
+            row_id = b'"%b"' % currencies.ids[place]
+            symbol = currencies.fragment(place, "currencysymbol")
+            self._set("organization", 0, basecurrencyid=row_id, basecurrencysymbol=symbol, currencysymbol=symbol)
+
+    def set_change_tracking_days(self, days: int) -> None:
+        """How long a delta token is good for. Raises ValueError."""
+        if not 0 <= days <= 365:
+            raise ValueError("change_tracking_days lies between 0 and 365.")
+        with self.lock:
+            self._set("organization", 0, expirechangetrackingindays=b"%d" % days)
+
+    def set_organization_id(self, organization_id: UUID) -> None:
+        """Become another organization, as when an environment was copied or restored elsewhere."""
+        with self.lock:
+            rows = self.store.rows["organization"]
+            old = next(iter(rows.index)).decode()
+            row = rows.fragments(next(rows.live()))
+            new = str(organization_id)
+            if new == old:
+                return
+            place = next(rows.live())
+            rows.remove(place, self.store.next_version())
+            rows.add(new.encode(), row, self.store.next_version())
+
+    def _set(self, table: str, position: int, **fragments: bytes) -> None:
+        rows = self.store.rows[table]
+        if table == "organization":
+            position = next(rows.live())
+        self.store.update(table, position, {**rows.fragments(position), **fragments}, Transaction())
+
+    # -- callers ------------------------------------------------------------------------------------------------------
+
+    def caller(self, *, application: str = "", person: str = "") -> Caller | None:
+        """The user an application or a person signs in as; None when the environment has none, or it is disabled."""
+        rows = self.store.rows["systemuser"]
+        wanted, name = (person.casefold(), "domainname") if person else (application, "applicationid")
+        values = rows.values(name)
+        disabled = rows.values("isdisabled")
+        place = next((i for i in rows.live() if values[i] == wanted and not disabled[i]), None)
+        if place is None:
+            return None
+        user_id = rows.ids[place].decode()
+        roles = roles_of(self.store, user_id)
+        return Caller(
+            user_id,
+            str(plain(rows.fragment(place, "businessunitid"))),
+            str(plain(rows.fragment(place, "fullname"))),
+            ADMINISTRATOR in roles,
+            roles,
+        )
+
+    def administrator(self) -> Caller:
+        """A caller that may do everything, for control calls."""
+        found = self.caller(person=ADMIN_USER)
+        if found is None:
+            rows = self.store.rows["systemuser"]
+            place = next(rows.live())
+            unit = str(plain(rows.fragment(place, "businessunitid")))
+            return Caller(
+                rows.ids[place].decode(), unit, "SYSTEM", administrator=True, roles=frozenset({ADMINISTRATOR})
+            )
+        return found

@@ -1,0 +1,383 @@
+"""Sign-in: one tenant, its applications and its people, and tokens signed with a key of the sandbox's own."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from sandbox import assertion
+from sandbox.clock import Clock
+
+LIFETIME_S = 3599
+_KEPT_TOKENS = 10_000
+_GRANTS = frozenset({"authorization_code", "client_credentials", "password", "refresh_token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A client secret; `expires` in seconds since 1970, or never."""
+
+    value: str
+    expires: float | None = None
+
+
+@dataclass(slots=True)
+class Application:
+    """A registered application."""
+
+    client_id: str
+    name: str
+    secrets: list[Secret] = field(default_factory=list)
+    redirect_urls: list[str] = field(default_factory=list)
+    certificates: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user of the tenant who signs in with a password."""
+
+    name: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Whom a token stands for, at which resource (an origin), until when."""
+
+    audience: str
+    expires: float
+    application: str = ""
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What an authorization code stands for; good once."""
+
+    application: str
+    person: str
+    redirect_uri: str
+    scope: str
+    nonce: str
+    challenge: str
+    expires: float
+
+
+class SignInError(Exception):
+    """An error of the token endpoint, with the number a person finds in its text."""
+
+    def __init__(self, status: int, error: str, number: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.error = error
+        self.number = number
+        self.text = text
+
+    def body(self) -> bytes:
+        """The JSON document of this error."""
+        now = datetime.now(UTC)
+        trace, correlation = str(uuid4()), str(uuid4())
+        stamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
+        description = (
+            f"AADSTS{self.number}: {self.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
+        )
+        return msgspec.json.encode(
+            {
+                "error": self.error,
+                "error_description": description,
+                "error_codes": [self.number],
+                "timestamp": stamp,
+                "trace_id": trace,
+                "correlation_id": correlation,
+                "error_uri": f"https://login.microsoftonline.com/error?code={self.number}",
+            }
+        )
+
+
+class Tenant:
+    """Applications, people and the tokens given out."""
+
+    def __init__(self, tenant_id: str, clock: Clock) -> None:
+        self.id = tenant_id
+        self.clock = clock
+        self.applications: dict[str, Application] = {}
+        self.people: dict[str, Person] = {}
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key_id = secrets.token_urlsafe(16)
+        self._grants: dict[str, Grant] = {}
+        self._refresh: dict[str, tuple[str, str]] = {}
+        self._lock = threading.Lock()
+        self.redeem: Callable[[Mapping[str, str], Application], Code] | None = None
+
+    # -- metadata -----------------------------------------------------------------------------------------------------
+
+    def configuration(self, origin: str) -> bytes:
+        """The OpenID metadata; every address is on the origin that was asked."""
+        base = f"{origin}/{self.id}"
+        return msgspec.json.encode(
+            {
+                "issuer": f"{base}/v2.0",
+                "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{base}/oauth2/v2.0/token",
+                "jwks_uri": f"{base}/discovery/v2.0/keys",
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+                "grant_types_supported": sorted(_GRANTS),
+                "response_modes_supported": ["query"],
+                "response_types_supported": ["code"],
+                "scopes_supported": ["openid", "profile", "offline_access"],
+                "subject_types_supported": ["pairwise"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "claims_supported": ["aud", "exp", "iat", "iss", "oid", "sub", "tid", "ver"],
+            }
+        )
+
+    def keys(self) -> bytes:
+        """The public key tokens are signed with."""
+        numbers = self._key.public_key().public_numbers()
+        return msgspec.json.encode(
+            {
+                "keys": [
+                    {
+                        "kty": "RSA",
+                        "use": "sig",
+                        "alg": "RS256",
+                        "kid": self._key_id,
+                        "n": _number(numbers.n),
+                        "e": _number(numbers.e),
+                    }
+                ]
+            }
+        )
+
+    # -- tokens -------------------------------------------------------------------------------------------------------
+
+    def token(self, form: Mapping[str, str], origin: str) -> bytes:
+        """The token endpoint's answer to a form. Raises SignInError."""
+        kind = form.get("grant_type", "")
+        if not kind:
+            raise SignInError(
+                400, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'."
+            )
+        if kind not in _GRANTS:
+            raise SignInError(
+                400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{kind}'."
+            )
+        client_id = form.get("client_id", "").lower()
+        if not client_id:
+            raise SignInError(
+                400, "invalid_request", 900144, "The request body must contain the following parameter: 'client_id'."
+            )
+        application = self.applications.get(client_id)
+        if application is None:
+            raise SignInError(
+                400,
+                "unauthorized_client",
+                700016,
+                f"Application with identifier '{client_id}' was not found in the directory 'Tandem Sandbox'. This can "
+                "happen if the application has not been installed by the administrator of the tenant or "
+                "consented to by any user in the tenant. You may have sent the request to the wrong tenant.",
+            )
+        if kind == "password":
+            return self._by_password(form, application, self._audience(form.get("scope", ""), origin))
+        if "client_assertion" in form:
+            self._check_assertion(application, form, f"{origin}/{self.id}/oauth2/v2.0/token")
+        else:
+            self._check_secret(application, form.get("client_secret", ""))
+        if kind == "authorization_code" and self.redeem is not None:
+            return self._by_code(self.redeem(form, application), application, form, origin)
+        if kind == "refresh_token":
+            return self._by_refresh(form, application, origin)
+        audience = self._audience(form.get("scope", ""), origin)
+        return self._issue(Grant(audience, self.clock.now() + LIFETIME_S, application=client_id), {"appid": client_id})
+
+    def _by_password(self, form: Mapping[str, str], application: Application, audience: str) -> bytes:
+        person = self.people.get(form.get("username", "").lower())
+        if person is None or not hmac.compare_digest(person.password.encode(), form.get("password", "").encode()):
+            raise SignInError(
+                400, "invalid_grant", 50126, "Error validating credentials due to invalid username or password."
+            )
+        grant = Grant(audience, self.clock.now() + LIFETIME_S, application=application.client_id, person=person.name)
+        return self._issue(grant, {"appid": application.client_id, "upn": person.name, "scp": "user_impersonation"})
+
+    def _by_code(self, code: Code, application: Application, form: Mapping[str, str], origin: str) -> bytes:
+        scope = form.get("scope") or code.scope
+        return self._for_person(application, code.person, scope, origin, nonce=code.nonce)
+
+    def _by_refresh(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
+        with self._lock:
+            found = self._refresh.get(form.get("refresh_token", ""))
+        if found is None or found[0] != application.client_id or found[1] not in self.people:
+            raise SignInError(400, "invalid_grant", 700082, "The refresh token is not known or was revoked.")
+        return self._for_person(application, found[1], form.get("scope", ""), origin)
+
+    def _for_person(self, application: Application, person: str, scope: str, origin: str, *, nonce: str = "") -> bytes:
+        """Access, identity and refresh tokens, as far as the scopes ask for them."""
+        wanted = scope.split()
+        audience = self._audience(scope, origin)
+        grant = Grant(audience, self.clock.now() + LIFETIME_S, application=application.client_id, person=person)
+        claims = {"appid": application.client_id, "upn": person, "scp": "user_impersonation"}
+        answer = msgspec.json.decode(self._issue(grant, claims))
+        object_id = str(uuid5(NAMESPACE_URL, f"{self.id}/{person}"))
+        answer["scope"] = f"{audience}/user_impersonation"
+        client_info = msgspec.json.encode({"uid": object_id, "utid": self.id})
+        answer["client_info"] = _b64(client_info).decode()
+        if "openid" in wanted:
+            now = self.clock.now()
+            identity = {
+                "aud": application.client_id,
+                "iss": f"{origin}/{self.id}/v2.0",
+                "iat": int(now),
+                "nbf": int(now),
+                "exp": int(grant.expires),
+                "oid": object_id,
+                "sub": object_id,
+                "tid": self.id,
+                "preferred_username": person,
+                "name": person.partition("@")[0],
+                "ver": "2.0",
+                **({"nonce": nonce} if nonce else {}),
+            }
+            answer["id_token"] = self._sign(identity)
+        if "offline_access" in wanted:
+            token = secrets.token_urlsafe(48)
+            with self._lock:
+                self._refresh[token] = (application.client_id, person)
+            answer["refresh_token"] = token
+        return msgspec.json.encode(answer)
+
+    @staticmethod
+    def _audience(scope: str, origin: str) -> str:
+        wanted = [part for part in scope.split() if part not in {"openid", "profile", "offline_access", "email"}]
+        if not wanted:
+            raise SignInError(400, "invalid_scope", 70011, f"The provided value for scope '{scope}' is not valid.")
+        resource, _, permission = wanted[0].rpartition("/")
+        if permission not in {".default", "user_impersonation"}:
+            raise SignInError(400, "invalid_scope", 1002012, f"The provided value for scope '{scope}' is not valid.")
+        if resource.rstrip("/").lower() not in local_origins(origin):
+            raise SignInError(
+                400,
+                "invalid_resource",
+                500011,
+                f"The resource principal named {resource} was not found in the tenant named Tandem Sandbox. This can "
+                "happen if the application has not been installed by the administrator of the tenant or "
+                "consented to by any user in the tenant.",
+            )
+        return resource.rstrip("/").lower()
+
+    def _check_secret(self, application: Application, value: str) -> None:
+        if not value:
+            raise SignInError(
+                401,
+                "invalid_client",
+                7000218,
+                "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+            )
+        given = value.encode()
+        found = [one for one in application.secrets if hmac.compare_digest(one.value.encode(), given)]
+        if not found:
+            raise SignInError(
+                401,
+                "invalid_client",
+                7000215,
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
+                f"value, not the client secret ID, for a secret added to app '{application.client_id}'.",
+            )
+        if all(one.expires is not None and one.expires <= self.clock.now() for one in found):
+            raise SignInError(
+                401,
+                "invalid_client",
+                7000222,
+                f"The provided client secret keys for app '{application.client_id}' are expired. Visit the Azure "
+                "portal to create new keys for your app, or consider using certificate credentials for added security.",
+            )
+
+    def _check_assertion(self, application: Application, form: Mapping[str, str], audience: str) -> None:
+        if form.get("client_assertion_type") != assertion.KIND:
+            raise SignInError(
+                400, "invalid_request", 50027, "The client assertion type is not that of a JSON Web Token."
+            )
+        try:
+            assertion.check(
+                form["client_assertion"],
+                client_id=application.client_id,
+                audience=audience,
+                certificates=application.certificates,
+                now=self.clock.moment(),
+            )
+        except assertion.ExpiredCertificate:
+            raise SignInError(
+                401,
+                "invalid_client",
+                700027,
+                "Client assertion failed signature validation. The certificate used to sign it has expired. Register a "
+                "new certificate for the application.",
+            ) from None
+        except assertion.BadAssertion as error:
+            raise SignInError(
+                401,
+                "invalid_client",
+                700027,
+                f"Client assertion failed signature validation: {error}. Register the certificate for the application "
+                f"'{application.client_id}', or sign with the key of one that is registered.",
+            ) from None
+
+    def _issue(self, grant: Grant, claims: Mapping[str, Any]) -> bytes:
+        now = self.clock.now()
+        payload = {
+            "aud": grant.audience,
+            "iss": f"https://sts.windows.net/{self.id}/",
+            "iat": int(now),
+            "nbf": int(now),
+            "exp": int(grant.expires),
+            "tid": self.id,
+            "oid": hashlib.sha256(f"{grant.application}{grant.person}".encode()).hexdigest()[:32],
+            "ver": "1.0",
+            "uti": secrets.token_urlsafe(12),
+            **claims,
+        }
+        token = self._sign(payload)
+        with self._lock:
+            if len(self._grants) >= _KEPT_TOKENS:
+                self._grants.pop(next(iter(self._grants)))
+            self._grants[token] = grant
+        # The answer's lifetime is what a client's own clock measures.
+        lifetime = max(1, int((grant.expires - now) / max(self.clock.rate, 1e-9)))
+        return msgspec.json.encode(
+            {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}
+        )
+
+    def _sign(self, payload: Mapping[str, Any]) -> str:
+        header = {"typ": "JWT", "alg": "RS256", "kid": self._key_id}
+        signed = _b64(msgspec.json.encode(header)) + b"." + _b64(msgspec.json.encode(payload))
+        signature = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+        return (signed + b"." + _b64(signature)).decode()
+
+    def grant(self, token: str) -> Grant | None:
+        """What a bearer token stands for; None when it is unknown or has expired."""
+        found = self._grants.get(token)
+        return None if found is None or found.expires <= self.clock.now() else found
+
+
+def local_origins(origin: str, *, named: bool = False) -> set[str]:
+    """The names under which this machine's sandbox is reached, on the port of an origin; `named`: only those."""
+    port = origin.rpartition(":")[2]
+    names = {f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")}
+    return names if named else names | {origin.lower()}
+
+
+def _b64(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _number(value: int) -> str:
+    return _b64(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode()

@@ -1,0 +1,41 @@
+"""A request and an answer, before and after the wire."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Request:
+    """What came in; header names are in lower case. `origin` is the address the client used."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    origin: str
+    loopback: bool = True
+    connection: int = 0
+
+    def prefer(self) -> str:
+        """The Prefer header, repeated ones joined."""
+        return self.headers.get("prefer", "")
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes out."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    trick: str = ""
+    """How the wire misbehaves: reset, timeout, slow, truncate or lost_reply."""
+    rows_read: int = 0
+    rows_written: int = 0
+    after: Callable[[], None] | None = None
+    stream: Iterator[bytes] | None = None
+    """A body that is too large to hold: sent in chunks, in place of `body`."""
+
+
+JSON = "application/json; odata.metadata=minimal"

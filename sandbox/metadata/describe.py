@@ -1,0 +1,275 @@
+"""Tables, columns and relationships as the metadata part of the Web API describes them."""
+
+from typing import Any
+from uuid import uuid5
+
+from sandbox.metadata.model import LOOKUPS, NAMESPACE, Column, Table
+
+LANGUAGE = 1033
+CRM = "Microsoft.Dynamics.CRM."
+
+_TYPE_NAMES = {
+    "Owner": "Lookup",
+    "Customer": "Lookup",
+    "Uniqueidentifier": "UniqueIdentifier",
+}
+_TYPED = {
+    "String": ("MaxLength", "Format", "FormatName", "DatabaseLength"),
+    "Memo": ("MaxLength", "Format", "FormatName"),
+    "Integer": ("MinValue", "MaxValue", "Format"),
+    "BigInt": ("MinValue", "MaxValue"),
+    "Decimal": ("MinValue", "MaxValue", "Precision"),
+    "Double": ("MinValue", "MaxValue", "Precision"),
+    "Money": ("MinValue", "MaxValue", "Precision", "PrecisionSource", "IsBaseCurrency", "CalculationOf"),
+    "DateTime": ("Format", "DateTimeBehavior"),
+    "Boolean": ("DefaultValue",),
+    "Picklist": ("DefaultFormValue",),
+    "State": ("DefaultFormValue",),
+    "Status": ("DefaultFormValue",),
+    "Lookup": ("Targets",),
+    "Owner": ("Targets",),
+    "Customer": ("Targets",),
+}
+
+
+def label(text: str) -> dict[str, Any]:
+    """A label in the one language there is."""
+    if not text:
+        return {"LocalizedLabels": [], "UserLocalizedLabel": None}
+    one = {
+        "Label": text,
+        "LanguageCode": LANGUAGE,
+        "IsManaged": True,
+        "MetadataId": str(uuid5(NAMESPACE, f"label {text}")),
+        "HasChanged": None,
+    }
+    return {"LocalizedLabels": [one], "UserLocalizedLabel": one}
+
+
+def _property(value: Any, name: str, *, changeable: bool = True) -> dict[str, Any]:
+    return {"Value": value, "CanBeChanged": changeable, "ManagedPropertyLogicalName": name}
+
+
+def entity(table: Table) -> dict[str, Any]:
+    """A table's own properties."""
+    return {
+        "MetadataId": str(table.id),
+        "LogicalName": table.name,
+        "SchemaName": table.schema_name,
+        "EntitySetName": table.set,
+        "LogicalCollectionName": table.set,
+        "CollectionSchemaName": table.plural.replace(" ", ""),
+        "PrimaryIdAttribute": table.primary_id,
+        "PrimaryNameAttribute": table.primary_name,
+        "PrimaryImageAttribute": None,
+        "ObjectTypeCode": table.code,
+        "OwnershipType": table.ownership,
+        "TableType": "Standard",
+        "DisplayName": label(table.label),
+        "DisplayCollectionName": label(table.plural),
+        "Description": label(f"{table.label} of the sandbox."),
+        "IsCustomEntity": table.custom,
+        "IsManaged": not table.custom,
+        "IsActivity": False,
+        "IsIntersect": False,
+        "IsLogicalEntity": False,
+        "IsPrivate": False,
+        "IsValidForAdvancedFind": True,
+        "ChangeTrackingEnabled": table.change_tracking,
+        "IsOptimisticConcurrencyEnabled": True,
+        "HasActivities": False,
+        "HasNotes": False,
+        "IsCustomizable": _property(value=True, name="iscustomizable"),
+        "CanCreateAttributes": _property(value=True, name="cancreateattributes"),
+        "CanChangeTrackingBeEnabled": _property(value=True, name="canchangetrackingbeenabled"),
+        "IntroducedVersion": "1.0.0.0" if table.custom else "5.0.0.0",
+        "HasChanged": None,
+    }
+
+
+def type_name(column: Column) -> str:
+    """The metadata type of a column, without its namespace."""
+    kind = _TYPE_NAMES.get(column.type, column.type)
+    return f"{kind}AttributeMetadata" if column.type != "Uniqueidentifier" else "UniqueIdentifierAttributeMetadata"
+
+
+def attribute(table: Table, column: Column) -> dict[str, Any]:
+    """What all columns have in common."""
+    kind = column.type
+    return {
+        "@odata.type": f"#{CRM}{type_name(column)}",
+        "MetadataId": str(table.column_id(column.name)),
+        "LogicalName": column.name,
+        "SchemaName": column.schema_name,
+        "EntityLogicalName": table.name,
+        "AttributeType": kind,
+        "AttributeTypeName": {"Value": f"{kind}Type"},
+        "AttributeOf": column.attribute_of or None,
+        "ColumnNumber": list(table.columns).index(column.name) + 1,
+        "DisplayName": label(column.label),
+        "Description": label(""),
+        "RequiredLevel": _property(column.required, "canmodifyrequirementlevelsettings"),
+        "IsPrimaryId": column.primary_id,
+        "IsPrimaryName": column.primary_name,
+        "IsCustomAttribute": column.custom,
+        "IsManaged": not column.custom,
+        "IsLogical": bool(column.attribute_of),
+        "IsValidForCreate": column.for_create,
+        "IsValidForRead": True,
+        "IsValidForUpdate": column.for_update,
+        "IsValidODataAttribute": column.exposed,
+        "IsValidForAdvancedFind": _property(value=column.exposed, name="canmodifysearchsettings"),
+        "IsSecured": False,
+        "IsFilterable": True,
+        "IsSearchable": False,
+        "IsCustomizable": _property(value=True, name="iscustomizable"),
+        "SourceType": 0,
+        "IntroducedVersion": "1.0.0.0" if column.custom else "5.0.0.0",
+        "HasChanged": None,
+    }
+
+
+def typed(column: Column) -> dict[str, Any]:
+    """What only this type of column has."""
+    values: dict[str, Any] = {
+        "MaxLength": column.max_length,
+        "DatabaseLength": (column.max_length or 0) * 2,
+        "Format": _format(column),
+        "FormatName": {"Value": column.format or "Text"},
+        "MinValue": _bound(column, column.minimum),
+        "MaxValue": _bound(column, column.maximum),
+        "Precision": column.precision,
+        "PrecisionSource": 2,
+        "IsBaseCurrency": column.name.endswith("_base"),
+        "CalculationOf": column.name.removesuffix("_base") if column.name.endswith("_base") else None,
+        "DateTimeBehavior": {"Value": "DateOnly" if column.date_only else "UserLocal"},
+        "DefaultValue": bool(column.default),
+        "DefaultFormValue": -1,
+        "Targets": list(column.targets),
+    }
+    return {name: values[name] for name in _TYPED.get(column.type, ())}
+
+
+def _bound(column: Column, value: float | None) -> float | int | None:
+    if value is None:
+        return -9223372036854775808 if column.type == "BigInt" else None
+    return int(value) if column.type in {"Integer", "BigInt"} else value
+
+
+def _format(column: Column) -> str:
+    if column.type == "DateTime":
+        return "DateOnly" if column.date_only else "DateAndTime"
+    if column.type == "Integer":
+        return "None"
+    return column.format or "Text"
+
+
+def option_set(table: Table, column: Column) -> dict[str, Any] | None:
+    """The options of a choice, state, status or yes/no column; None for other types."""
+    if column.type not in {"Picklist", "State", "Status", "Boolean"}:
+        return None
+    name = f"{table.name}_{column.name}"
+    made: dict[str, Any] = {
+        "@odata.type": f"#{CRM}{'BooleanOptionSetMetadata' if column.type == 'Boolean' else 'OptionSetMetadata'}",
+        "MetadataId": str(uuid5(NAMESPACE, f"options {name}")),
+        "Name": name,
+        "OptionSetType": column.type,
+        "IsGlobal": False,
+        "IsCustomOptionSet": column.custom,
+        "IsManaged": not column.custom,
+        "DisplayName": label(column.label),
+        "Description": label(""),
+        "HasChanged": None,
+    }
+    options = [_option(column, choice.value, choice.label, choice.state) for choice in column.choices]
+    if column.type == "Boolean":
+        made.update(FalseOption=options[0], TrueOption=options[1])
+    else:
+        made["Options"] = options
+    return made
+
+
+def _option(column: Column, value: int, text: str, state: int | None) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "Value": value,
+        "Label": label(text),
+        "Description": label(""),
+        "Color": None,
+        "IsManaged": not column.custom,
+        "ExternalValue": "",
+        "ParentValues": [],
+        "Tag": None,
+        "IsHidden": False,
+        "MetadataId": None,
+        "HasChanged": None,
+    }
+    if column.type == "Status":
+        made = {"@odata.type": f"#{CRM}StatusOptionMetadata", **made, "State": state, "TransitionData": None}
+    if column.type == "State":
+        made = {"@odata.type": f"#{CRM}StateOptionMetadata", **made, "DefaultStatus": None, "InvariantName": text}
+    return made
+
+
+def many_to_one(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
+    """The relationships by which a table's lookups lead elsewhere, with the names lookups are written through."""
+    made: list[dict[str, Any]] = []
+    for column in table.columns.values():
+        if column.type not in LOOKUPS:
+            continue
+        # An owner is one relationship, to a table that stands for users and teams alike.
+        ends = (("owner", column.name),) if column.type == "Owner" else column.binds
+        made.extend(_relationship(tables, table, column, target, nav) for target, nav in ends)
+    return made
+
+
+def one_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
+    """The relationships by which other tables' lookups lead here."""
+    every = [one for other in tables.values() for one in many_to_one(tables, other)]
+    return [one for one in every if one["ReferencedEntity"] == table.name]
+
+
+def _relationship(tables: dict[str, Table], table: Table, column: Column, target: str, nav: str) -> dict[str, Any]:
+    name = f"{target}_{table.set}" if target == "owner" else f"{target}_{table.name}_{column.name}"
+    known = tables.get(target)
+    return {
+        "MetadataId": str(uuid5(NAMESPACE, f"relationship {name}")),
+        "SchemaName": name,
+        "RelationshipType": "OneToManyRelationship",
+        "ReferencedEntity": target,
+        "ReferencedAttribute": known.primary_id if known else f"{target}id",
+        "ReferencedEntityNavigationPropertyName": name,
+        "ReferencingEntity": table.name,
+        "ReferencingAttribute": column.name,
+        "ReferencingEntityNavigationPropertyName": nav,
+        "IsCustomRelationship": column.custom,
+        "IsHierarchical": False,
+        "IsManaged": not column.custom,
+        "IsValidForAdvancedFind": True,
+        "SecurityTypes": "Append",
+        "HasChanged": None,
+    }
+
+
+def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
+    """The many-to-many relationships of a table."""
+    made = []
+    for nav, association in table.associations.items():
+        one, two = sorted((table.name, association.other))
+        made.append(
+            {
+                "MetadataId": str(uuid5(NAMESPACE, f"relationship {association.name}")),
+                "SchemaName": nav,
+                "RelationshipType": "ManyToManyRelationship",
+                "IntersectEntityName": association.name,
+                "Entity1LogicalName": one,
+                "Entity1IntersectAttribute": tables[one].primary_id,
+                "Entity1NavigationPropertyName": nav,
+                "Entity2LogicalName": two,
+                "Entity2IntersectAttribute": tables[two].primary_id,
+                "Entity2NavigationPropertyName": nav,
+                "IsCustomRelationship": False,
+                "IsManaged": True,
+                "HasChanged": None,
+            }
+        )
+    return made

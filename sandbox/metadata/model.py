@@ -1,0 +1,260 @@
+"""What a table and a column are, and the short notation in which this folder writes them.
+
+A line is `SchemaName | type and flags | Label`. The logical name is the schema name in lower case. Types:
+s160 text, memo2000 long text, i whole number (i0..5 with bounds), big, d10 decimal with 10 places (d10 0..5),
+f floating point, m money (m0..100), mb money in base currency, b yes/no, dt date and time, date, g GUID,
+p choice (p 1=One; 2=Two), l lookup (l contact), owner, customer, code text the service sets.
+Flags: ! the business needs it, !! the system needs it, * the service sets it, + only at creation.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+NAMESPACE = uuid5(NAMESPACE_URL, "https://tandem.invalid/sandbox/metadata")
+
+LOOKUPS = frozenset({"Lookup", "Owner", "Customer"})
+CHOICES = frozenset({"Picklist", "State", "Status"})
+_EDM = {
+    "String": "Edm.String",
+    "Memo": "Edm.String",
+    "Integer": "Edm.Int32",
+    "BigInt": "Edm.Int64",
+    "Decimal": "Edm.Decimal",
+    "Double": "Edm.Double",
+    "Money": "Edm.Decimal",
+    "Boolean": "Edm.Boolean",
+    "Uniqueidentifier": "Edm.Guid",
+    "Picklist": "Edm.Int32",
+    "State": "Edm.Int32",
+    "Status": "Edm.Int32",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option; a status reason names the state it belongs to."""
+
+    value: int
+    label: str
+    state: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `binds` maps a target table to the navigation property a lookup is written through."""
+
+    name: str
+    schema_name: str
+    type: str
+    label: str
+    max_length: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    precision: int | None = None
+    date_only: bool = False
+    format: str = ""
+    choices: tuple[Choice, ...] = ()
+    targets: tuple[str, ...] = ()
+    binds: tuple[tuple[str, str], ...] = ()
+    required: str = "None"
+    for_create: bool = True
+    for_update: bool = True
+    default: bool | int | None = None
+    custom: bool = False
+    primary_id: bool = False
+    primary_name: bool = False
+    attribute_of: str = ""
+
+    @property
+    def web_name(self) -> str:
+        """The name under which the Web API shows it; a lookup is read as `_column_value`."""
+        return f"_{self.name}_value" if self.type in LOOKUPS else self.name
+
+    @property
+    def edm(self) -> str:
+        """Its type in the Web API."""
+        if self.type in LOOKUPS:
+            return "Edm.Guid"
+        if self.type == "DateTime":
+            return "Edm.Date" if self.date_only else "Edm.DateTimeOffset"
+        return _EDM[self.type]
+
+    @property
+    def absent(self) -> bytes:
+        """The JSON of a row that holds nothing here; a yes/no column reads as its default."""
+        return b"false" if self.default is False else b"null"
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the Web API has a property for it."""
+        return self.type != "EntityName"
+
+    def label_of(self, value: int) -> str | None:
+        """The label of an option, or None when the value is not one."""
+        return next((choice.label for choice in self.choices if choice.value == value), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A many-to-many relationship seen from one side."""
+
+    name: str
+    other: str
+
+
+@dataclass(slots=True)
+class Table:
+    """A table; `set` is the name its rows have in an address."""
+
+    name: str
+    schema_name: str
+    set: str
+    label: str
+    plural: str
+    primary_id: str
+    primary_name: str
+    code: int
+    columns: dict[str, Column]
+    ownership: str = "OrganizationOwned"
+    change_tracking: bool = False
+    bulk: bool = True
+    custom: bool = False
+    associations: dict[str, Association] = field(default_factory=dict)
+    properties: dict[str, Column] = field(init=False)
+    navigation: dict[str, tuple[Column, tuple[str, ...]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.index()
+
+    def index(self) -> None:
+        """Rebuild what is derived from the columns, after one was added."""
+        self.properties = {column.web_name: column for column in self.columns.values() if column.exposed}
+        self.navigation = {}
+        for column in self.columns.values():
+            for target, nav in column.binds:
+                _, targets = self.navigation.get(nav, (column, ()))
+                self.navigation[nav] = (column, (*targets, target))
+
+    def add(self, columns: Iterable[Column]) -> None:
+        """Add columns to the table."""
+        self.columns.update((column.name, column) for column in columns)
+        self.index()
+
+    @property
+    def id(self) -> UUID:
+        """Its MetadataId."""
+        return uuid5(NAMESPACE, self.name)
+
+    def column_id(self, column: str) -> UUID:
+        """The MetadataId of a column."""
+        return uuid5(NAMESPACE, f"{self.name}.{column}")
+
+    @property
+    def owned(self) -> bool:
+        """Whether rows belong to a user or a team."""
+        return self.ownership == "UserOwned"
+
+
+_SIZED = re.compile(r"([a-z]+)(\d+)?")
+_SIZED_BOUNDED = re.compile(r"([a-z]+)(?:(\d+)\s+)?(-?[\de.+-]+?)\.\.(-?[\de.+-]+)")
+_BOUNDED = {"i": "Integer", "d": "Decimal", "m": "Money", "f": "Double"}
+_RANGES = {"i": (-2147483648, 2147483647), "d": (-1e11, 1e11), "m": (-922337203685477, 922337203685477), "f": (0, 1e9)}
+
+
+def _choices(text: str) -> tuple[Choice, ...]:
+    made = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        value, label = part.split("=", 1)
+        number, _, state = value.partition("@")
+        made.append(Choice(int(number), label.strip(), int(state) if state else None))
+    return tuple(made)
+
+
+def _flags(kind: str) -> tuple[str, dict[str, object]]:
+    flags: dict[str, object] = {}
+    while kind and kind[-1] in "!*+":
+        if kind.endswith("!!"):
+            flags["required"], kind = "SystemRequired", kind[:-2]
+        elif kind.endswith("!"):
+            flags["required"], kind = "ApplicationRequired", kind[:-1]
+        elif kind.endswith("*"):
+            flags["for_create"] = flags["for_update"] = False
+            kind = kind[:-1]
+        else:
+            flags["for_update"], kind = False, kind[:-1]
+        kind = kind.rstrip()
+    return kind, flags
+
+
+def column(line: str, *, custom: bool = False) -> list[Column]:
+    """The column a line describes; an owner or customer brings the column that holds its target's table."""
+    schema_name, kind, label = (part.strip() for part in line.split("|", 2))
+    name = schema_name.lower()
+    kind, flags = _flags(kind)
+    made: dict[str, object] = {"custom": custom, **flags}
+    word, _, rest = kind.partition(" ")
+    extra: list[Column] = []
+    if word == "p":
+        made.update(type="Picklist", choices=_choices(rest))
+    elif word in {"state", "status"}:
+        made.update(type=word.capitalize(), choices=_choices(rest))
+    elif word == "l":
+        target, _, nav = rest.strip().partition(" as ")
+        nav = nav or (schema_name if custom else name)
+        made.update(type="Lookup", targets=(target,), binds=((target, nav),))
+    elif word in {"owner", "customer"}:
+        targets = ("systemuser", "team") if word == "owner" else ("account", "contact")
+        binds = tuple((target, name if word == "owner" else f"{name}_{target}") for target in targets)
+        made.update(type=word.capitalize(), targets=targets, binds=binds)
+        extra = [Column(f"{name}type", f"{schema_name}Type", "EntityName", "", attribute_of=name)]
+    elif word in {"b", "dt", "date", "g", "big"}:
+        types = {"b": "Boolean", "dt": "DateTime", "date": "DateTime", "g": "Uniqueidentifier", "big": "BigInt"}
+        made.update(type=types[word], date_only=word == "date")
+        if word == "b":
+            labels = [part.strip() for part in rest.split("/")] if rest else ["No", "Yes"]
+            made.update(choices=(Choice(0, labels[0]), Choice(1, labels[1])), default=False)
+    else:
+        made.update(_sized(kind, name))
+    return [Column(name, schema_name, label=label, **made), *extra]  # type: ignore[arg-type]
+
+
+def _sized(kind: str, name: str) -> dict[str, object]:
+    found = (_SIZED_BOUNDED if ".." in kind else _SIZED).fullmatch(kind)
+    if found is None:
+        raise ValueError(f"{name}: {kind!r} is no type")
+    word, size, least, most = (*found.groups(), None, None)[:4]
+    if word in {"s", "memo", "email", "url", "phone", "code"}:
+        formats = {"email": "Email", "url": "Url", "phone": "Phone", "memo": "TextArea"}
+        return {
+            "type": "Memo" if word == "memo" else "String",
+            "max_length": int(size or 100),
+            "format": formats.get(word, "Text"),
+        }
+    if word == "mb":
+        bounds = _RANGES["m"]
+        return {
+            "type": "Money",
+            "precision": 4,
+            "minimum": bounds[0],
+            "maximum": bounds[1],
+            "for_create": False,
+            "for_update": False,
+        }
+    if word not in _BOUNDED:
+        raise ValueError(f"{name}: {kind!r} is no type")
+    low, high = (float(least), float(most)) if least and most else _RANGES[word]
+    places = {"i": None, "m": int(size or 2), "d": int(size or 2), "f": int(size or 2)}[word]
+    return {"type": _BOUNDED[word], "minimum": low, "maximum": high, "precision": places}
+
+
+def columns(text: str, *, custom: bool = False) -> dict[str, Column]:
+    """The columns that lines describe, in their order."""
+    made = [
+        one
+        for line in text.strip().splitlines()
+        if line.strip() and not line.strip().startswith("#")
+        for one in column(line, custom=custom)
+    ]
+    return {one.name: one for one in made}

@@ -1,0 +1,422 @@
+"""One operation on the Web API, alone or as a part of a $batch: from method, path and body to an answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+
+from sandbox import bulk, definitions, functions, preferences, rules, tracking
+from sandbox.environment import Environment
+from sandbox.errors import (
+    ServiceError,
+    does_not_exist,
+    method_not_allowed,
+    no_resource,
+    not_covered,
+    payload_error,
+    query_error,
+)
+from sandbox.messages import JSON, Response
+from sandbox.metadata.model import Column, Table
+from sandbox.odata import options as odata_options
+from sandbox.odata.options import Options
+from sandbox.odata.paths import PREFIX, Segment, segments
+from sandbox.predicate import Asker
+from sandbox.reading import Reader
+from sandbox.store import Transaction
+from sandbox.values import guid
+from sandbox.writing import Caller, Writer
+
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_PRINCIPALS = frozenset({"systemuser", "team"})
+
+
+@dataclass(slots=True)
+class Operation:
+    """`path` is relative to the root of the Web API and decoded; header names are in lower case."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class Operations:
+    """Runs operations as one caller. Every method expects the environment's lock to be held."""
+
+    def __init__(self, environment: Environment, caller: Caller, base: str) -> None:
+        self.environment = environment
+        self.caller = caller
+        self.base = base
+
+    def run(self, operation: Operation, transaction: Transaction | None = None) -> Response:
+        """The answer to an operation. Raises ServiceError; what it wrote is then undone."""
+        own = transaction is None
+        current = Transaction() if transaction is None else transaction
+        try:
+            answer = self._run(operation, current)
+        except BaseException:
+            if own:
+                current.roll_back()
+            raise
+        if own and current.written:
+            answer.rows_written = current.written
+            self.environment.traffic.wrote(current.written)
+        return answer
+
+    # -- routing ------------------------------------------------------------------------------------------------------
+
+    def _run(self, operation: Operation, transaction: Transaction) -> Response:
+        steps = segments(operation.path)
+        if not steps:
+            return self._service_document(operation)
+        first = steps[0]
+        if first.name in {"EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions"}:
+            if operation.method != "GET":
+                raise not_covered(f"changing metadata ({operation.method} {first.name})")
+            return _json(definitions.answer(self.environment.tables, steps, operation.query, self.base))
+        if first.name == "$metadata":
+            raise not_covered("$metadata; ask EntityDefinitions")
+        table = self.environment.sets.get(first.name)
+        if table is None:
+            return functions.answer(self.environment, self.caller, operation, steps, self.base)
+        return self._on_table(operation, table, steps, transaction)
+
+    def _service_document(self, operation: Operation) -> Response:
+        if operation.method != "GET":
+            raise method_not_allowed(operation.method, "the service document")
+        sets = [{"name": name, "kind": "EntitySet", "url": name} for name in sorted(self.environment.sets)]
+        return _json(msgspec.json.encode({"@odata.context": f"{self.base}$metadata", "value": sets}))
+
+    def _on_table(self, operation: Operation, table: Table, steps: list[Segment], transaction: Transaction) -> Response:
+        first, rest = steps[0], steps[1:]
+        if first.key is None:
+            if not rest:
+                return self._collection(operation, table, transaction)
+            if len(rest) == 1 and rest[0].name == "$count":
+                return self._count(operation, table)
+            if len(rest) == 1 and rest[0].name.startswith(PREFIX):
+                return self._bulk(operation, table, rest[0].name, transaction)
+            raise no_resource(rest[0].name)
+        if not rest:
+            return self._row(operation, table, first.key, transaction)
+        return self._below_row(operation, table, first.key, rest, transaction)
+
+    # -- collections --------------------------------------------------------------------------------------------------
+
+    def _collection(self, operation: Operation, table: Table, transaction: Transaction) -> Response:
+        if operation.method == "GET":
+            return self._page(operation, table)
+        if operation.method == "POST":
+            return self._create(operation, table, None, transaction)
+        raise method_not_allowed(operation.method, f"the collection '{table.set}'")
+
+    def _page(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
+        rules.demand(self.caller, "read", table)
+        options = odata_options.parse(operation.query)
+        prefer = preferences.parse(operation.headers.get("prefer", ""))
+        reader = self._reader(prefer)
+        store = self.environment.store
+        if options.delta_token:
+            days = int(self.environment.organization("expirechangetrackingindays") or 0)
+            page = tracking.changes(reader, table, options, operation.path, store.version, days)
+        elif prefer.track_changes or tracking.is_tracked_page(options):
+            page = tracking.first(reader, table, options, operation.path, store.version)
+        else:
+            page = reader.page(table, options, operation.path, among)
+        answer = _json(page.body, prefer)
+        answer.rows_read = page.rows
+        return answer
+
+    def _count(self, operation: Operation, table: Table) -> Response:
+        if operation.method != "GET":
+            raise method_not_allowed(operation.method, "$count")
+        rules.demand(self.caller, "read", table)
+        options = odata_options.parse(operation.query)
+        reader = self._reader(preferences.parse(""))
+        if options.delta_token:
+            days = int(self.environment.organization("expirechangetrackingindays") or 0)
+            number = tracking.count(reader, table, options, self.environment.store.version, days)
+        else:
+            number = reader.count(table, options)
+        return Response(200, str(number).encode(), {"Content-Type": "text/plain"})
+
+    def _bulk(self, operation: Operation, table: Table, name: str, transaction: Transaction) -> Response:
+        if operation.method != "POST":
+            raise method_not_allowed(operation.method, f"the action '{name}'")
+        body = read_body(operation.body, table)
+        return bulk.answer(self._writer(transaction), table, name.removeprefix(PREFIX), body, self)
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    def row_id(self, table: Table, key: str) -> str:
+        """The id a key in parentheses names. Raises ServiceError."""
+        text = unquote(key).strip()
+        name, equals, value = text.partition("=")
+        if not equals:
+            found = guid(text)
+            if found is None:
+                raise query_error(f"Bad Request - Error in query syntax: the key '{text}' is no GUID.")
+            return found
+        name, value = name.strip(), value.strip().strip("'")
+        if name == table.primary_id and table.name not in _PRINCIPALS:
+            found = guid(value)
+            if found is not None:
+                return found
+        if name == "azureactivedirectoryobjectid" and table.name == "systemuser":
+            rows = self.environment.store.rows[table.name]
+            values = rows.values(name)
+            place = next((i for i in rows.live() if values[i] == guid(value)), None)
+            if place is None:
+                raise ServiceError(
+                    404, "0x80060891", f"A record with the specified key values does not exist in {table.name} entity"
+                )
+            return rows.ids[place].decode()
+        raise query_error(
+            f"The key in the request URI is not valid for resource 'Microsoft.Dynamics.CRM.{table.name}'. "
+            "Ensure that the "
+            f"names and number of key properties match the declared or alternate key properties for the resource."
+        )
+
+    def position(self, table: Table, row_id: str) -> int:
+        """Where a row is. Raises 404."""
+        place = self.environment.store.rows[table.name].index.get(row_id.encode())
+        if place is None:
+            raise does_not_exist(table.name, row_id)
+        return place
+
+    def _row(self, operation: Operation, table: Table, key: str, transaction: Transaction) -> Response:
+        row_id = self.row_id(table, key)
+        if operation.method == "GET":
+            return self._read(operation, table, row_id)
+        if operation.method == "PATCH":
+            return self._patch(operation, table, row_id, transaction)
+        if operation.method == "DELETE":
+            place = self.position(table, row_id)
+            self._match(operation, table, place)
+            rules.delete(self._writer(transaction), table, place)
+            return Response(204)
+        raise method_not_allowed(operation.method, f"a row of '{table.set}'")
+
+    def _read(self, operation: Operation, table: Table, row_id: str) -> Response:
+        rules.demand(self.caller, "read", table)
+        options = odata_options.parse(operation.query)
+        prefer = preferences.parse(operation.headers.get("prefer", ""))
+        place = self.position(table, row_id)
+        version = self.environment.store.rows[table.name].versions[place]
+        known = operation.headers.get("if-none-match", "")
+        plain = not options.expand and not prefer.annotations
+        if plain and known.strip() == f'W/"{version}"':
+            return Response(304, headers={"ETag": f'W/"{version}"'})
+        answer = _json(self._reader(prefer).row(table, place, options), prefer)
+        answer.headers["ETag"] = f'W/"{version}"'
+        answer.rows_read = 1
+        return answer
+
+    def _match(self, operation: Operation, table: Table, place: int) -> None:
+        wanted = operation.headers.get("if-match", "").strip()
+        if wanted in {"", "*"}:
+            return
+        version = self.environment.store.rows[table.name].versions[place]
+        if wanted.removeprefix("W/").strip('"') != str(version):
+            raise ServiceError(
+                412,
+                "0x80060882",
+                "The version of the existing record doesn't match the RowVersion property provided.",
+            )
+
+    def _patch(self, operation: Operation, table: Table, row_id: str, transaction: Transaction) -> Response:
+        place = self.environment.store.rows[table.name].index.get(row_id.encode())
+        body = read_body(operation.body, table)
+        if place is None:
+            if operation.headers.get("if-match"):
+                raise does_not_exist(table.name, row_id)
+            return self._create(operation, table, row_id, transaction, body)
+        if operation.headers.get("if-none-match", "").strip() == "*":
+            raise ServiceError(412, "0x80040237", "A record with matching key values already exists.")
+        self._match(operation, table, place)
+        rules.update(self._writer(transaction), table, place, body)
+        return self._written(operation, table, row_id, 200)
+
+    def _create(
+        self,
+        operation: Operation,
+        table: Table,
+        row_id: str | None,
+        transaction: Transaction,
+        body: dict[str, Any] | None = None,
+    ) -> Response:
+        body = read_body(operation.body, table) if body is None else body
+        made = self.create(table, body, row_id, transaction)
+        return self._written(operation, table, made, 201)
+
+    def create(self, table: Table, body: Mapping[str, Any], row_id: str | None, transaction: Transaction) -> str:
+        """Create a row with all that goes with it; its id."""
+        names = {one.client_id: one.name for one in self.environment.tenant.applications.values()}
+        return rules.create(self._writer(transaction), table, body, row_id, names)
+
+    def _written(self, operation: Operation, table: Table, row_id: str, status: int) -> Response:
+        prefer = preferences.parse(operation.headers.get("prefer", ""))
+        address = f"{self.base}{table.set}({row_id})"
+        if not prefer.representation:
+            return Response(204, headers={"OData-EntityId": address})
+        options = odata_options.parse(operation.query)
+        place = self.position(table, row_id)
+        answer = _json(self._reader(prefer).row(table, place, options), prefer)
+        answer.status = status
+        answer.headers["ETag"] = f'W/"{self.environment.store.rows[table.name].versions[place]}"'
+        return answer
+
+    # -- below a row --------------------------------------------------------------------------------------------------
+
+    def _below_row(
+        self, operation: Operation, table: Table, key: str, rest: list[Segment], transaction: Transaction
+    ) -> Response:
+        row_id = self.row_id(table, key)
+        name = rest[0].name
+        if name.startswith(PREFIX):
+            raise not_covered(f"the action or function '{name}'")
+        place = self.position(table, row_id)
+        if len(rest) > 1 and rest[-1].name == "$ref":
+            return self._reference(operation, table, row_id, rest[:-1], transaction)
+        if name in table.properties:
+            return self._property(operation, table, place, table.properties[name], rest[1:], transaction)
+        if len(rest) > 1:
+            raise no_resource(rest[1].name)
+        if operation.method != "GET":
+            raise method_not_allowed(operation.method, f"'{name}'")
+        if name in table.associations:
+            association = table.associations[name]
+            other = self.environment.store.rows[association.other]
+            linked = self.environment.store.linked(table.name, association.name, association.other).get(row_id, [])
+            among = sorted(other.index[one.encode()] for one in linked if one.encode() in other.index)
+            return self._page(operation, other.table, among)
+        target, target_id = self._follow(table, place, name)
+        return self._read(operation, target, target_id) if target_id else Response(204)
+
+    def _follow(self, table: Table, place: int, nav: str) -> tuple[Table, str]:
+        found = table.navigation.get(nav)
+        if found is None:
+            raise no_resource(nav)
+        column, targets = found
+        store = self.environment.store
+        row = store.rows[table.name].fragments(place)
+        named = row.get(f"{column.name}type", b"")[1:-1].decode() or targets[0]
+        target = store.tables.get(named)
+        if target is None:
+            raise not_covered(f"the table '{named}'")
+        value = row.get(column.name, b"")[1:-1].decode()
+        return target, value if named in targets else ""
+
+    def _property(
+        self,
+        operation: Operation,
+        table: Table,
+        place: int,
+        column: Column,
+        rest: list[Segment],
+        transaction: Transaction,
+    ) -> Response:
+        if rest and not (len(rest) == 1 and rest[0].name == "$value" and operation.method == "GET"):
+            raise no_resource(rest[0].name)
+        rows = self.environment.store.rows[table.name]
+        if operation.method == "GET":
+            rules.demand(self.caller, "read", table)
+            piece = rows.fragment(place, column.name) or column.absent
+            if piece == b"null":
+                return Response(204)
+            if rest:
+                value = msgspec.json.decode(piece)
+                return Response(200, str(value).encode(), {"Content-Type": "text/plain"})
+            row_id = rows.ids[place].decode()
+            context = msgspec.json.encode(f"{self.base}$metadata#{table.set}({row_id})/{column.web_name}")
+            return _json(b'{"@odata.context":%b,"value":%b}' % (context, piece))
+        if operation.method == "PUT":
+            body = read_body(operation.body, table)
+            if set(body) - {"@odata.context"} != {"value"}:
+                raise payload_error(table.set, "The body must be an object with 'value'")
+            rules.update(self._writer(transaction), table, place, {column.web_name: body["value"]})
+            return Response(204)
+        if operation.method == "DELETE":
+            rules.update(self._writer(transaction), table, place, {column.web_name: None})
+            return Response(204)
+        raise method_not_allowed(operation.method, f"the property '{column.web_name}'")
+
+    def _reference(
+        self, operation: Operation, table: Table, row_id: str, steps: list[Segment], transaction: Transaction
+    ) -> Response:
+        nav = steps[0]
+        writer = self._writer(transaction)
+        if nav.name in table.associations:
+            return self._many_reference(operation, table, row_id, nav, writer)
+        if nav.name not in table.navigation:
+            raise no_resource(nav.name)
+        place = self.position(table, row_id)
+        if operation.method == "GET":
+            target, target_id = self._follow(table, place, nav.name)
+            if not target_id:
+                return Response(204)
+            document = {
+                "@odata.context": f"{self.base}$metadata#$ref",
+                "@odata.id": f"{self.base}{target.set}({target_id})",
+            }
+            return _json(msgspec.json.encode(document))
+        if operation.method == "PUT":
+            body = read_body(operation.body, table)
+            rules.update(writer, table, place, {f"{nav.name}@odata.bind": body.get("@odata.id")})
+            return Response(204)
+        if operation.method == "DELETE":
+            rules.update(writer, table, place, {f"{nav.name}@odata.bind": None})
+            return Response(204)
+        raise method_not_allowed(operation.method, f"the single-valued '{nav.name}/$ref'")
+
+    def _many_reference(
+        self, operation: Operation, table: Table, row_id: str, nav: Segment, writer: Writer
+    ) -> Response:
+        other = self.environment.tables[table.associations[nav.name].other]
+        if operation.method == "POST":
+            address = read_body(operation.body, table).get("@odata.id")
+        elif operation.method == "DELETE":
+            options: Options = odata_options.parse(operation.query)
+            address = f"{other.set}({nav.key})" if nav.key else options.id
+        else:
+            raise method_not_allowed(operation.method, f"the collection '{nav.name}/$ref'")
+        if not isinstance(address, str) or not address:
+            raise query_error("The request names no row to associate: '@odata.id' is missing.")
+        target, other_id = writer.reference(address)
+        if target != other.name:
+            raise query_error(f"'{address}' is a row of '{target}'; '{nav.name}' leads to '{other.name}'.")
+        rules.link(writer, table, row_id, nav.name, other_id, remove=operation.method == "DELETE")
+        return Response(204)
+
+    # -- helpers ------------------------------------------------------------------------------------------------------
+
+    def _reader(self, prefer: preferences.Preferences) -> Reader:
+        asker = Asker(self.caller.user_id, self.caller.business_unit_id, self.environment.clock.moment())
+        return Reader(self.environment.store, self.base, prefer, asker)
+
+    def _writer(self, transaction: Transaction) -> Writer:
+        environment = self.environment
+        return Writer(environment.store, environment.clock, self.caller, transaction, environment.base_currency)
+
+
+def _json(body: bytes, prefer: preferences.Preferences | None = None) -> Response:
+    headers = {"Content-Type": JSON}
+    if prefer is not None and prefer.applied:
+        headers["Preference-Applied"] = ",".join(prefer.applied)
+    return Response(200, body, headers)
+
+
+def read_body(body: bytes, table: Table) -> dict[str, Any]:
+    """The JSON object of a body; numbers with a fraction come as Decimal. Raises ServiceError."""
+    try:
+        found = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+        raise payload_error(table.set, f"The body is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise payload_error(table.set, "The body must be a JSON object")
+    return found

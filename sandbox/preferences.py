@@ -1,0 +1,59 @@
+"""The Prefer header."""
+
+import fnmatch
+import re
+from dataclasses import dataclass, field
+
+MOST_ROWS = 5000
+"""The largest page, and the largest count, of the service."""
+
+_PART = re.compile(r"""\s*([\w.-]+)\s*(?:=\s*("[^"]*"|[^,;\s]*))?\s*(?:[,;]|$)""")
+
+
+@dataclass(slots=True)
+class Preferences:
+    """What a client prefers; `applied` lists what the answer honours."""
+
+    page_size: int | None = None
+    annotations: tuple[str, ...] = ()
+    track_changes: bool = False
+    continue_on_error: bool = False
+    representation: bool = False
+    applied: list[str] = field(default_factory=list)
+
+    def wants(self, annotation: str) -> bool:
+        """Whether an annotation is asked for; the last pattern that names it decides, `-` refuses."""
+        answer = False
+        for pattern in self.annotations:
+            if fnmatch.fnmatchcase(annotation, pattern.lstrip("-")):
+                answer = not pattern.startswith("-")
+        return answer
+
+
+def parse(header: str) -> Preferences:
+    """The preferences of a header; unknown ones are left aside, as the standard asks."""
+    made = Preferences()
+    at = 0
+    while at < len(header):
+        found = _PART.match(header, at)
+        if found is None or found.end() == at:
+            break
+        at = found.end()
+        name, value = found.group(1).lower(), (found.group(2) or "").strip('"')
+        if name in {"odata.maxpagesize", "maxpagesize"} and value.isascii() and value.isdigit() and int(value) > 0:
+            made.page_size = min(int(value), MOST_ROWS)
+            made.applied.append(f"odata.maxpagesize={value}")
+        elif name in {"odata.include-annotations", "include-annotations"}:
+            made.annotations = tuple(part.strip() for part in value.split(",") if part.strip())
+            made.applied.append(f'odata.include-annotations="{value}"')
+        elif name in {"odata.track-changes", "track-changes"}:
+            made.track_changes = True
+            made.applied.append("odata.track-changes")
+        elif name in {"odata.continue-on-error", "continue-on-error"}:
+            made.continue_on_error = value.lower() != "false"
+            made.applied.append("odata.continue-on-error")
+        elif name == "return":
+            made.representation = value == "representation"
+            if made.representation:
+                made.applied.append("return=representation")
+    return made

@@ -1,0 +1,320 @@
+"""What the service does beside the row itself: privileges, default teams, copies of roles, unique names."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from sandbox.errors import ServiceError, access_denied, invalid_argument
+from sandbox.metadata.integration import ROLE, WITH_COMPANY
+from sandbox.metadata.model import Table
+from sandbox.store import Fragments, Store
+from sandbox.values import plain
+from sandbox.writing import Caller, Writer
+
+ADMINISTRATOR = "System Administrator"
+BASIC = "Basic User"
+
+_PRIVILEGES = {
+    "create": "prvCreate",
+    "update": "prvWrite",
+    "delete": "prvDelete",
+    "read": "prvRead",
+    "assign": "prvAssign",
+}
+_BUSINESS = frozenset(
+    {*WITH_COMPANY, "tandem_company", "uom", "uomschedule", "productpricelevel", "transactioncurrency"}
+)
+_SETUP = frozenset({"businessunit", "team"})
+_READABLE_BY_BASIC = frozenset(
+    {"account", "contact", "transactioncurrency", "systemuser", "team", "businessunit", "organization"}
+)
+_UNIQUE = {
+    "businessunit": ("name",),
+    "team": ("name", "businessunitid"),
+    "transactioncurrency": ("isocurrencycode",),
+    "solution": ("uniquename",),
+    "publisher": ("uniquename",),
+    "tandem_company": ("tandem_externalid",),
+}
+_REQUIRED = {
+    "businessunit": ("name",),
+    "team": ("name",),
+    "transactioncurrency": ("currencyname", "isocurrencycode", "exchangerate", "currencysymbol", "currencyprecision"),
+    "product": ("name", "productnumber", "defaultuomid", "defaultuomscheduleid", "quantitydecimal"),
+    "uomschedule": ("name",),
+    "uom": ("name", "quantity", "uomscheduleid"),
+    "pricelevel": ("name",),
+    "productpricelevel": ("pricelevelid", "productid", "uomid"),
+    "solution": ("uniquename", "friendlyname", "version", "publisherid"),
+    "publisher": ("uniquename", "friendlyname", "customizationprefix"),
+}
+
+
+def allowed(caller: Caller, action: str, table: str) -> bool:
+    """Whether one of the caller's roles lets them do this with the table."""
+    if caller.administrator:
+        return True
+    if action == "read":
+        return bool(caller.roles - {BASIC}) or (BASIC in caller.roles and table in _READABLE_BY_BASIC)
+    if ROLE in caller.roles:
+        return (
+            table in _BUSINESS or (table in _SETUP and action != "delete") or (action == "assign" and table == "role")
+        )
+    return BASIC in caller.roles and table in {"account", "contact"} and action != "assign"
+
+
+def demand(caller: Caller, action: str, table: Table) -> None:
+    """Raise 403 unless the caller may."""
+    if not caller.roles:
+        raise ServiceError(403, "0x80042f09", f"The user with id {caller.user_id} has not been assigned any roles.")
+    if not allowed(caller, action, table.name):
+        raise access_denied(caller.user_id, f"{_PRIVILEGES[action]}{table.schema_name}", table.name)
+
+
+def create(
+    writer: Writer, table: Table, body: Mapping[str, Any], row_id: str | None, applications: Mapping[str, str]
+) -> str:
+    """Create a row with everything the service adds; its id. `applications`: client id -> name of the tenant's."""
+    demand(writer.caller, "create", table)
+    store = writer.store
+    if table.name in {"organization"}:
+        raise ServiceError(405, "0x80040800", f"The 'Create' method does not support entities of type '{table.name}'.")
+    before: dict[str, bytes] = {}
+    if table.name == "systemuser":
+        before = _new_user(store, body, applications)
+    made = writer.create(table, body, row_id)
+    position = store.rows[table.name].index[made.encode()]
+    row = store.rows[table.name].fragments(position)
+    defaults = {**before, **_defaults(writer, table, row)}
+    missing = {name: fragment for name, fragment in defaults.items() if name not in row and name in table.columns}
+    if table.name == "systemuser" and before:
+        missing.update(before)
+    if missing:
+        row.update(missing)
+        rows = store.rows[table.name]
+        rows.put(position, row, rows.versions[position])
+    for name in _REQUIRED.get(table.name, ()):
+        if not row.get(name):
+            raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
+    _check_unique(store, table, position)
+    if table.name == "businessunit":
+        _new_business_unit(writer, made, row)
+    return made
+
+
+def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any]) -> None:
+    """Change a row, checking what has to stay unique."""
+    demand(writer.caller, "update", table)
+    writer.update(table, position, body)
+    if table.name in _UNIQUE:
+        _check_unique(writer.store, table, position)
+
+
+def delete(writer: Writer, table: Table, position: int) -> None:
+    """Delete a row, unless others need it."""
+    demand(writer.caller, "delete", table)
+    store = writer.store
+    if table.name in {"organization", "systemuser"}:
+        raise ServiceError(405, "0x80040800", f"The 'Delete' method does not support entities of type '{table.name}'.")
+    row = store.rows[table.name].fragments(position)
+    row_id = store.rows[table.name].ids[position].decode()
+    if table.name == "team" and row.get("isdefault") == b"true":
+        raise ServiceError(400, "0x80048307", "The default business unit team can't be deleted.")
+    needed = {
+        "businessunit": (("systemuser", "businessunitid"), ("businessunit", "parentbusinessunitid")),
+        "team": (("account", "ownerid"), ("contact", "ownerid"), ("tandem_company", "tandem_defaultowningteam")),
+        "transactioncurrency": (("account", "transactioncurrencyid"), ("organization", "basecurrencyid")),
+        "uomschedule": (("product", "defaultuomscheduleid"),),
+        "product": (("productpricelevel", "productid"),),
+        "publisher": (("solution", "publisherid"),),
+    }
+    for other, column in needed.get(table.name, ()):
+        if other in store.rows and row_id in store.rows[other].values(column):
+            raise ServiceError(
+                400,
+                "0x80040227",
+                f"The {table.name} with id {row_id} is associated with another object ({other}) and cannot be deleted.",
+            )
+    if table.name == "businessunit":
+        _drop_with(writer, "team", "businessunitid", row_id)
+        _drop_with(writer, "role", "businessunitid", row_id)
+    writer.delete(table, position)
+
+
+def _drop_with(writer: Writer, table: str, column: str, row_id: str) -> None:
+    rows = writer.store.rows[table]
+    for place in [i for i, value in enumerate(rows.values(column)) if value == row_id and rows.heads[i] is not None]:
+        writer.delete(rows.table, place)
+
+
+def _new_user(store: Store, body: Mapping[str, Any], applications: Mapping[str, str]) -> dict[str, bytes]:
+    client_id = body.get("applicationid")
+    if client_id is None:
+        raise invalid_argument("Users of the environment come from the tenant; only application users can be created.")
+    client_id = str(client_id).lower()
+    if client_id in store.rows["systemuser"].values("applicationid"):
+        raise ServiceError(
+            412, "0x8004f511", f"You are attempting to create an Application ID = {client_id} that already exists."
+        )
+    if client_id not in applications:
+        raise invalid_argument(f"The application {client_id} is not registered in the tenant.")
+    name = applications[client_id]
+    return {
+        "fullname": f'"# {name}"'.encode(),
+        "lastname": f'"{name}"'.encode(),
+        "firstname": b'"#"',
+        "accessmode": b"4",
+        "islicensed": b"false",
+        "isdisabled": b"false",
+        "azureactivedirectoryobjectid": b'"%b"' % str(uuid4()).encode(),
+    }
+
+
+def _defaults(writer: Writer, table: Table, row: Fragments) -> dict[str, bytes]:
+    caller = writer.caller
+    unit, user = b'"%b"' % caller.business_unit_id.encode(), b'"%b"' % caller.user_id.encode()
+    organization = next(iter(writer.store.rows["organization"].index), b"")
+    made: dict[str, bytes] = {}
+    if organization:
+        made["organizationid"] = b'"%b"' % organization
+    if table.name in {"team", "role", "systemuser"}:
+        made["businessunitid"] = unit
+    if table.name == "team":
+        made.update(administratorid=user, teamtype=b"0", isdefault=b"false", systemmanaged=b"false")
+    if table.name == "businessunit":
+        made.update(parentbusinessunitid=b'"%b"' % root_unit(writer.store), isdisabled=b"false")
+    if table.name == "product":
+        made.update(productstructure=b"1")
+    if table.name == "productpricelevel":
+        made.update(pricingmethodcode=b"1", quantitysellingcode=b"1")
+        product = writer.store.rows["product"]
+        place = product.index.get(row.get("productid", b"")[1:-1])
+        if place is not None:
+            made["productnumber"] = product.fragment(place, "productnumber")
+    if table.name in {"solution"}:
+        made.update(installedon=writer.stamp, ismanaged=b"false", isvisible=b"true")
+    return made
+
+
+def root_unit(store: Store) -> bytes:
+    """The id of the business unit without a parent."""
+    rows = store.rows["businessunit"]
+    parents = rows.values("parentbusinessunitid")
+    return rows.ids[next(i for i in rows.live() if parents[i] is None)]
+
+
+def _check_unique(store: Store, table: Table, position: int) -> None:
+    names = _UNIQUE.get(table.name)
+    if not names:
+        return
+    rows = store.rows[table.name]
+    columns = [rows.values(name) for name in names]
+    mine = [values[position] for values in columns]
+    if mine[0] is None:
+        return
+    for place in rows.live():
+        if place != position and all(values[place] == one for values, one in zip(columns, mine, strict=True)):
+            if table.name == "transactioncurrency":
+                raise ServiceError(
+                    412,
+                    "0x80048cf3",
+                    "Cannot insert duplicate currency record. Currency with the same currency code already exist in "
+                    "the system.",
+                )
+            shown = plain(rows.fragment(position, names[0]))
+            raise ServiceError(
+                412, "0x80040237", f"A record with matching key values already exists ({names[0]} '{shown}')."
+            )
+
+
+def _new_business_unit(writer: Writer, unit_id: str, row: Fragments) -> None:
+    """A business unit comes with its default team and a copy of every role."""
+    store = writer.store
+    unit = b'"%b"' % unit_id.encode()
+    team = store.tables["team"]
+    team_id = writer.create(
+        team, {"name": plain(row["name"]), "businessunitid@odata.bind": f"/businessunits({unit_id})"}
+    )
+    rows = store.rows["team"]
+    place = rows.index[team_id.encode()]
+    whole = {
+        **rows.fragments(place),
+        "isdefault": b"true",
+        "systemmanaged": b"false",
+        "teamtype": b"0",
+        "administratorid": b'"%b"' % writer.caller.user_id.encode(),
+        "organizationid": row.get("organizationid", b""),
+    }
+    rows.put(place, {name: value for name, value in whole.items() if value}, rows.versions[place])
+    root = root_unit(store)
+    roles = store.rows["role"]
+    units = roles.values("businessunitid")
+    for place in [i for i in roles.live() if units[i] == root.decode()]:
+        copy_role(writer, place, unit)
+
+
+def copy_role(writer: Writer, place: int, unit: bytes) -> None:
+    """A role of the root business unit, in another one."""
+    roles = writer.store.rows["role"]
+    original = roles.fragments(place)
+    parent = b'"%b"' % roles.ids[place]
+    made = {**original, "businessunitid": unit, "parentroleid": parent, "parentrootroleid": parent}
+    writer.store.insert("role", str(uuid4()).encode(), made, writer.transaction)
+
+
+def roles_of(store: Store, user_id: str) -> frozenset[str]:
+    """Names of the roles a user has, by themselves or through teams."""
+    teams = {team for team, user in _pairs(store, "teammembership", "systemuser", "team") if user == user_id}
+    ids = {role for role, user in _pairs(store, "systemuserroles", "role", "systemuser") if user == user_id}
+    ids |= {role for role, team in _pairs(store, "teamroles", "role", "team") if team in teams}
+    rows = store.rows["role"]
+    found = set()
+    for role_id in ids:
+        place = rows.index.get(role_id.encode())
+        if place is not None:
+            found.add(str(plain(rows.fragment(place, "name"))))
+    return frozenset(found)
+
+
+def _pairs(store: Store, name: str, first: str, second: str) -> list[tuple[str, str]]:
+    """Links of a relationship as (first, second); they are stored with the alphabetically first table in front."""
+    pairs = store.links.get(name, set())
+    return [(two, one) for one, two in pairs] if first > second else list(pairs)
+
+
+def link(writer: Writer, table: Table, row_id: str, nav: str, other_id: str, *, remove: bool = False) -> None:
+    """Associate or disassociate two rows of a many-to-many relationship."""
+    association = table.associations[nav]
+    store = writer.store
+    demand(
+        writer.caller,
+        "assign" if "role" in {table.name, association.other} else "update",
+        _linked(store, table, association.other),
+    )
+    if "role" in {table.name, association.other} and not remove:
+        role_id, holder = (row_id, other_id) if table.name == "role" else (other_id, row_id)
+        holder_table = association.other if table.name == "role" else table.name
+        _same_unit(store, role_id, holder_table, holder)
+    pair = (row_id, other_id) if table.name < association.other else (other_id, row_id)
+    if remove:
+        store.unlink(association.name, pair, writer.transaction)
+    else:
+        store.link(association.name, pair, writer.transaction)
+
+
+def _linked(store: Store, table: Table, other: str) -> Table:
+    return store.tables["role"] if "role" in {table.name, other} else store.tables["team"]
+
+
+def _same_unit(store: Store, role_id: str, holder_table: str, holder: str) -> None:
+    roles, holders = store.rows["role"], store.rows[holder_table]
+    one = roles.fragment(roles.index[role_id.encode()], "businessunitid")
+    two = holders.fragment(holders.index[holder.encode()], "businessunitid")
+    if one != two:
+        code, kind = ("0x8004140d", "team") if holder_table == "team" else ("0x80041409", "user")
+        raise ServiceError(
+            400,
+            code,
+            f"The {kind} with id={holder} belongs to a different business unit={two[1:-1].decode()} than the role with "
+            f"roleId={role_id} and roleBusinessUnit={one[1:-1].decode()}.",
+        )

@@ -1,0 +1,96 @@
+"""A sandbox in this process, for tests: real HTTPS on a free port."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from sandbox.environment import ADMIN_USER, CLIENT_ID, TENANT_ID, Environment
+from sandbox.server import Server
+
+
+@dataclass
+class Sandbox:
+    """A running sandbox: the fields of the command's JSON line, and its control calls."""
+
+    environment_url: str
+    authority: str
+    tenant_id: str
+    client_id: str
+    client_secret: str
+    admin_user: str
+    admin_password: str
+    ca_file: str
+    environment: Environment
+    server: Server
+
+    def line(self) -> dict[str, str]:
+        """What `manage.py sandbox --json` prints first."""
+        return described(self.server)
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """A control call (path below /_sandbox/); its JSON. Raises requests.HTTPError with the sandbox's sentence."""
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.request(
+                method,
+                f"{self.environment_url}/_sandbox/{path}",
+                json=body,
+                verify=self.ca_file,
+                timeout=300,
+                headers={"Accept": "application/json"},
+            )
+        if answer.status_code >= 400:
+            raise requests.HTTPError(f"{answer.status_code}: {answer.text}", response=answer)
+        return answer.json()
+
+    def load(self, content: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, int]:
+        """Put rows in; how many per table."""
+        loaded: dict[str, int] = self.control("POST", "load", content)["loaded"]
+        return loaded
+
+    def rows(self, entity_set: str, *select: str) -> list[dict[str, Any]]:
+        """All rows of a table, with all columns or the selected ones."""
+        query = f"?$select={','.join(select)}" if select else ""
+        found: list[dict[str, Any]] = self.control("GET", f"rows/{entity_set}{query}")
+        return found
+
+    def requests(self) -> dict[str, Any]:
+        """What was asked of the Web API."""
+        found: dict[str, Any] = self.control("GET", "requests")
+        return found
+
+    def reset(self) -> None:
+        """Back to the state at start."""
+        self.environment.reset()
+
+
+def described(server: Server) -> dict[str, str]:
+    """Where a server's environment is and how to sign in to it."""
+    credentials = server.environment.credentials
+    return {
+        "environment_url": server.url,
+        "authority": f"{server.url}/{TENANT_ID}",
+        "tenant_id": TENANT_ID,
+        "client_id": CLIENT_ID,
+        "client_secret": credentials.client_secret,
+        "admin_user": ADMIN_USER,
+        "admin_password": credentials.admin_password,
+        "ca_file": str(server.ca_file),
+    }
+
+
+@contextmanager
+def running(*, empty: bool = False, port: int = 0, ca_file: Path | str | None = None) -> Iterator[Sandbox]:
+    """A sandbox that serves until the block ends. Without `ca_file` its authority lives in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        server = Server(Environment(empty=empty), Path(ca_file or Path(folder) / "sandbox-ca.pem"), port)
+        server.start()
+        try:
+            yield Sandbox(**described(server), environment=server.environment, server=server)
+        finally:
+            server.stop()

@@ -1,0 +1,192 @@
+// What pages do beyond links and forms. Everything works without this file; it only saves steps.
+"use strict";
+(() => {
+  document.documentElement.dataset.script = "";
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const say = (text) => { const box = $("#announcer"); if (box && text) box.textContent = text; };
+
+  // Selection: the head's box ticks the page's rows, "select all" stands for every row, the count says how many.
+  function selection(root = document) {
+    for (const form of $$("[data-selection]", root)) {
+      const head = $("[data-select-page]", form);
+      if (head) head.hidden = false;
+      count(form);
+    }
+  }
+  function count(form) {
+    const boxes = $$("input[name=selected]", form), ticked = boxes.filter((box) => box.checked).length;
+    const head = $("[data-select-page]", form), region = form.closest(".rows");
+    const all = region && $("input[name=all_matching]", region), out = region && $("[data-selected]", region);
+    if (head) { head.checked = ticked > 0 && ticked === boxes.length; head.indeterminate = ticked > 0 && ticked < boxes.length; }
+    if (out) out.textContent = all && all.checked ? ", all selected" : ticked ? `, ${ticked} selected` : "";
+    return ticked;
+  }
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!(box instanceof HTMLInputElement) || box.type !== "checkbox") return;
+    const form = box.form && box.form.matches("[data-selection]") ? box.form : null;
+    if (!form) return;
+    if (box.matches("[data-select-page]")) $$("input[name=selected]", form).forEach((one) => { one.checked = box.checked; });
+    const all = form.elements.namedItem("all_matching");
+    if (box.name === "all_matching") $$("input[name=selected]", form).forEach((one) => { one.checked = box.checked; });
+    else if (all instanceof HTMLInputElement && !box.checked) all.checked = false;
+    count(form);
+  });
+  // Shift+click ticks a range.
+  let last = null;
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (!(box instanceof HTMLInputElement) || box.name !== "selected" || !box.form) return;
+    if (event.shiftKey && last && last.form === box.form) {
+      const boxes = $$("input[name=selected]", box.form), [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
+      boxes.slice(from, to + 1).forEach((one) => { one.checked = box.checked; });
+      count(box.form);
+    }
+    last = box;
+  });
+
+  // Tell Me: results below the field, arrow keys walk them, Escape puts them away.
+  const field = $("#tellme"), found = $("#tellme-found");
+  const hits = () => $$("a", found);
+  function put_away() { if (found) found.hidden = true; }
+  if (field && found) {
+    field.addEventListener("input", () => { if (!field.value.trim()) put_away(); });
+    field.addEventListener("focus", () => { if (field.value.trim() && found.childElementCount) found.hidden = false; });
+    field.form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { put_away(); field.focus(); return; }
+      if (!["ArrowDown", "ArrowUp"].includes(event.key) || found.hidden) return;
+      const all = hits(), at = all.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+      event.preventDefault();
+      (at < 0 ? field : all[Math.min(at, all.length - 1)])?.focus();
+    });
+    document.addEventListener("pointerdown", (event) => { if (!field.form.contains(event.target)) put_away(); });
+    field.form.addEventListener("focusout", (event) => { if (event.relatedTarget && !field.form.contains(event.relatedTarget)) put_away(); });
+  }
+
+  // Menus: arrow keys walk what is open; where CSS cannot place a popover beside its button, this does.
+  const anchored = CSS.supports("position-area: block-end");
+  document.addEventListener("toggle", (event) => {
+    const menu = event.target;
+    if (!(menu instanceof HTMLElement) || !menu.matches(".menu[popover]") || anchored || event.newState !== "open") return;
+    const button = $(`[popovertarget="${menu.id}"]`), box = button.getBoundingClientRect(), inner = button.closest(".menu");
+    menu.style.inset = "auto"; menu.style.margin = "0";
+    menu.style.top = `${inner ? box.top : box.bottom + 4}px`;
+    menu.style.left = `${Math.max(8, Math.min(inner ? box.right + 4 : box.left, innerWidth - menu.offsetWidth - 8))}px`;
+  }, true);
+  document.addEventListener("keydown", (event) => {
+    if (!["ArrowDown", "ArrowUp"].includes(event.key) || !(event.target instanceof HTMLElement)) return;
+    const menu = event.target.closest(".menu"), button = event.target.closest("button[popovertarget]");
+    if (!menu && button && event.key === "ArrowDown") {
+      const opened = document.getElementById(button.getAttribute("popovertarget"));
+      if (!opened?.matches(".menu")) return;
+      event.preventDefault(); opened.showPopover(); $("a, button, input, select", opened)?.focus();
+    } else if (menu && event.target.matches("a, button")) {
+      const items = $$("a, button", menu).filter((one) => one.closest(".menu") === menu), at = items.indexOf(event.target);
+      event.preventDefault(); items[(at + (event.key === "ArrowDown" ? 1 : -1) + items.length) % items.length].focus();
+    }
+  });
+
+  // Keys of the business system: Alt+Q Tell Me, F6 and Shift+F6 from FastTab to FastTab, Alt+F6 opens and closes one,
+  // Alt+F2 shows and hides the fact boxes.
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey && !event.ctrlKey && !event.metaKey && event.code === "KeyQ" && field) {
+      event.preventDefault(); field.focus(); field.select();
+    } else if (event.altKey && event.key === "F2") {
+      const facts = $("#facts");
+      if (facts) { event.preventDefault(); facts.hidden = !facts.hidden; say(facts.hidden ? "Details hidden" : "Details shown"); }
+    } else if (event.key === "F6") {
+      const tabs = $$(".fasttab > summary");
+      if (!tabs.length) return;
+      const inside = document.activeElement?.closest(".fasttab"), at = inside ? tabs.indexOf($(":scope > summary", inside)) : -1;
+      event.preventDefault();
+      if (event.altKey) { const tab = inside ?? tabs[0].parentElement; tab.open = !tab.open; remember(tab); $(":scope > summary", tab).focus(); }
+      else tabs[(at + (event.shiftKey ? -1 : 1) + tabs.length) % tabs.length].focus();
+    }
+  });
+
+  // Copy buttons.
+  document.addEventListener("click", async (event) => {
+    const button = event.target instanceof Element && event.target.closest("[data-copy]");
+    if (!button) return;
+    try { await navigator.clipboard.writeText(button.dataset.copy); say("Copied"); } catch { say("Copying is not allowed here"); }
+  });
+
+  // Dialogs: a link with hx-target #dialog-body fills it; Cancel and Escape close it, focus returns to the link.
+  const dialog = $("#dialog");
+  document.addEventListener("click", (event) => {
+    if (dialog && event.target instanceof Element && event.target.closest("[data-close]") && dialog.open) { event.preventDefault(); dialog.close(); }
+  });
+
+  // A link in an error summary leads into its field, opening the FastTab it is in.
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("#form-errors a[href^='#']");
+    const control = link && document.getElementById(link.hash.slice(1));
+    if (!control) return;
+    event.preventDefault();
+    for (let tab = control.closest("details"); tab; tab = tab.parentElement.closest("details")) tab.open = true;
+    control.focus();
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.matches?.("[data-poll]")) event.preventDefault();
+  });
+  let phase = $("[data-announce-change]")?.dataset.announceChange;
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const target = event.detail.target;
+    if (target.id === "dialog-body") { dialog.setAttribute("aria-labelledby", "dialog-title"); if (!dialog.open) dialog.showModal(); return; }
+    if (target.id === "tellme-found") { found.hidden = !field.value.trim(); say($("[data-announce]", found)?.dataset.announce); return; }
+    const live = $("[data-announce-change]");
+    if (live && live.dataset.announceChange !== phase) { phase = live.dataset.announceChange; say(phase); }
+    if (target.id === "live" || target.id === "main") {
+      if (!live && phase) { phase = ""; say($("#page-state")?.textContent.trim()); }
+    }
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const swapped = event.detail.elt;
+    ready(document);
+    const words = swapped.matches?.("[data-announce]") ? swapped : swapped.querySelector?.("[data-announce]");
+    if (words && swapped.id !== "tellme-found") say(words.dataset.announce);
+  });
+  // What a request came to when it came to nothing; and when the session has ended, the whole page goes to sign in.
+  function complain(text) {
+    const alerts = $("#alerts");
+    if (!alerts) return;
+    const bar = document.createElement("div"), words = document.createElement("p"), body = document.createElement("div");
+    words.textContent = text;
+    bar.className = "notice";
+    bar.dataset.state = "bad";
+    body.append(words);
+    bar.append(body);
+    alerts.replaceChildren(bar);
+  }
+  document.addEventListener("htmx:responseError", () => complain("The server did not answer as expected. Reload the page and try again."));
+  document.addEventListener("htmx:sendError", () => complain("The server cannot be reached. What you see may be out of date."));
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, pathInfo } = event.detail;
+    if (xhr.status >= 400) return;
+    if (new URL(xhr.responseURL).pathname !== new URL(pathInfo.requestPath, location.href).pathname) { event.preventDefault(); location.reload(); return; }
+    if ($("#alerts .notice[data-state=bad]") && event.target.matches?.("[data-poll]")) $("#alerts").replaceChildren();
+  });
+
+  // Which FastTabs a person keeps open, told to the server in passing. (The toggle event also fires while a page loads.)
+  function remember(tab) {
+    if (!tab.dataset.keep) return;
+    const sent = new FormData();
+    sent.append("page", tab.dataset.keep); sent.append("tab", tab.id); sent.append("open", tab.open ? "1" : "");
+    const headers = JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
+    fetch(document.body.dataset.tabs, { method: "POST", body: sent, headers, keepalive: true }).catch(() => {});
+  }
+  document.addEventListener("click", (event) => {
+    const summary = event.target instanceof Element && event.target.closest(".fasttab > summary");
+    if (summary) setTimeout(() => remember(summary.parentElement));
+  });
+
+  function ready(root) {
+    selection(root);
+    $$("[data-copy][hidden]", root).forEach((button) => { button.hidden = false; });
+  }
+  ready(document);
+  $(".mainnav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+  addEventListener("pageshow", () => selection());
+})();

@@ -1,0 +1,39 @@
+"""Numbers and codes for records that a synchronization creates here."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from masterdata.catalog import LocalTable
+
+_SERIES = {
+    "salesperson": ("SP NO. ", 5),
+    "customer": ("C", 5),
+    "vendor": ("V", 5),
+    "contact": ("CT", 6),
+    "item": ("I", 5),
+}
+"""How the numbers of new records begin, and with how many digits they go on."""
+
+
+def taken(company: Any, table: LocalTable, keys: Iterable[str]) -> set[str]:
+    """Which of the keys the company's records of the table have, in upper case."""
+    records = table.model._default_manager.filter(company=company)
+    return {
+        str(key).upper() for key in records.filter(**{f"{table.key}__in": list(keys)}).values_list(table.key, flat=True)
+    }
+
+
+def next_free(company: Any, table: LocalTable, count: int) -> list[str]:
+    """As many new keys, in order: the table's prefix and a number above all that are taken.
+
+    Call it in the transaction that inserts the records.
+    """
+    prefix, digits = _SERIES.get(table.name, (f"{table.name[:3].upper()}-", 5))
+    records = table.model._default_manager.filter(company=company)
+    pattern = re.compile(re.escape(prefix) + r"(\d+)$", re.IGNORECASE)
+    highest = 0
+    for key in records.filter(**{f"{table.key}__istartswith": prefix}).values_list(table.key, flat=True).iterator():
+        if found := pattern.match(str(key)):
+            highest = max(highest, int(found[1]))
+    return [f"{prefix}{number:0{digits}d}" for number in range(highest + 1, highest + count + 1)]

@@ -1,0 +1,107 @@
+"""manage.py fullsync --company NAME: the full synchronization of a company, or its recommendations alone."""
+
+import time
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from connection_setup.services import NotConnected
+from coupling import local
+from dataverse.errors import DataverseError
+from jobs.models import OPEN_STATES, Job
+from jobs.services import run_to_end, summary
+from masterdata.commands import CompanyCommand
+from sync import full
+from sync.models import FullSynchReviewLine
+from sync.services import Refused
+from sync.telling import progress_line
+
+
+class Command(CompanyCommand):
+    """Synchronize everything in waves, as the review page's Sync All does."""
+
+    help = "Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """What to run, and what to override."""
+        parser.add_argument("--recommendations", action="store_true", help="Print the review and start nothing.")
+        parser.add_argument("--mapping", nargs="+", action="extend", metavar="MAPPING", help="Only these mappings.")
+        parser.add_argument(
+            "--full", nargs="+", action="extend", metavar="MAPPING", default=[],
+            help="Synchronize these mappings in full although both sides have uncoupled records.",
+        )  # fmt: skip
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Count, recommend, run, wait."""
+        try:
+            lines = self.fresh(start_over=not options["recommendations"])
+            named = {line.name: line for line in lines}
+            self.known([*(options["mapping"] or []), *options["full"]], named)
+            for name in options["full"]:
+                full.recommend_full(named[name])
+            if options["recommendations"]:
+                self.tell(full.lines(self.company), {})
+                return
+            full.start(self.company, only=options["mapping"])
+        except (Refused, NotConnected, DataverseError, local.Unusable) as error:
+            self.refuse(str(error.reason), str(getattr(error, "user_message", error)))
+        self.wait()
+        lines = [line for line in full.lines(self.company) if line.started]
+        self.tell(lines, {line.name: summary(line.job) for line in lines if line.job is not None})
+        if any(line.status in ("failed", "blocked", "cancelled") for line in lines):
+            raise SystemExit(1)
+
+    def fresh(self, *, start_over: bool) -> list[FullSynchReviewLine]:
+        """The review, counted now; lines that have ended may run again."""
+        if start_over and not full.running(self.company):
+            return full.reset(self.company)
+        return full.generate(self.company)
+
+    def known(self, names: list[str], lines: dict[str, FullSynchReviewLine]) -> None:
+        """Refuse a mapping that the review does not have."""
+        for name in names:
+            if name not in lines:
+                self.refuse("configuration", f"The review has no line {name!r}; it has {', '.join(lines) or 'none'}.")
+
+    def wait(self) -> None:
+        """Run or follow the lines' jobs until nothing is left to start."""
+        last = ""
+
+        def tell(job: Job) -> None:
+            nonlocal last
+            line = progress_line(job)
+            if line and line != last:
+                last = line
+                self.progress(line)
+
+        while True:
+            full.advance(self.company)
+            open_jobs = [line.job for line in full.lines(self.company) if line.started and line.status in OPEN_STATES]
+            if not open_jobs:
+                return
+            for job in open_jobs:
+                if job is not None:
+                    run_to_end(job, tell)
+            time.sleep(0.02)
+
+    def tell(self, lines: list[FullSynchReviewLine], jobs: dict[str, Any]) -> None:
+        """Print the lines, with their jobs where there are any."""
+        if self.as_json:
+            self.document({"lines": [self.document_of(line, jobs.get(line.name)) for line in lines]})
+            return
+        self.say(f"{'Name':<20} {'Here':>9} {'Dataverse':>9}  {'Recommendation':<32} Status")
+        for line in lines:
+            advice = str(line.get_recommendation_display())
+            there = "" if line.integration_count is None else f"{line.integration_count:,}"
+            self.say(f"{line.name:<20} {line.local_count:>9,} {there:>9}  {advice:<32} {line.status or 'not started'}")
+            if line.message and line.status in ("failed", "blocked", "cancelled"):
+                self.say(f"    {line.message}")
+
+    def document_of(self, line: FullSynchReviewLine, job: Any) -> dict[str, Any]:
+        """One line as JSON."""
+        return {
+            "mapping": line.name, "direction": line.direction, "local_count": line.local_count,
+            "integration_count": line.integration_count, "recommendation": line.recommendation,
+            "recommendation_text": str(line.get_recommendation_display()), "dependencies": line.dependencies,
+            "status": line.status, "message": line.message, "job": job,
+        }  # fmt: skip

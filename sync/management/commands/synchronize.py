@@ -1,0 +1,69 @@
+"""manage.py synchronize MAPPING --company NAME: synchronize a mapping, or selected records of it."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from coupling.commands import MappingCommand
+from coupling.pages import SENTENCES
+from jobs.models import COUNTERS
+from sync.fields import MappingNotUsable
+from sync.preview import Preview
+from sync.services import Refused, start_synchronization
+from sync.telling import outcome_object
+
+
+class Command(MappingCommand):
+    """Synchronize a mapping, or selected records of it."""
+
+    help = "Synchronize a mapping, or selected records of it."
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Which mapping, which records, which way."""
+        super().arguments(parser)
+        parser.add_argument("--full", action="store_true", help="Compare every pair, not only what changed.")
+        parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
+        parser.add_argument(
+            "--direction", choices=["to", "from"], help="To Dataverse or from it; default: the mapping's."
+        )
+        parser.add_argument("--preview", action="store_true", help="Say what would happen; write nothing.")
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Preview, or start the job, wait for it and tell what came of it."""
+        mapping = self.mapping(options["mapping"])
+        selection = self.selection(mapping, options["select"])
+        direction = options["direction"] or ""
+        try:
+            if options["preview"]:
+                self.preview(Preview(mapping, direction, selection=selection))
+                return
+            job = start_synchronization(
+                mapping=mapping, selection=selection, full=options["full"], direction=direction,
+                one_record=selection is not None and len(selection) == 1,
+            )  # fmt: skip
+        except (Refused, MappingNotUsable, *SENTENCES) as error:
+            self.refused(error)
+        self.finish(job)
+
+    def preview(self, preview: Preview) -> None:
+        """One object per record, the summary last."""
+        for outcome in preview.outcomes():
+            if self.as_json:
+                self.lines([outcome_object(outcome)])
+        counters = {name: preview.counts.get(name, 0) for name in COUNTERS} | {"total": sum(preview.counts.values())}
+        if self.as_json:
+            self.lines([preview_summary(preview, counters)])
+            return
+        self.say(f"{preview.mapping.name}: nothing was written. A full run would have")
+        for name, count in counters.items():
+            if count:
+                self.say(f"  {name:<10} {count:>9,}")
+
+
+def preview_summary(preview: Preview, counters: dict[str, int]) -> dict[str, Any]:
+    """The last line of a preview, in the shape a job's summary has."""
+    return {
+        "preview": True, "job": None, "type": "synchronization", "mapping": preview.mapping.name, "state": "preview",
+        "plan": "", "counters": counters, "reasons": dict(sorted(preview.reasons.items())),
+        "requests": preview.requests, "seconds": 0.0, "followups": [],
+    }  # fmt: skip

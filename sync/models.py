@@ -1,0 +1,106 @@
+"""State of synchronization: where each mapping's changes were read up to, and the full synchronization's review."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs.models import Job
+from masterdata.models import Company
+
+
+class SynchState(models.Model):
+    """Where the changes of a mapping were read up to; moves in the transaction that applied the page."""
+
+    mapping = models.OneToOneField(IntegrationTableMapping, on_delete=models.CASCADE, related_name="synch_state")
+    fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="Of company, mapping, columns and filter; another one means compare fully."
+    )
+    delta_link = models.TextField(blank=True)
+    local_high_water = models.DateTimeField(null=True, blank=True)
+    doubts = models.BinaryField(
+        default=bytes, blank=True, help_text="Writes sent whose answers were never saved, packed (sync.doubts)."
+    )
+
+    def __str__(self) -> str:
+        return f"state of {self.mapping}"
+
+
+class Waits(models.TextChoices):
+    """Until when a due pair is left alone."""
+
+    NOTHING = "", ""
+    RECORD = "record", "Until the record is inside the table filter"
+    ROW = "row", "Until the row is inside the integration table filter"
+    DIRECTION = "direction", "Until a run goes both ways"
+
+
+class DuePair(models.Model):
+    """A pair that has to be compared by reading both sides: it changed while it was being written, or out of sight."""
+
+    # Couplings are deleted in bulk by rooms that know nothing of this table; a run clears what is left over.
+    coupling = models.OneToOneField(
+        Coupling, on_delete=models.CASCADE, primary_key=True, related_name="due", db_constraint=False
+    )
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="How often it changed again meanwhile.")
+    waits = models.CharField(max_length=12, choices=Waits, blank=True, default=Waits.NOTHING)
+
+    def __str__(self) -> str:
+        return f"{self.coupling_id} is due"
+
+
+class FailedRow(models.Model):
+    """An uncoupled Dataverse row that could not be created here; tried once more by the next run."""
+
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")
+    integration_id = models.UUIDField()
+    tries = models.PositiveSmallIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["mapping", "integration_id"], name="failed_row_once_per_mapping"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.integration_id)
+
+
+class Recommendation(models.TextChoices):
+    """What the review recommends for a mapping."""
+
+    FULL = "full", "Full synchronization"
+    NONE = "none", "No synchronization"
+    DEPENDENCY = "dependency", "Dependency not satisfied"
+    NO_RECORDS = "no_records", "No records to synchronize now"
+
+
+class FullSynchReviewLine(models.Model):
+    """One mapping in the full synchronization of a company."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="full_synch_lines")
+    name = models.CharField(max_length=40)
+    direction = models.CharField(max_length=24)
+    dependencies = models.JSONField(default=list, blank=True)
+    recommendation = models.CharField(max_length=12, choices=Recommendation)
+    overridden = models.BooleanField(default=False, help_text="A person chose Recommend Full Synchronization.")
+    local_count = models.PositiveIntegerField(default=0, help_text="Uncoupled records here, inside the table filter.")
+    integration_count = models.PositiveIntegerField(
+        null=True, help_text="Uncoupled rows there, inside the integration filter."
+    )
+    removed = models.BooleanField(default=False, help_text="Taken out of this run by a person.")
+    status = models.CharField(
+        max_length=16, blank=True, help_text="Blank: not started; then the state of its job, or blocked."
+    )
+    started = models.BooleanField(default=False, help_text="Part of the run that Sync All began.")
+    message = models.TextField(blank=True)
+    job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    position = models.PositiveIntegerField(default=0)
+    counted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["position", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["company", "name"], name="review_line_per_mapping")]
+
+    def __str__(self) -> str:
+        return self.name

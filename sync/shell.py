@@ -1,0 +1,71 @@
+"""What this room brings to the rooms below: the kind of job, schedules, Tell Me entries, cues."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs import registry as jobs
+from jobs.models import Type
+from jobs.registry import Schedule
+from sync import full, services
+from ui import registry
+from ui.kit import Cue
+
+_ENTRIES = (
+    registry.Entry(
+        "Dataverse Full Synch. Review",
+        "sync:review",
+        also=("Run Full Synchronization", "Initial synchronization", "Recommendations"),
+        navigation=50,
+    ),
+    registry.Entry("Resolve Update Conflicts", "sync:conflicts", also=("Conflicts",)),
+    registry.Entry(
+        "Coupled Data Synchronization Errors", "sync:skipped", also=("Skipped records", "Retry", "Records left out")
+    ),
+)
+
+
+def register() -> None:
+    """Register everything; called once, when the app loads."""
+    from sync.handler import handle
+
+    jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
+    jobs.on_tick(_start_due)
+    jobs.on_tick(full.on_tick)
+    jobs.on_ended(full.on_job_ended)
+    jobs.schedules(scheduled)
+    for entry in _ENTRIES:
+        registry.tell_me(entry)
+    registry.cues("Needs attention", attention_cues, position=30)
+
+
+def _start_due(now: datetime) -> None:
+    services.run_due(now)
+
+
+def scheduled(company: Any) -> Iterable[Schedule]:
+    """The lines of Job Queue Entries: one per scheduled mapping."""
+    for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
+        yield Schedule(
+            f"{mapping.name}, synchronization",
+            mapping=mapping.name,
+            next_run=mapping.next_run_at,
+            every=f"{mapping.every_minutes} min",
+        )
+
+
+def attention_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
+    """Pairs that wait for a person: conflicts, and those left out after failing twice."""
+    conflicts = Coupling.objects.filter(company=company, conflict__isnull=False).count()
+    skipped = Coupling.objects.filter(company=company, skipped=True).count()
+    where = {"company": company.slug}
+    return [
+        Cue(
+            f"{conflicts:,}", "Update conflicts", reverse("sync:conflicts", kwargs=where), "warn" if conflicts else "ok"
+        ),
+        Cue(f"{skipped:,}", "Records left out", reverse("sync:skipped", kwargs=where), "bad" if skipped else "ok"),
+    ]

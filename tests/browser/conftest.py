@@ -1,0 +1,177 @@
+"""What browser tests share: Chromium, a served site, somebody signed in, axe, screenshots.
+
+    @pytest.mark.browser
+    def test_something(page, site, axe):
+        page.goto(site.url(f"/c/{company.slug}/"))
+        axe(page)
+
+Tests are left out, with the reason, where no Chromium is found (CHROMIUM, or on the path).
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from ui.roles import Role
+
+WIDTHS = (1440, 390)
+SCHEMES = ("light", "dark")
+
+
+def chromium() -> str:
+    """The browser's path, "" where there is none."""
+    named = os.environ.get("CHROMIUM", "")
+    if named:
+        return named if Path(named).is_file() else ""
+    return next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here drives Chromium; without one it is left out, and says so."""
+    here = Path(__file__).parent
+    found = chromium()
+    for item in items:
+        if here in Path(item.path).parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            if not found:
+                item.add_marker(pytest.mark.skip(reason="no Chromium: set CHROMIUM, or put chromium on the path"))
+
+
+@dataclass(frozen=True)
+class Site:
+    """The served site."""
+
+    origin: str
+
+    def url(self, path: str) -> str:
+        """A full address."""
+        return self.origin + path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One Chromium for all tests."""
+    # Playwright's own loop runs in the test's thread; the site's threads and the fixtures use the database as always.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=chromium(), args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield running
+        running.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def site(live_server: Any) -> Site:
+    """The application, served on a free port."""
+    return Site(live_server.url)
+
+
+@pytest.fixture
+def contexts(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
+    """Makes browser contexts: contexts(role=Role.VIEWER, width=390, scheme="dark", java_script=False)."""
+    made: list[Any] = []
+
+    def make(
+        *, role: Role | None = Role.ADMINISTRATOR, width: int = 1440, scheme: str = "light", java_script: bool = True
+    ) -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=java_script,
+            base_url=site.origin,
+        )
+        context.set_default_timeout(10_000)
+        made.append(context)
+        if role is not None:
+            user, _ = User.objects.get_or_create(username=role.lower())
+            user.groups.add(Group.objects.get_or_create(name=role)[0])
+            client = Client()
+            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site.origin}])
+        return context
+
+    yield make
+    for context in made:
+        context.close()
+
+
+@pytest.fixture
+def page(contexts: Callable[..., Any]) -> Iterator[Any]:
+    """A page of an administrator; the test fails on any script error or refused resource."""
+    opened = contexts().new_page()
+    wrong = watch(opened)
+    yield opened
+    assert not wrong, wrong
+
+
+def watch(page: Any) -> list[str]:
+    """Collects what the page complains about: script errors, refusals of the content security policy."""
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            wrong.append(message.text) if message.type == "error" and "status of 4" not in message.text else None
+        ),
+    )
+    return wrong
+
+
+@pytest.fixture
+def axe() -> Callable[..., None]:
+    """Asserts that axe finds nothing against WCAG 2.2 AA on the page: axe(page), axe(page, "#main")."""
+    import axe_core_python.base as axe_core
+
+    def run(page: Any, scope: str = "") -> None:
+        # evaluate() speaks to the page from outside, so the page's content security policy stays as strict as it is.
+        page.evaluate(axe_core.AXE_SCRIPT)
+        found = page.evaluate(
+            """(scope) => axe.run(scope || document, {
+                runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+                resultTypes: ["violations"],
+            })""",
+            scope,
+        )
+        said = [
+            f"{one['id']} ({one['impact']}): {one['help']}\n"
+            + "\n".join(f"    {node['html'][:200]}" for node in one["nodes"][:5])
+            for one in found["violations"]
+        ]
+        assert not said, f"{page.url}\n" + "\n".join(said)
+
+    return run
+
+
+@pytest.fixture
+def screenshot(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
+    """Keeps a picture where SCREENSHOTS names a folder: screenshot(page, "customers")."""
+    folder = os.environ.get("SCREENSHOTS", "")
+
+    def take(page: Any, name: str) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            width = page.viewport_size["width"]
+            dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+            page.screenshot(
+                path=str(
+                    Path(folder)
+                    / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{width}-{'dark' if dark else 'light'}.png"
+                )
+            )
+
+    return take

@@ -1,0 +1,89 @@
+"""Fixtures for every room."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+
+from dataverse import patience, transport
+from sandbox.testing import Sandbox, running
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """SQLite tests run on a file, as the application does: an in-memory database locks whole tables between threads."""
+    described = connections["default"].settings_dict
+    if described["ENGINE"].endswith("sqlite3"):
+        described["TEST"]["NAME"] = str(Path(os.environ["STATE_DIR"]) / "test.sqlite3")
+    request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_sent_inside_a_transaction() -> Iterator[None]:
+    """A request to Dataverse inside a transaction would hold the database's lock for as long as the service likes."""
+
+    def check(*_: object) -> None:
+        opened = [block for block in connections["default"].atomic_blocks if not block._from_testcase]
+        assert not opened, "A request to Dataverse was about to be sent inside a database transaction."
+
+    transport.before_send.append(check)
+    yield
+    transport.before_send.remove(check)
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Any) -> None:
+    """Pages name static files as they are: no test has to collect them first."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Sandbox]:
+    """One stand-in environment for the whole run; its authority stands where the application looks for it."""
+    with running(ca_file=django_settings.SANDBOX_CA_FILE) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(sandbox_server: Sandbox) -> Sandbox:
+    """A stand-in environment as it is at its start; tokens given out before stay good."""
+    sandbox_server.reset()
+    patience._known.clear()  # nor does it remember whom it asked to wait
+    return sandbox_server
+
+
+@pytest.fixture
+def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Celery worker with its beat on the test's database."""
+    described = connections["default"].settings_dict
+    if connections["default"].vendor == "sqlite":
+        database = f"sqlite:///{described['NAME']}"
+    else:
+        password = f":{described['PASSWORD']}" if described["PASSWORD"] else ""
+        user, host, port = described["USER"], described["HOST"], described["PORT"]
+        database = f"postgresql://{user}{password}@{host}:{port}/{described['NAME']}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2", "-B"],
+        cwd=django_settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": database, "JOB_TICK_S": "1", "LOG_LEVEL": "WARNING"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    yield process
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,167 @@
+"""The commands, as programs use them: documents on stdout, refusals with their word, exit codes."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from coupling.models import Coupling
+from jobs.models import Job
+from tests.coupling.conftest import match_on
+
+
+def spoken(*words):
+    """stdout's lines as documents, and the exit code."""
+    out, code = StringIO(), 0
+    try:
+        call_command(*words, "--json", stdout=out, stderr=StringIO())
+    except SystemExit as ended:
+        code = ended.code
+    text = out.getvalue()
+    try:
+        return [json.loads(text)], code
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()], code
+
+
+def test_couple_prints_one_document_of_the_contract(customers, account_of, company):
+    made = customers(4)
+    account_of(made[:3])
+    (result,), code = spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no:0:cs", "name:1")
+    assert code == 0
+    assert set(result) >= {
+        "job", "type", "mapping", "state", "plan", "counters", "reasons", "requests", "seconds", "followups",
+    }  # fmt: skip
+    assert (result["state"], result["counters"]["coupled"], result["counters"]["failed"]) == ("finished", 3, 1)
+    assert result["reasons"] == {"no_match": 1}
+    assert result["plan"] in ("scan", "probe")
+
+
+def test_couple_select_takes_those_records_only(customers, account_of):
+    account_of(customers(4))
+    (result,), _ = spoken(
+        "couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--select", "10000", "10020"
+    )
+    assert result["counters"]["coupled"] == 2
+    assert Coupling.objects.count() == 2
+
+
+def test_an_unknown_number_is_refused_and_nothing_is_done(customers, account_of):
+    account_of(customers(2))
+    (refusal,), code = spoken(
+        "couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--select", "10000", "99999"
+    )
+    assert (code, refusal["error"]["reason"]) == (1, "unknown_record")
+    assert "99999" in refusal["error"]["message"]
+    assert not Job.objects.exists()
+
+
+def test_without_criteria_it_is_refused(company):
+    (refusal,), code = spoken("couple", "CUSTOMER", "--company", "Cronus")
+    assert (code, refusal["error"]["reason"]) == (1, "no_criteria")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("couple", "NOTHING", "--match", "name"), "configuration"),
+        (("couple", "CUSTOMER", "--match", "nofield"), "configuration"),
+        (("couple", "CUSTOMER", "--match", "name:first"), "configuration"),
+        (("couple", "SALESPEOPLE", "--match", "name", "--create-new"), "configuration"),
+        (("uncouple", "NOTHING", "--all"), "configuration"),
+        (("mapping", "show", "NOTHING"), "configuration"),
+        (("mapping", "reset", "NOTHING"), "configuration"),
+    ],
+)
+def test_refusals_have_a_word_and_a_sentence(company, words, reason):
+    (refusal,), code = spoken(*words, "--company", "Cronus")
+    assert (code, refusal["error"]["reason"]) == (1, reason)
+    assert refusal["error"]["message"].endswith(".")
+
+
+def test_the_stored_criteria_count_without_match(customers, account_of, customer_mapping):
+    account_of(customers(2))
+    match_on(customer_mapping, "phone_no")
+    (result,), _ = spoken("couple", "CUSTOMER", "--company", "Cronus")
+    assert result["counters"]["coupled"] == 2
+
+
+def test_a_preview_is_one_object_per_record_and_the_summary_last(customers, account_of):
+    made = customers(3)
+    account_of(made[:2])
+    lines, code = spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--preview")
+    assert code == 0
+    assert [line["outcome"] for line in lines[:-1]] == ["coupled", "coupled", "failed"]
+    assert lines[0]["local"]["key"] == "10000"
+    assert lines[2]["reason"] == "no_match"
+    assert lines[-1]["counters"]["coupled"] == 2
+    assert not Coupling.objects.exists()
+
+
+def test_create_new_and_synchronize_are_follow_ups(customers, account_of, remote):
+    made = customers(3)
+    account_of(made[:1])
+    (result,), _ = spoken(
+        "couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--create-new", "--synchronize",
+        "--conflicts", "send",
+    )  # fmt: skip
+    assert result["reasons"] == {"create_queued": 2}
+    assert sum(one["counters"]["inserted"] for one in result["followups"]) == 2
+    assert {row["name"] for row in remote.rows("accounts")} == {one.name for one in made}
+
+
+def test_the_errors_of_a_job_say_what_was_compared(customers, accounts):
+    customers([{"phone_no": "1"}])
+    accounts([{"name": "one", "telephone1": "1"}, {"name": "two", "telephone1": "1"}])
+    (result,), _ = spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no")
+    error, summary = spoken("job", str(result["job"]), "--errors")[0]
+    assert error["reason"] == "multiple_matches"
+    assert error["fields"] == [{"local": "phone_no", "integration": "telephone1", "local_value": "1"}]
+    assert {one["name"] for one in error["candidates"]} == {"one", "two"}
+    assert summary["job"] == result["job"]
+
+
+def test_uncouple_takes_some_or_all_but_never_neither(customers, account_of):
+    account_of(customers(3))
+    spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no")
+    (result,), _ = spoken("uncouple", "CUSTOMER", "--company", "Cronus", "--select", "10000")
+    assert result["counters"]["uncoupled"] == 1
+    with pytest.raises(CommandError):
+        call_command("uncouple", "CUSTOMER", "--company", "Cronus")
+    (result,), _ = spoken("uncouple", "CUSTOMER", "--company", "Cronus", "--all")
+    assert (result["type"], result["counters"]["uncoupled"]) == ("uncoupling", 2)
+    assert not Coupling.objects.exists()
+
+
+def test_mappings_are_listed_shown_and_reset(customers, company):
+    customers(2)
+    (listed,), _ = spoken("mapping", "list", "--company", "Cronus")
+    assert [one["name"] for one in listed["mappings"]] == ["SALESPEOPLE", "CURRENCY", "CUSTOMER"]
+    assert listed["mappings"][2]["uncoupled"] == 2
+    (shown,), _ = spoken("mapping", "show", "CUSTOMER", "--company", "Cronus")
+    fields = {one["field"]: one["integration_field"] for one in shown["fields"]}
+    assert fields["phone_no"] == "telephone1"
+    (reset,), code = spoken("mapping", "reset", "CUSTOMER", "--company", "Cronus")
+    assert (reset, code) == ({"reset": ["CUSTOMER"]}, 0)
+
+
+def test_a_failed_job_ends_with_exit_code_one(customers, customer_mapping):
+    customers(1)
+    customer_mapping.fields.filter(field="phone_no").update(integration_field="telephone9")
+    (result,), code = spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no")
+    assert (code, result["state"]) == (1, "failed")
+    assert "telephone9" in result["message"]
+
+
+def test_people_get_words_instead_of_documents(customers, account_of):
+    account_of(customers(2))
+    out = StringIO()
+    call_command("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", stdout=out)
+    assert "coupled" in out.getvalue()
+    out = StringIO()
+    call_command("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--preview", stdout=out)
+    assert "0 uncoupled records" in out.getvalue()
+    call_command("mapping", "list", "--company", "Cronus", stdout=out)
+    call_command("mapping", "show", "CUSTOMER", "--company", "Cronus", stdout=out)
+    assert "telephone1" in out.getvalue()

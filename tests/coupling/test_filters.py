@@ -1,0 +1,163 @@
+"""Filters as text and evaluated here; and the planner's filters, which must find all that the matcher would match."""
+
+import re
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coupling import filters, planner
+from coupling.compare import column
+from coupling.match import groups
+from coupling.types import CompareAs, Condition, Criterion
+
+COMPANY = UUID(int=7)
+CUSTOMER = [
+    {"column": "statecode", "operator": "eq", "value": 0, "label": "Active"},
+    {"column": "customertypecode", "operator": "eq", "value": 3},
+    {"column": "tandem_companyid", "operator": "in", "value": ["@company", None]},
+]
+
+
+def test_a_filter_becomes_the_text_dataverse_reads():
+    text = filters.text(filters.conditions(CUSTOMER, company=COMPANY), frozenset({"tandem_companyid"}))
+    assert text == (
+        "(statecode eq 0 and customertypecode eq 3 and "
+        f"(_tandem_companyid_value eq {COMPANY} or _tandem_companyid_value eq null))"
+    )
+
+
+def test_a_condition_on_the_company_counts_only_once_its_row_exists():
+    assert [one.column for one in filters.conditions(CUSTOMER)] == ["statecode", "customertypecode"]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"statecode": 0, "customertypecode": 3, "tandem_companyid": None}, True),
+        ({"statecode": 0, "customertypecode": 3, "tandem_companyid": str(COMPANY).upper()}, True),
+        ({"statecode": 0, "customertypecode": 3, "tandem_companyid": str(UUID(int=8))}, False),
+        ({"statecode": 1, "customertypecode": 3}, False),
+        ({"statecode": 0, "customertypecode": None}, False),
+    ],
+)
+def test_a_filter_is_evaluated_here_as_dataverse_would(row, expected):
+    assert filters.inside(filters.conditions(CUSTOMER, company=COMPANY), row.get) is expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "given", "expected"),
+    [
+        ("ne", 3, 4, True), ("ne", 3, 3, False), ("ne", 3, None, False), ("ne", None, 3, True),
+        ("ne", None, None, False),
+        ("eq", None, None, True), ("eq", "abc", "ABC", True), ("eq", False, 0, False), ("eq", False, False, True),
+    ],
+)  # fmt: skip
+def test_a_comparison_with_a_blank_is_true_only_where_it_asks_for_one(operator, value, given, expected):
+    assert filters.inside([Condition("a", operator, value)], {"a": given}.get) is expected
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        [{"column": "a", "operator": "like", "value": 1}],
+        [{"operator": "eq"}],
+        [{"column": "a", "operator": "in", "value": 1}],
+        ["x"],
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told_in_a_sentence(stored):
+    with pytest.raises(filters.BadFilter) as refused:
+        filters.conditions(stored)
+    assert refused.value.user_message.endswith(".") or refused.value.reason == "configuration"
+
+
+def test_a_filter_reads_as_a_sentence():
+    assert filters.readable(CUSTOMER) == (
+        "statecode is Active, customertypecode is 3, tandem_companyid is this company or blank"
+    )
+
+
+KINDS = {"telephone1": "String", "name": "String", "ownerid": "Owner", "creditlimit": "Money"}
+
+
+def asked(criteria, *records):
+    return planner.filters(groups(criteria), records, KINDS)
+
+
+def test_few_records_are_asked_for_by_filter():
+    (text,) = asked([Criterion("name", "name")], {"name": "Adatum Corporation"}, {"name": "O'Neil"})
+    assert "startswith(name,'Adatum Corporation')" in text
+    assert "startswith(name,'O''Neil')" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "begins"),
+    [("Messer", None), ("Kongress 7", "Kongre"), ("Rockstra\u00dfe", "Rockstra"), ("Jos\u00e9", None), ("ab", None),
+     ("Cafe\u0301s here", None), ("Lake[1] side", "Lake")],
+)  # fmt: skip
+def test_a_filter_uses_only_what_every_spelling_has(value, begins):
+    found = asked([Criterion("name", "name")], {"name": value})
+    if begins is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert f"startswith(name,'{begins}')" in found[0]
+
+
+def test_what_cannot_be_said_in_a_filter_is_scanned():
+    assert asked([Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)], {"phone": "425 555 0100"}) is None
+    assert asked([Criterion("name", "name", compare_as=CompareAs.COMPANY_NAME)], {"name": "Adatum"}) is None
+
+
+def test_in_a_group_one_field_that_can_be_asked_for_is_enough():
+    criteria = [Criterion("phone", "telephone1", compare_as=CompareAs.PHONE), Criterion("name", "name")]
+    (text,) = asked(criteria, {"phone": "425 555 0100", "name": "Adatum"})
+    assert "telephone1" not in text
+
+
+def test_records_without_a_value_are_not_asked_for():
+    assert asked([Criterion("name", "name")], {"name": ""}, {"name": None}) == []
+
+
+def test_lookups_and_numbers_are_asked_for_by_value():
+    owner = UUID(int=3)
+    (text,) = asked(
+        [Criterion("owner", "ownerid"), Criterion("limit", "creditlimit")], {"owner": str(owner), "limit": 5}
+    )
+    assert text == f"(_ownerid_value eq {owner} and creditlimit eq 5)"
+    assert asked([Criterion("owner", "ownerid")], {"owner": "\x02not coupled\x02XX"}) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rows", "kind", "requests"),
+    [
+        (["a"], 91, "probe", 1),
+        (["a", "b"], 91, "scan", 1),
+        (["a"] * 15, None, "probe", 15),
+        (["a"] * 30, None, "scan", 20),
+        (None, 91, "scan", 1),
+        ([], 91, "probe", 0),
+    ],
+)
+def test_the_plan_with_fewer_requests_is_taken(wanted, rows, kind, requests):
+    plan = planner.choose(wanted, rows)
+    assert (plan.kind, plan.requests) == (kind, requests)
+
+
+word = st.text(alphabet="abSsß É\u0301eé\t'-%[x", max_size=9)
+
+
+@settings(max_examples=400)
+@given(mine=word, theirs=word)
+def test_a_probe_finds_every_row_that_a_scan_would_match(mine, theirs):
+    """Dataverse compares text without regard to case; white space counts there, and the filter allows for it."""
+    criterion = Criterion("name", "name")
+    canonical = column(criterion)
+    found = asked([criterion], {"name": mine})
+    if not canonical([mine])[0] or canonical([mine]) != canonical([theirs]) or found is None:
+        return
+    prefixes = [match.replace("''", "'") for match in re.findall(r"startswith\(name,'((?:[^']|'')*)'\)", found[0])]
+    assert prefixes
+    assert any(theirs.lower().startswith(prefix.lower()) for prefix in prefixes)

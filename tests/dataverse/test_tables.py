@@ -1,0 +1,295 @@
+"""The tables of clouds, errors and retries."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dataverse import clouds, errors, retry
+from dataverse.answers import retry_after
+from dataverse.errors import (
+    AccessDenied,
+    AdministrationMode,
+    ChangesExpired,
+    ConfigurationError,
+    DataverseError,
+    Duplicate,
+    EnvironmentDisabled,
+    Gone,
+    Invalid,
+    NotAMember,
+    SignInError,
+    Throttled,
+    Unavailable,
+    VersionMismatch,
+    error_for,
+)
+from jobs.models import Reason
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept", "suggested"),
+    [
+        ("https://contoso.crm4.dynamics.com", "https://contoso.crm4.dynamics.com", False),
+        ("  https://contoso.crm4.dynamics.com/ ", "https://contoso.crm4.dynamics.com", False),
+        ("https://CamelCaseUrl.crm4.dynamics.com", "https://CamelCaseUrl.crm4.dynamics.com", False),
+        ("test.crm.dynamics.com", "https://test.crm.dynamics.com", True),
+        ("https://contoso-2.crm21.dynamics.com", "https://contoso-2.crm21.dynamics.com", False),
+        ("https://test.crm.dynamics.com/main.aspx?appid=1", "https://test.crm.dynamics.com", True),
+        ("https://test.crm.dynamics.com:443", "https://test.crm.dynamics.com", True),
+        ("https://contoso.api.crm4.dynamics.com", "https://contoso.api.crm4.dynamics.com", False),
+        ("https://localhost:8443", "https://localhost:8443", False),
+        ("https://127.0.0.1:8443/", "https://127.0.0.1:8443", False),
+        ("https://[::1]:8443", "https://[::1]:8443", False),
+    ],
+)
+def test_an_address_is_kept_or_mended_and_says_so(typed: str, kept: str, suggested: bool) -> None:
+    assert clouds.check_address(typed, loopback_allowed=True) == clouds.Address(kept, suggested)
+
+
+@pytest.mark.parametrize(
+    ("typed", "cloud", "says"),
+    [
+        ("", "commercial", "is empty"),
+        ("not an address", "commercial", "not a web address"),
+        ("https://", "commercial", "not a web address"),
+        ("ftp://contoso.crm4.dynamics.com", "commercial", "not a web address"),
+        ("https://contoso.crm4.dynamics.com:99999", "commercial", "not a web address"),
+        ("http://contoso.crm4.dynamics.com", "commercial", "https only"),
+        ("https://user:word@contoso.crm4.dynamics.com", "commercial", "user name or password"),
+        ("https://contoso.crm4.dynamics.com:8443", "commercial", "port 8443"),
+        ("https://example.com", "commercial", "not the address of a Dataverse environment"),
+        ("https://dynamics.com", "commercial", "not the address of a Dataverse environment"),
+        ("https://evil-dynamics.com", "commercial", "not the address of a Dataverse environment"),
+        ("https://contoso.crm4.dynamics.com.example.com", "commercial", "not the address of a Dataverse environment"),
+        ("https://contoso.crm4.dynamics.com@example.com", "commercial", "user name or password"),
+        ("https://contoso.crm.dynamics.cn", "commercial", "Choose China"),
+        ("https://contoso.crm4.dynamics.com", "gcc_high", "Choose Commercial"),
+        ("https://contoso.crm4.dynamics.com", "moon", "no cloud 'moon'"),
+        ("https://localhost:8443", "commercial", "this machine itself"),
+        ("https://127.8.9.1", "commercial", "this machine itself"),
+        ("https://[::1]", "commercial", "this machine itself"),
+        ("https://10.0.0.1", "commercial", "not the address of a Dataverse environment"),
+    ],
+)
+def test_an_address_that_cannot_be_an_environment_is_refused_with_the_next_step(
+    typed: str, cloud: str, says: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        clouds.check_address(typed, cloud=cloud)
+    assert says in refused.value.user_message
+    assert refused.value.reason == "unreachable"
+
+
+HOSTILE = [
+    "https://dynamics.com", "https://crm4.dynamics.com", "https://contoso.dynamics.com", "https://api.dynamics.com",
+    "https://contoso.mkt.dynamics.com", "https://contoso.crm4.dynamics.com.evil.example",
+    "https://contoso.crm4.dynamics.com.", "https://contosocrm4.dynamics.com", "https://contoso.crm4dynamics.com",
+    "https://contoso.crm4.dynamics.co", "https://contoso.crm4.dynamics.com.cn", "https://a.b.crm4.dynamics.com",
+    "https://contoso.api.api.crm4.dynamics.com", "https://contoso.crmx.dynamics.com", "https://-x.crm4.dynamics.com",
+    "https://x-.crm4.dynamics.com", "https://.crm4.dynamics.com", "https://..crm4.dynamics.com",
+    "https://contoso.crm4.dynamics.com:8443", "https://contoso.crm4.dynamics.com:0",
+    "https://user@contoso.crm4.dynamics.com", "https://user:word@contoso.crm4.dynamics.com",
+    "https://contoso.crm4.dynamics.com@evil.example", "https://evil.example/contoso.crm4.dynamics.com",
+    "https://evil.example?contoso.crm4.dynamics.com", "https://evil.example#contoso.crm4.dynamics.com",
+    "https://evil.example\\.crm4.dynamics.com", "https://evil.example\\@contoso.crm4.dynamics.com",
+    "https://evil.example%2F.crm4.dynamics.com", "https://evil.example%00.crm4.dynamics.com",
+    "https://evil example.crm4.dynamics.com", "https://evil\u3002crm4.dynamics.com", "https://contoso.crm\u0664.dynamics.com",
+    "https://contoso.crm4.dynam\u0131cs.com", "http://contoso.crm4.dynamics.com", "ftp://contoso.crm4.dynamics.com",
+    "javascript://contoso.crm4.dynamics.com", "https:contoso.crm4.dynamics.com", "https:///contoso.crm4.dynamics.com",
+    "//contoso.crm4.dynamics.com", "https://169.254.169.254", "https://10.0.0.1", "https://[::ffff:10.0.0.1]",
+    "https://[fd00::1]", "https://0x7f000001", "https://2130706433", "https://0.0.0.0", "https://localhost.evil.example",
+    "https://metadata.google.internal", "https://contoso.crm9.dynamics.com", "https://contoso.crm.microsoftdynamics.us",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", HOSTILE)
+def test_nothing_but_an_environments_host_is_ever_asked(typed: str) -> None:
+    try:
+        kept = clouds.check_address(typed).url
+    except ConfigurationError:
+        return
+    # What is mended is asked at a host of the cloud all the same.
+    assert clouds.CLOUDS["commercial"].has(clouds.origin(kept).removeprefix("https://"))
+    assert "evil" not in kept
+
+
+@pytest.mark.parametrize("name", clouds.CLOUDS)
+def test_every_cloud_takes_its_own_hosts_and_names_the_one_another_belongs_to(name: str) -> None:
+    cloud = clouds.CLOUDS[name]
+    assert clouds.check_address(f"https://{cloud.example}", cloud=name).url == f"https://{cloud.example}"
+    api = cloud.example.replace("contoso.", "contoso.api.")
+    assert clouds.check_address(f"https://{api}", cloud=name).url == f"https://{api}"
+    assert clouds.cloud_of(cloud.example) == name
+    for other in clouds.CLOUDS.values():
+        if other is not cloud:
+            with pytest.raises(ConfigurationError, match=f"Choose {re.escape(cloud.label)} in the field Cloud"):
+                clouds.check_address(f"https://{cloud.example}", cloud=other.name)
+
+
+@pytest.mark.parametrize(
+    ("url", "cloud"),
+    [
+        ("https://contoso.crm4.dynamics.com", "commercial"),
+        ("contoso.crm9.dynamics.com", "gcc"),
+        ("https://contoso.crm.microsoftdynamics.us/main", "gcc_high"),
+        ("https://contoso.crm.appsplatform.us", "dod"),
+        ("https://contoso.crm.dynamics.cn", "china"),
+        ("https://localhost:8443", "commercial"),
+        ("nonsense", "commercial"),
+    ],
+)
+def test_an_address_tells_its_cloud(url: str, cloud: str) -> None:
+    assert clouds.cloud_of(url) == cloud
+
+
+def test_the_authority_is_the_clouds_or_the_sandboxs_own() -> None:
+    tenant = "6a1f0a52-9a5e-4a55-8a9e-0f1c5d3f7b10"
+    assert (
+        clouds.authority("china", tenant, "https://x.crm.dynamics.cn")
+        == f"https://login.partner.microsoftonline.cn/{tenant}"
+    )
+    assert clouds.authority("commercial", "contoso.com", "https://x.crm.dynamics.com").endswith("com/contoso.com")
+    assert clouds.authority("commercial", tenant, "https://LOCALHOST:8443/x") == f"https://localhost:8443/{tenant}"
+
+
+@pytest.mark.parametrize("tenant", ["", "a/b", "..", "common/../x", "6a1f0a52", "x y.com"])
+def test_a_tenant_that_is_none_never_reaches_an_address(tenant: str) -> None:
+    with pytest.raises(ConfigurationError, match="Tenant ID"):
+        clouds.authority("commercial", tenant, "https://x.crm.dynamics.com")
+
+
+ERRORS: list[tuple[int, str, str, type[DataverseError], str]] = [
+    (401, "", "", SignInError, "sign_in"),
+    (403, "0x80072560", "", NotAMember, "sign_in"),
+    (403, "0x8004A104", "", EnvironmentDisabled, "unreachable"),
+    (403, "0x8004a113", "", AdministrationMode, "unreachable"),
+    (403, "0x80040220", "missing prvReadAccount privilege", AccessDenied, "denied"),
+    (403, "0x80048306", "", AccessDenied, "denied"),
+    (403, "0x80042F09", "", AccessDenied, "denied"),
+    (404, "0x80040217", "", Gone, "record_gone"),
+    (412, "0x80040237", "", Duplicate, "duplicate"),
+    (412, "0x80060892", "", Duplicate, "duplicate"),
+    (412, "0x80060882", "", VersionMismatch, "update_conflict"),
+    (400, "0x80044331", "", Invalid, "value_too_long"),
+    (400, "0x8004431A", "", Invalid, "unknown_choice"),
+    (400, "0x80060888", "Could not find a property named 'x' on type 'T'.", Invalid, "unknown_column"),
+    (400, "0x80048d19", "An undeclared property 'x' which only", Invalid, "unknown_column"),
+    (400, "0x80048d19", "Invalid property 'x' was found in entity 'T'.", Invalid, "unknown_column"),
+    (400, "0x80048d19", "Cannot convert", Invalid, "value_invalid"),
+    (404, "0x80060888", "Resource not found for the segment 'tandem_companies'.", Invalid, "configuration"),
+    (400, "0x80040203", "", Invalid, "value_invalid"),
+    (400, "0x80044352", "", ChangesExpired, "refused"),
+    (429, "0x80072322", "", Throttled, "throttled"),
+    (429, "0x80072321", "", Throttled, "throttled"),
+    (429, "0x80072326", "", Throttled, "throttled"),
+    (429, "", "", Throttled, "throttled"),
+    (503, "", "", Unavailable, "unreachable"),
+    (500, "0x80044151", "", Unavailable, "unreachable"),
+    (501, "", "", Invalid, "refused"),
+    (418, "0x12345678", "teapot", Invalid, "refused"),
+    (0, "AADSTS7000215", "", SignInError, "sign_in"),
+    (0, "AADSTS7000222", "", SignInError, "sign_in"),
+    (0, "AADSTS700016", "", SignInError, "sign_in"),
+    (0, "AADSTS90002", "", SignInError, "sign_in"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "message", "kind", "reason"), ERRORS)
+def test_a_refusal_has_its_kind_and_reason(
+    status: int, code: str, message: str, kind: type[DataverseError], reason: str
+) -> None:
+    error = error_for(status, code, message, request_id="r-1")
+    assert type(error) is kind
+    assert error.reason == reason
+    assert "r-1" in error.detail
+    assert code in error.detail
+
+
+@pytest.mark.parametrize("rule", errors.RULES, ids=lambda rule: f"{rule.status or ''}{rule.code}{rule.says}")
+def test_every_rule_speaks_to_people_and_has_a_reason_that_outcomes_know(rule: errors.Rule) -> None:
+    assert rule.text[0].isupper()
+    assert rule.text.removesuffix("{message}").rstrip().endswith((".", ":"))
+    assert Reason(rule.reason or rule.error.default_reason)
+    assert "0x" not in rule.text
+    assert not (rule.repeat and rule.error not in {Throttled, Unavailable}), "only these may be repeated unchanged"
+
+
+def test_the_service_s_words_are_never_taken_for_a_template() -> None:
+    error = error_for(400, "0x80040203", "{name} {0} {message}")
+    assert "{name} {0} {message}" in error.user_message
+
+
+def test_the_missing_privilege_and_the_unknown_column_are_named() -> None:
+    assert "prvReadAccount" in error_for(403, "0x80040220", "x is missing prvReadAccount privilege").user_message
+    assert "column foo." in error_for(400, "0x80060888", "Could not find a property named 'foo' on").user_message
+
+
+def throttled(after: float | None) -> Throttled:
+    return Throttled("x", retry_after=after, repeat=True)
+
+
+def lost(**kwargs: Any) -> Unavailable:
+    return Unavailable("x", **{"repeat": True, **kwargs})
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "slept", "repeatable", "step"),
+    [
+        (throttled(2), 1, 0, False, retry.Wait(2)),
+        (throttled(10), 1, 0, False, retry.Wait(10)),
+        (throttled(11), 1, 0, False, retry.Postpone(11)),
+        (throttled(9), 4, 27, False, retry.Postpone(9)),
+        (throttled(None), 1, 0, False, retry.Wait(1)),
+        (throttled(None), 5, 15, False, retry.Postpone(16)),
+        (throttled(0), 1, 0, False, retry.Wait(1)),
+        (throttled(0), 4, 7, False, retry.Wait(8)),
+        (throttled(0), 5, 15, False, retry.Postpone(16)),
+        (throttled(2), 3, 4, False, retry.Wait(4)),
+        (throttled(0), 10_000, 0, False, retry.Postpone(60)),
+        (lost(), 1, 0, False, retry.Wait(0.3)),
+        (lost(maybe_done=True), 1, 0, True, retry.Wait(0.3)),
+        (lost(maybe_done=True), 1, 0, False, retry.GiveUp()),
+        (lost(maybe_done=True), 4, 2, True, retry.GiveUp()),
+        (lost(retry_after=3), 1, 0, True, retry.Wait(3)),
+        (lost(retry_after=0), 1, 0, True, retry.Wait(0.3)),
+        (lost(retry_after=300), 1, 0, True, retry.Postpone(300)),
+        (lost(repeat=False), 1, 0, True, retry.GiveUp()),
+        (Invalid("x"), 1, 0, True, retry.GiveUp()),
+        (Gone("x"), 1, 0, True, retry.GiveUp()),
+        (SignInError("x"), 1, 0, True, retry.GiveUp()),
+    ],
+)
+def test_only_what_is_safe_is_repeated_and_long_waits_are_given_back(
+    error: DataverseError, attempt: int, slept: float, repeatable: bool, step: object
+) -> None:
+    assert retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable) == step
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("7", 7.0),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("1,200", 1200.0),
+        ("Sun, 01 Nov 2026 10:00:30 GMT", 30.0),
+        ("Sun, 01 Nov 2026 09:00:00 GMT", 0.0),
+        ("Fri, 01 Nov 2126 10:00:00 GMT", 86_400.0),
+        ("nan", None),
+        ("inf", 86_400.0),
+        ("soon", None),
+    ],
+)
+def test_a_wait_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header, now=datetime(2026, 11, 1, 10, 0, tzinfo=UTC)) == seconds
+
+
+def test_no_code_stands_twice_without_a_pattern_that_tells_the_rows_apart() -> None:
+    seen: set[tuple[Any, ...]] = set()
+    for rule in errors.RULES:
+        assert (rule.code, rule.status, rule.says) not in seen
+        seen.add((rule.code, rule.status, rule.says))

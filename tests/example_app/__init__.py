@@ -1,0 +1,1 @@
+"""An app of a business's own, as docs/own-models.md describes it."""

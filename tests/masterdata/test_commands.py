@@ -1,0 +1,178 @@
+"""The commands that make people, companies and records."""
+
+import json
+
+import pytest
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.models import Group
+
+from masterdata.models import Company, Customer
+from ui.roles import Can, Role, capabilities
+
+
+def test_a_new_person_gets_a_password_that_is_shown_once(run, rf):
+    code, out, _ = run("user", "ada", "--role", "Operator")
+    password = out.rsplit("Password (shown only now): ", 1)[1].strip()
+    assert code == 0
+    assert authenticate(rf.get("/"), username="ada", password=password)
+    assert "Password" not in run("user", "ada", "--role", "Operator")[1]
+
+
+def test_the_four_groups_are_made(run):
+    run("user", "ada", "--role", "Viewer")
+    assert set(Group.objects.values_list("name", flat=True)) == {"Administrator", "Mapper", "Operator", "Viewer"}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_replaces_the_one_before(run, role):
+    for first in Role:
+        run("user", "ada", "--role", first.value)
+    run("user", "ada", "--role", role.value)
+    user = get_user_model().objects.get(username="ada")
+    assert [group.name for group in user.groups.all()] == [role.value]
+    assert user.is_superuser is user.is_staff is (role is Role.ADMINISTRATOR)
+    assert (Can.ADMINISTER in capabilities(user)) is (role is Role.ADMINISTRATOR)
+
+
+def test_groups_of_the_business_itself_are_kept(run):
+    run("user", "ada", "--role", "Viewer")
+    user = get_user_model().objects.get(username="ada")
+    user.groups.add(Group.objects.create(name="Warehouse"))
+    run("user", "ada", "--role", "Mapper")
+    assert {group.name for group in user.groups.all()} == {"Warehouse", "Mapper"}
+
+
+def test_a_password_comes_from_a_file_and_is_not_printed(run, run_json, tmp_path, rf):
+    (tmp_path / "secret").write_text("correct horse battery\n")
+    code, document = run_json("user", "ada", "--role", "Mapper", "--password-file", str(tmp_path / "secret"))
+    assert (code, document) == (0, {"user": "ada", "role": "Mapper", "created": True, "password": None})
+    assert authenticate(rf.get("/"), username="ada", password="correct horse battery")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"short", "at least 10"), (b"password123", "too common"), (b"", "is empty"), (b"\xff", "not text")],
+)
+def test_a_password_that_will_not_do_is_refused_and_nobody_is_made(run, tmp_path, content, said):
+    (tmp_path / "secret").write_bytes(content)
+    code, _, err = run("user", "ada", "--role", "Mapper", "--password-file", str(tmp_path / "secret"))
+    assert code == 1
+    assert said in err
+    assert not get_user_model().objects.exists()
+
+
+def test_a_name_nobody_can_sign_in_with_is_refused(run):
+    code, _, err = run("user", "ada moss!", "--role", "Mapper")
+    assert code == 1
+    assert "valid username" in err
+
+
+def test_a_company_is_created_with_an_address_of_its_own(run, run_json):
+    code, document = run_json("company", "create", "Alder & Finch", "--currency", "usd", "--country", "us")
+    assert code == 0
+    assert document["company"]["slug"] == "alder-finch"
+    assert (document["company"]["currency"], document["company"]["country"]) == ("USD", "US")
+    run("company", "create", "Alder - Finch", "--currency", "USD")
+    assert list(Company.objects.values_list("slug", flat=True)) == ["alder-finch", "alder-finch-2"]
+    assert [c["name"] for c in run_json("company", "list")[1]["companies"]] == ["Alder & Finch", "Alder - Finch"]
+
+
+@pytest.mark.parametrize(
+    ("args", "reason", "said"),
+    [
+        (["alder", "--currency", "USD"], "company_exists", "Choose another name"),
+        (["New", "--currency", "Dollars"], "invalid", "three letters"),
+        (["New", "--currency", "USD", "--country", "USA"], "invalid", "two letters"),
+        (["x" * 101, "--currency", "USD"], "invalid", "Shorten"),
+    ],
+)
+def test_a_company_that_cannot_be_made_is_refused(run, run_json, args, reason, said):
+    run("company", "create", "Alder", "--currency", "USD")
+    code, document = run_json("company", "create", *args)
+    assert code == 1
+    assert document["error"]["reason"] == reason
+    assert said in document["error"]["message"]
+    assert Company.objects.count() == 1
+
+
+@pytest.mark.parametrize("args", [["create"], ["create", "Alder"], ["create", " ", "--currency", "USD"], ["destroy"]])
+def test_wrong_usage_of_company_ends_with_2(run, args):
+    assert run("company", *args)[0] == 2
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "customers.csv"
+    path.write_text("customerID,companyName,phone\nALFKI,Alfreds Futterkiste,030-0074321\nBAD,Too,many,values\n")
+    return path
+
+
+COLUMNS = "no=customerID, name=companyName,phone_no=phone"
+
+
+def test_the_import_prints_its_numbers_and_why_rows_stayed_out(run, run_json, company, file):
+    code, document = run_json(
+        "masterdata", "import", "customer", str(file), "--company", company.name, "--columns", COLUMNS
+    )
+    assert code == 0
+    assert document == {
+        "table": "customer",
+        "file": str(file),
+        "total": 2,
+        "inserted": 1,
+        "modified": 0,
+        "unchanged": 0,
+        "failed": 1,
+        "errors": [
+            {
+                "line": 3,
+                "column": "",
+                "cause": "The row has 4 values, the header names 3 columns.",
+                "fix": "Put values that contain a comma in quotation marks.",
+            }
+        ],
+    }
+    code, out, _ = run("masterdata", "import", "customer", str(file), "--company", "alder-finch", "--columns", COLUMNS)
+    assert "2 rows, 0 inserted, 0 modified, 1 unchanged, 1 failed" in out
+    assert "line 3: The row has 4 values" in out
+    assert Customer.objects.get().phone_no == "030-0074321"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "said"),
+    [
+        ({"--company": "Elsewhere"}, "unknown_company", "The companies are: Alder & Finch."),
+        ({"table": "customers"}, "unknown_table", "there are contact, currency, customer"),
+        ({"file": "/nowhere/at/all.csv"}, "unreadable_file", "There is no file"),
+        ({"--columns": "no=customerID,nom=companyName"}, "unknown_column", "The possible ones are: no, name"),
+        ({"--columns": "no=customerID,name=company"}, "unknown_column", "Its columns are: customerID, companyName"),
+        ({"--columns": None}, "unknown_column", "The possible ones are"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_with_a_sentence(run, company, file, change, reason, said):
+    options = {
+        "--company": company.name,
+        "--columns": COLUMNS,
+        **{k: v for k, v in change.items() if k.startswith("--")},
+    }
+    args = ["masterdata", "import", change.get("table", "customer"), change.get("file", str(file))]
+    for name, value in options.items():
+        args += [name, value] if value else []
+    code, out, _ = run(*args, "--json")
+    assert code == 1
+    error = json.loads(out)["error"]
+    assert error["reason"] == reason
+    assert said in error["message"]
+    code, out, err = run(*args)
+    assert (code, out) == (1, "")
+    assert said in err
+
+
+@pytest.mark.parametrize("columns", ["no", "no=", "=x", "no=a,no=b", ""])
+def test_columns_that_are_no_pairs_are_wrong_usage(run, company, file, columns):
+    assert run("masterdata", "import", "customer", str(file), "--company", company.name, "--columns", columns)[0] == 2
+
+
+def test_where_there_is_no_company_the_refusal_says_how_to_make_one(run, file):
+    _, _, err = run("masterdata", "import", "customer", str(file), "--company", "Alder")
+    assert "company create NAME" in err

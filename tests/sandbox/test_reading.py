@@ -1,0 +1,311 @@
+"""Queries, pages, single rows, annotations."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.sandbox.conftest import Api
+
+FIRST = "00000000-0000-4000-8000-000000000001"
+
+
+def ids(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["accountid"] for row in rows]
+
+
+def test_a_row_carries_its_key_and_version_whatever_is_selected(api: Api) -> None:
+    api.sandbox.load({"accounts": [{"accountid": FIRST, "name": "Adatum"}]})
+    page = api.get("accounts?$select=telephone1")
+    row = page["value"][0]
+    assert set(row) == {"@odata.etag", "telephone1", "accountid"}
+    assert row["accountid"] == FIRST
+    assert row["telephone1"] is None
+    assert page["@odata.context"] == f"{api.base}$metadata#accounts(telephone1)"
+    whole = api.get(f"accounts({FIRST})")
+    assert whole["@odata.context"].endswith("$metadata#accounts/$entity")
+    assert (whole["statecode"], whole["statuscode"], whole["customertypecode"]) == (0, 1, None)
+    assert whole["donotphone"] is False
+
+
+def test_pages_follow_their_links_to_the_end_without_a_gap_or_a_repeat(api: Api) -> None:
+    api.sandbox.load({"accounts": [{"name": f"Company {number:04}"} for number in range(2503)]})
+    headers = {"Prefer": "odata.maxpagesize=1000"}
+    first = api.get("accounts?$select=name", **headers)
+    assert len(first["value"]) == 1000
+    assert first["@odata.nextLink"].startswith(api.base)
+    assert "$skiptoken=" in first["@odata.nextLink"]
+    rows = api.values("accounts?$select=name", **headers)
+    assert len(set(ids(rows))) == len(rows) == 2503
+
+
+def test_a_page_holds_5000_rows_at_most(api: Api) -> None:
+    api.sandbox.load({"accounts": [{"name": str(number)} for number in range(5001)]})
+    assert len(api.get("accounts?$select=name", Prefer="odata.maxpagesize=9000")["value"]) == 5000
+    page = api.get("accounts?$select=name&$count=true")
+    assert (len(page["value"]), page["@odata.count"]) == (5000, 5000)
+    assert api.send("GET", "accounts/$count").text == "5000"
+
+
+@pytest.mark.parametrize("order", ["", "&$orderby=name desc", "&$orderby=address1_city asc,name desc"])
+def test_paging_goes_on_while_rows_come_change_and_go(api: Api, order: str) -> None:
+    rows = [{"name": f"Company {number:03}", "address1_city": f"City {number % 7}"} for number in range(90)]
+    api.sandbox.load({"accounts": rows})
+    before = {row["accountid"] for row in api.sandbox.rows("accounts")}
+    page = api.get(f"accounts?$select=name{order}", Prefer="odata.maxpagesize=20")
+    seen = ids(page["value"])
+    api.send("DELETE", f"accounts({seen[0]})")
+    api.send("PATCH", f"accounts({seen[1]})", json={"telephone1": "changed"})
+    api.create("accounts", name="Company 0000 new")
+    while link := page.get("@odata.nextLink"):
+        page = api.get(link, Prefer="odata.maxpagesize=20")
+        seen += ids(page["value"])
+    assert len(seen) == len(set(seen))
+    assert before <= set(seen)
+
+
+def test_rows_come_in_the_order_asked_for_nulls_first(api: Api) -> None:
+    cities = ["Bern", None, "aarau", "Chur", "Bern"]
+    api.sandbox.load({"accounts": [{"name": str(n), "address1_city": city} for n, city in enumerate(cities)]})
+    rows = api.values(
+        "accounts?$select=address1_city,name&$orderby=address1_city,name desc", Prefer="odata.maxpagesize=2"
+    )
+    assert [(row["address1_city"], row["name"]) for row in rows] == [
+        (None, "1"),
+        ("aarau", "2"),
+        ("Bern", "4"),
+        ("Bern", "0"),
+        ("Chur", "3"),
+    ]
+
+
+def test_top_ends_the_answer_and_is_ignored_beside_a_page_size(api: Api) -> None:
+    api.sandbox.load({"accounts": [{"name": str(number)} for number in range(10)]})
+    page = api.get("accounts?$select=name&$top=3")
+    assert (len(page["value"]), "@odata.nextLink" in page) == (3, False)
+    page = api.get("accounts?$select=name&$top=3", Prefer="odata.maxpagesize=4")
+    assert (len(page["value"]), "@odata.nextLink" in page) == (4, True)
+    assert api.get("accounts?$top=0")["value"] == []
+
+
+def test_a_top_beyond_one_page_goes_on_to_its_end_and_no_further(api: Api) -> None:
+    api.sandbox.load({"accounts": [{"name": str(number)} for number in range(5020)]})
+    assert len(api.values("accounts?$select=name&$top=5010")) == 5010
+
+
+FILTERS = [
+    ("name eq 'ADATUM'", {"a"}),
+    ("name ne 'adatum'", {"b", "c", "d"}),
+    ("address1_city ne 'Bern'", {"b", "c", "d"}),
+    ("address1_city eq null", {"c", "d"}),
+    ("null ne address1_city", {"a", "b"}),
+    ("contains(name,'o''b')", {"b"}),
+    ("not contains(name,'o''b')", {"a", "c", "d"}),
+    ("startswith(name,'c%t')", {"c"}),
+    ("endswith(name,'[l-n]')", {"a"}),
+    ("startswith(name,'_d')", {"a"}),
+    ("contains(name,'[^a-z]b')", {"b"}),
+    ("creditlimit gt 100", {"b"}),
+    ("creditlimit ge 100.00 and creditlimit lt 1e3", {"a"}),
+    ("100 lt creditlimit", {"b"}),
+    ("customertypecode eq 3 or customertypecode eq 11", {"a", "b", "c"}),
+    ("(customertypecode eq 3 or name eq 'x') and statecode eq 0", {"a", "c"}),
+    ("not (statecode eq 0)", {"d"}),
+    ("donotphone", {"d"}),
+    ("donotphone eq false", {"a", "b", "c"}),
+    ("primarycontactid/fullname eq 'Ada Lind'", {"a"}),
+    ("primarycontactid/fullname eq null", {"b", "c", "d"}),
+    ("_primarycontactid_value ne null", {"a"}),
+    ("createdon gt 2020-01-01T00:00:00Z", {"a", "b", "c", "d"}),
+    ("createdon lt 2020-01-01", set()),
+    ("telephone1 eq fax", {"a", "c", "d"}),
+    ('Microsoft.Dynamics.CRM.In(PropertyName=\'name\',PropertyValues=["adatum","Contoso, Ltd"])', {"a", "c"}),
+    ("Microsoft.Dynamics.CRM.In(PropertyName='customertypecode',PropertyValues=['11','99'])", {"b"}),
+    ("Microsoft.Dynamics.CRM.NotIn(PropertyName='customertypecode',PropertyValues=[\"3\"])", {"b", "d"}),
+    ('Microsoft.Dynamics.CRM.Between(PropertyName=\'creditlimit\',PropertyValues=["50","150"])', {"a"}),
+    ("Microsoft.Dynamics.CRM.Today(PropertyName='createdon')", {"a", "b", "c", "d"}),
+    ("Microsoft.Dynamics.CRM.LastXDays(PropertyName='createdon',PropertyValue=2)", {"a", "b", "c", "d"}),
+    ("Microsoft.Dynamics.CRM.OlderThanXYears(PropertyName='createdon',PropertyValue=1)", set()),
+]
+
+
+@pytest.fixture
+def four(api: Api) -> Api:
+    contact = "00000000-0000-4000-8000-0000000000c1"
+    rows = [
+        {"name": "Adatum", "address1_city": "Bern", "creditlimit": 100, "customertypecode": 3},
+        {"name": "Blo'b 2b", "address1_city": "Chur", "creditlimit": 2500.5, "customertypecode": 11, "fax": "7"},
+        {"name": "Contoso, Ltd", "customertypecode": 3},
+        {"name": "Delta", "statecode": 1, "donotphone": True},
+    ]
+    rows[0]["primarycontactid@odata.bind"] = f"/contacts({contact})"
+    for number, row in enumerate(rows):
+        row["accountnumber"] = "abcd"[number]
+    api.sandbox.load({"contacts": [{"contactid": contact, "firstname": "Ada", "lastname": "Lind"}], "accounts": rows})
+    return api
+
+
+@pytest.mark.parametrize(("text", "expected"), FILTERS)
+def test_a_filter_finds_the_rows_it_means(four: Api, text: str, expected: set[str]) -> None:
+    rows = four.send("GET", "accounts", params={"$select": "accountnumber", "$filter": text})
+    assert rows.status_code == 200, rows.text
+    assert {row["accountnumber"] for row in rows.json()["value"]} == expected
+    counted = four.send("GET", "accounts/$count", params={"$filter": text})
+    assert int(counted.text) == len(expected)
+
+
+REFUSED = [
+    ("$filter=nope eq 1", "0x80060888"),
+    ("$filter=_accountid_value eq null", "0x80060888"),
+    ("$filter=name eq 1", "0x80060888"),
+    ("$filter=statecode eq '0'", "0x80060888"),
+    ("$filter=tolower(name) eq 'a'", "0x80060888"),
+    ("$filter=name in ('a','b')", "0x80060888"),
+    ("$filter=creditlimit add 1 eq 2", "0x80060888"),
+    ("$filter=name eq 'unterminated", "0x80060888"),
+    ("$filter=name EQ 'a'", "0x80060888"),
+    ("$filter=(name eq 'a'", "0x80060888"),
+    ("$filter=", "0x80060888"),
+    ("$filter=donotphone gt false", "0x80060888"),
+    ("$filter=contains(statecode,'1')", "0x80060888"),
+    ("$select=nope", "0x80060888"),
+    ("$select=ownerid", "0x80060888"),
+    ("$orderby=nope", "0x80060888"),
+    ("$orderby=name downwards", "0x80060888"),
+    ("$expand=nope", "0x80060888"),
+    ("$expand=primarycontactid($filter=lastname eq 'x')", "0x80060888"),
+    ("$top=-1", "0x80060888"),
+    ("$top=many", "0x80060888"),
+    ("$count=maybe", "0x80060888"),
+    ("$skip=5", "0x80060888"),
+    ("$search=x", "0x80060888"),
+    ("$format=json", "0x80060888"),
+    ("$nonsense=1", "0x80060888"),
+    ("$select=name&$select=fax", "0x80060888"),
+    ("$skiptoken=broken", "0x80060888"),
+    ("$filter=Microsoft.Dynamics.CRM.In(PropertyName='name')", "0x80060888"),
+]
+
+
+@pytest.mark.parametrize(("query", "code"), REFUSED)
+def test_a_query_the_service_does_not_take_is_refused(four: Api, query: str, code: str) -> None:
+    assert four.refusal("GET", f"accounts?{query}") == (400, code)
+
+
+UNCOVERED = [
+    "accounts?$apply=aggregate(revenue with sum as total)",
+    "accounts?fetchXml=<fetch/>",
+    "accounts?$filter=Microsoft.Dynamics.CRM.InFiscalYear(PropertyName='createdon',PropertyValue=2020)",
+    "$metadata",
+    "leads",
+]
+
+
+@pytest.mark.parametrize("path", UNCOVERED)
+def test_what_the_sandbox_does_not_know_it_says_loudly(api: Api, path: str) -> None:
+    answer = api.send("GET", path)
+    assert answer.status_code == 501
+    assert "does not cover" in answer.json()["error"]["message"]
+
+
+def test_an_unknown_column_is_named(api: Api) -> None:
+    message = api.send("GET", "accounts?$select=nope").json()["error"]["message"]
+    assert message == "Could not find a property named 'nope' on type 'Microsoft.Dynamics.CRM.account'."
+
+
+def test_option_names_and_spaces_may_be_encoded_as_other_clients_do(four: Api) -> None:
+    rows = four.get("accounts?%24select=name%2Cfax&%24filter=name+eq+%27Adatum%27")["value"]
+    assert [row["name"] for row in rows] == ["Adatum"]
+
+
+def test_a_parameter_alias_stands_for_its_value(four: Api) -> None:
+    rows = four.get("accounts?$select=name&$filter=name eq @who&@who='Delta'")["value"]
+    assert [row["name"] for row in rows] == ["Delta"]
+
+
+def test_annotations_give_the_texts_a_person_sees(four: Api) -> None:
+    row = four.get(
+        "accounts?$select=name,customertypecode,creditlimit,_primarycontactid_value,_ownerid_value,createdon,donotphone"
+        "&$filter=name eq 'Adatum'",
+        Prefer='odata.include-annotations="*"',
+    )["value"][0]
+    text = "@OData.Community.Display.V1.FormattedValue"
+    assert row[f"customertypecode{text}"] == "Customer"
+    assert row[f"creditlimit{text}"] == "$100.00"
+    assert row[f"_primarycontactid_value{text}"] == "Ada Lind"
+    assert row["_primarycontactid_value@Microsoft.Dynamics.CRM.lookuplogicalname"] == "contact"
+    assert row["_primarycontactid_value@Microsoft.Dynamics.CRM.associatednavigationproperty"] == "primarycontactid"
+    assert row["_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"] == "systemuser"
+    assert row[f"donotphone{text}"] == "Allow"
+    only = four.get("accounts?$select=customertypecode", Prefer="odata.include-annotations=OData.Community.*")["value"][
+        0
+    ]
+    assert f"customertypecode{text}" in only
+
+
+def test_expand_brings_the_row_a_lookup_leads_to(four: Api) -> None:
+    query = "accounts?$select=name&$expand=primarycontactid($select=fullname),ownerid&$orderby=name"
+    rows = four.get(query)["value"]
+    assert rows[0]["primarycontactid"]["fullname"] == "Ada Lind"
+    assert rows[1]["primarycontactid"] is None
+    assert rows[0]["ownerid"]["systemuserid"]
+
+
+def test_a_row_is_not_sent_again_to_a_client_that_has_its_version(four: Api) -> None:
+    row = four.get("accounts?$select=name&$top=1")["value"][0]
+    path = f"accounts({row['accountid']})?$select=name"
+    assert four.send("GET", path, headers={"If-None-Match": row["@odata.etag"]}).status_code == 304
+    assert four.send("GET", path, headers={"If-None-Match": "null"}).status_code == 200
+    annotated = {"If-None-Match": row["@odata.etag"], "Prefer": 'odata.include-annotations="*"'}
+    assert four.send("GET", path, headers=annotated).status_code == 200
+
+
+def test_one_property_and_one_reference_can_be_read(four: Api) -> None:
+    row = four.get("accounts?$select=name,_primarycontactid_value&$filter=name eq 'Adatum'")["value"][0]
+    path = f"accounts({row['accountid']})"
+    assert four.get(f"{path}/name")["value"] == "Adatum"
+    assert four.send("GET", f"{path}/name/$value").text == "Adatum"
+    assert four.send("GET", f"{path}/fax").status_code == 204
+    assert four.get(f"{path}/primarycontactid?$select=lastname")["lastname"] == "Lind"
+    reference = four.get(f"{path}/primarycontactid/$ref")["@odata.id"]
+    assert reference == f"{four.base}contacts({row['_primarycontactid_value']})"
+
+
+MISSING = [
+    ("accounts(00000000-0000-4000-8000-00000000dead)", 404, "0x80040217"),
+    ("accounts(accountnumber='a')", 400, "0x80060888"),
+    ("accounts(not-a-guid)", 400, "0x80060888"),
+    ("systemusers(systemuserid=00000000-0000-4000-8000-000000000001)", 400, "0x80060888"),
+    ("foos", 404, "0x8006088a"),
+    ("accounts/nope", 404, "0x8006088a"),
+    ("accounts(", 400, "0x80060888"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "code"), MISSING)
+def test_a_path_that_names_nothing_is_refused(api: Api, path: str, status: int, code: str) -> None:
+    assert api.refusal("GET", path) == (status, code)
+
+
+def test_functions_about_the_environment(api: Api) -> None:
+    who = api.get("WhoAmI()")
+    assert set(who) == {"@odata.context", "BusinessUnitId", "UserId", "OrganizationId"}
+    assert api.get("RetrieveVersion()")["Version"].startswith("9.2.")
+    detail = api.get("RetrieveCurrentOrganization(AccessType=Microsoft.Dynamics.CRM.EndpointAccessType'Default')")[
+        "Detail"
+    ]
+    assert detail["OrganizationId"] == who["OrganizationId"]
+    assert api.get("RetrieveProvisionedLanguages")["RetrieveProvisionedLanguages"] == [1033]
+    api.sandbox.load({"accounts": [{"name": "x"}]})
+    counts = api.get("RetrieveTotalRecordCount(EntityNames=['account','contact'])")["EntityRecordCountCollection"]
+    assert (counts["Keys"], counts["Values"]) == (["account", "contact"], [1, 0])
+    assert {"name": "accounts", "kind": "EntitySet", "url": "accounts"} in api.get("")["value"]
+
+
+def test_versions_only_grow(api: Api) -> None:
+    versions = []
+    row = api.create("accounts", name="a")
+    for name in "bcd":
+        api.send("PATCH", f"accounts({row})", json={"name": name})
+        versions.append(int(api.get(f"accounts({row})?$select=versionnumber")["versionnumber"]))
+    assert all(one < two for one, two in pairwise(versions))

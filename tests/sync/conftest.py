@@ -1,0 +1,92 @@
+"""A company connected to a real sandbox over HTTPS, with the default mappings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connection_setup import services as connections
+from connection_setup.models import DataverseConnection
+from coupling import defaults
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs.models import Job, JobOutcome
+from jobs.services import run_to_end
+from masterdata.models import Company, Customer
+from sandbox.testing import Sandbox
+from sync.services import start_synchronization
+
+ACTIVE_CUSTOMER = {"customertypecode": 3, "statecode": 0}
+
+
+@pytest.fixture
+def remote(sandbox: Sandbox) -> Sandbox:
+    return sandbox
+
+
+@pytest.fixture
+def company(transactional_db: None, remote: Sandbox) -> Company:
+    owner = Company.objects.create(name="CRONUS International", currency_code="USD", country_code="US")
+    connect(owner, remote)
+    return owner
+
+
+def connect(owner: Company, remote: Sandbox) -> None:
+    connection = DataverseConnection(company=owner)
+    values = {
+        "environment_url": remote.environment_url,
+        "tenant_id": remote.tenant_id,
+        "client_id": remote.client_id,
+        "sandbox_ca_file": remote.ca_file,
+    }
+    connections.save_settings(connection=connection, values=values, secret=remote.client_secret, user=None)
+    report = connections.enable(company=owner, user=None)
+    assert report.ok, [check for check in report.checks if check.state == "error"]
+    defaults.ensure(owner)
+
+
+@pytest.fixture
+def customers(company: Company) -> IntegrationTableMapping:
+    """The CUSTOMER mapping, with everything on both sides created."""
+    return changed(company, synch_only_coupled=False)
+
+
+def changed(company: Company, name: str = "CUSTOMER", **values: Any) -> IntegrationTableMapping:
+    IntegrationTableMapping.objects.filter(company=company, name=name).update(**values)
+    return IntegrationTableMapping.objects.select_related("company").get(company=company, name=name)
+
+
+def customer(company: Company, no: str, name: str = "", **values: Any) -> Customer:
+    return Customer.objects.create(company=company, no=no, name=name or f"Customer {no}", **values)
+
+
+def synchronize(mapping: IntegrationTableMapping, **asked: Any) -> Job:
+    mapping = IntegrationTableMapping.objects.select_related("company").get(pk=mapping.pk)
+    job = run_to_end(start_synchronization(mapping=mapping, **asked))
+    told = job.counters
+    outcomes = JobOutcome.objects.filter(job=job).count()
+    assert job.state == "finished", (job.state, job.message, job.detail)
+    assert told["total"] == outcomes == sum(count for name, count in told.items() if name != "total")
+    return job
+
+
+def counted(job: Job) -> dict[str, int]:
+    return {name: count for name, count in job.counters.items() if count and name != "total"}
+
+
+def accounts(remote: Sandbox) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in remote.rows("accounts")}
+
+
+def patch(remote: Sandbox, row_id: Any, **columns: Any) -> None:
+    """Somebody changes an account in Dataverse."""
+    known = next(row for row in remote.rows("accounts") if row["accountid"] == str(row_id))
+    kept = {name: value for name, value in known.items() if not name.startswith("@") and value is not None}
+    kept = {name: value for name, value in kept.items() if name not in ("versionnumber", "modifiedon")}
+    remote.load({"accounts": [{**kept, **columns}]})
+
+
+Patch = Callable[..., None]
+
+
+def coupled(mapping: IntegrationTableMapping, record: Any) -> Coupling:
+    return Coupling.objects.get(mapping=mapping, local_id=record.system_id)

@@ -1,0 +1,101 @@
+"""The environment: a bad value stops the start with a sentence that names it."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "STATE_DIR": str(tmp_path / "state"),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"SANDBOX_ALLOWED": "maybe"}, "SANDBOX_ALLOWED is 'maybe'; it must be 1 or 0."),
+        ({"PORT": "http"}, "PORT is 'http'; it must be a number."),
+        ({"PORT": "70000"}, "PORT is 70000; it must lie between 1 and 65535."),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY has 5 characters; it must have at least 32."),
+        ({"FIELD_ENCRYPTION_KEYS": "nonsense"}, "FIELD_ENCRYPTION_KEYS: key 1 is not 32 bytes"),
+        (
+            {"DATABASE_URL": "mysql://localhost/x"},
+            "DATABASE_URL begins with 'mysql'; it must be a sqlite: or postgresql:",
+        ),
+        ({"DATABASE_URL": "postgresql://localhost"}, "DATABASE_URL names no database"),
+        ({"SECRET_KEY_FILE": "/nowhere/secret"}, "SECRET_KEY_FILE names a file that cannot be read"),
+        ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES is 'all'; it must be a number."),
+        ({"JOB_LEASE_S": "0"}, "JOB_LEASE_S is 0; it must lie between 1 and 3600."),
+    ],
+)
+def test_a_bad_value_stops_the_start_with_a_sentence_that_names_it(
+    tmp_path: Path, variables: dict[str, str], sentence: str
+) -> None:
+    done = start(tmp_path, **variables)
+    assert done.returncode != 0
+    assert sentence in done.stderr
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("k" * 50 + "\n")
+    assert start(tmp_path, SECRET_KEY_FILE=str(secret)).returncode == 0
+
+
+def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
+    assert start(tmp_path).returncode == 0
+    keys = [tmp_path / "state" / name for name in ("secret-key", "field-encryption-key")]
+    first = [key.read_text() for key in keys]
+    assert start(tmp_path).returncode == 0
+    assert [key.read_text() for key in keys] == first
+    assert all(key.stat().st_mode & 0o077 == 0 for key in keys)
+
+
+def test_nobody_else_can_read_what_is_made_or_was_left_open(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "STATE_DIR": str(state),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    before = os.umask(0o022)
+    try:
+        subprocess.run(migrate, cwd=ROOT, env=environment, check=True, capture_output=True)
+        assert open_to_others(state) == []
+        (state / "log").mkdir()
+        (state / "log" / "web.log").touch()
+        state.chmod(0o755)
+        for path in state.glob("*.sqlite3*"):
+            path.chmod(0o644)
+        assert start(tmp_path).returncode == 0
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert [path for path in open_to_others(state) if path.name != "log"] == []
+
+
+def test_a_folder_that_is_not_ours_alone_keeps_its_rights(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o755)
+    state.chmod(0o755)
+    assert start(tmp_path, SECRET_KEY="k" * 50, FIELD_ENCRYPTION_KEYS="A" * 43 + "=").returncode == 0
+    assert stat.S_IMODE(state.stat().st_mode) == 0o755
+
+
+def open_to_others(folder: Path) -> list[Path]:
+    """Files and folders, the folder itself among them, that others may read or write."""
+    return [path for path in (folder, *folder.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]

@@ -1,0 +1,112 @@
+"""Whatever stands in an address or a form, the answer is a page or a refusal, never an internal error."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+from coupling import defaults
+from masterdata.models import Company
+from tests.ui.conftest import customers
+from ui import ids
+
+PARAMETERS = (
+    "id", "selected", "draft", "page", "after", "before", "sort", "q", "p", "key", "outcome", "reason", "type",
+    "mapping", "state", "choose", "list", "column", "tab", "open", "name", "next", "enabled", "way", "choice", "use",
+    "case", "settings", "full", "blocked", "no", "code", "username", "field", "to", "priority", "group", "compare",
+    "environment_url", "tenant_id", "client_id", "cloud", "direction", "conflicts", "create_new", "synchronize",
+    "modified_at", "all_matching", "list_filters",
+)  # fmt: skip
+
+HOSTILE = {
+    "superscript": "²",
+    "other digits": "٣",
+    "huge": "9" * 40,
+    "just past the integers": str(2**63),
+    "negative": "-1",
+    "nul": "a\x00b",
+    "beyond the basic plane": "\U0001f600\ufeff\u202e",
+    "quotes": "'\"<script>%s%00{0}",
+    "long": "x" * 5000,
+    "not a number": "nan",
+    "no date": "0000-99-99T99:99:99",
+    "blank": "",
+}
+
+
+def own_patterns(resolver: Any = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every named address of the application's own pages; the admin is Django's."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name != "admin":
+                yield from own_patterns(pattern, f"{pattern.namespace}:" if pattern.namespace else prefix)
+        elif pattern.name:
+            yield f"{prefix}{pattern.name}", pattern
+
+
+PATTERNS = dict(own_patterns())
+OURS = [name for name in PATTERNS if name != "ui:sign-out"]
+
+
+def addresses(name: str, company: Company, record: Any, hostile: str = "") -> Iterator[str]:
+    """The page's address with ordinary parts, then with the hostile text in each part that takes it."""
+    usual: dict[str, Any] = {
+        "company": company.slug, "mapping": "CUSTOMER", "table": "customer", "pk": 1, "system_id": record.system_id,
+        "what": "fields", "to": "off", "name": "index", "key": "x",
+    }  # fmt: skip
+    parts = {part: usual[part] for part in PATTERNS[name].pattern.converters}
+    yield reverse(name, kwargs=parts)
+    for part in parts:
+        try:
+            yield reverse(name, kwargs={**parts, part: hostile})
+        except (NoReverseMatch, UnicodeEncodeError):
+            continue
+
+
+@pytest.fixture
+def company(cronus: Company) -> Company:
+    defaults.ensure(cronus)
+    return cronus
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_no_input_ends_in_an_internal_error(administrator: Client, company: Company, hostile: str) -> None:
+    (record,) = customers(company, 1)
+    data = dict.fromkeys(PARAMETERS, hostile)
+    administrator.raise_request_exception = False
+    wrong = []
+    for name in OURS:
+        for number, url in enumerate(addresses(name, company, record, hostile)):
+            for method in (administrator.get, administrator.post)[: 1 if number else 2]:
+                answer = method(url, data)
+                if answer.status_code >= 500:
+                    wrong.append(f"{answer.request['REQUEST_METHOD']} {url[:120]}: {answer.status_code}")
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_page_takes_the_methods_it_knows_alone(administrator: Client, company: Company, name: str) -> None:
+    (record,) = customers(company, 1)
+    url = next(addresses(name, company, record))
+    for method in ("PUT", "PATCH", "DELETE"):
+        assert administrator.generic(method, url).status_code == 405, method
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", 1),
+        ("007", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 19, None),
+        ("²", None),
+        ("٣", None),
+        ("-1", None),
+        ("", None),
+    ],
+)
+def test_an_id_is_a_row_s_number_or_nothing(text: str, number: int | None) -> None:
+    assert ids.number(text) == number
+    assert ids.numbers([f"{text}, 5", "x,6"]) == [*([] if number is None else [number]), 5, 6]

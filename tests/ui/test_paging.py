@@ -1,0 +1,85 @@
+"""Paging: every row once, in order, whichever way one walks."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from masterdata.models import Company, Customer
+from storage import bulk
+from tests.ui.conftest import customers
+from ui import paging
+
+
+def walk(rows: Any, size: int) -> list[str]:
+    """The numbers seen by following Next to the end."""
+    seen, part = [], paging.page(rows, number=1, size=size)
+    while True:
+        seen += [row.no for row in part.rows]
+        if not part.has_next:
+            return seen
+        part = paging.page(rows, number=part.number + 1, size=size, after=str(part.rows[-1].pk))
+
+
+class WalkingTest(TestCase):
+    """Next and Previous over ties, both directions of sorting."""
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        names=st.lists(st.sampled_from(["", "a", "A", "b", "ä", "zz"]), max_size=23),
+        size=st.integers(1, 7),
+        sort=st.sampled_from([(), ("name",), ("-name",), ("-name", "city"), ("name", "-no")]),
+    )
+    def test_next_and_previous_visit_every_row_once_in_order(
+        self, names: list[str], size: int, sort: tuple[str, ...]
+    ) -> None:
+        company = Company.objects.create(name="X", currency_code="EUR")
+        bulk.insert(
+            Customer, ("company_id", "no", "name"), [(company.pk, f"{n:03}", name) for n, name in enumerate(names)]
+        )
+        rows = paging.ordered(Customer.objects.filter(company=company), sort)
+        in_order = list(rows.values_list("no", flat=True))
+        assert walk(rows, size) == in_order
+        last = max(1, -(-len(names) // size))
+        part, seen = paging.page(rows, number=last, size=size), []
+        while True:
+            seen = [row.no for row in part.rows] + seen
+            if part.number == 1:
+                break
+            part = paging.page(rows, number=part.number - 1, size=size, before=str(part.rows[0].pk))
+        assert seen == in_order
+
+
+@pytest.mark.parametrize("given", [{"after": "999999"}, {"after": "x"}, {"before": "none"}, {}])
+def test_a_neighbour_that_is_gone_falls_back_to_the_pages_number(cronus: Company, given: dict[str, str]) -> None:
+    customers(cronus, 25)
+    part = paging.page(paging.ordered(Customer.objects.filter(company=cronus)), number=2, size=10, **given)
+    assert [row.no for row in part.rows] == [str(10010 + n) for n in range(10)]
+
+
+def test_a_page_past_the_end_shows_the_first(cronus: Company) -> None:
+    customers(cronus, 3)
+    part = paging.page(paging.ordered(Customer.objects.filter(company=cronus)), number=40, size=10)
+    assert (part.number, len(part.rows), part.has_next) == (1, 3, False)
+
+
+def test_the_next_page_is_sought_not_skipped_to(cronus: Company) -> None:
+    rows = paging.ordered(Customer.objects.filter(company=cronus))
+    some = customers(cronus, 30)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        paging.page(rows, number=3, size=10, after=str(some[19].pk))
+    assert not any("OFFSET" in query["sql"] for query in queries)
+
+
+def test_rows_are_counted_up_to_the_limit(cronus: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "COUNT_LIMIT", 20)
+    customers(cronus, 20)
+    assert paging.counted(Customer.objects.all()) == (20, True)
+    Customer.objects.create(company=cronus, no="Z")
+    assert paging.counted(Customer.objects.all()) == (20, False)

@@ -1,0 +1,76 @@
+"""A cell or a field's value as HTML, and as plain text."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from ui.kit import Cell, Link, Status
+
+
+def text_of(value: Cell) -> str:
+    """The value in words: what a screen reader or an export says."""
+    match value:
+        case None:
+            return ""
+        case Status() | Link():
+            return value.text
+        case bool():
+            return "Yes" if value else "No"
+        case int():
+            return f"{value:,}"
+        case float() | Decimal():
+            return _number(value)
+        case datetime():
+            return _moment(value)
+        case date():
+            return f"{value.day} {value:%b %Y}"
+        case _:
+            return str(value)
+
+
+def html_of(value: Cell) -> SafeString | str:
+    """The value as HTML (escaped where it is text)."""
+    match value:
+        case Status():
+            return format_html('<span class="status" data-state="{}">{}</span>', value.state, value.text)
+        case Link() if not value.url:
+            return value.text
+        case Link() if value.state:
+            return format_html('<a class="status" data-state="{}" href="{}">{}</a>', value.state, value.url, value.text)
+        case Link():
+            return format_html('<a href="{}">{}</a>', value.url, value.text)
+        case datetime():
+            return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), _moment(value))
+        case False:
+            return format_html('<span class="same">{}</span>', "No")
+        case _:
+            return text_of(value)
+
+
+def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
+    """ "4 min ago", "in 26 min", and the date where it is more than a day away; "" for None."""
+    if moment is None:
+        return ""
+    seconds = ((now or timezone.now()) - moment).total_seconds()
+    size = abs(seconds)
+    if size < 45:
+        return "just now" if seconds >= 0 else "in a moment"
+    if size >= 86_400:
+        return _moment(moment)
+    amount = f"{round(size / 60)} min" if size < 5_400 else f"{round(size / 3600)} h"
+    return f"{amount} ago" if seconds > 0 else f"in {amount}"
+
+
+def _number(value: float | Decimal) -> str:
+    """With two decimals, or as many as it has."""
+    whole, _, rest = f"{value:,f}".partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
+
+
+def _moment(value: datetime) -> str:
+    local: Any = timezone.localtime(value) if timezone.is_aware(value) else value
+    return f"{local.day} {local:%b %Y %H:%M}"

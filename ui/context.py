@@ -1,0 +1,147 @@
+"""What every page's shell shows. Nothing is read before a template asks for it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from ui import preferences
+from ui.registry import Entry, registry
+from ui.roles import Can, Role, capabilities, may
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A link of the shell."""
+
+    text: str
+    url: str
+    current: bool = False
+
+
+class Shell:
+    """The frame around a page for one request."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @property
+    def user(self) -> Any:
+        """Who is signed in, or None."""
+        user = getattr(self.request, "user", None)
+        return user if user is not None and user.is_authenticated else None
+
+    @cached_property
+    def companies(self) -> list[Any]:
+        """Every company the person may see; asked for once in a request."""
+        kept: list[Any] | None = getattr(self.request, "_companies", None)
+        if kept is None:
+            kept = list(registry.company_source()) if self.user else []
+            if self.user:
+                self.request._companies = kept  # type: ignore[attr-defined]
+        return kept
+
+    @cached_property
+    def company(self) -> Any:
+        """The company the page is about; outside a company's pages the one seen last, else the first."""
+        match = getattr(self.request, "resolver_match", None)
+        slug = match.kwargs.get("company") if match else None
+        wanted = slug or (self.request.session.get("company") if hasattr(self.request, "session") else None)
+        found = next((company for company in self.companies if company.slug == wanted), None)
+        return found or (self.companies[0] if self.companies else None)
+
+    @cached_property
+    def navigation(self) -> list[Item]:
+        """The main navigation: what the person may see, the page's own entry marked."""
+        company = self.company
+        entries = sorted(
+            (entry for entry in registry.all_entries() if entry.navigation is not None),
+            key=lambda entry: entry.navigation or 0,
+        )
+        found = [(entry, url) for entry in entries if self._shows(entry) and (url := address(entry, company))]
+        here = self.request.path
+        start = reverse("ui:role-center", kwargs={"company": company.slug}) if company else ""
+        inside = [url for _, url in found if here == url or (url != start and here.startswith(url.split("?")[0]))]
+        current = max(inside, key=len, default="")
+        return [Item(entry.title, url, url == current) for entry, url in found]
+
+    def _shows(self, entry: Entry) -> bool:
+        return (
+            self.user is not None
+            and may(self.user, entry.needs)
+            and (not entry.per_company or self.company is not None)
+        )
+
+    @cached_property
+    def switch(self) -> list[Item]:
+        """The same page of every company, where there is one; else its role center."""
+        match = getattr(self.request, "resolver_match", None)
+        items = []
+        for company in self.companies:
+            url = reverse("ui:role-center", kwargs={"company": company.slug})
+            if match and "company" in match.kwargs and "pk" not in match.kwargs and "system_id" not in match.kwargs:
+                with suppress(NoReverseMatch):
+                    url = reverse(match.view_name, kwargs={**match.kwargs, "company": company.slug})
+            items.append(Item(company.name, url, self.company is not None and company.slug == self.company.slug))
+        return items
+
+    @property
+    def search_url(self) -> str:
+        """Where Tell Me looks."""
+        return reverse("ui:search", kwargs={"company": self.company.slug}) if self.company else ""
+
+    @cached_property
+    def role(self) -> str:
+        """What the person is, in a word."""
+        mine = capabilities(self.user) if self.user else frozenset()
+        if mine == frozenset(Can):
+            return str(Role.ADMINISTRATOR)
+        names = [
+            str(role)
+            for role in (Role.MAPPER, Role.OPERATOR)
+            if {Can.MAP if role == Role.MAPPER else Can.OPERATE} <= mine
+        ]
+        return " and ".join(names) or (str(Role.VIEWER) if mine else "No role yet")
+
+    @property
+    def theme(self) -> str:
+        """light, dark, or "" for the system's."""
+        return str(preferences.of(self.request).get("theme") or "")
+
+    @property
+    def density(self) -> str:
+        """compact or ""."""
+        return str(preferences.of(self.request).get("density") or "")
+
+    @property
+    def themes(self) -> Sequence[tuple[str, str, bool]]:
+        """The choices of light and dark: value, caption, whether it is the one in force."""
+        return [
+            (value, text, self.theme == value)
+            for value, text in (("", "As the system"), ("light", "Light"), ("dark", "Dark"))
+        ]
+
+    @property
+    def densities(self) -> Sequence[tuple[str, str, bool]]:
+        """The choices of row height: value, caption, whether it is the one in force."""
+        return [(value, text, self.density == value) for value, text in (("", "Comfortable"), ("compact", "Compact"))]
+
+
+def address(entry: Entry, company: Any) -> str:
+    """Where an entry leads for a company; "" where its page does not exist (an app that is not installed)."""
+    try:
+        kwargs = {**dict(entry.arguments), **({"company": company.slug} if entry.per_company else {})}
+        url = reverse(entry.url_name, kwargs=kwargs)
+    except NoReverseMatch:
+        return ""
+    return f"{url}?{entry.query}" if entry.query else url
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The product's name and the frame."""
+    return {"product_name": settings.PRODUCT_NAME, "shell": Shell(request)}

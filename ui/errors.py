@@ -1,0 +1,55 @@
+"""Pages for what went wrong: inside the shell for somebody signed in, bare otherwise."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render as render_template
+from django.template.loader import render_to_string
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    """400."""
+    return _answer(request, 400, "This request cannot be understood", "Go back, reload the page and try again.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: the sentence of the guard, and who can help."""
+    return _answer(
+        request, 403, "You may not do this", str(exception or "This needs a right that your role does not have."),
+        "Ask an administrator for a role that may.",
+    )  # fmt: skip
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: the view's own sentence where it gave one."""
+    said = exception.args[0] if exception and exception.args and isinstance(exception.args[0], str) else ""
+    return _answer(
+        request, 404, "There is no such page", said or "The address may be mistyped, or what it showed was deleted."
+    )
+
+
+def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    """403: the form is older than the session."""
+    return _answer(
+        request, 403, "This form has expired", "Nothing was changed. Perhaps you signed in or out in another tab.",
+        "Go back, reload the page and send the form again.",
+    )  # fmt: skip
+
+
+def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """500, without the database or the shell, since either may be what failed."""
+    text = render_to_string(
+        "ui/error-bare.html",
+        {
+            "title": "Something went wrong here",
+            "text": "The error has been logged. What you were doing was not done, or not completely.",
+            "next_step": "Try again in a moment; if it happens again, tell an administrator when it happened.",
+        },
+    )
+    return HttpResponse(text, status=500)
+
+
+def _answer(request: HttpRequest, status: int, title: str, text: str, next_step: str = "") -> HttpResponse:
+    user: Any = getattr(request, "user", None)
+    template = "ui/error.html" if user is not None and user.is_authenticated else "ui/error-bare.html"
+    return render_template(request, template, {"title": title, "text": text, "next_step": next_step}, status=status)

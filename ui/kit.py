@@ -1,0 +1,192 @@
+"""The page kit: pages as data, rendered by few templates.
+
+A view builds a Page of these records and hands it to ui.render.page(request, page). Nothing here knows HTML.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+State = Literal["", "ok", "warn", "bad", "run"]
+"""How a thing stands; always shown with a word and a shape, never by colour alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A word with its state: "Finished" (ok), "3 failed" (bad)."""
+
+    text: str
+    state: State = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Text that leads somewhere."""
+
+    text: str
+    url: str
+    state: State = ""
+
+
+Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link
+"""What a list cell or a field shows (a datetime is a date here). None and "" show as nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A link (GET) or a button (POST) in the action bar or a menu.
+
+    `selection`: it submits the page's list form, so that the view gets the selected rows (ui.listing.selected).
+    `off`: the reason why it cannot be used now; it then shows as text with that reason.
+    """
+
+    label: str
+    url: str = ""
+    method: Literal["get", "post"] = "get"
+    icon: str = ""
+    selection: bool = False
+    off: str = ""
+    note: str = ""
+    primary: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Hidden values a POST carries."""
+    dialog: bool = False
+    """The link leads to a confirm page (ui.render.confirm) and may open as a dialog."""
+    with_form: bool = False
+    """It submits the page's form to its own address, so that what was typed goes along."""
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """A menu of actions and, nested, of menus: Related > Dataverse > Coupling."""
+
+    label: str
+    items: "Sequence[Action | Menu]"
+    icon: str = ""
+    off: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One caption with a value (read) or a bound form field (write) on a FastTab. `form_field` wins."""
+
+    label: str = ""
+    value: Cell = None
+    form_field: Any = None
+    hint: str = ""
+    copy: bool = False
+    with_action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FastTab:
+    """A section that opens and closes; `gist` is what it says when closed."""
+
+    id: str
+    title: str
+    fields: Sequence[Field] = ()
+    gist: str = ""
+    open: bool = True
+    table: "Table | None" = None
+    template: str = ""
+    """A template of the room's own for the body, given the page's context."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A short table without paging: a check list, the lines of a preview."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    numeric: frozenset[int] = frozenset()
+    wrap: frozenset[int] = frozenset()
+    empty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A number that leads to the list behind it."""
+
+    number: str
+    label: str
+    url: str = ""
+    state: State = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FactBox:
+    """Facts beside the page: cues and captioned values."""
+
+    title: str
+    facts: Sequence[tuple[str, Cell]] = ()
+    cues: Sequence[Cue] = ()
+    text: str = ""
+    action: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A bar under the title: what happened, why, what to do next."""
+
+    text: str
+    state: State = ""
+    title: str = ""
+    actions: Sequence[Action] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The teaching tip beside the title."""
+
+    title: str
+    text: str
+    links: Sequence[Link] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job is. `percent` None: no total known yet. Polled while `poll_url` is set."""
+
+    phase: str
+    text: str
+    percent: int | None = None
+    details: Sequence[str] = ()
+    poll_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: title (its one h1), actions, body, fact boxes.
+
+    The body is, in this order and as far as given: notices, progress, cues, FastTabs (inside a form when `form_url`
+    is set), a listing, or a template of the room's own (`template`, with `context`).
+    """
+
+    title: str
+    crumbs: Sequence[Link] = ()
+    company: Any = None
+    state: Status | None = None
+    tip: Tip | None = None
+    help: str = ""
+    """A page of docs/, for the help link: "coupling.md#criteria"."""
+    actions: Sequence[Action | Menu] = ()
+    notices: Sequence[Notice] = ()
+    progress: Progress | None = None
+    cues: Sequence[Cue] = ()
+    fast_tabs: Sequence[FastTab] = ()
+    form_url: str = ""
+    form_enctype: str = ""
+    submit: Action | None = None
+    submit_without_scripts: bool = False
+    """The submit button shows only where scripts do not run: with them, the page's switches act by themselves."""
+    cancel: Link | None = None
+    listing: Any = None
+    """A ui.listing.Listing."""
+    fact_boxes: Sequence[FactBox] = ()
+    template: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,204 @@
+"""Lists: search, filters, sorting, paging, selection and a column chooser, declared as data.
+
+    listing = Listing("customers", "Customers", table.records(company), columns=[...], selectable=True)
+    return render.page(request, Page(title="Customers", company=company, listing=listing))
+
+A view that acts on the rows a person ticked declares the same listing and calls `selected(request, listing)`.
+An empty selection selects nothing; "all that match" travels as a signed copy of the filters in force.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.contrib import messages
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db.models import IntegerField, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from ui import ids
+from ui.kit import Cell, Notice
+
+MAX_SEARCH = 200
+_SALT = "ui.listing"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `value`: a dotted attribute of the row, or what makes a cell of it. `sort`: ORM path to sort by."""
+
+    name: str
+    label: str
+    value: str | Callable[[Any], Cell] = ""
+    sort: str = ""
+    numeric: bool = False
+    default: bool = True
+    wrap: bool = False
+    header_hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter. `apply` gets the rows and the chosen value, which is one of `choices`, or any text for kind text."""
+
+    name: str
+    label: str
+    apply: Callable[["QuerySet[Any]", str], "QuerySet[Any]"]
+    choices: Sequence[tuple[str, str]] = ()
+    kind: Literal["choice", "text", "bool"] = "choice"
+    empty_label: str = "All"
+
+    def options(self) -> Sequence[tuple[str, str]]:
+        """The choices; yes and no for a bool."""
+        return (("yes", "Yes"), ("no", "No")) if self.kind == "bool" else self.choices
+
+    def chosen(self, value: str) -> str:
+        """The caption of a value in force, or "" for a value that is none of the choices."""
+        if self.kind == "text":
+            return value[:MAX_SEARCH]
+        return dict(self.options()).get(value, "")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of database rows.
+
+    id: unique and stable, the name under which a person's columns are kept; caption: what the rows are, in the plural;
+    search: lookups ORed for the search box; key: the unique field a ticked row is known by; row_url: where the first
+    column leads; total: the exact number of rows without filters, where the caller knows it cheaply; empty: what an
+    empty list says, and what to do about it; decorate: gets the rows of one page, to add what columns need.
+    """
+
+    id: str
+    caption: str
+    rows: "QuerySet[Any]"
+    columns: Sequence[Column]
+    filters: Sequence[Filter] = ()
+    search: Sequence[str] = ()
+    key: str = "system_id"
+    selectable: bool = False
+    row_url: Callable[[Any], str] | None = None
+    page_size: int = 50
+    empty: Notice | str = ""
+    decorate: Callable[[list[Any]], None] | None = None
+    total: int | None = None
+    search_label: str = "Search this list"
+    row_label: Callable[[Any], str] | None = None
+    """What a row's checkbox is called; the first column's text where absent."""
+
+    def narrowed(self, given: Mapping[str, str]) -> "QuerySet[Any]":
+        """The rows that pass the search and the filters in `given`; unknown values are left out."""
+        rows = self.rows
+        if (text := self.searched(given)) and self.search:
+            condition = Q()
+            for lookup in self.search:
+                condition |= Q(**{lookup: text})
+            rows = rows.filter(condition)
+        for one in self.filters:
+            value = given.get(one.name, "")
+            if value and one.chosen(value):
+                rows = one.apply(rows, value)
+        return rows
+
+    def searched(self, given: Mapping[str, str]) -> str:
+        """The text searched for."""
+        return given.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
+
+    def in_force(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The search and the filters that narrow the list, by name."""
+        found = {one.name: given[one.name] for one in self.filters if one.chosen(given.get(one.name, ""))}
+        if (text := self.searched(given)) and self.search:
+            found["q"] = text
+        return found
+
+    def signed(self, **what: Any) -> str:
+        """What a selection carries from page to page: filters or keys, signed for this list."""
+        return signing.dumps({"list": self.id, **what}, salt=_SALT, compress=True)
+
+    def unsigned(self, text: str) -> dict[str, Any] | None:
+        """What `signed` was given; None when it was changed, or belongs to another list."""
+        try:
+            what: dict[str, Any] = signing.loads(text, salt=_SALT)
+        except signing.BadSignature:
+            return None
+        return what if what.get("list") == self.id else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows a person means. `count` 0 means nothing was selected, never everything.
+
+    token: carries the same selection through a form of the caller's own, as the hidden field `selection`.
+    """
+
+    rows: "QuerySet[Any]"
+    count: int
+    all_matching: bool = False
+    token: str = ""
+    key: str = "system_id"
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ids(self) -> list[Any]:
+        """The keys of the selected rows, in the list's order."""
+        return list(self.rows.values_list(self.key, flat=True))
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+def bind(request: HttpRequest, listing: Listing) -> Any:
+    """The listing as this request shows it: rows of the page, columns of the person, filters in force."""
+    from ui.bound import Bound
+
+    return Bound(request, listing)
+
+
+def selected(request: HttpRequest, listing: Listing) -> Selection:
+    """What the request selects: ticked rows, all that match the filters in force, or what a token carries."""
+    data: QueryDict = request.POST if request.method == "POST" else request.GET
+    nothing = Selection(listing.rows.none(), 0, key=listing.key)
+    if token := data.get("selection"):
+        what = listing.unsigned(token)
+    elif data.get("all_matching"):
+        what = listing.unsigned(data.get("list_filters", ""))
+    else:
+        what = {"keys": data.getlist("selected")}
+    if what is None:
+        return nothing
+    if "filters" in what:
+        rows, filters = listing.narrowed(what["filters"]), what["filters"]
+        return Selection(rows, rows.order_by().count(), True, listing.signed(filters=filters), listing.key, filters)
+    keys = _keys(listing, what.get("keys", ()))
+    if not keys:
+        return nothing
+    rows = listing.rows.filter(**{f"{listing.key}__in": keys})
+    return Selection(rows, rows.order_by().count(), False, listing.signed(keys=[str(key) for key in keys]), listing.key)
+
+
+def nothing_selected(request: HttpRequest, back: str) -> HttpResponse:
+    """Say that nothing is selected, and go back to the list (to where the form came from, filters kept)."""
+    messages.warning(
+        request, "Nothing is selected, so nothing was done. Tick the records you mean, then choose the action."
+    )
+    came_from = request.META.get("HTTP_REFERER", "")
+    safe = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+    path = came_from.split("#")[0] if safe and back.split("?")[0] in came_from else back
+    return HttpResponseRedirect(path)
+
+
+def _keys(listing: Listing, given: Sequence[str]) -> list[Any]:
+    """The given keys as values of the key's field; what cannot be one is left out."""
+    column = listing.rows.model._meta.get_field(listing.key)
+    keys: dict[Any, None] = {}
+    for text in given:
+        if "\x00" in text:
+            continue
+        try:
+            keys[ids.number(text) if isinstance(column, IntegerField) else column.to_python(text)] = None
+        except (ValidationError, ValueError, TypeError):
+            continue
+    keys.pop(None, None)
+    return list(keys)

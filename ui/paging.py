@@ -1,0 +1,124 @@
+"""Pages of a long list, at a cost that does not grow with the page's number.
+
+Next and previous carry the last and first row's id, and the database seeks there. A page asked for by number alone
+skips over ids only (an index holds them), never over whole rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Col
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.db.models.lookups import Exact
+
+COUNT_LIMIT = 10_000
+"""Rows are counted up to here; beyond, a list says "more than 10,000"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The rows of one page, in order, and whether others follow."""
+
+    rows: list[Any]
+    number: int
+    has_next: bool
+
+
+def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
+    """The rows in the order asked for, else in their own, made total by the id."""
+    terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
+    names = {str(term).lstrip("-") for term in terms if isinstance(term, str)}
+    if not names & {"pk", rows.model._meta.pk.name}:
+        last = terms[-1] if terms else ""
+        terms.append("-pk" if isinstance(last, str) and last.startswith("-") else "pk")
+    return rows.order_by(*terms)
+
+
+def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
+    """How many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
+    count = rows.order_by()[: COUNT_LIMIT + 1].count()
+    return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
+
+
+def page(rows: "QuerySet[Any]", *, number: int, size: int, after: str = "", before: str = "") -> Slice:
+    """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped."""
+    number = max(number, 1)
+    ids: list[Any] | None = None
+    has_next = True
+    if number > 1 and after and (condition := _beyond(rows, after, forward=True)) is not None:
+        ids = list(rows.filter(condition).values_list("pk", flat=True)[: size + 1])
+        has_next = len(ids) > size
+    elif before and (condition := _beyond(rows, before, forward=False)) is not None:
+        ids = list(rows.filter(condition).reverse().values_list("pk", flat=True)[:size])[::-1]
+        if len(ids) < size:
+            number, ids = 1, None  # the list's head: rows before the first page have come in meanwhile
+    if ids is None:
+        start = (number - 1) * size
+        ids = list(rows.values_list("pk", flat=True)[start : start + size + 1])
+        has_next = len(ids) > size
+        if not ids and number > 1:
+            return page(rows, number=1, size=size)
+    ids = ids[:size]
+    found = {row.pk: row for row in rows.order_by().filter(pk__in=ids)} if ids else {}
+    return Slice([found[pk] for pk in ids if pk in found], number, has_next)
+
+
+def _beyond(rows: "QuerySet[Any]", pk: str, *, forward: bool) -> Q | None:
+    """What holds for the rows past the row of that id. None where the order cannot be sought in, or the row is gone."""
+    terms = _plain_terms(rows)
+    if terms is None:
+        return None
+    try:
+        values = rows.order_by().filter(pk=pk).values_list(*(name for name, _ in terms)).first()
+    except (ValueError, TypeError):
+        return None
+    if values is None:
+        return None
+    if len(terms) > 1 and len({descending for _, descending in terms}) == 1:
+        # Compared as a row of values, which an index on these columns seeks by.
+        compare = TupleLessThan if terms[0][1] == forward else TupleGreaterThan
+        return Q(compare(Tuple(*(F(name) for name, _ in terms)), values))
+    condition, equal = Q(), Q()
+    for (name, descending), value in zip(terms, values, strict=True):
+        condition |= equal & Q(**{f"{name}__{'lt' if descending == forward else 'gt'}": value})
+        equal &= Q(**{name: value})
+    # The same again for the first term alone: this is what an index can seek by.
+    (name, descending), value = terms[0], values[0]
+    return Q(**{f"{name}__{'lte' if descending == forward else 'gte'}": value}) & condition
+
+
+def _plain_terms(rows: "QuerySet[Any]") -> list[tuple[str, bool]] | None:
+    """The order as (column, descending) where each is a column of the table's own that is never null.
+
+    A column that the rows are filtered to one value of orders nothing, and would hide the next one from an index.
+    """
+    model: type[Model] = rows.model
+    fixed = _fixed(rows)
+    terms: list[tuple[str, bool]] = []
+    for term in rows.query.order_by:
+        if not isinstance(term, str):
+            return None
+        name = term.lstrip("-")
+        if name != "pk":
+            try:
+                field = model._meta.get_field(name)
+            except FieldDoesNotExist:
+                return None
+            if getattr(field, "null", True) or field.is_relation:
+                return None
+            if name in fixed:
+                continue
+        terms.append((name, term.startswith("-")))
+    return terms
+
+
+def _fixed(rows: "QuerySet[Any]") -> set[str]:
+    """The columns of the table's own that the rows are filtered to one value of."""
+    where = rows.query.where
+    if where.negated or where.connector != "AND":
+        return set()
+    exact = (child for child in where.children if isinstance(child, Exact) and isinstance(child.lhs, Col))
+    return {child.lhs.target.name for child in exact if child.lhs.alias == rows.query.base_table}

@@ -1,0 +1,31 @@
+"""A person's choices, read once per request."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from ui.models import UserPreference
+
+MAX_NAME = 120
+
+
+def of(request: HttpRequest) -> dict[str, Any]:
+    """All choices of the person signed in, by name; empty for others. One query, kept on the request."""
+    kept: dict[str, Any] | None = getattr(request, "_preferences", None)
+    if kept is None:
+        user = getattr(request, "user", None)
+        rows = UserPreference.objects.filter(user_id=user.pk).values_list("name", "value") if user and user.pk else ()
+        kept = dict(rows)
+        request._preferences = kept  # type: ignore[attr-defined]
+    return kept
+
+
+def keep(request: HttpRequest, name: str, value: Any) -> None:
+    """Remember a choice of the person signed in; None forgets it."""
+    user: Any = request.user
+    mine = UserPreference.objects.filter(user=user, name=name)
+    if value is None:
+        mine.delete()
+    elif not mine.update(value=value):
+        UserPreference.objects.update_or_create(user=user, name=name, defaults={"value": value})
+    of(request)[name] = value

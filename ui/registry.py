@@ -1,0 +1,101 @@
+"""What upper rooms add to the shell, filled while their apps load: Tell Me entries, cues, sections, menus, columns."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+
+from ui.kit import Cue, Table
+from ui.roles import Can
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page or action that Tell Me finds by its title or one of its other names.
+
+    `url_name` is reversed with the company's slug as keyword `company` when `per_company`.
+    """
+
+    title: str
+    url_name: str
+    group: str = "Pages"
+    also: Sequence[str] = ()
+    needs: Can = Can.READ
+    per_company: bool = True
+    query: str = ""
+    navigation: int | None = None
+    """Its place in the main navigation; None keeps it out."""
+    arguments: Sequence[tuple[str, str]] = ()
+    """Further keywords of the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record that Tell Me found."""
+
+    title: str
+    url: str
+    group: str
+    detail: str = ""
+
+
+CueProvider = Callable[[HttpRequest, Any], Sequence[Cue]]
+TableProvider = Callable[[HttpRequest, Any], Table | None]
+RecordProvider = Callable[[HttpRequest, Any, str], Iterable[Found]]
+
+
+@dataclass(slots=True)
+class _Registry:
+    entries: list[Entry] = field(default_factory=list)
+    cue_groups: list[tuple[int, str, CueProvider]] = field(default_factory=list)
+    tables: list[tuple[int, str, TableProvider]] = field(default_factory=list)
+    status: list[Callable[[HttpRequest, Any], Any]] = field(default_factory=list)
+    entry_sources: list[Callable[[], Iterable[Entry]]] = field(default_factory=list)
+    record_finders: list[RecordProvider] = field(default_factory=list)
+    company_source: Callable[[], Iterable[Any]] = tuple
+
+    def all_entries(self) -> list[Entry]:
+        """Every entry: those made known one by one, and those of the sources."""
+        return [*self.entries, *(entry for source in self.entry_sources for entry in source())]
+
+
+registry = _Registry()
+
+
+def tell_me(entry: Entry) -> None:
+    """Make a page findable."""
+    if entry not in registry.entries:
+        registry.entries.append(entry)
+
+
+def tell_me_source(source: Callable[[], Iterable[Entry]]) -> None:
+    """Make pages findable that are only known once every app has loaded."""
+    registry.entry_sources.append(source)
+
+
+def cues(title: str, provider: CueProvider, *, position: int = 100) -> None:
+    """Add a group of cues to the role center; the provider gets the request and the company."""
+    registry.cue_groups.append((position, title, provider))
+    registry.cue_groups.sort(key=lambda group: group[0])
+
+
+def role_center_table(title: str, provider: TableProvider, *, position: int = 100) -> None:
+    """Add a table to the role center, below the cues."""
+    registry.tables.append((position, title, provider))
+    registry.tables.sort(key=lambda table: table[0])
+
+
+def role_center_status(provider: Callable[[HttpRequest, Any], Any]) -> None:
+    """Name what tells the connection's state (a Status, or None) in the role center's head."""
+    registry.status.append(provider)
+
+
+def companies(source: Callable[[], Iterable[Any]]) -> None:
+    """Name where the shell gets the companies from; each has a name and a slug."""
+    registry.company_source = source
+
+
+def find_records(provider: RecordProvider) -> None:
+    """Let Tell Me find records: the provider gets the request, the company and the text, and gives a few hits."""
+    registry.record_finders.append(provider)

@@ -1,0 +1,163 @@
+"""A Page as HTML: the whole page, or the one region that htmx asks for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render as render_template
+from django.utils.cache import patch_vary_headers
+from django.utils.text import slugify
+
+from ui import preferences
+from ui.bound import Bound
+from ui.kit import Action, FastTab, Menu, Notice, Page
+from ui.listing import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An action or menu with the id its popover goes by."""
+
+    item: Action | Menu
+    id: str
+    children: "tuple[Node, ...]" = ()
+    first_action: bool = False
+    """The first plain action after menus: a line stands before it."""
+
+    @property
+    def is_menu(self) -> bool:
+        """Whether it opens others."""
+        return isinstance(self.item, Menu)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A FastTab as shown: open as the person left it, and always where something in it is wrong."""
+
+    tab: FastTab
+    open: bool
+
+
+def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse:
+    """Answer with the page. htmx gets the list's rows, the list or the progress alone, by the id of its target."""
+    bound = _bound(request, page)
+    template, context = _part(request, page, bound)
+    company = page.company
+    if company is not None and request.session.get("company") != company.slug and not request.htmx:  # type: ignore[attr-defined]
+        request.session["company"] = company.slug
+    response = render_template(
+        request,
+        template,
+        {
+            **page.context,
+            **context,
+            "page": page,
+            "listing": bound,
+            "nodes": _nodes(page.actions),
+            "tabs": _tabs(request, page),
+            "page_name": _name(request),
+            "form_errors": _form_errors(page),
+            "tip_name": f"tip:{slugify(page.title)}",
+            "tip_seen": bool(page.tip and preferences.of(request).get(f"tip:{slugify(page.title)}")),
+            "form_id": f"{bound.id}-form" if bound else "",
+        },
+        status=status,
+    )
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    if template == "ui/page.html" and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
+        # The job has ended: the whole page changes (its actions, its list), not the progress alone.
+        response["HX-Retarget"] = "#main"
+        response["HX-Reselect"] = "#main"
+        response["HX-Reswap"] = "outerHTML"
+    return response
+
+
+def confirm(
+    request: HttpRequest,
+    *,
+    title: str,
+    text: str,
+    action: Action,
+    back: str,
+    company: Any = None,
+    notice: Notice | None = None,
+) -> HttpResponse:
+    """Ask before doing: a page, or a dialog where a link with `dialog` opened it.
+
+    text: what will happen, in numbers; action: the POST that does it (its values go along); back: where Cancel leads.
+    """
+    asked = Page(title, company=company, notices=(notice,) if notice else ())
+    context = {"title": title, "text": text, "action": action, "back": back, "page": asked}
+    if request.htmx and request.htmx.target == "dialog-body":  # type: ignore[attr-defined]
+        response = render_template(request, "ui/confirm-body.html", {**context, "in_dialog": True})
+    else:
+        response = render_template(request, "ui/confirm.html", context)
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response
+
+
+def _bound(request: HttpRequest, page: Page) -> Bound | None:
+    return Bound(request, page.listing) if isinstance(page.listing, Listing) else page.listing
+
+
+def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, dict[str, Any]]:
+    """The template for what is asked for."""
+    htmx = request.htmx  # type: ignore[attr-defined]
+    if not htmx or htmx.history_restore_request:
+        return "ui/page.html", {}
+    if bound is not None and htmx.target == f"{bound.id}-rows":
+        return "ui/list-rows.html", {}
+    if bound is not None and htmx.target == f"{bound.id}-columns":
+        return "ui/list-columns.html", {}
+    if bound is not None and htmx.target == bound.id:
+        return "ui/list.html", {}
+    if htmx.target == "live" and page.progress is not None and page.progress.poll_url:
+        return "ui/live.html", {"swapped": True}
+    return "ui/page.html", {}
+
+
+def _nodes(items: Any, prefix: str = "menu") -> tuple[Node, ...]:
+    nodes: list[Node] = []
+    menus = False
+    for position, item in enumerate(items, 1):
+        name = f"{prefix}-{position}"
+        if isinstance(item, Menu):
+            menus = True
+            nodes.append(Node(item, name, _nodes(item.items, name)))
+        else:
+            nodes.append(Node(item, name, first_action=menus))
+            menus = False
+    return tuple(nodes)
+
+
+def _name(request: HttpRequest) -> str:
+    """What a page's kept choices go by: the address's name, the same for every record and company."""
+    match = request.resolver_match
+    return match.view_name.replace(":", ".") if match else ""
+
+
+def _tabs(request: HttpRequest, page: Page) -> list[Tab]:
+    if not page.fast_tabs:
+        return []
+    kept = preferences.of(request).get(f"tabs:{_name(request)}")
+    states = kept if isinstance(kept, dict) else {}
+    return [Tab(tab, bool(states.get(f"tab-{tab.id}", tab.open)) or _has_errors(tab)) for tab in page.fast_tabs]
+
+
+def _has_errors(tab: FastTab) -> bool:
+    return any(field.form_field is not None and field.form_field.errors for field in tab.fields)
+
+
+def _form_errors(page: Page) -> list[tuple[str, str, str]]:
+    """What is wrong with the page's form: (id of the control, caption, sentence), the form's own errors first."""
+    found: list[tuple[str, str, str]] = []
+    forms: dict[int, Any] = {}
+    for tab in page.fast_tabs:
+        for field in tab.fields:
+            bound = field.form_field
+            if bound is None:
+                continue
+            forms[id(bound.form)] = bound.form
+            found.extend((bound.auto_id, field.label or str(bound.label), str(error)) for error in bound.errors)
+    own = [("", "", str(error)) for form in forms.values() if form.is_bound for error in form.non_field_errors()]
+    return own + found

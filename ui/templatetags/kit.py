@@ -1,0 +1,123 @@
+"""Template tags of the page kit."""
+
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from ui.cells import html_of, text_of
+from ui.icons import PATHS
+from ui.kit import Cell, Field
+
+register = template.Library()
+
+_ICONS = {
+    name: format_html(
+        '<svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.4" '
+        'stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="{}"/></svg>',
+        path,
+    )
+    for name, path in PATHS.items()
+}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """The icon of that name, drawn in the text's colour and hidden from screen readers; nothing for an unknown name."""
+    return _ICONS.get(name, SafeString(""))
+
+
+@register.filter
+def cell(value: Cell) -> SafeString | str:
+    """A cell's value as HTML."""
+    return html_of(value)
+
+
+@register.filter
+def words(value: Cell) -> str:
+    """A cell's value as plain text."""
+    return text_of(value)
+
+
+@register.filter
+def help_url(name: str) -> str:
+    """The help page's address: "coupling.md#criteria" names a page of docs/ and a heading on it; "" the first page."""
+    page, _, heading = (name or "index").partition("#")
+    url = reverse("ui:help", kwargs={"name": page.removesuffix(".md")})
+    return f"{url}#{heading}" if heading else url
+
+
+@register.filter
+def blank(value: Cell) -> bool:
+    """Whether a cell shows nothing."""
+    return value is None or value == ""
+
+
+@register.simple_tag
+def rows(bound: Any) -> SafeString:
+    """The rows of a list's page. Built here: a template loop over cells costs several times as much."""
+    return format_html_join("", "<tr>{}</tr>", ((_cells(bound, row),) for row in bound.rows))
+
+
+def _cells(bound: Any, row: Any) -> SafeString:
+    parts: list[SafeString] = []
+    if bound.selectable:
+        parts.append(
+            format_html(
+                '<td class="check"><label><input type="checkbox" name="selected" value="{}" id="select-{}" '
+                'aria-label="Select {}"></label></td>',
+                row.key, row.key, row.label,
+            )
+        )  # fmt: skip
+    for position, (column, value) in enumerate(row.cells):
+        css = " ".join(name for name, on in (("num", column.numeric), ("wrap", column.wrap)) if on)
+        shown = html_of(value)
+        if position == 0 and row.url:
+            shown = format_html('<a href="{}">{}</a>', row.url, shown or row.label or "Open")
+        parts.append(format_html('<td class="{}">{}</td>', css, shown) if css else format_html("<td>{}</td>", shown))
+    return SafeString("".join(parts))
+
+
+@register.simple_tag
+def widget(bound: BoundField, field: Field | None = None) -> SafeString:
+    """A form field's control, tied to its hint and its errors."""
+    attributes: dict[str, Any] = {}
+    inner = bound.field.widget
+    described = [f"{bound.auto_id}-hint"] if hint_of(bound, field) else []
+    if bound.errors:
+        described.append(f"{bound.auto_id}-error")
+        attributes["aria-invalid"] = "true"
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
+    if isinstance(inner, CheckboxInput):
+        attributes.update({"class": "switch", "role": "switch"})
+    elif not is_group(bound):
+        attributes["class"] = f"input {inner.attrs.get('class', '')}".strip()
+    return bound.as_widget(attrs=attributes)
+
+
+@register.filter
+def is_group(bound: BoundField) -> bool:
+    """Whether the control is several boxes or buttons, which need a legend instead of a label."""
+    return isinstance(bound.field.widget, CheckboxSelectMultiple | RadioSelect)
+
+
+@register.filter
+def is_checkbox(bound: BoundField) -> bool:
+    """Whether the control is one checkbox, shown as a switch."""
+    return isinstance(bound.field.widget, CheckboxInput)
+
+
+@register.simple_tag
+def hint_of(bound: BoundField, field: Field | None = None) -> str:
+    """The hint below a control: the page's, else the form's."""
+    return (field.hint if field else "") or str(bound.help_text or "")
+
+
+@register.filter
+def states(status: str) -> str:
+    """A message level's tag as a notice's state."""
+    return {"success": "ok", "warning": "warn", "error": "bad"}.get(status.split()[-1] if status else "", "")

@@ -1,0 +1,66 @@
+"""How often a sign-in may fail: per person and address, per address, and per person; and whose address it is."""
+
+from ipaddress import ip_address
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.db.models import Sum
+from django.http import HttpRequest
+
+LIMITS = {("username", "ip_address"): 5, ("ip_address",): 25, ("username",): 100}
+"""Failures within the cool-off time after which no password is looked at any more.
+
+An address that tries many names, and a name tried from many addresses, count too. The last is high, so that a stranger
+who knows a name does not easily keep its owner out.
+"""
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The visitor's address: the connection's own, or what the outermost trusted proxy wrote (TRUSTED_PROXIES).
+
+    Each proxy appends whom it was asked by, so of n proxies the n-th entry from the end is the last one that can be
+    believed; what stands before it is whatever the visitor sent.
+    """
+    own: str | None = request.META.get("REMOTE_ADDR") or None
+    written = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if not settings.TRUSTED_PROXIES or len(written) < settings.TRUSTED_PROXIES:
+        return own
+    return _address(written[-settings.TRUSTED_PROXIES]) or own
+
+
+def _address(text: str) -> str | None:
+    """The IP address in an entry, without a port; None where it holds none."""
+    bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
+    for candidate in (bare, bare.rpartition(":")[0]):
+        try:
+            return str(ip_address(candidate))
+        except ValueError:
+            continue
+    return None
+
+
+class SignInLimits(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+    """django-axes with a limit of its own for each of LIMITS."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """The failures of the scope that is nearest its limit, in terms of AXES_FAILURE_LIMIT."""
+        who = {"username": get_client_username(request, credentials), "ip_address": client_ip(request)}
+        recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
+        most = 0
+        for scope, limit in LIMITS.items():
+            if any(who[part] is None for part in scope):
+                continue
+            rows = recent.filter(**{part: who[part] for part in scope})
+            failures = rows.aggregate(sum=Sum("failures_since_start"))["sum"] or 0
+            most = max(most, failures * settings.AXES_FAILURE_LIMIT // limit)
+        return most
+
+    def reset_user_attempts(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        """Forget the failures of this person from this address: a right password says nothing about others'."""
+        name = get_client_username(request, credentials)
+        deleted, _ = AccessAttempt.objects.filter(username=name, ip_address=client_ip(request)).delete()
+        return int(deleted)

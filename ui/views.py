@@ -1,0 +1,193 @@
+"""Sign-in, the role center, Tell Me, help, and what a person chooses for the shell."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render as render_template
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from ui import preferences, render
+from ui.context import Shell, address
+from ui.kit import Link, Notice, Page
+from ui.registry import Found, registry
+from ui.roles import Can, may, requires
+
+MAX_QUERY = 100
+MOST_HITS = 8
+MAX_COLUMNS = 100
+MAX_TABS = 40
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The role center of the company seen last; where there is no company, what to do about it."""
+    company = Shell(request).company
+    if company is not None:
+        return HttpResponseRedirect(reverse("ui:role-center", kwargs={"company": company.slug}))
+    words = "There is no company yet. An administrator creates one: manage.py company create NAME --currency EUR"
+    return render.page(request, Page("Welcome", notices=(Notice(words, title="Nothing to show yet."),)))
+
+
+@require_safe
+@requires(Can.READ)
+def role_center(request: HttpRequest, company: str) -> HttpResponse:
+    """What stands where: cues, tables and the connection's state, as the rooms report them."""
+    found = _company(request, company)
+    groups = [(title, cues) for _, title, give in registry.cue_groups if (cues := give(request, found))]
+    tables = [(title, table) for _, title, give in registry.tables if (table := give(request, found)) is not None]
+    state = next((state for give in registry.status if (state := give(request, found)) is not None), None)
+    return render.page(
+        request,
+        Page(
+            "Role Center",
+            company=found,
+            state=state,
+            help="index",
+            template="ui/role-center.html",
+            context={"cue_groups": groups, "tables": tables},
+        ),
+    )
+
+
+@require_safe
+@requires(Can.READ)
+def search(request: HttpRequest, company: str) -> HttpResponse:
+    """Tell Me: pages, actions and records by what they are called."""
+    found = _company(request, company)
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:MAX_QUERY]
+    groups = hits(request, found, text)
+    number = sum(len(group) for _, group in groups)
+    status = (
+        f"{number} found" if number else ("Type what you look for." if not text else f"Nothing is called {text!r}.")
+    )
+    context = {"groups": groups, "text": text, "status": status}
+    if request.htmx and request.htmx.target == "tellme-found":  # type: ignore[attr-defined]
+        response = render_template(request, "ui/results.html", context)
+        patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        return response
+    return render.page(
+        request,
+        Page("Tell me what you want to do", company=found, template="ui/search.html", context=context, help="keyboard"),
+    )
+
+
+def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[Found]]]:
+    """What Tell Me finds, grouped: pages the person may open whose names hold every word, then records."""
+    words = text.casefold().split()
+    scored: list[tuple[int, int, Found]] = []
+    for position, entry in enumerate(registry.all_entries()):
+        score = max((_score(name, words) for name in (entry.title, *entry.also)), default=0)
+        if words and not score:
+            continue
+        if may(request.user, entry.needs) and (url := address(entry, company)):
+            other = next((name for name in entry.also if _score(name, words) > _score(entry.title, words)), "")
+            scored.append((-score, position, Found(entry.title, url, entry.group, other)))
+    groups: dict[str, list[Found]] = {}
+    for _, _, one in sorted(scored, key=lambda row: row[:2]):
+        groups.setdefault(one.group, []).append(one)
+    if words:
+        for find in registry.record_finders:
+            for one in find(request, company, text):
+                if len(group := groups.setdefault(one.group, [])) < MOST_HITS:
+                    group.append(one)
+    return list(groups.items())
+
+
+def _score(name: str, words: Iterable[str]) -> int:
+    """How well a name fits: 0 unless every word begins one of its words (or stands in it)."""
+    lowered = name.casefold()
+    parts = re.split(r"[\s/.-]+", lowered)
+    total = 0
+    for word in words:
+        if any(part.startswith(word) for part in parts):
+            total += 2
+        elif word in lowered:
+            total += 1
+        else:
+            return 0
+    return total * 10 - min(len(lowered) // 10, 9) if total else 0
+
+
+@require_safe
+@requires(Can.READ)
+def help_page(request: HttpRequest, name: str) -> HttpResponse:
+    """A page of docs/, found by its name."""
+    from ui import helping
+
+    text = helping.text(name)
+    if text is None:
+        raise Http404(f"There is no help page called {name!r}.")
+    title, body = helping.html(text, name)
+    crumbs = (Link("Help", reverse("ui:help", kwargs={"name": "index"})),) if name != "index" else ()
+    return render.page(request, Page(title, crumbs=crumbs, template="ui/help.html", context={"body": body}))
+
+
+@require_POST
+def columns(request: HttpRequest) -> HttpResponse:
+    """Keep which columns of a list the person wants to see; the list leaves out names it does not know."""
+    name = request.POST.get("list", "")[:60]
+    chosen = [column[:60] for column in request.POST.getlist("column")[:MAX_COLUMNS]]
+    if not name or not re.fullmatch(r"[\w-]+", name):
+        raise Http404("There is no such list.")
+    if request.POST.get("reset"):
+        preferences.keep(request, f"columns:{name}", None)
+    elif chosen:
+        preferences.keep(request, f"columns:{name}", chosen)
+    else:
+        messages.warning(request, "A list shows at least one column. Tick the ones you want to see.")
+    return _back(request)
+
+
+@require_POST
+def appearance(request: HttpRequest) -> HttpResponse:
+    """Keep light or dark, and the height of rows."""
+    for name, allowed in (("theme", {"light", "dark"}), ("density", {"compact"})):
+        value = request.POST.get(name, "")
+        preferences.keep(request, name, value if value in allowed else None)
+    return _back(request)
+
+
+@require_POST
+def tip(request: HttpRequest) -> HttpResponse:
+    """Put a teaching tip away."""
+    name = request.POST.get("name", "")
+    if re.fullmatch(r"tip:[\w-]{1,80}", name):
+        preferences.keep(request, name, True)
+    return _back(request)
+
+
+@require_POST
+def tab(request: HttpRequest) -> HttpResponse:
+    """Keep whether a FastTab of a page is open."""
+    page, name = request.POST.get("page", ""), request.POST.get("tab", "")
+    if not re.fullmatch(r"[\w.-]{1,80}", page) or not re.fullmatch(r"tab-[\w-]{1,60}", name):
+        raise Http404("There is no such section.")
+    kept = preferences.of(request).get(f"tabs:{page}")
+    states = {**kept} if isinstance(kept, dict) else {}
+    states[name] = bool(request.POST.get("open"))
+    if len(states) <= MAX_TABS:
+        preferences.keep(request, f"tabs:{page}", states)
+    return HttpResponse(status=204)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To the page the form came from; never to another site."""
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = reverse(settings.LOGIN_REDIRECT_URL)
+    return HttpResponseRedirect(target)
+
+
+def _company(request: HttpRequest, slug: str) -> Any:
+    """The company of that address part. Raises Http404 with a sentence."""
+    for company in Shell(request).companies:
+        if company.slug == slug:
+            return company
+    raise Http404(f"There is no company with the address {slug!r}.")
