@@ -9,7 +9,7 @@ from ui.context import Shell
 def company(request: HttpRequest, slug: str) -> Company:
     """The company whose address part is `slug`. Raises Http404 with a sentence.
 
-    Every role sees every company; the request is asked for so that a rule per person has its place here.
+    Every role sees every company, nobody who is not signed in sees one; a rule per person has its place here.
     """
     found: Company | None = next((one for one in Shell(request).companies if one.slug == slug), None)
     if found is None:

@@ -2,6 +2,7 @@
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, transaction
 from django.http import Http404
 
@@ -112,7 +113,16 @@ def test_saving_stamps_the_time_even_for_named_fields(company):
     assert customer.changed_by == ChangedBy.PERSON
 
 
-def test_a_company_is_found_by_its_address_or_not_at_all(company, rf):
-    assert access.company(rf.get("/"), "alder-finch") == company
+def test_a_company_is_found_by_its_address_or_not_at_all(company, rf, django_user_model):
+    request = rf.get("/")
+    request.user = django_user_model.objects.create(username="ada")
+    assert access.company(request, "alder-finch") == company
     with pytest.raises(Http404, match="There is no company with the address 'elsewhere'"):
-        access.company(rf.get("/"), "elsewhere")
+        access.company(request, "elsewhere")
+
+
+def test_nobody_signed_in_sees_a_company(company, rf):
+    request = rf.get("/")
+    request.user = AnonymousUser()
+    with pytest.raises(Http404):
+        access.company(request, "alder-finch")
