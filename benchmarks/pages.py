@@ -49,6 +49,7 @@ def fill(size: int = 1_000_000) -> Filled:
     from coupling.models import Coupling, IntegrationTableMapping
     from jobs.models import Job, JobOutcome
     from masterdata.models import Company, Customer
+    from sync.models import FullSynchReviewLine, Recommendation
 
     company = Company.objects.create(name="A million", currency_code="USD")
     DataverseConnection.objects.create(
@@ -102,6 +103,13 @@ def fill(size: int = 1_000_000) -> Filled:
     )  # fmt: skip
     newest.save()
     JobOutcome.objects.filter(job=job).update(job=newest)
+    FullSynchReviewLine.objects.bulk_create(
+        FullSynchReviewLine(
+            company=company, name=one.name, direction=one.direction, position=one.position, counted_at=now,
+            recommendation=Recommendation.NONE, local_count=size - coupled, integration_count=size - coupled,
+        )
+        for one in IntegrationTableMapping.objects.filter(company=company)
+    )  # fmt: skip
     return Filled(company, mapping, newest, size, *_addresses(company, mapping, newest))
 
 

@@ -1,6 +1,6 @@
 """The page Dataverse Full Synch. Review: what to synchronize first, its recommendations, and the run in waves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -41,15 +41,17 @@ def review(request: HttpRequest, company: str) -> HttpResponse:
     off = unavailable(owner)
     if off:
         notices.append(Notice(off, "warn", "Dataverse is not connected"))
-    rows = full.lines(owner)
-    if not off and not rows and may(request.user, Can.OPERATE) and not full.lines(owner, removed=True):
+    known = full.lines(owner, removed=True)
+    rows = [row for row in known if not row.removed]
+    if not off and not known and may(request.user, Can.OPERATE):
         notices += _counted(owner)
         rows = full.lines(owner)
     if any(row.started and row.status in ("", *OPEN_STATES) for row in rows):
         full.advance(owner)
         rows = full.lines(owner)
-    notices += _warnings(owner, rows)
-    return render.page(request, _page(request, owner, rows, notices, off))
+    chosen = _with_criteria(owner)
+    notices += _warnings(rows, chosen)
+    return render.page(request, _page(request, owner, rows, notices, off, chosen))
 
 
 def _counted(company: Company) -> list[Notice]:
@@ -62,7 +64,12 @@ def _counted(company: Company) -> list[Notice]:
 
 
 def _page(
-    request: HttpRequest, company: Company, rows: list[FullSynchReviewLine], notices: list[Notice], off: str
+    request: HttpRequest,
+    company: Company,
+    rows: list[FullSynchReviewLine],
+    notices: list[Notice],
+    off: str,
+    chosen: Collection[str],
 ) -> Page:
     return Page(
         TITLE,
@@ -76,13 +83,14 @@ def _page(
         actions=_actions(request, company, rows, off),
         notices=notices,
         progress=_progress(company, rows),
-        listing=_listing(company),
+        listing=_listing(company, chosen),
         fact_boxes=(_facts(rows),),
     )
 
 
-def _listing(company: Company) -> listing.Listing:
-    shown = _Shown(company)
+def _listing(company: Company, chosen: Collection[str] = ()) -> listing.Listing:
+    """The lines. `chosen`: the mappings with coupling criteria; only what is shown needs them."""
+    shown = _Shown(company, chosen)
     return listing.Listing(
         id="full-synch-review",
         caption="Mappings",
@@ -102,7 +110,6 @@ def _listing(company: Company) -> listing.Listing:
         key="id",
         selectable=True,
         row_label=lambda line: str(line.name),
-        decorate=shown.prepare,
         empty=Notice(
             "Mappings are made when the connection to Dataverse is enabled. Then choose Refresh.",
             title="No mappings yet",
@@ -111,19 +118,10 @@ def _listing(company: Company) -> listing.Listing:
 
 
 class _Shown:
-    """The cells of a line; what they need of the mappings is read once per page."""
+    """The cells of a line."""
 
-    def __init__(self, company: Company) -> None:
-        self.company = company
-        self.criteria: dict[str, bool] = {}
-
-    def prepare(self, rows: list[FullSynchReviewLine]) -> None:
-        """Find which mappings have criteria."""
-        names = [row.name for row in rows]
-        mappings = IntegrationTableMapping.objects.filter(company=self.company, name__in=names).prefetch_related(
-            "fields"
-        )
-        self.criteria = {mapping.name: bool(criteria.stored(mapping)) for mapping in mappings}
+    def __init__(self, company: Company, chosen: Collection[str]) -> None:
+        self.company, self.chosen = company, chosen
 
     def recommendation(self, line: FullSynchReviewLine) -> Cell:
         """What is recommended; for what is on both sides, the way to the criteria."""
@@ -132,7 +130,7 @@ class _Shown:
                 Recommendation(line.recommendation), ""
             )
             return Status(str(line.get_recommendation_display()), look)  # type: ignore[arg-type]
-        chosen = self.criteria.get(line.name, False)
+        chosen = line.name in self.chosen
         text = "Review Selected Coupling Criteria" if chosen else "Select Coupling Criteria"
         return Link(text, _criteria_url(self.company, line.name), "ok" if chosen else "warn")
 
@@ -161,7 +159,7 @@ def _criteria_url(company: Company, name: str) -> str:
         return _url(company)
 
 
-def _warnings(company: Company, rows: Sequence[FullSynchReviewLine]) -> list[Notice]:
+def _warnings(rows: Sequence[FullSynchReviewLine], chosen: Collection[str]) -> list[Notice]:
     """What to know before Sync All: likely duplicates with their counts, and lines that cannot run as they are."""
     found = [
         Notice(row.message or "Open its job to see why.", "bad", f"{row.name} {_BROKEN[row.status]}")
@@ -180,7 +178,7 @@ def _warnings(company: Company, rows: Sequence[FullSynchReviewLine]) -> list[Not
             )
         )
     on_both = [row for row in fresh if row.recommendation == Recommendation.NONE and row.integration_count]
-    lacking = [row for row in on_both if not _has_criteria(company, row.name)]
+    lacking = [row for row in on_both if row.name not in chosen]
     if on_both:
         mend = f" Select the criteria of {_names(lacking)} first; without them its line fails." if lacking else ""
         found.append(
@@ -217,17 +215,18 @@ def _names(rows: Sequence[FullSynchReviewLine]) -> str:
     return ", ".join(row.name for row in rows)
 
 
-def _has_criteria(company: Company, name: str) -> bool:
-    mapping = IntegrationTableMapping.objects.filter(company=company, name=name).first()
-    return mapping is not None and bool(criteria.stored(mapping))
+def _with_criteria(company: Company) -> set[str]:
+    """The names of the mappings that have coupling criteria."""
+    mappings = IntegrationTableMapping.objects.filter(company=company).prefetch_related("fields")
+    return {mapping.name for mapping in mappings if criteria.stored(mapping)}
 
 
-def _plan(company: Company, row: FullSynchReviewLine) -> str:
+def _plan(row: FullSynchReviewLine, chosen: Collection[str]) -> str:
     """What Sync All does for a line, as a sentence."""
     if row.recommendation == Recommendation.NO_RECORDS:
         return ""
     if row.recommendation == Recommendation.NONE:
-        if not _has_criteria(company, row.name):
+        if row.name not in chosen:
             return f"{row.name}: fails, since no coupling criteria are selected."
         return f"{row.name}: couple by the criteria."
     if row.recommendation == Recommendation.DEPENDENCY:
@@ -309,8 +308,9 @@ def sync_all(request: HttpRequest, company: str) -> HttpResponse:
     if why := full.may_start(rows):
         messages.warning(request, why)
         return HttpResponseRedirect(_url(owner))
-    warned = _warnings(owner, rows)
-    plans = " ".join(filter(None, (_plan(owner, row) for row in rows if not row.status)))
+    chosen = _with_criteria(owner)
+    warned = _warnings(rows, chosen)
+    plans = " ".join(filter(None, (_plan(row, chosen) for row in rows if not row.status)))
     return render.confirm(
         request,
         title="Sync All",
