@@ -120,7 +120,13 @@ class Application:
         answer.headers.setdefault("x-ms-service-request-id", str(uuid4()))
         answer.headers.setdefault("REQ_ID", str(uuid4()))
         answer.headers.setdefault("Cache-Control", "no-cache")
-        answer.after = environment.traffic.leave
+
+        def after() -> None:
+            environment.traffic.leave()
+            if answer.status == 429:
+                environment.protection.heard(request.connection)
+
+        answer.after = after
         return answer
 
     def _checked(self, request: Request, path: str | None, form: str) -> Response:
@@ -131,7 +137,7 @@ class Application:
         with environment.lock:
             caller = None if grant is None else environment.caller(application=grant.application, person=grant.person)
         user_id = caller.user_id if caller else ""
-        if user_id and environment.protection.too_early(user_id, request.connection):
+        if user_id and environment.protection.too_early(user_id, request.connection, request.arrived):
             environment.traffic.count("before_retry_after")
         fault = environment.faults.strike(request.method, form)
         if fault is not None and fault.fault not in _TRICKS_AFTER and fault.fault != "partial_batch":

@@ -58,23 +58,30 @@ class Protection:
                 user.executions.clear()
                 user.executed_s = user.told_until = 0.0
 
-    def too_early(self, user_id: str, connection: int) -> bool:
-        """Whether the user was told to wait and has not."""
+    def too_early(self, user_id: str, connection: int, arrived: float) -> bool:
+        """Whether the user was told to wait and has not: by when the request came, not by when it is looked at."""
         with self._lock:
             user = self._users.get(user_id)
             if user is None or self.clock.now() >= user.told_until:
                 return False
-            return connection in user.told_on or time.monotonic() - user.told_at > UNDER_WAY_S
+            return connection in user.told_on or arrived - user.told_at > UNDER_WAY_S
 
     def told(self, user_id: str, seconds: float, connection: int) -> None:
         """Remember that the user was told to wait."""
         with self._lock:
             user = self._users.setdefault(user_id, _User())
             if self.clock.now() >= user.told_until:
-                user.told_at = time.monotonic()
+                user.told_at = math.inf
                 user.told_on.clear()
             user.told_on.add(connection)
             user.told_until = max(user.told_until, self.clock.now() + seconds * self.clock.rate)
+
+    def heard(self, connection: int) -> None:
+        """The refusal has left by this connection: whoever was refused there knows of it from now on."""
+        with self._lock:
+            for user in self._users.values():
+                if connection in user.told_on and user.told_at == math.inf:
+                    user.told_at = time.monotonic()
 
     def enter(self, user_id: str) -> tuple[int, float]:
         """Begin a request; what is left of both budgets. Raises 429 (and does not begin) when a limit is exceeded."""

@@ -1,12 +1,16 @@
 """A request and an answer, before and after the wire."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Request:
-    """What came in; header names are in lower case. `origin` is the address the client used."""
+    """What came in; header names are in lower case. `origin` is the address the client used.
+
+    arrived: when its head had been read, by the monotonic clock.
+    """
 
     method: str
     path: str
@@ -16,6 +20,7 @@ class Request:
     origin: str
     loopback: bool = True
     connection: int = 0
+    arrived: float = field(default_factory=time.monotonic)
 
     def prefer(self) -> str:
         """The Prefer header, repeated ones joined."""

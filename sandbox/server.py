@@ -165,6 +165,7 @@ class _Connection:
                 raise _Refused(431, "The request's headers are too long.")
             if not self._fill():
                 return None, False
+        arrived = time.monotonic()
         head = bytes(self.buffer[:end]).decode("latin-1").split("\r\n")
         del self.buffer[: end + 4]
         words = head[0].split(" ")
@@ -188,7 +189,8 @@ class _Connection:
         path, _, query = target.partition("?")
         keep = headers.get("connection", "").lower() != "close" and words[2] == "HTTP/1.1"
         origin = f"https://{headers.get('host') or f'localhost:{self.server.port}'}".lower()
-        return Request(words[0].upper(), path, query, headers, body, origin, self.loopback, id(self)), keep
+        method = words[0].upper()
+        return Request(method, path, query, headers, body, origin, self.loopback, id(self), arrived), keep
 
     def _read_body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding", "").lower() == "chunked":

@@ -8,6 +8,7 @@ A transaction that writes holds SQLite's one write lock: keep each below MAX_ROW
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -196,11 +197,25 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
         return _as_it_is  # psycopg writes these itself
     if isinstance(field, models.UUIDField):
         return lambda value: value.hex if isinstance(value, UUID) else field.get_db_prep_save(value, connection)
+    if isinstance(field, models.DateTimeField):
+        return _moment(field, connection)
     if isinstance(field, models.JSONField):
         return _json(field)
     if isinstance(field, models.CharField | models.TextField | models.BooleanField | models.IntegerField):
         return _as_it_is
     return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _moment(field: "models.DateTimeField[Any, Any]", connection: Any) -> Callable[[Any], Any]:
+    """A moment as text. One in the database's own time zone, as those read from it are, needs no conversion."""
+    zone = connection.timezone
+
+    def adapt(value: Any) -> Any:
+        if type(value) is datetime and value.tzinfo is zone:
+            return str(value.replace(tzinfo=None))
+        return field.get_db_prep_save(value, connection)
+
+    return adapt
 
 
 def _json(field: "models.JSONField[Any, Any]") -> Callable[[Any], Any]:

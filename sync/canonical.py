@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +78,17 @@ class FieldSpec:
         return f"{self.column.label} ({self.column.name})" if self.column.label else self.column.name
 
     @cached_property
+    def left_blank(self) -> bool:
+        """Whether a new row leaves the column out where there is no value: blank text and blank references."""
+        if KINDS.get(self.column.type) == "reference":
+            return self.links is None or not self.links.blank_partner
+        return self.kind in ("text", "date", "datetime", "guid")
+
+    def surely_fits(self, word: str) -> bool:
+        """Whether the column takes this text; false also where its characters have to be counted first."""
+        return self.column.max_length is None or (len(word) <= self.column.max_length and word.isascii())
+
+    @cached_property
     def decimals(self) -> int | None:
         """To how many places both sides can keep a number; None when neither has a limit."""
         ours = self.field.decimals if self.field is not None else None
@@ -108,11 +119,24 @@ def canonical_remote(spec: FieldSpec, value: Any) -> Carried:
     return _plain(spec, value, spec.column_caption)
 
 
+def local_reader(spec: FieldSpec) -> Callable[[Any], Carried]:
+    """canonical_local for many values of one field: what does not depend on the value is settled once."""
+    plain_text = spec.kind == "text" and spec.field is not None and spec.field.type != "number"
+    return text if plain_text and not spec.constant else partial(canonical_local, spec)
+
+
+def remote_reader(spec: FieldSpec) -> Callable[[Any], Carried]:
+    """canonical_remote for many values of one column."""
+    plain_text = spec.kind == "text" and (spec.field is None or spec.field.type != "number")
+    return text if plain_text else partial(canonical_remote, spec)
+
+
 def text(value: Any) -> str | None:
     """Canonical text: NFC, trimmed, one kind of line end; None for blank."""
-    if value is None:
+    if value is None or value == "":
         return None
-    plain = unicodedata.normalize("NFC", str(value)).strip()
+    word = value if isinstance(value, str) else str(value)
+    plain = (word if word.isascii() else unicodedata.normalize("NFC", word)).strip()
     if "\r" in plain:
         plain = plain.replace("\r\n", "\n").replace("\r", "\n")
     return plain or None

@@ -17,7 +17,7 @@ from coupling.types import Direction, RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.runner import OutcomeRow
 from sync.apply import Ledger, NewLocal, Saved, shown
-from sync.canonical import canonical_local, canonical_remote
+from sync.canonical import canonical_remote, local_reader, remote_reader
 from sync.doubts import Doubts
 from sync.extras import extra_for
 from sync.fields import Fields, build
@@ -107,6 +107,9 @@ class Decider:
         rows = list(mapping.fields.filter(enabled=True).exclude(integration_field=""))
         self.fields: Fields = build(mapping, rows, self.info, self.connection)
         self.rules = self.fields.rules
+        specs = self.fields.specs.items()
+        self._here = [(name, spec.local_name, local_reader(spec)) for name, spec in specs]
+        self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.extra = extra_for(mapping.integration_table)
         extra_names = [name for name in (self.extra.names if self.extra else ()) if name not in self.fields.local_names]
         self.reader = Reader(mapping, [*self.fields.local_names, *extra_names])
@@ -146,16 +149,13 @@ class Decider:
 
     def ours(self, record: Record) -> dict[str, Carried]:
         """The canonical values of a local record."""
-        return {
-            name: canonical_local(spec, record.values.get(spec.field.name) if spec.field else None)
-            for name, spec in self.fields.specs.items()
-        }
+        values = record.values
+        return {name: read(values.get(field)) for name, field, read in self._here}
 
     def theirs(self, row: RemoteRow) -> dict[str, Carried]:
         """The canonical values of a Dataverse row."""
-        return {
-            name: canonical_remote(spec, row.values.get(spec.column.name)) for name, spec in self.fields.specs.items()
-        }
+        values = row.values
+        return {name: read(values.get(column)) for name, column, read in self._there}
 
     def _pair(self, chunk: Chunk, pair: Pair) -> None:
         saved, ledger = chunk.saved, self.ledger
@@ -362,7 +362,7 @@ class Decider:
             base = dict(found.values)
             columns, problems = columns_for(self.fields.specs, base, new=True)
             base |= self._blanks
-        columns = self._stamped(columns)
+        columns = {**self._stamp, **columns}
         if self.extra is not None and not problems:
             extra = self.extra.columns(record.values, columns)
             if isinstance(extra, Problem):
@@ -400,17 +400,18 @@ class Decider:
         }
         return {name: value for name, value in found.items() if not isinstance(value, Problem)}
 
-    def _stamped(self, columns: dict[str, Any]) -> dict[str, Any]:
-        """Beside the mapped columns: the mapping's own values, the owner and the company."""
+    @cached_property
+    def _stamp(self) -> dict[str, Any]:
+        """What a new row gets beside the mapped columns: the mapping's own values, the owner and the company."""
         known = self.info.columns
-        stamped = {name: value for name, value in self.mapping.insert_values.items() if name in known}
+        stamp = {name: value for name, value in self.mapping.insert_values.items() if name in known}
         owner = self.connection.owning_team_id
         if owner is not None and "team" in (known["ownerid"].binds if "ownerid" in known else {}):
-            stamped["ownerid"] = ("team", str(owner))
+            stamp["ownerid"] = ("team", str(owner))
         company = self.gateway.company_row_id
         if company is not None and COMPANY_COLUMN in known and known[COMPANY_COLUMN].binds:
-            stamped[COMPANY_COLUMN] = (next(iter(known[COMPANY_COLUMN].binds)), str(company))
-        return {**stamped, **columns}
+            stamp[COMPANY_COLUMN] = (next(iter(known[COMPANY_COLUMN].binds)), str(company))
+        return stamp
 
 
 _NOBODY = Link(0, UUID(int=0), UUID(int=0), "", None, None, False, "", "", "", False, None, None)

@@ -1,6 +1,6 @@
 """Pairs in memory: couplings, bases and local records of one chunk, read in few queries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -101,13 +101,23 @@ class Reader:
 
     def records(self, query: "QuerySet[Any]") -> list[Record]:
         """The local records of a query, with whether each is inside the table filter."""
+        return [record for _, record in self._numbered(query)]
+
+    def next_records(self, query: "QuerySet[Any]", count: int) -> tuple[list[Record], int]:
+        """The first records of a query in the order of their primary keys, and the last of these keys."""
+        found = list(self._numbered(query.order_by("pk"), count))
+        return [record for _, record in found], found[-1][0] if found else 0
+
+    def _numbered(self, query: "QuerySet[Any]", count: int | None = None) -> Iterator[tuple[int, Record]]:
+        names = self.names
         rows = query.annotate(_inside=self._inside).values_list(
-            "system_id", self.table.key, self.table.title, "modified_at", "_inside", *self.names
-        )
-        return [
-            Record(key, str(no), str(title or ""), modified, bool(inside), dict(zip(self.names, values, strict=True)))
-            for key, no, title, modified, inside, *values in rows
-        ]
+            "pk", "system_id", self.table.key, self.table.title, "modified_at", "_inside", *names
+        )[:count]
+        for pk, key, no, title, modified, inside, *values in rows:
+            yield (
+                pk,
+                Record(key, str(no), str(title or ""), modified, bool(inside), dict(zip(names, values, strict=True))),
+            )
 
     def records_by_id(self, ids: Iterable[UUID]) -> dict[UUID, Record]:
         """The local records with these ids; those that are gone are missing."""

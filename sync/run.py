@@ -396,11 +396,8 @@ class Run:
         query = self._reader_model().filter(self.worker.reader.filter).filter(~Exists(coupled), pk__gt=after)
         if self.shared or self.ctx.resume.get("told"):
             query = query.filter(~Exists(self.ctx.job.outcomes.filter(local_id=OuterRef("system_id"))))
-        part = dict(query.order_by("pk").values_list("pk", "system_id")[:CHUNK])
-        if not part:
-            return None
-        records = list(self.worker.reader.records_by_id(part.values()).values())
-        return self.worker.decide([], records=records), max(part)
+        records, last = self.worker.reader.next_records(query, CHUNK)
+        return (self.worker.decide([], records=records), last) if records else None
 
 
 def stay(_: Checkpoint) -> None:

@@ -65,13 +65,9 @@ def new_columns(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
     A blank choice, number or yes-no is sent as such, so that the table's default does not come back as a change;
     blank text and blank references are left out.
     """
-    if value is None and (spec.kind in ("text", "date", "datetime", "guid") or _left_blank(spec)):
+    if value is None and spec.left_blank:
         return {}
     return to_integration(spec, value)
-
-
-def _left_blank(spec: FieldSpec) -> bool:
-    return KINDS.get(spec.column.type) == "reference" and (spec.links is None or not spec.links.blank_partner)
 
 
 def to_local(spec: FieldSpec, value: Value) -> Any:
@@ -196,7 +192,11 @@ def columns_for(
     problems: list[tuple[str, Problem]] = []
     write = new_columns if new else to_integration
     for name, value in values.items():
-        found = write(specs[name], value)
+        spec = specs[name]
+        if isinstance(value, str) and spec.kind == "text" and spec.surely_fits(value):  # most values of most tables
+            columns[spec.column.name] = value
+            continue
+        found = write(spec, value)
         if isinstance(found, Problem):
             problems.append((name, found))
         else:

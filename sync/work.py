@@ -199,8 +199,9 @@ class Worker(Decider):
         for one, result in zip(chunk.creates, results, strict=True):
             assert one.link is not None
             if result.ok:
-                base = one.base if one.restores is not None else None
-                link = replace(one.link, integration_id=one.id)
+                base, link = None, one.link
+                if one.restores is not None:  # the coupling of the row that was deleted leads to the new one now
+                    base, link = one.base, replace(one.link, integration_id=one.id)
                 self.confirm(chunk.saved, link, one.record, result.version, self._sent_name(one), base)
             elif result.retry_after is not None:
                 wait = max(wait or 0.0, result.retry_after)  # it stays pending: the next slice finds it

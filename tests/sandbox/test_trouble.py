@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import requests
 
+from sandbox.clock import Clock
+from sandbox.limits import UNDER_WAY_S, Protection
 from tests.sandbox.conftest import Api
 from tests.sandbox.test_batch import GO_ON, part, send, statuses
 
@@ -44,6 +46,19 @@ def test_a_client_that_does_not_wait_is_counted(api: Api) -> None:
     assert api.sandbox.requests()["before_retry_after"] == 0
     api.send("GET", "WhoAmI")
     assert api.sandbox.requests()["before_retry_after"] == 1
+
+
+def test_a_request_that_came_before_the_refusal_was_heard_of_is_not_too_early() -> None:
+    """Under load it may be looked at late: what counts is when it came, and when the refusal had left."""
+    protection = Protection(Clock())
+    protection.told("ada", 5, connection=1)
+    came = time.monotonic()
+    assert not protection.too_early("ada", 2, came)
+    protection.heard(1)
+    assert not protection.too_early("ada", 2, came)
+    assert protection.too_early("ada", 2, time.monotonic() + UNDER_WAY_S + 0.01)
+    assert protection.too_early("ada", 1, came), "who was refused on this very connection knows"
+    assert not protection.too_early("bob", 2, time.monotonic() + 1)
 
 
 def test_too_many_requests_at_once_are_refused_at_once(api: Api) -> None:
