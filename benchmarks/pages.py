@@ -69,7 +69,7 @@ def fill(size: int = 1_000_000) -> Filled:
     with _quickly(connection):
         _spread(Customer(company=company), size, {
             "system_id": _uuid(1), "no": _text("C"), "name": _text("Customer "),
-            "phone_no": _text("+1 555 "), "city": f"'City ' || ({N} % 500)",
+            "phone_no": _text("+1 555 "), "city": f"'City ' || ({N} %% 500)",
         })  # fmt: skip
         _spread(Job(company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now,
                     ended_at=now), deep, {})  # fmt: skip
@@ -93,7 +93,7 @@ def fill(size: int = 1_000_000) -> Filled:
         _spread(outcome, size, {
             "local_id": _uuid(1), "local_key": _text("C"), "local_name": _text("Customer "),
             "outcome": f"CASE WHEN {N} <= {failed} THEN 'failed' ELSE 'coupled' END",
-            "reason": f"CASE WHEN {N} > {failed} THEN '' WHEN {N} % 2 = 0 THEN 'no_match' ELSE 'multiple_matches' END",
+            "reason": f"CASE WHEN {N} > {failed} THEN '' WHEN {N} %% 2 = 0 THEN 'no_match' ELSE 'multiple_matches' END",
         })  # fmt: skip
     newest = Job(
         company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now, ended_at=now,
@@ -166,7 +166,7 @@ def _uuid(salt: int) -> str:
     """A UUID per row, scattered as real ones are, the same in every table for the same salt."""
     from django.db import connection
 
-    scattered = f"(({N} + {salt}) * 2654435761) % 4294967296"
+    scattered = f"(({N} + {salt}) * 2654435761) %% 4294967296"
     if connection.vendor == "postgresql":
         scattered = scattered.replace(N, f"{N}::bigint", 1)
         eight, sixteen = f"lpad(to_hex({scattered}), 8, '0')", f"lpad(to_hex({N}), 16, '0')"
