@@ -61,11 +61,6 @@ def fill(size: int = 1_000_000) -> Filled:
     deep = min(size // 10, PAGE * (DEEP + 20))
     coupled, failed = size * 9 // 10, size // 2
     now = timezone.now()
-    job = Job(
-        company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now, ended_at=now,
-        processed=size, total=size, message="Filled.",
-    )  # fmt: skip
-    job.save()
     with _quickly(connection):
         _spread(Customer(company=company), size, {
             "system_id": _uuid(1), "no": _text("C"), "name": _text("Customer "),
@@ -73,6 +68,13 @@ def fill(size: int = 1_000_000) -> Filled:
         })  # fmt: skip
         _spread(Job(company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now,
                     ended_at=now), deep, {})  # fmt: skip
+        job = Job.objects.create(
+            company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now, ended_at=now,
+            processed=size, total=size, message="Filled.",
+            counters={**Job().counters, "total": size, "failed": failed, "coupled": size - failed},
+            breakdown={"failed": {"no_match": failed // 2, "multiple_matches": failed - failed // 2},
+                       "coupled": {"": size - failed}},
+        )  # fmt: skip
         pair = Coupling(
             company=company, mapping=mapping, table="customer", job_id=job.pk,
             local_id="00000000-0000-0000-0000-000000000001", integration_id="00000000-0000-0000-0000-000000000002",
@@ -95,14 +97,6 @@ def fill(size: int = 1_000_000) -> Filled:
             "outcome": f"CASE WHEN {N} <= {failed} THEN 'failed' ELSE 'coupled' END",
             "reason": f"CASE WHEN {N} > {failed} THEN '' WHEN {N} %% 2 = 0 THEN 'no_match' ELSE 'multiple_matches' END",
         })  # fmt: skip
-    newest = Job(
-        company=company, type="coupling", state="finished", mapping_name="CUSTOMER", started_at=now, ended_at=now,
-        counters={**job.counters, "total": size, "failed": failed, "coupled": size - failed},
-        breakdown={"failed": {"no_match": failed // 2, "multiple_matches": failed - failed // 2},
-                   "coupled": {"": size - failed}},
-    )  # fmt: skip
-    newest.save()
-    JobOutcome.objects.filter(job=job).update(job=newest)
     FullSynchReviewLine.objects.bulk_create(
         FullSynchReviewLine(
             company=company, name=one.name, direction=one.direction, position=one.position, counted_at=now,
@@ -110,7 +104,7 @@ def fill(size: int = 1_000_000) -> Filled:
         )
         for one in IntegrationTableMapping.objects.filter(company=company)
     )  # fmt: skip
-    return Filled(company, mapping, newest, size, *_addresses(company, mapping, newest))
+    return Filled(company, mapping, job, size, *_addresses(company, mapping, job))
 
 
 def _addresses(company: Any, mapping: Any, job: Any) -> tuple[dict[str, str], dict[str, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -108,9 +108,10 @@ def _parts(row: Any, name: str) -> str:
 
 
 def _mapping_filter(company: Company, **where: Any) -> list[listing.Filter]:
-    """The filter by mapping, where there are several."""
-    mapped = Coupling.objects.filter(company=company, **where).order_by()
-    names = sorted(mapped.values_list("mapping__name", flat=True).distinct())
+    """The filter by mapping, where several have such couplings: asked mapping by mapping, not coupling by coupling."""
+    such = Coupling.objects.filter(company=company, mapping=OuterRef("pk"), **where)
+    mappings = IntegrationTableMapping.objects.filter(company=company).filter(Exists(such)).order_by("name")
+    names = list(mappings.values_list("name", flat=True))
     if len(names) < 2:
         return []
     choices = [(name, name) for name in names]
