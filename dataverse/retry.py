@@ -44,7 +44,8 @@ def decide(
 
     repeatable: the request has the same effect when carried out twice; jitter: 0..1, spreads waits nobody named.
     """
-    backoff = 2.0 ** min(attempt - 1, 16) * (1 + jitter)
+    named = isinstance(error, Throttled) and (error.retry_after or 0) > 0
+    backoff = 2.0 ** min(attempt - 1, 16) * (1 if named else 1 + jitter)
     if isinstance(error, Throttled):
         # Doubling even where the service names less: one that always names 0 is asked five times, then the wait
         # is long enough to be given back.

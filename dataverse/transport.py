@@ -230,6 +230,7 @@ class Transport:
                 slept += step.seconds
                 self._sleep(step.seconds)
                 self._patience.over(until)
+                slept += self._wait_with_others()  # another may have been told of a longer wait meanwhile
 
     def _wait_with_others(self) -> float:
         """Wait while the service has this user wait; the seconds slept. Raises Throttled for a long wait."""

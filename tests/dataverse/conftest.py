@@ -29,7 +29,7 @@ def client_of(server: Server, slept: list[float]) -> Callable[..., DataverseClie
         environment = Environment(server.url, ca_file=server.ca_file, loopback_allowed=True)
         credentials = Credentials(f"{server.url}/{TENANT}", "client", ClientSecret(secret or str(uuid4())))
         return DataverseClient(
-            environment, credentials, sleep=slept.append, **{"timeouts": Timeouts(2, 2, 3), **kwargs}
+            environment, credentials, **{"sleep": slept.append, "timeouts": Timeouts(2, 2, 3), **kwargs}
         )
 
     return make

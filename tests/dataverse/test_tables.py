@@ -267,6 +267,12 @@ def test_only_what_is_safe_is_repeated_and_long_waits_are_given_back(
     assert retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable) == step
 
 
+def test_a_wait_that_was_named_is_kept_to_and_one_that_was_not_is_spread() -> None:
+    assert retry.decide(throttled(2), attempt=1, slept=0, repeatable=False, jitter=0.9) == retry.Wait(2)
+    assert retry.decide(throttled(1), attempt=2, slept=1, repeatable=False, jitter=0.9) == retry.Wait(2)
+    assert retry.decide(throttled(None), attempt=1, slept=0, repeatable=False, jitter=0.9) == retry.Wait(1.9)
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [

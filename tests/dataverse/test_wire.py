@@ -157,6 +157,31 @@ def test_a_limit_that_names_no_wait_is_asked_a_few_times_and_then_given_back(
     assert all(later > earlier for earlier, later in itertools.pairwise(slept))
 
 
+def test_whoever_waits_waits_as_long_as_another_was_told_meanwhile(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    """Two requests are under way; one is told to wait a second, and before that is over the other two."""
+    came: list[float] = []
+
+    def answer(asked: Asked) -> Reply:
+        came.append(time.monotonic())
+        if len(came) > 2:
+            return Reply(body=BODY)
+        if "contacts" in asked.path:
+            time.sleep(0.5)
+            return refused(429, "0x80072322", Retry_After="2")
+        time.sleep(0.1)
+        return refused(429, "0x80072322", Retry_After="1")
+
+    server.answer = answer
+    client = client_of(sleep=time.sleep)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(client.first_page, name, select=["name"]) for name in ("accounts", "contacts")]:
+            assert done.result().rows
+    first, *_, third, _ = came
+    assert third - first >= 2.4, "sent while the service wanted to hear nothing"
+
+
 def test_a_part_of_a_batch_that_is_always_throttled_is_asked_a_few_times(
     server: Server, client: DataverseClient, slept: list[float]
 ) -> None:

@@ -27,11 +27,11 @@ STUCK_S = 60
 """A job that has not ended this long after the last kill is stuck."""
 
 
-def environment() -> dict[str, str]:
-    """What the workers run with: the test's database, broker and state folder, and short leases."""
+def environment(**more: str) -> dict[str, str]:
+    """What the workers run with: the test's database, broker and state folder, and short leases (or `more`)."""
     return {
         **os.environ, "DATABASE_URL": database_url(), "JOB_LEASE_S": str(LEASE_S), "JOB_HEARTBEAT_S": str(HEARTBEAT_S),
-        "JOB_TICK_S": str(TICK_S), "JOB_SLICE_S": str(SLICE_S), "LOG_LEVEL": "WARNING",
+        "JOB_TICK_S": str(TICK_S), "JOB_SLICE_S": str(SLICE_S), "LOG_LEVEL": "WARNING", **more,
     }  # fmt: skip
 
 
@@ -75,13 +75,13 @@ class Worker:
 class Fleet:
     """Starts and kills workers; one beat ticks for all of them, as in production."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: str) -> None:
         self.folder = folder
         self.workers: list[Worker] = []
         self._number = 0
         self._errors = (folder / "nursery.log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kills.nursery"], cwd=settings.BASE_DIR, env=environment(), text=True,
+            [sys.executable, "-m", "tests.kills.nursery"], cwd=settings.BASE_DIR, env=environment(**more), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
         )  # fmt: skip
         self._ask({"role": "beat", "log": str(folder / "beat.log")})

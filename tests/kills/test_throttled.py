@@ -9,9 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from connection_setup.services import client_for
+from coupling import gateway
 from jobs.models import State
 from jobs.services import run_to_end
 from masterdata.models import Company
+from sandbox.limits import Protection
 from sandbox.testing import running
 from sync.services import start_synchronization
 from tests.kills import harness, scenarios
@@ -83,6 +85,49 @@ def test_refusals_now_and_then_are_waited_for_and_change_nothing(name, transacti
     assert asked["before_retry_after"] == 0
     assert job.state == State.FINISHED, job.message
     checked(name, w, job)
+
+
+def test_refusals_at_random_cost_little_more_than_the_waits_the_service_names(transactional_db, sandbox, monkeypatch):
+    """The bound: the time of an undisturbed run and the time in which the service wants to hear nothing."""
+    monkeypatch.setattr(gateway, "BULK", 20)
+    waits: list[tuple[float, float]] = []
+    told = Protection.told
+
+    def noted(self, user_id, seconds, connection):
+        waits.append((time.monotonic(), time.monotonic() + seconds))
+        told(self, user_id, seconds, connection)
+
+    monkeypatch.setattr(Protection, "told", noted)
+    chance, took = harness.seeded("goodput"), {}
+    for refused in (0, 10):
+        w = world(sandbox)
+        w.records(range(2400))
+        mapping = w.mapping(synch_only_coupled=False)
+        sandbox.control("PUT", "latency", {"request_ms": 40})
+        sandbox.control("DELETE", "requests")
+        waits.clear()
+        places = chance.sample(range(110), refused)
+        fault = {"method": "POST", "path": "*", "fault": "429", "retry_after": 1}
+        sandbox.control("POST", "faults", [{**fault, "after": after} for after in places])
+        began = time.monotonic()
+        job = run_to_end(start_synchronization(mapping=mapping, direction="to", create=True))
+        took[refused] = time.monotonic() - began
+        asked = sandbox.requests()
+        sandbox.control("DELETE", "faults")
+        assert (job.state, job.counters["inserted"]) == (State.FINISHED, 2400), job.message
+        assert (asked["throttled"], asked["before_retry_after"]) == (refused, 0)
+    bound = took[0] + silence(waits)
+    print(f"goodput {bound / took[10]:.0%}: {took[0]:.1f} s undisturbed, {silence(waits):.1f} s of waits, {took[10]:.1f} s")
+    assert bound / took[10] >= 0.85
+
+
+def silence(waits: list[tuple[float, float]]) -> float:
+    """The seconds covered by these spans, each once."""
+    covered, until = 0.0, 0.0
+    for start, end in sorted(waits):
+        covered += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return covered
 
 
 def test_requests_side_by_side_all_wait_when_one_is_refused(transactional_db, sandbox):

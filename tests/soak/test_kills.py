@@ -1,0 +1,16 @@
+"""Two hundred workers killed at each kind of job: every end is the undisturbed one."""
+
+import pytest
+
+from tests.kills.plans import kill
+from tests.kills.scenarios import SCENARIOS
+from tests.soak.conftest import FULL, size
+
+pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]
+
+KILLS = size("kills", 3, 200)
+
+
+@pytest.mark.parametrize("name", SCENARIOS if FULL else ["full"])  # the others are killed in tests/kills
+def test_jobs_whose_workers_are_killed_end_as_undisturbed_ones(name, sandbox, fleet):
+    assert kill(name, KILLS, sandbox, fleet) == KILLS

@@ -1,0 +1,443 @@
+"""A walk at random through what people and misfortune do to two systems, beside a model of what must come of it.
+
+The model knows each thing (a customer here, an account there, or both) by its name, which never changes. What it says
+after every step is compared with both systems: nothing is there twice, nothing is lost, no edit is overwritten unseen,
+counters equal outcomes, and a second run writes nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from connection_setup.services import client_for
+from coupling import services as coupling
+from coupling.models import Coupling
+from jobs.models import Job, State
+from jobs.services import run_to_end
+from masterdata.models import Customer
+from sandbox.testing import Sandbox
+from sync import services as sync
+from tests.kills import harness, scenarios, states
+from tests.kills.harness import Fleet
+from tests.kills.points import POINTS
+from tests.kills.scenarios import BY_PHONE
+
+FIELDS = {"city": "address1_city", "address": "address1_line1", "post_code": "address1_postalcode"}
+"""What is edited: the field here, the column there."""
+MOST = 24
+"""Things alive at a time."""
+
+Values = dict[str, str]
+
+
+@dataclass
+class Thing:
+    """One thing as it must be: its values on each side it is on, and those both agreed on last."""
+
+    name: str
+    phone: str
+    here: Values | None = None
+    there: Values | None = None
+    coupled: bool = False
+    base: Values | None = None
+    conflict: bool = False
+
+    @property
+    def gone(self) -> bool:
+        return self.here is None and self.there is None and not self.coupled
+
+    @property
+    def twins(self) -> bool:
+        """There on both sides, and neither knows of the other."""
+        return not self.coupled and self.here is not None and self.there is not None
+
+    def part(self) -> None:
+        """The coupling is gone; what is there stays."""
+        self.coupled, self.base, self.conflict = False, None, False
+
+    def agree(self, values: Values) -> None:
+        """Both sides have these values, and know it."""
+        self.here, self.there, self.base = dict(values), dict(values), dict(values)
+        self.coupled, self.conflict = True, False
+
+    def synchronize(self, deletion: str, chosen: str = "") -> None:
+        """What a run that comes across the pair makes of it. chosen: the side that wins where both changed."""
+        if self.here is None and self.there is None:
+            self.part()
+        elif self.here is None or self.there is None:
+            if deletion == "restore":
+                self.agree(self.here or self.there or {})
+            else:
+                self.part()
+        else:
+            self._merge(self.here, self.there, chosen)
+
+    def _merge(self, here: Values, there: Values, chosen: str) -> None:
+        merged: Values = {}
+        for name in FIELDS:
+            ours, theirs, was = here[name], there[name], self.base[name] if self.base else None
+            if ours == theirs or theirs == was:
+                merged[name] = ours
+            elif ours == was:
+                merged[name] = theirs
+            elif chosen:
+                merged[name] = ours if chosen == "send" else theirs
+            else:
+                self.conflict = True
+                return  # both keep theirs until a person has decided
+        self.agree(merged)
+
+
+@dataclass
+class Fate:
+    """What happens to a job: nothing, its worker dies, or the line and the service fail."""
+
+    point: str = ""
+    line: int = 0
+    faults: list[dict[str, Any]] = field(default_factory=list)
+
+
+_PASSING = ("lost_reply", "lost_reply", "reset", "truncate", "lost_reply", "reset", "429", "503")
+"""What passes by itself: no job may fail by it."""
+
+_unknown_token = st.builds(lambda after: [{"method": "*", "path": "*", "fault": "401", "after": after}], st.integers(0, 9))
+"""Once: a second time in a row is no accident."""
+_faults = st.builds(
+    lambda kind, after, times: {
+        "method": "*", "path": "*", "fault": kind, "after": after, "times": times, "retry_after": 0.05,
+    },  # fmt: skip
+    st.sampled_from(_PASSING), st.integers(0, 9), st.sampled_from([1, 1, 1, 2]),
+)  # fmt: skip
+fates = st.one_of(
+    st.just(Fate()), st.just(Fate()), st.just(Fate()), st.just(Fate()),
+    st.builds(lambda faults: Fate(faults=faults), _unknown_token | st.lists(_faults, min_size=1, max_size=2)),
+    st.builds(lambda faults: Fate(faults=faults), st.lists(_faults, min_size=1, max_size=2)),
+    st.one_of(
+        st.builds(lambda point: Fate(point=point), st.sampled_from(sorted(POINTS))),
+        st.builds(lambda line: Fate(line=line), st.integers(1, 6000)),
+    ),
+)  # fmt: skip
+
+
+@dataclass
+class Done:
+    """What a walk did, over all its parts."""
+
+    steps: int = 0
+    jobs: int = 0
+    killed: int = 0
+    faults: int = 0
+    conflicts: int = 0
+
+
+def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMachine]:
+    """The walk on these systems; what it does is counted in `done`."""
+
+    class Walk(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            harness.forget_messages()
+            self.world = scenarios.world(remote)
+            self.client = client_for(self.world.company)
+            self.things: list[Thing] = []
+            self.number = 0
+            self.written = 0
+            self.deletion = "uncouple"
+
+        @initialize(
+            deletion=st.sampled_from(["uncouple", "restore"]),
+            sides=st.lists(st.sampled_from(["here", "there", "both"]), min_size=4, max_size=8),
+        )
+        def begin(self, deletion: str, sides: list[str]) -> None:
+            self.deletion = deletion
+            self.world.mapping(synch_only_coupled=False, deletion_conflict=deletion)
+            for side in sides:
+                self.add(1, side)
+
+        # -- people -------------------------------------------------------------------------------------------------
+
+        @rule(number=st.integers(1, 4), side=st.sampled_from(["here", "there", "both"]))
+        def add(self, number: int, side: str) -> None:
+            """Somebody enters new things, on one side or, unknowing, on both."""
+            self._step()
+            for _ in range(min(number, MOST - len(self.things))):
+                self.number += 1
+                thing = Thing(f"Thing {self.number}", f"555-{self.number:05d}")
+                if side != "there":
+                    thing.here = self._values()
+                    Customer.objects.create(
+                        company=self.world.company, no=f"T{self.number:05d}", name=thing.name, phone_no=thing.phone,
+                        **thing.here,
+                    )  # fmt: skip
+                if side != "here":
+                    thing.there = self._values()
+                    row = {"name": thing.name, "telephone1": thing.phone, "customertypecode": 3}
+                    self.client.create("accounts", {**row, **self._columns(thing.there)})
+                self.things.append(thing)
+
+        @precondition(lambda self: self._alive("here"))
+        @rule(which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), blank=st.booleans())
+        def edit_here(self, which: int, name: str, blank: bool) -> None:
+            self._step()
+            thing = self._one("here", which)
+            thing.here[name] = "" if blank else self._value()
+            record = Customer.objects.get(company=self.world.company, name=thing.name)
+            setattr(record, name, thing.here[name])
+            record.save()
+
+        @precondition(lambda self: self._alive("there"))
+        @rule(which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), blank=st.booleans())
+        def edit_there(self, which: int, name: str, blank: bool) -> None:
+            self._step()
+            thing = self._one("there", which)
+            thing.there[name] = "" if blank else self._value()
+            self.client.update("accounts", self._row_of(thing), {FIELDS[name]: thing.there[name] or None})
+
+        @precondition(lambda self: self._both())
+        @rule(which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), alike=st.booleans())
+        def edit_both(self, which: int, name: str, alike: bool) -> None:
+            """Two people edit the same field: differently, or alike."""
+            self._step()
+            both = self._both()
+            thing = both[which % len(both)]
+            thing.here[name] = self._value()
+            thing.there[name] = thing.here[name] if alike else self._value()
+            record = Customer.objects.get(company=self.world.company, name=thing.name)
+            setattr(record, name, thing.here[name])
+            record.save()
+            self.client.update("accounts", self._row_of(thing), {FIELDS[name]: thing.there[name]})
+
+        @precondition(lambda self: self._alive("here"))
+        @rule(which=st.integers(0, MOST))
+        def delete_here(self, which: int) -> None:
+            self._step()
+            thing = self._one("here", which)
+            Customer.objects.get(company=self.world.company, name=thing.name).delete()
+            thing.here = None
+            self._forget()
+
+        @precondition(lambda self: self._alive("there"))
+        @rule(which=st.integers(0, MOST))
+        def delete_there(self, which: int) -> None:
+            self._step()
+            thing = self._one("there", which)
+            self.client.delete("accounts", self._row_of(thing))
+            thing.there = None
+            self._forget()
+
+        # -- jobs ---------------------------------------------------------------------------------------------------
+
+        @rule(full=st.booleans(), create=st.booleans(), fate=fates)
+        def synchronize(self, full: bool, create: bool, fate: Fate) -> None:
+            """A run over the whole mapping. Where a run may create, the couplings are made first: else it repeats."""
+            self._step()
+            create = create and not any(thing.twins for thing in self.things)
+            left = [thing for thing in self.things if not thing.coupled]
+            self._run(
+                lambda: sync.start_synchronization(mapping=self.world.mapping(), full=full, create=create), fate
+            )
+            for thing in self.things:
+                if thing.coupled:
+                    thing.synchronize(self.deletion)
+            if create:
+                for thing in left:
+                    thing.agree(thing.here or thing.there or {})
+                self._see_whether_created([thing for thing in self.things if not thing.coupled])
+            self._compare()
+            before = remote.requests()["rows_written"]
+            counted = scenarios.again(self.world)
+            assert remote.requests()["rows_written"] == before, counted
+            assert not set(counted) - {"conflicts"}, counted
+            self._compare()
+
+        @precondition(lambda self: any(thing.coupled and thing.here is not None for thing in self.things))
+        @rule(chosen=st.sets(st.integers(0, MOST), min_size=1, max_size=5), fate=fates)
+        def synchronize_selected(self, chosen: set[int], fate: Fate) -> None:
+            self._step()
+            able = [thing for thing in self.things if thing.coupled and thing.here is not None]
+            picked = [able[at] for at in sorted({which % len(able) for which in chosen})]
+            ids = self._ids(picked)
+            self._run(
+                lambda: sync.start_synchronization(
+                    mapping=self.world.mapping(), selection=ids, one_record=len(ids) == 1
+                ),
+                fate,
+            )
+            for thing in picked:
+                thing.synchronize(self.deletion)
+            self._compare()
+
+        @precondition(lambda self: any(thing.conflict for thing in self.things))
+        @rule(choice=st.sampled_from(["send", "get"]), fate=fates)
+        def resolve(self, choice: str, fate: Fate) -> None:
+            """A person decides all conflicts for one side."""
+            self._step()
+            pairs = Coupling.objects.filter(company=self.world.company, conflict__isnull=False)
+            chosen = [thing for thing in self.things if thing.conflict]
+            ids = list(pairs.values_list("pk", flat=True))
+            assert len(ids) == len(chosen)
+            self._run(
+                lambda: sync.resolve(company=self.world.company, couplings=ids, choice=choice)[0],
+                fate,
+            )
+            for thing in chosen:
+                thing.synchronize(self.deletion, choice)
+            self._compare()
+
+        @rule(
+            synchronize=st.booleans(), create=st.booleans(), conflicts=st.sampled_from(["send", "get"]), fate=fates
+        )  # fmt: skip
+        def couple(self, synchronize: bool, create: bool, conflicts: str, fate: Fate) -> None:
+            self._step()
+            self._run(
+                lambda: coupling.start_coupling(
+                    mapping=self.world.mapping(), criteria=BY_PHONE, create_new=create, synchronize=synchronize,
+                    conflicts=conflicts,
+                ),
+                fate,
+            )  # fmt: skip
+            for thing in self.things:
+                if thing.twins:
+                    thing.coupled = True
+                    if synchronize:
+                        thing.synchronize(self.deletion, conflicts)
+                elif create and not thing.coupled and thing.here is not None:
+                    thing.agree(thing.here)
+            self._compare()
+
+        @precondition(lambda self: any(thing.coupled for thing in self.things))
+        @rule(chosen=st.none() | st.sets(st.integers(0, MOST), min_size=1, max_size=5), fate=fates)
+        def uncouple(self, chosen: set[int] | None, fate: Fate) -> None:
+            """All couplings of the mapping, or those of a few records."""
+            self._step()
+            able = [thing for thing in self.things if thing.coupled and (chosen is None or thing.here is not None)]
+            if not able:
+                return
+            picked = able if chosen is None else [able[at] for at in sorted({which % len(able) for which in chosen})]
+            ids = self._ids(picked)
+            self._run(
+                lambda: (
+                    coupling.start_uncoupling(mapping=self.world.mapping(), all=True)
+                    if chosen is None
+                    else coupling.start_uncoupling(mapping=self.world.mapping(), selection=ids)
+                ),
+                fate,
+            )
+            for thing in picked:
+                thing.part()
+            self._compare()
+
+        # -- running ------------------------------------------------------------------------------------------------
+
+        def _run(self, start: Callable[[], Job], fate: Fate) -> None:
+            done.jobs += 1
+            if fate.faults:
+                remote.control("POST", "faults", fate.faults)
+            try:
+                job = start()
+                if fate.point or fate.line:
+                    self._kill(job, fate)
+                job = run_to_end(job)
+            finally:
+                done.faults += sum(one["struck"] for one in remote.control("GET", "faults"))
+                remote.control("DELETE", "faults")
+            for one in harness.family(job.pk):
+                assert one.state == State.FINISHED, (one.type, one.state, one.message, one.detail)
+                assert not one.counters.get("failed") or one.type == "coupling", (one.type, one.reasons)
+            states.make_sure_it_adds_up(job)
+
+        def _kill(self, job: Job, fate: Fate) -> None:
+            worker = fleet.start(small=True, point=fate.point, line=fate.line)
+            ended = harness.wait_for(lambda: not worker.alive or not harness.open_ones(job.pk), harness.STUCK_S, 0.02)
+            assert ended, f"{fate}: {harness.describe(job)}\n{fleet.complaints()}"
+            worker.kill()
+            done.killed += worker.died_as_planned
+            harness.let_leases_run_out(job.pk)
+
+        # -- looking ------------------------------------------------------------------------------------------------
+
+        def _compare(self) -> None:
+            """Both systems are as the model says."""
+            self._forget()
+            done.conflicts += sum(thing.conflict for thing in self.things)
+            found_here, found_there, pairs = self._here(), self._there(), self._pairs()
+            assert found_here == {thing.name: thing.here for thing in self.things if thing.here is not None}
+            assert found_there == {thing.name: thing.there for thing in self.things if thing.there is not None}
+            coupled = {thing.name: thing.conflict for thing in self.things if thing.coupled and thing.here is not None}
+            orphans = sum(thing.coupled and thing.here is None for thing in self.things)
+            assert pairs.pop("", 0) == orphans
+            assert pairs == coupled
+
+        def _here(self) -> dict[str, Values]:
+            rows = list(Customer.objects.filter(company=self.world.company).values_list("name", *FIELDS))
+            assert len({row[0] for row in rows}) == len(rows), "a customer is there twice"
+            return {row[0]: dict(zip(FIELDS, row[1:], strict=True)) for row in rows}
+
+        def _there(self) -> dict[str, Values]:
+            rows = remote.rows("accounts", "name", *FIELDS.values())
+            assert len({row["name"] for row in rows}) == len(rows), "an account is there twice"
+            return {row["name"]: {name: row.get(column) or "" for name, column in FIELDS.items()} for row in rows}
+
+        def _pairs(self) -> dict[str, Any]:
+            """Whether each coupled record waits for a decision, by its name; under "" the number of the deleted."""
+            names = dict(Customer.objects.filter(company=self.world.company).values_list("system_id", "name"))
+            told: dict[str, Any] = {"": 0}
+            for pair in Coupling.objects.filter(company=self.world.company):
+                assert not pair.pending
+                if pair.local_id in names:
+                    told[names[pair.local_id]] = pair.conflict is not None
+                else:
+                    told[""] += 1
+            return told
+
+        def _see_whether_created(self, parted: list[Thing]) -> None:
+            """Whether a run creates what it took apart itself, or leaves that to the next, is its own affair."""
+            pairs = self._pairs()
+            for thing in parted:
+                if thing.name in pairs:
+                    thing.agree(thing.here or thing.there or {})
+
+        # -- helpers ------------------------------------------------------------------------------------------------
+
+        def _step(self) -> None:
+            done.steps += 1
+
+        def _value(self) -> str:
+            self.written += 1
+            return f"v{self.written}"
+
+        def _values(self) -> Values:
+            return {name: self._value() for name in FIELDS}
+
+        def _columns(self, values: Values) -> dict[str, str]:
+            return {column: values[name] for name, column in FIELDS.items()}
+
+        def _alive(self, side: str) -> list[Thing]:
+            return [thing for thing in self.things if getattr(thing, side) is not None]
+
+        def _both(self) -> list[Thing]:
+            return [thing for thing in self.things if thing.here is not None and thing.there is not None]
+
+        def _one(self, side: str, which: int) -> Any:
+            alive = self._alive(side)
+            return alive[which % len(alive)]
+
+        def _forget(self) -> None:
+            self.things = [thing for thing in self.things if not thing.gone]
+
+        def _ids(self, things: list[Thing]) -> list[Any]:
+            names = [thing.name for thing in things]
+            mine = Customer.objects.filter(company=self.world.company, name__in=names)
+            return list(mine.values_list("system_id", flat=True))
+
+        def _row_of(self, thing: Thing) -> str:
+            rows = remote.rows("accounts", "accountid", "name")
+            return next(row["accountid"] for row in rows if row["name"] == thing.name)
+
+        def teardown(self) -> None:
+            fleet.kill_all()
+
+    return Walk
