@@ -41,19 +41,28 @@ test: setup-dev  ## The whole suite on the embedded defaults
 browser: setup-dev  ## Only the tests that drive Chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
 
-check: setup-dev  ## Lint, types, import directions, migrations, deployment checks, dependency audit
+check: setup-dev  ## Lint, types, import directions, migrations, security lint, dependency audit, deployment checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
 	@$(RUN) makemigrations --check --dry-run
+	@$(BIN)/bandit -q -c pyproject.toml -r . 2> $(VENV)/bandit.log || { cat $(VENV)/bandit.log >&2; exit 1; }
+	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt
 	@SITE_URL=https://tandem.example TRUSTED_PROXIES=1 ALLOWED_HOSTS=tandem.example $(RUN) check --deploy --fail-level WARNING
 
 bench: setup-dev  ## The benchmarks, as ratios against a floor measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup-dev  ## What is too long for CI
-	@$(BIN)/python -m pytest tests/soak -p no:cacheprovider --timeout=0 $(ARGS)
+soak: setup-dev  ## What is too long for CI: 200 kills a kind, a million rows, 10,000 steps; on PostgreSQL and Redis too where TEST_DATABASE_URL and TEST_BROKER_URL are set
+	@echo "On the embedded defaults:" >&2
+	@env -u TEST_DATABASE_URL -u TEST_BROKER_URL SOAK=1 $(BIN)/python -m pytest tests/soak -s -v -p no:cacheprovider --timeout=0 $(ARGS)
+	@if [ -n "$$TEST_DATABASE_URL" ] && [ -n "$$TEST_BROKER_URL" ]; then \
+		echo "On PostgreSQL and Redis:" >&2; \
+		SOAK=1 $(BIN)/python -m pytest tests/soak -s -v -p no:cacheprovider --timeout=0 $(ARGS); \
+	else \
+		echo "Left out on PostgreSQL and Redis: TEST_DATABASE_URL and TEST_BROKER_URL are not both set." >&2; \
+	fi
 
 lock: setup-dev  ## Write the pinned requirements anew from the .in files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements.in -o requirements.txt

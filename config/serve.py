@@ -74,7 +74,7 @@ def spawn(
             if os.getppid() != parent:
                 os._exit(1)
 
-    return subprocess.Popen(  # noqa: S603 - our own programs
+    return subprocess.Popen(  # noqa: S603 - our own programs  # nosec B603
         list(arguments),
         cwd=settings.BASE_DIR,
         env={**os.environ, **(environment or {})},

@@ -220,7 +220,7 @@ class Transport:
                 if isinstance(error, Throttled):
                     with self._lock:
                         self._usage.throttled += 1
-                step = retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable, jitter=random.random())  # noqa: S311 - spreads waits
+                step = retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable, jitter=random.random())  # noqa: S311 - spreads waits  # nosec B311
                 if isinstance(step, retry.GiveUp):
                     raise
                 until = self._patience.told(error, step.seconds) if isinstance(error, Throttled) else 0.0

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _THUMBPRINTS: tuple[tuple[str, hashes.HashAlgorithm], ...] = (
     ("x5t#S256", hashes.SHA256()),
-    ("x5t", hashes.SHA1()),  # noqa: S303  the standard's own name for a certificate, no protection rests on it
+    ("x5t", hashes.SHA1()),  # noqa: S303  the standard's own name for a certificate, no protection rests on it  # nosec B303
 )
 _LEEWAY_S = 300
 

@@ -40,14 +40,14 @@ def insert(
         if connection.vendor != "postgresql":
             marks = ", ".join(["%s"] * len(columns))
             clause = "ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {clause}", values)
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {clause}", values)  # nosec B608
             return int(cursor.rowcount)
         _grew(connection, table, len(values))
         if not ignore_conflicts:
             _copy(cursor, table, names, values)
             return len(values)
         _stage(cursor, table, names, values)
-        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {_STAGE} ON CONFLICT DO NOTHING")
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {_STAGE} ON CONFLICT DO NOTHING")  # nosec B608
         return _unstage(cursor)
 
 
@@ -66,7 +66,7 @@ def insert_from(model: type[models.Model], given: Mapping[str, Any], field: str,
     query, parameters = values.order_by().query.sql_with_params()
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({names}) WITH picked(value) AS ({query}) "
+            f"INSERT INTO {table} ({names}) WITH picked(value) AS ({query}) "  # nosec B608
             f"SELECT DISTINCT {', '.join(filter(None, (chosen, 'value')))} FROM picked WHERE value IS NOT NULL",
             [*parameters, *constants],
         )
@@ -87,13 +87,12 @@ def update(model: type[models.Model], key: str, fields: Sequence[str], rows: Ite
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             sets = ", ".join(f"{column} = %s" for column in quoted[1:])
-            cursor.executemany(
-                f"UPDATE {table} SET {sets} WHERE {key_column} = %s", [(*value[1:], value[0]) for value in values]
-            )
+            statement = f"UPDATE {table} SET {sets} WHERE {key_column} = %s"  # nosec B608
+            cursor.executemany(statement, [(*value[1:], value[0]) for value in values])
             return int(cursor.rowcount)
         _stage(cursor, table, ", ".join(quoted), values)
         sets = ", ".join(f"{column} = {_STAGE}.{column}" for column in quoted[1:])
-        cursor.execute(f"UPDATE {table} SET {sets} FROM {_STAGE} WHERE {table}.{key_column} = {_STAGE}.{key_column}")
+        cursor.execute(f"UPDATE {table} SET {sets} FROM {_STAGE} WHERE {table}.{key_column} = {_STAGE}.{key_column}")  # nosec B608
         return _unstage(cursor)
 
 
@@ -107,7 +106,7 @@ def delete(model: type[models.Model], key: str, values: Iterable[Any]) -> int:
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         for start in range(0, len(adapted), 500):
             part = adapted[start : start + 500]
-            cursor.execute(f"DELETE FROM {table} WHERE {column} IN ({', '.join(['%s'] * len(part))})", part)
+            cursor.execute(f"DELETE FROM {table} WHERE {column} IN ({', '.join(['%s'] * len(part))})", part)  # nosec B608
             deleted += cursor.rowcount
     return deleted
 
@@ -147,7 +146,7 @@ def _copy(cursor: Any, table: str, names: str, values: Sequence[Row]) -> None:
 
 def _stage(cursor: Any, table: str, names: str, values: Sequence[Row]) -> None:
     """Copy the rows into a temporary table of the same column types."""
-    cursor.execute(f"CREATE TEMPORARY TABLE {_STAGE} ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA")
+    cursor.execute(f"CREATE TEMPORARY TABLE {_STAGE} ON COMMIT DROP AS SELECT {names} FROM {table} WITH NO DATA")  # nosec B608
     _copy(cursor, _STAGE, names, values)
 
 

@@ -38,7 +38,7 @@ def companies(customers: int = CUSTOMERS) -> tuple[DemoCompany, DemoCompany]:
 
 
 def _company(name: str, country: str, spread: dict[str, int], customers: int, *, seed: int) -> DemoCompany:
-    maker = Maker(random.Random(seed), spread)  # noqa: S311 - plausible data, no secret
+    maker = Maker(random.Random(seed), spread)  # noqa: S311 - plausible data, no secret  # nosec B311
     home = words.PLACES[country].currency
     salespeople = [maker.salesperson() for _ in range(_SALESPEOPLE)]
     contacts: list[Row] = []

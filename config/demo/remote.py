@@ -26,7 +26,7 @@ def rows(
     currencies: the environment's own transactioncurrencies; those with a code of ours are used, others are made.
     units: its business units; the users belong to the one without a parent.
     """
-    rng = random.Random(seed)  # noqa: S311 - plausible data, no secret
+    rng = random.Random(seed)  # noqa: S311 - plausible data, no secret  # nosec B311
     known = {str(row["isocurrencycode"]).upper(): str(row["transactioncurrencyid"]) for row in currencies}
     made = []
     for code, text, symbol, rate in words.CURRENCIES:
@@ -92,7 +92,7 @@ def _accounts(rng: random.Random, company: DemoCompany, currencies: dict[str, st
             # Entered a second time: nobody can tell which one is meant.
             double = {**account, "accountid": identity("double", customer["no"]), "name": account["name"].upper()}
             accounts.append(double)
-    elsewhere = Maker(random.Random(99), {"US": 70, "GB": 15, "DE": 15})  # noqa: S311 - plausible data, no secret
+    elsewhere = Maker(random.Random(99), {"US": 70, "GB": 15, "DE": 15})  # noqa: S311 - plausible data, no secret  # nosec B311
     mine = {customer["name"] for customer in company.tables["customer"]}
     for n in range(len(customers) // 4):
         kind = CUSTOMER if n % 3 else (COMPETITOR, SUPPLIER, PROSPECT)[n // 3 % 3]

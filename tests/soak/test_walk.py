@@ -1,4 +1,4 @@
-"""Ten thousand steps at random: edits, deletions, couplings, runs, kills and faults, against a model of what is right."""
+"""Ten thousand steps at random: edits, deletions, couplings, runs, kills and faults, against a model of the right."""
 
 import os
 
@@ -12,14 +12,14 @@ from tests.soak.walk import Done, machine
 pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]
 
 STEPS = size("steps", 40, 10_000)
-PART = 40
-"""Steps from an empty world on; the shorter, the easier to read when one goes wrong."""
+PART = size("part", 10, 40)
+"""Steps from a new world on; the shorter, the easier to read when one goes wrong."""
 
 
 def test_whatever_happens_nothing_is_there_twice_nothing_is_lost_and_a_second_run_writes_nothing(sandbox, fleet):
-    done, start = Done(), int(os.environ.get("SEED", "1"))
+    done, start = Done(), int(os.environ.get("SEED", "3"))
     rules = settings(
-        max_examples=20, stateful_step_count=PART, deadline=None, database=None,
+        max_examples=20 if FULL else 5, stateful_step_count=PART, deadline=None, database=None,
         phases=[Phase.generate, Phase.shrink] if FULL else [Phase.generate],
         suppress_health_check=list(HealthCheck), print_blob=True,
     )  # fmt: skip
@@ -29,5 +29,5 @@ def test_whatever_happens_nothing_is_there_twice_nothing_is_lost_and_a_second_ru
         part += 1
     print(done)
     assert done.jobs > STEPS // 5
-    assert done.killed >= STEPS // 200
+    assert done.killed >= STEPS // 100
     assert done.faults >= STEPS // 50

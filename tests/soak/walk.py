@@ -39,8 +39,8 @@ class Thing:
 
     name: str
     phone: str
-    here: Values | None = None
-    there: Values | None = None
+    here: Any = None
+    there: Any = None  # Values, or None where it is not
     coupled: bool = False
     base: Values | None = None
     conflict: bool = False
@@ -103,14 +103,23 @@ class Fate:
 _PASSING = ("lost_reply", "lost_reply", "reset", "truncate", "lost_reply", "reset", "429", "503")
 """What passes by itself: no job may fail by it."""
 
-_unknown_token = st.builds(lambda after: [{"method": "*", "path": "*", "fault": "401", "after": after}], st.integers(0, 9))
+_unknown_token = st.builds(
+    lambda after: [{"method": "*", "path": "*", "fault": "401", "after": after}], st.integers(0, 9)
+)
 """Once: a second time in a row is no accident."""
 _faults = st.builds(
     lambda kind, after, times: {
-        "method": "*", "path": "*", "fault": kind, "after": after, "times": times, "retry_after": 0.05,
-    },  # fmt: skip
-    st.sampled_from(_PASSING), st.integers(0, 9), st.sampled_from([1, 1, 1, 2]),
-)  # fmt: skip
+        "method": "*",
+        "path": "*",
+        "fault": kind,
+        "after": after,
+        "times": times,
+        "retry_after": 0.05,
+    },
+    st.sampled_from(_PASSING),
+    st.integers(0, 9),
+    st.sampled_from([1, 1, 1, 2]),
+)
 fates = st.one_of(
     st.just(Fate()), st.just(Fate()), st.just(Fate()), st.just(Fate()),
     st.builds(lambda faults: Fate(faults=faults), _unknown_token | st.lists(_faults, min_size=1, max_size=2)),
@@ -178,54 +187,42 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
                     self.client.create("accounts", {**row, **self._columns(thing.there)})
                 self.things.append(thing)
 
-        @precondition(lambda self: self._alive("here"))
-        @rule(which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), blank=st.booleans())
-        def edit_here(self, which: int, name: str, blank: bool) -> None:
+        @precondition(lambda self: self.things)
+        @rule(
+            which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), blank=st.booleans(),
+            sides=st.sampled_from([("here",), ("there",), ("here", "there")]), alike=st.booleans(),
+        )  # fmt: skip
+        def edit(self, which: int, name: str, blank: bool, sides: tuple[str, ...], alike: bool) -> None:
+            """Somebody changes a field; or two people do, of the same thing on both sides, differently or alike."""
             self._step()
-            thing = self._one("here", which)
-            thing.here[name] = "" if blank else self._value()
-            record = Customer.objects.get(company=self.world.company, name=thing.name)
-            setattr(record, name, thing.here[name])
-            record.save()
+            able = [thing for thing in self.things if all(getattr(thing, side) is not None for side in sides)]
+            if not able:
+                return
+            thing, value = able[which % len(able)], "" if blank else self._value()
+            if "here" in sides:
+                thing.here[name] = value
+                record = Customer.objects.get(company=self.world.company, name=thing.name)
+                setattr(record, name, value)
+                record.save()
+            if "there" in sides:
+                thing.there[name] = value if alike or "here" not in sides else self._value()
+                self.client.update("accounts", self._row_of(thing), {FIELDS[name]: thing.there[name] or None})
 
-        @precondition(lambda self: self._alive("there"))
-        @rule(which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), blank=st.booleans())
-        def edit_there(self, which: int, name: str, blank: bool) -> None:
+        @precondition(lambda self: self.things)
+        @rule(which=st.integers(0, MOST), sides=st.sampled_from([("here",), ("there",), ("here", "there")]))
+        def delete(self, which: int, sides: tuple[str, ...]) -> None:
+            """Somebody deletes a thing on one side, or on both."""
             self._step()
-            thing = self._one("there", which)
-            thing.there[name] = "" if blank else self._value()
-            self.client.update("accounts", self._row_of(thing), {FIELDS[name]: thing.there[name] or None})
-
-        @precondition(lambda self: self._both())
-        @rule(which=st.integers(0, MOST), name=st.sampled_from(sorted(FIELDS)), alike=st.booleans())
-        def edit_both(self, which: int, name: str, alike: bool) -> None:
-            """Two people edit the same field: differently, or alike."""
-            self._step()
-            both = self._both()
-            thing = both[which % len(both)]
-            thing.here[name] = self._value()
-            thing.there[name] = thing.here[name] if alike else self._value()
-            record = Customer.objects.get(company=self.world.company, name=thing.name)
-            setattr(record, name, thing.here[name])
-            record.save()
-            self.client.update("accounts", self._row_of(thing), {FIELDS[name]: thing.there[name]})
-
-        @precondition(lambda self: self._alive("here"))
-        @rule(which=st.integers(0, MOST))
-        def delete_here(self, which: int) -> None:
-            self._step()
-            thing = self._one("here", which)
-            Customer.objects.get(company=self.world.company, name=thing.name).delete()
-            thing.here = None
-            self._forget()
-
-        @precondition(lambda self: self._alive("there"))
-        @rule(which=st.integers(0, MOST))
-        def delete_there(self, which: int) -> None:
-            self._step()
-            thing = self._one("there", which)
-            self.client.delete("accounts", self._row_of(thing))
-            thing.there = None
+            able = [thing for thing in self.things if all(getattr(thing, side) is not None for side in sides)]
+            if not able:
+                return
+            thing = able[which % len(able)]
+            if "here" in sides:
+                Customer.objects.get(company=self.world.company, name=thing.name).delete()
+                thing.here = None
+            if "there" in sides:
+                self.client.delete("accounts", self._row_of(thing))
+                thing.there = None
             self._forget()
 
         # -- jobs ---------------------------------------------------------------------------------------------------
@@ -236,9 +233,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
             self._step()
             create = create and not any(thing.twins for thing in self.things)
             left = [thing for thing in self.things if not thing.coupled]
-            self._run(
-                lambda: sync.start_synchronization(mapping=self.world.mapping(), full=full, create=create), fate
-            )
+            self._run(lambda: sync.start_synchronization(mapping=self.world.mapping(), full=full, create=create), fate)
             for thing in self.things:
                 if thing.coupled:
                     thing.synchronize(self.deletion)
@@ -414,16 +409,6 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
 
         def _columns(self, values: Values) -> dict[str, str]:
             return {column: values[name] for name, column in FIELDS.items()}
-
-        def _alive(self, side: str) -> list[Thing]:
-            return [thing for thing in self.things if getattr(thing, side) is not None]
-
-        def _both(self) -> list[Thing]:
-            return [thing for thing in self.things if thing.here is not None and thing.there is not None]
-
-        def _one(self, side: str, which: int) -> Any:
-            alive = self._alive(side)
-            return alive[which % len(alive)]
 
         def _forget(self) -> None:
             self.things = [thing for thing in self.things if not thing.gone]
