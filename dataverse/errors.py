@@ -177,7 +177,8 @@ class InvalidAnswer(DataverseError):
 class Rule:
     """One row of the table. It applies when code, status and the pattern `says` (searched in the service's words) fit.
 
-    `text` may name {message} (the service's words) and {name} (what `says` captured).
+    `text` may name {message} (the service's words) and {name} (what `says` captured). maybe_done: something between
+    here and the service answered in its place, so the request may have been carried out.
     """
 
     error: type[DataverseError]
@@ -187,6 +188,7 @@ class Rule:
     says: str = ""
     reason: str = ""
     repeat: bool = False
+    maybe_done: bool = False
 
 
 _UNKNOWN_COLUMN = (
@@ -319,16 +321,16 @@ RULES: tuple[Rule, ...] = (
     Rule(Gone, "Dataverse has nothing at that address: the row or table does not exist. Dataverse says: {message}",
          status=404),
     Rule(Invalid, "Dataverse does not allow that operation. Dataverse says: {message}", status=405),
-    Rule(Unavailable, _TRY_LATER, status=408, repeat=True),
+    Rule(Unavailable, _TRY_LATER, status=408, repeat=True, maybe_done=True),
     Rule(VersionMismatch, "The row was changed in Dataverse meanwhile, so nothing was written.", status=412),
     Rule(Invalid, "The request is larger than Dataverse allows. Dataverse says: {message}", status=413),
     Rule(Throttled, _LIMIT, status=429, repeat=True),
     Rule(Unavailable, "Dataverse reports an internal error. Try again; if it stays, give the detail to its support.",
          status=500, repeat=True),
     Rule(Invalid, "Dataverse does not support that request. Dataverse says: {message}", status=501),
-    Rule(Unavailable, _TRY_LATER, status=502, repeat=True),
+    Rule(Unavailable, _TRY_LATER, status=502, repeat=True, maybe_done=True),
     Rule(Unavailable, _TRY_LATER, status=503, repeat=True),
-    Rule(Unavailable, _TRY_LATER, status=504, repeat=True),
+    Rule(Unavailable, _TRY_LATER, status=504, repeat=True, maybe_done=True),
 )  # fmt: skip
 
 _UNKNOWN = Rule(Invalid, "Dataverse refused the request in a way that is not known here. Dataverse says: {message}")
@@ -367,4 +369,5 @@ def error_for(
         retry_after=retry_after,
         reason=rule.reason,
         repeat=rule.repeat,
+        maybe_done=rule.maybe_done,
     )
