@@ -305,6 +305,22 @@ RULES: tuple[Rule, ...] = (
     Rule(SignInError, "The sign-in refused the certificate's signature because of its time. Check this machine's "
          "clock.",
          code="AADSTS700024"),
+    Rule(SignInError, "The sign-in does not know that user name, or the user name or the password is not right. Enter "
+         "them again.", code="AADSTS50126"),
+    Rule(SignInError, "The tenant has no user with that User Name. Enter it as it stands in the Microsoft 365 admin "
+         "center, like name@contoso.com.", code="AADSTS50034"),
+    Rule(SignInError, "The user account is disabled in its tenant. Ask the tenant's administrator to enable it.",
+         code="AADSTS50057"),
+    Rule(SignInError, "The tenant asks this user for a second factor, which a user name and password alone cannot "
+         "give. Use OAuth 2.0 with a client secret or a certificate instead.", code="AADSTS50076"),
+    Rule(SignInError, "The sign-in was already used. Begin the sign-in again.", code="AADSTS54005"),
+    Rule(SignInError, "The sign-in took too long. Begin the sign-in again.", code="AADSTS70008"),
+    Rule(SignInError, "The sign-in is over, since it was not used for a long time. Sign in again.",
+         code="AADSTS700082"),
+    Rule(SignInError, "The sign-in was ended, for example because the password was changed. Sign in again.",
+         code="AADSTS50173"),
+    Rule(SignInError, "This site's address is not among the Redirect URLs of the application's registration. Add it "
+         "there under Authentication.", code="AADSTS50011"),
     Rule(SignInError, "The sign-in does not know the environment in this tenant. Check that the Environment URL is "
          "spelled right and belongs to the tenant of the Tenant ID.", code="AADSTS500011"),
     Rule(SignInError, "Nobody has given the application consent to use Dataverse. Grant admin consent under API "

@@ -69,7 +69,10 @@ def finish(
     def ask() -> Any:
         nonlocal application
         application = service.application()
-        return application.acquire_token_by_auth_code_flow(dict(flow), dict(returned))
+        try:
+            return application.acquire_token_by_auth_code_flow(dict(flow), dict(returned))
+        except RuntimeError:  # what msal says of a foreign nonce
+            raise SignInError(_NOT_THIS, message="nonce") from None
 
     answer = service.asked(ask)
     claims = answer.get("id_token_claims") or {}
