@@ -7,7 +7,7 @@ connection was made with.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,33 +15,17 @@ from connection_setup.services import client_for, connection_of, verify_organiza
 from coupling import filters
 from coupling.models import IntegrationTableMapping
 from coupling.types import Condition, RemoteRow
-from dataverse import odata
+from dataverse import bulk, odata
 from dataverse.client import DataverseClient
-from dataverse.errors import (
-    DataverseError,
-    Duplicate,
-    Gone,
-    Invalid,
-    InvalidAnswer,
-    Throttled,
-    Unavailable,
-    VersionMismatch,
-)
-from dataverse.types import Page, Request, Row, TableInfo, Usage
+from dataverse.errors import Invalid, Throttled, VersionMismatch
+from dataverse.types import Page, Row, TableInfo, Usage
 
 PAGE = 5000
-BULK = 1000
-"""Rows of one CreateMultiple or UpdateMultiple, parts of one $batch."""
-IDS = 200
-"""Ids asked for in one filter."""
-THREADS = 8
-"""Requests at once, at most; the service's own recommendation is obeyed when it is lower."""
 
 COMPANY_COLUMN = "tandem_companyid"
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 Part = TypeVar("Part")
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +210,7 @@ class Gateway:
             return [row for page in pages for row in page.rows]
 
         found: dict[UUID, RemoteRow] = {}
-        for rows in self._parallel(wanted, ask):
+        for rows in self._client.map(ask, wanted):
             for row in rows:
                 made = self._row(mapping, row, read)
                 found[made.id] = made
@@ -238,10 +222,11 @@ class Gateway:
         """The rows with these ids, whatever the filter says; those that are gone are missing from the answer."""
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
-        parts = list(_parts(list(dict.fromkeys(ids)), BULK))
+        table = self._written(mapping)
+        parts = _parts(list(dict.fromkeys(ids)), bulk.LARGEST)
         rows = (
             self._row(mapping, row, read)
-            for found in self._parallel(parts, lambda part: self._by_id(mapping, select, part))
+            for found in self._client.map(lambda part: bulk.read(self._client, table, select, part), parts)
             for row in found
         )
         return {row.id: row for row in rows}
@@ -258,51 +243,31 @@ class Gateway:
         Throttled and other errors of the environment as a whole; then some rows may be there: repeat with the same ids.
         """
         _ = self.organization_id
-        parts = list(_parts(list(items), BULK))
-        return [result for found in self._parallel(parts, lambda part: self._create(mapping, part)) for result in found]
+        table = self._written(mapping)
+
+        def send(part: list[tuple[UUID, Mapping[str, Any]]]) -> list[bulk.RowResult]:
+            return bulk.create(self._client, table, [(row_id, self.body(mapping, values)) for row_id, values in part])
+
+        return self._bulk(list(items), send)
 
     def update(
         self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, Mapping[str, Any], str]]
     ) -> list[WriteResult]:
         """Change rows, each only if its version is the one given ("" or "*": any); one result per item, in order."""
         _ = self.organization_id
+        table = self._written(mapping)
 
-        def send(part: list[tuple[UUID, Mapping[str, Any], str]]) -> list[WriteResult]:
-            requests = [
-                Request(
-                    "PATCH",
-                    odata.key(mapping.entity_set, row_id),
-                    self.body(mapping, changes),
-                    {"If-Match": version or "*"},
-                )
-                for row_id, changes, version in part
-            ]
-            answers = self._client.batch(requests)
-            return [
-                _result(row_id, answer.error, answer.headers.get("etag", ""))
-                for (row_id, _, _), answer in zip(part, answers, strict=True)
-            ]
+        def send(part: list[tuple[UUID, Mapping[str, Any], str]]) -> list[bulk.RowResult]:
+            changes = [(row_id, self.body(mapping, values), version) for row_id, values, version in part]
+            return bulk.update(self._client, table, changes)
 
-        parts = list(_parts(list(items), BULK))
-        return [result for found in self._parallel(parts, send) for result in found]
+        return self._bulk(list(items), send)
 
     def delete(self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, str]]) -> list[WriteResult]:
         """Delete rows, each only if its version is the one given ("" or "*": any). A row that is gone is done."""
         _ = self.organization_id
-
-        def send(part: list[tuple[UUID, str]]) -> list[WriteResult]:
-            requests = [
-                Request("DELETE", odata.key(mapping.entity_set, row_id), None, {"If-Match": version or "*"})
-                for row_id, version in part
-            ]
-            answers = self._client.batch(requests)
-            return [
-                _result(row_id, None if isinstance(answer.error, Gone) else answer.error)
-                for (row_id, _), answer in zip(part, answers, strict=True)
-            ]
-
-        parts = list(_parts(list(items), BULK))
-        return [result for found in self._parallel(parts, send) for result in found]
+        table = self._written(mapping)
+        return self._bulk(list(items), lambda part: bulk.delete(self._client, table, part))
 
     def body(self, mapping: IntegrationTableMapping, values: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON body that sets these columns; lookups become bindings."""
@@ -325,66 +290,17 @@ class Gateway:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _create(
-        self, mapping: IntegrationTableMapping, part: list[tuple[UUID, Mapping[str, Any]]]
-    ) -> list[WriteResult]:
-        primary = self._primary(mapping)
-        rows = [{primary: str(row_id), **self.body(mapping, values)} for row_id, values in part]
-        if len(part) > 1:
-            try:
-                self._client.create_multiple(mapping.entity_set, mapping.integration_table, rows)
-            except (Unavailable, InvalidAnswer) as lost:
-                if not lost.maybe_done:
-                    raise
-                return self._settle(mapping, [row_id for row_id, _ in part], rows)
-            except Throttled:
-                raise
-            except DataverseError:
-                pass  # one row spoils the whole; below each one stands for itself
-            else:
-                return [WriteResult(row_id, True) for row_id, _ in part]
-        return self._create_singly(mapping, [row_id for row_id, _ in part], rows)
+    def _bulk(self, items: list[Part], send: Callable[[list[Part]], list[bulk.RowResult]]) -> list[WriteResult]:
+        """Send the items in parts, as many at once as the service bears; one result per item, in order."""
+        parts = _parts(items, bulk.LARGEST)
+        return [_result(result) for found in self._client.map(send, parts) for result in found]
 
-    def _create_singly(
-        self, mapping: IntegrationTableMapping, ids: list[UUID], rows: list[dict[str, Any]]
-    ) -> list[WriteResult]:
-        """A $batch of creates. Sent again as it is when its answer is lost: the ids make that harmless."""
-        requests = [Request("POST", mapping.entity_set, row) for row in rows]
-        answers = self._client.batch(requests, repeatable=True)
-        doubted = [row_id for row_id, answer in zip(ids, answers, strict=True) if isinstance(answer.error, Duplicate)]
-        there = self.read(mapping, (), doubted) if doubted else {}
-        return [
-            _result(row_id, None if row_id in there else answer.error)
-            for row_id, answer in zip(ids, answers, strict=True)
-        ]
-
-    def _settle(
-        self, mapping: IntegrationTableMapping, ids: list[UUID], rows: list[dict[str, Any]]
-    ) -> list[WriteResult]:
-        """After a lost answer: read back which rows are there, and create the others."""
-        there = self.read(mapping, (), ids)
-        missing = [(row_id, row) for row_id, row in zip(ids, rows, strict=True) if row_id not in there]
-        made = {}
-        if missing:
-            made = {
-                result.id: result for result in self._create_singly(mapping, *map(list, zip(*missing, strict=True)))
-            }
-        return [made.get(row_id) or WriteResult(row_id, True) for row_id in ids]
-
-    def _by_id(self, mapping: IntegrationTableMapping, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
-        """The rows with these ids (at most BULK), by one request: a $batch where one filter cannot hold them."""
-        primary = self._primary(mapping)
-        wanted = [odata.in_(primary, part) for part in _parts(list(ids), IDS)]
-        if len(wanted) == 1:
-            pages = self._client.pages(mapping.entity_set, select=select, filter=wanted[0])
-            return [row for page in pages for row in page.rows]
-        requests = [Request("GET", odata.rows(mapping.entity_set, select=select, filter_text=text)) for text in wanted]
-        found: list[Row] = []
-        for answer in self._client.batch(requests):
-            if answer.error is not None:
-                raise answer.error
-            found += answer.body["value"]
-        return found
+    def _written(self, mapping: IntegrationTableMapping) -> TableInfo:
+        """The table as it is written to: its address and key are the mapping's."""
+        return replace(
+            self.table(mapping), name=mapping.integration_table, entity_set=mapping.entity_set,
+            primary_id=self._primary(mapping),
+        )  # fmt: skip
 
     def _first(
         self,
@@ -433,23 +349,13 @@ class Gateway:
             row.get("@odata.etag", ""),
         )
 
-    def _parallel(self, parts: Sequence[Part], work: Callable[[Part], Answer]) -> Iterator[Answer]:
-        """Work on the parts, as many at once as the service recommends; answers in order."""
-        threads = min(len(parts), THREADS, self._client.parallelism or 1)
-        if threads < 2:
-            yield from map(work, parts)
-            return
-        with ThreadPoolExecutor(threads, "gateway") as pool:
-            yield from pool.map(work, parts)
 
-
-def _result(row_id: UUID, error: Exception | None, version: str = "") -> WriteResult:
+def _result(result: bulk.RowResult) -> WriteResult:
+    error = result.error
     if error is None:
-        return WriteResult(row_id, True, version)
-    if not isinstance(error, DataverseError):
-        raise error
+        return WriteResult(result.id, True, result.version)
     return WriteResult(
-        row_id,
+        result.id,
         False,
         "",
         error.reason,

@@ -6,18 +6,32 @@ Only connection_setup.services and coupling.gateway use it; everything else asks
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from dataverse import batch as _batch
-from dataverse import changes, metadata, odata, retry
+from dataverse import bulk, changes, metadata, odata, retry, scanning
 from dataverse.answers import refusal
 from dataverse.auth import token_source
-from dataverse.errors import Duplicate, Gone, Invalid, InvalidAnswer, Throttled, Unavailable
-from dataverse.transport import Answer, Timeouts, Transport
+from dataverse.errors import (
+    DataverseError,
+    Duplicate,
+    Gone,
+    Invalid,
+    InvalidAnswer,
+    Throttled,
+    Unavailable,
+    VersionMismatch,
+)
+from dataverse.lanes import MOST
+from dataverse.metadata_cache import cache_of
+from dataverse.transport import Answer, Timeouts, TokenSource, Transport
 from dataverse.types import (
     Credentials,
     Environment,
@@ -34,10 +48,15 @@ from dataverse.types import (
 
 LARGEST_PAGE = 5000
 _decode = msgspec.json.Decoder().decode
+_METADATA = ("EntityDefinitions", "RelationshipDefinitions", "GlobalOptionSetDefinitions", "ImportSolution", "Publish")
+"""Writing below these changes what tables there are."""
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class DataverseClient:
-    """One environment, signed in as one application. Thread-safe; connections and tokens outlive it.
+    """One environment, signed in by credentials or as a person. Thread-safe; connections and tokens outlive it.
 
     Every method raises DataverseError: what the service refused, with a sentence for the user.
     """
@@ -45,7 +64,7 @@ class DataverseClient:
     def __init__(
         self,
         environment: Environment,
-        credentials: Credentials,
+        credentials: Credentials | TokenSource,
         *,
         usage: Usage | None = None,
         timeouts: Timeouts | None = None,
@@ -54,7 +73,9 @@ class DataverseClient:
         timeouts = timeouts or Timeouts()
         self.usage = usage if usage is not None else Usage()
         self._sleep = sleep
-        self._tokens = token_source(credentials, environment, timeouts)
+        self._tokens: TokenSource = (
+            token_source(credentials, environment, timeouts) if isinstance(credentials, Credentials) else credentials
+        )
         self._transport = Transport(
             environment,
             self._tokens,
@@ -62,7 +83,7 @@ class DataverseClient:
             timeouts=timeouts,
             sleep=sleep,
         )
-        self._tables: dict[str, TableInfo] = {}
+        self._tables = cache_of(self._transport.origin)
         self._lock = threading.Lock()
 
     # -- the environment -----------------------------------------------------------------------------------------
@@ -70,7 +91,38 @@ class DataverseClient:
     @property
     def parallelism(self) -> int | None:
         """How many requests at once the service recommends (x-ms-dop-hint); None before it said so."""
-        return self._transport.hint
+        return self._transport.lanes.hint
+
+    @property
+    def lanes(self) -> int:
+        """How many requests this user may have under way now: begun with the recommendation, then found out."""
+        return self._transport.lanes.width
+
+    @property
+    def most(self) -> int:
+        """More threads than this would only wait."""
+        return MOST
+
+    def map(self, work: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+        """`work` for every item, many at once as far as the service bears it; the answers in order.
+
+        Items are taken a little ahead of what is consumed, so neither they nor the answers pile up.
+        """
+        coming = iter(items)
+        first = list(islice(coming, 2))
+        if len(first) < 2:
+            yield from map(work, first)
+            return
+        pool = ThreadPoolExecutor(MOST, "dataverse")
+        waiting: deque[Future[Made]] = deque(pool.submit(work, item) for item in first)
+        try:
+            while waiting:
+                waiting.extend(
+                    pool.submit(work, item) for item in islice(coming, max(0, 2 * self.lanes - len(waiting)))
+                )
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def ping(self) -> Ping:
         """Whether a Web API answers at the address, without a sign-in."""
@@ -107,11 +159,14 @@ class DataverseClient:
         )
 
     def table(self, logical_name: str) -> TableInfo:
-        """A table's metadata; read once in the client's life, in one request."""
-        with self._lock:
-            known = self._tables.get(logical_name)
-        if known:
-            return known
+        """A table's metadata; read in one request, and known to the whole process for a minute."""
+        return self._tables.get(logical_name, lambda: self._read_table(logical_name))
+
+    def forget_tables(self) -> None:
+        """Read tables anew when they are asked for next: something outside changed them."""
+        self._tables.forget()
+
+    def _read_table(self, logical_name: str) -> TableInfo:
         answers = self.batch(metadata.requests_for(logical_name))
         for answer in answers:
             if isinstance(answer.error, Gone):
@@ -125,12 +180,9 @@ class DataverseClient:
             if answer.error:
                 raise answer.error
         try:
-            found = metadata.table_info([answer.body for answer in answers])
+            return metadata.table_info([answer.body for answer in answers])
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidAnswer(f"Dataverse's description of the table {logical_name} cannot be read.") from error
-        with self._lock:
-            self._tables[logical_name] = found
-        return found
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -156,6 +208,18 @@ class DataverseClient:
             page = self.page(page.next_link, page_size=page_size, track_changes=track_changes)
             yield page
 
+    def scan(
+        self,
+        entity_set: str,
+        primary_id: str,
+        *,
+        select: Sequence[str],
+        filter: str = "",  # noqa: A002 - the query option's own name
+        page_size: int = LARGEST_PAGE,
+    ) -> Iterator[Page]:
+        """All rows of a query, every row once, in no order: large tables by ranges of `createdon` at once."""
+        return scanning.scan(self, entity_set, primary_id, select=select, filter_text=filter, page_size=page_size)
+
     def first_page(
         self,
         entity_set: str,
@@ -178,7 +242,7 @@ class DataverseClient:
         A link to another origin raises InvalidAnswer and is not followed, whoever gave it.
         """
         prefer = f"odata.maxpagesize={page_size}" + (f",{changes.TRACK}" if track_changes else "")
-        page = changes.page(self._transport.send("GET", link, headers={"Prefer": prefer}).body)
+        page = changes.page(self._send("GET", link, headers={"Prefer": prefer}).body)
         for following in (page.next_link, page.delta_link):
             if following:
                 self._transport.url(following)
@@ -187,7 +251,7 @@ class DataverseClient:
 
     def count(self, entity_set: str, *, filter: str = "") -> int:  # noqa: A002 - the query option's own name
         """How many rows there are, exactly. The service counts to 5000; beyond that the ids are paged through."""
-        answer = self._transport.send("GET", f"{entity_set}/$count" + odata.query({"$filter": filter}))
+        answer = self._send("GET", f"{entity_set}/$count" + odata.query({"$filter": filter}))
         try:
             counted = int(answer.body.decode("utf-8-sig"))
         except ValueError:
@@ -200,7 +264,7 @@ class DataverseClient:
     def get(self, entity_set: str, row_id: UUID | str, *, select: Sequence[str]) -> Row:
         """One row. Raises Gone when it does not exist."""
         path = odata.key(entity_set, row_id) + odata.query({"$select": ",".join(select)})
-        row: Row = self._json(self._transport.send("GET", path))
+        row: Row = self._json(self._send("GET", path))
         self._read(1)
         return row
 
@@ -214,10 +278,10 @@ class DataverseClient:
         """
         own = row.get(primary_id) if primary_id else None
         if own is None:
-            answer = self._transport.send("POST", entity_set, body=_encode(row))
+            answer = self._send("POST", entity_set, body=_encode(row))
         else:
             try:
-                answer = self._transport.send("POST", entity_set, body=_encode(row))
+                answer = self._send("POST", entity_set, body=_encode(row))
             except Unavailable as lost:
                 if not lost.maybe_done:
                     raise
@@ -230,16 +294,35 @@ class DataverseClient:
     ) -> str | None:
         """Change a row that exists; the new version when the service tells it.
 
-        if_match: the version the change is based on ("*": any). Raises VersionMismatch, Gone.
+        if_match: the version the change is based on ("*": any). Raises VersionMismatch, Gone. After a lost answer the
+        change is sent again; when its version is refused then, the row itself tells whether the lost one was done.
         """
-        headers = {"If-Match": if_match}
-        answer = self._transport.send("PATCH", odata.key(entity_set, row_id), body=_encode(changes), headers=headers)
+        path, body, headers = odata.key(entity_set, row_id), _encode(changes), {"If-Match": if_match}
+        try:
+            answer = self._send("PATCH", path, body=body, headers=headers, repeatable=False)
+        except Unavailable as lost:
+            if not lost.maybe_done:
+                raise
+            try:
+                answer = self._send("PATCH", path, body=body, headers=headers)
+            except VersionMismatch:
+                (version,) = bulk.applied(self, entity_set, [(UUID(str(row_id)), changes)])
+                if version is None:
+                    raise
+                return version
         self._wrote(1)
         return answer.headers.get("ETag")
 
     def delete(self, entity_set: str, row_id: UUID | str, *, if_match: str = "*") -> None:
-        """Delete a row. Raises VersionMismatch, Gone."""
-        self._transport.send("DELETE", odata.key(entity_set, row_id), headers={"If-Match": if_match})
+        """Delete a row. Raises VersionMismatch, Gone; after a lost answer a row that is gone is deleted."""
+        path, headers = odata.key(entity_set, row_id), {"If-Match": if_match}
+        try:
+            self._send("DELETE", path, headers=headers, repeatable=False)
+        except Unavailable as lost:
+            if not lost.maybe_done:
+                raise
+            with contextlib.suppress(Gone):
+                self._send("DELETE", path, headers=headers)
         self._wrote(1)
 
     def create_multiple(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Any]]) -> list[UUID]:
@@ -258,7 +341,7 @@ class DataverseClient:
     def update_multiple(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Change rows that carry their ids, all or none, whatever their version is. Safe to repeat."""
         body = _encode({"Targets": _typed(table, rows)})
-        self._transport.send("POST", f"{entity_set}/{_message('UpdateMultiple')}", body=body, repeatable=True)
+        self._send("POST", f"{entity_set}/{_message('UpdateMultiple')}", body=body, repeatable=True)
         self._wrote(len(rows))
 
     def batch(
@@ -266,8 +349,9 @@ class DataverseClient:
     ) -> list[PartResult]:
         """Send up to 1000 requests in one; results in the same order, each with its error when it was refused.
 
-        Parts refused for a limit are sent again after a short wait. repeatable: whether carrying the whole batch out
-        twice does no harm; without POST parts it does none unless told. Raises Throttled when nothing was carried out.
+        Parts refused for a limit, or because the service could not carry them out now, are sent again after a short
+        wait. repeatable: whether carrying the whole batch out twice does no harm; without POST parts it does none
+        unless told. Raises Throttled when nothing was carried out.
         """
         if repeatable is None:
             repeatable = all(request.method != "POST" for request in requests)
@@ -275,16 +359,19 @@ class DataverseClient:
         attempt, slept = 1, 0.0
         while continue_on_error:
             late = [
-                (index, result.error) for index, result in enumerate(results) if isinstance(result.error, Throttled)
+                (index, result.error)
+                for index, result in enumerate(results)
+                if isinstance(result.error, Throttled | Unavailable)
             ]
             if not late:
                 break
-            slowest = max((error for _, error in late), key=lambda error: error.retry_after or 0.0)
-            step = retry.decide(slowest, attempt=attempt, slept=slept, repeatable=True)
+            # A limit's wait counts for all of them; it also is the one that goes on longest.
+            slowest = max((error for _, error in late), key=lambda e: (isinstance(e, Throttled), e.retry_after or 0.0))
+            step = retry.decide(slowest, attempt=attempt, slept=slept, repeatable=repeatable)
             if not isinstance(step, retry.Wait):
                 break
             with self._lock:
-                self.usage.throttled += 1
+                self.usage.throttled += isinstance(slowest, Throttled)
             self._sleep(step.seconds)
             attempt, slept = attempt + 1, slept + step.seconds
             again = self._batch([requests[index] for index, _ in late], continue_on_error, repeatable)
@@ -300,25 +387,25 @@ class DataverseClient:
         body = {"@odata.id": self._transport.url(odata.key(other_set, other_id))}
         path = f"{odata.key(entity_set, row_id)}/{navigation}/$ref"
         try:
-            self._transport.send("POST", path, body=_encode(body), repeatable=True)
+            self._send("POST", path, body=_encode(body), repeatable=True)
         except Duplicate:
             return
         self._wrote(1)
 
     def action(self, path: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Any:
         """Call an action; its answer's body, or None when it has none."""
-        answer = self._transport.send("POST", path, body=_encode(body), repeatable=repeatable)
+        answer = self._send("POST", path, body=_encode(body), repeatable=repeatable)
         return self._json(answer) if answer.body else None
 
     def function(self, path: str) -> Any:
         """Call a function; its answer's body."""
-        return self._json(self._transport.send("GET", path))
+        return self._json(self._send("GET", path))
 
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _create_again(self, entity_set: str, row: Mapping[str, Any], own: UUID) -> UUID:
         with contextlib.suppress(Duplicate):  # then the lost request was carried out
-            self._transport.send("POST", entity_set, body=_encode(row), repeatable=True)
+            self._send("POST", entity_set, body=_encode(row), repeatable=True)
         self._wrote(1)
         return own
 
@@ -328,7 +415,7 @@ class DataverseClient:
         if continue_on_error:
             headers["Prefer"] = "odata.continue-on-error"
         body = _batch.encode(requests, root=self._transport.root, boundary=mark)
-        answer = self._transport.send("POST", "$batch", body=body, headers=headers, repeatable=repeatable)
+        answer = self._send("POST", "$batch", body=body, headers=headers, repeatable=repeatable)
         parts = _batch.decode(answer.body, answer.headers.get("Content-Type", ""))
         if len(parts) > len(requests) or (continue_on_error and len(parts) < len(requests)):
             raise InvalidAnswer(
@@ -338,8 +425,20 @@ class DataverseClient:
                 maybe_done=True,
             )
         results = [_result(part, answer.request_id) for part in parts]
+        for result in results:
+            self._tables.learn(result.error)
         skipped = Invalid("It was not sent on, because a request before it in the batch was refused.")
         return results + [PartResult(0, {}, error=skipped)] * (len(requests) - len(parts))
+
+    def _send(self, method: str, path: str, **options: Any) -> Answer:
+        try:
+            return self._transport.send(method, path, **options)
+        except DataverseError as error:
+            self._tables.learn(error)
+            raise
+        finally:
+            if method != "GET" and path.startswith(_METADATA):
+                self._tables.forget()
 
     def _json(self, answer: Answer) -> Any:
         try:

@@ -87,6 +87,14 @@ class Address:
     suggested: bool
 
 
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def is_tenant_id(text: str) -> bool:
+    """Whether a tenant is named by its id, not by a domain name."""
+    return _GUID.fullmatch(text) is not None
+
+
 def is_loopback(host: str) -> bool:
     """Whether the host is this machine itself: localhost, 127.0.0.0/8 or ::1."""
     if host.lower() == "localhost":
@@ -173,6 +181,15 @@ def authority(cloud: str, tenant: str, environment_url: str) -> str:
     if cloud not in CLOUDS:
         raise ConfigurationError(f"There is no cloud {cloud!r}. Choose one of {', '.join(CLOUDS)}.")
     return f"{CLOUDS[cloud].authority}/{tenant}"
+
+
+def discovery(cloud: str, environment_url: str) -> str:
+    """The origin of the cloud's global discovery; the sandbox is its own. Raises ConfigurationError."""
+    if is_loopback(urlsplit(environment_url).hostname or ""):
+        return origin(environment_url)
+    if cloud not in CLOUDS:
+        raise ConfigurationError(f"There is no cloud {cloud!r}. Choose one of {', '.join(CLOUDS)}.")
+    return CLOUDS[cloud].discovery
 
 
 def _split(text: str) -> SplitResult | None:

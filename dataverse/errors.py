@@ -177,7 +177,8 @@ class InvalidAnswer(DataverseError):
 class Rule:
     """One row of the table. It applies when code, status and the pattern `says` (searched in the service's words) fit.
 
-    `text` may name {message} (the service's words) and {name} (what `says` captured).
+    `text` may name {message} (the service's words) and {name} (what `says` captured). maybe_done: something between
+    here and the service answered in its place, so the request may have been carried out.
     """
 
     error: type[DataverseError]
@@ -187,6 +188,7 @@ class Rule:
     says: str = ""
     reason: str = ""
     repeat: bool = False
+    maybe_done: bool = False
 
 
 _UNKNOWN_COLUMN = (
@@ -303,6 +305,22 @@ RULES: tuple[Rule, ...] = (
     Rule(SignInError, "The sign-in refused the certificate's signature because of its time. Check this machine's "
          "clock.",
          code="AADSTS700024"),
+    Rule(SignInError, "The sign-in does not know that user name, or the user name or the password is not right. Enter "
+         "them again.", code="AADSTS50126"),
+    Rule(SignInError, "The tenant has no user with that User Name. Enter it as it stands in the Microsoft 365 admin "
+         "center, like name@contoso.com.", code="AADSTS50034"),
+    Rule(SignInError, "The user account is disabled in its tenant. Ask the tenant's administrator to enable it.",
+         code="AADSTS50057"),
+    Rule(SignInError, "The tenant asks this user for a second factor, which a user name and password alone cannot "
+         "give. Use OAuth 2.0 with a client secret or a certificate instead.", code="AADSTS50076"),
+    Rule(SignInError, "The sign-in was already used. Begin the sign-in again.", code="AADSTS54005"),
+    Rule(SignInError, "The sign-in took too long. Begin the sign-in again.", code="AADSTS70008"),
+    Rule(SignInError, "The sign-in is over, since it was not used for a long time. Sign in again.",
+         code="AADSTS700082"),
+    Rule(SignInError, "The sign-in was ended, for example because the password was changed. Sign in again.",
+         code="AADSTS50173"),
+    Rule(SignInError, "This site's address is not among the Redirect URLs of the application's registration. Add it "
+         "there under Authentication.", code="AADSTS50011"),
     Rule(SignInError, "The sign-in does not know the environment in this tenant. Check that the Environment URL is "
          "spelled right and belongs to the tenant of the Tenant ID.", code="AADSTS500011"),
     Rule(SignInError, "Nobody has given the application consent to use Dataverse. Grant admin consent under API "
@@ -319,16 +337,16 @@ RULES: tuple[Rule, ...] = (
     Rule(Gone, "Dataverse has nothing at that address: the row or table does not exist. Dataverse says: {message}",
          status=404),
     Rule(Invalid, "Dataverse does not allow that operation. Dataverse says: {message}", status=405),
-    Rule(Unavailable, _TRY_LATER, status=408, repeat=True),
+    Rule(Unavailable, _TRY_LATER, status=408, repeat=True, maybe_done=True),
     Rule(VersionMismatch, "The row was changed in Dataverse meanwhile, so nothing was written.", status=412),
     Rule(Invalid, "The request is larger than Dataverse allows. Dataverse says: {message}", status=413),
     Rule(Throttled, _LIMIT, status=429, repeat=True),
     Rule(Unavailable, "Dataverse reports an internal error. Try again; if it stays, give the detail to its support.",
          status=500, repeat=True),
     Rule(Invalid, "Dataverse does not support that request. Dataverse says: {message}", status=501),
-    Rule(Unavailable, _TRY_LATER, status=502, repeat=True),
+    Rule(Unavailable, _TRY_LATER, status=502, repeat=True, maybe_done=True),
     Rule(Unavailable, _TRY_LATER, status=503, repeat=True),
-    Rule(Unavailable, _TRY_LATER, status=504, repeat=True),
+    Rule(Unavailable, _TRY_LATER, status=504, repeat=True, maybe_done=True),
 )  # fmt: skip
 
 _UNKNOWN = Rule(Invalid, "Dataverse refused the request in a way that is not known here. Dataverse says: {message}")
@@ -367,4 +385,5 @@ def error_for(
         retry_after=retry_after,
         reason=rule.reason,
         repeat=rule.repeat,
+        maybe_done=rule.maybe_done,
     )

@@ -33,6 +33,7 @@ from dataverse.errors import (
     SignInError,
     Throttled,
 )
+from dataverse.lanes import lanes_of
 from dataverse.patience import patience_of
 from dataverse.types import Environment, Ping, Usage
 
@@ -163,9 +164,9 @@ def origin_of(environment: Environment) -> str:
 
 
 class Transport:
-    """Sends requests to one environment. Thread-safe.
+    """Sends requests to one environment, or to another `service` (origin, root) of its cloud. Thread-safe.
 
-    `hint` is the parallelism the service recommends (x-ms-dop-hint), once it said so.
+    Requests wait for a lane of their user's (`lanes`), and while the service has that user wait.
     """
 
     def __init__(
@@ -176,10 +177,11 @@ class Transport:
         usage: Usage,
         timeouts: Timeouts,
         sleep: Callable[[float], None] = time.sleep,
+        service: tuple[str, str] | None = None,
     ) -> None:
-        self.origin = origin_of(environment)
-        self.root = f"/api/data/v{environment.api_version}/"
-        self.hint: int | None = None
+        self.origin, self.root = service or (origin_of(environment), f"/api/data/v{environment.api_version}/")
+        self.lanes = lanes_of(tokens)
+        self._links = "/api/data/" if service is None else self.root
         self._tokens = tokens
         self._usage = usage
         self._timeouts = timeouts
@@ -279,12 +281,20 @@ class Transport:
             raise InvalidAnswer(_ELSEWHERE)
         parts = urlsplit(path)
         upwards = {".", ".."} & set(unquote(parts.path).split("/"))
-        if "@" in parts.netloc or not parts.path.startswith("/api/data/") or upwards:
+        if "@" in parts.netloc or not parts.path.startswith(self._links) or upwards:
             raise InvalidAnswer(_ELSEWHERE)
         return path
 
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         token = self._tokens.token()
+        with self.lanes.lane() as lane:
+            try:
+                return self._exchange(token, method, url, body, headers)
+            except Throttled:
+                lane.throttled()
+                raise
+
+    def _exchange(self, token: Token, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         started = time.monotonic()
         request_id = str(uuid.uuid4())
         sent = {
@@ -325,8 +335,8 @@ class Transport:
         raise refusal(response.status_code, response.headers, content, request_id)
 
     def _take_hint(self, text: str | None) -> None:
-        if text and text.isdecimal():
-            self.hint = max(1, min(int(text), 64))
+        if text and text.isdecimal() and len(text) < 6:
+            self.lanes.hinted(int(text))
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:

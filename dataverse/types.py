@@ -26,12 +26,20 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
+class UserPassword:
+    """Signs in as a person, with a password: the legacy way, which multi-factor authentication refuses."""
+
+    user_name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """Who signs in where. `authority` is the tenant's sign-in address, from clouds.py or the sandbox's own origin."""
 
     authority: str
     client_id: str
-    credential: ClientSecret | Certificate
+    credential: ClientSecret | Certificate | UserPassword
     version: int = 0
 
 

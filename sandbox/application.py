@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import msgspec
 
-from sandbox import preferences
+from sandbox import discovery, preferences
 from sandbox.batch import WRITES, Batch, Cut
 from sandbox.control import Control
 from sandbox.environment import Environment
@@ -16,6 +16,7 @@ from sandbox.identity import Grant, SignInError, local_origins
 from sandbox.messages import JSON, Request, Response
 from sandbox.odata.paths import relative, shape
 from sandbox.operations import Operation, Operations
+from sandbox.signing import SignIn
 from sandbox.writing import Caller
 
 MOST_ADDRESS = 32_768
@@ -36,6 +37,8 @@ class Application:
         path = request.path
         if path.startswith("/api/data/") or path == "/api/data":
             return self._web_api(request)
+        if path.startswith(discovery.ROOT):
+            return self._discovery(request)
         if path.startswith("/_sandbox"):
             return self.control.answer(request)
         return self._sign_in(request)
@@ -43,7 +46,7 @@ class Application:
     # -- sign-in ------------------------------------------------------------------------------------------------------
 
     def _sign_in(self, request: Request) -> Response:
-        tenant = self.environment.tenant
+        directory = self.environment.directory
         name, _, rest = request.path.lstrip("/").partition("/")
         known = {
             "v2.0/.well-known/openid-configuration",
@@ -56,7 +59,8 @@ class Application:
                 404, b"<html><body><h1>404</h1></body></html>", {"Content-Type": "text/html; charset=utf-8"}
             )
         try:
-            if unquote(name).lower() not in {tenant.id, "organizations", "common"}:
+            tenant = directory.tenant(unquote(name), self.environment.tenant.id)
+            if tenant is None:
                 raise SignInError(  # noqa: TRY301
                     400,
                     "invalid_tenant" if rest.startswith("v2.0") else "invalid_request",
@@ -74,13 +78,12 @@ class Application:
             if rest == "discovery/v2.0/keys":
                 return _signed(Response(200, tenant.keys()))
             if rest == "oauth2/v2.0/authorize":
-                return self._authorize(request)
+                return self._authorize(request, directory.sign_ins[tenant.id])
             return _signed(Response(200, tenant.configuration(request.origin)))
         except SignInError as error:
             return _signed(Response(error.status, error.body()))
 
-    def _authorize(self, request: Request) -> Response:
-        sign_in = self.environment.sign_in
+    def _authorize(self, request: Request, sign_in: SignIn) -> Response:
         if request.method == "POST":
             if request.headers.get("origin", request.origin).lower() not in {request.origin, "null"}:
                 return Response(403, b"", {"Content-Type": "text/html"})
@@ -97,6 +100,19 @@ class Application:
         if answer.location:
             headers["Location"] = answer.location
         return Response(answer.status, answer.page.encode(), headers)
+
+    # -- global discovery ---------------------------------------------------------------------------------------------
+
+    def _discovery(self, request: Request) -> Response:
+        grant = self._grant(request, anywhere=True)
+        if grant is None:
+            return self._unauthorized(request)
+        try:
+            answer = discovery.answer(self.environment.directory.places(), grant, request)
+        except ServiceError as error:
+            answer = Response(error.status, error.body(), {"Content-Type": JSON, **error.headers})
+        answer.headers.setdefault("OData-Version", "4.0")
+        return answer
 
     # -- Web API ------------------------------------------------------------------------------------------------------
 
@@ -196,11 +212,14 @@ class Application:
         with self.environment.lock:
             return operations.run(operation)
 
-    def _grant(self, request: Request) -> Grant | None:
+    def _grant(self, request: Request, *, anywhere: bool = False) -> Grant | None:
+        """What the bearer token stands for: here, or for global discovery whatever its tenant is."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        grant = self.environment.tenant.grant(token.strip())
+        home = self.environment.tenant
+        tenants = self.environment.directory.tenants.values() if anywhere else (home,)
+        grant = next((found for one in tenants if (found := one.grant(token.strip())) is not None), None)
         if grant is None or grant.audience not in local_origins(request.origin):
             return None
         return grant
@@ -225,6 +244,14 @@ class Application:
             )
         if caller is None:
             raise ServiceError(403, "0x80072560", "The user is not a member of the organization.")
+        if caller.disabled:
+            raise ServiceError(
+                403,
+                "0x80040225",
+                f"The specified user(Id = {caller.user_id}) is disabled. Consider enabling this user.",
+            )
+        if not caller.licensed:
+            raise ServiceError(403, "0x8004d24b", "The user has not been assigned any License")
         if environment.admin_mode and not caller.administrator:
             raise ServiceError(
                 403,

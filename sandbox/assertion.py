@@ -29,6 +29,10 @@ class ExpiredCertificate(BadAssertion):
     """The certificate is registered, but its time is over."""
 
 
+class NotInTime(BadAssertion):
+    """The assertion is good for another time: the clocks differ, or it is an old one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A token taken apart: what it says, and what its signature covers."""
@@ -77,7 +81,7 @@ def check(text: str, *, client_id: str, audience: str, certificates: Sequence[st
     if not isinstance(expires, int | float) or not isinstance(begins, int | float):
         raise BadAssertion("it says not how long it is good for")
     if expires <= now.timestamp() - _LEEWAY_S or begins > now.timestamp() + _LEEWAY_S:
-        raise BadAssertion("it is not within its valid time range")
+        raise NotInTime("compare its clock with the time now")
 
 
 def _certificate(header: dict[str, Any], certificates: Sequence[str]) -> x509.Certificate:

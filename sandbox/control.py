@@ -1,17 +1,19 @@
 """The control calls of the sandbox, for loopback only: what a test, or a person, may turn."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 from cryptography import x509
 
 from sandbox import pages
-from sandbox.environment import Environment, Latency
+from sandbox.directory import OTHER_TENANT_ID
+from sandbox.environment import Credentials, Environment, Latency
 from sandbox.errors import ServiceError
-from sandbox.identity import Application, Secret, local_origins
+from sandbox.identity import Application, Person, Secret, local_origins
 from sandbox.limits import Limits
 from sandbox.loading import Refused, load
 from sandbox.messages import Request, Response
@@ -72,6 +74,10 @@ class Control:
             ("PUT", "clock"): self._set_clock,
             ("GET", "applications"): self._applications,
             ("POST", "applications"): self._register,
+            ("GET", "people"): self._people,
+            ("POST", "people"): self._put_person,
+            ("GET", "environments"): self._environments,
+            ("POST", "environments"): self._add_environment,
         }
         call = calls.get((request.method, first))
         if call is None:
@@ -264,7 +270,7 @@ class Control:
 
     def _register(self, request: Request, _: str) -> Response:
         given = _object(request)
-        _only(given, "client_id", "name", "redirect_urls", "secrets", "certificates")
+        _only(given, "client_id", "name", "redirect_urls", "secrets", "certificates", "consented", "disabled")
         client_id = guid(given.get("client_id"))
         if client_id is None:
             raise Bad("An application needs a client_id, which is a GUID.")
@@ -285,8 +291,101 @@ class Control:
             secrets,
             [str(one) for one in given.get("redirect_urls", known.redirect_urls)],
             certificates,
+            bool(given.get("consented", known.consented)),
+            bool(given.get("disabled", known.disabled)),
         )
         return _json(_shown(applications[client_id]))
+
+    # -- people and other environments --------------------------------------------------------------------------------
+
+    def _people(self, _: Request, __: str) -> Response:
+        environment = self.environment
+        made = []
+        with environment.lock:
+            for person in environment.tenant.people.values():
+                user = environment.caller(person=person.name)
+                made.append(
+                    {
+                        "name": person.name,
+                        "disabled": person.disabled,
+                        "second_factor": person.second_factor,
+                        "member": user is not None,
+                        "licensed": user is not None and user.licensed,
+                        "roles": sorted(user.roles) if user else [],
+                    }
+                )
+        return _json(made)
+
+    def _put_person(self, request: Request, _: str) -> Response:
+        given = _object(request)
+        _only(given, "name", "password", "disabled", "second_factor", "member", "licensed", "roles", "user_disabled")
+        environment = self.environment
+        name = str(given.get("name", "")).strip().lower()
+        if "@" not in name:
+            raise Bad("A person has a name like user@domain.")
+        known = environment.tenant.people.get(name)
+        password = str(given.get("password") or (known.password if known else environment.credentials.admin_password))
+        person = Person(
+            name,
+            password,
+            bool(given.get("disabled", known.disabled if known else False)),
+            bool(given.get("second_factor", known.second_factor if known else False)),
+        )
+        roles = given.get("roles", [])
+        if not isinstance(roles, list):
+            raise Bad("'roles' must be a list of names.")
+        try:
+            environment.put_person(
+                person,
+                member=bool(given.get("member", True)),
+                licensed=bool(given.get("licensed", True)),
+                roles=[str(one) for one in roles],
+                disabled=bool(given.get("user_disabled", False)),
+            )
+        except ValueError as error:
+            raise Bad(str(error)) from None
+        return self._people(request, "")
+
+    def _environments(self, _: Request, __: str) -> Response:
+        return _json(
+            [
+                {
+                    "name": place.environment.name,
+                    "environment_url": place.origin,
+                    "tenant_id": place.environment.tenant.id,
+                    "organization_id": place.environment.organization_id,
+                    "disabled": place.environment.disabled,
+                }
+                for place in self.environment.directory.places()
+            ]
+        )
+
+    def _add_environment(self, request: Request, _: str) -> Response:
+        given = _object(request)
+        _only(given, "name", "tenant", "empty")
+        directory = self.environment.directory
+        wanted = str(given.get("tenant") or self.environment.tenant.id)
+        tenant = directory.tenant(OTHER_TENANT_ID if wanted == "other" else wanted, self.environment.tenant.id)
+        if tenant is None:
+            raise Bad(f"There is no tenant '{wanted}'; there are {', '.join(directory.tenants)}.")
+        if directory.serve is None:
+            raise Bad("This sandbox serves one environment only.")
+        own = tenant is self.environment.tenant
+        name = str(given.get("name") or f"{tenant.name} {len(directory.places()) + 1}")
+        credentials = Credentials.fresh()
+        if own:
+            credentials = replace(self.environment.credentials, organization_id=credentials.organization_id)
+        elif f"admin@{tenant.domain}" in tenant.people:
+            credentials = replace(credentials, admin_password=tenant.people[f"admin@{tenant.domain}"].password)
+        made = Environment(
+            empty=bool(given.get("empty", False)),
+            credentials=credentials,
+            directory=directory,
+            tenant_id=tenant.id,
+            client_id=self.environment.client_id if own else str(uuid4()),
+            name=name,
+        )
+        return _json(directory.serve(made))
 
 
 def _shown(application: Application) -> dict[str, Any]:

@@ -7,25 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sandbox.clock import Clock
+from sandbox.directory import DOMAIN, TENANT_ID, Directory
 from sandbox.faults import Faults
-from sandbox.identity import Application, Person, Secret, Tenant
+from sandbox.identity import Application, Person, Secret
 from sandbox.limits import Protection
 from sandbox.metadata import catalog, integration
 from sandbox.metadata.model import Table
 from sandbox.rules import ADMINISTRATOR, roles_of
 from sandbox.seed import CURRENCIES, Seed
-from sandbox.signing import SignIn
 from sandbox.store import Saved, Store, Transaction
 from sandbox.traffic import Traffic
 from sandbox.values import encode, plain
 from sandbox.writing import Caller
 
 VERSION = "9.2.24073.198"
-TENANT_ID = "7a9d1c52-5f0e-4b6a-9a55-3a1f0c9b7d10"
 CLIENT_ID = "c2d1f0a4-63b5-4f0e-8d5e-6f2b8a3e9c41"
 APPLICATION_NAME = "Tandem Integration to Dataverse"
-DOMAIN = "tandem-sandbox.example"
 ADMIN_USER = f"admin@{DOMAIN}"
 
 
@@ -57,18 +54,30 @@ class _State:
     rows: dict[str, Saved]
     links: dict[str, set[tuple[str, str]]]
     applications: dict[str, Application]
+    people: dict[str, Person]
 
 
 class Environment:
     """Everything behind one address. `lock` is held while rows are read or written."""
 
-    def __init__(self, *, empty: bool = False, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        empty: bool = False,
+        credentials: Credentials | None = None,
+        directory: Directory | None = None,
+        tenant_id: str = TENANT_ID,
+        client_id: str = CLIENT_ID,
+        name: str = "Tandem Sandbox",
+    ) -> None:
         self.empty = empty
+        self.name = name
+        self.client_id = client_id
         self.credentials = credentials or Credentials.fresh()
-        self.clock = Clock()
+        self.directory = directory or Directory()
+        self.clock = self.directory.clock
         self.lock = threading.RLock()
-        self.tenant = Tenant(TENANT_ID, self.clock)
-        self.sign_in = SignIn(self.tenant, self.clock)
+        self.tenant = self.directory.tenants[tenant_id]
         self.protection = Protection(self.clock)
         self.faults = Faults()
         self.traffic = Traffic()
@@ -88,23 +97,30 @@ class Environment:
             integration.install(self.tables)
         self.store = Store(self.tables)
         self.sets = {table.set: table for table in self.tables.values()}
-        seed = Seed(self.store, self.clock, self.credentials.organization_id, domain=DOMAIN)
+        seed = Seed(self.store, self.clock, self.credentials.organization_id, self.tenant, self.name)
         seed.environment("USD")
         if not self.empty:
             seed.solution()
-            seed.application_user(CLIENT_ID, APPLICATION_NAME, [integration.ROLE])
-        self._register()
+            seed.application_user(self.client_id, APPLICATION_NAME, [integration.ROLE])
+        self._register(seed.people)
 
-    def _register(self) -> None:
-        self.tenant.applications = {
-            CLIENT_ID: Application(CLIENT_ID, APPLICATION_NAME, [Secret(self.credentials.client_secret)])
-        }
-        self.tenant.people = {ADMIN_USER: Person(ADMIN_USER, self.credentials.admin_password)}
+    @property
+    def admin_user(self) -> str:
+        """The administrator's user name."""
+        return f"admin@{self.tenant.domain}"
+
+    def _register(self, people: list[str]) -> None:
+        tenant, password = self.tenant, self.credentials.admin_password
+        tenant.applications.setdefault(
+            self.client_id, Application(self.client_id, APPLICATION_NAME, [Secret(self.credentials.client_secret)])
+        )
+        for name in people:
+            tenant.people.setdefault(name, Person(name, password))
 
     def _snapshot(self) -> _State:
         links = {name: set(pairs) for name, pairs in self.store.links.items()}
         applications = copy.deepcopy(self.tenant.applications)
-        return _State(self.store.save(), links, applications)
+        return _State(self.store.save(), links, applications, dict(self.tenant.people))
 
     def remember_start(self) -> None:
         """Let `reset` come back to what is here now."""
@@ -119,7 +135,11 @@ class Environment:
             self.store.links = {name: set(pairs) for name, pairs in self._start.links.items()}
             self.store.next_version()
             self.tenant.applications = copy.deepcopy(self._start.applications)
+            self.tenant.people = dict(self._start.people)
+            self.tenant.consents.clear()
             self.admin_mode = self.disabled = False
+        if self.directory.places()[:1] == [one for one in self.directory.places() if one.environment is self]:
+            self.directory.close_others()
         self.clock.reset()
         self.protection.reset()
         self.faults.clear()
@@ -191,12 +211,11 @@ class Environment:
     # -- callers ------------------------------------------------------------------------------------------------------
 
     def caller(self, *, application: str = "", person: str = "") -> Caller | None:
-        """The user an application or a person signs in as; None when the environment has none, or it is disabled."""
+        """The user an application or a person signs in as; None when the environment has none."""
         rows = self.store.rows["systemuser"]
         wanted, name = (person.casefold(), "domainname") if person else (application, "applicationid")
         values = rows.values(name)
-        disabled = rows.values("isdisabled")
-        place = next((i for i in rows.live() if values[i] == wanted and not disabled[i]), None)
+        place = next((i for i in rows.live() if values[i] == wanted), None)
         if place is None:
             return None
         user_id = rows.ids[place].decode()
@@ -207,11 +226,13 @@ class Environment:
             str(plain(rows.fragment(place, "fullname"))),
             ADMINISTRATOR in roles,
             roles,
+            disabled=bool(rows.values("isdisabled")[place]),
+            licensed=not person or bool(rows.values("islicensed")[place]) or rows.values("accessmode")[place] == 1,
         )
 
     def administrator(self) -> Caller:
         """A caller that may do everything, for control calls."""
-        found = self.caller(person=ADMIN_USER)
+        found = self.caller(person=self.admin_user)
         if found is None:
             rows = self.store.rows["systemuser"]
             place = next(rows.live())
@@ -220,3 +241,12 @@ class Environment:
                 rows.ids[place].decode(), unit, "SYSTEM", administrator=True, roles=frozenset({ADMINISTRATOR})
             )
         return found
+
+    def put_person(self, person: Person, *, member: bool, licensed: bool, roles: list[str], disabled: bool) -> None:
+        """Register a person in the tenant and make them a user here, or change them. Raises ValueError."""
+        with self.lock:
+            self.tenant.people[person.name] = person
+            if not member:
+                return
+            seed = Seed(self.store, self.clock, self.credentials.organization_id, self.tenant, self.name)
+            seed.member(person.name, licensed=licensed, disabled=disabled, roles=roles)

@@ -1,7 +1,6 @@
-"""Sign-in: one tenant, its applications and its people, and tokens signed with a key of the sandbox's own."""
+"""Sign-in: a tenant, its applications and its people, and tokens signed with a key of its own."""
 
 import base64
-import hashlib
 import hmac
 import secrets
 import threading
@@ -19,6 +18,8 @@ from sandbox import assertion
 from sandbox.clock import Clock
 
 LIFETIME_S = 3599
+REFRESH_S = 90 * 86_400
+"""A refresh token that nobody used for so long is worth nothing any more."""
 _KEPT_TOKENS = 10_000
 _GRANTS = frozenset({"authorization_code", "client_credentials", "password", "refresh_token"})
 
@@ -33,21 +34,25 @@ class Secret:
 
 @dataclass(slots=True)
 class Application:
-    """A registered application."""
+    """A registered application. `consented`: the tenant's administrator has agreed to what it asks for, for all."""
 
     client_id: str
     name: str
     secrets: list[Secret] = field(default_factory=list)
     redirect_urls: list[str] = field(default_factory=list)
     certificates: list[str] = field(default_factory=list)
+    consented: bool = True
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user of the tenant who signs in with a password."""
+    """A user of the tenant who signs in with a password; `second_factor`: not with a password alone."""
 
     name: str
     password: str
+    disabled: bool = False
+    second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Grant:
     expires: float
     application: str = ""
     person: str = ""
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +111,23 @@ class SignInError(Exception):
 
 
 class Tenant:
-    """Applications, people and the tokens given out."""
+    """Applications, people and the tokens given out. `resource` knows what tokens may be asked for."""
 
-    def __init__(self, tenant_id: str, clock: Clock) -> None:
+    def __init__(
+        self, tenant_id: str, clock: Clock, name: str, domain: str, resource: Callable[[str, str, str], bool]
+    ) -> None:
         self.id = tenant_id
         self.clock = clock
+        self.name = name
+        self.domain = domain
+        self._resource = resource
         self.applications: dict[str, Application] = {}
         self.people: dict[str, Person] = {}
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._key_id = secrets.token_urlsafe(16)
         self._grants: dict[str, Grant] = {}
-        self._refresh: dict[str, tuple[str, str]] = {}
+        self._refresh: dict[str, tuple[str, str, float]] = {}
+        self.consents: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.redeem: Callable[[Mapping[str, str], Application], Code] | None = None
 
@@ -183,12 +195,19 @@ class Tenant:
                 400,
                 "unauthorized_client",
                 700016,
-                f"Application with identifier '{client_id}' was not found in the directory 'Tandem Sandbox'. This can "
+                f"Application with identifier '{client_id}' was not found in the directory '{self.name}'. This can "
                 "happen if the application has not been installed by the administrator of the tenant or "
                 "consented to by any user in the tenant. You may have sent the request to the wrong tenant.",
             )
+        if application.disabled:
+            raise SignInError(
+                400,
+                "unauthorized_client",
+                7000112,
+                f"Application '{client_id}'({application.name}) is disabled.",
+            )
         if kind == "password":
-            return self._by_password(form, application, self._audience(form.get("scope", ""), origin))
+            return self._by_password(form, application, origin)
         if "client_assertion" in form:
             self._check_assertion(application, form, f"{origin}/{self.id}/oauth2/v2.0/token")
         else:
@@ -198,16 +217,59 @@ class Tenant:
         if kind == "refresh_token":
             return self._by_refresh(form, application, origin)
         audience = self._audience(form.get("scope", ""), origin)
-        return self._issue(Grant(audience, self.clock.now() + LIFETIME_S, application=client_id), {"appid": client_id})
+        return self._issue(
+            Grant(audience, self.clock.now() + LIFETIME_S, application=client_id, tenant=self.id), {"appid": client_id}
+        )
 
-    def _by_password(self, form: Mapping[str, str], application: Application, audience: str) -> bytes:
-        person = self.people.get(form.get("username", "").lower())
-        if person is None or not hmac.compare_digest(person.password.encode(), form.get("password", "").encode()):
+    def _by_password(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
+        name = form.get("username", "").strip().lower()
+        person = self.people.get(name)
+        if person is None and "@" in name:
+            raise SignInError(
+                400,
+                "invalid_grant",
+                50034,
+                f"The user account {name} does not exist in the {self.name} directory. To sign into this application, "
+                "the account must be added to the directory.",
+            )
+        given = form.get("password", "").encode()
+        if person is None or not hmac.compare_digest(person.password.encode(), given):
             raise SignInError(
                 400, "invalid_grant", 50126, "Error validating credentials due to invalid username or password."
             )
-        grant = Grant(audience, self.clock.now() + LIFETIME_S, application=application.client_id, person=person.name)
-        return self._issue(grant, {"appid": application.client_id, "upn": person.name, "scp": "user_impersonation"})
+        self.check_person(person)
+        if person.second_factor:
+            raise SignInError(
+                400,
+                "interaction_required",
+                50076,
+                "Due to a configuration change made by your administrator, or because you moved to a new location, "
+                "you must use multi-factor authentication to access this resource.",
+            )
+        if not self.has_consent(application, person.name):
+            raise SignInError(
+                400,
+                "invalid_grant",
+                65001,
+                f"The user or administrator has not consented to use the application with ID "
+                f"'{application.client_id}' named '{application.name}'. Send an interactive authorization request for "
+                "this user and resource.",
+            )
+        return self._for_person(application, person.name, form.get("scope", ""), origin)
+
+    def has_consent(self, application: Application, person: str) -> bool:
+        """Whether an administrator for all, or the person, agreed to what the application asks for."""
+        return application.consented or (application.client_id, person) in self.consents
+
+    @staticmethod
+    def check_person(person: Person) -> None:
+        """Raise SignInError where the person may not sign in at all."""
+        if person.disabled:
+            raise SignInError(400, "invalid_grant", 50057, "The user account is disabled.")
+
+    def object_id(self, name: str) -> str:
+        """The id of a person or an application in the directory."""
+        return str(uuid5(NAMESPACE_URL, f"{self.id}/{name.lower()}"))
 
     def _by_code(self, code: Code, application: Application, form: Mapping[str, str], origin: str) -> bytes:
         scope = form.get("scope") or code.scope
@@ -216,18 +278,31 @@ class Tenant:
     def _by_refresh(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
         with self._lock:
             found = self._refresh.get(form.get("refresh_token", ""))
-        if found is None or found[0] != application.client_id or found[1] not in self.people:
-            raise SignInError(400, "invalid_grant", 700082, "The refresh token is not known or was revoked.")
+        if found is None:
+            raise SignInError(400, "invalid_grant", 9002313, "Invalid request. The refresh token is malformed.")
+        person = self.people.get(found[1])
+        if found[0] != application.client_id or person is None:
+            raise SignInError(
+                400,
+                "invalid_grant",
+                50173,
+                "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
+            )
+        if found[2] + REFRESH_S <= self.clock.now():
+            raise SignInError(400, "invalid_grant", 700082, "The refresh token has expired due to inactivity.")
+        self.check_person(person)
         return self._for_person(application, found[1], form.get("scope", ""), origin)
 
     def _for_person(self, application: Application, person: str, scope: str, origin: str, *, nonce: str = "") -> bytes:
         """Access, identity and refresh tokens, as far as the scopes ask for them."""
         wanted = scope.split()
         audience = self._audience(scope, origin)
-        grant = Grant(audience, self.clock.now() + LIFETIME_S, application=application.client_id, person=person)
+        grant = Grant(
+            audience, self.clock.now() + LIFETIME_S, application=application.client_id, person=person, tenant=self.id
+        )
         claims = {"appid": application.client_id, "upn": person, "scp": "user_impersonation"}
         answer = msgspec.json.decode(self._issue(grant, claims))
-        object_id = str(uuid5(NAMESPACE_URL, f"{self.id}/{person}"))
+        object_id = self.object_id(person)
         answer["scope"] = f"{audience}/user_impersonation"
         client_info = msgspec.json.encode({"uid": object_id, "utid": self.id})
         answer["client_info"] = _b64(client_info).decode()
@@ -251,24 +326,23 @@ class Tenant:
         if "offline_access" in wanted:
             token = secrets.token_urlsafe(48)
             with self._lock:
-                self._refresh[token] = (application.client_id, person)
+                self._refresh[token] = (application.client_id, person, self.clock.now())
             answer["refresh_token"] = token
         return msgspec.json.encode(answer)
 
-    @staticmethod
-    def _audience(scope: str, origin: str) -> str:
+    def _audience(self, scope: str, origin: str) -> str:
         wanted = [part for part in scope.split() if part not in {"openid", "profile", "offline_access", "email"}]
         if not wanted:
             raise SignInError(400, "invalid_scope", 70011, f"The provided value for scope '{scope}' is not valid.")
         resource, _, permission = wanted[0].rpartition("/")
         if permission not in {".default", "user_impersonation"}:
             raise SignInError(400, "invalid_scope", 1002012, f"The provided value for scope '{scope}' is not valid.")
-        if resource.rstrip("/").lower() not in local_origins(origin):
+        if not self._resource(self.id, resource.rstrip("/").lower(), origin):
             raise SignInError(
                 400,
                 "invalid_resource",
                 500011,
-                f"The resource principal named {resource} was not found in the tenant named Tandem Sandbox. This can "
+                f"The resource principal named {resource} was not found in the tenant named {self.name}. This can "
                 "happen if the application has not been installed by the administrator of the tenant or "
                 "consented to by any user in the tenant.",
             )
@@ -322,6 +396,10 @@ class Tenant:
                 "Client assertion failed signature validation. The certificate used to sign it has expired. Register a "
                 "new certificate for the application.",
             ) from None
+        except assertion.NotInTime as error:
+            raise SignInError(
+                401, "invalid_client", 700024, f"Client assertion is not within its valid time range: {error}."
+            ) from None
         except assertion.BadAssertion as error:
             raise SignInError(
                 401,
@@ -340,7 +418,7 @@ class Tenant:
             "nbf": int(now),
             "exp": int(grant.expires),
             "tid": self.id,
-            "oid": hashlib.sha256(f"{grant.application}{grant.person}".encode()).hexdigest()[:32],
+            "oid": self.object_id(grant.person or grant.application),
             "ver": "1.0",
             "uti": secrets.token_urlsafe(12),
             **claims,

@@ -14,11 +14,11 @@ from uuid import UUID
 import msgspec
 
 from sandbox.environment import Credentials, Environment
-from sandbox.identity import Application, Secret
+from sandbox.identity import Application, Person, Secret
 from sandbox.store import Rows, Saved
 
 FILE = "environment.rows"
-_FORMAT = 1
+_FORMAT = 2
 _BLOCK = 20_000
 _LENGTH = struct.Struct(">Q")
 
@@ -40,6 +40,9 @@ def write(environment: Environment, folder: Path) -> None:
             "admin_password": environment.credentials.admin_password,
             "organization_id": environment.organization_id,
             "applications": [_application(one) for one in environment.tenant.applications.values()],
+            "people": [
+                (one.name, one.password, one.disabled, one.second_factor) for one in environment.tenant.people.values()
+            ],
             "links": links,
             "tables": list(saved),
         }
@@ -78,8 +81,10 @@ def read(folder: Path) -> Environment | None:
     for one in head["applications"]:
         secrets = [Secret(value, expires) for value, expires in one["secrets"]]
         environment.tenant.applications[one["client_id"]] = Application(
-            one["client_id"], one["name"], secrets, one["redirect_urls"], one["certificates"]
-        )
+            one["client_id"], one["name"], secrets, one["redirect_urls"], one["certificates"], one["consented"],
+            one["disabled"],
+        )  # fmt: skip
+    environment.tenant.people = {one[0]: Person(*one) for one in head["people"]}
     environment.remember_start()
     return environment
 
@@ -91,6 +96,8 @@ def _application(one: Application) -> dict[str, Any]:
         "secrets": [(secret.value, secret.expires) for secret in one.secrets],
         "redirect_urls": one.redirect_urls,
         "certificates": one.certificates,
+        "consented": one.consented,
+        "disabled": one.disabled,
     }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sandbox.clock import Clock
+from sandbox.identity import Tenant
 from sandbox.metadata import integration
-from sandbox.rules import ADMINISTRATOR, BASIC
+from sandbox.rules import ADMINISTRATOR, BASIC, root_unit
 from sandbox.store import Fragments, Store, Transaction
 from sandbox.values import encode
 
@@ -34,9 +35,12 @@ _PEOPLE = (
 class Seed:
     """Writes the first rows of an environment. Ids follow from the organization's id, so that they are stable."""
 
-    def __init__(self, store: Store, clock: Clock, organization_id: UUID, *, domain: str) -> None:
+    def __init__(self, store: Store, clock: Clock, organization_id: UUID, tenant: Tenant, name: str) -> None:
         self.store = store
-        self.domain = domain
+        self.tenant = tenant
+        self.domain = tenant.domain
+        self.name = name
+        self.people: list[str] = []
         self.stamp = f'"{clock.stamp()}"'.encode()
         self.organization_id = organization_id
         self.transaction = Transaction()
@@ -75,7 +79,7 @@ class Seed:
         self.add(
             "organization",
             organization,
-            name="Tandem Sandbox",
+            name=self.name,
             basecurrencyid=self.currency_id(base_currency),
             basecurrencyprecision=2,
             basecurrencysymbol=CURRENCIES[base_currency][1],
@@ -91,14 +95,14 @@ class Seed:
             isdisabled=False,
             schemanameprefix="new",
         )
-        self.add("businessunit", self.unit, name="Tandem Sandbox", organizationid=organization, isdisabled=False)
+        self.add("businessunit", self.unit, name=self.name, organizationid=organization, isdisabled=False)
         self._user(self.admin, "Sandra", "Adminson", "Administrator", f"admin@{self.domain}")
         for number, (first, last, title) in enumerate(_PEOPLE):
             self._user(self.id(f"person {number}"), first, last, title, f"{first.lower()}@{self.domain}")
         self.add(
             "team",
             self.id("root team"),
-            name="Tandem Sandbox",
+            name=self.name,
             businessunitid=self.unit,
             administratorid=self.admin,
             teamtype=0,
@@ -129,7 +133,18 @@ class Seed:
             statuscode=1,
         )
 
-    def _user(self, row_id: str, first: str, last: str, title: str, mail: str) -> None:
+    def _user(
+        self,
+        row_id: str,
+        first: str,
+        last: str,
+        title: str,
+        mail: str,
+        *,
+        licensed: bool = True,
+        disabled: bool = False,
+    ) -> None:
+        self.people.append(mail)
         self.add(
             "systemuser",
             row_id,
@@ -141,14 +156,42 @@ class Seed:
             internalemailaddress=mail,
             businessunitid=self.unit,
             organizationid=str(self.organization_id),
-            azureactivedirectoryobjectid=self.id(f"object {mail}"),
+            azureactivedirectoryobjectid=self.tenant.object_id(mail),
             accessmode=0,
             caltype=7,
-            islicensed=True,
-            isdisabled=False,
+            islicensed=licensed,
+            isdisabled=disabled,
             isintegrationuser=False,
             issyncwithdirectory=True,
         )
+
+    def member(self, name: str, *, licensed: bool, disabled: bool, roles: Iterable[str]) -> None:
+        """Make a person of the tenant a user, or change the one they are. Raises ValueError for an unknown role."""
+        users, known = self.store.rows["systemuser"], self.store.rows["role"]
+        values, units = known.values("name"), known.values("businessunitid")
+        self.unit = root_unit(self.store).decode()
+        ids = {str(values[place]): known.ids[place].decode() for place in known.live() if units[place] == self.unit}
+        wanted = {ids.get(role.casefold()) or role for role in roles}
+        unknown = [role for role in wanted if role not in ids.values()]
+        if unknown:
+            raise ValueError(f"There is no role '{unknown[0]}'.")
+        names = users.values("domainname")
+        place = next((i for i in users.live() if names[i] == name.casefold()), None)
+        if place is None:
+            row_id = self.id(f"member {name}")
+            self._user(row_id, name.partition("@")[0].capitalize(), "Member", "", name, licensed=licensed,
+                       disabled=disabled)  # fmt: skip
+        else:
+            row_id = users.ids[place].decode()
+            row = {**users.fragments(place), "islicensed": b"false", "isdisabled": b"false"}
+            row |= {"islicensed": b"true"} if licensed else {}
+            row |= {"isdisabled": b"true"} if disabled else {}
+            self.store.update("systemuser", place, row, self.transaction)
+        for pair in list(self.store.links.get("systemuserroles", ())):
+            if pair[1] == row_id and pair[0] not in wanted:
+                self.store.unlink("systemuserroles", pair, self.transaction)
+        for role in wanted:
+            self.link("systemuserroles", role, row_id)
 
     def _role(self, name: str, **values: object) -> None:
         row_id = self.id(f"role {name}")
@@ -223,7 +266,7 @@ class Seed:
             businessunitid=self.unit,
             organizationid=str(self.organization_id),
             applicationid=client_id,
-            azureactivedirectoryobjectid=self.id(f"object {client_id}"),
+            azureactivedirectoryobjectid=self.tenant.object_id(client_id),
             accessmode=4,
             islicensed=False,
             isdisabled=False,

@@ -42,6 +42,7 @@ class Server:
         self._context = authority.server_context(ca_file)
         self._listeners = _listeners(host, port)
         self.port: int = self._listeners[0].getsockname()[1]
+        self.others: list[Server] = []
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -53,14 +54,31 @@ class Server:
 
     def start(self) -> None:
         """Begin to accept connections, in threads of the server's own."""
+        directory = self.environment.directory
+        directory.opened(self.environment, self.url)
+        if directory.serve is None:
+            directory.serve, directory.close_others = self._beside, self._close_others
         for listener in self._listeners:
             thread = threading.Thread(target=self._accept, args=(listener,), name="sandbox", daemon=True)
             thread.start()
             self._threads.append(thread)
 
+    def _beside(self, environment: Environment) -> dict[str, str]:
+        """Serve another environment on a port of its own, as long as this one is served; how to connect to it."""
+        other = Server(environment, self.ca_file)
+        other.start()
+        self.others.append(other)
+        return described(other)
+
+    def _close_others(self) -> None:
+        while self.others:
+            self.others.pop().stop()
+
     def stop(self) -> None:
         """Stop accepting and close all connections."""
         self.stopping.set()
+        self.environment.directory.closed(self.environment)
+        self._close_others()
         for listener in self._listeners:
             # A blocked accept() does not notice a close; a shutdown wakes it.
             with contextlib.suppress(OSError):
@@ -102,6 +120,21 @@ class Server:
                 self._connections.discard(wrapped)
             with contextlib.suppress(OSError):
                 wrapped.close()
+
+
+def described(server: Server) -> dict[str, str]:
+    """Where a server's environment is and how to sign in to it."""
+    environment = server.environment
+    return {
+        "environment_url": server.url,
+        "authority": f"{server.url}/{environment.tenant.id}",
+        "tenant_id": environment.tenant.id,
+        "client_id": environment.client_id,
+        "client_secret": environment.credentials.client_secret,
+        "admin_user": environment.admin_user,
+        "admin_password": environment.credentials.admin_password,
+        "ca_file": str(server.ca_file),
+    }
 
 
 def _listeners(host: str, port: int) -> list[socket.socket]:

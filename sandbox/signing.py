@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -54,6 +55,7 @@ class SignIn:
         self.tenant = tenant
         self.clock = clock
         self._codes: dict[str, Code] = {}
+        self._used: deque[str] = deque(maxlen=1000)
         self._tickets: dict[str, Person] = {}
         self._lock = threading.Lock()
         tenant.redeem = self.redeem
@@ -86,6 +88,7 @@ class SignIn:
             person = self._tickets.pop(form.get("ticket", ""), None)
         if person is None:
             return Answer(_sign_in_page(application, form, "Sign in again, please."))
+        self.tenant.consents.add((application.client_id, person.name))
         code = secrets.token_urlsafe(48)
         with self._lock:
             self._codes[code] = Code(
@@ -105,6 +108,10 @@ class SignIn:
         given = form.get("password", "").encode()
         if person is None or not hmac.compare_digest(person.password.encode(), given):
             return Answer(_sign_in_page(application, form, "The user name or the password is not right."))
+        try:
+            self.tenant.check_person(person)
+        except SignInError as error:
+            return Answer(_sign_in_page(application, form, error.text))
         ticket = secrets.token_urlsafe(24)
         with self._lock:
             self._tickets[ticket] = person
@@ -113,9 +120,15 @@ class SignIn:
     def redeem(self, form: Mapping[str, str], application: Application) -> Code:
         """What a code stands for; it is used up. Raises SignInError."""
         with self._lock:
-            found = self._codes.pop(form.get("code", ""), None)
+            text = form.get("code", "")
+            found = self._codes.pop(text, None)
+            used = text in self._used
+            if found is not None:
+                self._used.append(text)
+        if used:
+            raise SignInError(400, "invalid_grant", 54005, "OAuth2 Authorization code was already redeemed.")
         if found is None or found.application != application.client_id:
-            raise SignInError(400, "invalid_grant", 9002313, "The authorization code is not known or was already used.")
+            raise SignInError(400, "invalid_grant", 9002313, "Invalid request. The authorization code is malformed.")
         if found.expires <= self.clock.now():
             raise SignInError(400, "invalid_grant", 70008, "The provided authorization code has expired.")
         if form.get("redirect_uri") != found.redirect_uri:

@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from sandbox.environment import ADMIN_USER, CLIENT_ID, TENANT_ID, Environment
-from sandbox.server import Server
+from sandbox.environment import Environment
+from sandbox.server import Server, described
 
 
 @dataclass
@@ -67,21 +67,6 @@ class Sandbox:
     def reset(self) -> None:
         """Back to the state at start."""
         self.environment.reset()
-
-
-def described(server: Server) -> dict[str, str]:
-    """Where a server's environment is and how to sign in to it."""
-    credentials = server.environment.credentials
-    return {
-        "environment_url": server.url,
-        "authority": f"{server.url}/{TENANT_ID}",
-        "tenant_id": TENANT_ID,
-        "client_id": CLIENT_ID,
-        "client_secret": credentials.client_secret,
-        "admin_user": ADMIN_USER,
-        "admin_password": credentials.admin_password,
-        "ca_file": str(server.ca_file),
-    }
 
 
 @contextmanager

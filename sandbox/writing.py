@@ -35,6 +35,8 @@ class Caller:
     name: str
     administrator: bool
     roles: frozenset[str]
+    disabled: bool = False
+    licensed: bool = True
 
 
 class Writer:

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connections
 
-from dataverse import patience, transport
+from dataverse import lanes, metadata_cache, patience, transport
 from sandbox.testing import Sandbox, running
 
 
@@ -58,6 +58,8 @@ def sandbox(sandbox_server: Sandbox) -> Sandbox:
     """A stand-in environment as it is at its start; tokens given out before stay good."""
     sandbox_server.reset()
     patience._known.clear()  # nor does it remember whom it asked to wait
+    lanes.forget()
+    metadata_cache.forget()
     return sandbox_server
 
 

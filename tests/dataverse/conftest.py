@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from dataverse import lanes, metadata_cache
 from dataverse.client import DataverseClient
 from dataverse.transport import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment
@@ -16,6 +17,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running = Server(tmp_path)
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def a_new_process() -> None:
+    """Nothing is known of a service that another test asked before."""
+    lanes.forget()
+    metadata_cache.forget()
 
 
 @pytest.fixture

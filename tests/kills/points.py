@@ -48,7 +48,7 @@ POINTS: dict[str, tuple[str, str, str]] = {
     # writing to Dataverse
     "create, not sent": ("coupling.gateway", "Gateway.create", "before"),
     "create, result not saved": ("coupling.gateway", "Gateway.create", "after"),
-    "create, one part sent": ("coupling.gateway", "Gateway._create", "after"),
+    "create, one part sent": ("dataverse.bulk", "create", "after"),
     "update, not sent": ("coupling.gateway", "Gateway.update", "before"),
     "update, result not saved": ("coupling.gateway", "Gateway.update", "after"),
     "intents, not stored": ("sync.work", "Worker._store_intents", "before"),
@@ -116,6 +116,7 @@ def at(module: str, path: str, when: str, number: int, do: Callable[[], None]) -
 def make_small() -> None:
     """A few dozen records become several pages, parts, checkpoints and requests."""
     from coupling import gateway, run, uncouple
+    from dataverse import bulk
     from sync import pairs, selected
     from sync import run as synchronization
 
@@ -123,7 +124,7 @@ def make_small() -> None:
     uncouple.PART = 7
     for module in (pairs, synchronization, selected):
         module.CHUNK = 9
-    gateway.BULK = 5
+    bulk.LARGEST = 5
     for reading in (gateway.Gateway.scan, gateway.Gateway._first):
         reading.__kwdefaults__["page_size"] = 16
 

@@ -12,8 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sandbox import keeping
 from sandbox.environment import Environment
-from sandbox.server import Server
-from sandbox.testing import described
+from sandbox.server import Server, described
 
 KEEP_S = 30
 """How often the rows are kept, with --state, while the sandbox serves."""
