@@ -16,6 +16,8 @@ STATE_DIR = env.state_folder(BASE_DIR)
 
 # What the product is called on pages.
 PRODUCT_NAME = env.text("PRODUCT_NAME", "Tandem")
+# A function that is given a company and returns what its connection signs in with (connection_setup.credentials).
+CREDENTIAL_PROVIDER = env.text("CREDENTIAL_PROVIDER")
 
 SECRET_KEY = env.secret_key(STATE_DIR)
 FIELD_ENCRYPTION_KEYS = env.encryption_keys(STATE_DIR)

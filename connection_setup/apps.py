@@ -16,6 +16,7 @@ class ConnectionSetupConfig(AppConfig):
         from connection_setup import shell
         from connection_setup.models import DataverseConnection
 
-        # The secret is left out, sealed as it is; that it changed shows as the credential's version.
-        auditlog.register(DataverseConnection, exclude_fields=["client_secret", "checks", "checked_at", "changed_at"])
+        # Secrets are left out, sealed as they are; that one changed shows as the credential's version.
+        secrets = ["client_secret", "private_key", "user_password"]
+        auditlog.register(DataverseConnection, exclude_fields=[*secrets, "checks", "checked_at", "changed_at"])
         shell.register()

@@ -74,7 +74,7 @@ def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
         place = SIGN_IN
         who = client.who_am_i()
         checks += [
-            Check(SIGN_IN, "ok", "The application signs in with its client secret."),
+            signed_in(wanted),
             Check(MODE, "ok", "The environment is not in administration mode."),
         ]
         findings = Findings(who)
@@ -138,6 +138,15 @@ def tenant_hint(ping: Ping, tenant_id: str) -> str:
     except ValueError:
         same = True
     return "" if same else f"The environment belongs to the tenant {ping.tenant}."
+
+
+def signed_in(wanted: Wanted) -> Check:
+    """The sign-in works; how long it still will, where that is known."""
+    works = f"The application signs in with {wanted.signs_in_with}."
+    if wanted.expires is None or wanted.expires.state == "ok":
+        return Check(SIGN_IN, "ok", works)
+    cause, fix = sentences(wanted.expires.sentence)
+    return Check(SIGN_IN, "warning", f"{works} {cause}", fix)
 
 
 def address(ping: Ping) -> Check:

@@ -1,19 +1,32 @@
 """The form of Dataverse Connection Setup: what may be typed, and a sentence for what may not."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.models import DataverseConnection, OwnershipModel
+from connection_setup import credentials
+from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.services import looks_like_a_secret_id
 from dataverse import clouds
 from dataverse.errors import ConfigurationError
 
 CLOUDS = [(cloud.name, cloud.label) for cloud in clouds.CLOUDS.values()]
 STORED = "A secret is stored. Leave this empty to keep it; another environment, cloud or tenant needs it entered again."
+LARGEST_CERTIFICATE = 100_000
+OF_TYPE = {
+    AuthenticationType.CLIENT_SECRET: ("client_secret", "client_secret_expires_on"),
+    AuthenticationType.CERTIFICATE: ("certificate_file",),
+    AuthenticationType.OFFICE365: ("user_name", "user_password"),
+}
+"""The fields that belong to one authentication type alone."""
+SECRETS = ("client_secret", "certificate_file", "user_password")
 AGAIN = "Enter it again: a secret is never sent back to the page."
 VALUE = "The secret's value, which the registration shows only when the secret is created."
 
@@ -50,12 +63,112 @@ class SettingsForm(forms.Form):
         strip=True,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
     )
+    client_secret_expires_on = forms.DateField(
+        label="Client Secret Expires On",
+        required=False,
+        help_text="As Certificates & secrets shows it. Filled in, this page warns before the secret runs out.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    certificate_file = forms.FileField(
+        label="Certificate",
+        required=False,
+        help_text="A PEM file that holds the private key and the certificate.",
+        widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.key"}),
+    )
+    user_name = forms.CharField(
+        label="User Name",
+        max_length=250,
+        required=False,
+        help_text="The integration user's, such as integration@contoso.com; not an administrator's.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    user_password = forms.CharField(
+        label="Password",
+        max_length=500,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )
+    authentication_type = forms.ChoiceField(
+        label="Authentication Type", choices=AuthenticationType.choices, required=False
+    )
     ownership_model = forms.ChoiceField(label="Ownership Model", choices=OwnershipModel.choices, required=False)
 
-    def __init__(self, data: "QueryDict | None" = None, *, connection: DataverseConnection) -> None:
-        initial = {name: getattr(connection, name) for name in self.base_fields if name != "client_secret"}
-        super().__init__(data, initial=initial)
-        self.fields["client_secret"].help_text = STORED if connection.client_secret else VALUE
+    def __init__(
+        self,
+        data: "QueryDict | None" = None,
+        files: "MultiValueDict[str, UploadedFile[bytes]] | None" = None,
+        *,
+        connection: DataverseConnection,
+        typed: "Mapping[str, Any] | None" = None,
+    ) -> None:
+        """`typed`: what stands on the page now, to be shown again as it is, without a judgement."""
+        kept = [name for name in self.base_fields if name not in SECRETS]
+        initial = {name: getattr(connection, name) for name in kept}
+        if typed is not None:
+            initial |= {name: typed[name] for name in kept if name in typed}
+        super().__init__(data, files, initial=initial)
+        self.connection = connection
+        self.kind = self._kind(data if data is not None else initial)
+        others = {name for kind, names in OF_TYPE.items() if kind is not self.kind for name in names}
+        if credentials.provided(connection):
+            others |= {"client_id", "client_secret", "client_secret_expires_on", "certificate_file"}
+        for name in others:
+            del self.fields[name]
+        for name in set(SECRETS) & self.fields.keys():
+            if credentials.has_secret(connection) and self.kind == connection.authentication_type:
+                self.fields[name].help_text = STORED
+        if "client_secret" in self.fields and not self.fields["client_secret"].help_text:
+            self.fields["client_secret"].help_text = VALUE
+
+    def _kind(self, given: Mapping[str, Any]) -> AuthenticationType:
+        chosen = given.get("authentication_type")
+        known = AuthenticationType.values
+        return AuthenticationType(chosen if chosen in known else self.connection.authentication_type)
+
+    @property
+    @sensitive_variables()
+    def secret(self) -> str:
+        """The secret that was typed or sent along, of whichever type; "" to keep the stored one."""
+        return str(next((self.cleaned_data[name] for name in SECRETS if self.cleaned_data.get(name)), ""))
+
+    @property
+    @sensitive_variables()
+    def values(self) -> dict[str, Any]:
+        """What was typed, without the secret."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in SECRETS}
+
+    def clean_authentication_type(self) -> str:
+        """The stored one unless another is chosen."""
+        return self.cleaned_data["authentication_type"] or self.connection.authentication_type
+
+    @sensitive_variables("text")
+    def clean_certificate_file(self) -> str:
+        """The file's text, once it is a usable key and certificate."""
+        file = self.cleaned_data["certificate_file"]
+        if not file:
+            return ""
+        if file.size > LARGEST_CERTIFICATE:
+            raise forms.ValidationError("The file is too large for a certificate. Choose the PEM file.")
+        try:
+            text: str = file.read().decode()
+            credentials.read_pair(text)
+        except UnicodeDecodeError:
+            raise forms.ValidationError(
+                "This is no PEM file, which is text. From a PFX file, export the key and the certificate as PEM first."
+            ) from None
+        except credentials.BadCertificate as bad:
+            raise forms.ValidationError(str(bad)) from None
+        return text
+
+    def clean_user_name(self) -> str:
+        """An address with an @, as the sign-in wants it."""
+        value: str = self.cleaned_data["user_name"]
+        if value and "@" not in value:
+            raise forms.ValidationError(
+                "The user name is the user's sign-in address, such as integration@contoso.com. Enter it with the @."
+            )
+        return value
 
     def clean_cloud(self) -> str:
         """Commercial unless another is chosen."""
@@ -99,8 +212,10 @@ class SettingsForm(forms.Form):
                 clouds.authority("commercial", tenant, "")
             except ConfigurationError as error:
                 self.add_error("tenant_id", error.user_message)
-        if self.errors and self.data.get("client_secret"):
-            self["client_secret"].help_text = AGAIN
+        if self.errors:
+            for name in set(SECRETS) & self.fields.keys():
+                if self.data.get(name) or self.files.get(name):
+                    self[name].help_text = AGAIN
         return values
 
     def _check_address(self, typed: str, cloud: str) -> None:

@@ -33,6 +33,14 @@ class DataverseConnection(models.Model):
     tenant_id = models.CharField("Tenant ID", max_length=60, blank=True)
     client_id = models.CharField("Client ID", max_length=60, blank=True)
     client_secret = models.BinaryField("Client Secret", blank=True, default=b"", help_text="Sealed.")
+    client_secret_expires_on = models.DateField(
+        "Client Secret Expires On", null=True, blank=True, help_text="As the registration says; nobody else knows it."
+    )
+    certificate = models.TextField("Certificate", blank=True, help_text="PEM; its private key is sealed beside it.")
+    private_key = models.BinaryField(blank=True, default=b"", help_text="Sealed.")
+    certificate_expires_at = models.DateTimeField(null=True, blank=True)
+    user_name = models.CharField("User Name", max_length=250, blank=True)
+    user_password = models.BinaryField(blank=True, default=b"", help_text="Sealed.")
     redirect_url = models.CharField("Redirect URL", max_length=250, blank=True)
     sandbox_ca_file = models.CharField(max_length=500, blank=True, help_text="The authority of a sandbox on loopback.")
     credential_version = models.PositiveIntegerField(default=0, help_text="Grows with every change of a credential.")

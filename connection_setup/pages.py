@@ -10,9 +10,10 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from connection_setup import services
+from connection_setup import credentials, services
+from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
-from connection_setup.models import DataverseConnection
+from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
@@ -76,11 +77,12 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
             _checks_tab(connection, report),
-            _authentication_tab(connection),
+            _authentication_tab(connection, form if editable else None),
             _advanced_tab(connection, form if editable else None),
         ),
         fact_boxes=_fact_boxes(connection),
         form_url=address("save", company) if administrator else "",
+        form_enctype="multipart/form-data" if editable else "",
         submit=Action("Save", icon="save") if administrator else None,
         submit_without_scripts=connection.enabled,
     )
@@ -103,6 +105,10 @@ def _notices(connection: DataverseConnection, report: Report) -> tuple[Notice, .
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
     if report.failed and connection.checked_at:
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message))
+    expires = credentials.expiry(connection, timezone.localdate())
+    if expires is not None and expires.step is not None:
+        cause, fix = sentences(expires.sentence)
+        notices.append(Notice(fix, STATES[expires.state], title=cause))
     return tuple(notices)
 
 
@@ -150,17 +156,14 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
             Field("Environment URL", connection.environment_url, hint=lock, copy=True),
             Field("Cloud", dict(CLOUDS).get(connection.cloud, connection.cloud)),
             Field("Tenant ID", connection.tenant_id),
-            Field("Client ID", connection.client_id),
-            Field("Client Secret", "A secret is stored" if connection.client_secret else None),
+            *_stored_credential(connection),
         ]
     else:
-        fields = [
-            Field(form_field=form["environment_url"]),
-            Field(form_field=form["cloud"]),
-            Field(form_field=form["tenant_id"]),
-            Field(form_field=form["client_id"]),
-            Field(form_field=form["client_secret"]),
-        ]
+        shown = ("environment_url", "cloud", "tenant_id", "user_name", "user_password", "client_id", "client_secret",
+                 "client_secret_expires_on", "certificate_file")  # fmt: skip
+        fields = [Field(form_field=form[name]) for name in shown if name in form.fields]
+        if credentials.provided(connection):
+            fields += _stored_credential(connection)
     hint = (
         "Synchronization runs on its schedules. Turn off to disconnect; couplings are kept."
         if connection.enabled
@@ -206,22 +209,56 @@ def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
     )
 
 
-def _authentication_tab(connection: DataverseConnection) -> FastTab:
-    kind = connection.get_authentication_type_display()
-    stored = "a secret is stored" if connection.client_secret else "no secret is stored"
+def _stored_credential(connection: DataverseConnection) -> list[Field]:
+    """What the connection signs in with, as far as it may be shown."""
+    if credentials.provided(connection):
+        return [Field("Client ID", credentials.client_id(connection), hint=PROVIDED)]
+    kind = AuthenticationType(connection.authentication_type)
+    fields = [Field("Client ID", connection.client_id)]
+    if kind is AuthenticationType.OFFICE365:
+        fields.append(Field("User Name", connection.user_name))
+    stored = "Stored" if credentials.has_secret(connection) else None
+    return [*fields, Field(credentials.LABELS[kind], stored)]
+
+
+PROVIDED = "Client ID and credential come from the provider that CREDENTIAL_PROVIDER names, not from this page."
+LEGACY = (
+    "Office365 is deprecated: multi-factor authentication refuses it, and Microsoft no longer supports it. Register an "
+    "application and choose OAuth 2.0 with a certificate or a client secret instead."
+)
+
+
+def _authentication_tab(connection: DataverseConnection, form: SettingsForm | None) -> FastTab:
+    kind = form.kind if form is not None else AuthenticationType(connection.authentication_type)
+    hint = LEGACY if kind is AuthenticationType.OFFICE365 else ""
+    if form is None:
+        chosen = Field("Authentication Type", str(kind.label), hint=hint)
+    else:
+        choice = form["authentication_type"]
+        choice.field.widget.attrs |= {"hx-post": address("choose", connection.company), "hx-trigger": "change"}
+        chosen = Field(form_field=choice, hint=hint)
+    stored = kind == connection.authentication_type and credentials.has_secret(connection)
+    label = credentials.LABELS[kind]
+    fields = [
+        chosen,
+        Field(
+            label,
+            "Stored" if stored else "Not stored yet",
+            hint="It is sealed in the database and never shown. A new one replaces it.",
+        ),
+    ]
+    if kind is AuthenticationType.CERTIFICATE and connection.certificate:
+        pair = credentials.describe(connection.certificate)
+        fields += [Field("Subject", pair.subject), Field("Thumbprint", pair.thumbprint, copy=True)]
+    expires = credentials.expiry(connection, timezone.localdate())
+    if expires is not None:
+        fields.append(Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATES[expires.state]), hint=expires.sentence))
     return FastTab(
         "authentication",
         "Authentication Type Details",
-        (
-            Field("Authentication Type", kind),
-            Field(
-                "Client Secret",
-                stored.capitalize(),
-                hint="It is sealed in the database and never shown. A new one replaces it.",
-            ),
-        ),
-        gist=f"{kind} · {stored}",
-        open=False,
+        tuple(fields),
+        gist=f"{kind.label} · {label.lower()} {'stored' if stored else 'not stored'}",
+        open=form is not None,
     )
 
 

@@ -15,20 +15,20 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, hooks, provisioning
+from connection_setup import checks, credentials, hooks, provisioning
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import SealBroken, reseal, seal, unseal
+from connection_setup.sealed import SealBroken, reseal
 from connection_setup.types import Check, Findings, Report, Wanted
 from dataverse import clouds
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
-from dataverse.types import ClientSecret, Credentials, Environment, Usage
+from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
 from masterdata.models import Company, Currency
 from ui.auditing import somebody_is_named
 
 # What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
-CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id")
-SETTINGS = (*CREDENTIALS, "authentication_type", "ownership_model", "sandbox_ca_file")
+CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
+SETTINGS = (*CREDENTIALS, "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
 
 
 class NotConnected(Exception):
@@ -73,7 +73,7 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
     if not connection.enabled:
         raise NotConnected("not_enabled", unavailable(company))
     try:
-        return _client(connection, _secret(connection), usage)
+        return _client(connection, credentials.opened(connection), usage)
     except (DataverseError, SealBroken) as error:
         raise NotConnected(error.reason, error.user_message) from error
 
@@ -106,7 +106,11 @@ def redirect_url() -> str:
 def save_settings(
     *, connection: DataverseConnection, values: Mapping[str, Any], secret: str | None, user: Any
 ) -> DataverseConnection:
-    """Save settings; `secret` None or "" keeps the stored one. Raises Refused with the field and a sentence."""
+    """Save settings; `secret` None or "" keeps the stored one. Raises Refused with the field and a sentence.
+
+    The secret is that of the authentication type: the client secret's value, a PEM text of private key and certificate,
+    or the password.
+    """
     with _audited(user), transaction.atomic():
         stored = _locked(connection.company)
         if stored.enabled:
@@ -153,7 +157,7 @@ def enable(
             _keep(connection, report)
         return report
     made = provisioning.provision(
-        _client(connection, _secret(connection), None),
+        _client(connection, credentials.opened(connection), None),
         who=findings.who,
         company_name=company.name,
         company_id=company.system_id,
@@ -197,10 +201,14 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
 def rotate_keys() -> int:
     """Seal every stored secret with the newest key; returns how many. Raises SealBroken and changes none."""
     changed = 0
+    columns = tuple(credentials.SECRET_COLUMNS.values())
     with transaction.atomic():
-        for connection in DataverseConnection.objects.select_for_update().exclude(client_secret=b""):
-            DataverseConnection.objects.filter(pk=connection.pk).update(client_secret=reseal(connection.client_secret))
-            changed += 1
+        for connection in DataverseConnection.objects.select_for_update():
+            sealed = {name: getattr(connection, name) for name in columns if getattr(connection, name)}
+            if sealed:
+                renewed = {name: reseal(value) for name, value in sealed.items()}
+                DataverseConnection.objects.filter(pk=connection.pk).update(**renewed)
+                changed += len(renewed)
     return changed
 
 
@@ -249,16 +257,24 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         except ConfigurationError as error:
             raise Refused(error.user_message, field="environment_url", reason=error.reason) from None
     moved = [label for label, told in _receivers(connection).items() if receivers[label] not in ("", told)]
-    if moved and connection.client_secret and not secret:
+    kind = AuthenticationType(connection.authentication_type)
+    label, column = credentials.LABELS[kind], credentials.SECRET_COLUMNS[kind]
+    # A private key is never sent anywhere, so a certificate may be used for another place.
+    if moved and kind is not AuthenticationType.CERTIFICATE and getattr(connection, column) and not secret:
         raise Refused(
-            f"{' and '.join(moved)} changed, and the stored Client Secret is not sent to another place than the one "
-            "it was entered for. Enter the Client Secret again.",
-            field="client_secret",
+            f"{' and '.join(moved)} changed, and the stored {label} is not sent to another place than the one "
+            f"it was entered for. Enter the {label} again.",
+            field=column,
         )
+    if moved:
+        _forget_others(connection, kind)
     if _receivers(connection)["Environment URL"] != receivers["Environment URL"] and "sandbox_ca_file" not in values:
         connection.sandbox_ca_file = ""  # it vouched for the other address
     if secret:
-        connection.client_secret = seal(secret.strip())
+        try:
+            credentials.store(connection, secret)
+        except credentials.BadCertificate as bad:
+            raise Refused(str(bad), field="certificate_file") from None
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings
@@ -270,6 +286,13 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
     connection.changed_at = timezone.now()
 
 
+def _forget_others(connection: DataverseConnection, kind: AuthenticationType) -> None:
+    """The secrets of the types not in use belong to the place before; they are not sent to another one later."""
+    for other in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
+        if other is not kind:
+            setattr(connection, credentials.SECRET_COLUMNS[other], b"")
+
+
 def _receivers(connection: DataverseConnection) -> dict[str, str]:
     """Who is sent the secret, or the token it gets: a change of one sends it elsewhere."""
     return {
@@ -279,11 +302,9 @@ def _receivers(connection: DataverseConnection) -> dict[str, str]:
     }
 
 
-def _secret(connection: DataverseConnection) -> ClientSecret:
-    return ClientSecret(unseal(connection.client_secret))
-
-
-def _client(connection: DataverseConnection, secret: ClientSecret, usage: Usage | None) -> DataverseClient:
+def _client(
+    connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
+) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
     environment = Environment(
         connection.environment_url,
@@ -291,13 +312,13 @@ def _client(connection: DataverseConnection, secret: ClientSecret, usage: Usage 
         loopback_allowed=settings.SANDBOX_ALLOWED,
         cloud=connection.cloud,
     )
-    credentials = Credentials(
+    signs_in_as = Credentials(
         clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),
-        connection.client_id,
-        secret,
+        credentials.client_id(connection),
+        credential,
         version=connection.credential_version,
     )
-    return DataverseClient(environment, credentials, usage=usage)
+    return DataverseClient(environment, signs_in_as, usage=usage)
 
 
 def _authority_file(connection: DataverseConnection) -> str | None:
@@ -315,13 +336,13 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
     if missing:
         return Report((missing,)), Findings()
     try:
-        secret = _secret(connection)
+        credential = credentials.opened(connection)
     except SealBroken as error:
         cause, fix = checks.sentences(error.user_message)
         return Report((Check(checks.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
-    wanted = _wanted(connection, secret)
+    wanted = _wanted(connection, credential)
     try:
-        client = _client(connection, secret, None)
+        client = _client(connection, credential, None)
         client.sign_in_anew()
     except DataverseError as error:
         return Report((checks.explained(error, checks.ADDRESS, wanted),)), Findings()
@@ -329,12 +350,13 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
 
 
 def _missing(connection: DataverseConnection) -> Check | None:
-    needs_secret = connection.authentication_type == AuthenticationType.CLIENT_SECRET
+    kind = AuthenticationType(connection.authentication_type)
     given = {
         "Environment URL": bool(connection.environment_url),
         "Tenant ID": bool(connection.tenant_id),
-        "Client ID": bool(connection.client_id),
-        "Client Secret": bool(connection.client_secret) or not needs_secret,
+        "Client ID": bool(credentials.client_id(connection)),
+        "User Name": bool(connection.user_name) or kind is not AuthenticationType.OFFICE365,
+        credentials.LABELS[kind]: credentials.has_secret(connection),
     }
     names = [name for name, there in given.items() if not there]
     if not names:
@@ -347,7 +369,9 @@ def _missing(connection: DataverseConnection) -> Check | None:
     )
 
 
-def _wanted(connection: DataverseConnection, secret: ClientSecret | None = None) -> Wanted:
+def _wanted(
+    connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword | None = None
+) -> Wanted:
     company = connection.company
     others: dict[UUID, list[tuple[str, str]]] = {}
     neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
@@ -366,7 +390,9 @@ def _wanted(connection: DataverseConnection, secret: ClientSecret | None = None)
         currencies_with_rate=frozenset(rated.values_list("code", flat=True)),
         other_currencies=others,
         tenant_id=connection.tenant_id,
-        secret_is_an_id=bool(secret and looks_like_a_secret_id(secret.secret)),
+        secret_is_an_id=isinstance(credential, ClientSecret) and looks_like_a_secret_id(credential.secret),
+        signs_in_with=_WITH[AuthenticationType(connection.authentication_type)],
+        expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,
         team_id=connection.owning_team_id,
@@ -374,6 +400,13 @@ def _wanted(connection: DataverseConnection, secret: ClientSecret | None = None)
         organization_name=connection.organization_name,
         couplings=hooks.couplings(company),
     )
+
+
+_WITH = {
+    AuthenticationType.CLIENT_SECRET: "its client secret",
+    AuthenticationType.CERTIFICATE: "its certificate",
+    AuthenticationType.OFFICE365: "user name and password",
+}
 
 
 def _keep(connection: DataverseConnection, report: Report) -> None:

@@ -66,6 +66,15 @@ class Report:
         return cls(tuple(Check(row["name"], row["state"], row["message"], row.get("fix", "")) for row in rows))  # type: ignore[arg-type]
 
 
+class Expires(Protocol):
+    """How long a credential is still good: a check's state and a sentence for it."""
+
+    @property
+    def state(self) -> CheckState: ...  # noqa: D102
+    @property
+    def sentence(self) -> str: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the checks hold against the environment: the company's side of things."""
@@ -80,6 +89,9 @@ class Wanted:
     tenant_id: str
     secret_is_an_id: bool
     enabled: bool
+    signs_in_with: str = "its client secret"
+    expires: "Expires | None" = None
+    """How long the credential is still good, where that is known."""
     business_unit: str = ""
     team_id: UUID | None = None
     organization_id: UUID | None = None

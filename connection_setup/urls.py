@@ -11,6 +11,7 @@ _PAGE = "c/<slug:company>/dataverse-connection-setup/"
 urlpatterns = [
     path(_PAGE, views.setup, name="setup"),
     path(f"{_PAGE}save/", views.save, name="save"),
+    path(f"{_PAGE}choose/", views.choose, name="choose"),
     path(f"{_PAGE}test/", views.test, name="test"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),

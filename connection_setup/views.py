@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -31,7 +30,7 @@ def typed_is_saved_first(act: Acting) -> Callable[..., HttpResponse]:
 
     @requires(Can.ADMINISTER)
     @require_http_methods(["GET", "HEAD", "POST"])
-    @sensitive_post_parameters("client_secret")
+    @sensitive_post_parameters("client_secret", "user_password")
     @wraps(act)
     def view(request: HttpRequest, company: str) -> HttpResponse:
         connection = services.connection_of(company_of(request, company))
@@ -51,6 +50,17 @@ def setup(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
     connection = services.connection_of(company_of(request, company))
     return render.page(request, pages.setup(request, connection))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("client_secret", "user_password")
+def choose(request: HttpRequest, company: str) -> HttpResponse:
+    """The page with the fields of the authentication type just chosen; what was typed stays, nothing is saved."""
+    connection = services.connection_of(company_of(request, company))
+    if request.method != "POST" or connection.enabled:
+        return _back(request, connection)
+    return _again(request, connection, SettingsForm(connection=connection, typed=request.POST))
 
 
 @typed_is_saved_first
@@ -122,20 +132,18 @@ def _what_disabling_does(connection: DataverseConnection) -> str:
     )
 
 
-@sensitive_variables("secret", "values")
+@sensitive_variables("secret")
 def _saved(request: HttpRequest, connection: DataverseConnection) -> SettingsForm | None:
     """Save the form that came along, if one did; the form itself when it was refused."""
     if connection.enabled or "environment_url" not in request.POST:
         return None
-    form = SettingsForm(request.POST, connection=connection)
+    form = SettingsForm(request.POST, request.FILES, connection=connection)
     if not form.is_valid():
         return form
-    values: dict[str, Any] = dict(form.cleaned_data)
-    secret = values.pop("client_secret")
     try:
-        services.save_settings(connection=connection, values=values, secret=secret, user=request.user)
+        services.save_settings(connection=connection, values=form.values, secret=form.secret, user=request.user)
     except services.Refused as refusal:
-        form.add_error(refusal.field or None, str(refusal))
+        form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         return form
     return None
 

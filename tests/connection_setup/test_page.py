@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.test import Client
 from django.views.debug import ExceptionReporter
 
-from connection_setup import hooks, services
+from connection_setup import credentials, hooks, services
 from connection_setup.models import DataverseConnection
 from connection_setup.sealed import unseal
 from masterdata.models import Company
@@ -256,7 +256,7 @@ def test_a_failure_while_saving_shows_no_secret_in_its_report(
     def broken(secret: str) -> bytes:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(services, "seal", broken)
+    monkeypatch.setattr(credentials, "seal", broken)
     reports: list[str] = []
 
     def keep(request: Any, **kwargs: Any) -> None:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
-from connection_setup import services
-from connection_setup.models import DataverseConnection
+from connection_setup import credentials, services
+from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken
 from connection_setup.types import Check, Report
 from dataverse import clouds
@@ -33,7 +33,11 @@ class Command(CompanyCommand):
         parser.add_argument("--environment-url", metavar="URL")
         parser.add_argument("--tenant", dest="tenant_id", metavar="ID")
         parser.add_argument("--client-id", metavar="ID")
-        parser.add_argument("--client-secret-file", metavar="FILE", help="A file that holds the secret's value.")
+        secrets = parser.add_mutually_exclusive_group()
+        secrets.add_argument("--client-secret-file", metavar="FILE", help="A file that holds the secret's value.")
+        secrets.add_argument(
+            "--certificate-file", metavar="FILE", help="A PEM file that holds the private key and its certificate."
+        )
 
     def run(self, options: dict[str, Any]) -> None:
         """Do it."""
@@ -95,7 +99,7 @@ class Command(CompanyCommand):
     def _settings(self, options: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         """Settings named by options, with the secret; None when the stored ones are meant."""
         named = {name: options[name] for name in OPTIONS if options[name] is not None}
-        secret_file = options["client_secret_file"]
+        secret_file = options["client_secret_file"] or options["certificate_file"]
         if options["sandbox"]:
             if named or secret_file:
                 self.misused("--sandbox brings all settings; leave the others out.")
@@ -104,20 +108,25 @@ class Command(CompanyCommand):
             return None, ""
         missing = [option for name, option in OPTIONS.items() if name not in named]
         if not secret_file:
-            missing.append("--client-secret-file")
+            missing.append("--client-secret-file or --certificate-file")
         if missing:
             self.misused(f"Settings go together; missing: {', '.join(missing)}.")
+        kind = AuthenticationType.CERTIFICATE if options["certificate_file"] else AuthenticationType.CLIENT_SECRET
         cloud = clouds.cloud_of(named["environment_url"])
-        return {**named, "cloud": cloud, "sandbox_ca_file": ""}, self._text(secret_file).strip()
+        values = {**named, "cloud": cloud, "sandbox_ca_file": "", "authentication_type": kind.value}
+        return values, self._text(secret_file).strip()
 
     def _sandbox(self, file: str) -> tuple[dict[str, Any], str]:
         first = self._text(file).strip().partition("\n")[0]
         try:
             said = json.loads(first)
             values = {name: str(said[name]) for name in OPTIONS}
-            return {**values, "cloud": "commercial", "sandbox_ca_file": str(said.get("ca_file") or "")}, str(
-                said["client_secret"]
-            )
+            values |= {
+                "cloud": "commercial",
+                "sandbox_ca_file": str(said.get("ca_file") or ""),
+                "authentication_type": AuthenticationType.CLIENT_SECRET.value,
+            }
+            return values, str(said["client_secret"])
         except (ValueError, KeyError, TypeError):
             self.misused(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
 
@@ -137,7 +146,7 @@ def _standing(connection: DataverseConnection) -> dict[str, Any]:
         "authentication_type": connection.authentication_type,
         "tenant_id": connection.tenant_id,
         "client_id": connection.client_id,
-        "secret_stored": bool(connection.client_secret),
+        "secret_stored": credentials.has_secret(connection),
         "organization": connection.organization_name,
         "organization_id": connection.organization_id,
         "business_unit": connection.business_unit_name,
