@@ -284,5 +284,5 @@ def _pair(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> KeyPair:
 
 def _told(certificate: x509.Certificate) -> tuple[str, str, datetime]:
     """Subject, thumbprint as the registration's page shows it, and the last moment it is valid."""
-    thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - a name, not a protection
+    thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303  # nosec B303 - a name
     return certificate.subject.rfc4514_string(), thumbprint, certificate.not_valid_after_utc
