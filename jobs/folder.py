@@ -2,13 +2,15 @@
 
 As it comes, a message is visible before it is written, and a table of queues is rewritten in place: a reader that is
 quicker, or a writer that is killed, leaves a worker with half a file, which ends it; half a table ends every worker and
-every sender from then on. Here files appear whole or not at all, and what cannot be read counts as lost; the sweep
-sends what was lost again.
+every sender from then on. A message being read lies in the machine's temporary folder, and stays there when its reader
+is killed. Here files appear whole or not at all, none leaves the broker's folder, and what cannot be read counts as
+lost; the sweep sends what was lost again.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -27,11 +29,17 @@ class Channel(_kombu.Channel):  # type: ignore[misc]
         _write(Path(self.data_folder_out) / name, dumps(payload))
 
     def _get(self, queue: str) -> Any:
-        while True:
-            try:
-                return super()._get(queue)
-            except ValueError:  # half a message; it is out of the way now
+        """The oldest message. It belongs to who removes its file; until then it stays for the next reader."""
+        for file in sorted(Path(self.data_folder_in).iterdir()):
+            if file.name.partition(".")[2] != f"{queue}.msg":
                 continue
+            try:
+                text = file.read_text()
+                file.unlink()
+                return loads(text)
+            except (OSError, ValueError):  # another reader was quicker, or half a message, out of the way now
+                continue
+        raise Empty
 
     def get_table(self, exchange: str) -> list[Any]:
         """The queues bound to an exchange."""
@@ -72,6 +80,11 @@ class Transport(_kombu.Transport):  # type: ignore[misc]
     """The transport behind filesystem:// addresses (config.celery)."""
 
     Channel = Channel
+
+    def __init__(self, client: Any, **given: Any) -> None:
+        """Bindings are known per connection: one of another thread may be declared, but not yet be in its file."""
+        super().__init__(client, **given)
+        self.state = virtual.BrokerState()
 
 
 def _write(file: Path, text: str) -> None:

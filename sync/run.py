@@ -128,6 +128,13 @@ class Run:
             getattr(self, f"_{stage}")()
         self._end()
 
+    def meet(self) -> None:
+        """Read the table's metadata, which every run needs, before anything is kept of the job.
+
+        Where Dataverse is not there, the job then ends at once, as one that was not under way.
+        """
+        self.gateway.table(self.mapping)
+
     # -- beginning and ending ---------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
@@ -140,6 +147,7 @@ class Run:
         full = bool(self.ctx.parameters.get("full")) or not known
         if not full and self.reads and state is not None and not state.delta_link:
             full = True
+        self.meet()
         with self.ctx.checkpoint() as point:
             point.resume |= {
                 "stage": STAGES[0], "started": timezone.now().isoformat(), "full": full, "fingerprint": print_,

@@ -22,6 +22,7 @@ class SelectedRun(Run):
         side = self.ctx.selection_side
         if not self.ctx.resume.get("begun"):
             total = self.ctx.job.records.count()
+            self.meet()
             with self.ctx.checkpoint() as point:
                 point.total = total
                 point.resume["begun"] = True

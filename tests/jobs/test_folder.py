@@ -1,5 +1,6 @@
 """The broker in a folder, where processes are killed in the middle of writing."""
 
+import fcntl
 import threading
 from pathlib import Path
 from queue import Empty
@@ -53,12 +54,47 @@ def test_messages_sent_in_a_burst_are_taken_in_their_order(broker):
         assert taken(connection, "burst") == [{"n": n} for n in range(100)]
 
 
+def test_a_message_stays_in_the_brokers_folder_until_a_reader_has_it(broker, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no" / "such" / "folder"))
+    with broker() as connection, connection.SimpleQueue("kept") as queue:
+        queue.put({"n": 1})
+        (message,) = (tmp_path / "messages").iterdir()
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as dying:
+            dying.setattr(Path, "unlink", killed)
+            with pytest.raises(KeyboardInterrupt):
+                taken(connection, "kept")
+        assert message.exists()
+        assert taken(connection, "kept") == [{"n": 1}]
+    assert not list((tmp_path / "messages").iterdir())
+
+
 @pytest.mark.parametrize(("name", "half"), [("empty", b""), ("cut", b'[["cu')])
 def test_half_a_table_of_queues_is_written_anew(broker, tmp_path, name, half):
     (tmp_path / "control" / f"{name}.exchange").write_bytes(half)
     with broker() as connection, connection.SimpleQueue(name) as queue:
         queue.put({"n": 1})
         assert taken(connection, name) == [{"n": 1}]
+
+
+def test_a_sender_waits_for_a_queue_that_another_thread_is_still_declaring(broker, tmp_path):
+    def send(n: int) -> None:
+        with broker() as connection, connection.SimpleQueue("slow") as queue:
+            queue.put({"n": n})
+
+    senders = [threading.Thread(target=send, args=(n,)) for n in range(2)]
+    with (tmp_path / "control" / ".lock").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for sender in senders:
+            sender.start()
+            sender.join(0.5)
+    for sender in senders:
+        sender.join(10)
+    with broker() as connection:
+        assert sorted(found["n"] for found in taken(connection, "slow")) == [0, 1]
 
 
 def test_readers_never_see_a_message_that_is_being_written(broker):

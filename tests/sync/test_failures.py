@@ -1,5 +1,6 @@
 """What goes wrong with single pairs: deletions, limits, references, repeated failures, races."""
 
+import socket
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -304,6 +305,21 @@ def test_an_unknown_column_stops_before_anything_is_written(company, customers, 
     assert (job.state, job.failure_reason) == ("failed", "unknown_column")
     assert "address1_town" in job.message
     assert not Coupling.objects.exists()
+
+
+@pytest.mark.parametrize("selected", [False, True])
+def test_a_dataverse_that_is_not_there_is_told_at_once(company, customers, remote, selected):
+    one = customer(company, "10000")
+    synchronize(customers)
+    with socket.create_server(("localhost", 0)) as listener:
+        gone = f"https://localhost:{listener.getsockname()[1]}"
+    DataverseConnection.objects.update(environment_url=gone)
+    ids = [one.system_id] if selected else None
+    job = run_to_end(start_synchronization(mapping=customers, selection=ids))
+    assert (job.state, job.failure_reason) == ("failed", "unreachable")
+    assert "cannot be reached" in job.message
+    assert "asked again" not in job.message
+    assert job.outage_since is None
 
 
 def test_another_organization_stops_before_the_first_write(company, customers, remote):
