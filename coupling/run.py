@@ -49,7 +49,9 @@ def couple(context: JobContext) -> None:
     if context.resume.get("stage") is None and context.job.selection_only:
         _leave_out(context, mapping)
     gateway = Gateway(context.company, context.usage)
-    organization = gateway.organization_id
+    # Asked once for what is read and matched with it; later slices of this process send nothing any more.
+    organization = context.kept.get("organization") or gateway.organization_id
+    context.kept["organization"] = organization
     records = _records(context, mapping)
     matching = context.kept.get("matching")
     if matching is None:

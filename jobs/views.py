@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from jobs import listings, pages, services, telling
-from jobs.models import Job, JobOutcome, Outcome
+from jobs.models import Job, JobOutcome, Outcome, Reason
 from jobs.registry import registry
 from masterdata import access
 from masterdata.models import Company
@@ -148,11 +148,12 @@ def _company_and_job(request: HttpRequest, slug: str, pk: int) -> tuple[Company,
 
 def _narrowed(request: HttpRequest) -> tuple[str, str | None]:
     """Outcome and reason of the address; what is no outcome or reason narrows nothing, "none" means without one."""
-    outcome = request.GET.get("outcome", "")
-    reason = request.GET.get("reason") or None
+    outcome, reason = request.GET.get("outcome", ""), request.GET.get("reason", "")
     if outcome not in Outcome.values:
         return "", None
-    return outcome, "" if reason == "none" else reason
+    if reason == "none":
+        return outcome, ""
+    return outcome, reason if reason in Reason.values and reason else None
 
 
 _CSV_HEAD = (
@@ -187,4 +188,4 @@ def _line(row: JobOutcome) -> tuple[str, ...]:
 
 def _harmless(text: str) -> str:
     """The text, so marked that a spreadsheet does not take it for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@") else text

@@ -367,7 +367,7 @@ def test_a_job_that_lost_its_worker_goes_on_where_it_was(customer_mapping, custo
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["by the same worker", "by another worker"])
-def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkeypatch, settings, kept):
+def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkeypatch, settings, kept, remote):
     """Every checkpoint ends the slice; what was read is kept in this process, or has to be read again."""
 
     settings.JOB_SLICE_S = 0.0
@@ -381,6 +381,8 @@ def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkey
     assert counted(job) == {"total": 16, "coupled": 9, "failed": 7}
     assert JobOutcome.objects.filter(job=job).count() == 16
     assert job.processed == 16
+    if kept:  # a slice that only writes here asks nothing there
+        assert remote.requests()["by"]["GET WhoAmI"] == 1
 
 
 def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mapping, customers, account_of, monkeypatch):

@@ -15,6 +15,7 @@ from masterdata.models import Company, Customer
 from tests.doors.conftest import Place, client_of
 from tests.doors.table import ADMIN, Door
 from tests.doors.test_requests import carries
+from tests.doors.test_roles import nothing_written
 from ui.roles import Role
 
 IDS = [pytest.param(door, id=door.name) for door in ADMIN]
@@ -44,6 +45,18 @@ def test_it_is_closed_to_everybody_but_administrators_and_never_fails_for_them(h
     assert Client().get(url)["Location"].startswith(("/admin/login/", "/sign-in/"))
     answer = client_of(Role.ADMINISTRATOR).get(url)
     assert answer.status_code in (200, 302, 403, 404, 405), answer.status_code
+    carries(answer)
+
+
+@pytest.mark.parametrize("door", IDS)
+def test_a_write_without_a_token_is_refused_here_too(here: Place, door: Door) -> None:
+    url = address(door, here)
+    if url is None:
+        return
+    client = client_of(Role.ADMINISTRATOR, csrf=True)
+    with nothing_written():
+        answer = client.post(url, {"post": "yes", "action": "delete_selected", "_selected_action": [here.customer.pk]})
+    assert answer.status_code in (403, 404, 405), answer.status_code
     carries(answer)
 
 

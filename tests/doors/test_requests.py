@@ -47,6 +47,27 @@ def test_a_write_without_a_token_is_refused_before_anything_else(here: Place, do
     carries(answer)
 
 
+@pytest.mark.parametrize("door", IDS)
+def test_a_method_that_no_page_knows_is_refused_and_does_nothing(here: Place, door: Door) -> None:
+    """Each door tells what it takes, and takes nothing else; HEAD answers as GET does, without a body."""
+    client, url = client_of(Role.ADMINISTRATOR), door.url(here.given)
+    for method in ("PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "BREW"):
+        with nothing_written():
+            answer = client.generic(method, url, "selected=1", "application/x-www-form-urlencoded")
+        assert answer.status_code == 405, method
+        assert set(answer["Allow"].replace(" ", "").split(",")) <= {"GET", "HEAD", "POST", "OPTIONS"}
+        carries(answer)
+
+
+@pytest.mark.parametrize("door", IDS)
+def test_asking_for_the_head_alone_is_answered_as_the_page_is(here: Place, door: Door) -> None:
+    client, url = client_of(Role.ADMINISTRATOR), door.url(here.given)
+    head, page = client.head(url), client.get(url)
+    assert head.status_code == page.status_code
+    assert not (b"".join(head) if head.streaming else head.content)
+    carries(head)
+
+
 def test_a_write_with_another_session_s_token_is_refused(here: Place) -> None:
     client = client_of(Role.ADMINISTRATOR, csrf=True)
     foreign = Client()

@@ -118,6 +118,32 @@ def test_a_role_does_what_it_may(here: Place, door: Door, role: Role | None) -> 
                 assert client.post(url, data).status_code == 403
 
 
+@named(IN_COMPANY)
+@each_role
+def test_a_role_may_the_same_in_every_company_and_reaches_nothing_across(
+    here: Place, there: Place, door: Door, role: Role | None
+) -> None:
+    """Every pair of the address's company and the company of what it names; one's own of both is tried above."""
+    for in_, of in ((there, there), (here, there), (there, here)):
+        pair = f"{in_.company} and of {of.company}"
+        client, other = client_of(role), here if in_ is there else there
+        url = door.url({**of.given, "company": in_.company.slug})
+        takes, allowed = methods(door, url), expected(door, role)
+        across = of is not in_ and door in OF_OBJECTS
+        before = _state_of(other)
+        for method in sorted(takes):
+            answer = getattr(client, method.lower())(url, of.selection if method == "POST" else {})
+            told = (pair, method, answer.status_code)
+            if not allowed:
+                assert answer.status_code == 403, told
+            elif across:
+                assert answer.status_code == 404, told
+            else:
+                reads = door.name == "coupling:mapping" and method == "POST" and role in (Role.VIEWER, Role.OPERATOR)
+                assert answer.status_code in ({403} if reads else {200, 204, 302, 400, 404}), told
+        assert _state_of(other) == before, pair
+
+
 @named(OF_OBJECTS)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_an_object_of_another_company_is_not_found(here: Place, there: Place, door: Door, method: str) -> None:

@@ -158,6 +158,16 @@ def test_errors_without_a_job_are_those_of_the_newest_job_that_has_any(client, c
     assert "No record has failed" in page
 
 
+@pytest.mark.parametrize("reason", ['x"; filename="evil.exe', "x\r\nSet-Cookie: a=b", "x\x00", "\u202egpj"])
+def test_what_an_address_says_is_no_part_of_the_files_name(client, company, failed_job, reason):
+    sign_in(client)
+    url = f"/c/{company.slug}/jobs/{failed_job.pk}/outcomes/export/"
+    answer = client.get(url, {"outcome": "failed", "reason": reason})
+    assert answer.status_code == 200
+    assert answer["Content-Disposition"] == f'attachment; filename="job-{failed_job.pk}-failed.csv"'
+    assert not answer.cookies
+
+
 def test_the_export_is_the_list_as_csv_without_formulas(client, company, failed_job):
     response = sign_in(client).get(
         f"/c/{company.slug}/jobs/{failed_job.pk}/outcomes/export/?outcome=failed&reason=no_match"

@@ -8,6 +8,7 @@ set up. A plan says where to die:
     count_lines  a file to write the number of lines to, when a job's run ends: what `line` is drawn from
     small        sizes of parts so small that a few dozen records make many checkpoints and requests
     twice        every message is sent twice
+    fails        the named place at which an error of our own is raised, once
 """
 
 import functools
@@ -71,6 +72,11 @@ def die(mark: str = "") -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def break_down() -> None:
+    """What a mistake in the application looks like."""
+    raise RuntimeError("broken on purpose")
+
+
 def install(plan: dict[str, Any]) -> None:
     """Prepare this process for its plan."""
     if plan.get("small"):
@@ -80,6 +86,9 @@ def install(plan: dict[str, Any]) -> None:
     if point := plan.get("point"):
         module, path, when = POINTS[point]
         at(module, path, when, int(plan.get("at", 1)), functools.partial(die, plan.get("mark", "")))
+    if fails := plan.get("fails"):
+        module, path, when = POINTS[fails]
+        at(module, path, when, 1, break_down)
     if plan.get("line") or plan.get("count_lines"):
         count_lines(plan)
 
