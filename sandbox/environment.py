@@ -13,7 +13,8 @@ from sandbox.identity import Application, Person, Secret
 from sandbox.limits import Protection
 from sandbox.metadata import catalog, integration
 from sandbox.metadata.model import Table
-from sandbox.rules import ADMINISTRATOR, roles_of
+from sandbox.privileges import Held
+from sandbox.rules import ADMINISTRATOR, roles_of, teams_of
 from sandbox.seed import CURRENCIES, Seed
 from sandbox.store import Saved, Store, Transaction
 from sandbox.traffic import Traffic
@@ -84,6 +85,7 @@ class Environment:
         self.latency = Latency()
         self.admin_mode = False
         self.disabled = False
+        self.held = Held()
         self.tables: dict[str, Table] = catalog.tables()
         self.sets: dict[str, Table] = {}
         self.store = Store(self.tables)
@@ -220,12 +222,15 @@ class Environment:
             return None
         user_id = rows.ids[place].decode()
         roles = roles_of(self.store, user_id)
+        administrator = ADMINISTRATOR in roles.values()
         return Caller(
             user_id,
             str(plain(rows.fragment(place, "businessunitid"))),
             str(plain(rows.fragment(place, "fullname"))),
-            ADMINISTRATOR in roles,
-            roles,
+            administrator,
+            frozenset(roles.values()),
+            teams=teams_of(self.store, user_id),
+            privileges={} if administrator else self.held.by(self.store, roles),
             disabled=bool(rows.values("isdisabled")[place]),
             licensed=not person or bool(rows.values("islicensed")[place]) or rows.values("accessmode")[place] == 1,
         )

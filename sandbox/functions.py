@@ -1,26 +1,30 @@
 """Unbound functions and actions."""
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from sandbox import privileges, rules
 from sandbox.environment import VERSION, Environment
-from sandbox.errors import method_not_allowed, no_resource, not_covered, query_error
+from sandbox.errors import does_not_exist, method_not_allowed, no_resource, not_covered, query_error
 from sandbox.messages import JSON, Response
 from sandbox.odata.options import pairs
 from sandbox.odata.paths import Segment
+from sandbox.values import guid, plain
 from sandbox.writing import Caller
 
 if TYPE_CHECKING:
     from sandbox.operations import Operation
 
+_NOBODY = "00000000-0000-0000-0000-000000000000"
 _KNOWN_ELSEWHERE = re.compile(
     r"(ImportSolution|ImportSolutionAsync|ExportSolution|StageSolution|PublishAllXml|PublishXml|RetrieveMetadataChanges|"
     r"RetrieveEntityChanges|BulkDelete|CreateEntities|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
     r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|sdkmessage\w*|audits|annotations|"
     r"leads|salesorders|invoices|quotes|tasks|emails|appointments|phonecalls|activitypointers|queues|subjects|"
-    r"systemuserrolescollection|teamrolescollection|teammemberships|privileges|roletemplates|workflows)"
+    r"systemuserrolescollection|teamrolescollection|teammemberships|roletemplates|workflows)"
 )
 
 
@@ -116,10 +120,52 @@ def _total(environment: Environment, _: Caller, arguments: dict[str, str], __: s
     return {"EntityRecordCountCollection": {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}}
 
 
+def _shown(found: Mapping[str, int], business_unit: str) -> list[dict[str, Any]]:
+    names = {mask: depth for depth, mask in privileges.DEPTHS.items()}
+    return [
+        {"PrivilegeId": privilege, "Depth": names[mask], "BusinessUnitId": business_unit, "RecordFilterId": _NOBODY}
+        for privilege, mask in sorted(found.items())
+    ]
+
+
+def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
+    """RolePrivileges of a user: all there are for an administrator."""
+    store = environment.store
+    rows = store.rows["systemuser"]
+    unit = str(plain(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
+    roles = rules.roles_of(store, user_id)
+    found = environment.held.by(store, roles)
+    if rules.ADMINISTRATOR in roles.values():
+        found = {row_id.decode(): privileges.DEPTHS["Global"] for row_id in store.rows["privilege"].index}
+    return {"RolePrivileges": _shown(found, unit)}
+
+
+def _role_privileges(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
+    role_id = guid(arguments.get("RoleId", ""))
+    rows = environment.store.rows["role"]
+    place = None if role_id is None else rows.index.get(role_id.encode())
+    if role_id is None or place is None:
+        raise does_not_exist("role", role_id or arguments.get("RoleId", "(none)"))
+    unit = str(plain(rows.fragment(place, "businessunitid")))
+    found = privileges.of_role(environment.store, role_id)
+    if plain(rows.fragment(place, "roletemplateid")):
+        found = {one.decode(): privileges.DEPTHS["Global"] for one in environment.store.rows["privilege"].index}
+    return {"RolePrivileges": _shown(found, unit)}
+
+
+def _user_privileges(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
+    user_id = guid(arguments.get("UserId", ""))
+    if user_id is None or user_id.encode() not in environment.store.rows["systemuser"].index:
+        raise does_not_exist("systemuser", user_id or arguments.get("UserId", "(none)"))
+    return user_privileges(environment, user_id)
+
+
 _FUNCTIONS = {
     "WhoAmI": _who_am_i,
     "RetrieveVersion": _version,
     "RetrieveProvisionedLanguages": _languages,
     "RetrieveCurrentOrganization": _organization,
     "RetrieveTotalRecordCount": _total,
+    "RetrieveRolePrivilegesRole": _role_privileges,
+    "RetrieveUserPrivileges": _user_privileges,
 }

@@ -8,10 +8,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sandbox import bulk, definitions, functions, preferences, rules, tracking
+from sandbox import bulk, definitions, functions, preferences, privileges, rules, tracking
 from sandbox.environment import Environment
 from sandbox.errors import (
     ServiceError,
+    access_denied,
     does_not_exist,
     method_not_allowed,
     no_resource,
@@ -116,11 +117,13 @@ class Operations:
         raise method_not_allowed(operation.method, f"the collection '{table.set}'")
 
     def _page(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
-        rules.demand(self.caller, "read", table)
+        among = self._visible(table, among)
         options = odata_options.parse(operation.query)
         prefer = preferences.parse(operation.headers.get("prefer", ""))
         reader = self._reader(prefer)
         store = self.environment.store
+        if options.delta_token or prefer.track_changes or tracking.is_tracked_page(options):
+            self._demand_whole(table)
         if options.delta_token:
             days = int(self.environment.organization("expirechangetrackingindays") or 0)
             page = tracking.changes(reader, table, options, operation.path, store.version, days)
@@ -135,14 +138,15 @@ class Operations:
     def _count(self, operation: Operation, table: Table) -> Response:
         if operation.method != "GET":
             raise method_not_allowed(operation.method, "$count")
-        rules.demand(self.caller, "read", table)
+        among = self._visible(table, None)
         options = odata_options.parse(operation.query)
         reader = self._reader(preferences.parse(""))
         if options.delta_token:
+            self._demand_whole(table)
             days = int(self.environment.organization("expirechangetrackingindays") or 0)
             number = tracking.count(reader, table, options, self.environment.store.version, days)
         else:
-            number = reader.count(table, options)
+            number = reader.count(table, options, among)
         return Response(200, str(number).encode(), {"Content-Type": "text/plain"})
 
     def _bulk(self, operation: Operation, table: Table, name: str, transaction: Transaction) -> Response:
@@ -202,11 +206,25 @@ class Operations:
             return Response(204)
         raise method_not_allowed(operation.method, f"a row of '{table.set}'")
 
+    def _visible(self, table: Table, among: list[int] | None) -> list[int] | None:
+        """The rows (among some, or all) that the caller may read; None for all. Raises ServiceError for none at all."""
+        store = self.environment.store
+        near = privileges.within(store, self.caller, table, privileges.demand(self.caller, "read", table))
+        if near is None:
+            return among
+        return [i for i in (store.rows[table.name].live() if among is None else among) if near(i)]
+
+    def _demand_whole(self, table: Table) -> None:
+        """Change tracking is for those who may read all rows."""
+        if privileges.demand(self.caller, "read", table) < privileges.DEPTHS["Global"]:
+            raise access_denied(self.caller.user_id, privileges.name_of("read", table), table.name)
+
     def _read(self, operation: Operation, table: Table, row_id: str) -> Response:
-        rules.demand(self.caller, "read", table)
+        privileges.demand(self.caller, "read", table)
         options = odata_options.parse(operation.query)
         prefer = preferences.parse(operation.headers.get("prefer", ""))
         place = self.position(table, row_id)
+        privileges.demand_row(self.environment.store, self.caller, "read", table, place)
         version = self.environment.store.rows[table.name].versions[place]
         known = operation.headers.get("if-none-match", "")
         plain = not options.expand and not prefer.annotations
@@ -279,7 +297,7 @@ class Operations:
         row_id = self.row_id(table, key)
         name = rest[0].name
         if name.startswith(PREFIX):
-            raise not_covered(f"the action or function '{name}'")
+            return self._bound(operation, table, row_id, name.removeprefix(PREFIX).partition("(")[0], transaction)
         place = self.position(table, row_id)
         if len(rest) > 1 and rest[-1].name == "$ref":
             return self._reference(operation, table, row_id, rest[:-1], transaction)
@@ -297,6 +315,25 @@ class Operations:
             return self._page(operation, other.table, among)
         target, target_id = self._follow(table, place, name)
         return self._read(operation, target, target_id) if target_id else Response(204)
+
+    def _bound(self, operation: Operation, table: Table, row_id: str, name: str, transaction: Transaction) -> Response:
+        """An action or function of one row."""
+        place = self.position(table, row_id)
+        store = self.environment.store
+        if table.name == "role" and name in {"AddPrivilegesRole", "ReplacePrivilegesRole", "RemovePrivilegeRole"}:
+            if operation.method != "POST":
+                raise method_not_allowed(operation.method, f"the action '{name}'")
+            privileges.demand_row(store, self.caller, "update", table, place)
+            privileges.change(store, row_id, name, read_body(operation.body, table), transaction)
+            return Response(204)
+        if table.name == "systemuser" and name == "RetrieveUserPrivileges":
+            if operation.method != "GET":
+                raise method_not_allowed(operation.method, f"the function '{name}'")
+            privileges.demand_row(store, self.caller, "read", table, place)
+            document = functions.user_privileges(self.environment, row_id)
+            context = f"{self.base}$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
+            return _json(msgspec.json.encode({"@odata.context": context, **document}))
+        raise not_covered(f"the action or function '{name}'")
 
     def _follow(self, table: Table, place: int, nav: str) -> tuple[Table, str]:
         found = table.navigation.get(nav)
@@ -325,7 +362,7 @@ class Operations:
             raise no_resource(rest[0].name)
         rows = self.environment.store.rows[table.name]
         if operation.method == "GET":
-            rules.demand(self.caller, "read", table)
+            privileges.demand_row(self.environment.store, self.caller, "read", table, place)
             piece = rows.fragment(place, column.name) or column.absent
             if piece == b"null":
                 return Response(204)

@@ -112,12 +112,14 @@ class Reader:
         rest = f"{options.raw}&" if options.raw else ""
         return f"{self.base}{path}?{rest}$skiptoken={quote(token, safe='')}"
 
-    def count(self, table: Table, options: Options) -> int:
+    def count(self, table: Table, options: Options, among: Positions | None = None) -> int:
         """How many rows there are, 5000 at most."""
         rows = self.store.rows[table.name]
         compiler = Compiler(self.store, table, self.asker)
         narrow = compiler.compile(options.filter) if options.filter is not None else None
         found = compiler.seek(options.filter) if options.filter is not None else None
+        if among is not None:
+            found = among if found is None else sorted(set(among) & set(found))
         return _count(rows, narrow, found, None)
 
     # -- order --------------------------------------------------------------------------------------------------------

@@ -4,30 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from sandbox.errors import ServiceError, access_denied, invalid_argument
-from sandbox.metadata.integration import ROLE, WITH_COMPANY
+from sandbox import privileges
+from sandbox.errors import ServiceError, invalid_argument
 from sandbox.metadata.model import Table
+from sandbox.privileges import demand, demand_row
 from sandbox.store import Fragments, Store
 from sandbox.values import plain
-from sandbox.writing import Caller, Writer
+from sandbox.writing import Writer
 
 ADMINISTRATOR = "System Administrator"
 BASIC = "Basic User"
 
-_PRIVILEGES = {
-    "create": "prvCreate",
-    "update": "prvWrite",
-    "delete": "prvDelete",
-    "read": "prvRead",
-    "assign": "prvAssign",
-}
-_BUSINESS = frozenset(
-    {*WITH_COMPANY, "tandem_company", "uom", "uomschedule", "productpricelevel", "transactioncurrency"}
-)
-_SETUP = frozenset({"businessunit", "team"})
-_READABLE_BY_BASIC = frozenset(
-    {"account", "contact", "transactioncurrency", "systemuser", "team", "businessunit", "organization"}
-)
 _UNIQUE = {
     "businessunit": ("name",),
     "team": ("name", "businessunitid"),
@@ -50,34 +37,14 @@ _REQUIRED = {
 }
 
 
-def allowed(caller: Caller, action: str, table: str) -> bool:
-    """Whether one of the caller's roles lets them do this with the table."""
-    if caller.administrator:
-        return True
-    if action == "read":
-        return bool(caller.roles - {BASIC}) or (BASIC in caller.roles and table in _READABLE_BY_BASIC)
-    if ROLE in caller.roles:
-        return (
-            table in _BUSINESS or (table in _SETUP and action != "delete") or (action == "assign" and table == "role")
-        )
-    return BASIC in caller.roles and table in {"account", "contact"} and action != "assign"
-
-
-def demand(caller: Caller, action: str, table: Table) -> None:
-    """Raise 403 unless the caller may."""
-    if not caller.roles:
-        raise ServiceError(403, "0x80042f09", f"The user with id {caller.user_id} has not been assigned any roles.")
-    if not allowed(caller, action, table.name):
-        raise access_denied(caller.user_id, f"{_PRIVILEGES[action]}{table.schema_name}", table.name)
-
-
 def create(
     writer: Writer, table: Table, body: Mapping[str, Any], row_id: str | None, applications: Mapping[str, str]
 ) -> str:
     """Create a row with everything the service adds; its id. `applications`: client id -> name of the tenant's."""
-    demand(writer.caller, "create", table)
+    mask = demand(writer.caller, "create", table)
     store = writer.store
-    if table.name in {"organization"}:
+    _demand_references(writer, table, body)
+    if table.name in {"organization", "privilege", "roleprivileges"}:
         raise ServiceError(405, "0x80040800", f"The 'Create' method does not support entities of type '{table.name}'.")
     before: dict[str, bytes] = {}
     if table.name == "systemuser":
@@ -97,14 +64,55 @@ def create(
         if not row.get(name):
             raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
     _check_unique(store, table, position)
+    near = privileges.within(store, writer.caller, table, mask) if table.owned else None
+    if near is not None and not near(position):
+        demand_row(store, writer.caller, "create", table, position)
     if table.name == "businessunit":
         _new_business_unit(writer, made, row)
+    if table.name == "role":
+        _new_role(writer, made)
     return made
+
+
+def _new_role(writer: Writer, role_id: str) -> None:
+    """A new role is its own root, and has a copy in every business unit below its own."""
+    rows = writer.store.rows["role"]
+    place = rows.index[role_id.encode()]
+    row = rows.fragments(place)
+    rows.put(place, {**row, "parentrootroleid": b'"%b"' % role_id.encode()}, rows.versions[place])
+    root = root_unit(writer.store)
+    if row.get("businessunitid") == b'"%b"' % root:
+        units = writer.store.rows["businessunit"]
+        for unit in [units.ids[i] for i in units.live() if units.ids[i] != root]:
+            copy_role(writer, place, b'"%b"' % unit)
+
+
+def _demand_references(writer: Writer, table: Table, body: Mapping[str, Any]) -> None:
+    """Setting a lookup needs Append on its table and AppendTo on the table it leads to."""
+    if writer.caller.administrator:
+        return
+    for name, value in body.items():
+        found = table.navigation.get(name.removesuffix("@odata.bind")) if name.endswith("@odata.bind") else None
+        if found is None or not isinstance(value, str) or found[0].type == "Owner":
+            continue
+        column, targets = found
+        # Setting up users, teams and units is governed by Create and Write alone here.
+        if not (column.for_create or column.for_update) or table.ownership not in {"UserOwned", "OrganizationOwned"}:
+            continue
+        demand(writer.caller, "append", table)
+        for target in targets[:1]:
+            if target in writer.store.tables:
+                demand(writer.caller, "append_to", writer.store.tables[target])
 
 
 def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any]) -> None:
     """Change a row, checking what has to stay unique."""
-    demand(writer.caller, "update", table)
+    if table.name in {"privilege", "roleprivileges"}:
+        raise ServiceError(405, "0x80040800", f"The 'Update' method does not support entities of type '{table.name}'.")
+    demand_row(writer.store, writer.caller, "update", table, position)
+    _demand_references(writer, table, body)
+    if table.owned and body.get("ownerid@odata.bind") is not None:
+        demand_row(writer.store, writer.caller, "assign", table, position)
     writer.update(table, position, body)
     if table.name in _UNIQUE:
         _check_unique(writer.store, table, position)
@@ -112,9 +120,9 @@ def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any])
 
 def delete(writer: Writer, table: Table, position: int) -> None:
     """Delete a row, unless others need it."""
-    demand(writer.caller, "delete", table)
+    demand_row(writer.store, writer.caller, "delete", table, position)
     store = writer.store
-    if table.name in {"organization", "systemuser"}:
+    if table.name in {"organization", "systemuser", "privilege", "roleprivileges"}:
         raise ServiceError(405, "0x80040800", f"The 'Delete' method does not support entities of type '{table.name}'.")
     row = store.rows[table.name].fragments(position)
     row_id = store.rows[table.name].ids[position].decode()
@@ -262,18 +270,24 @@ def copy_role(writer: Writer, place: int, unit: bytes) -> None:
     writer.store.insert("role", str(uuid4()).encode(), made, writer.transaction)
 
 
-def roles_of(store: Store, user_id: str) -> frozenset[str]:
-    """Names of the roles a user has, by themselves or through teams."""
-    teams = {team for team, user in _pairs(store, "teammembership", "systemuser", "team") if user == user_id}
+def teams_of(store: Store, user_id: str) -> frozenset[str]:
+    """The teams a user belongs to."""
+    return frozenset(team for user, team in _pairs(store, "teammembership", "systemuser", "team") if user == user_id)
+
+
+def roles_of(store: Store, user_id: str) -> dict[str, str]:
+    """The roles a user has, by themselves or through teams: id of the role at the root -> name."""
+    teams = teams_of(store, user_id)
     ids = {role for role, user in _pairs(store, "systemuserroles", "role", "systemuser") if user == user_id}
     ids |= {role for role, team in _pairs(store, "teamroles", "role", "team") if team in teams}
     rows = store.rows["role"]
-    found = set()
+    found = {}
     for role_id in ids:
         place = rows.index.get(role_id.encode())
         if place is not None:
-            found.add(str(plain(rows.fragment(place, "name"))))
-    return frozenset(found)
+            root = str(plain(rows.fragment(place, "parentrootroleid")) or role_id)
+            found[root] = str(plain(rows.fragment(place, "name")))
+    return found
 
 
 def _pairs(store: Store, name: str, first: str, second: str) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from sandbox import privileges
 from sandbox.clock import Clock
 from sandbox.identity import Tenant
 from sandbox.metadata import integration
@@ -22,6 +23,12 @@ CURRENCIES = {
     "CHF": ("Swiss Franc", "CHF", "0.88"),
 }
 """Code -> name, symbol, rate against the US dollar."""
+
+_BUSINESS = (
+    *integration.WITH_COMPANY, "tandem_company", "uom", "uomschedule", "productpricelevel", "transactioncurrency",
+)  # fmt: skip
+"""Tables whose rows the integration brings and takes."""
+_SEEN_BY_ALL = ("transactioncurrency", "systemuser", "team", "businessunit", "organization", "role", "privilege")
 
 _PEOPLE = (
     ("Ada", "Lindqvist", "Sales Manager"),
@@ -110,8 +117,14 @@ class Seed:
             systemmanaged=False,
             organizationid=organization,
         )
+        for table in self.store.tables.values():
+            privileges.describe(self.store, table, self.transaction)
+        privileges.describe_metadata(self.store, self.transaction)
         self._role(ADMINISTRATOR, roletemplateid=ROLE_TEMPLATE)
         self._role(BASIC)
+        self._grant(BASIC, ("account", "contact"), tuple(privileges.RIGHTS), "Basic")
+        self._grant(BASIC, _SEEN_BY_ALL, ("read",), "Global")
+        self._grant(BASIC, ("transactioncurrency",), ("append_to",), "Global")
         self.link("systemuserroles", self.id(f"role {ADMINISTRATOR}"), self.admin)
         for number in range(len(_PEOPLE)):
             self.link("systemuserroles", self.id(f"role {BASIC}"), self.id(f"person {number}"))
@@ -253,6 +266,17 @@ class Seed:
         place = rows.index[solution.encode()]
         rows.put(place, {**rows.fragments(place), "installedon": self.stamp}, rows.versions[place])
         self._role(integration.ROLE)
+        every = tuple(privileges.RIGHTS)
+        setup = tuple(right for right in every if right != "delete")
+        self._grant(integration.ROLE, tuple(self.store.tables), ("read", "append_to"), "Global")
+        self._grant(integration.ROLE, _BUSINESS, every, "Global")
+        self._grant(integration.ROLE, ("businessunit", "team"), setup, "Global")
+        self._grant(integration.ROLE, ("role",), ("assign",), "Global")
+
+    def _grant(self, role: str, tables: Iterable[str], rights: Iterable[str], depth: str) -> None:
+        known = self.store.tables
+        names = {privileges.name_of(right, known[table]): depth for table in tables for right in rights}
+        privileges.grant(self.store, self.id(f"role {role}"), names, self.transaction)
 
     def application_user(self, client_id: str, name: str, roles: Iterable[str]) -> str:
         """The application's user, with roles; its id."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -37,6 +37,9 @@ class Caller:
     roles: frozenset[str]
     disabled: bool = False
     licensed: bool = True
+    teams: frozenset[str] = frozenset()
+    privileges: Mapping[str, int] = field(default_factory=dict)
+    """Privilege id -> depth mask; administrators need none."""
 
 
 class Writer:

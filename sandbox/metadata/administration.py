@@ -1,5 +1,7 @@
 """Who works in the environment, and what is installed in it."""
 
+from dataclasses import replace
+
 from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, address, table
 from sandbox.metadata.model import Association, Table
 
@@ -19,7 +21,10 @@ def tables() -> list[Table]:
         "systemuserroles_association": Association("systemuserroles", "systemuser"),
         "teamroles_association": Association("teamroles", "team"),
     }
-    return [_organization(), _businessunit(), user, team, role, _currency(), _solution(), _publisher()]
+    return [
+        _organization(), _businessunit(), user, team, role, _privilege(), _roleprivileges(), _currency(), _solution(),
+        _publisher(),
+    ]  # fmt: skip
 
 
 def _organization() -> Table:
@@ -208,6 +213,57 @@ SolutionId | g * | Solution
         change_tracking=False,
         bulk=False,
     )
+
+
+def _privilege() -> Table:
+    return table(
+        "Privilege",
+        "privileges",
+        "Privilege",
+        "Privileges",
+        """
+Name | s100 * | Name
+AccessRight | i * | Access Right
+CanBeBasic | b No/Yes * | Can Be Basic
+CanBeLocal | b No/Yes * | Can Be Local
+CanBeDeep | b No/Yes * | Can Be Deep
+CanBeGlobal | b No/Yes * | Can Be Global
+VersionNumber | big * | Version Number
+""",
+        code=1023,
+        ownership="None",
+        change_tracking=False,
+        history=False,
+        bulk=False,
+    )
+
+
+def _roleprivileges() -> Table:
+    made = table(
+        "RolePrivileges",
+        "roleprivilegescollection",
+        "Role Privilege",
+        "Role Privileges",
+        """
+RolePrivilegeId | g * | Role Privilege
+RoleId | g * | Role
+PrivilegeId | g * | Privilege
+PrivilegeDepthMask | i * | Privilege Depth
+VersionNumber | big * | Version Number
+""",
+        code=12,
+        primary_name="roleprivilegeid",
+        ownership="None",
+        change_tracking=False,
+        history=False,
+        bulk=False,
+    )
+    del made.columns["roleprivilegesid"]
+    key = replace(made.columns["roleprivilegeid"], primary_id=True, primary_name=False)
+    made.columns = {"roleprivilegeid": key, **{k: v for k, v in made.columns.items() if k != "roleprivilegeid"}}
+    made.primary_id, made.primary_name = "roleprivilegeid", ""
+    made.index()
+    return made
 
 
 def _currency() -> Table:

@@ -1,0 +1,197 @@
+"""Every row of the error table, over the wire: what comes in, which error comes out, whether it is asked again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dataverse import errors
+from dataverse.client import DataverseClient
+from dataverse.errors import (
+    AccessDenied,
+    AdministrationMode,
+    ChangesExpired,
+    DataverseError,
+    Duplicate,
+    EnvironmentDisabled,
+    Gone,
+    Invalid,
+    NotAMember,
+    SignInError,
+    Throttled,
+    Unavailable,
+    VersionMismatch,
+)
+from tests.dataverse.server import Reply, Server
+
+SEGMENT = "Resource not found for the segment 'tandem_companies'."
+NO_PROPERTY = "Could not find a property named 'foo' on type 'Microsoft.Dynamics.CRM.account'."
+UNDECLARED = "An undeclared property 'foo' which only has property annotations in the payload"
+
+REFUSALS: list[tuple[int, str, str, type[DataverseError], str, str]] = [
+    (403, "0x80072560", "The user is not a member of the organization.", NotAMember, "sign_in", "no application user"),
+    (403, "0x8004A104", "currently disabled", EnvironmentDisabled, "unreachable", "environment is disabled"),
+    (403, "0x8004A113", "Admin Only mode", AdministrationMode, "unreachable", "administration mode"),
+    (403, "0x80040225", "The specified user is disabled", AccessDenied, "denied", "application user is disabled"),
+    (401, "0x8004A112", "The system user was disabled", SignInError, "sign_in", "application user is disabled"),
+    (403, "0x80042F09", "not been assigned any roles", AccessDenied, "denied", "no security role"),
+    (403, "0x8004D24B", "not been assigned any License", AccessDenied, "denied", "no licence"),
+    (403, "0x80040220", "missing prvReadAccount privilege", AccessDenied, "denied", "privilege prvReadAccount"),
+    (403, "0x80040220", "SecLib::CheckPrivilege failed", AccessDenied, "denied", "lacks a privilege"),
+    (403, "0x80048306", "Not enough privilege to access", AccessDenied, "denied", "may not use this row"),
+    (403, "0x8004F504", "no read permissions to a secured field", AccessDenied, "denied", "may not read it"),
+    (403, "0x8004F507", "no AttributePrivilegeUpdate", AccessDenied, "denied", "may not change it"),
+    (404, "0x80040217", "account With Id = x Does Not Exist", Gone, "record_gone", "no longer exists"),
+    (404, "0x80060891", "A record with the specified key values", Gone, "record_gone", "has that key"),
+    (400, "0x8006089D", "More than one record exists", Invalid, "duplicate", "Several rows"),
+    (412, "0x80040237", "Cannot insert duplicate key.", Duplicate, "duplicate", "with this id or key"),
+    (412, "0x80060892", "Entity Key A violated.", Duplicate, "duplicate", "Entity Key A violated."),
+    (412, "0x80040333", "a duplicate of the current record", Duplicate, "duplicate", "duplicate detection rule"),
+    (
+        412,
+        "0x80060882",
+        "The version of the existing record",
+        VersionMismatch,
+        "update_conflict",
+        "changed in Dataverse",
+    ),
+    (400, "0x80040227", "is associated with another object", Invalid, "refused", "others refer to it"),
+    (400, "0x80044331", "exceeded the maximum allowed length", Invalid, "value_too_long", "longer than its Dataverse"),
+    (400, "0x8004431A", "outside the valid range", Invalid, "unknown_choice", "no such value"),
+    (400, "0x8004432F", "outside of the allowed values", Invalid, "value_invalid", "whole number is outside"),
+    (400, "0x80044330", "outside of the allowed values", Invalid, "value_invalid", "A number is outside"),
+    (400, "0x80048408", "2 is not a valid status code", Invalid, "value_invalid", "does not go with"),
+    (400, "0x80060888", NO_PROPERTY, Invalid, "unknown_column", "know the column foo"),
+    (400, "0x80048d19", UNDECLARED, Invalid, "unknown_column", "know the column foo"),
+    (400, "0x80041103", "The attribute with a name of 'foo'", Invalid, "unknown_column", "know the column foo"),
+    (404, "0x80060888", SEGMENT, Invalid, "configuration", "no table tandem_companies"),
+    (400, "0x80048d19", "Cannot convert the literal 'x'", Invalid, "value_invalid", "could not read a value"),
+    (400, "0x80041103", "does not exist on this entity", Invalid, "unknown_column", "no such column"),
+    (404, "0x80041102", "The specified entity was not found.", Invalid, "configuration", "no such table"),
+    (400, "0x80040203", "Invalid Argument.", Invalid, "value_invalid", "not valid"),
+    (400, "0x80040265", "ISV code aborted the operation.", Invalid, "refused", "plug-in or workflow"),
+    (400, "0x80044352", "Version stamp has expired.", ChangesExpired, "refused", "too old"),
+    (400, "0x80072491", "isn't enabled for change tracking.", Invalid, "configuration", "not switched on"),
+    (429, "0x80072322", "Number of requests exceeded", Throttled, "throttled", "Work goes on by itself"),
+    (429, "0x80072321", "Combined execution time", Throttled, "throttled", "Work goes on by itself"),
+    (429, "0x80072326", "Number of concurrent requests", Throttled, "throttled", "Work goes on by itself"),
+    (429, "0x8005F103", "Too many requests.", Throttled, "throttled", "Work goes on by itself"),
+    (500, "0x80044151", "SQL timeout expired.", Unavailable, "unreachable", "can be repeated"),
+    (500, "0x80044150", "Generic SQL error.", Unavailable, "unreachable", "can be repeated"),
+    (400, "", NO_PROPERTY, Invalid, "unknown_column", "know the column foo"),
+    (400, "0x80099999", "whatever", Invalid, "refused", "Dataverse says: whatever"),
+    (401, "", "no", SignInError, "sign_in", "did not accept the application's token"),
+    (403, "0x80099999", "no", AccessDenied, "denied", "denied access"),
+    (404, "0x80099999", "no", Gone, "record_gone", "nothing at that address"),
+    (405, "0x80060888", "The HTTP method 'DELETE' is not allowed", Invalid, "refused", "does not allow that operation"),
+    (408, "", "late", Unavailable, "unreachable", "can be repeated"),
+    (412, "", "no", VersionMismatch, "update_conflict", "changed in Dataverse"),
+    (413, "", "too large", Invalid, "refused", "larger than Dataverse allows"),
+    (429, "", "slow down", Throttled, "throttled", "Work goes on by itself"),
+    (500, "0x80040216", "An unexpected error occurred.", Unavailable, "unreachable", "internal error"),
+    (501, "0x80060888", "not covered", Invalid, "refused", "does not support"),
+    (502, "", "bad gateway", Unavailable, "unreachable", "can be repeated"),
+    (503, "", "unavailable", Unavailable, "unreachable", "can be repeated"),
+    (504, "", "gateway time-out", Unavailable, "unreachable", "can be repeated"),
+]
+
+SIGN_IN = {
+    "AADSTS700016": "does not know the Client ID",
+    "AADSTS7000112": "application is disabled",
+    "AADSTS90002": "no tenant with this Tenant ID",
+    "AADSTS900023": "neither a GUID nor a domain name",
+    "AADSTS7000215": "Client Secret is not right",
+    "AADSTS7000222": "Client Secret has expired",
+    "AADSTS7000218": "asks for a secret or certificate",
+    "AADSTS700027": "does not accept the certificate",
+    "AADSTS700024": "machine's clock",
+    "AADSTS50126": "password is not right",
+    "AADSTS50034": "no user with that User Name",
+    "AADSTS50057": "user account is disabled",
+    "AADSTS50076": "second factor",
+    "AADSTS54005": "already used",
+    "AADSTS70008": "took too long",
+    "AADSTS700082": "not used for a long time",
+    "AADSTS50173": "Sign in again",
+    "AADSTS50011": "Redirect URLs",
+    "AADSTS500011": "does not know the environment",
+    "AADSTS65001": "Grant admin consent",
+    "AADSTS53003": "conditional access",
+}
+
+
+def refusal(status: int, code: str, message: str) -> Reply:
+    return Reply(status, {"error": {"code": code, "message": message}}, {"REQ_ID": "r-7"})
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "kind", "reason", "says"),
+    REFUSALS,
+    ids=[f"{r[0]} {r[1]} {r[2][:12]}" for r in REFUSALS],
+)
+def test_a_refusal_becomes_its_error_and_only_what_may_be_is_asked_again(
+    server: Server,
+    client: DataverseClient,
+    status: int,
+    code: str,
+    message: str,
+    kind: type[DataverseError],
+    reason: str,
+    says: str,
+) -> None:
+    server.answer = lambda asked: refusal(status, code, message)
+    with pytest.raises(DataverseError) as caught:
+        client.get("accounts", "11111111-2222-3333-4444-555555555555", select=["name"])
+    error = caught.value
+    assert (type(error), error.reason) == (kind, reason)
+    assert says in error.user_message
+    assert "{" not in error.user_message
+    assert "0x" not in error.user_message.replace(message, "")
+    for word in (f"HTTP {status}", code, "r-7"):
+        assert word in error.detail
+    # A limit that names no wait is asked until the doubled waits are too long to sleep; chance spreads them.
+    times = {Throttled: {4, 5}, Unavailable: {4}}.get(kind, {2 if status == 401 else 1})
+    assert len(server.api) in times
+
+
+@pytest.mark.parametrize(("code", "says"), SIGN_IN.items())
+def test_a_refused_sign_in_says_what_to_do(server: Server, client: DataverseClient, code: str, says: str) -> None:
+    def refuse(asked: Any) -> Reply:
+        if asked.method == "GET":
+            return server.token(asked)
+        said = f"{code}: Something was not right. Trace ID: 1 Correlation ID: 2"
+        return Reply(400, {"error": "invalid_client", "error_description": said})
+
+    server.sign_in = refuse
+    with pytest.raises(SignInError) as caught:
+        client.who_am_i()
+    assert says in caught.value.user_message
+    assert (caught.value.code, caught.value.reason) == (code, "sign_in")
+    assert "Trace ID" not in caught.value.detail
+    assert server.api == []
+
+
+def test_no_row_of_the_table_is_without_its_test() -> None:
+    hit = {id(errors.rule_for(status, code, message)[0]) for status, code, message, *_ in REFUSALS}
+    hit |= {id(errors.rule_for(0, code, "x")[0]) for code in SIGN_IN}
+    assert [rule for rule in errors.RULES if id(rule) not in hit] == []
+
+
+@pytest.mark.parametrize(("status", "sent"), [(500, 4), (502, 1), (503, 4), (504, 1), (408, 1)])
+def test_a_create_without_an_id_is_not_sent_again_where_another_answered_in_the_service_s_place(
+    server: Server, client: DataverseClient, status: int, sent: int
+) -> None:
+    server.answer = lambda asked: refusal(status, "", "no")
+    with pytest.raises(Unavailable) as caught:
+        client.create("accounts", {"name": "x"})
+    assert len(server.api) == sent
+    assert caught.value.maybe_done is (sent == 1)
+
+
+def test_a_refusal_that_the_table_does_not_know_fails_with_the_service_s_words(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    server.answer = lambda asked: refusal(418, "0x12345678", "teapot")
+    with pytest.raises(Invalid, match="teapot"):
+        client_of().who_am_i()
+    assert len(server.api) == 1
