@@ -1,5 +1,8 @@
 """The connection of a company to a Dataverse environment."""
 
+from typing import ClassVar
+
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -67,3 +70,31 @@ class DataverseConnection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.company}: {self.environment_url or 'not set up'}"
+
+
+class AdministratorSignIn(models.Model):
+    """An administrator's sign-in at Microsoft: begun, then used to prepare the environment, then dropped.
+
+    It belongs to one browser session and is taken once. `sealed` holds the flow while it waits, the person's tokens
+    afterwards, and nothing once it is used up.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=64, unique=True, help_text="Digest of the state that comes back.")
+    session = models.CharField(max_length=64, help_text="Digest of the browser session it belongs to.")
+    environment_url = models.CharField(max_length=250)
+    credential_version = models.PositiveIntegerField()
+    in_window = models.BooleanField(default=False, help_text="Whether it happens in a window of its own.")
+    return_url = models.CharField(max_length=250)
+    sealed = models.BinaryField(blank=True, default=b"")
+    began_at = models.DateTimeField(default=timezone.now)
+    signed_in_at = models.DateTimeField(null=True, blank=True)
+    name = models.CharField(max_length=250, blank=True, help_text="Who signed in.")
+    problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["session", "company"], name="sign_in_of_session")]
+
+    def __str__(self) -> str:
+        return f"{self.name or 'somebody'} for {self.company}"

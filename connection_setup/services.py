@@ -22,6 +22,7 @@ from connection_setup.types import Check, Findings, Report, Wanted
 from dataverse import clouds
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
+from dataverse.signin import Person
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
 from masterdata.models import Company, Currency
 from ui.auditing import somebody_is_named
@@ -95,6 +96,22 @@ def verify_organization(company: Company, client: DataverseClient) -> UUID:
             f"{connection.environment_url} answers as organization {found}",
         )
     return found
+
+
+def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, Environment]:
+    """What an administrator's sign-in goes through: the application of the settings, and the environment.
+
+    Raises Refused where a setting is missing, SealBroken, ConfigurationError.
+    """
+    if missing := _missing(connection):
+        raise Refused(missing.sentence, reason="configuration")
+    return _credentials(connection, credentials.opened(connection)), _environment(connection)
+
+
+def administrators_client(connection: DataverseConnection, person: Person) -> DataverseClient:
+    """A client that acts as the administrator who signed in. Raises ConfigurationError."""
+    environment = _environment(connection)
+    return DataverseClient(environment, person.tokens(environment))
 
 
 def redirect_url() -> str:
@@ -306,19 +323,26 @@ def _client(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
 ) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
-    environment = Environment(
+    return DataverseClient(_environment(connection), _credentials(connection, credential), usage=usage)
+
+
+def _environment(connection: DataverseConnection) -> Environment:
+    return Environment(
         connection.environment_url,
         ca_file=_authority_file(connection),
         loopback_allowed=settings.SANDBOX_ALLOWED,
         cloud=connection.cloud,
     )
-    signs_in_as = Credentials(
+
+
+def _credentials(connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword) -> Credentials:
+    """Raises ConfigurationError."""
+    return Credentials(
         clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),
         credentials.client_id(connection),
         credential,
         version=connection.credential_version,
     )
-    return DataverseClient(environment, signs_in_as, usage=usage)
 
 
 def _authority_file(connection: DataverseConnection) -> str | None:

@@ -43,8 +43,8 @@ class SignInService:
         self._ca_file = ca_file if self.loopback else None
         self._timeouts = timeouts
 
-    def application(self) -> Any:
-        """A new msal application. It asks its authority for its metadata at once."""
+    def application(self, cache: Any = None) -> Any:
+        """A new msal application, with a token cache of its own or this one. It asks its authority for its metadata."""
         credential = self.credentials.credential
         origins = [clouds.origin(self.credentials.authority)]
         if not self.loopback:
@@ -53,6 +53,7 @@ class SignInService:
             "authority": self.credentials.authority,
             "instance_discovery": False if self.loopback else None,
             "http_client": Session(origins, ca_file=self._ca_file, timeouts=self._timeouts),
+            "token_cache": cache,
         }
         if isinstance(credential, UserPassword):
             made = msal.PublicClientApplication(self.credentials.client_id, **common)

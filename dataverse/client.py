@@ -397,6 +397,13 @@ class DataverseClient:
         answer = self._send("POST", path, body=_encode(body), repeatable=repeatable)
         return self._json(answer) if answer.body else None
 
+    def define(self, path: str, body: Mapping[str, Any], *, solution: str) -> None:
+        """Make a table, column or relationship below the metadata's paths, or a row, as a part of a solution.
+
+        Raises Duplicate when it is there already: also where the answer of the first try was lost.
+        """
+        self._send("POST", path, body=_encode(body), headers={"MSCRM.SolutionUniqueName": solution}, repeatable=True)
+
     def function(self, path: str) -> Any:
         """Call a function; its answer's body."""
         return self._json(self._send("GET", path))

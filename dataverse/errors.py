@@ -243,6 +243,8 @@ RULES: tuple[Rule, ...] = (
     Rule(Duplicate, "Dataverse already has a row with the same key. Dataverse says: {message}", code="0x80060892"),
     Rule(Duplicate, "A duplicate detection rule in Dataverse refused the row. Couple it with the existing one, or "
          "change the rule.", code="0x80040333"),
+    Rule(Duplicate, "Dataverse already has a table of that name.", code="0x8004700b"),
+    Rule(Duplicate, "Dataverse already has a column or relationship of that name.", code="0x80044363"),
     Rule(VersionMismatch, "The row was changed in Dataverse meanwhile, so nothing was written. It will be read and "
          "compared again.", code="0x80060882"),
     Rule(Invalid, "Dataverse does not delete the row because others refer to it. Dataverse says: {message}",

@@ -2,16 +2,20 @@
 
 `begin` gives the address to open and a flow, which is JSON and belongs in the session of the one who began it (it
 holds the code verifier). `finish` takes what the browser came back with and gives the person's tokens. They live in
-memory only and are dropped with the object. The identity token is validated here; msal no longer does.
+memory and are dropped with the object; `kept` gives them as a text, which is a secret, for whoever goes on in another
+process. The identity token is validated here; msal no longer does.
 """
 
 import hashlib
 import hmac
+import json
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msal
 
 from dataverse import clouds
 from dataverse.auth import SignInService
@@ -20,6 +24,7 @@ from dataverse.transport import Timeouts, Token, origin_of
 from dataverse.types import Credentials, Environment
 
 _LEEWAY_S = 300
+_CLAIMS = ("preferred_username", "upn", "tid", "oid")
 _NOT_THIS = (
     "The sign-in came back with an answer that does not belong to this one, so nothing was taken from it. "
     "Begin the sign-in again."
@@ -65,10 +70,11 @@ def finish(
     if not hmac.compare_digest(str(flow.get("state", "")).encode(), str(returned.get("state", "")).encode()):
         raise SignInError(_NOT_THIS)
     application: Any = None
+    cache = msal.SerializableTokenCache()
 
     def ask() -> Any:
         nonlocal application
-        application = service.application()
+        application = service.application(cache)
         try:
             return application.acquire_token_by_auth_code_flow(dict(flow), dict(returned))
         except RuntimeError:  # what msal says of a foreign nonce
@@ -80,20 +86,40 @@ def finish(
     accounts = application.get_accounts()
     if not accounts:
         raise SignInError("The sign-in did not say who signed in. Begin the sign-in again.")
-    return Person(service, application, accounts[0], claims)
+    return Person(service, application, cache, accounts[0], claims)
+
+
+def restored(credentials: Credentials, environment: Environment, kept: str) -> "Person":
+    """The person whose tokens `kept` gave. Raises SignInError, ConfigurationError, Unavailable."""
+    service, cache = SignInService(credentials, environment.ca_file, Timeouts()), msal.SerializableTokenCache()
+    said = json.loads(kept)
+    cache.deserialize(said["tokens"])
+    application = service.guarded(lambda: service.application(cache))
+    accounts = application.get_accounts()
+    if not accounts:
+        raise SignInError("The administrator's sign-in is over. Sign in again.")
+    return Person(service, application, cache, accounts[0], said["claims"])
 
 
 class Person:
     """A person who signed in: who they are, and tokens for what they may reach. Kept in memory only."""
 
-    def __init__(self, service: SignInService, application: Any, account: Any, claims: Mapping[str, Any]) -> None:
+    def __init__(
+        self, service: SignInService, application: Any, cache: Any, account: Any, claims: Mapping[str, Any]
+    ) -> None:
         self._service = service
         self._application = application
+        self._cache = cache
         self._account = account
+        self._claims = {name: claims[name] for name in _CLAIMS if name in claims}
         self._lock = threading.Lock()
         self.name = str(claims.get("preferred_username") or claims.get("upn") or "")
         self.tenant_id = str(claims.get("tid", ""))
         self.object_id = str(claims.get("oid", ""))
+
+    def kept(self) -> str:
+        """The person's tokens as a text, for `restored`. It is a secret: seal it, and drop it soon."""
+        return json.dumps({"tokens": self._cache.serialize(), "claims": self._claims})
 
     def tokens(self, environment: Environment) -> "PersonTokens":
         """The person's tokens for an environment."""

@@ -45,6 +45,8 @@ REFUSALS: list[tuple[int, str, str, type[DataverseError], str, str]] = [
     (404, "0x80060891", "A record with the specified key values", Gone, "record_gone", "has that key"),
     (400, "0x8006089D", "More than one record exists", Invalid, "duplicate", "Several rows"),
     (412, "0x80040237", "Cannot insert duplicate key.", Duplicate, "duplicate", "with this id or key"),
+    (400, "0x8004700b", "An entity with the specified name already exists.", Duplicate, "duplicate", "table of that"),
+    (400, "0x80044363", "The schema name is not unique.", Duplicate, "duplicate", "column or relationship of that"),
     (412, "0x80060892", "Entity Key A violated.", Duplicate, "duplicate", "Entity Key A violated."),
     (412, "0x80040333", "a duplicate of the current record", Duplicate, "duplicate", "duplicate detection rule"),
     (

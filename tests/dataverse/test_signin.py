@@ -104,6 +104,20 @@ def test_a_person_signs_in_and_the_client_works_as_them(sandbox: Sandbox) -> Non
     assert me["azureactivedirectoryobjectid"] == person.object_id
 
 
+def test_a_sign_in_goes_on_in_another_process_and_shows_nothing_of_its_tokens(sandbox: Sandbox) -> None:
+    person = finished(sandbox)
+    kept = person.kept()
+    again = signin.restored(credentials_of(sandbox), environment_of(sandbox), kept)
+    assert (again.name, again.tenant_id, again.object_id) == (person.name, person.tenant_id, person.object_id)
+    client = DataverseClient(environment_of(sandbox), again.tokens(environment_of(sandbox)))
+    assert client.who_am_i()
+    assert discovery.instances(again, environment_of(sandbox)), "other services of the same sign-in, too"
+    assert kept not in repr(again)
+    empty = json.dumps({"tokens": "{}", "claims": {}})
+    with pytest.raises(SignInError, match="is over"):
+        signin.restored(credentials_of(sandbox), environment_of(sandbox), empty)
+
+
 def test_the_address_carries_a_proof_key_and_no_verifier(sandbox: Sandbox) -> None:
     begun = started(sandbox, login_hint="ada@x.example")
     asked = parse_qs(urlsplit(begun.address).query)

@@ -1,0 +1,130 @@
+"""An administrator's sign-in: begun in a browser session, come back once, kept sealed for an hour, then dropped.
+
+What comes back is taken only in the session that began it, once, and within a quarter of an hour; state, nonce and code
+verifier are of this one sign-in (dataverse.signin).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from connection_setup import services
+from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.sealed import SealBroken, seal, unseal
+from dataverse import discovery, signin
+from dataverse.discovery import Instance
+from dataverse.errors import DataverseError, SignInError
+from masterdata.models import Company
+
+WAITS = timedelta(minutes=15)
+GOOD_FOR = timedelta(hours=1)
+STRANGE = (
+    "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so "
+    "nothing was taken from it. Begin it again on Dataverse Connection Setup."
+)
+
+
+def begin(*, company: Company, user: Any, session_key: str, return_url: str, in_window: bool = False) -> str:
+    """Begin a sign-in for the company's settings; the address at Microsoft to open.
+
+    Raises Refused (nothing to sign in to), SealBroken, DataverseError.
+    """
+    connection = services.connection_of(company)
+    credentials, environment = services.person_signs_in_with(connection)
+    started = signin.begin(credentials, environment, redirect_url=services.redirect_url())
+    with transaction.atomic():
+        AdministratorSignIn.objects.filter(began_at__lt=timezone.now() - GOOD_FOR).delete()
+        _of(company, session_key).delete()
+        AdministratorSignIn.objects.create(
+            company=company,
+            user=user,
+            state=_digest(str(started.flow["state"])),
+            session=_digest(session_key),
+            environment_url=connection.environment_url,
+            credential_version=connection.credential_version,
+            in_window=in_window,
+            return_url=return_url,
+            sealed=seal(json.dumps(started.flow)),
+        )
+    return started.address
+
+
+def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> AdministratorSignIn:
+    """Take what the browser came back with. What did not work stands in `problem`.
+
+    Raises SignInError when it belongs to no sign-in of this session.
+    """
+    found = AdministratorSignIn.objects.select_related("company").filter(
+        state=_digest(returned.get("state", "")),
+        session=_digest(session_key),
+        user=user,
+        signed_in_at=None,
+        problem="",
+        began_at__gt=timezone.now() - WAITS,
+    )
+    waiting = found.first()
+    # Taken once: of two that come back with the same state only one changes the row.
+    if waiting is None or not found.exclude(sealed=b"").update(sealed=b""):
+        raise SignInError(STRANGE)
+    flow = json.loads(unseal(waiting.sealed))
+    connection = services.connection_of(waiting.company)
+    try:
+        if not _fits(waiting, connection):
+            raise SignInError("The settings were changed while you signed in. Begin the sign-in again.")
+        credentials, environment = services.person_signs_in_with(connection)
+        person = signin.finish(credentials, environment, flow, returned)
+    except (DataverseError, services.Refused, SealBroken) as error:
+        waiting.problem = str(getattr(error, "user_message", error))
+        waiting.sealed = b""
+    else:
+        waiting.name, waiting.signed_in_at, waiting.sealed = person.name, timezone.now(), seal(person.kept())
+    waiting.save(update_fields=["name", "signed_in_at", "sealed", "problem"])
+    return waiting
+
+
+def current(company: Company, session_key: str | None) -> AdministratorSignIn | None:
+    """The session's sign-in for the company: waiting, done, or failed with its problem; None when there is none."""
+    if not session_key:
+        return None
+    found = _of(company, session_key).filter(began_at__gt=timezone.now() - GOOD_FOR).order_by("-pk").first()
+    return found if found is not None and _fits(found, services.connection_of(company)) else None
+
+
+def person(signed_in: AdministratorSignIn) -> signin.Person:
+    """Who signed in, able to act. Raises SignInError when the sign-in is over, and other DataverseErrors."""
+    if signed_in.signed_in_at is None or not signed_in.sealed:
+        raise SignInError("The administrator's sign-in is over. Sign in again.")
+    credentials, environment = services.person_signs_in_with(services.connection_of(signed_in.company))
+    return signin.restored(credentials, environment, unseal(signed_in.sealed))
+
+
+def environments(signed_in: AdministratorSignIn) -> list[Instance]:
+    """The environments the person may work in. Raises DataverseError."""
+    _, environment = services.person_signs_in_with(services.connection_of(signed_in.company))
+    return discovery.instances(person(signed_in), environment)
+
+
+def drop(company: Company, session_key: str) -> None:
+    """Forget the session's sign-in for the company, tokens and all."""
+    _of(company, session_key).delete()
+
+
+def _fits(signed_in: AdministratorSignIn, connection: DataverseConnection) -> bool:
+    """Whether the settings are still those it was begun with."""
+    return (signed_in.environment_url, signed_in.credential_version) == (
+        connection.environment_url,
+        connection.credential_version,
+    )
+
+
+def _of(company: Company, session_key: str) -> Any:
+    return AdministratorSignIn.objects.filter(company=company, session=_digest(session_key))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
