@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sandbox import rules
+from sandbox import keys, rules
 from sandbox.errors import ServiceError, does_not_exist, not_covered, payload_error, query_error
 from sandbox.messages import JSON, Response
 from sandbox.metadata.model import Table
@@ -34,8 +34,14 @@ def answer(writer: Writer, table: Table, action: str, body: Mapping[str, Any], o
         context = f"{operations.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
         return Response(200, msgspec.json.encode({"@odata.context": context, "Ids": ids}), {"Content-Type": JSON})
     seen: set[str] = set()
-    for target in targets:
-        row_id = _row_id(table, target, operations)
+    for given in targets:
+        target = given
+        try:
+            row_id = _row_id(table, target, operations)
+        except keys.NoSuchRow as missing:
+            if action == "UpdateMultiple" or not missing.values:
+                raise
+            row_id, target = None, operations.with_key(table, target, missing.values)
         place = None if row_id is None else operations.environment.store.rows[table.name].index.get(row_id.encode())
         if row_id is not None and row_id in seen:
             raise query_error(f"The row {row_id} is named more than once in Targets.")

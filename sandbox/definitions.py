@@ -6,9 +6,10 @@ from urllib.parse import unquote
 
 import msgspec
 
+from sandbox.environment import Environment
 from sandbox.errors import ServiceError, no_resource, not_covered, query_error
 from sandbox.metadata import describe
-from sandbox.metadata.model import Column, Table
+from sandbox.metadata.model import Column, Key, Table
 from sandbox.odata import options as odata_options
 from sandbox.odata.options import Expand, Options
 from sandbox.odata.paths import PREFIX, Segment
@@ -18,16 +19,18 @@ from sandbox.values import guid
 _REFUSED = ("$top", "$orderby", "$skiptoken", "$deltatoken")
 
 
-def answer(tables: dict[str, Table], steps: list[Segment], query: str, base: str) -> bytes:
-    """The JSON document for a path that begins with EntityDefinitions. Raises ServiceError."""
+def answer(environment: Environment, steps: list[Segment], query: str, base: str) -> bytes:
+    """The JSON document for a path into the metadata. Raises ServiceError."""
     options = odata_options.parse(query)
     for name in _REFUSED:
         if name in options.given:
             raise query_error(f"The query parameter {name} is not supported for metadata.")
     first = steps[0]
-    if first.name != "EntityDefinitions":
-        raise not_covered(f"'{first.name}'")
-    definitions = _Definitions(tables, base)
+    definitions = _Definitions(environment.tables, base, environment.clock.now())
+    if first.name == "RelationshipDefinitions":
+        return definitions.relationships(steps, options)
+    if first.name == "GlobalOptionSetDefinitions":
+        return _shared_choices(environment, steps, options, base)
     if first.key is None:
         if len(steps) > 1:
             raise no_resource(steps[1].name)
@@ -39,14 +42,96 @@ def answer(tables: dict[str, Table], steps: list[Segment], query: str, base: str
     return definitions.below(table, steps[1:], options)
 
 
+def table_of(environment: Environment, key: str) -> Table:
+    """The table that a key in parentheses names. Raises ServiceError."""
+    return _Definitions(environment.tables, "").table(key)
+
+
+def column_of(table: Table, key: str) -> Column:
+    """The column that a key in parentheses names. Raises ServiceError."""
+    return _Definitions.column(table, key)
+
+
+def key_of(table: Table, key: str) -> Key:
+    """The alternate key that a key in parentheses names. Raises ServiceError."""
+    name, _, value = unquote(key).strip().partition("=")
+    wanted = value.strip().strip("'") if name.strip() == "LogicalName" else guid(name)
+    for one in table.keys.values():
+        if wanted in {one.name, describe.key(table, one, 0)["MetadataId"]}:
+            return one
+    raise ServiceError(404, "0x80060888", f"Could not find an entity key {key} of {table.name}.")
+
+
+def relationship_of(environment: Environment, key: str) -> str:
+    """The schema name of the relationship that a key in parentheses names. Raises ServiceError."""
+    found = _Definitions(environment.tables, "").relationship(key)
+    return str(found["SchemaName"])
+
+
+def _shared_choices(environment: Environment, steps: list[Segment], options: Options, base: str) -> bytes:
+    if "$filter" in options.given:
+        raise query_error("The query parameter $filter is not supported for GlobalOptionSetDefinitions.")
+    key, rest = steps[0].key, steps[1:]
+    if rest and rest[0].name not in {f"{PREFIX}OptionSetMetadata"}:
+        raise no_resource(rest[0].name)
+    context = f"{base}$metadata#GlobalOptionSetDefinitions"
+    if key is None:
+        made = [_selected(describe.shared_options(one), options.select, "OptionSetMetadata")
+                for one in environment.choices.values()]  # fmt: skip
+        return _document({"@odata.context": context, "value": made})
+    name, equals, value = unquote(key).strip().partition("=")
+    wanted = value.strip().strip("'") if equals and name.strip() == "Name" else guid(name)
+    for one in environment.choices.values():
+        if wanted in {one.name, str(one.id)}:
+            found = _selected(describe.shared_options(one), options.select, "OptionSetMetadata")
+            return _document({"@odata.context": f"{context}/$entity", **found})
+    raise ServiceError(404, "0x80060888", f"Could not find an optionset with name {wanted}.")
+
+
 def _document(document: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(document)
 
 
 class _Definitions:
-    def __init__(self, tables: dict[str, Table], base: str) -> None:
+    def __init__(self, tables: dict[str, Table], base: str, now: float = 0.0) -> None:
         self.tables = tables
         self.base = base
+        self.now = now
+
+    def keys(self, table: Table) -> list[dict[str, Any]]:
+        return [describe.key(table, one, self.now) for one in table.keys.values()]
+
+    def every_relationship(self) -> list[dict[str, Any]]:
+        made = {}
+        for table in self.tables.values():
+            for one in (*describe.many_to_one(self.tables, table), *describe.many_to_many(self.tables, table)):
+                made[one["SchemaName"]] = one
+        return list(made.values())
+
+    def relationship(self, key: str) -> dict[str, Any]:
+        name, equals, value = unquote(key).strip().partition("=")
+        wanted = value.strip().strip("'") if equals and name.strip() == "SchemaName" else guid(name)
+        for one in self.every_relationship():
+            if wanted is not None and wanted in {one["SchemaName"], one["MetadataId"]}:
+                return one
+        raise ServiceError(404, "0x80060888", f"Could not find a relationship {key}.")
+
+    def relationships(self, steps: list[Segment], options: Options) -> bytes:
+        kind = ""
+        if len(steps) > 1:
+            kind = steps[1].name.removeprefix(PREFIX)
+            if len(steps) > 2 or kind not in {"OneToManyRelationshipMetadata", "ManyToManyRelationshipMetadata"}:
+                raise no_resource(steps[1].name)
+        context = f"{self.base}$metadata#RelationshipDefinitions"
+        shown = kind or "RelationshipMetadataBase"
+        if steps[0].key is not None:
+            found = self.relationship(steps[0].key)
+            if kind and not str(found["@odata.type"]).endswith(kind):
+                raise ServiceError(404, "0x80060888", f"'{found['SchemaName']}' is no {kind}.")
+            row = _selected(found, options.select, shown)
+            return _document({"@odata.context": f"{context}/$entity", **row})
+        every = [one for one in self.every_relationship() if str(one["@odata.type"]).endswith(kind)]
+        return _document({"@odata.context": context, "value": _rows(every, options, shown)})
 
     def table(self, key: str) -> Table:
         text = unquote(key).strip()
@@ -89,7 +174,7 @@ class _Definitions:
             "ManyToOneRelationships": lambda: describe.many_to_one(self.tables, table),
             "OneToManyRelationships": lambda: describe.one_to_many(self.tables, table),
             "ManyToManyRelationships": lambda: describe.many_to_many(self.tables, table),
-            "Keys": list,
+            "Keys": lambda: self.keys(table),
         }
         if one.name not in lists:
             raise query_error(
@@ -103,6 +188,11 @@ class _Definitions:
         context = f"{self.base}$metadata#EntityDefinitions('{table.name}')/{name}"
         if name == "Attributes":
             return self._attributes(table, steps, options, context)
+        if name == "Keys" and steps[0].key is not None and len(steps) == 1:
+            one = _selected(
+                describe.key(table, key_of(table, steps[0].key), self.now), options.select, "EntityKeyMetadata"
+            )
+            return _document({"@odata.context": f"{context}/$entity", **one})
         if len(steps) > 1 or steps[0].key is not None:
             raise not_covered(f"one entry of '{name}'")
         kind = "RelationshipMetadata"
@@ -113,7 +203,7 @@ class _Definitions:
         elif name == "ManyToManyRelationships":
             made = describe.many_to_many(self.tables, table)
         elif name == "Keys":
-            made = []
+            made, kind = self.keys(table), "EntityKeyMetadata"
         elif name == "Privileges":
             raise not_covered("privileges in metadata")
         else:
@@ -133,7 +223,7 @@ class _Definitions:
                 raise no_resource(rest[0].name)
             columns = [one for one in table.columns.values() if not cast or describe.type_name(one) == cast]
             return _document({"@odata.context": context, "value": self._columns(table, columns, options, cast)})
-        column = self._column(table, first.key)
+        column = self.column(table, first.key)
         if cast and describe.type_name(column) != cast:
             raise ServiceError(404, "0x80060888", f"'{column.name}' is no {cast}.")
         if rest:
@@ -147,7 +237,7 @@ class _Definitions:
         return _document({"@odata.context": f"{context}/$entity", **made})
 
     @staticmethod
-    def _column(table: Table, key: str) -> Column:
+    def column(table: Table, key: str) -> Column:
         text = unquote(key).strip()
         name, _, value = text.partition("=")
         if name.strip() == "LogicalName":
@@ -174,7 +264,7 @@ class _Definitions:
                 continue
             row = _selected(whole, options.select, cast or "AttributeMetadata")
             for one in options.expand:
-                found = describe.option_set(table, column) if one.name == "OptionSet" else None
+                found = describe.option_set(table, column) if one.name == "OptionSet" or column.choice_set else None
                 row[one.name] = found and _selected(found, one.options.select, "OptionSetMetadata")
             made.append(row)
         return made

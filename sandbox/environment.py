@@ -12,11 +12,11 @@ from sandbox.faults import Faults
 from sandbox.identity import Application, Person, Secret
 from sandbox.limits import Protection
 from sandbox.metadata import catalog, integration
-from sandbox.metadata.model import Table
+from sandbox.metadata.model import Definition, OptionSet, Table
 from sandbox.privileges import Held
 from sandbox.rules import ADMINISTRATOR, roles_of, teams_of
 from sandbox.seed import CURRENCIES, Seed
-from sandbox.store import Saved, Store, Transaction
+from sandbox.store import Rows, Saved, Store, Transaction
 from sandbox.traffic import Traffic
 from sandbox.values import encode, plain
 from sandbox.writing import Caller
@@ -56,6 +56,8 @@ class _State:
     links: dict[str, set[tuple[str, str]]]
     applications: dict[str, Application]
     people: dict[str, Person]
+    definitions: dict[str, Definition]
+    choices: dict[str, OptionSet]
 
 
 class Environment:
@@ -88,6 +90,7 @@ class Environment:
         self.held = Held()
         self.tables: dict[str, Table] = catalog.tables()
         self.sets: dict[str, Table] = {}
+        self.choices: dict[str, OptionSet] = {}
         self.store = Store(self.tables)
         self._build()
         self._start = self._snapshot()
@@ -122,7 +125,8 @@ class Environment:
     def _snapshot(self) -> _State:
         links = {name: set(pairs) for name, pairs in self.store.links.items()}
         applications = copy.deepcopy(self.tenant.applications)
-        return _State(self.store.save(), links, applications, dict(self.tenant.people))
+        definitions = {name: table.definition() for name, table in self.tables.items()}
+        return _State(self.store.save(), links, applications, dict(self.tenant.people), definitions, dict(self.choices))
 
     def remember_start(self) -> None:
         """Let `reset` come back to what is here now."""
@@ -132,6 +136,7 @@ class Environment:
     def reset(self) -> None:
         """Back to the state at start: rows, applications, limits, faults, latency, clock, counts."""
         with self.lock:
+            self._redefine(self._start)
             for name, saved in self._start.rows.items():
                 self.store.rows[name].restore_all(saved)
             self.store.links = {name: set(pairs) for name, pairs in self._start.links.items()}
@@ -147,6 +152,29 @@ class Environment:
         self.faults.clear()
         self.latency = Latency()
         self.traffic.clear()
+
+    def redefine(self, tables: list[Table], choices: list[OptionSet]) -> None:
+        """Have these tables and choices, without their rows, in place of those there are."""
+        self.tables.clear()
+        self.tables.update({table.name: table for table in tables})
+        self.store.rows.clear()
+        self.store.rows.update({table.name: Rows(table) for table in tables})
+        self.sets.clear()
+        self.sets.update({table.set: table for table in tables})
+        self.choices = {one.name: one for one in choices}
+
+    def _redefine(self, state: _State) -> None:
+        """Tables, columns and choices as they were; rows of tables that come back are put in by the caller."""
+        for name in [one for one in self.tables if one not in state.definitions]:
+            del self.tables[name], self.store.rows[name]
+        for name, definition in state.definitions.items():
+            table = definition.restored()
+            if name not in self.tables:
+                self.tables[name] = table
+                self.store.rows[name] = Rows(table)
+        self.sets.clear()
+        self.sets.update({table.set: table for table in self.tables.values()})
+        self.choices = dict(state.choices)
 
     # -- organization -------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ def formatted(column: Column, value: object, symbol: str = "$") -> str | None:
     kind = column.type
     if kind in CHOICES and isinstance(value, int):
         return column.label_of(value)
+    if kind == "MultiSelectPicklist" and isinstance(value, str):
+        return "; ".join(column.label_of(int(one)) or one for one in value.split(","))
     if kind == "Boolean":
         return column.choices[1 if value else 0].label
     if kind == "Money" and isinstance(value, int | float | Decimal):

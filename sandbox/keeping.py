@@ -15,6 +15,7 @@ import msgspec
 
 from sandbox.environment import Credentials, Environment
 from sandbox.identity import Application, Person, Secret
+from sandbox.metadata.model import OptionSet, Table
 from sandbox.store import Rows, Saved
 
 FILE = "environment.rows"
@@ -45,6 +46,8 @@ def write(environment: Environment, folder: Path) -> None:
             ],
             "links": links,
             "tables": list(saved),
+            "definitions": [msgspec.to_builtins(table) for table in environment.tables.values()],
+            "choices": [msgspec.to_builtins(one) for one in environment.choices.values()],
         }
         shared = {name: list(rows.shared) for name, rows in environment.store.rows.items()}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,6 +75,10 @@ def read(folder: Path) -> Environment | None:
                 raise NotReadable(f"{path} was written by another version of the sandbox.")
             credentials = Credentials(head["client_secret"], head["admin_password"], UUID(head["organization_id"]))
             environment = Environment(empty=head["empty"], credentials=credentials)
+            environment.redefine(
+                [msgspec.convert(_without_derived(one), Table) for one in head["definitions"]],
+                [msgspec.convert(one, OptionSet) for one in head["choices"]],
+            )
             for name in head["tables"]:
                 _fill(environment.store.rows[name], messages)
     except (StopIteration, RuntimeError, KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
@@ -87,6 +94,10 @@ def read(folder: Path) -> Environment | None:
     environment.tenant.people = {one[0]: Person(*one) for one in head["people"]}
     environment.remember_start()
     return environment
+
+
+def _without_derived(described: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in described.items() if name not in {"properties", "navigation"}}
 
 
 def _application(one: Application) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sandbox import bulk, definitions, functions, preferences, privileges, rules, tracking
+from sandbox import bulk, definitions, functions, keys, preferences, privileges, reshaping, rules, tracking
 from sandbox.environment import Environment
 from sandbox.errors import (
     ServiceError,
@@ -21,7 +21,7 @@ from sandbox.errors import (
     query_error,
 )
 from sandbox.messages import JSON, Response
-from sandbox.metadata.model import Column, Table
+from sandbox.metadata.model import LOOKUPS, Column, Table
 from sandbox.odata import options as odata_options
 from sandbox.odata.options import Options
 from sandbox.odata.paths import PREFIX, Segment, segments
@@ -77,13 +77,20 @@ class Operations:
             return self._service_document(operation)
         first = steps[0]
         if first.name in {"EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions"}:
-            if operation.method != "GET":
-                raise not_covered(f"changing metadata ({operation.method} {first.name})")
-            return _json(definitions.answer(self.environment.tables, steps, operation.query, self.base))
+            if operation.method == "GET":
+                return _json(definitions.answer(self.environment, steps, operation.query, self.base))
+            body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
+            return reshaping.answer(self, operation, steps, body, transaction)
         if first.name == "$metadata":
             raise not_covered("$metadata; ask EntityDefinitions")
         table = self.environment.sets.get(first.name)
         if table is None:
+            action = first.name.removeprefix(PREFIX)
+            if operation.method == "POST" and len(steps) == 1:
+                body = read_document(operation.body or b"{}", action)
+                answer = reshaping.act(self, operation, action, body)
+                if answer is not None:
+                    return answer
             return functions.answer(self.environment, self.caller, operation, steps, self.base)
         return self._on_table(operation, table, steps, transaction)
 
@@ -171,20 +178,14 @@ class Operations:
             found = guid(value)
             if found is not None:
                 return found
+        rows = self.environment.store.rows[table.name]
         if name == "azureactivedirectoryobjectid" and table.name == "systemuser":
-            rows = self.environment.store.rows[table.name]
             values = rows.values(name)
             place = next((i for i in rows.live() if values[i] == guid(value)), None)
             if place is None:
-                raise ServiceError(
-                    404, "0x80060891", f"A record with the specified key values does not exist in {table.name} entity"
-                )
+                raise keys.NoSuchRow(table, {})
             return rows.ids[place].decode()
-        raise query_error(
-            f"The key in the request URI is not valid for resource 'Microsoft.Dynamics.CRM.{table.name}'. "
-            "Ensure that the "
-            f"names and number of key properties match the declared or alternate key properties for the resource."
-        )
+        return rows.ids[keys.find(self.environment.store, table, text, self.environment.clock.now())].decode()
 
     def position(self, table: Table, row_id: str) -> int:
         """Where a row is. Raises 404."""
@@ -194,7 +195,12 @@ class Operations:
         return place
 
     def _row(self, operation: Operation, table: Table, key: str, transaction: Transaction) -> Response:
-        row_id = self.row_id(table, key)
+        try:
+            row_id = self.row_id(table, key)
+        except keys.NoSuchRow as missing:
+            if operation.method != "PATCH" or operation.headers.get("if-match") or not missing.values:
+                raise
+            return self._create_by_key(operation, table, missing.values, transaction)
         if operation.method == "GET":
             return self._read(operation, table, row_id)
         if operation.method == "PATCH":
@@ -259,6 +265,29 @@ class Operations:
         self._match(operation, table, place)
         rules.update(self._writer(transaction), table, place, body)
         return self._written(operation, table, row_id, 200)
+
+    def _create_by_key(
+        self, operation: Operation, table: Table, values: Mapping[str, Any], transaction: Transaction
+    ) -> Response:
+        """An upsert that found no row: the key's values come from the address and may not stand in the body too."""
+        body = read_body(operation.body, table)
+        doubled = sorted(set(values) & set(body))
+        if doubled:
+            raise payload_error(table.set, f"The key property '{doubled[0]}' stands in the address and in the body")
+        made = self.create(table, self.with_key(table, body, values), None, transaction)
+        return self._written(operation, table, made, 201)
+
+    def with_key(self, table: Table, body: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+        """A body with the values of a key; a lookup among them becomes a binding."""
+        made = dict(body)
+        for name, value in values.items():
+            column = table.properties[name]
+            if column.type in LOOKUPS:
+                target, nav = column.binds[0]
+                made[f"{nav}@odata.bind"] = f"/{self.environment.tables[target].set}({value})"
+            else:
+                made[name] = value
+        return made
 
     def _create(
         self,
@@ -449,11 +478,16 @@ def _json(body: bytes, prefer: preferences.Preferences | None = None) -> Respons
 
 
 def read_body(body: bytes, table: Table) -> dict[str, Any]:
-    """The JSON object of a body; numbers with a fraction come as Decimal. Raises ServiceError."""
+    """The JSON object of a row's body; numbers with a fraction come as Decimal. Raises ServiceError."""
+    return read_document(body, table.set)
+
+
+def read_document(body: bytes, what: str) -> dict[str, Any]:
+    """The JSON object of a body. Raises ServiceError."""
     try:
         found = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-        raise payload_error(table.set, f"The body is no JSON: {error}") from None
+        raise payload_error(what, f"The body is no JSON: {error}") from None
     if not isinstance(found, dict):
-        raise payload_error(table.set, "The body must be a JSON object")
+        raise payload_error(what, "The body must be a JSON object")
     return found

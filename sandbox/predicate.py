@@ -216,7 +216,7 @@ class Compiler:
         kind = source.column.type
         if literal.kind == "null":
             return None
-        if kind in _TEXTS and literal.kind == "string":
+        if kind in _TEXTS | {"MultiSelectPicklist"} and literal.kind == "string":
             return str(literal.value).casefold()
         if kind in _NUMBERS and literal.kind == "number" and isinstance(literal.value, Decimal):
             number = literal.value
@@ -320,6 +320,8 @@ class Compiler:
             return lambda positions: [
                 i for i in positions if (v := value(i)) is not None and (low <= v <= high) is inside
             ]
+        if name in {"ContainValues", "DoesNotContainValues"}:
+            return self._several(source, name, texts)
         if name in {"EqualUserId", "NotEqualUserId", "EqualBusinessId", "NotEqualBusinessId"}:
             own = self.asker.user_id if "User" in name else self.asker.business_unit_id
             equal = name.startswith("Equal")
@@ -337,6 +339,15 @@ class Compiler:
             for i in positions
             if (v := value(i)) is not None and (begin is None or v >= begin) and (end is None or v < end)
         ]
+
+    @staticmethod
+    def _several(source: _Source, name: str, texts: tuple[str, ...]) -> Narrow:
+        if source.column.type != "MultiSelectPicklist" or not texts:
+            raise query_error(f"The function '{name}' needs a column of several choices and PropertyValues.")
+        wanted, value = set(texts), source.value
+        if name == "ContainValues":
+            return lambda positions: [i for i in positions if (v := value(i)) and wanted & set(v.split(","))]
+        return lambda positions: [i for i in positions if (v := value(i)) is None or not wanted & set(v.split(","))]
 
     def _quoted(self, source: _Source, text: str) -> Any:
         """A quoted value of a query function, by the property's type."""

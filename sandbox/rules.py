@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from sandbox import privileges
+from sandbox import keys, privileges
 from sandbox.errors import ServiceError, invalid_argument
 from sandbox.metadata.model import Table
 from sandbox.privileges import demand, demand_row
@@ -21,7 +21,6 @@ _UNIQUE = {
     "transactioncurrency": ("isocurrencycode",),
     "solution": ("uniquename",),
     "publisher": ("uniquename",),
-    "tandem_company": ("tandem_externalid",),
 }
 _REQUIRED = {
     "businessunit": ("name",),
@@ -64,6 +63,7 @@ def create(
         if not row.get(name):
             raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
     _check_unique(store, table, position)
+    keys.check(store, table, position, writer.now)
     near = privileges.within(store, writer.caller, table, mask) if table.owned else None
     if near is not None and not near(position):
         demand_row(store, writer.caller, "create", table, position)
@@ -116,6 +116,7 @@ def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any])
     writer.update(table, position, body)
     if table.name in _UNIQUE:
         _check_unique(writer.store, table, position)
+    keys.check(writer.store, table, position, writer.now)
 
 
 def delete(writer: Writer, table: Table, position: int) -> None:

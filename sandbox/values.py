@@ -41,6 +41,8 @@ def encode(table: Table, column: Column, value: Any) -> bytes:
         if column.label_of(number) is None:
             raise _bad_choice(table, column, number)
         return b"%d" % number
+    if kind == "MultiSelectPicklist":
+        return _several(table, column, value)
     if kind in {"Integer", "BigInt"}:
         number = _whole(table, column, value)
         _within(table, column, number, "0x8004432F", "An integer")
@@ -53,6 +55,20 @@ def encode(table: Table, column: Column, value: Any) -> bytes:
     if found is None:
         raise _wrong_type(table, column, value)
     return b'"%b"' % found.encode()
+
+
+def _several(table: Table, column: Column, value: Any) -> bytes:
+    """Several choices, as text with commas; kept in the order of their numbers."""
+    if not isinstance(value, str):
+        raise _wrong_type(table, column, value)
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(part.lstrip("-").isascii() and part.lstrip("-").isdigit() for part in parts):
+        raise _wrong_type(table, column, value)
+    numbers = sorted({int(part) for part in parts})
+    for number in numbers:
+        if column.label_of(number) is None:
+            raise _bad_choice(table, column, number)
+    return b'"%b"' % ",".join(map(str, numbers)).encode() if numbers else b""
 
 
 def _text(table: Table, column: Column, value: Any) -> bytes:
@@ -183,7 +199,7 @@ def decode(column: Column, fragment: bytes) -> Any:
     if not fragment:
         return column.default
     kind = column.type
-    if kind in {"String", "Memo", "EntityName"}:
+    if kind in {"String", "Memo", "EntityName", "MultiSelectPicklist"}:
         return _from_json(fragment).casefold()
     if kind in {"Decimal", "Money", "Double"}:
         return Decimal(fragment.decode())

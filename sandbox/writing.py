@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
+from sandbox import keys
 from sandbox.clock import Clock
 from sandbox.errors import (
     ServiceError,
@@ -50,6 +52,7 @@ class Writer:
     ) -> None:
         self.store = store
         self.stamp = f'"{clock.stamp()}"'.encode()
+        self.now = clock.now()
         self.caller = caller
         self.transaction = transaction
         self.base_currency = base_currency
@@ -121,7 +124,8 @@ class Writer:
             raise ServiceError(400, "0x80060888", f"Resource not found for the segment '{entity_set}'.")
         row_id = guid(key.rpartition("=")[2] if key.lower().startswith(f"{table.primary_id}=") else key)
         if row_id is None:
-            raise not_covered(f"the key '{key}' in a reference")
+            place = keys.find(self.store, table, unquote(key), self.now)
+            row_id = self.store.rows[table.name].ids[place].decode()
         if row_id.encode() not in self.store.rows[table.name].index:
             raise does_not_exist(table.name, row_id)
         return table.name, row_id
@@ -255,25 +259,49 @@ class Writer:
     def delete(self, table: Table, position: int) -> None:
         """Delete a row; lookups that lead to it are cleared, as the standard relationships do."""
         row_id = self.store.rows[table.name].ids[position].decode()
-        for other in self.store.tables.values():
-            for column in other.columns.values():
-                if table.name in column.targets and column.name not in _NEVER_CLEARED:
-                    self._clear(other, column, table.name, row_id)
+        leading = [
+            (other, column)
+            for other in self.store.tables.values()
+            for column in other.columns.values()
+            if table.name in column.targets and column.name not in _NEVER_CLEARED
+        ]
+        for other, column in leading:
+            if column.on_delete == "Restrict" and self._leading(other, column, table.name, row_id):
+                raise ServiceError(
+                    400,
+                    "0x80040227",
+                    f"The object you tried to delete is associated with another object ({other.name}) and cannot be "
+                    "deleted.",
+                )
+        for other, column in leading:
+            if column.on_delete == "Cascade":
+                rows = self.store.rows[other.name]
+                for place in self._leading(other, column, table.name, row_id):
+                    if rows.heads[place] is not None:
+                        self.delete(other, place)
+            else:
+                self._clear(other, column, table.name, row_id)
         for association in table.associations.values():
             for pair in list(self.store.links.get(association.name, ())):
                 if row_id in pair:
                     self.store.unlink(association.name, pair, self.transaction)
         self.store.delete(table.name, position, self.transaction)
 
-    def _clear(self, other: Table, column: Column, target: str, row_id: str) -> None:
+    def _leading(self, other: Table, column: Column, target: str, row_id: str) -> list[int]:
+        """Where the rows are whose lookup leads to a row."""
         rows = self.store.rows[other.name]
         if rows.slot(column.name) is None:
-            return
+            return []
         values = rows.values(column.name)
-        for place in [i for i, value in enumerate(values) if value == row_id]:
+        found = [i for i, value in enumerate(values) if value == row_id]
+        if len(column.targets) > 1:
+            return [i for i in found if plain(rows.fragment(i, f"{column.name}type")) == target]
+        return found
+
+    def _clear(self, other: Table, column: Column, target: str, row_id: str) -> None:
+        rows = self.store.rows[other.name]
+        for place in self._leading(other, column, target, row_id):
             row = rows.fragments(place)
-            if len(column.targets) > 1 and plain(row.get(f"{column.name}type", b"")) != target:
-                continue
             row.pop(column.name, None)
             row.pop(f"{column.name}type", None)
             self.store.update(other.name, place, row, self.transaction)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid5
 
-from sandbox.metadata.model import LOOKUPS, NAMESPACE, Column, Table
+from sandbox.metadata.model import LOOKUPS, NAMESPACE, Column, Key, OptionSet, Table
 
 LANGUAGE = 1033
 CRM = "Microsoft.Dynamics.CRM."
@@ -24,6 +24,7 @@ _TYPED = {
     "DateTime": ("Format", "DateTimeBehavior"),
     "Boolean": ("DefaultValue",),
     "Picklist": ("DefaultFormValue",),
+    "MultiSelectPicklist": ("DefaultFormValue",),
     "State": ("DefaultFormValue",),
     "Status": ("DefaultFormValue",),
     "Lookup": ("Targets",),
@@ -166,15 +167,15 @@ def _format(column: Column) -> str:
 
 def option_set(table: Table, column: Column) -> dict[str, Any] | None:
     """The options of a choice, state, status or yes/no column; None for other types."""
-    if column.type not in {"Picklist", "State", "Status", "Boolean"}:
+    if column.type not in {"Picklist", "MultiSelectPicklist", "State", "Status", "Boolean"}:
         return None
-    name = f"{table.name}_{column.name}"
+    name = column.choice_set or f"{table.name}_{column.name}"
     made: dict[str, Any] = {
         "@odata.type": f"#{CRM}{'BooleanOptionSetMetadata' if column.type == 'Boolean' else 'OptionSetMetadata'}",
         "MetadataId": str(uuid5(NAMESPACE, f"options {name}")),
         "Name": name,
-        "OptionSetType": column.type,
-        "IsGlobal": False,
+        "OptionSetType": "Picklist" if column.type == "MultiSelectPicklist" else column.type,
+        "IsGlobal": bool(column.choice_set),
         "IsCustomOptionSet": column.custom,
         "IsManaged": not column.custom,
         "DisplayName": label(column.label),
@@ -187,6 +188,45 @@ def option_set(table: Table, column: Column) -> dict[str, Any] | None:
     else:
         made["Options"] = options
     return made
+
+
+def shared_options(known: OptionSet) -> dict[str, Any]:
+    """A global choice."""
+    column = Column(known.name, known.name, "Picklist", known.label, choices=known.choices, custom=True)
+    return {
+        "@odata.type": f"#{CRM}OptionSetMetadata",
+        "MetadataId": str(known.id),
+        "Name": known.name,
+        "OptionSetType": "Picklist",
+        "IsGlobal": True,
+        "IsCustomOptionSet": True,
+        "IsManaged": False,
+        "DisplayName": label(known.label),
+        "Description": label(""),
+        "HasChanged": None,
+        "Options": [_option(column, choice.value, choice.label, None) for choice in known.choices],
+    }
+
+
+def key(table: Table, known: Key, now: float) -> dict[str, Any]:
+    """An alternate key."""
+    return {
+        "@odata.type": f"#{CRM}EntityKeyMetadata",
+        "MetadataId": str(uuid5(NAMESPACE, f"key {table.name} {known.name}")),
+        "DisplayName": label(known.label),
+        "EntityLogicalName": table.name,
+        "LogicalName": known.name,
+        "SchemaName": known.schema_name,
+        "KeyAttributes": list(known.columns),
+        "EntityKeyIndexStatus": known.status(now),
+        "IsManaged": False,
+        "IsSynchronous": False,
+        "IsExportKey": False,
+        "IsSecondaryKey": False,
+        "IntroducedVersion": "1.0.0.0",
+        "IsCustomizable": _property(value=True, name="iscustomizable"),
+        "HasChanged": None,
+    }
 
 
 def _option(column: Column, value: int, text: str, state: int | None) -> dict[str, Any]:
@@ -229,10 +269,11 @@ def one_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
 
 
 def _relationship(tables: dict[str, Table], table: Table, column: Column, target: str, nav: str) -> dict[str, Any]:
-    name = f"{target}_{table.set}" if target == "owner" else f"{target}_{table.name}_{column.name}"
+    name = f"{target}_{table.set}" if target == "owner" else relation_name(table, column, target)
     known = tables.get(target)
     return {
-        "MetadataId": str(uuid5(NAMESPACE, f"relationship {name}")),
+        "@odata.type": f"#{CRM}OneToManyRelationshipMetadata",
+        "MetadataId": relation_id(name),
         "SchemaName": name,
         "RelationshipType": "OneToManyRelationship",
         "ReferencedEntity": target,
@@ -246,8 +287,26 @@ def _relationship(tables: dict[str, Table], table: Table, column: Column, target
         "IsManaged": not column.custom,
         "IsValidForAdvancedFind": True,
         "SecurityTypes": "Append",
+        "CascadeConfiguration": {
+            "Assign": "NoCascade",
+            "Delete": column.on_delete,
+            "Merge": "NoCascade",
+            "Reparent": "NoCascade",
+            "Share": "NoCascade",
+            "Unshare": "NoCascade",
+        },
         "HasChanged": None,
     }
+
+
+def relation_id(name: str) -> str:
+    """The MetadataId of a relationship."""
+    return str(uuid5(NAMESPACE, f"relationship {name}"))
+
+
+def relation_name(table: Table, column: Column, target: str) -> str:
+    """The schema name of a lookup's relationship; on the other side it is the name of the collection."""
+    return dict(column.relations).get(target) or f"{target}_{table.name}_{column.name}"
 
 
 def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
@@ -257,8 +316,9 @@ def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]
         one, two = sorted((table.name, association.other))
         made.append(
             {
-                "MetadataId": str(uuid5(NAMESPACE, f"relationship {association.name}")),
-                "SchemaName": nav,
+                "@odata.type": f"#{CRM}ManyToManyRelationshipMetadata",
+                "MetadataId": relation_id(association.schema_name or association.name),
+                "SchemaName": association.schema_name or nav,
                 "RelationshipType": "ManyToManyRelationship",
                 "IntersectEntityName": association.name,
                 "Entity1LogicalName": one,
@@ -267,8 +327,8 @@ def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]
                 "Entity2LogicalName": two,
                 "Entity2IntersectAttribute": tables[two].primary_id,
                 "Entity2NavigationPropertyName": nav,
-                "IsCustomRelationship": False,
-                "IsManaged": True,
+                "IsCustomRelationship": bool(association.schema_name),
+                "IsManaged": not association.schema_name,
                 "HasChanged": None,
             }
         )

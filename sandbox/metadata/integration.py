@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from sandbox.metadata.common import ACTIVE_INACTIVE, table
-from sandbox.metadata.model import Table, column
+from sandbox.metadata.model import Key, Table, column
 
 SOLUTION = "TandemBaseIntegration"
 PUBLISHER = "tandem"
@@ -14,7 +14,7 @@ WITH_COMPANY = ("account", "contact", "product", "opportunity", "pricelevel")
 
 def company() -> Table:
     """A company of the business system, with the team that owns what it brings."""
-    return table(
+    made = table(
         "tandem_Company",
         "tandem_companies",
         "Company",
@@ -30,6 +30,9 @@ tandem_defaultowningteam | l team | Default Owning Team
         ownership="UserOwned",
         custom=True,
     )
+    key = Key("tandem_ExternalIdKey", "External Id", ("tandem_externalid",))
+    made.keys[key.name] = key
+    return made
 
 
 def install(tables: dict[str, Table]) -> None:

@@ -14,6 +14,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://tandem.invalid/sandbox/metadata")
 
+INDEX_S = 1.0
+"""How long after a key was made its index is there."""
+
 LOOKUPS = frozenset({"Lookup", "Owner", "Customer"})
 CHOICES = frozenset({"Picklist", "State", "Status"})
 _EDM = {
@@ -29,6 +32,7 @@ _EDM = {
     "Picklist": "Edm.Int32",
     "State": "Edm.Int32",
     "Status": "Edm.Int32",
+    "MultiSelectPicklist": "Edm.String",
 }
 
 
@@ -66,6 +70,12 @@ class Column:
     primary_id: bool = False
     primary_name: bool = False
     attribute_of: str = ""
+    choice_set: str = ""
+    """The global choice its options come from."""
+    relations: tuple[tuple[str, str], ...] = ()
+    """Target table -> schema name of the relationship; made up from the names where it is not told."""
+    on_delete: str = "RemoveLink"
+    """What becomes of a row when the one its lookup leads to is deleted: RemoveLink, Restrict or Cascade."""
 
     @property
     def web_name(self) -> str:
@@ -102,6 +112,43 @@ class Association:
 
     name: str
     other: str
+    schema_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An alternate key. Its index is made a moment after the key, unless rows have the same values."""
+
+    schema_name: str
+    label: str
+    columns: tuple[str, ...]
+    made: float = 0.0
+    failed: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its logical name."""
+        return self.schema_name.lower()
+
+    def status(self, now: float) -> str:
+        """Active, Pending or Failed."""
+        if self.failed:
+            return "Failed"
+        return "Active" if now >= self.made + INDEX_S else "Pending"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSet:
+    """A choice that several columns share."""
+
+    name: str
+    label: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def id(self) -> UUID:
+        """Its MetadataId."""
+        return uuid5(NAMESPACE, f"options {self.name}")
 
 
 @dataclass(slots=True)
@@ -122,8 +169,9 @@ class Table:
     bulk: bool = True
     custom: bool = False
     associations: dict[str, Association] = field(default_factory=dict)
-    properties: dict[str, Column] = field(init=False)
-    navigation: dict[str, tuple[Column, tuple[str, ...]]] = field(init=False)
+    keys: dict[str, Key] = field(default_factory=dict)
+    properties: dict[str, Column] = field(init=False, default_factory=dict)
+    navigation: dict[str, tuple[Column, tuple[str, ...]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.index()
@@ -142,6 +190,13 @@ class Table:
         self.columns.update((column.name, column) for column in columns)
         self.index()
 
+    def definition(self) -> "Definition":
+        """A copy of what may be changed over the Web API."""
+        return Definition(
+            self, dict(self.columns), dict(self.associations), dict(self.keys), self.label, self.plural,
+            self.change_tracking,
+        )  # fmt: skip
+
     @property
     def id(self) -> UUID:
         """Its MetadataId."""
@@ -155,6 +210,28 @@ class Table:
     def owned(self) -> bool:
         """Whether rows belong to a user or a team."""
         return self.ownership == "UserOwned"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A table as it was, to come back to."""
+
+    table: Table
+    columns: dict[str, Column]
+    associations: dict[str, Association]
+    keys: dict[str, Key]
+    label: str
+    plural: str
+    change_tracking: bool
+
+    def restored(self) -> Table:
+        """The table itself, as it was."""
+        table = self.table
+        table.columns, table.associations = dict(self.columns), dict(self.associations)
+        table.keys, table.label, table.plural = dict(self.keys), self.label, self.plural
+        table.change_tracking = self.change_tracking
+        table.index()
+        return table
 
 
 _SIZED = re.compile(r"([a-z]+)(\d+)?")

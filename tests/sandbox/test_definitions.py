@@ -86,7 +86,7 @@ REFUSED = [
     ("EntityDefinitions(LogicalName='nope')", 404, "0x80060888"),
     ("EntityDefinitions(LogicalName='account')/Attributes(LogicalName='nope')", 404, "0x80060888"),
     (f"EntityDefinitions(LogicalName='account')/Attributes/{CAST}EnumAttributeMetadata", 400, "0x80060888"),
-    ("GlobalOptionSetDefinitions(Name='x')", 501, "0x80060888"),
+    ("GlobalOptionSetDefinitions(Name='x')", 404, "0x80060888"),
 ]
 
 

@@ -171,7 +171,7 @@ def test_the_integration_role_makes_companies_units_and_teams_but_no_users(api: 
     row = api.get(f"accounts({account})?$select=_owningteam_value,_owninguser_value,_owningbusinessunit_value")
     assert (row["_owningteam_value"], row["_owninguser_value"], row["_owningbusinessunit_value"]) == (team, None, unit)
     assert api.refusal("POST", "systemusers", json={"applicationid": api.sandbox.client_id}) == (403, "0x80040220")
-    assert api.refusal("POST", "tandem_companies", json=body) == (412, "0x80040237")
+    assert api.refusal("POST", "tandem_companies", json=body) == (412, "0x80060892")
     other = api.get("roles?$filter=name eq 'Tandem Dataverse Integration'")["value"][0]["roleid"]
     wrong = {"@odata.id": f"/roles({other})"}
     assert api.refusal("POST", f"teams({team})/teamroles_association/$ref", json=wrong) == (400, "0x8004140d")
