@@ -27,6 +27,7 @@ class Environment:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log = log
         with log.open("ab") as stderr:
+            self._logged = stderr.tell()
             self._process = spawn(
                 [sys.executable, "manage.py", "sandbox", "--json", "--port", "0", "--state", str(state)],
                 environment={"SANDBOX_ALLOWED": "1"},
@@ -90,4 +91,11 @@ class Environment:
                 line = pipe.readline().decode()
                 if line.strip():
                     return line
-        raise EnvironmentFailed(f"The sandbox did not start. See {self._log}")
+        raise EnvironmentFailed(f"The sandbox did not start{self._said()}. See {self._log}")
+
+    def _said(self) -> str:
+        """What it complained about last, to follow "did not start"."""
+        with self._log.open("rb") as log:
+            log.seek(self._logged)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1].removeprefix('CommandError: ').rstrip('.')}" if lines else ""

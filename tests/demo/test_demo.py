@@ -56,3 +56,14 @@ def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(t
     assert f"admin {ready[2]}" in again.stdout
     assert "has its data already" in again.stdout
     assert row(again.stdout, "Rows written in Dataverse") == (0, 0)
+
+
+def test_a_sandbox_that_does_not_start_says_why(tmp_path):
+    kept = tmp_path / "sandbox"
+    kept.mkdir()
+    (kept / "environment.rows").write_bytes(b"of another version")
+    done = demo(tmp_path)
+    assert done.returncode == 1
+    assert "The sandbox did not start: " in done.stderr
+    assert "environment.rows is no kept environment" in done.stderr
+    assert "Traceback" not in done.stderr
