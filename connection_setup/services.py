@@ -59,10 +59,15 @@ def connection_of(company: Company) -> DataverseConnection:
 
 def unavailable(company: Company) -> str:
     """Why Dataverse cannot be used now, as a sentence; "" when the connection is enabled."""
-    enabled = DataverseConnection.objects.filter(company=company).values_list("enabled", "disable_reason").first()
-    if enabled and enabled[0]:
+    fields = ("company_id", "enabled", "disable_reason")
+    return why_off(DataverseConnection.objects.filter(company=company).only(*fields).first())
+
+
+def why_off(connection: DataverseConnection | None) -> str:
+    """Why this connection cannot be used, as a sentence; "" when it is enabled."""
+    if connection and connection.enabled:
         return ""
-    why = f" {enabled[1]}" if enabled and enabled[1] else ""
+    why = f" {connection.disable_reason}" if connection and connection.disable_reason else ""
     return (
         f"The connection to Dataverse is not enabled.{why} An administrator enables it in Dataverse Connection Setup."
     )
@@ -146,9 +151,14 @@ def test_connection(*, connection: DataverseConnection) -> Report:
 
 @sensitive_variables("secret")
 def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -> Report:
-    """Test settings that are not stored, and store nothing. Raises Refused for a setting that cannot be."""
+    """Test settings that are not stored, and store nothing. A setting that cannot be is the one failing check."""
     connection = connection_of(company)
-    _apply(connection, values, secret)
+    try:
+        _apply(connection, values, secret)
+    except Refused as refused:
+        cause, fix = checks.sentences(str(refused))
+        name = checks.ADDRESS if refused.field == "environment_url" else checks.SIGN_IN
+        return Report((Check(name, "error", cause, fix, refused.reason),))
     return _tested(connection)[0]
 
 

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from connection_setup import pages, services
+from connection_setup.models import DataverseConnection
 from connection_setup.pages import TITLE
-from ui.kit import Status
-from ui.registry import Entry, role_center_status, tell_me
+from ui.kit import Action, Notice, Status
+from ui.registry import Entry, role_center_notice, role_center_status, tell_me
 from ui.roles import Can
 
 
@@ -31,8 +33,26 @@ def register() -> None:
     )
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     role_center_status(state)
+    role_center_notice(first_step)
 
 
-def state(request: HttpRequest, company: Any) -> Status | None:  # noqa: ARG001 - the registry's shape
+def state(request: HttpRequest, company: Any) -> Status | None:
     """The connection's state."""
-    return pages.state(services.connection_of(company))
+    return pages.state(_connection(request, company))
+
+
+def first_step(request: HttpRequest, company: Any) -> Notice | None:
+    """What to do first while nothing can be coupled: connect."""
+    off = services.why_off(_connection(request, company))
+    if not off:
+        return None
+    setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
+    return Notice(off, "warn", "Dataverse is not connected.", (setup,))
+
+
+def _connection(request: HttpRequest, company: Any) -> DataverseConnection:
+    """The company's connection, asked for once in a request."""
+    kept: DataverseConnection | None = getattr(request, "_dataverse_connection", None)
+    if kept is None:
+        kept = request._dataverse_connection = services.connection_of(company)  # type: ignore[attr-defined]
+    return kept

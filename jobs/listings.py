@@ -141,6 +141,8 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
     # The order of the index outcome_by_reason, so that no page sorts.
     order = ("outcome", "reason", "id")
     open_question = outcome in ("", Outcome.FAILED, Outcome.CONFLICT)
+    coupling = job.type == Type.COUPLING
+    rows_known = not (coupling and outcome == Outcome.FAILED)
 
     def links(found: list[Any]) -> None:
         addresses: dict[Any, str] = {}
@@ -160,6 +162,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
         columns=[
             Column("no", "No.", number),
             Column("name", "Name", "local_name"),
+            Column("integration", "Dataverse Row", "integration_name", default=rows_known),
             *([] if outcome else [Column("outcome", "Outcome", outcome_status)]),
             Column("reason", "Reason", reason_status),
             Column("why", "Why", "message", wrap=True),
@@ -175,11 +178,10 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
                 "Candidates",
                 lambda row: telling.candidates_text(row.detail),
                 wrap=True,
-                default=open_question,
+                default=open_question and coupling,
             ),
             Column("trail", "Priorities Tried", lambda row: telling.trail_text(row.detail), wrap=True, default=False),
             Column("support", "Details", lambda row: telling.support_text(row.detail), wrap=True, default=False),
-            Column("integration", "Dataverse Row", "integration_name", default=outcome != Outcome.FAILED),
             Column("integration_id", "Dataverse Row ID", "integration_id", default=False),
             Column("local_id", "Record ID", "local_id", default=False),
         ],

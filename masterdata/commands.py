@@ -5,8 +5,11 @@ progress goes to stderr.
 """
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -46,6 +49,15 @@ class TandemCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; turn a refusal into its document or sentence and exit code 1."""
+        try:
+            return self._executed(args, options)
+        except BrokenPipeError:
+            # Who reads the output has seen enough (head, a pager); what is left of it goes nowhere.
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())
+            raise SystemExit(1) from None
+
+    def _executed(self, args: tuple[Any, ...], options: dict[str, Any]) -> str | None:
         try:
             return super().execute(*args, **options)
         except (OperationalError, ProgrammingError) as error:

@@ -72,7 +72,10 @@ def read(folder: Path) -> Environment | None:
             messages = _messages(file)
             head = next(messages)
             if head.get("format") != _FORMAT:
-                raise NotReadable(f"{path} was written by another version of the sandbox.")
+                raise NotReadable(
+                    f"{path} was written by another version of the sandbox. "
+                    "Name another folder, or delete that file to begin with a fresh environment."
+                )
             credentials = Credentials(head["client_secret"], head["admin_password"], UUID(head["organization_id"]))
             environment = Environment(empty=head["empty"], credentials=credentials)
             environment.redefine(

@@ -14,6 +14,9 @@ from ui import preferences
 from ui.registry import Entry, registry
 from ui.roles import Can, Role, capabilities, may
 
+_OWN = {"pk", "system_id", "mapping"}
+"""Parts of an address that name something of one company, which the others may not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -84,7 +87,7 @@ class Shell:
         items = []
         for company in self.companies:
             url = reverse("ui:role-center", kwargs={"company": company.slug})
-            if match and "company" in match.kwargs and "pk" not in match.kwargs and "system_id" not in match.kwargs:
+            if match and "company" in match.kwargs and not _OWN & match.kwargs.keys() and self.request.method == "GET":
                 with suppress(NoReverseMatch):
                     url = reverse(match.view_name, kwargs={**match.kwargs, "company": company.slug})
             items.append(Item(company.name, url, self.company is not None and company.slug == self.company.slug))

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ui.kit import Cue, Table
+from ui.kit import Cue, Notice, Table
 from ui.roles import Can
 
 
@@ -52,6 +52,7 @@ class _Registry:
     tables: list[tuple[int, str, TableProvider]] = field(default_factory=list)
     status: list[Callable[[HttpRequest, Any], Any]] = field(default_factory=list)
     entry_sources: list[Callable[[], Iterable[Entry]]] = field(default_factory=list)
+    notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     record_finders: list[RecordProvider] = field(default_factory=list)
     company_source: Callable[[], Iterable[Any]] = tuple
 
@@ -89,6 +90,11 @@ def role_center_table(title: str, provider: TableProvider, *, position: int = 10
 def role_center_status(provider: Callable[[HttpRequest, Any], Any]) -> None:
     """Name what tells the connection's state (a Status, or None) in the role center's head."""
     registry.status.append(provider)
+
+
+def role_center_notice(provider: Callable[[HttpRequest, Any], Notice | None]) -> None:
+    """Add what the role center says above its cues while there is something to say: the first step of a new company."""
+    registry.notices.append(provider)
 
 
 def companies(source: Callable[[], Iterable[Any]]) -> None:

@@ -42,6 +42,7 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
     found = _company(request, company)
     groups = [(title, cues) for _, title, give in registry.cue_groups if (cues := give(request, found))]
     tables = [(title, table) for _, title, give in registry.tables if (table := give(request, found)) is not None]
+    notices = [notice for give in registry.notices if (notice := give(request, found)) is not None]
     state = next((state for give in registry.status if (state := give(request, found)) is not None), None)
     return render.page(
         request,
@@ -49,6 +50,7 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
             "Role Center",
             company=found,
             state=state,
+            notices=notices,
             help="index",
             template="ui/role-center.html",
             context={"cue_groups": groups, "tables": tables},

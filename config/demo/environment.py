@@ -10,8 +10,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from config.serve import spawn, stop_process
+from config.serve import SiteFailed, free_port, spawn, stop_process
 
 _START_S = 60.0
 
@@ -21,25 +22,41 @@ class EnvironmentFailed(Exception):
 
 
 class Environment:
-    """A running sandbox; `facts` is what it printed: address, tenant, application, secret."""
+    """A running sandbox; `facts` is what it printed: address, tenant, application, secret.
+
+    They are kept in `file` too, for `manage.py connection --sandbox`, and so that the next start listens where this one
+    did: the connections made to it go on working.
+    """
 
     def __init__(self, state: Path, log: Path) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._log = log
+        self.file = state.with_name("sandbox.json")
         with log.open("ab") as stderr:
+            self._logged = stderr.tell()
             self._process = spawn(
-                [sys.executable, "manage.py", "sandbox", "--json", "--port", "0", "--state", str(state)],
+                [sys.executable, "manage.py", "sandbox", "--json", "--port", str(self._port()), "--state", str(state)],
                 environment={"SANDBOX_ALLOWED": "1"},
                 stdout=subprocess.PIPE,
                 stderr=stderr,
             )
         try:
-            self.facts: dict[str, str] = json.loads(self._first_line())
+            line = self._first_line()
+            self.facts: dict[str, str] = json.loads(line)
         except BaseException:
             self.stop()
             raise
         self.url = self.facts["environment_url"].rstrip("/")
+        self.file.write_text(line)  # readable by its owner alone, as everything we make
         self._context = ssl.create_default_context(cafile=self.facts["ca_file"])
+
+    def _port(self) -> int:
+        """The port of the last time where it is free, else 0 for another one."""
+        try:
+            url = str(json.loads(self.file.read_text())["environment_url"])
+            return free_port(urlsplit(url).port or 0)
+        except (OSError, ValueError, KeyError, TypeError, SiteFailed):
+            return 0
 
     def stop(self) -> None:
         """End it."""
@@ -90,4 +107,11 @@ class Environment:
                 line = pipe.readline().decode()
                 if line.strip():
                     return line
-        raise EnvironmentFailed(f"The sandbox did not start. See {self._log}")
+        raise EnvironmentFailed(f"The sandbox did not start{self._said()}. See {self._log}")
+
+    def _said(self) -> str:
+        """What it complained about last, to follow "did not start"."""
+        with self._log.open("rb") as log:
+            log.seek(self._logged)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1].removeprefix('CommandError: ').rstrip('.')}" if lines else ""

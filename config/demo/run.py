@@ -34,6 +34,13 @@ CRITERIA: dict[str, tuple[tuple[str, int, CompareAs], ...]] = {
     ),
 }
 
+_SETTINGS = (
+    ("Environment URL", "environment_url"),
+    ("Tenant ID", "tenant_id"),
+    ("Client ID", "client_id"),
+    ("Client Secret", "client_secret"),
+)
+
 
 class DemoFailed(Exception):
     """A step did not go as it should; the text says which and why."""
@@ -102,6 +109,7 @@ class Demo:
                 self.screen.line(f"  Open {site.url} and sign in as {' / '.join(who) if who else 'yourself'}.")
                 self.screen.line(ready_line(site, who))
                 if not self.once:
+                    self._how_to_connect(second, environment)
                     self.screen.line("Ctrl-C stops everything; the data stays for the next time.")
                     site.serve_forever()
         finally:
@@ -231,8 +239,17 @@ class Demo:
         coupled = Coupling.objects.filter(mapping=mapping).count()
         total = catalog.table("customer").records(company).count()
         self.screen.line()
-        self.screen.line(f"  {coupled:,} of {total:,} customers are coupled now. {other.name} is not connected yet:")
-        self.screen.line("  connect it on the page Dataverse Connection Setup.")
+        self.screen.line(f"  {coupled:,} of {total:,} customers are coupled now.")
+        if connections.unavailable(other):
+            self.screen.line(f"  {other.name} is not connected yet, for trying the page Dataverse Connection Setup.")
+
+    def _how_to_connect(self, other: Company, environment: Environment) -> None:
+        """What to enter for the second company: a secret cannot be read off the first one's page."""
+        if not connections.unavailable(other):
+            return
+        self.screen.line(f"To connect {other.name}, enter on its page Dataverse Connection Setup:")
+        for label, name in _SETTINGS:
+            self.screen.line(f"  {label:16} {environment.facts[name]}")
 
 
 def _sizes(company: Company, environment: Environment) -> tuple[int, int, int]:

@@ -108,6 +108,22 @@ def test_an_address_that_cannot_be_is_refused(company: Company, capsys: Any, tmp
     assert not DataverseConnection.objects.exists()
 
 
+@pytest.mark.parametrize("url", ["https://example.com", "http://contoso.crm4.dynamics.com", "contoso"])
+def test_a_test_of_an_address_that_cannot_be_is_a_failing_check(
+    company: Company, capsys: Any, tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    named = ("--environment-url", url, "--tenant", TENANT, "--client-id", APPLICATION)
+    secret = ("--client-secret-file", str(tmp_path / "secret"))
+    code, said, _ = run(capsys, "test", "--company", "CRONUS International", *named, *secret)
+    assert (code, said["ok"]) == (1, False)
+    (check,) = said["checks"]
+    assert (check["name"], check["state"]) == ("Address answers", "error")
+    assert check["message"]
+    assert check["fix"]
+    assert not DataverseConnection.objects.exists()
+
+
 def test_disabling_twice_is_fine(connection: DataverseConnection, capsys: Any) -> None:
     connection.enabled = True
     connection.save()

@@ -297,3 +297,15 @@ def test_reading_the_page_takes_few_queries(
     admin.get(PAGE)
     with django_assert_max_num_queries(9):
         admin.get(PAGE)
+
+
+def test_the_role_center_leads_a_new_company_to_its_connection(admin: Client, connection: DataverseConnection) -> None:
+    start = "/c/cronus-international/"
+    page = check(admin.get(start))
+    assert "Dataverse is not connected." in page.root.text
+    assert [a.get("href") for a in page.root.all("main")[0].all("a") if a.text == "Dataverse Connection Setup"] == [
+        PAGE
+    ]
+    connection.enabled = True
+    connection.save()
+    assert "Dataverse is not connected." not in check(admin.get(start)).root.text

@@ -1,9 +1,12 @@
 """`make demo ARGS=--once`, as a person runs it: its own state folder, processes and ports."""
 
+import json
 import os
 import re
+import stat
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
@@ -11,19 +14,39 @@ from django.conf import settings
 pytestmark = [pytest.mark.big, pytest.mark.timeout(300)]
 
 
-def demo(state):
+def run(state, *words):
     known = {
         k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL", "EXTRA_APPS", "STATE_DIR", "PORT"}
     }
-    return subprocess.run(
-        [sys.executable, "manage.py", "demo", "--once"],
-        cwd=settings.BASE_DIR,
-        env={**known, "STATE_DIR": str(state), "SANDBOX_ALLOWED": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
+    return {
+        "args": [sys.executable, "manage.py", *words],
+        "cwd": settings.BASE_DIR,
+        "env": {**known, "STATE_DIR": str(state), "SANDBOX_ALLOWED": "1"},
+        "text": True,
+    }
+
+
+def demo(state):
+    return subprocess.run(**run(state, "demo", "--once"), capture_output=True, timeout=240, check=False)
+
+
+@contextmanager
+def served(state):
+    """The demo while it serves: what it printed until then."""
+    with subprocess.Popen(**run(state, "demo"), stdout=subprocess.PIPE) as process:
+        try:
+            yield "".join(
+                iter(lambda: process.stdout.readline(), "Ctrl-C stops everything; the data stays for the next time.\n")
+            )
+        finally:
+            process.terminate()
+
+
+def connection(state, what, company, *words):
+    said = subprocess.run(
+        **run(state, "connection", what, "--company", company, "--json", *words), capture_output=True, check=False
     )
+    return said.returncode, json.loads(said.stdout)
 
 
 def row(text, name):
@@ -56,3 +79,32 @@ def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(t
     assert f"admin {ready[2]}" in again.stdout
     assert "has its data already" in again.stdout
     assert row(again.stdout, "Rows written in Dataverse") == (0, 0)
+
+
+def test_a_sandbox_that_does_not_start_says_why(tmp_path):
+    kept = tmp_path / "sandbox"
+    kept.mkdir()
+    (kept / "environment.rows").write_bytes(b"of another version")
+    done = demo(tmp_path)
+    assert done.returncode == 1
+    assert "The sandbox did not start: " in done.stderr
+    assert "environment.rows is no kept environment" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_second_company_can_be_connected_with_what_is_printed_and_stays_connected(tmp_path):
+    other = "Sandpiper Outdoor Supply"
+    names = ("Environment URL", "Tenant ID", "Client ID", "Client Secret")
+    with served(tmp_path) as text:
+        told = {name: found[1] for name in names if (found := re.search(rf"^  {name} +(\S+)$", text, re.MULTILINE))}
+        assert set(told) == set(names), text
+        (tmp_path / "secret").write_text(told["Client Secret"])
+        typed = ("--environment-url", told["Environment URL"], "--tenant", told["Tenant ID"])
+        typed += ("--client-id", told["Client ID"], "--client-secret-file", str(tmp_path / "secret"))
+        code, said = connection(tmp_path, "enable", other, *typed)
+        assert (code, said.get("enabled")) == (0, True), said
+    assert stat.S_IMODE((tmp_path / "sandbox.json").stat().st_mode) == 0o600
+    with served(tmp_path) as text:
+        assert "Client Secret" not in text
+        code, said = connection(tmp_path, "test", other)
+        assert (code, said["ok"]) == (0, True), said

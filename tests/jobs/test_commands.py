@@ -79,6 +79,14 @@ def test_jobs_lists_those_asked_for_newest_first(company, done):
     assert [job["job"] for job in coupling] == [done.pk]
 
 
+def test_a_finished_job_that_found_nothing_had_nothing_to_do(company):
+    stored(company, state="finished", mapping_name="VENDOR")
+    stored(company, state="queued", mapping_name="CUSTOMER")
+    queued, finished = said("jobs", "--company", "CRONUS").splitlines()
+    assert queued.endswith("nothing yet")
+    assert finished.endswith("nothing to do")
+
+
 def test_an_unknown_job_is_refused(db, capsys):
     with pytest.raises(SystemExit) as ended:
         call_command("job", "77", "--json")

@@ -14,6 +14,7 @@ from jobs.registry import Schedule, registry
 from masterdata.people import save_user
 from storage import bulk
 from tests.jobs.conftest import stored
+from tests.ui.pages import check
 from ui.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +148,21 @@ def test_outcomes_are_narrowed_by_outcome_reason_and_search(client, company, fai
     body = page.split("<tbody>")[1].split("</tbody>")[0]
     for text in hidden:
         assert text not in body
+
+
+def test_a_failed_row_of_dataverse_is_named_although_it_has_no_record_here(client, company):
+    job = stored(
+        company, type="synchronization", state=State.FINISHED, mapping_name="CUSTOMER",
+        counters=no_counts() | {"total": 1, "failed": 1}, breakdown={"failed": {"value_too_long": 1}},
+    )  # fmt: skip
+    JobOutcome.objects.create(
+        job=job, outcome="failed", reason="value_too_long", integration_id=uuid.uuid4(),
+        integration_name="The Amalgamated Guild of Wharfingers", message="The name has 132 characters.",
+    )  # fmt: skip
+    page = check(sign_in(client).get(f"/c/{company.slug}/jobs/{job.pk}/outcomes/?outcome=failed"))
+    assert [cell for cell in page.rows()[0] if cell] == [
+        "The Amalgamated Guild of Wharfingers", "Value too long", "The name has 132 characters.",
+    ]  # fmt: skip
 
 
 def test_errors_without_a_job_are_those_of_the_newest_job_that_has_any(client, company, failed_job):

@@ -1,8 +1,12 @@
 """The commands that make people, companies and records."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import Group
 
@@ -176,3 +180,15 @@ def test_columns_that_are_no_pairs_are_wrong_usage(run, company, file, columns):
 def test_where_there_is_no_company_the_refusal_says_how_to_make_one(run, file):
     _, _, err = run("masterdata", "import", "customer", str(file), "--company", "Alder")
     assert "company create NAME" in err
+
+
+def test_a_reader_that_has_seen_enough_gets_no_traceback(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "STATE_DIR": str(tmp_path), "DATABASE_URL": ""}
+    command = [sys.executable, "manage.py", "company", "list", "--json"]
+    done = subprocess.run(
+        command, cwd=settings.BASE_DIR, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")

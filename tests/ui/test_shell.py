@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from coupling.models import IntegrationTableMapping
 from masterdata.models import Company
 from tests.ui.conftest import PASSWORD, customers, person
 from tests.ui.pages import check, read
@@ -61,6 +62,20 @@ def test_the_first_page_is_the_role_center_of_the_company_seen_last(
 def test_the_company_switcher_keeps_the_page(administrator: Client, cronus: Company, northwind: Company) -> None:
     page = check(administrator.get(f"/c/{cronus.slug}/records/item/"))
     assert page.links()["Northwind Traders"] == f"/c/{northwind.slug}/records/item/"
+
+
+def test_the_company_switcher_leaves_what_only_one_company_has(
+    administrator: Client, cronus: Company, northwind: Company
+) -> None:
+    IntegrationTableMapping.objects.create(
+        company=cronus, name="CUSTOMER", table="customer", integration_table="account", direction="bidirectional"
+    )
+    page = check(administrator.get(f"/c/{cronus.slug}/mappings/of/CUSTOMER/"))
+    assert page.links()["Northwind Traders"] == f"/c/{northwind.slug}/"
+    page = check(
+        administrator.post(f"/c/{cronus.slug}/dataverse-connection-setup/save/", {"environment_url": "http://"})
+    )
+    assert page.links()["Northwind Traders"] == f"/c/{northwind.slug}/"
 
 
 def test_the_navigation_marks_the_page_one_is_on(administrator: Client, cronus: Company) -> None:
