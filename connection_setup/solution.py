@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 
 from connection_setup.types import COMPANY_TABLE, ROLE, SOLUTION
 from dataverse import odata
-from dataverse.errors import ConfigurationError, Duplicate, Gone
-from dataverse.types import Page, Row, TableInfo, WhoAmI
+from dataverse.errors import ConfigurationError, Duplicate, Gone, Invalid
+from dataverse.types import ColumnInfo, Page, PartResult, Request, Row, TableInfo, WhoAmI
 
 PUBLISHER = "tandem"
 PUBLISHER_NAME = "Tandem"
@@ -26,45 +26,45 @@ WITH_COMPANY = ("account", "contact", "product", "opportunity", "pricelevel")
 """The tables whose rows tell which company they belong to."""
 ENGLISH = 1033
 NON_INTERACTIVE = 4
-GLOBAL, NONE = "Global", ""
+DEPTH = "Global"
+"""How far the role's privileges reach: the whole organization, since business units are the companies'."""
 
-READ_ONLY = ("Read",)
 ALL = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share")
+KEPT = ("Create", "Read", "Write", "Append", "AppendTo")
 NEEDED: Mapping[str, Sequence[str]] = {
-    "Account": ALL,
-    "Contact": ALL,
-    "Product": ("Create", "Read", "Write", "Delete", "Append", "AppendTo"),
-    "UoM": ("Create", "Read", "Write", "Append", "AppendTo"),
-    "UoMSchedule": ("Create", "Read", "Write", "Append", "AppendTo"),
-    "Opportunity": ALL,
-    "PriceLevel": ("Create", "Read", "Write", "Delete", "Append", "AppendTo"),
-    "ProductPriceLevel": ("Create", "Read", "Write", "Delete", "Append", "AppendTo"),
-    "TransactionCurrency": ("Create", "Read", "Write", "Append", "AppendTo"),
-    "BusinessUnit": ("Create", "Read", "Write", "Append", "AppendTo"),
-    "Team": ("Create", "Read", "Write", "Append", "AppendTo", "Assign"),
-    "User": ("Read", "Append", "AppendTo"),
-    "Role": ("Read", "Assign", "AppendTo"),
-    "Organization": READ_ONLY,
-    "Solution": READ_ONLY,
-    "Publisher": READ_ONLY,
-    "Entity": READ_ONLY,
-    "Attribute": READ_ONLY,
-    "Relationship": READ_ONLY,
-    "OptionSet": READ_ONLY,
-    "tandem_Company": ALL,
+    "account": ALL,
+    "contact": ALL,
+    "opportunity": ALL,
+    COMPANY_TABLE: ALL,
+    "product": (*KEPT, "Delete"),
+    "pricelevel": (*KEPT, "Delete"),
+    "productpricelevel": (*KEPT, "Delete"),
+    "uom": KEPT,
+    "uomschedule": KEPT,
+    "transactioncurrency": KEPT,
+    "businessunit": KEPT,
+    "team": KEPT,
+    "systemuser": ("Read", "Append", "AppendTo"),
+    "role": ("Read", "AppendTo", "Assign"),
+    "organization": ("Read",),
+    "solution": ("Read",),
+    "publisher": ("Read",),
 }
-"""What the role may do, by what Dataverse calls the table in its privileges."""
+"""What the role may do, by table: the rights a table does not know are left out."""
 
 
 class Definer(Protocol):
     """The part of the client that makes definitions."""
 
     def who_am_i(self) -> WhoAmI: ...  # noqa: D102
+    def forget_tables(self) -> None: ...  # noqa: D102
     def table(self, logical_name: str) -> TableInfo: ...  # noqa: D102
     def first_page(self, entity_set: str, *, select: Sequence[str], filter: str = "") -> Page: ...  # noqa: A002, D102
     def create(self, entity_set: str, row: Mapping[str, Any], *, primary_id: str = "") -> UUID: ...  # noqa: D102
     def update(self, entity_set: str, row_id: UUID | str, changes: Mapping[str, Any]) -> str | None: ...  # noqa: D102
     def define(self, path: str, body: Mapping[str, Any], *, solution: str) -> None: ...  # noqa: D102
+    def batch(self, requests: Sequence[Request]) -> list[PartResult]: ...  # noqa: D102
+    def function(self, path: str) -> Any: ...  # noqa: D102
     def action(self, path: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Any: ...  # noqa: D102
     def associate(  # noqa: D102
         self, entity_set: str, row_id: UUID | str, navigation: str, other_set: str, other_id: UUID | str
@@ -130,26 +130,21 @@ def make_solution(client: Definer) -> bool:
 
 def make_tables(client: Definer) -> bool:
     """The company table, and the lookup to it on the tables that are synchronized. Returns whether one was made."""
+    client.forget_tables()  # what was known a minute ago may have been changed by somebody else
     made = _make_company_table(client)
     for name in WITH_COMPANY:
-        try:
-            known = client.table(name).columns
-        except Gone:  # an environment without the sales tables
-            continue
-        if COMPANY_LOOKUP.lower() not in known:
+        known = _columns(client, name)
+        if known is not None and COMPANY_LOOKUP.lower() not in known:  # None: an environment without the sales tables
             made = _define(client, "RelationshipDefinitions", company_lookup(name)) or made
     return made
 
 
 def _make_company_table(client: Definer) -> bool:
-    try:
-        known = client.table(COMPANY_TABLE).columns
-    except Gone:
+    known = _columns(client, COMPANY_TABLE)
+    made = known is None
+    if known is None:
         _define(client, "EntityDefinitions", COMPANY)
         known = client.table(COMPANY_TABLE).columns
-        made = True
-    else:
-        made = False
     path = f"EntityDefinitions(LogicalName='{COMPANY_TABLE}')"
     if "tandem_externalid" not in known:
         made = _define(client, f"{path}/Attributes", text_column("tandem_ExternalId", "External Id", 36, required=True))
@@ -250,19 +245,16 @@ def make_role(client: Definer) -> bool:
             client.define("roles", body, solution=SOLUTION)
     else:
         row_id = UUID(role["roleid"])
-    wanted = [f"prv{verb}{table}" for table, verbs in NEEDED.items() for verb in verbs]
-    held = {
-        str(one["privilegeid"])
-        for one in client.first_page(f"{odata.key('roles', row_id)}/roleprivileges_association", select=["name"]).rows
-    }
-    ids = _privileges(client, wanted)
+    answer = client.function(f"RetrieveRolePrivilegesRole(RoleId={row_id})")
+    held = {str(one["PrivilegeId"]) for one in answer["RolePrivileges"] if one["Depth"] == DEPTH}
+    ids = _privileges(client)
     lacking = {name: key for name, key in ids.items() if key not in held}
     if lacking:
         client.action(
             f"{odata.key('roles', row_id)}/Microsoft.Dynamics.CRM.AddPrivilegesRole",
             {
                 "Privileges": [
-                    {"Depth": "Global", "PrivilegeId": key, "BusinessUnitId": str(root), "PrivilegeName": name}
+                    {"Depth": DEPTH, "PrivilegeId": key, "BusinessUnitId": str(root), "PrivilegeName": name}
                     for name, key in lacking.items()
                 ]
             },
@@ -271,13 +263,20 @@ def make_role(client: Definer) -> bool:
     return made or bool(lacking)
 
 
-def _privileges(client: Definer, names: Sequence[str]) -> dict[str, str]:
-    """The ids of privileges by name; one that the environment does not have is left out."""
+def _privileges(client: Definer) -> dict[str, str]:
+    """The ids of the privileges needed, by name: only the metadata knows what a table's privileges are called."""
+    paths = [f"EntityDefinitions(LogicalName='{table}')?$select=LogicalName,Privileges" for table in NEEDED]
     found: dict[str, str] = {}
-    for start in range(0, len(names), 40):
-        wanted = odata.in_("name", names[start : start + 40])
-        for row in client.first_page("privileges", select=["privilegeid", "name"], filter=wanted).rows:
-            found[str(row["name"])] = str(row["privilegeid"])
+    for (table, rights), answer in zip(NEEDED.items(), client.batch([Request("GET", p) for p in paths]), strict=True):
+        if isinstance(answer.error, Gone):  # an environment without the sales tables
+            continue
+        if answer.error is not None:
+            raise answer.error
+        for one in answer.body["Privileges"]:
+            if one["PrivilegeType"] in rights:
+                found[str(one["Name"])] = str(one["PrivilegeId"])
+        if not found:
+            raise ConfigurationError(f"Dataverse names no privileges of the table {table}. Try again.")
     return found
 
 
@@ -335,6 +334,16 @@ def _define(client: Definer, path: str, body: Mapping[str, Any]) -> bool:
     except Duplicate:
         return False
     return True
+
+
+def _columns(client: Definer, table: str) -> Mapping[str, ColumnInfo] | None:
+    """The table's columns; None where there is no such table."""
+    try:
+        return client.table(table).columns
+    except Invalid as error:
+        if error.reason != "configuration":
+            raise
+        return None
 
 
 def _root(client: Definer) -> UUID:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from sandbox import privileges
 from sandbox.environment import Environment
 from sandbox.errors import ServiceError, no_resource, not_covered, query_error
 from sandbox.metadata import describe
@@ -161,7 +162,8 @@ class _Definitions:
         return _document({"@odata.context": f"{self.base}$metadata#EntityDefinitions", "value": made})
 
     def entity(self, table: Table, options: Options) -> dict[str, Any]:
-        made = _selected(describe.entity(table), options.select, "EntityMetadata")
+        whole = {**describe.entity(table), "Privileges": privileges.metadata(table)}
+        made = _selected(whole, options.select, "EntityMetadata")
         for one in options.expand:
             made[one.name] = self._expanded(table, one)
         return made
@@ -205,7 +207,7 @@ class _Definitions:
         elif name == "Keys":
             made, kind = self.keys(table), "EntityKeyMetadata"
         elif name == "Privileges":
-            raise not_covered("privileges in metadata")
+            made, kind = privileges.metadata(table), "SecurityPrivilegeMetadata"
         else:
             raise no_resource(name)
         return _document({"@odata.context": context, "value": _rows(made, options, kind)})

@@ -37,12 +37,36 @@ _NAMESPACE = uuid5(NAMESPACE_URL, "https://tandem.invalid/sandbox/privileges")
 
 def name_of(action: str, table: Table) -> str:
     """The privilege's name: prvReadAccount."""
-    return f"prv{RIGHTS[action][0]}{table.schema_name}"
+    return f"prv{RIGHTS[action][0]}{_OTHERWISE_CALLED.get(table.name, table.schema_name)}"
+
+
+_OTHERWISE_CALLED = {"systemuser": "User"}
+"""Tables whose privileges have another name than the table."""
 
 
 def id_of(name: str) -> str:
     """A privilege's id: the same in every environment."""
     return str(uuid5(_NAMESPACE, name.lower()))
+
+
+def metadata(table: Table) -> list[dict[str, Any]]:
+    """A table's privileges as its metadata names them: what each is called and how deep it may reach."""
+    owned = table.ownership != "OrganizationOwned"
+    return [
+        {
+            "CanBeBasic": owned,
+            "CanBeDeep": owned,
+            "CanBeGlobal": True,
+            "CanBeLocal": owned,
+            "CanBeEntityReference": False,
+            "CanBeParentEntityReference": False,
+            "CanBeRecordFilter": False,
+            "Name": (name := name_of(action, table)),
+            "PrivilegeId": id_of(name),
+            "PrivilegeType": right,
+        }
+        for action, (right, _) in RIGHTS.items()
+    ]
 
 
 # -- rows -------------------------------------------------------------------------------------------------------------
