@@ -17,7 +17,7 @@ from sandbox.odata.paths import PREFIX, Segment
 from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path
 from sandbox.values import guid
 
-_REFUSED = ("$top", "$orderby", "$skiptoken", "$deltatoken")
+_REFUSED = ("$top", "$apply", "$orderby", "$skiptoken", "$deltatoken")
 
 
 def answer(environment: Environment, steps: list[Segment], query: str, base: str) -> bytes:

@@ -8,7 +8,20 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sandbox import bulk, definitions, functions, keys, preferences, privileges, reshaping, rules, tracking
+from sandbox import (
+    aggregation,
+    bulk,
+    csdl,
+    definitions,
+    functions,
+    keys,
+    preferences,
+    privileges,
+    relations,
+    reshaping,
+    rules,
+    tracking,
+)
 from sandbox.environment import Environment
 from sandbox.errors import (
     ServiceError,
@@ -82,7 +95,9 @@ class Operations:
             body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
             return reshaping.answer(self, operation, steps, body, transaction)
         if first.name == "$metadata":
-            raise not_covered("$metadata; ask EntityDefinitions")
+            if operation.method != "GET":
+                raise method_not_allowed(operation.method, "$metadata")
+            return Response(200, csdl.document(self.environment.tables), {"Content-Type": "application/xml"})
         table = self.environment.sets.get(first.name)
         if table is None:
             action = first.name.removeprefix(PREFIX)
@@ -129,6 +144,10 @@ class Operations:
         prefer = preferences.parse(operation.headers.get("prefer", ""))
         reader = self._reader(prefer)
         store = self.environment.store
+        if "$apply" in options.given:
+            made = aggregation.answer(store, table, options, reader.asker, among)
+            context = msgspec.json.encode(f"{self.base}$metadata#{table.set}")
+            return _json(b'{"@odata.context":%b,"value":%b}' % (context, made), prefer)
         if options.delta_token or prefer.track_changes or tracking.is_tracked_page(options):
             self._demand_whole(table)
         if options.delta_token:
@@ -142,10 +161,10 @@ class Operations:
         answer.rows_read = page.rows
         return answer
 
-    def _count(self, operation: Operation, table: Table) -> Response:
+    def _count(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
         if operation.method != "GET":
             raise method_not_allowed(operation.method, "$count")
-        among = self._visible(table, None)
+        among = self._visible(table, among)
         options = odata_options.parse(operation.query)
         reader = self._reader(preferences.parse(""))
         if options.delta_token:
@@ -302,9 +321,43 @@ class Operations:
         return self._written(operation, table, made, 201)
 
     def create(self, table: Table, body: Mapping[str, Any], row_id: str | None, transaction: Transaction) -> str:
-        """Create a row with all that goes with it; its id."""
+        """Create a row with all that goes with it, rows nested in its body among them; its id."""
         names = {one.client_id: one.name for one in self.environment.tenant.applications.values()}
-        return rules.create(self._writer(transaction), table, body, row_id, names)
+        if not any(isinstance(value, dict | list) for value in body.values()):
+            return rules.create(self._writer(transaction), table, body, row_id, names)
+        own, behind = self._nested_before(table, body, transaction)
+        made = rules.create(self._writer(transaction), table, own, row_id, names)
+        for collection, nested in behind:
+            lookup = dict(collection.column.binds)[table.name]
+            for one in nested:
+                bound = {**one, f"{lookup}@odata.bind": f"/{table.set}({made})"}
+                self.create(collection.other, bound, None, transaction)
+        return made
+
+    def _nested_before(
+        self, table: Table, body: Mapping[str, Any], transaction: Transaction
+    ) -> tuple[dict[str, Any], list[tuple[relations.Collection, list[dict[str, Any]]]]]:
+        """A body whose nested rows are made where its lookups lead, and the rows of collections still to be made."""
+        own: dict[str, Any] = {}
+        behind: list[tuple[relations.Collection, list[dict[str, Any]]]] = []
+        collections = relations.collections(self.environment.tables, table)
+        for name, value in body.items():
+            if name in table.navigation and isinstance(value, dict):
+                column, targets = table.navigation[name]
+                if not column.for_create:
+                    continue  # left aside, as every value that only the service sets
+                other = self.environment.tables.get(targets[0])
+                if len(targets) != 1 or other is None:
+                    raise not_covered(f"a row nested in '{name}'")
+                row_id = self.create(other, value, None, transaction)
+                own[f"{name}@odata.bind"] = f"/{other.set}({row_id})"
+            elif name in collections and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+                behind.append((collections[name], value))
+            elif name in table.associations:
+                raise not_covered("rows nested in a many-to-many collection")
+            else:
+                own[name] = value
+        return own, behind
 
     def _written(self, operation: Operation, table: Table, row_id: str, status: int) -> Response:
         prefer = preferences.parse(operation.headers.get("prefer", ""))
@@ -332,18 +385,28 @@ class Operations:
             return self._reference(operation, table, row_id, rest[:-1], transaction)
         if name in table.properties:
             return self._property(operation, table, place, table.properties[name], rest[1:], transaction)
-        if len(rest) > 1:
+        if len(rest) > 1 and not (len(rest) == 2 and rest[1].name == "$count"):
             raise no_resource(rest[1].name)
         if operation.method != "GET":
             raise method_not_allowed(operation.method, f"'{name}'")
+        counted = len(rest) == 2
+        collection = relations.collections(self.environment.tables, table).get(name)
+        if collection is not None:
+            leading = relations.members(self.environment.store, table, collection).get(row_id, [])
+            return self._many(operation, collection.other, leading, counted=counted)
         if name in table.associations:
             association = table.associations[name]
             other = self.environment.store.rows[association.other]
             linked = self.environment.store.linked(table.name, association.name, association.other).get(row_id, [])
             among = sorted(other.index[one.encode()] for one in linked if one.encode() in other.index)
-            return self._page(operation, other.table, among)
+            return self._many(operation, other.table, among, counted=counted)
+        if counted:
+            raise no_resource("$count")
         target, target_id = self._follow(table, place, name)
         return self._read(operation, target, target_id) if target_id else Response(204)
+
+    def _many(self, operation: Operation, table: Table, among: list[int], *, counted: bool) -> Response:
+        return self._count(operation, table, among) if counted else self._page(operation, table, among)
 
     def _bound(self, operation: Operation, table: Table, row_id: str, name: str, transaction: Transaction) -> Response:
         """An action or function of one row."""
@@ -417,8 +480,9 @@ class Operations:
     ) -> Response:
         nav = steps[0]
         writer = self._writer(transaction)
-        if nav.name in table.associations:
-            return self._many_reference(operation, table, row_id, nav, writer)
+        collection = relations.collections(self.environment.tables, table).get(nav.name)
+        if nav.name in table.associations or collection is not None:
+            return self._many_reference(operation, table, row_id, nav, writer, collection)
         if nav.name not in table.navigation:
             raise no_resource(nav.name)
         place = self.position(table, row_id)
@@ -441,9 +505,15 @@ class Operations:
         raise method_not_allowed(operation.method, f"the single-valued '{nav.name}/$ref'")
 
     def _many_reference(
-        self, operation: Operation, table: Table, row_id: str, nav: Segment, writer: Writer
+        self,
+        operation: Operation,
+        table: Table,
+        row_id: str,
+        nav: Segment,
+        writer: Writer,
+        collection: relations.Collection | None,
     ) -> Response:
-        other = self.environment.tables[table.associations[nav.name].other]
+        other = collection.other if collection else self.environment.tables[table.associations[nav.name].other]
         if operation.method == "POST":
             address = read_body(operation.body, table).get("@odata.id")
         elif operation.method == "DELETE":
@@ -456,13 +526,23 @@ class Operations:
         target, other_id = writer.reference(address)
         if target != other.name:
             raise query_error(f"'{address}' is a row of '{target}'; '{nav.name}' leads to '{other.name}'.")
-        rules.link(writer, table, row_id, nav.name, other_id, remove=operation.method == "DELETE")
+        remove = operation.method == "DELETE"
+        if collection is None:
+            rules.link(writer, table, row_id, nav.name, other_id, remove=remove)
+            return Response(204)
+        # A collection is the other side of a lookup: the rows there are told where to lead.
+        lookup = dict(collection.column.binds)[table.name]
+        place = self.position(other, other_id)
+        if remove and self.environment.store.rows[other.name].values(collection.column.name)[place] != row_id:
+            raise does_not_exist(other.name, other_id)
+        rules.update(writer, other, place, {f"{lookup}@odata.bind": None if remove else f"/{table.set}({row_id})"})
         return Response(204)
 
     # -- helpers ------------------------------------------------------------------------------------------------------
 
     def _reader(self, prefer: preferences.Preferences) -> Reader:
-        asker = Asker(self.caller.user_id, self.caller.business_unit_id, self.environment.clock.moment())
+        caller = self.caller
+        asker = Asker(caller.user_id, caller.business_unit_id, self.environment.clock.moment(), caller.teams)
         return Reader(self.environment.store, self.base, prefer, asker)
 
     def _writer(self, transaction: Transaction) -> Writer:

@@ -23,6 +23,12 @@ _FIXED = frozenset(
         "ThisYear",
         "LastYear",
         "NextYear",
+        "ThisFiscalYear",
+        "LastFiscalYear",
+        "NextFiscalYear",
+        "ThisFiscalPeriod",
+        "LastFiscalPeriod",
+        "NextFiscalPeriod",
     }
 )
 _DATED = frozenset({"On", "OnOrAfter", "OnOrBefore"})
@@ -32,8 +38,15 @@ _COUNTED = frozenset(
     for kind in ("Last", "Next", "OlderThan")
     for unit in _UNITS
     if kind == "OlderThan" or unit != "Minutes"
-)
-NAMES = _FIXED | _DATED | _COUNTED
+) | {f"{kind}XFiscal{unit}" for kind in ("Last", "Next") for unit in ("Years", "Periods")}
+_FISCAL = frozenset(
+    {
+        "InFiscalYear", "InFiscalPeriod", "InFiscalPeriodAndYear", "InOrBeforeFiscalPeriodAndYear",
+        "InOrAfterFiscalPeriodAndYear",
+    }
+)  # fmt: skip
+"""Fiscal years begin on January 1 and have four periods, as a new environment has it."""
+NAMES = _FIXED | _DATED | _COUNTED | _FISCAL
 """The functions covered."""
 
 _DAY = timedelta(days=1)
@@ -50,6 +63,8 @@ def span(name: str, values: tuple[str, ...], now: datetime) -> Span | None:
             return _dated(name, values)
         if name in _COUNTED:
             return _counted(name, values, now)
+        if name in _FISCAL and name != "InFiscalPeriod":
+            return _fiscal(name, values)
     except OverflowError:
         raise query_error(f"The value of the function '{name}' leads outside the calendar.") from None
     return None
@@ -83,6 +98,12 @@ def _fixed(name: str, today: datetime) -> Span:
         "LastYear": (_months(first_of_year, -12), first_of_year),
         "NextYear": (_months(first_of_year, 12), _months(first_of_year, 24)),
     }
+    quarter = first_of_year.replace(month=(today.month - 1) // 3 * 3 + 1)
+    spans["ThisFiscalPeriod"] = (quarter, _months(quarter, 3))
+    spans["LastFiscalPeriod"] = (_months(quarter, -3), quarter)
+    spans["NextFiscalPeriod"] = (_months(quarter, 3), _months(quarter, 6))
+    for which in ("This", "Last", "Next"):
+        spans[f"{which}FiscalYear"] = spans[f"{which}Year"]
     return spans[name]
 
 
@@ -96,11 +117,39 @@ def _dated(name: str, values: tuple[str, ...]) -> Span:
     return (day if name == "On" else None), day + _DAY
 
 
+def fiscal_period(values: tuple[str, ...]) -> int:
+    """The number of a period, 1 to 4. Raises ServiceError."""
+    if len(values) != 1 or values[0] not in {"1", "2", "3", "4"}:
+        raise query_error("The function 'InFiscalPeriod' needs the number of a fiscal period, 1 to 4.")
+    return int(values[0])
+
+
+def _fiscal(name: str, values: tuple[str, ...]) -> Span:
+    numbers = [int(one) for one in values if one.isascii() and one.isdigit() and len(one) < 5]
+    if name == "InFiscalYear":
+        if len(numbers) != 1 or not 0 < numbers[0] < 9999:
+            raise query_error(f"The function '{name}' needs a year.")
+        first = datetime(numbers[0], 1, 1, tzinfo=UTC)
+        return first, _months(first, 12)
+    if len(numbers) != 2 or not 1 <= numbers[0] <= 4 or not 0 < numbers[1] < 9999:
+        raise query_error(f"The function '{name}' needs a fiscal period, 1 to 4, and a year.")
+    begin = datetime(numbers[1], numbers[0] * 3 - 2, 1, tzinfo=UTC)
+    end = _months(begin, 3)
+    return None if "OrBefore" in name else begin, None if "OrAfter" in name else end
+
+
 def _counted(name: str, values: tuple[str, ...], now: datetime) -> Span:
     if len(values) != 1 or not values[0].isascii() or not values[0].isdigit() or not 0 < int(values[0]) <= _MOST:
         raise query_error(f"The function '{name}' needs a whole number above zero.")
     count = int(values[0])
     kind, _, unit = name.partition("X")
+    if unit.startswith("Fiscal"):
+        today = datetime.combine(now.date(), time(), UTC)
+        months = 12 if unit == "FiscalYears" else 3
+        begin, end = _fixed("ThisFiscalYear" if months == 12 else "ThisFiscalPeriod", today)
+        assert begin is not None
+        assert end is not None
+        return (_months(begin, -months * count), begin) if kind == "Last" else (end, _months(end, months * count))
 
     def moved(many: int) -> datetime:
         if unit in {"Months", "Years"}:

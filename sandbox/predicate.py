@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sandbox import periods
+from sandbox import periods, relations
 from sandbox.errors import not_covered, query_error, unknown_property
 from sandbox.metadata.model import CHOICES, LOOKUPS, Column, Table
 from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, Quantified, Query, Text
@@ -31,7 +31,10 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _NUMBERS = frozenset({"Integer", "BigInt", "Decimal", "Double", "Money"}) | CHOICES
 _TEXTS = frozenset({"String", "Memo"})
-_KINDS = {"Equal": "eq", "NotEqual": "ne"}
+_PEOPLE = frozenset({"EqualUserTeams", "EqualUserOrUserTeams"})
+_TREE = frozenset({"Above", "AboveOrEqual", "Under", "UnderOrEqual", "NotUnder"})
+_PARENTS = {"account": "parentaccountid", "businessunit": "parentbusinessunitid", "systemuser": "parentsystemuserid"}
+"""Tables with a hierarchy, and the lookup it goes by."""
 _NAMES = {
     "eq": "Equal",
     "ne": "NotEqual",
@@ -49,6 +52,7 @@ class Asker:
     user_id: str
     business_unit_id: str
     now: datetime
+    teams: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class Compiler:
         for step in steps[:-1]:
             found = table.navigation.get(step)
             if found is None:
-                if step in table.associations:
+                if step in table.associations or step in relations.collections(self.store.tables, table):
                     raise query_error(f"'{step}' is a collection; use any or all.")
                 raise unknown_property(step, table.name)
             column, targets = found
@@ -202,6 +206,10 @@ class Compiler:
             return values[place]  # type: ignore[index]
 
         return _Source(column, table, None, follow)
+
+    def follow(self, steps: tuple[str, ...]) -> Callable[[int], Any]:
+        """The value behind a path, by position. Raises ServiceError."""
+        return self._source(Path(steps)).value
 
     @staticmethod
     def property(table: Table, name: str) -> Column:
@@ -326,10 +334,19 @@ class Compiler:
             own = self.asker.user_id if "User" in name else self.asker.business_unit_id
             equal = name.startswith("Equal")
             return lambda positions: [i for i in positions if (value(i) == own) is equal]
+        if name in _PEOPLE:
+            return self._people(source, name)
+        if name in _TREE:
+            return self._tree(source, name, texts)
         if source.column.type != "DateTime":
             if name in periods.NAMES:
                 raise query_error(f"The function '{name}' needs a date property.")
             raise not_covered(f"the query function '{name}'")
+        if name == "InFiscalPeriod":
+            period = periods.fiscal_period(texts)
+            return lambda positions: [
+                i for i in positions if (v := value(i)) is not None and (int(v[5:7]) + 2) // 3 == period
+            ]
         span = periods.span(name, texts, self.asker.now)
         if span is None:
             raise not_covered(f"the query function '{name}'")
@@ -339,6 +356,44 @@ class Compiler:
             for i in positions
             if (v := value(i)) is not None and (begin is None or v >= begin) and (end is None or v < end)
         ]
+
+    def _people(self, source: _Source, name: str) -> Narrow:
+        if source.column.type not in LOOKUPS and source.column.type != "Uniqueidentifier":
+            raise query_error(f"The function '{name}' needs a property that leads to users or teams.")
+        mine = {self.asker.user_id} if "OrUserTeams" in name else set()
+        wanted, value = mine | self.asker.teams, source.value
+        return lambda positions: [i for i in positions if value(i) in wanted]
+
+    def _tree(self, source: _Source, name: str, texts: tuple[str, ...]) -> Narrow:
+        """Rows above or below a row, by the lookup from the table to itself."""
+        target = guid(texts[0]) if len(texts) == 1 else None
+        if target is None:
+            raise query_error(f"The function '{name}' needs the id of a row.")
+        parents = _PARENTS.get(source.table.name)
+        if parents is None or source.values is None or not source.column.primary_id:
+            raise query_error(f"The function '{name}' needs the key of a table with a hierarchy.")
+        rows = self.rows
+        links = rows.values(parents)
+        found: set[int] = set()
+        place = rows.index.get(target.encode())
+        if name.startswith("Above"):
+            at = place
+            while at is not None and at not in found:
+                found.add(at)
+                above = links[at]
+                at = None if above is None else rows.index.get(above.encode())
+        elif place is not None:
+            fresh = [place]
+            while fresh:
+                found.update(fresh)
+                ids = {rows.ids[i].decode() for i in fresh}
+                fresh = [i for i in rows.live() if links[i] in ids and i not in found]
+        if not name.endswith("OrEqual") and name != "NotUnder" and place is not None:
+            found.discard(place)
+        if name == "NotUnder":
+            found.discard(place) if place is not None else None
+            return lambda positions: [i for i in positions if i not in found]
+        return lambda positions: [i for i in positions if i in found]
 
     @staticmethod
     def _several(source: _Source, name: str, texts: tuple[str, ...]) -> Narrow:
@@ -371,12 +426,14 @@ class Compiler:
     # -- lambdas ------------------------------------------------------------------------------------------------------
 
     def _quantified(self, expression: Quantified) -> Narrow:
-        association = self.table.associations.get(expression.collection)
-        if association is None:
-            if expression.collection in self.table.navigation:
-                raise query_error(f"'{expression.collection}' is not a collection.")
-            raise not_covered(f"the collection '{expression.collection}' of {self.table.name} in $filter")
-        other = self.store.rows[association.other]
+        name = expression.collection
+        association = self.table.associations.get(name)
+        collection = None if association else relations.collections(self.store.tables, self.table).get(name)
+        if association is None and collection is None:
+            if name in self.table.navigation:
+                raise query_error(f"'{name}' is not a collection.")
+            raise unknown_property(name, self.table.name)
+        other = self.store.rows[association.other if association else collection.other.name]  # type: ignore[union-attr]
         matching: set[int]
         everything = list(other.live())
         if expression.condition is None:
@@ -384,13 +441,20 @@ class Compiler:
         else:
             inner = Compiler(self.store, other.table, self.asker, expression.variable)
             matching = set(inner.compile(expression.condition)(everything))
-        linked = self.store.linked(self.table.name, association.name, association.other)
         ids = self.rows.ids
-        index = other.index
+        if collection is not None:
+            leading = relations.members(self.store, self.table, collection)
 
-        def found(position: int) -> list[bool]:
-            there = (index.get(one.encode()) for one in linked.get(ids[position].decode(), ()))
-            return [place in matching for place in there if place is not None]
+            def found(position: int) -> list[bool]:
+                return [place in matching for place in leading.get(ids[position].decode(), ())]
+
+        elif association is not None:
+            linked = self.store.linked(self.table.name, association.name, association.other)
+            index = other.index
+
+            def found(position: int) -> list[bool]:
+                there = (index.get(one.encode()) for one in linked.get(ids[position].decode(), ()))
+                return [place in matching for place in there if place is not None]
 
         quantify = any if expression.function == "any" else all
         return lambda positions: [i for i in positions if quantify(found(i))]

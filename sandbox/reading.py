@@ -5,7 +5,7 @@ import binascii
 import contextlib
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from sandbox import rowjson
-from sandbox.errors import not_covered, query_error
+from sandbox.errors import query_error
 from sandbox.metadata.model import Table
 from sandbox.odata.options import Options
 from sandbox.predicate import Asker, Compiler, Narrow, Positions
@@ -47,10 +47,10 @@ class Reader:
 
     def row(self, table: Table, position: int, options: Options, *, context: bool = True) -> bytes:
         """One row as a JSON document."""
-        for name in ("$filter", "$orderby", "$top", "$count"):
+        for name in ("$filter", "$orderby", "$top", "$count", "$apply"):
             if name in options.given:
                 raise query_error(f"The query option '{name}' isn't supported when one row is retrieved.")
-        (made,) = rowjson.writer(self.store, table, options, self.preferences)([position])
+        (made,) = rowjson.writer(self.store, table, options, self.preferences, self.chosen)([position])
         if not context:
             return made
         return b'{"@odata.context":%b,%b' % (
@@ -62,7 +62,7 @@ class Reader:
 
     def page(self, table: Table, options: Options, path: str, among: Positions | None = None) -> Page:
         """One page of a collection; `path` is repeated in the next link, `among` restricts to related rows."""
-        write = rowjson.writer(self.store, table, options, self.preferences)
+        write = rowjson.writer(self.store, table, options, self.preferences, self.chosen)
         rows = self.store.rows[table.name]
         compiler = Compiler(self.store, table, self.asker)
         narrow = compiler.compile(options.filter) if options.filter is not None else None
@@ -134,11 +134,7 @@ class Reader:
         limit: int,
         cookie: dict[str, Any],
     ) -> tuple[Positions, dict[str, Any] | None]:
-        keys: list[tuple[list[Any], bool]] = []
-        for name, descending in options.order_by:
-            if "/" in name:
-                raise not_covered("$orderby through a lookup")
-            keys.append((rows.values(Compiler.property(table, name).name), descending))
+        keys = self._keys(rows, table, options)
         positions = _scan(rows, narrow, found, 0, None)[0]
         after = cookie.get("o")
         if after is not None:
@@ -154,6 +150,32 @@ class Reader:
         end = page[-1]
         return page, {"o": [_to_cookie(values[end]) for values, _ in keys], "p": end}
 
+    def _keys(self, rows: Rows, table: Table, options: Options) -> list[tuple[Sequence[Any], bool]]:
+        """What to order by: values by position, and whether the largest come first."""
+        made: list[tuple[Sequence[Any], bool]] = []
+        compiler = Compiler(self.store, table, self.asker)
+        for name, descending in options.order_by:
+            if "/" not in name:
+                made.append((rows.values(Compiler.property(table, name).name), descending))
+                continue
+            value = compiler.follow(tuple(name.split("/")))
+            made.append(([value(i) if head is not None else None for i, head in enumerate(rows.heads)], descending))
+        return made
+
+    def chosen(self, table: Table, options: Options) -> Callable[[Sequence[int]], Sequence[int]]:
+        """Filters, orders and cuts the rows of an expanded collection."""
+        compiler = Compiler(self.store, table, self.asker)
+        narrow = compiler.compile(options.filter) if options.filter is not None else None
+        keys = self._keys(self.store.rows[table.name], table, options)
+
+        def choose(places: Sequence[int]) -> Sequence[int]:
+            found = list(places) if narrow is None else narrow(list(places))
+            for values, descending in reversed(keys):
+                found.sort(key=functools.partial(_sort_key, values), reverse=descending)
+            return found[: options.top]
+
+        return choose
+
 
 def shape(options: Options) -> str:
     """The part of a context address that lists the selected columns."""
@@ -161,12 +183,12 @@ def shape(options: Options) -> str:
     return f"({','.join(parts)})" if parts else ""
 
 
-def _sort_key(values: list[Any], position: int) -> tuple[bool, Any]:
+def _sort_key(values: Sequence[Any], position: int) -> tuple[bool, Any]:
     value = values[position]
     return (False, 0) if value is None else (True, value)
 
 
-def _order(keys: list[tuple[list[Any], bool]], position: int, last: Sequence[Any], last_position: int) -> int:
+def _order(keys: list[tuple[Sequence[Any], bool]], position: int, last: Sequence[Any], last_position: int) -> int:
     """Whether a row comes before (-1) or after (1) the last row of the page before; equal rows by position."""
     for (values, descending), other in zip(keys, last, strict=True):
         one = _sort_key(values, position)

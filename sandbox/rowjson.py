@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
 
 import msgspec
 
-from sandbox import formatting
+from sandbox import formatting, relations
 from sandbox.errors import not_covered, query_error, unknown_property
 from sandbox.metadata.model import LOOKUPS, Column, Table
 from sandbox.odata.options import Expand, Options
@@ -19,6 +18,8 @@ LOGICAL_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 
 Write = Callable[[Sequence[int]], list[bytes]]
+Chosen = Callable[[Table, Options], Callable[[Sequence[int]], Sequence[int]]]
+"""Given a table and the options of an expansion, a function that filters, orders and cuts positions."""
 
 
 def projection(table: Table, select: Sequence[str]) -> list[Column]:
@@ -34,12 +35,20 @@ def projection(table: Table, select: Sequence[str]) -> list[Column]:
     return made
 
 
-def writer(store: Store, table: Table, options: Options, preferences: Preferences) -> Write:
-    """A function that writes rows (by position) as JSON objects."""
+def writer(
+    store: Store, table: Table, options: Options, preferences: Preferences, chosen: Chosen | None = None
+) -> Write:
+    """A function that writes rows (by position) as JSON objects. `chosen` filters and orders expanded collections."""
     columns = projection(table, options.select)
     if options.expand or preferences.annotations:
-        return _Long(store, table, columns, options.expand, preferences).write
+        return _Long(store, table, columns, options.expand, preferences, chosen or _as_they_are).write
     return _fast(store, table, columns)
+
+
+def _as_they_are(table: Table, options: Options) -> Callable[[Sequence[int]], Sequence[int]]:
+    if options.filter is not None or options.order_by:
+        raise not_covered(f"$filter and $orderby within an expanded collection of {table.name} here")
+    return lambda places: places[: options.top]
 
 
 def _fast(store: Store, table: Table, columns: list[Column]) -> Write:
@@ -96,8 +105,9 @@ class _Long:
     """Writes rows with annotations and expanded navigation properties."""
 
     def __init__(
-        self, store: Store, table: Table, columns: list[Column], expands: Sequence[Expand], preferences: Preferences
-    ) -> None:
+        self, store: Store, table: Table, columns: list[Column], expands: Sequence[Expand], preferences: Preferences,
+        chosen: Chosen,
+    ) -> None:  # fmt: skip
         self.store = store
         self.table = table
         self.rows = store.rows[table.name]
@@ -105,6 +115,7 @@ class _Long:
         self.with_text = preferences.wants(FORMATTED)
         self.with_table = preferences.wants(LOGICAL_NAME)
         self.with_navigation = preferences.wants(NAVIGATION)
+        self.chosen = chosen
         self.expands = [self._expand(one, preferences) for one in expands]
 
     def write(self, positions: Sequence[int]) -> list[bytes]:
@@ -178,7 +189,17 @@ class _Long:
             return self._single(one, preferences)
         association = self.table.associations.get(one.name)
         if association is not None:
-            return self._collection(one, association.name, association.other, preferences)
+            linked = self.store.linked(self.table.name, association.name, association.other)
+            index = self.store.rows[association.other].index
+            places = {
+                row_id: [index[other.encode()] for other in others if other.encode() in index]
+                for row_id, others in linked.items()
+            }
+            return self._collection(one, self.store.tables[association.other], places, preferences)
+        collection = relations.collections(self.store.tables, self.table).get(one.name)
+        if collection is not None:
+            leading = relations.members(self.store, self.table, collection)
+            return self._collection(one, collection.other, leading, preferences)
         raise query_error(
             f"Could not find a property named '{one.name}' on type 'Microsoft.Dynamics.CRM.{self.table.name}'."
         )
@@ -193,7 +214,9 @@ class _Long:
             if known is None:
                 raise not_covered(f"the table '{target}'")
             writers[target] = (
-                writer(self.store, known, one.options, preferences) if self._fits(known, one, targets) else _none
+                writer(self.store, known, one.options, preferences, self.chosen)
+                if self._fits(known, one, targets)
+                else _none
             )
         name = one.name.encode()
 
@@ -215,20 +238,18 @@ class _Long:
         return len(targets) == 1 or all(name in table.properties for name in one.options.select)
 
     def _collection(
-        self, one: Expand, name: str, other: str, preferences: Preferences
+        self, one: Expand, other: Table, places: dict[str, list[int]], preferences: Preferences
     ) -> Callable[[int, dict[str, bytes]], bytes]:
+        """Rows of a collection within each row: filtered, ordered and cut as the options say."""
         options = one.options
-        if options.filter is not None or options.order_by or options.expand:
-            raise not_covered("$filter, $orderby and $expand within an expanded collection")
-        table = self.store.tables[other]
-        write_rows = writer(self.store, table, options, preferences)
-        linked = self.store.linked(self.table.name, name, other)
-        index = self.store.rows[other].index
+        for inner in options.expand:
+            if inner.name not in other.navigation:
+                raise query_error("A collection can't be expanded within an expanded collection.")
+        write_rows = writer(self.store, other, options, preferences, self.chosen)
+        choose = self.chosen(other, options)
 
         def write(position: int, _: dict[str, bytes]) -> bytes:
-            ids = linked.get(self.rows.ids[position].decode(), [])
-            places: list[Any] = [index[found.encode()] for found in ids if found.encode() in index]
-            made = write_rows(places[: options.top])
+            made = write_rows(choose(places.get(self.rows.ids[position].decode(), [])))
             return b'"%b":[%b]' % (one.name.encode(), b",".join(made))
 
         return write

@@ -304,9 +304,45 @@ def relation_id(name: str) -> str:
     return str(uuid5(NAMESPACE, f"relationship {name}"))
 
 
+_KNOWN_RELATIONS = {
+    ("account", "parentaccountid", "account"): "account_parent_account",
+    ("account", "primarycontactid", "contact"): "account_primary_contact",
+    ("contact", "parentcustomerid", "account"): "contact_customer_accounts",
+    ("contact", "parentcustomerid", "contact"): "contact_customer_contacts",
+    ("opportunity", "customerid", "account"): "opportunity_customer_accounts",
+    ("opportunity", "customerid", "contact"): "opportunity_customer_contacts",
+    ("opportunity", "parentaccountid", "account"): "opportunity_parent_account",
+    ("opportunity", "parentcontactid", "contact"): "opportunity_parent_contact",
+    ("team", "businessunitid", "businessunit"): "business_unit_teams",
+    ("role", "businessunitid", "businessunit"): "business_unit_roles",
+    ("systemuser", "businessunitid", "businessunit"): "business_unit_system_users",
+    ("businessunit", "parentbusinessunitid", "businessunit"): "business_unit_parent_business_unit",
+    ("systemuser", "parentsystemuserid", "systemuser"): "user_parent_user",
+    ("productpricelevel", "pricelevelid", "pricelevel"): "price_level_product_price_levels",
+    ("productpricelevel", "productid", "product"): "product_price_levels",
+    ("uom", "uomscheduleid", "uomschedule"): "unit_of_measurement_schedule_conversions",
+    ("solution", "publisherid", "publisher"): "publisher_solution",
+}
+"""The names that follow no rule; the others are made up from the names of tables and columns."""
+_KINDS = {
+    "createdby": "lk_{0}base_createdby",
+    "modifiedby": "lk_{0}base_modifiedby",
+    "createdonbehalfby": "lk_{0}base_createdonbehalfby",
+    "modifiedonbehalfby": "lk_{0}base_modifiedonbehalfby",
+    "owninguser": "user_{1}",
+    "owningteam": "team_{1}",
+    "owningbusinessunit": "business_unit_{1}",
+    "transactioncurrencyid": "transactioncurrency_{0}",
+}
+
+
 def relation_name(table: Table, column: Column, target: str) -> str:
     """The schema name of a lookup's relationship; on the other side it is the name of the collection."""
-    return dict(column.relations).get(target) or f"{target}_{table.name}_{column.name}"
+    told = dict(column.relations).get(target) or _KNOWN_RELATIONS.get((table.name, column.name, target))
+    if told:
+        return told
+    form = _KINDS.get(column.name)
+    return form.format(table.name, table.set) if form else f"{target}_{table.name}_{column.name}"
 
 
 def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ from sandbox.errors import not_covered, query_error
 from sandbox.odata.parser import parse_filter
 from sandbox.odata.syntax import Expression
 
-_KNOWN = frozenset({"$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken", "$id"})
+_KNOWN = frozenset(
+    {"$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken", "$id", "$apply"}
+)
 _UNCOVERED = {
-    "$apply": "$apply",
     "fetchxml": "FetchXML queries",
     "savedquery": "saved queries",
     "userquery": "user queries",
@@ -42,6 +43,7 @@ class Options:
     skip_token: str = ""
     delta_token: str = ""
     id: str = ""
+    apply: str = ""
     raw: str = ""
     aliases: dict[str, str] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
@@ -89,6 +91,7 @@ def _fill(made: Options, given: dict[str, str]) -> None:
     made.skip_token = given.get("$skiptoken", "")
     made.delta_token = given.get("$deltatoken", "")
     made.id = given.get("$id", "")
+    made.apply = given.get("$apply", "")
     if "$select" in given:
         made.select = tuple(dict.fromkeys(filter(None, (part.strip() for part in given["$select"].split(",")))))
     if "$filter" in given:
@@ -125,7 +128,7 @@ def _order_by(text: str) -> tuple[tuple[str, bool], ...]:
     return tuple(made)
 
 
-def _split(text: str, mark: str) -> list[str]:
+def split(text: str, mark: str) -> list[str]:
     """Cut at a mark outside parentheses and quotes."""
     parts, depth, quoted, start = [], 0, False, 0
     for at, letter in enumerate(text):
@@ -146,14 +149,14 @@ def _split(text: str, mark: str) -> list[str]:
 
 def _expands(text: str, aliases: dict[str, str]) -> list[Expand]:
     made = []
-    for part in _split(text, ","):
+    for part in split(text, ","):
         name, bracket, inner = part.partition("(")
         options = Options(aliases=aliases)
         if bracket:
             if not inner.endswith(")"):
                 raise query_error(f"Syntax error in $expand '{text}'.")
             given: dict[str, str] = {}
-            for piece in _split(inner[:-1], ";"):
+            for piece in split(inner[:-1], ";"):
                 key, _, value = piece.partition("=")
                 key = key.strip().lower()
                 if key not in {"$select", "$filter", "$orderby", "$top", "$expand"}:

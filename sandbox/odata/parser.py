@@ -56,6 +56,7 @@ _OTHER_FUNCTIONS = frozenset(
     }
 )
 _PREFIX = "Microsoft.Dynamics.CRM."
+_PARAMETERS = frozenset({"PropertyName", "PropertyValue", "PropertyValues", "PropertyValue1", "PropertyValue2"})
 _DEEPEST = 100
 
 
@@ -280,7 +281,8 @@ class _Parser:
         if len(arguments.get("PropertyName", ())) != 1:
             raise query_error(f"The function '{name}' needs one PropertyName.")
         values = arguments.get("PropertyValues", arguments.get("PropertyValue", ()))
-        unknown = set(arguments) - {"PropertyName", "PropertyValue", "PropertyValues"}
+        values += tuple(one for key in ("PropertyValue1", "PropertyValue2") for one in arguments.get(key, ()))
+        unknown = set(arguments) - _PARAMETERS
         if unknown:
             raise query_error(f"The function '{name}' has no parameter '{sorted(unknown)[0]}'.")
         return Query(name, Path(tuple(arguments["PropertyName"][0].split("/"))), values)

@@ -84,7 +84,6 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"primarycontactid@odata.bind": CONTACT}, 400, "0x80060888"),
     ({"primarycontactid@odata.bind": f"/persons({CONTACT})"}, 400, "0x80060888"),
     ({"primarycontactid@odata.bind": 5}, 400, "0x80048d19"),
-    ({"primarycontactid": {"lastname": "nested"}}, 501, "0x80060888"),
     ({"@odata.type": "Microsoft.Dynamics.CRM.contact", "name": "x"}, 400, "0x80048d19"),
 ]
 
@@ -279,3 +278,37 @@ def test_currencies_are_unique_and_a_business_unit_brings_its_team_and_roles(adm
     assert admin.refusal("DELETE", f"teams({team['teamid']})") == (400, "0x80048307")
     assert admin.send("DELETE", f"businessunits({unit})").status_code == 204
     assert admin.get(f"roles?$filter=_businessunitid_value eq {unit}")["value"] == []
+
+
+def test_rows_nested_in_a_body_are_created_with_it_or_not_at_all(api: Api) -> None:
+    body = {
+        "name": "A",
+        "primarycontactid": {"firstname": "Ada", "lastname": "Lindqvist"},
+        "contact_customer_accounts": [{"lastname": "One"}, {"lastname": "Two"}],
+    }
+    row = api.create("accounts", **body)
+    shown = api.get(f"accounts({row})?$expand=primarycontactid($select=fullname)")
+    assert shown["primarycontactid"]["fullname"] == "Ada Lindqvist"
+    below = api.values(f"accounts({row})/contact_customer_accounts?$select=lastname&$orderby=lastname")
+    assert [one["lastname"] for one in below] == ["One", "Two"]
+    before = len(api.sandbox.rows("contacts"))
+    body["contact_customer_accounts"] = [{"lastname": "Three"}, {"lastname": 5}]
+    assert api.refusal("POST", "accounts", json=body) == (400, "0x80048d19")
+    assert len(api.sandbox.rows("contacts")) == before
+    assert len(api.sandbox.rows("accounts")) == 1
+    # Changing nested rows along with a row is nothing the service does.
+    nested = {"primarycontactid": {"lastname": "nested"}}
+    assert api.refusal("PATCH", f"accounts({row})", json=nested) == (501, "0x80060888")
+
+
+def test_a_row_joins_and_leaves_a_collection_by_reference(api: Api) -> None:
+    row = api.create("accounts", name="A")
+    person = api.create("contacts", lastname="x")
+    path = f"accounts({row})/contact_customer_accounts"
+    reference = {"@odata.id": f"{api.base}contacts({person})"}
+    assert api.send("POST", f"{path}/$ref", json=reference).status_code == 204
+    assert api.get(f"contacts({person})")["_parentcustomerid_value"] == row
+    assert api.send("GET", f"{path}/$count").text == "1"
+    assert api.send("DELETE", f"{path}({person})/$ref").status_code == 204
+    assert api.get(f"contacts({person})")["_parentcustomerid_value"] is None
+    assert api.refusal("DELETE", f"{path}({person})/$ref") == (404, "0x80040217")
