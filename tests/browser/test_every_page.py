@@ -12,12 +12,15 @@ from connection_setup.models import DataverseConnection
 from coupling import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
-from masterdata.models import Company
+from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine, Recommendation
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
+from tests.doors.conftest import client_of
+from tests.doors.table import DOORS
 from tests.ui.conftest import customers
 from ui.context import address
 from ui.registry import registry
+from ui.roles import Role
 
 pytestmark = pytest.mark.browser
 
@@ -65,38 +68,170 @@ def company(transactional_db: Any) -> Company:
 
 
 def places(company: Company) -> dict[str, str]:
-    """What to open, by name."""
+    """What to open, by name: every page that Tell Me knows, and every door of the URL table that shows something."""
     here = {"company": company.slug}
     found = {entry.title: address(entry, company) for entry in registry.all_entries() if entry.group != "Actions"}
-    job = Job.objects.filter(state=State.FINISHED).latest("id")
-    found["job"] = reverse("jobs:job", kwargs={**here, "pk": job.pk})
-    found["running job"] = reverse("jobs:job", kwargs={**here, "pk": Job.objects.get(state=State.POSTPONED).pk})
-    found["outcomes"] = reverse("jobs:outcomes", kwargs={**here, "pk": job.pk})
-    found["failed"] = f"{found['outcomes']}?outcome=failed"
-    for name in ("mapping", "fields", "criteria"):
-        found[f"CUSTOMER {name}"] = reverse(f"coupling:{name}", kwargs={**here, "mapping": "CUSTOMER"})
+    record = Customer.objects.filter(company=company).order_by("no").first()
+    job = Job.objects.filter(company=company, state=State.FINISHED).order_by("id").last()
+    running = Job.objects.filter(company=company, state=State.POSTPONED).order_by("id").last()
+    administrator = client_of(Role.ADMINISTRATOR)
+    given = {
+        **here, "table": "customer", "system_id": record and record.system_id, "mapping": "CUSTOMER",
+        "pk": job and job.pk, "name": "index", "what": "fields", "to": "off",
+    }  # fmt: skip
+    for door in DOORS:
+        if door.name in NO_PAGES or any(given[name] is None for name in door.parameters):
+            continue
+        url = door.url(given)
+        if administrator.get(url).status_code != 405:  # it takes what is sent there and shows nothing
+            found[door.name] = url
+    for name in ("coupling", "connection", "keyboard"):
+        found[f"help on {name}"] = reverse("ui:help", kwargs={"name": name})
+    found["results"] = reverse("ui:search", kwargs=here) + "?q=customer"
+    found["no results"] = reverse("ui:search", kwargs=here) + "?q=zzz"
+    found["an empty page of a list"] = reverse("records:list", kwargs={**here, "table": "customer"}) + "?q=zzz"
+    found["not found"] = f"/c/{company.slug}/nothing/"
+    if running:
+        found["running job"] = reverse("jobs:job", kwargs={**here, "pk": running.pk})
+        found["cancel"] = reverse("jobs:cancel", kwargs={**here, "pk": running.pk})
+    if job:
+        found["failed"] = reverse("jobs:outcomes", kwargs={**here, "pk": job.pk}) + "?outcome=failed"
     return found
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
-def test_axe_finds_nothing_and_nothing_overflows(
-    contexts: Callable[..., Any], axe: Any, screenshot: Any, company: Company, width: int, scheme: str
-) -> None:
-    page = contexts(width=width, scheme=scheme).new_page()
-    wrong = watch(page)
-    complaints: list[str] = []
-    for name, url in places(company).items():
-        answer = page.goto(url)
+NO_PAGES = {"ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:by-key"}
+"""What leads elsewhere, or is looked at below."""
+WRONG = {"not found": 404}
+
+
+class Looks:
+    """Looks at pages at every width and in light and dark, and keeps what is wrong with them."""
+
+    def __init__(self, page: Any, axe: Callable[..., None], screenshot: Callable[[Any, str], None]) -> None:
+        self.page, self.axe, self.screenshot = page, axe, screenshot
+        self.complaints: list[str] = []
+        self.seen: set[str] = set()
+        self.errors = watch(page)
+
+    def open(self, name: str, url: str, *statuses: int) -> None:
+        """Open a page and look at it; one that leads to another is not looked at twice."""
+        answer = self.page.goto(url)
         assert answer is not None
-        assert answer.status == 200, f"{name}: {answer.status}"
-        screenshot(page, name)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            complaints.append(f"{name} is wider than the screen")
-        try:
-            axe(page)
-        except AssertionError as error:
-            complaints.append(f"{name}: {error}")
-    assert not complaints, "\n".join(complaints)
-    assert not wrong, wrong
+        if answer.status not in (statuses or (200,)):
+            self.complaints.append(f"{name}: {answer.status}")
+        if self.page.url not in self.seen:
+            self.seen.add(self.page.url)
+            self.look(name)
+
+    def look(self, name: str) -> None:
+        """Look at what is shown now."""
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            for scheme in SCHEMES:
+                self.page.emulate_media(color_scheme=scheme)
+                self.screenshot(self.page, name)
+                try:
+                    self.axe(self.page)
+                except AssertionError as error:
+                    self.complaints.append(f"{name}, {width}, {scheme}: {error}")
+            if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                self.complaints.append(f"{name} is wider than a screen of {width}")
+
+    def end(self) -> None:
+        """Nothing may be wrong."""
+        assert not self.complaints, "\n".join(self.complaints)
+        assert not self.errors, self.errors
+
+
+@pytest.fixture
+def looks(contexts: Callable[..., Any], axe: Any, screenshot: Any) -> Callable[..., Looks]:
+    return lambda **asked: Looks(contexts(**asked).new_page(), axe, screenshot)
+
+
+@pytest.mark.timeout(400)
+def test_axe_finds_nothing_on_any_page_and_nothing_overflows(looks: Callable[..., Looks], company: Company) -> None:
+    look = looks()
+    for name, url in places(company).items():
+        look.open(name, url, WRONG.get(name, 200))
+    assert len(look.seen) > 45
+    look.end()
+
+
+@pytest.mark.timeout(300)
+def test_axe_finds_nothing_where_there_is_nothing_yet(looks: Callable[..., Looks], transactional_db: Any) -> None:
+    """Empty states: no company at all, then a company with nothing in it."""
+    look = looks()
+    look.open("no company", "/")
+    company = Company.objects.create(name="Northwind Traders", currency_code="EUR")
+    missing = {name for name, url in places(company).items() if "mappings/of/" in url}
+    for name, url in places(company).items():
+        look.open(name, url, 404 if name in missing or name in WRONG else 200)
+    look.end()
+
+
+@pytest.mark.timeout(200)
+def test_axe_finds_nothing_on_pages_of_what_went_wrong(
+    looks: Callable[..., Looks], company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused, expired, locked out, broken; signed in and not."""
+    viewer = looks(role=Role.VIEWER)
+    viewer.open("forbidden", f"/c/{company.slug}/records/customer/new/", 403)
+    viewer.page.evaluate(
+        """() => {
+            const form = document.createElement("form");
+            Object.assign(form, {method: "post", action: "/preferences/appearance/"});
+            document.body.append(form);
+            form.submit();
+        }"""
+    )
+    viewer.page.get_by_role("heading", name="This form has expired").wait_for()
+    viewer.look("expired")
+    viewer.end()
+
+    stranger = looks(role=None)
+    stranger.open("sign in", "/sign-in/")
+    for attempt in range(5):
+        stranger.page.get_by_label("Username").fill("ada")
+        stranger.page.get_by_label("Password").fill("not the password")
+        stranger.page.get_by_role("button", name="Sign in").click()
+        if attempt == 0:
+            stranger.page.get_by_role("alert").wait_for()
+            stranger.look("wrong password")
+    stranger.page.get_by_role("heading", name="Too many attempts").wait_for()
+    stranger.look("locked out")
+    stranger.end()
+
+    broken = looks()
+    monkeypatch.setattr("connection_setup.services.connection_of", lambda _: 1 / 0)
+    answer = broken.page.goto(f"/c/{company.slug}/dataverse-connection-setup/")
+    assert answer is not None
+    assert answer.status == 500
+    broken.look("broken")
+    assert not broken.complaints, "\n".join(broken.complaints)
+
+
+@pytest.mark.timeout(200)
+def test_axe_finds_nothing_in_dialogs_and_menus(looks: Callable[..., Looks], company: Company) -> None:
+    """What opens over a page: a question, Tell Me, a menu, the column chooser, the main menu of a narrow screen."""
+    look = looks()
+    page = look.page
+    record = Customer.objects.filter(company=company).order_by("no").first()
+    page.goto(
+        reverse("records:card", kwargs={"company": company.slug, "table": "customer", "system_id": record.system_id})
+    )
+    page.get_by_role("link", name="Delete").or_(page.get_by_role("button", name="Delete")).first.click()
+    page.get_by_role("dialog").wait_for()
+    look.look("dialog")
+    page.keyboard.press("Escape")
+    page.goto(reverse("records:list", kwargs={"company": company.slug, "table": "customer"}))
+    page.keyboard.press("Alt+q")
+    page.keyboard.type("cust")
+    page.locator("#tellme-found").get_by_role("link").first.wait_for()
+    look.look("tell me")
+    page.keyboard.press("Escape")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    for label in ("Related", "Dataverse", "Coupling"):
+        page.get_by_role("button", name=label, exact=True).click()
+    page.get_by_role("button", name="Match-Based Coupling").wait_for()
+    look.look("menu")
+    look.end()
