@@ -64,7 +64,7 @@ class SettingsForm(forms.Form):
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
     )
     client_secret_expires_on = forms.DateField(
-        label="Client Secret Expires On",
+        label="Secret Expires On",
         required=False,
         help_text="As Certificates & secrets shows it. Filled in, this page warns before the secret runs out.",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -187,7 +187,7 @@ class SettingsForm(forms.Form):
             return str(uuid.UUID(value))
         except ValueError:
             raise forms.ValidationError(
-                "The Client ID is a GUID. Copy the Application (client) ID from the Overview of the registration."
+                "A Client ID is a GUID. Copy the Application (client) ID from the Overview of the registration."
             ) from None
 
     def clean_client_secret(self) -> str:

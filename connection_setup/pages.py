@@ -73,7 +73,7 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
             "registration, test, then turn on Enabled.",
         ),
         actions=_actions(connection, administrator, editable),
-        notices=_notices(connection, report),
+        notices=_notices(connection, report) if form is None or not form.errors else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
             _checks_tab(connection, report),

@@ -43,11 +43,12 @@ def state(request: HttpRequest, company: Any) -> Status | None:
 
 def first_step(request: HttpRequest, company: Any) -> Notice | None:
     """What to do first while nothing can be coupled: connect."""
-    off = services.why_off(_connection(request, company))
-    if not off:
+    connection = _connection(request, company)
+    if connection.enabled:
         return None
+    why = "Nothing is coupled or synchronized until an administrator enables the connection."
     setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
-    return Notice(off, "warn", "Dataverse is not connected.", (setup,))
+    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", (setup,))
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

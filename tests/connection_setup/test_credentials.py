@@ -331,4 +331,6 @@ def test_the_command_connects_by_certificate(here: Company, sandbox: Any, capsys
         line["tenant_id"], "--client-id", line["client_id"], "--certificate-file", str(tmp_path / "pair.pem"),
     )  # fmt: skip
     assert code == 1
-    assert "no private key in it" in said["error"]["message"]
+    (check,) = said["checks"]
+    assert (check["name"], check["state"]) == ("Sign-in of the application", "error")
+    assert "no private key in it" in f"{check['message']} {check['fix']}"

@@ -91,7 +91,7 @@ def test_a_stored_secret_is_sent_to_no_other_place_than_it_was_entered_for(
         ({"environment_url": "https://example.com"}, "is not the address of a Dataverse environment"),
         ({"environment_url": "https://contoso.crm.dynamics.cn"}, "Choose China"),
         ({"tenant_id": "../common"}, "Tenant ID is missing or not valid"),
-        ({"client_id": "my app"}, "The Client ID is a GUID"),
+        ({"client_id": "my app"}, "A Client ID is a GUID"),
         ({"client_secret": "11111111-2222-3333-4444-555555555555"}, "the secret's ID, not its value"),
         ({"cloud": "moon"}, "Select a valid choice"),
     ],
@@ -103,6 +103,16 @@ def test_what_cannot_be_is_refused_beside_its_field_and_nothing_is_saved(
     assert answer.status_code == 200
     assert says in text_of(answer.content.decode())
     assert not DataverseConnection.objects.filter(company=company).exists()
+
+
+def test_what_was_typed_wrong_is_told_without_the_last_tests_result(admin: Client, company: Company) -> None:
+    admin.post(f"{PAGE}test/", fields(client_secret=""))
+    said = "Client Secret is not filled in"
+    notices = check(admin.get(PAGE)).root.all("div")
+    assert any(said in notice.text for notice in notices if notice.get("data-state") == "bad")
+    answer = check(admin.post(f"{PAGE}save/", fields(client_id="my app")))
+    (notice,) = [one for one in answer.root.all("div") if one.get("data-state") == "bad"]
+    assert "A Client ID is a GUID" in notice.text
 
 
 @pytest.mark.parametrize(
