@@ -92,6 +92,7 @@ class AdministratorSignIn(models.Model):
     signed_in_at = models.DateTimeField(null=True, blank=True)
     name = models.CharField(max_length=250, blank=True, help_text="Who signed in.")
     problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
+    steps = models.JSONField(default=list, blank=True, help_text="The preparation so far: name, state, message, fix.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["session", "company"], name="sign_in_of_session")]

@@ -10,7 +10,7 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from connection_setup import credentials, services
+from connection_setup import checks, credentials, services
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -22,6 +22,8 @@ from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, St
 from ui.roles import Can, may
 
 TITLE = "Dataverse Connection Setup"
+PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
+"""The checks whose failures an administrator mends by preparing the environment."""
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable the connection first."
 WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
@@ -73,7 +75,7 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
             "registration, test, then turn on Enabled.",
         ),
         actions=_actions(connection, administrator, editable),
-        notices=_notices(connection, report) if form is None or not form.errors else (),
+        notices=_notices(connection, report, administrator) if form is None or not form.errors else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
             _checks_tab(connection, report),
@@ -99,12 +101,15 @@ def state(connection: DataverseConnection) -> Status:
     return Status(f"Connected, {plural} attention", "warn" if report.ok else "bad")
 
 
-def _notices(connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
+def _notices(connection: DataverseConnection, report: Report, administrator: bool) -> tuple[Notice, ...]:
     notices = []
     if connection.disable_reason and not connection.enabled:
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
     if report.failed and connection.checked_at:
-        notices.append(Notice(report.failed.fix, "bad", title=report.failed.message))
+        ways: tuple[Action, ...] = ()
+        if report.failed.name in PREPARED and not connection.enabled and administrator:
+            ways = (Action("Prepare the environment", address("administrator", connection.company)),)
+        notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.step is not None:
         cause, fix = sentences(expires.sentence)
@@ -126,8 +131,15 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         if connection.enabled
         else Action("Enable", address("enable", company), "post", icon="plug", off=off, with_form=editable and not off)
     )
+    prepare = Action(
+        "Prepare the Environment",
+        address("administrator", company),
+        icon="person",
+        off=off or ("The connection is enabled." if connection.enabled else ""),
+        note="Sign in as an administrator, once",
+    )
     return (
-        Menu("Connection", (test, toggle), icon="plug"),
+        Menu("Connection", (test, toggle, prepare), icon="plug"),
         Menu("Integration", (mappings,), icon="settings"),
         Menu("Synchronization", (full,), icon="sync"),
         test,

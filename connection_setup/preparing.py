@@ -1,16 +1,17 @@
 """Preparing an environment as the administrator who signed in: steps one after the other, each with its result.
 
-What was done stands in a list that the page shows while it goes on. A step that fails stops it with cause and fix; the
-next try begins at the first step again, and finds what is there already.
+What was done stands with the sign-in, so that the page shows it while it goes on. A step that fails stops the rest with
+cause and fix; the next try goes on with it. Every step finds what is there already.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from connection_setup import administrator, credentials, services, solution
 from connection_setup.checks import sentences
 from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.sealed import SealBroken
 from connection_setup.types import ROLE, SOLUTION
 from dataverse.errors import DataverseError
 
@@ -73,14 +74,38 @@ STEPS = (
 )
 
 
-def prepare(signed_in: AdministratorSignIn) -> Iterator[Told]:
-    """Take the steps as the administrator; what became of each, as it happens. Ends at the first that fails."""
+def told(signed_in: AdministratorSignIn) -> list[Told]:
+    """What became of the steps taken so far."""
+    return [Told(**one) for one in signed_in.steps]
+
+
+def next_step(signed_in: AdministratorSignIn) -> Step | None:
+    """The first step that is not done; None when all are."""
+    done = {one.name for one in told(signed_in) if one.state == DONE}
+    return next((step for step in STEPS if step.name not in done), None)
+
+
+def go_on(signed_in: AdministratorSignIn) -> Told | None:
+    """Take the next step, and keep what became of it with the sign-in; None when there is none left."""
+    step = next_step(signed_in)
+    if step is None:
+        return None
     connection = services.connection_of(signed_in.company)
-    at = STEPS[0]
     try:
         client: Any = services.administrators_client(connection, administrator.person(signed_in))
-        for at in STEPS:
-            yield Told(at.name, at.caption, DONE, at.run(client, connection))
-    except (DataverseError, services.Refused) as error:
+        found = Told(step.name, step.caption, DONE, step.run(client, connection))
+    except (DataverseError, services.Refused, SealBroken) as error:
         cause, fix = sentences(str(getattr(error, "user_message", error)))
-        yield Told(at.name, at.caption, FAILED, cause, fix)
+        found = Told(step.name, step.caption, FAILED, cause, fix)
+    kept = [one for one in told(signed_in) if one.name != step.name]
+    signed_in.steps = [asdict(one) for one in (*kept, found)]
+    signed_in.save(update_fields=["steps"])
+    return found
+
+
+def prepare(signed_in: AdministratorSignIn) -> list[Told]:
+    """Take all steps from the first; what became of them. Ends at the first that fails."""
+    signed_in.steps = []
+    while (found := go_on(signed_in)) is not None and found.state == DONE:
+        continue
+    return told(signed_in)

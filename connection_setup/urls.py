@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connection_setup import views
+from connection_setup import administrator_views, views
 
 app_name = "connection_setup"
 
@@ -16,4 +16,10 @@ urlpatterns = [
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
     path(f"{_PAGE}disable/", views.disable, name="disable"),
+    path(f"{_PAGE}administrator/", administrator_views.show, name="administrator"),
+    path(f"{_PAGE}administrator/sign-in/", administrator_views.sign_in, name="administrator-sign-in"),
+    path(f"{_PAGE}administrator/window/", administrator_views.window, name="administrator-window"),
+    path(f"{_PAGE}administrator/step/", administrator_views.step, name="administrator-step"),
+    path(f"{_PAGE}administrator/forget/", administrator_views.forget, name="administrator-forget"),
+    path("connection/signed-in", administrator_views.signed_in, name="signed-in"),
 ]

@@ -1,7 +1,7 @@
 """$metadata: the tables as an XML document in the Common Schema Definition Language."""
 
 from collections.abc import Mapping
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import quoteattr  # nosec B406 - it writes XML and reads none
 
 from sandbox.metadata.model import Table
 from sandbox.relations import collections

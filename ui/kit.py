@@ -181,6 +181,9 @@ class Page:
     fast_tabs: Sequence[FastTab] = ()
     form_url: str = ""
     form_enctype: str = ""
+    form_window: str = ""
+    """Where scripts run, the form is sent from a new window of this name, which says so as `in_window`; where the
+    browser opens none, and without scripts, from this one."""
     submit: Action | None = None
     submit_without_scripts: bool = False
     """The submit button shows only where scripts do not run: with them, the page's switches act by themselves."""

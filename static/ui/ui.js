@@ -6,6 +6,25 @@
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const say = (text) => { const box = $("#announcer"); if (box && text) box.textContent = text; };
 
+  // A form that is sent from a window of its own (a sign-in elsewhere); where none opens, from this one.
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("[data-window]");
+    if (!form) return;
+    const name = form.dataset.window, opened = window.open("", name, "popup,width=520,height=720");
+    const mark = $("input[name=in_window]", form);
+    if (mark) mark.remove();
+    form.removeAttribute("target");
+    if (!opened) return;
+    form.target = name;
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "in_window", value: "1" }));
+    setTimeout(() => htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerHTML" }), 1500);
+  });
+  const closing = $("[data-close-window]");
+  if (closing && window.name) {
+    closing.addEventListener("click", (event) => { event.preventDefault(); window.close(); });
+    window.close();
+  }
+
   // Selection: the head's box ticks the page's rows, "select all" stands for every row, the count says how many.
   function selection(root = document) {
     for (const form of $$("[data-selection]", root)) {

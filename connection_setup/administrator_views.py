@@ -1,0 +1,140 @@
+"""An administrator's sign-in in the browser, and the preparation of the environment that follows it."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render as render_template
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from connection_setup import administrator, pages, preparing, services
+from connection_setup import administrator_pages as own
+from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.sealed import SealBroken
+from dataverse.errors import DataverseError, SignInError
+from masterdata.access import company as company_of
+from ui import render
+from ui.roles import Can, requires
+
+
+@requires(Can.ADMINISTER)
+@require_safe
+def show(request: HttpRequest, company: str) -> HttpResponse:
+    """The page; polled while a sign-in is waited for."""
+    connection = services.connection_of(company_of(request, company))
+    return render.page(request, own.page(request, connection, _current(request, connection)))
+
+
+@requires(Can.ADMINISTER)
+@require_POST
+def sign_in(request: HttpRequest, company: str) -> HttpResponse:
+    """Begin: off to Microsoft's sign-in, in this window or in one of its own."""
+    connection = services.connection_of(company_of(request, company))
+    form = own.ConsentForm(request.POST)
+    if connection.enabled or not form.is_valid():
+        return render.page(request, own.page(request, connection, _current(request, connection), form))
+    try:
+        address = administrator.begin(
+            company=connection.company,
+            user=request.user,
+            session_key=_session(request),
+            return_url=own.address("administrator", connection.company),
+            in_window=request.POST.get("in_window") == "1",
+        )
+    except (DataverseError, services.Refused, SealBroken) as error:
+        messages.error(request, f"The sign-in cannot begin. {getattr(error, 'user_message', error)}")
+        return HttpResponseRedirect(own.address("administrator", connection.company))
+    return HttpResponseRedirect(address)
+
+
+@requires(Can.ADMINISTER)
+@require_safe
+@sensitive_variables("returned")
+def signed_in(request: HttpRequest) -> HttpResponse:
+    """Where Microsoft's sign-in sends the browser back to. The code is taken, and gone from the address at once."""
+    returned = {name: str(value) for name, value in request.GET.items()}
+    try:
+        found = administrator.finish(session_key=_session(request), user=request.user, returned=returned)
+    except SignInError as error:
+        messages.error(request, error.user_message)
+        return HttpResponseRedirect(reverse("ui:home"))
+    if found.in_window:
+        return HttpResponseRedirect(own.address("administrator-window", found.company))
+    return HttpResponseRedirect(found.return_url)
+
+
+@requires(Can.ADMINISTER)
+@require_safe
+def window(request: HttpRequest, company: str) -> HttpResponse:
+    """What the sign-in's own window says at last; it closes by itself where scripts run."""
+    owner = company_of(request, company)
+    found = administrator.current(owner, request.session.session_key)
+    return render_template(
+        request,
+        "connection_setup/window.html",
+        {"problem": found.problem if found else "", "back": own.address("administrator", owner)},
+    )
+
+
+@requires(Can.ADMINISTER)
+@require_POST
+def step(request: HttpRequest, company: str) -> HttpResponse:
+    """Take the next step; without scripts all that are left. After the last one the connection is enabled."""
+    connection = services.connection_of(company_of(request, company))
+    found = _current(request, connection)
+    if found is None or found.signed_in_at is None or connection.enabled:
+        return _to(request, own.address("administrator", connection.company))
+    by_steps = bool(request.htmx)  # type: ignore[attr-defined]
+    told = preparing.go_on(found)
+    while told is not None and told.state == preparing.DONE and not by_steps:
+        told = preparing.go_on(found)
+    if preparing.next_step(found) is None:
+        return _enabled(request, connection)
+    going = by_steps and told is not None and told.state == preparing.DONE
+    if not by_steps:
+        return HttpResponseRedirect(own.address("administrator", connection.company))
+    return render.page(request, own.page(request, connection, found, going=going))
+
+
+@requires(Can.ADMINISTER)
+@require_POST
+def forget(request: HttpRequest, company: str) -> HttpResponse:
+    """Drop the sign-in."""
+    owner = company_of(request, company)
+    administrator.drop(owner, _session(request))
+    messages.success(request, "The administrator's sign-in is forgotten.")
+    return HttpResponseRedirect(pages.address("setup", owner))
+
+
+def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
+    """Everything is prepared: enable, and forget who prepared it."""
+    try:
+        report = services.enable(company=connection.company, user=request.user)
+    except (services.Refused, DataverseError) as error:
+        problem = str(getattr(error, "user_message", error))
+    else:
+        problem = report.failed.sentence if report.failed else ""
+    if problem:
+        messages.error(request, f"The environment is prepared, but the connection is not enabled. {problem}")
+        return _to(request, pages.address("setup", connection.company))
+    administrator.drop(connection.company, _session(request))
+    messages.success(
+        request,
+        "The environment is prepared and the connection is enabled. The administrator's sign-in is forgotten.",
+    )
+    return _to(request, pages.address("setup", connection.company))
+
+
+def _current(request: HttpRequest, connection: DataverseConnection) -> AdministratorSignIn | None:
+    return administrator.current(connection.company, request.session.session_key)
+
+
+def _session(request: HttpRequest) -> str:
+    return str(request.session.session_key or "")
+
+
+def _to(request: HttpRequest, url: str) -> HttpResponse:
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(url)
+    return HttpResponseRedirect(url)
