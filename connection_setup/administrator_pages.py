@@ -37,7 +37,8 @@ class ConsentForm(forms.Form):
     """Before the sign-in."""
 
     consent = forms.BooleanField(
-        label="I have read this, and may give these permissions on behalf of my organization",
+        label="I accept",
+        help_text="I have read what is asked for, and may give these permissions on behalf of my organization.",
         error_messages={"required": "Tick this to go on: without the permissions nothing can be prepared."},
     )
 
@@ -63,12 +64,12 @@ def page(
         "title": TITLE,
         "company": company,
         "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
-        "help": "connection#administrator",
         "notices": _notices(connection, signed_in),
     }
     if done and signed_in is not None:
         return Page(
             **common,
+            help="connection#administrator",
             state=Status(f"Signed in as {signed_in.name}", "ok"),
             fast_tabs=(_steps_tab(signed_in),),
             template="connection_setup/preparing.html",
@@ -77,6 +78,7 @@ def page(
     form = form or ConsentForm()
     return Page(
         **common,
+        help="connection#administrator",
         tip=Tip(
             "Once, and only once",
             "An administrator of the environment signs in here one time. Afterwards the application works as its own "
@@ -94,7 +96,6 @@ def page(
             FastTab(
                 "permissions",
                 "Permissions",
-                (Field(form_field=form["consent"]),),
                 table=Table(
                     f"What {settings.PRODUCT_NAME} Integration to Dataverse asks for",
                     ("Permission", "What it is for"),
@@ -102,6 +103,7 @@ def page(
                     wrap=frozenset({0, 1}),
                 ),
             ),
+            FastTab("consent", "Consent", (Field(form_field=form["consent"]),)),
             _registration_tab(connection),
         ),
         form_url=address("administrator-sign-in", company),

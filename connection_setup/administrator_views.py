@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render as render_template
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from connection_setup import administrator, pages, preparing, services
@@ -23,17 +23,19 @@ from ui.roles import Can, requires
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page; polled while a sign-in is waited for."""
     connection = services.connection_of(company_of(request, company))
-    return render.page(request, own.page(request, connection, _current(request, connection)))
+    return _shown(request, connection)
 
 
 @requires(Can.ADMINISTER)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin: off to Microsoft's sign-in, in this window or in one of its own."""
     connection = services.connection_of(company_of(request, company))
+    if request.method != "POST":
+        return HttpResponseRedirect(own.address("administrator", connection.company))
     form = own.ConsentForm(request.POST)
     if connection.enabled or not form.is_valid():
-        return render.page(request, own.page(request, connection, _current(request, connection), form))
+        return _shown(request, connection, form)
     try:
         address = administrator.begin(
             company=connection.company,
@@ -78,12 +80,12 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
 
 
 @requires(Can.ADMINISTER)
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def step(request: HttpRequest, company: str) -> HttpResponse:
     """Take the next step; without scripts all that are left. After the last one the connection is enabled."""
     connection = services.connection_of(company_of(request, company))
     found = _current(request, connection)
-    if found is None or found.signed_in_at is None or connection.enabled:
+    if request.method != "POST" or found is None or found.signed_in_at is None or connection.enabled:
         return _to(request, own.address("administrator", connection.company))
     by_steps = bool(request.htmx)  # type: ignore[attr-defined]
     told = preparing.go_on(found)
@@ -124,6 +126,14 @@ def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpRespo
         "The environment is prepared and the connection is enabled. The administrator's sign-in is forgotten.",
     )
     return _to(request, pages.address("setup", connection.company))
+
+
+def _shown(request: HttpRequest, connection: DataverseConnection, form: own.ConsentForm | None = None) -> HttpResponse:
+    response = render.page(request, own.page(request, connection, _current(request, connection), form))
+    # A browser holds the answer to a form, which leads to Microsoft, against where forms of this page may go.
+    if origin := services.sign_in_origin(connection):
+        response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
+    return response
 
 
 def _current(request: HttpRequest, connection: DataverseConnection) -> AdministratorSignIn | None:

@@ -113,6 +113,14 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
     return _credentials(connection, credentials.opened(connection)), _environment(connection)
 
 
+def sign_in_origin(connection: DataverseConnection) -> str:
+    """Where people of these settings sign in; "" while the settings name no tenant."""
+    try:
+        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url))
+    except ConfigurationError:
+        return ""
+
+
 def administrators_client(connection: DataverseConnection, person: Person) -> DataverseClient:
     """A client that acts as the administrator who signed in. Raises ConfigurationError."""
     environment = _environment(connection)

@@ -9,7 +9,7 @@
   // A form that is sent from a window of its own (a sign-in elsewhere); where none opens, from this one.
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("[data-window]");
-    if (!form) return;
+    if (!form || !form.checkValidity()) return;
     const name = form.dataset.window, opened = window.open("", name, "popup,width=520,height=720");
     const mark = $("input[name=in_window]", form);
     if (mark) mark.remove();

@@ -87,13 +87,19 @@ def contexts(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
     made: list[Any] = []
 
     def make(
-        *, role: Role | None = Role.ADMINISTRATOR, width: int = 1440, scheme: str = "light", java_script: bool = True
+        *,
+        role: Role | None = Role.ADMINISTRATOR,
+        width: int = 1440,
+        scheme: str = "light",
+        java_script: bool = True,
+        **more: Any,
     ) -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,
             java_script_enabled=java_script,
             base_url=site.origin,
+            **more,
         )
         context.set_default_timeout(10_000)
         made.append(context)
