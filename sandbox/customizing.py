@@ -102,6 +102,20 @@ class Customizer:
         privileges.describe(self.environment.store, table, transaction)
         return table
 
+    def create_tables(self, body: Mapping[str, Any], transaction: Transaction) -> list[Table]:
+        """CreateEntities: several tables, all or none; they."""
+        given = body.get("Entities")
+        if not isinstance(given, list) or not given or not all(isinstance(one, Mapping) for one in given):
+            raise _invalid("The action 'CreateEntities' needs Entities.")
+        made: list[Table] = []
+        try:
+            made.extend(self.create_table(one, transaction) for one in given)
+        except ServiceError:
+            for table in made:
+                self.delete_table(table, transaction)
+            raise
+        return made
+
     def update_table(self, table: Table, body: Mapping[str, Any]) -> None:
         """Replace what may change of a table: labels and change tracking."""
         privileges.demand_named(self.caller, "prvWriteEntity")
@@ -529,9 +543,8 @@ class Customizer:
         if not custom:
             raise ServiceError(400, "0x8004f013", f"You cannot delete {kind} {name}. It is managed.")
 
-    def in_solution(self, headers: Mapping[str, str]) -> None:
-        """Raise unless the solution that a header names is there."""
-        name = headers.get("mscrm.solutionuniquename", "")
+    def in_solution(self, name: str) -> None:
+        """Raise unless the solution that a request names is there."""
         if not name:
             return
         rows = self.environment.store.rows["solution"]
@@ -561,6 +574,7 @@ def key_id(table: Table, key: Key) -> str:
 
 def _type(body: Mapping[str, Any]) -> str:
     kind = str(body.get("@odata.type", "")).lstrip("#").removeprefix(CRM).removesuffix("AttributeMetadata")
+    kind = kind.removeprefix("Complex")  # as CreateEntities writes it
     if not kind:
         raise payload_error("Attributes", "An attribute needs '@odata.type'")
     return {"UniqueIdentifier": "Uniqueidentifier"}.get(kind, kind)
