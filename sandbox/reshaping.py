@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sandbox import definitions
-from sandbox.customizing import Customizer, key_id
+from sandbox.customizing.tables import Customizer, key_id
 from sandbox.errors import method_not_allowed, no_resource, not_covered
 from sandbox.messages import JSON, Response
 from sandbox.metadata import describe
