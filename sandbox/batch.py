@@ -17,7 +17,8 @@ MOST_OPERATIONS = 1000
 MOST_ADDRESS = 65_536
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
-_REQUEST_LINE = re.compile(r"([A-Za-z]+) +(\S+) +HTTP/1\.[01]")
+_REQUEST_LINE = re.compile(r"([A-Za-z]+) +(\S.*?) +HTTP/1\.[01]")
+"""Microsoft's own SDK leaves spaces in an address as they are, so the service takes them."""
 _REFERENCE = re.compile(r"\$([\w.-]+)")
 _IN_BODY = re.compile(rb'("[^"]*@odata\.(?:bind|id)"\s*:\s*")/?\$([\w.-]+)"')
 

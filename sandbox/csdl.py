@@ -1,7 +1,7 @@
 """$metadata: the tables as an XML document in the Common Schema Definition Language."""
 
 from collections.abc import Mapping
-from xml.sax.saxutils import quoteattr  # nosec B406 - it writes XML and reads none
+from html import escape
 
 from sandbox.metadata.model import Table
 from sandbox.relations import collections
@@ -24,9 +24,9 @@ def document(tables: Mapping[str, Table]) -> bytes:
 
 
 def _type(tables: Mapping[str, Table], table: Table) -> str:
-    lines = [f"<Key><PropertyRef Name={quoteattr(table.primary_id)} /></Key>"]
+    lines = [f"<Key><PropertyRef Name={_quoted(table.primary_id)} /></Key>"]
     for name, column in table.properties.items():
-        lines.append(f"<Property Name={quoteattr(name)} Type={quoteattr(column.edm)} />")
+        lines.append(f"<Property Name={_quoted(name)} Type={_quoted(column.edm)} />")
     for column in table.columns.values():
         for target, nav in column.binds:
             if target not in tables or table.navigation[nav][1][0] != target:
@@ -35,18 +35,18 @@ def _type(tables: Mapping[str, Table], table: Table) -> str:
             key = tables[target].primary_id
             constraint = f'<ReferentialConstraint Property="{column.web_name}" ReferencedProperty="{key}" />'
             lines.append(
-                f'<NavigationProperty Name={quoteattr(nav)} Type={quoteattr(kind)} Nullable="true">{constraint}'
+                f'<NavigationProperty Name={_quoted(nav)} Type={_quoted(kind)} Nullable="true">{constraint}'
                 "</NavigationProperty>"
             )
     for name, found in collections(tables, table).items():
         lines.append(
-            f"<NavigationProperty Name={quoteattr(name)} Type={quoteattr(f'Collection(mscrm.{found.other.name})')} />"
+            f"<NavigationProperty Name={_quoted(name)} Type={_quoted(f'Collection(mscrm.{found.other.name})')} />"
         )
     for name, association in table.associations.items():
         lines.append(
-            f"<NavigationProperty Name={quoteattr(name)} Type={quoteattr(f'Collection(mscrm.{association.other})')} />"
+            f"<NavigationProperty Name={_quoted(name)} Type={_quoted(f'Collection(mscrm.{association.other})')} />"
         )
-    return f'<EntityType Name={quoteattr(table.name)} BaseType="mscrm.crmbaseentity">{"".join(lines)}</EntityType>'
+    return f'<EntityType Name={_quoted(table.name)} BaseType="mscrm.crmbaseentity">{"".join(lines)}</EntityType>'
 
 
 def _set(tables: Mapping[str, Table], table: Table) -> str:
@@ -57,7 +57,12 @@ def _set(tables: Mapping[str, Table], table: Table) -> str:
     bindings += [(name, found.other.set) for name, found in collections(tables, table).items()]
     bindings += [(name, tables[one.other].set) for name, one in table.associations.items()]
     inner = "".join(
-        f"<NavigationPropertyBinding Path={quoteattr(path)} Target={quoteattr(target)} />" for path, target in bindings
+        f"<NavigationPropertyBinding Path={_quoted(path)} Target={_quoted(target)} />" for path, target in bindings
     )
-    kind = quoteattr(f"{NAMESPACE}.{table.name}")
-    return f"<EntitySet Name={quoteattr(table.set)} EntityType={kind}>{inner}</EntitySet>"
+    kind = _quoted(f"{NAMESPACE}.{table.name}")
+    return f"<EntitySet Name={_quoted(table.set)} EntityType={kind}>{inner}</EntitySet>"
+
+
+def _quoted(text: str) -> str:
+    """A text as an attribute's value."""
+    return f'"{escape(text)}"'

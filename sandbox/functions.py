@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _KNOWN_ELSEWHERE = re.compile(
     r"(ImportSolution|ImportSolutionAsync|ExportSolution|StageSolution|PublishAllXml|PublishXml|RetrieveMetadataChanges|"
-    r"RetrieveEntityChanges|BulkDelete|CreateEntities|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
+    r"RetrieveEntityChanges|BulkDelete|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
     r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|sdkmessage\w*|audits|annotations|"
     r"leads|salesorders|invoices|quotes|tasks|emails|appointments|phonecalls|activitypointers|queues|subjects|"
     r"systemuserrolescollection|teamrolescollection|teammemberships|roletemplates|workflows)"

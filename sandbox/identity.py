@@ -123,13 +123,21 @@ class Tenant:
         self._resource = resource
         self.applications: dict[str, Application] = {}
         self.people: dict[str, Person] = {}
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._made: rsa.RSAPrivateKey | None = None
+        self._key_lock = threading.Lock()
         self._key_id = secrets.token_urlsafe(16)
         self._grants: dict[str, Grant] = {}
         self._refresh: dict[str, tuple[str, str, float]] = {}
         self.consents: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.redeem: Callable[[Mapping[str, str], Application], Code] | None = None
+
+    def _key(self) -> rsa.RSAPrivateKey:
+        """The key tokens are signed with; made when it is first needed, since few sandboxes use both tenants."""
+        with self._key_lock:
+            if self._made is None:
+                self._made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            return self._made
 
     # -- metadata -----------------------------------------------------------------------------------------------------
 
@@ -155,7 +163,7 @@ class Tenant:
 
     def keys(self) -> bytes:
         """The public key tokens are signed with."""
-        numbers = self._key.public_key().public_numbers()
+        numbers = self._key().public_key().public_numbers()
         return msgspec.json.encode(
             {
                 "keys": [
@@ -437,7 +445,7 @@ class Tenant:
     def _sign(self, payload: Mapping[str, Any]) -> str:
         header = {"typ": "JWT", "alg": "RS256", "kid": self._key_id}
         signed = _b64(msgspec.json.encode(header)) + b"." + _b64(msgspec.json.encode(payload))
-        signature = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+        signature = self._key().sign(signed, padding.PKCS1v15(), hashes.SHA256())
         return (signed + b"." + _b64(signature)).decode()
 
     def grant(self, token: str) -> Grant | None:

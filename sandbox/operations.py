@@ -85,6 +85,9 @@ class Operations:
     # -- routing ------------------------------------------------------------------------------------------------------
 
     def _run(self, operation: Operation, transaction: Transaction) -> Response:
+        for name in ("mscrmcallerid", "callerobjectid"):
+            if name in operation.headers:
+                raise not_covered("acting on behalf of another user")
         steps = segments(operation.path)
         if not steps:
             return self._service_document(operation)
@@ -103,7 +106,7 @@ class Operations:
             action = first.name.removeprefix(PREFIX)
             if operation.method == "POST" and len(steps) == 1:
                 body = read_document(operation.body or b"{}", action)
-                answer = reshaping.act(self, operation, action, body)
+                answer = reshaping.act(self, operation, action, body, transaction)
                 if answer is not None:
                     return answer
             return functions.answer(self.environment, self.caller, operation, steps, self.base)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sandbox import definitions
-from sandbox.customizing import Customizer, key_id
+from sandbox.customizing.tables import Customizer, key_id
 from sandbox.errors import method_not_allowed, no_resource, not_covered
 from sandbox.messages import JSON, Response
 from sandbox.metadata import describe
+from sandbox.odata.options import pairs
 from sandbox.odata.paths import PREFIX, Segment
 from sandbox.store import Transaction
 
@@ -25,7 +26,7 @@ def answer(
 ) -> Response:  # fmt: skip
     """Change metadata. `body` is the decoded one where the method has one. Raises ServiceError."""
     customizer = Customizer(operations.environment, operations.caller)
-    customizer.in_solution(operation.headers)
+    customizer.in_solution(operation.headers.get("mscrm.solutionuniquename", ""))
     first, rest = steps[0], steps[1:]
     given = body or {}
     if first.name == "GlobalOptionSetDefinitions":
@@ -60,9 +61,11 @@ def answer(
     raise no_resource(rest[0].name)
 
 
-def act(operations: "Operations", operation: "Operation", name: str, body: dict[str, object]) -> Response | None:
+def act(
+    operations: "Operations", operation: "Operation", name: str, body: dict[str, object], transaction: Transaction
+) -> Response | None:
     """An unbound action about metadata; None where the name is none."""
-    if name not in ACTIONS | _PUBLISH:
+    if name not in ACTIONS | _PUBLISH | {"CreateEntities"}:
         return None
     if operation.method != "POST":
         raise method_not_allowed(operation.method, f"the action '{name}'")
@@ -70,7 +73,12 @@ def act(operations: "Operations", operation: "Operation", name: str, body: dict[
     if name in _PUBLISH:
         customizer.publish()
         return Response(204)
-    found = customizer.change_options(name, body)
+    if name == "CreateEntities":
+        asked = dict(pairs(operation.query))
+        customizer.in_solution(asked.get("SolutionUniqueName", ""))
+        found: dict[str, object] = {"EntityIds": [str(one.id) for one in customizer.create_tables(body, transaction)]}
+    else:
+        found = customizer.change_options(name, body)
     if not found:
         return Response(204)
     context = f"{operations.base}$metadata#Microsoft.Dynamics.CRM.{name}Response"

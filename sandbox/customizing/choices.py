@@ -1,0 +1,114 @@
+"""Choices: options of a column, and global ones that several columns share."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sandbox import privileges
+from sandbox.customizing.base import Customizing, in_use, invalid, label_of
+from sandbox.errors import ServiceError, not_covered
+from sandbox.metadata.model import Choice, OptionSet
+from sandbox.values import plain
+
+
+class Choices(Customizing):
+    """Makes, changes and deletes options."""
+
+    def option_set(self, key: str) -> OptionSet:
+        """The global choice that a key names. Raises 404."""
+        text = key.strip()
+        name, equals, value = text.partition("=")
+        wanted = value.strip().strip("'") if equals and name.strip() == "Name" else text.strip("'")
+        for one in self.environment.choices.values():
+            if wanted in {one.name, str(one.id)}:
+                return one
+        raise ServiceError(404, "0x80060888", f"Could not find an optionset with name {wanted}.")
+
+    def create_option_set(self, body: Mapping[str, Any]) -> OptionSet:
+        """Add a global choice; it."""
+        privileges.demand_named(self.caller, "prvCreateOptionSet")
+        name = str(body.get("Name") or "")
+        self._prefixed(name, "OptionSet")
+        if name in self.environment.choices:
+            raise ServiceError(400, "0x80048403", f"An option set with the name {name} already exists.")
+        if str(body.get("OptionSetType") or "Picklist") != "Picklist":
+            raise not_covered("global choices that are no Picklist")
+        made = OptionSet(name, label_of(body.get("DisplayName")) or name, self._choices(body.get("Options")))
+        self.environment.choices[name] = made
+        return made
+
+    def delete_option_set(self, option_set: OptionSet) -> None:
+        """Take a global choice away that no column uses."""
+        privileges.demand_named(self.caller, "prvDeleteOptionSet")
+        users = [
+            column
+            for table in self.environment.tables.values()
+            for column in table.columns.values()
+            if column.choice_set == option_set.name
+        ]
+        if users:
+            raise in_use("OptionSet", option_set.name, len(users))
+        del self.environment.choices[option_set.name]
+
+    def change_options(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """InsertOptionValue, UpdateOptionValue or DeleteOptionValue; what the action answers."""
+        privileges.demand_named(self.caller, "prvWriteAttribute")
+        shared = body.get("OptionSetName")
+        if shared:
+            options = list(self.option_set(str(shared)).choices)
+        else:
+            table = self.environment.tables.get(str(body.get("EntityLogicalName")))
+            column = None if table is None else table.columns.get(str(body.get("AttributeLogicalName")))
+            if table is None or column is None or column.type not in {"Picklist", "MultiSelectPicklist"}:
+                raise invalid(f"The action '{action}' needs OptionSetName, or a table and one of its choice columns.")
+            options = list(column.choices)
+        value, text = body.get("Value"), label_of(body.get("Label"))
+        if action == "InsertOptionValue":
+            number = value if isinstance(value, int) else self._next_value(options)
+            if any(one.value == number for one in options):
+                raise ServiceError(400, "0x80048403", f"The option value {number} is there already.")
+            options.append(Choice(number, text or str(number)))
+        else:
+            number = value if isinstance(value, int) else -1
+            if all(one.value != number for one in options):
+                raise ServiceError(400, "0x80048403", f"There is no option with the value {value}.")
+            options = [
+                replace(one, label=text or one.label) if one.value == number else one
+                for one in options
+                if action != "DeleteOptionValue" or one.value != number
+            ]
+        self._set_options(str(shared or ""), body, tuple(options))
+        return {"NewOptionValue": number} if action == "InsertOptionValue" else {}
+
+    def _set_options(self, shared: str, body: Mapping[str, Any], options: tuple[Choice, ...]) -> None:
+        tables = self.environment.tables
+        if shared:
+            self.environment.choices[shared] = replace(self.environment.choices[shared], choices=options)
+            users = [(t, c) for t in tables.values() for c in t.columns.values() if c.choice_set == shared]
+        else:
+            table = tables[str(body["EntityLogicalName"])]
+            users = [(table, table.columns[str(body["AttributeLogicalName"])])]
+        for table, column in users:
+            table.columns[column.name] = replace(column, choices=options)
+            table.index()
+
+    def _choices(self, given: Any) -> tuple[Choice, ...]:
+        if not isinstance(given, list):
+            raise invalid("A choice needs a list of Options.")
+        made: list[Choice] = []
+        for one in given:
+            if not isinstance(one, Mapping):
+                raise invalid("An option is an object.")
+            value = one.get("Value")
+            number = value if isinstance(value, int) else self._next_value(made)
+            if any(known.value == number for known in made):
+                raise ServiceError(400, "0x80048403", f"The option value {number} is there twice.")
+            made.append(Choice(number, label_of(one.get("Label")) or str(number)))
+        return tuple(made)
+
+    def _next_value(self, options: "list[Choice]") -> int:
+        """Values nobody named begin with the publisher's number."""
+        rows = self.environment.store.rows["publisher"]
+        prefixes = [plain(rows.fragment(i, "customizationoptionvalueprefix")) for i in rows.live()]
+        first = int(next((one for one in prefixes if one), 10_000)) * 10_000
+        return max([first - 1, *(one.value for one in options)]) + 1

@@ -1,0 +1,66 @@
+"""The npm package dynamics-web-api drives the sandbox from a Node script.
+
+The package is not part of the project: it is installed by its lock file (versions and hashes) into the user's cache
+when node and npm are there, and the test says why when it is left out.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox.testing import Sandbox
+from tests.sandbox.conftest import ask_token, plain_session
+
+HERE = Path(__file__).parent / "npm"
+INSTALL_S = 90
+
+
+@pytest.fixture(scope="session")
+def installed() -> Path:
+    """A folder with the package in it. Skips with the reason where there can be none."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed, so dynamics-web-api cannot be tried.")
+    lock_file = (HERE / "package-lock.json").read_bytes()
+    version = hashlib.sha256(lock_file).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tandem-tests" / f"npm-{version}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (cache / ".installed").exists():
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(HERE / name, cache / name)
+            try:
+                command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+                made = subprocess.run(
+                    command, cwd=cache, capture_output=True, text=True, timeout=INSTALL_S, check=False
+                )
+            except subprocess.TimeoutExpired:
+                pytest.skip("npm did not bring dynamics-web-api in time, so it cannot be tried.")
+            if made.returncode:
+                pytest.skip(f"npm cannot bring dynamics-web-api: {made.stderr.strip().splitlines()[-1:]}")
+            (cache / ".installed").touch()
+    return cache
+
+
+def test_every_step_of_the_script_goes_as_the_package_expects(installed: Path, sandbox: Sandbox) -> None:
+    form = {"grant_type": "password", "username": sandbox.admin_user, "password": sandbox.admin_password}
+    token = ask_token(sandbox, plain_session(sandbox), **form).json()["access_token"]
+    script = installed / "witness.mjs"
+    shutil.copy(HERE / "witness.mjs", script)
+    ran = subprocess.run(
+        ["node", str(script)],
+        input=json.dumps({"url": sandbox.environment_url, "token": token}),
+        env={**os.environ, "NODE_EXTRA_CA_CERTS": sandbox.ca_file},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    steps = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [f"{one['name']}: {one['error']}" for one in steps if not one["ok"]] == [], ran.stderr
+    assert len(steps) == (HERE / "witness.mjs").read_text().count("\nstep(")
+    assert ran.returncode == 0, ran.stderr
