@@ -22,7 +22,7 @@ def fill_in(page: Any, sandbox: Sandbox, secret: str = "") -> None:
     page.get_by_label("Environment URL").fill(sandbox.environment_url)
     page.get_by_label("Tenant ID").fill(sandbox.tenant_id)
     page.get_by_label("Client ID").fill(sandbox.client_id)
-    page.get_by_label("Client Secret").fill(secret or sandbox.client_secret)
+    page.get_by_label("Client Secret", exact=True).fill(secret or sandbox.client_secret)
 
 
 def test_the_switch_saves_what_was_typed_enables_and_asks_before_it_disables(
