@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -52,6 +53,41 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
     if not least <= result <= most:
         raise ImproperlyConfigured(f"{name} is {value}; it must lie between {least:g} and {most:g}.")
     return result
+
+
+def whole(name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number within bounds (both included)."""
+    value = number(name, default, least=least, most=most)
+    if value != int(value):
+        raise ImproperlyConfigured(f"{name} is {text(name)}; it must be a whole number.")
+    return int(value)
+
+
+def choice(name: str, default: str, allowed: Collection[str], example: str = "") -> str:
+    """One of the allowed words."""
+    value = text(name, default)
+    if value not in allowed:
+        must = f"it must be one such as {example}" if example else f"it must be one of {', '.join(allowed)}"
+        raise ImproperlyConfigured(f"{name} is {value!r}; {must}.")
+    return value
+
+
+def address(name: str, default: str, schemes: Collection[str]) -> str:
+    """An address with one of the schemes and a host; "" where it is absent and there is no default."""
+    value = text(name, default)
+    if not value:
+        return value
+    # The address may hold a password, so only what comes before the colon is said.
+    scheme = value.partition(":")[0] if ":" in value else ""
+    must = f"it must be an address such as {next(iter(schemes))}://HOST"
+    try:
+        found = urlsplit(value)
+        if found.scheme not in schemes or not (found.hostname or found.scheme == "unix"):
+            raise ImproperlyConfigured(f"{name} begins with {scheme!r}; {must}.")
+        _ = found.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} cannot be read; {must}.") from None
+    return value
 
 
 def names(name: str, default: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from csp.constants import NONE, SELF
 
@@ -22,12 +23,12 @@ CREDENTIAL_PROVIDER = env.text("CREDENTIAL_PROVIDER")
 SECRET_KEY = env.secret_key(STATE_DIR)
 FIELD_ENCRYPTION_KEYS = env.encryption_keys(STATE_DIR)
 DEBUG = env.flag("DEBUG", False)
-PORT = int(env.number("PORT", 8000, least=1, most=65535))
+PORT = env.whole("PORT", 8000, least=1, most=65535)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 # The address people use; its scheme decides secure cookies and HSTS.
-SITE_URL = env.text("SITE_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
+SITE_URL = env.address("SITE_URL", f"http://127.0.0.1:{PORT}", ("https", "http")).rstrip("/")
 # How many proxies stand in front; only what they say (X-Forwarded-For, X-Forwarded-Proto) is believed.
-TRUSTED_PROXIES = int(env.number("TRUSTED_PROXIES", 0, least=0, most=10))
+TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, least=0, most=10)
 
 # A stand-in environment on loopback may be connected to (demo, tests); never switch it on in production.
 SANDBOX_ALLOWED = env.flag("SANDBOX_ALLOWED", False)
@@ -136,7 +137,7 @@ AXES_LOCKOUT_TEMPLATE = "ui/locked-out.html"
 
 # -- jobs -----------------------------------------------------------------------------------------------------------
 
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.address("REDIS_URL", "", ("redis", "rediss", "unix"))
 JOB_LEASE_S = env.number("JOB_LEASE_S", 45, least=1, most=3600)
 JOB_HEARTBEAT_S = env.number("JOB_HEARTBEAT_S", 10, least=0.1, most=600)
 JOB_TICK_S = env.number("JOB_TICK_S", 15, least=0.2, most=600)
@@ -179,7 +180,7 @@ CELERY_TIMEZONE = "UTC"
 # -- pages ----------------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.choice("TIME_ZONE", "UTC", available_timezones(), "Europe/Berlin")
 USE_I18N = True
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
@@ -235,6 +236,9 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
+    },
     "loggers": {"axes": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}, "msal": {"level": "WARNING"}},
 }

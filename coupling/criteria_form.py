@@ -108,7 +108,7 @@ class Chosen:
             if row.compare not in CompareAs.values:
                 row.compare = CompareAs.TEXT.value
             if row.priority and not (row.priority.isascii() and row.priority.isdigit()):
-                row.error = "A whole number, or nothing"
+                row.error = "A whole number, or nothing."
         return chosen
 
     @property

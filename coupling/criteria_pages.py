@@ -250,6 +250,9 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
     no_try = denied(request, Can.PREVIEW)
     if off:
         chosen.notices.insert(0, Notice(off, "warn"))
+    if wrong := [f"{row.caption}: {row.error}" for row in chosen.rows if row.error]:
+        title = "One entry needs another look." if len(wrong) == 1 else f"{len(wrong)} entries need another look."
+        chosen.notices.insert(0, Notice(" ".join(wrong), "bad", title))
     try:
         measured = measure(mapping, criteria_.offered(mapping))
     except local.Unusable as error:

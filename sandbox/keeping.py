@@ -19,7 +19,8 @@ from sandbox.metadata.model import OptionSet, Table
 from sandbox.store import Rows, Saved
 
 FILE = "environment.rows"
-_FORMAT = 2
+_FORMAT = 3
+_NEXT = "Name another folder, or delete that file to begin with a fresh environment."
 _BLOCK = 20_000
 _LENGTH = struct.Struct(">Q")
 
@@ -68,24 +69,25 @@ def read(folder: Path) -> Environment | None:
     if not path.exists():
         return None
     try:
-        with path.open("rb") as file:
-            messages = _messages(file)
-            head = next(messages)
-            if head.get("format") != _FORMAT:
-                raise NotReadable(
-                    f"{path} was written by another version of the sandbox. "
-                    "Name another folder, or delete that file to begin with a fresh environment."
-                )
-            credentials = Credentials(head["client_secret"], head["admin_password"], UUID(head["organization_id"]))
-            environment = Environment(empty=head["empty"], credentials=credentials)
-            environment.redefine(
-                [msgspec.convert(_without_derived(one), Table) for one in head["definitions"]],
-                [msgspec.convert(one, OptionSet) for one in head["choices"]],
-            )
-            for name in head["tables"]:
-                _fill(environment.store.rows[name], messages)
-    except (StopIteration, RuntimeError, KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise NotReadable(f"{path} is no kept environment: {error}.") from error
+        return _read(path)
+    except (StopIteration, RuntimeError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise NotReadable(f"{path} is no kept environment of this version ({error}). {_NEXT}") from error
+
+
+def _read(path: Path) -> Environment:
+    with path.open("rb") as file:
+        messages = _messages(file)
+        head = next(messages)
+        if head.get("format") != _FORMAT:
+            raise NotReadable(f"{path} was written by another version of the sandbox. {_NEXT}")
+        credentials = Credentials(head["client_secret"], head["admin_password"], UUID(head["organization_id"]))
+        environment = Environment(empty=head["empty"], credentials=credentials)
+        environment.redefine(
+            [msgspec.convert(_without_derived(one), Table) for one in head["definitions"]],
+            [msgspec.convert(one, OptionSet) for one in head["choices"]],
+        )
+        for name in head["tables"]:
+            _fill(environment.store.rows[name], messages)
     environment.store.links = {name: {(one, two) for one, two in pairs} for name, pairs in head["links"].items()}
     environment.store.version = head["version"]
     for one in head["applications"]:

@@ -5,9 +5,11 @@ tick, so that a killed worker or a lost message delays it and stops nothing.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from coupling import criteria, local
@@ -34,34 +36,46 @@ def running(company: Any) -> bool:
     return FullSynchReviewLine.objects.filter(company=company, status__in=OPEN_STATES).exists()
 
 
-def generate(company: Any, *, gateway: Gateway | None = None) -> list[FullSynchReviewLine]:
+def generate(company: Any) -> list[FullSynchReviewLine]:
     """Count the uncoupled records on both sides of every mapping and write the recommendations.
 
     Lines that have started keep what they say. Raises Refused (not_enabled), DataverseError.
     """
-    make_sure_enabled(company)
-    door = gateway or Gateway(company)
-    mappings = list(IntegrationTableMapping.objects.select_related("company").filter(company=company))
-    existing = {line.name: line for line in FullSynchReviewLine.objects.filter(company=company)}
-    counted = {mapping.name: _facts(mapping, door, existing.get(mapping.name)) for mapping in mappings}
-    advice = recommend(
-        facts for name, facts in counted.items() if not (name in existing and existing[name].removed)
-    ) | {name: Advice.NO_RECORDS for name in counted if name in existing and existing[name].removed}
-    now = timezone.now()
+    counted = _counted(company)
     with transaction.atomic():
-        FullSynchReviewLine.objects.filter(company=company).exclude(name__in=list(counted)).delete()
-        for mapping in mappings:
-            line = existing.get(mapping.name) or FullSynchReviewLine(company=company, name=mapping.name)
-            line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
-            if not line.status:
-                facts = counted[mapping.name]
-                line.local_count, line.integration_count, line.counted_at = facts.local, facts.integration, now
-                line.recommendation = Recommendation(advice[mapping.name].value)
-            line.save()
+        _write(company, counted)
     return lines(company)
 
 
-def _facts(mapping: IntegrationTableMapping, gateway: Gateway, line: FullSynchReviewLine | None) -> Facts:
+def _counted(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
+    """What there is on both sides of every mapping. Asks Dataverse, so nothing of the lines is written before it."""
+    make_sure_enabled(company)
+    door = Gateway(company)
+    mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
+    return [(mapping, _facts(mapping, door)) for mapping in mappings]
+
+
+def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]]) -> None:
+    """Bring the lines to what was counted; what people and jobs did with them meanwhile stays."""
+    known = {line.name: line for line in FullSynchReviewLine.objects.select_for_update().filter(company=company)}
+    found: dict[str, Facts] = {}
+    for mapping, facts in counted:
+        line = known.setdefault(mapping.name, FullSynchReviewLine(company=company, name=mapping.name))
+        found[mapping.name] = replace(facts, overridden=line.overridden)
+    removed = {name for name, line in known.items() if line.removed}
+    advice = recommend(facts for name, facts in found.items() if name not in removed)
+    now = timezone.now()
+    FullSynchReviewLine.objects.filter(company=company).exclude(name__in=list(found)).delete()
+    for mapping, facts in counted:
+        line = known[mapping.name]
+        line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
+        if not line.status:
+            line.local_count, line.integration_count, line.counted_at = facts.local, facts.integration, now
+            line.recommendation = Recommendation(advice.get(mapping.name, Advice.NO_RECORDS).value)
+        line.save()
+
+
+def _facts(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
     kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
     here = local.uncoupled(mapping).order_by().count()
     if kind is Kind.OPTION:
@@ -71,7 +85,7 @@ def _facts(mapping: IntegrationTableMapping, gateway: Gateway, line: FullSynchRe
         there, only_base = _uncoupled_there(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
         mapping.name, here, there, tuple(mapping.dependencies), kind, bool(criteria.stored(mapping)),
-        bool(line and line.overridden), only_base,
+        only_base_currency=only_base,
     )  # fmt: skip
 
 
@@ -110,24 +124,36 @@ def remove(line: FullSynchReviewLine) -> None:
 
 def reset(company: Any) -> list[FullSynchReviewLine]:
     """Forget every line, override and removal, and count anew. Raises Refused while lines run."""
+    _refuse_while_running(company)
+    counted = _counted(company)
+    with transaction.atomic():
+        _refuse_while_running(company)
+        FullSynchReviewLine.objects.filter(company=company).delete()
+        _write(company, counted)
+    return lines(company)
+
+
+def _refuse_while_running(company: Any) -> None:
     if running(company):
         raise Refused(Reason.CONFIGURATION, "Lines are running. Wait for their end or cancel their jobs, then reset.")
-    FullSynchReviewLine.objects.filter(company=company).delete()
-    return generate(company)
 
 
 def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchReviewLine]:
     """Run a line that has ended once more, with what depended on it and could not start. Raises Refused."""
     company = line.company
+    _refuse_unless_ended(line)
+    counted = _counted(company)
+    with transaction.atomic():
+        _refuse_unless_ended(FullSynchReviewLine.objects.select_for_update().get(pk=line.pk))
+        again = FullSynchReviewLine.objects.filter(Q(pk=line.pk) | Q(company=company, status="blocked"))
+        again.update(status="", message="", job=None)
+        _write(company, counted)
+    return start(company, user=user)
+
+
+def _refuse_unless_ended(line: FullSynchReviewLine) -> None:
     if not line.status or line.status in OPEN_STATES:
         raise Refused(Reason.CONFIGURATION, f"{line.name} has not ended, so it cannot be restarted.")
-    with transaction.atomic():
-        blank = {"status": "", "message": "", "job": None}
-        FullSynchReviewLine.objects.filter(pk=line.pk).update(**blank)
-        blocked = FullSynchReviewLine.objects.filter(company=company, status="blocked")
-        blocked.update(**blank)
-    generate(company)
-    return start(company, user=user)
 
 
 def may_start(rows: Sequence[FullSynchReviewLine]) -> str:

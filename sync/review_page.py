@@ -111,8 +111,8 @@ def _listing(company: Company, chosen: Collection[str] = ()) -> listing.Listing:
         selectable=True,
         row_label=lambda line: str(line.name),
         empty=Notice(
-            "Mappings are made when the connection to Dataverse is enabled. Then choose Refresh.",
-            title="No mappings yet",
+            "Each mapping has a line here once the connection to Dataverse is enabled and both sides were counted.",
+            title="Nothing was counted yet",
         ),
     )
 

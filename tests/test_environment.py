@@ -1,6 +1,7 @@
 """The environment: a bad value stops the start with a sentence that names it."""
 
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def start(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def start(tmp_path: Path, command: str = "check", **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "PATH": os.environ["PATH"],
         "STATE_DIR": str(tmp_path / "state"),
@@ -19,7 +20,12 @@ def start(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         **variables,
     }
     return subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "manage.py", *command.split()],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -38,6 +44,13 @@ def start(tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         ({"DATABASE_URL": "postgresql://localhost"}, "DATABASE_URL names no database"),
         ({"SECRET_KEY_FILE": "/nowhere/secret"}, "SECRET_KEY_FILE names a file that cannot be read"),
         ({"TRUSTED_PROXIES": "all"}, "TRUSTED_PROXIES is 'all'; it must be a number."),
+        ({"PORT": "8000.5"}, "PORT is 8000.5; it must be a whole number."),
+        ({"REDIS_URL": "localhost"}, "REDIS_URL begins with ''; it must be an address such as redis://HOST."),
+        ({"REDIS_URL": "http://:pass-word@h"}, "REDIS_URL begins with 'http'; it must be an address such as redis://"),
+        ({"REDIS_URL": "redis://host:port"}, "REDIS_URL cannot be read; it must be an address such as redis://HOST."),
+        ({"SITE_URL": "tandem.example"}, "SITE_URL begins with ''; it must be an address such as https://HOST."),
+        ({"TIME_ZONE": "Mars/Base"}, "TIME_ZONE is 'Mars/Base'; it must be one such as Europe/Berlin."),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL is 'loud'; it must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL."),
         ({"JOB_LEASE_S": "0"}, "JOB_LEASE_S is 0; it must lie between 1 and 3600."),
     ],
 )
@@ -45,8 +58,23 @@ def test_a_bad_value_stops_the_start_with_a_sentence_that_names_it(
     tmp_path: Path, variables: dict[str, str], sentence: str
 ) -> None:
     done = start(tmp_path, **variables)
-    assert done.returncode != 0
-    assert sentence in done.stderr
+    assert done.returncode == 1
+    assert done.stderr.startswith(sentence)
+    assert len(done.stderr.splitlines()) == 1
+    assert "pass-word" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "company list", "serve"])
+def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    url = f"postgresql://tandem:pass-word@127.0.0.1:{port}/tandem"
+    done = start(tmp_path, command, DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "The database of DATABASE_URL cannot be reached: " in done.stderr
+    assert "Check the address, and that the server runs." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "pass-word" not in done.stderr
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:

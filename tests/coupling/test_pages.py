@@ -17,6 +17,7 @@ from coupling.types import Criterion
 from jobs.models import Job, JobRecord
 from masterdata.models import Customer
 from tests.coupling.conftest import match_on, pairs, run
+from tests.ui.pages import read
 
 PHONE = [Criterion("phone_no", "telephone1")]
 
@@ -232,6 +233,8 @@ def test_a_priority_that_is_no_number_is_told_beside_its_field(as_, customer_map
     answer = as_("Operator").post(of_customer("start"), typed(customer_mapping, "phone_no", phone_no="first"))
     assert answer.status_code == 400
     assert "A whole number, or nothing" in text(answer)
+    notices = [one.text for one in read(answer).root.all("div") if one.get("data-state") == "bad"]
+    assert notices == ["One entry needs another look. Phone No.: A whole number, or nothing."]
 
 
 def test_a_preview_shows_the_numbers_and_couples_these(as_, customers, accounts, customer_mapping):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from sandbox import keeping
 from sandbox.testing import running
 from tests.sandbox.conftest import Api, plain_session
 
@@ -204,6 +205,14 @@ def test_the_command_prints_how_to_connect_stops_on_sigterm_and_goes_on_with_its
     assert lines[0]["client_secret"] == lines[1]["client_secret"]
     assert (Path(lines[0]["ca_file"]).with_suffix(".key").stat().st_mode & 0o777) == 0o600
     assert (next(kept.iterdir()).stat().st_mode & 0o777) == 0o600
+
+
+@pytest.mark.parametrize("head", [{"format": 1}, {"format": keeping._FORMAT}, {"format": keeping._FORMAT, "empty": 1}])
+def test_an_environment_of_another_version_is_refused_with_what_to_do(tmp_path: Path, head: dict[str, Any]) -> None:
+    with (tmp_path / keeping.FILE).open("wb") as file:
+        keeping._message(file, head)
+    with pytest.raises(keeping.NotReadable, match="delete that file to begin with a fresh environment"):
+        keeping.read(tmp_path)
 
 
 def test_the_command_says_why_it_cannot_start(tmp_path: Path, sandbox: Any) -> None:

@@ -1,5 +1,6 @@
 """A company connected to a real sandbox over HTTPS, with the default mappings."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,13 @@ def connect(owner: Company, remote: Sandbox) -> None:
     report = connections.enable(company=owner, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
     defaults.ensure(owner)
+
+
+def gone(owner: Company) -> None:
+    """The environment's address leads nowhere from now on."""
+    with socket.create_server(("localhost", 0)) as listener:
+        url = f"https://localhost:{listener.getsockname()[1]}"
+    DataverseConnection.objects.filter(company=owner).update(environment_url=url)
 
 
 @pytest.fixture

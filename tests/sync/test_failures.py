@@ -1,6 +1,5 @@
 """What goes wrong with single pairs: deletions, limits, references, repeated failures, races."""
 
-import socket
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -21,6 +20,7 @@ from tests.sync.conftest import (
     counted,
     coupled,
     customer,
+    gone,
     patch,
     synchronize,
 )
@@ -311,9 +311,7 @@ def test_an_unknown_column_stops_before_anything_is_written(company, customers, 
 def test_a_dataverse_that_is_not_there_is_told_at_once(company, customers, remote, selected):
     one = customer(company, "10000")
     synchronize(customers)
-    with socket.create_server(("localhost", 0)) as listener:
-        gone = f"https://localhost:{listener.getsockname()[1]}"
-    DataverseConnection.objects.update(environment_url=gone)
+    gone(company)
     ids = [one.system_id] if selected else None
     job = run_to_end(start_synchronization(mapping=customers, selection=ids))
     assert (job.state, job.failure_reason) == ("failed", "unreachable")

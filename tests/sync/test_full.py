@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from connection_setup import services as connections
 from coupling.models import Coupling, IntegrationTableMapping
+from dataverse.errors import DataverseError
 from jobs.models import Job
 from masterdata.models import Company, Currency, Customer, Salesperson
 from sync import full
 from sync.models import FullSynchReviewLine
 from sync.services import Refused, run_due
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, changed, customer, patch, synchronize
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, changed, customer, gone, patch, synchronize
 
 
 def command(name: str, *given: str) -> tuple[int, Any]:
@@ -162,6 +163,34 @@ def test_a_line_can_be_taken_out_overridden_restarted_and_reset(company, remote)
     full.reset(company)
     lines = by_name(company)
     assert "SALESPEOPLE" in lines and lines["CUSTOMER"].recommendation == "none" and not lines["CUSTOMER"].status
+
+
+@pytest.mark.parametrize("again", ["reset", "restart", "generate"])
+def test_a_dataverse_that_is_not_there_leaves_the_review_as_it_is(company, remote, again):
+    full.generate(company)
+    full.recommend_full(by_name(company)["CUSTOMER"])
+    full.remove(by_name(company)["SALESPEOPLE"])
+    FullSynchReviewLine.objects.filter(name="CURRENCY").update(status="failed", message="It failed.")
+    before = list(FullSynchReviewLine.objects.values())
+    gone(company)
+    with pytest.raises(DataverseError, match="cannot be reached"):
+        full.restart(by_name(company)["CURRENCY"]) if again == "restart" else getattr(full, again)(company)
+    assert list(FullSynchReviewLine.objects.values()) == before
+
+
+def test_what_is_decided_while_the_records_are_counted_stays(company, remote, monkeypatch):
+    full.generate(company)
+    size = full._uncoupled_there
+
+    def meanwhile(mapping, gateway, **more):
+        full.remove(by_name(company)["SALESPEOPLE"]) if "SALESPEOPLE" in by_name(company) else None
+        FullSynchReviewLine.objects.filter(name="CURRENCY").update(status="finished", message="Done.")
+        return size(mapping, gateway, **more)
+
+    monkeypatch.setattr(full, "_uncoupled_there", meanwhile)
+    lines = {line.name: line for line in full.generate(company)}
+    assert "SALESPEOPLE" not in lines
+    assert (lines["CURRENCY"].status, lines["CURRENCY"].message) == ("finished", "Done.")
 
 
 def test_without_a_connection_nothing_is_counted_or_started(company, remote):
