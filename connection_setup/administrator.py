@@ -29,8 +29,10 @@ STRANGE = (
 )
 
 
-def begin(*, company: Company, user: Any, session_key: str, return_url: str, in_window: bool = False) -> str:
-    """Begin a sign-in for the company's settings; the address at Microsoft to open.
+def begin(
+    *, company: Company, user: Any, session_key: str, return_url: str, in_window: bool = False, purpose: str = "prepare"
+) -> str:
+    """Begin a sign-in for the company's settings; the address at Microsoft to open. `purpose`: preparing.PURPOSES.
 
     Raises Refused (nothing to sign in to), SealBroken, DataverseError.
     """
@@ -49,6 +51,7 @@ def begin(*, company: Company, user: Any, session_key: str, return_url: str, in_
             credential_version=connection.credential_version,
             in_window=in_window,
             return_url=return_url,
+            purpose=purpose,
             sealed=seal(json.dumps(started.flow)),
         )
     return started.address

@@ -34,8 +34,9 @@ PERMISSIONS = (
 
 
 class ConsentForm(forms.Form):
-    """Before the sign-in."""
+    """Before the sign-in; `purpose` is what it is for."""
 
+    purpose = forms.ChoiceField(choices=[(name, name) for name in preparing.PURPOSES], widget=forms.HiddenInput)
     consent = forms.BooleanField(
         label="I accept",
         help_text="I have read what is asked for, and may give these permissions on behalf of my organization.",
@@ -54,6 +55,7 @@ def page(
     signed_in: AdministratorSignIn | None,
     form: ConsentForm | None = None,
     *,
+    purpose: str = "prepare",
     going: bool = False,
 ) -> Page:
     """The page: the permissions and the sign-in, a sign-in that is waited for, or the steps. going: steps follow."""
@@ -64,7 +66,7 @@ def page(
         "title": TITLE,
         "company": company,
         "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
-        "notices": _notices(connection, signed_in),
+        "notices": _notices(connection, signed_in, purpose),
     }
     if done and signed_in is not None:
         return Page(
@@ -75,7 +77,7 @@ def page(
             template="connection_setup/preparing.html",
             context=_going_on(signed_in, going=going),
         )
-    form = form or ConsentForm()
+    form = form or ConsentForm(initial={"purpose": purpose})
     return Page(
         **common,
         help="connection#administrator",
@@ -103,7 +105,7 @@ def page(
                     wrap=frozenset({0, 1}),
                 ),
             ),
-            FastTab("consent", "Consent", (Field(form_field=form["consent"]),)),
+            FastTab("consent", "Consent", (Field(form_field=form["consent"]), Field(form_field=form["purpose"]))),
             _registration_tab(connection),
         ),
         form_url=address("administrator-sign-in", company),
@@ -113,8 +115,10 @@ def page(
     )
 
 
-def _notices(connection: DataverseConnection, signed_in: AdministratorSignIn | None) -> tuple[Notice, ...]:
-    if connection.enabled:
+def _notices(
+    connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
+) -> tuple[Notice, ...]:
+    if connection.enabled and purpose == "prepare":
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
@@ -143,7 +147,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
     ended = {one.name: one for one in preparing.told(signed_in)}
     rows = []
-    for step in preparing.STEPS:
+    for step in preparing.steps(signed_in):
         one = ended.get(step.name)
         if one is None:
             rows.append((step.caption, Status("Waits"), ""))
@@ -154,7 +158,7 @@ def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
     return FastTab(
         "steps",
         "Preparation of the environment",
-        gist=f"{sum(one.state == preparing.DONE for one in ended.values())} of {len(preparing.STEPS)} steps",
+        gist=f"{sum(one.state == preparing.DONE for one in ended.values())} of {len(rows)} steps",
         table=Table("Steps", ("Step", "Result", "What happened"), rows, wrap=frozenset({2})),
     )
 

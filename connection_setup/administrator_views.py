@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import administrator, pages, preparing, services
+from connection_setup import administrator, certificate_views, pages, preparing, services
 from connection_setup import administrator_pages as own
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.sealed import SealBroken
@@ -34,7 +34,8 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseRedirect(own.address("administrator", connection.company))
     form = own.ConsentForm(request.POST)
-    if connection.enabled or not form.is_valid():
+    purpose = str(form.data.get("purpose") or "prepare")
+    if not form.is_valid() or (connection.enabled and purpose == "prepare"):
         return _shown(request, connection, form)
     try:
         address = administrator.begin(
@@ -43,6 +44,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
             session_key=_session(request),
             return_url=own.address("administrator", connection.company),
             in_window=request.POST.get("in_window") == "1",
+            purpose=purpose,
         )
     except (DataverseError, services.Refused, SealBroken) as error:
         messages.error(request, f"The sign-in cannot begin. {getattr(error, 'user_message', error)}")
@@ -85,14 +87,15 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     """Take the next step; without scripts all that are left. After the last one the connection is enabled."""
     connection = services.connection_of(company_of(request, company))
     found = _current(request, connection)
-    if request.method != "POST" or found is None or found.signed_in_at is None or connection.enabled:
+    ready = found is not None and found.signed_in_at is not None
+    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose == "prepare"):
         return _to(request, own.address("administrator", connection.company))
     by_steps = bool(request.htmx)  # type: ignore[attr-defined]
     told = preparing.go_on(found)
     while told is not None and told.state == preparing.DONE and not by_steps:
         told = preparing.go_on(found)
     if preparing.next_step(found) is None:
-        return _enabled(request, connection)
+        return _enabled(request, connection) if found.purpose == "prepare" else _switched(request, connection)
     going = by_steps and told is not None and told.state == preparing.DONE
     if not by_steps:
         return HttpResponseRedirect(own.address("administrator", connection.company))
@@ -128,8 +131,18 @@ def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpRespo
     return _to(request, pages.address("setup", connection.company))
 
 
+def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
+    """The other application's user is there: change to its certificate, and forget who made it."""
+    administrator.drop(connection.company, _session(request))
+    return _to(request, certificate_views.switched(request, connection.company))
+
+
 def _shown(request: HttpRequest, connection: DataverseConnection, form: own.ConsentForm | None = None) -> HttpResponse:
-    response = render.page(request, own.page(request, connection, _current(request, connection), form))
+    found = _current(request, connection)
+    purpose = str((form.data if form is not None else request.GET).get("purpose", ""))
+    if found is not None or purpose not in preparing.PURPOSES:
+        purpose = found.purpose if found is not None else "prepare"
+    response = render.page(request, own.page(request, connection, found, form, purpose=purpose))
     # A browser holds the answer to a form, which leads to Microsoft, against where forms of this page may go.
     if origin := services.sign_in_origin(connection):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]

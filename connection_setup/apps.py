@@ -13,10 +13,10 @@ class ConnectionSetupConfig(AppConfig):
         """Make the page findable, tell the connection's state in the role center, and keep changes in the audit log."""
         from auditlog.registry import auditlog
 
-        from connection_setup import shell
+        from connection_setup import credentials, shell
         from connection_setup.models import DataverseConnection
 
         # Secrets are left out, sealed as they are; that one changed shows as the credential's version.
-        secrets = ["client_secret", "private_key", "user_password"]
-        auditlog.register(DataverseConnection, exclude_fields=[*secrets, "checks", "checked_at", "changed_at"])
+        left_out = [*credentials.SEALED_COLUMNS, "checks", "checked_at", "changed_at"]
+        auditlog.register(DataverseConnection, exclude_fields=left_out)
         shell.register()

@@ -33,6 +33,9 @@ SECRET_COLUMNS = {
 }
 """Where the secret of each authentication type is kept, sealed."""
 
+SEALED_COLUMNS = (*SECRET_COLUMNS.values(), "next_private_key")
+"""Every column that holds something sealed."""
+
 LABELS = {
     AuthenticationType.CLIENT_SECRET: "Client Secret",
     AuthenticationType.CERTIFICATE: "Certificate",

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import credentials
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
-from connection_setup.services import looks_like_a_secret_id
+from connection_setup.services import Refused, looks_like_a_secret_id
 from dataverse import clouds
 from dataverse.errors import ConfigurationError
 
@@ -29,6 +29,23 @@ OF_TYPE = {
 SECRETS = ("client_secret", "certificate_file", "user_password")
 AGAIN = "Enter it again: a secret is never sent back to the page."
 VALUE = "The secret's value, which the registration shows only when the secret is created."
+
+
+@sensitive_variables("text")
+def certificate_text(file: "UploadedFile[bytes] | None") -> str:
+    """The text of an uploaded PEM file, "" without one. Raises Refused."""
+    if not file:
+        return ""
+    if (file.size or 0) > LARGEST_CERTIFICATE:
+        raise Refused("The file is too large for a certificate. Choose the PEM file.", field="certificate_file")
+    try:
+        text: str = file.read().decode()
+    except UnicodeDecodeError:
+        raise Refused(
+            "This is no PEM file, which is text. From a PFX file, export the key and the certificate as PEM first.",
+            field="certificate_file",
+        ) from None
+    return text
 
 
 class SettingsForm(forms.Form):
@@ -145,20 +162,12 @@ class SettingsForm(forms.Form):
     @sensitive_variables("text")
     def clean_certificate_file(self) -> str:
         """The file's text, once it is a usable key and certificate."""
-        file = self.cleaned_data["certificate_file"]
-        if not file:
-            return ""
-        if file.size > LARGEST_CERTIFICATE:
-            raise forms.ValidationError("The file is too large for a certificate. Choose the PEM file.")
         try:
-            text: str = file.read().decode()
-            credentials.read_pair(text)
-        except UnicodeDecodeError:
-            raise forms.ValidationError(
-                "This is no PEM file, which is text. From a PFX file, export the key and the certificate as PEM first."
-            ) from None
-        except credentials.BadCertificate as bad:
-            raise forms.ValidationError(str(bad)) from None
+            text = certificate_text(self.cleaned_data["certificate_file"])
+            if text:
+                credentials.read_pair(text)
+        except (Refused, credentials.BadCertificate) as refusal:
+            raise forms.ValidationError(str(refusal)) from None
         return text
 
     def clean_user_name(self) -> str:

@@ -42,6 +42,9 @@ class DataverseConnection(models.Model):
     certificate = models.TextField("Certificate", blank=True, help_text="PEM; its private key is sealed beside it.")
     private_key = models.BinaryField(blank=True, default=b"", help_text="Sealed.")
     certificate_expires_at = models.DateTimeField(null=True, blank=True)
+    next_certificate = models.TextField(blank=True, help_text="PEM; made or taken, registered beside the one in use.")
+    next_private_key = models.BinaryField(blank=True, default=b"", help_text="Sealed.")
+    next_client_id = models.CharField(max_length=60, blank=True, help_text="Where the certificate is another client's.")
     user_name = models.CharField("User Name", max_length=250, blank=True)
     user_password = models.BinaryField(blank=True, default=b"", help_text="Sealed.")
     redirect_url = models.CharField("Redirect URL", max_length=250, blank=True)
@@ -92,6 +95,7 @@ class AdministratorSignIn(models.Model):
     signed_in_at = models.DateTimeField(null=True, blank=True)
     name = models.CharField(max_length=250, blank=True, help_text="Who signed in.")
     problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
+    purpose = models.CharField(max_length=16, default="prepare", help_text="Which steps follow.")
     steps = models.JSONField(default=list, blank=True, help_text="The preparation so far: name, state, message, fix.")
 
     class Meta:

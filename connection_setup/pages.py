@@ -138,8 +138,14 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         off=off or ("The connection is enabled." if connection.enabled else ""),
         note="Sign in as an administrator, once",
     )
+    certificate = Action(
+        "Use Certificate Authentication",
+        address("certificate", company),
+        icon="shield",
+        off=off or ("" if connection.enabled else ENABLE_FIRST),
+    )
     return (
-        Menu("Connection", (test, toggle, prepare), icon="plug"),
+        Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
         Menu("Integration", (mappings,), icon="settings"),
         Menu("Synchronization", (full,), icon="sync"),
         test,

@@ -4,7 +4,7 @@ What was done stands with the sign-in, so that the page shows it while it goes o
 cause and fix; the next try goes on with it. Every step finds what is there already.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -65,6 +65,16 @@ def _made(made: bool, what: str, *, plural: bool = False) -> str:
     return f"{what} {verb} made." if made else f"{what} {verb} there already."
 
 
+def _next_user(client: solution.Definer, connection: DataverseConnection) -> str:
+    _, made = solution.make_application_user(client, connection.next_client_id)
+    return _made(made, "The new application's user, which needs no licence, with its role")
+
+
+def _roles(client: solution.Definer, connection: DataverseConnection) -> str:
+    copied = solution.copy_roles(client, credentials.client_id(connection), connection.next_client_id)
+    return f"It was given {', '.join(copied)}." if copied else "It has every role of the user before."
+
+
 STEPS = (
     Step("administrator", "Administrator", _administrator),
     Step("solution", "Integration solution", _solution),
@@ -72,6 +82,21 @@ STEPS = (
     Step("role", "Security role", _role),
     Step("user", "Application user", _user),
 )
+
+
+MOVE = (
+    STEPS[0],
+    Step("next user", "New application user", _next_user),
+    Step("roles", "Roles of the user before", _roles),
+)
+
+PURPOSES: Mapping[str, tuple[Step, ...]] = {"prepare": STEPS, "certificate": MOVE}
+"""What a sign-in is for, and the steps that follow it."""
+
+
+def steps(signed_in: AdministratorSignIn) -> tuple[Step, ...]:
+    """The steps of a sign-in."""
+    return PURPOSES[signed_in.purpose]
 
 
 def told(signed_in: AdministratorSignIn) -> list[Told]:
@@ -82,7 +107,7 @@ def told(signed_in: AdministratorSignIn) -> list[Told]:
 def next_step(signed_in: AdministratorSignIn) -> Step | None:
     """The first step that is not done; None when all are."""
     done = {one.name for one in told(signed_in) if one.state == DONE}
-    return next((step for step in STEPS if step.name not in done), None)
+    return next((step for step in steps(signed_in) if step.name not in done), None)
 
 
 def go_on(signed_in: AdministratorSignIn) -> Told | None:

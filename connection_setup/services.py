@@ -141,8 +141,8 @@ def save_settings(
     The secret is that of the authentication type: the client secret's value, a PEM text of private key and certificate,
     or the password.
     """
-    with _audited(user), transaction.atomic():
-        stored = _locked(connection.company)
+    with audited(user), transaction.atomic():
+        stored = locked(connection.company)
         if stored.enabled:
             raise Refused("The connection is enabled, so its settings are locked. Turn Enabled off first.")
         _apply(stored, values, secret)
@@ -197,8 +197,8 @@ def enable(
         company_name=company.name,
         company_id=company.system_id,
     )
-    with _audited(user), transaction.atomic():
-        stored = _locked(company)
+    with audited(user), transaction.atomic():
+        stored = locked(company)
         if known and stored.changed_at != version:
             raise Refused("The settings were changed meanwhile. Look at them, then enable again.")
         if values is not None:
@@ -222,8 +222,8 @@ def enable(
 
 def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnection:
     """Switch the connection off; settings, mappings and couplings are kept. Repeatable."""
-    with _audited(user), transaction.atomic():
-        stored = _locked(company)
+    with audited(user), transaction.atomic():
+        stored = locked(company)
         if not stored.enabled:
             return stored
         stored.enabled, stored.enabled_at, stored.disable_reason = False, None, reason
@@ -236,7 +236,7 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
 def rotate_keys() -> int:
     """Seal every stored secret with the newest key; returns how many. Raises SealBroken and changes none."""
     changed = 0
-    columns = tuple(credentials.SECRET_COLUMNS.values())
+    columns = credentials.SEALED_COLUMNS
     with transaction.atomic():
         for connection in DataverseConnection.objects.select_for_update():
             sealed = {name: getattr(connection, name) for name in columns if getattr(connection, name)}
@@ -260,7 +260,7 @@ def looks_like_a_secret_id(secret: str) -> bool:
 
 
 @contextmanager
-def _audited(user: Any) -> Iterator[None]:
+def audited(user: Any) -> Iterator[None]:
     """Name the user in the audit rows; the secret is left out of them, its change shows as the credential's version."""
     if user is None or not getattr(user, "pk", None) or somebody_is_named():
         yield
@@ -269,7 +269,7 @@ def _audited(user: Any) -> Iterator[None]:
         yield
 
 
-def _locked(company: Company) -> DataverseConnection:
+def locked(company: Company) -> DataverseConnection:
     """The row, held until the transaction ends, so that two administrators do not overwrite each other."""
     DataverseConnection.objects.get_or_create(company=company)
     return DataverseConnection.objects.select_for_update().get(company=company)

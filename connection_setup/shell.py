@@ -32,6 +32,11 @@ def register() -> None:
         )
     )
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
+    for title, name in (
+        ("Use Certificate Authentication", "connection_setup:certificate"),
+        ("Administrator Sign-In", "connection_setup:administrator"),
+    ):
+        tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
     role_center_status(state)
     role_center_notice(first_step)
 

@@ -325,6 +325,31 @@ def make_application_user(client: Definer, application_id: str) -> tuple[UUID, b
     return user_id, True
 
 
+def copy_roles(client: Definer, from_application: str, to_application: str) -> list[str]:
+    """Assign the user of one application every role of another's; the names of those that were missing.
+
+    Raises ConfigurationError when one of the two has no user.
+    """
+    before, after = (_application_user(client, one) for one in (from_application, to_application))
+    held = {row["roleid"] for row in _roles(client, after)}
+    missing = [row for row in _roles(client, before) if row["roleid"] not in held]
+    for row in missing:
+        client.associate("systemusers", after, "systemuserroles_association", "roles", row["roleid"])
+    return sorted(str(row["name"]) for row in missing)
+
+
+def _application_user(client: Definer, application_id: str) -> UUID:
+    found = _first(client, "systemusers", ["systemuserid"], odata.eq("applicationid", UUID(application_id)))
+    if found is None:
+        raise ConfigurationError(f"The environment has no user for the application {application_id}. Try again.")
+    return UUID(found["systemuserid"])
+
+
+def _roles(client: Definer, user_id: UUID) -> Sequence[Row]:
+    path = f"{odata.key('systemusers', user_id)}/systemuserroles_association"
+    return client.first_page(path, select=["roleid", "name"]).rows
+
+
 # -- inside ---------------------------------------------------------------------------------
 
 

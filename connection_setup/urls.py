@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, views
+from connection_setup import administrator_views, certificate_views, views
 
 app_name = "connection_setup"
 
@@ -21,5 +21,10 @@ urlpatterns = [
     path(f"{_PAGE}administrator/window/", administrator_views.window, name="administrator-window"),
     path(f"{_PAGE}administrator/step/", administrator_views.step, name="administrator-step"),
     path(f"{_PAGE}administrator/forget/", administrator_views.forget, name="administrator-forget"),
+    path(f"{_PAGE}certificate/", certificate_views.show, name="certificate"),
+    path(f"{_PAGE}certificate/offer/", certificate_views.offer, name="certificate-offer"),
+    path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
+    path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
+    path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
     path("connection/signed-in", administrator_views.signed_in, name="signed-in"),
 ]
