@@ -5,8 +5,8 @@ reads in pages and writes in bulk, and before its first write it makes sure that
 connection was made with.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from connection_setup.services import client_for, connection_of, verify_organiza
 from coupling import filters
 from coupling.models import IntegrationTableMapping
 from coupling.types import Condition, RemoteRow
-from dataverse import bulk, odata
+from dataverse import bulk, odata, ranges, scanning
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid, Throttled, VersionMismatch
 from dataverse.types import Page, Row, TableInfo, Usage
@@ -181,23 +181,25 @@ class Gateway:
     def scan_columns(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> Iterator[ColumnPage]:
         """All rows inside the integration filter, page by page and by column.
 
-        The next page is on its way while the caller works on this one.
+        In no order; the next pages are on their way while the caller works on this one.
         """
         read = self._readers(mapping, columns)
         primary, name = self._primary(mapping), self._name(mapping)
-        with ThreadPoolExecutor(1, "next-page") as ahead:
-            page = self._first(mapping, columns)
-            while True:
-                following = ahead.submit(self._client.page, page.next_link) if page.next_link else None
-                rows = page.rows
-                yield ColumnPage(
-                    [row[primary] for row in rows],
-                    [row.get(name) for row in rows],
-                    {column: [row.get(wire) for row in rows] for column, wire in read.items()},
-                )
-                if following is None:
-                    return
-                page = following.result()
+        dated = ranges.COLUMN in self.table(mapping).columns
+        pages = self._client.scan(
+            mapping.entity_set,
+            primary,
+            select=self._select(mapping, columns),
+            filter=self.filter_text(mapping),
+            worth_s=scanning.WORTH_S if dated else math.inf,
+        )
+        for page in pages:
+            rows = page.rows
+            yield ColumnPage(
+                [row[primary] for row in rows],
+                [row.get(name) for row in rows],
+                {column: [row.get(wire) for row in rows] for column, wire in read.items()},
+            )
 
     def probe(self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str]) -> list[RemoteRow]:
         """The rows that meet one of the $filter texts, inside the integration filter; each row once."""

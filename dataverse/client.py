@@ -216,9 +216,15 @@ class DataverseClient:
         select: Sequence[str],
         filter: str = "",  # noqa: A002 - the query option's own name
         page_size: int = LARGEST_PAGE,
+        worth_s: float = scanning.WORTH_S,
     ) -> Iterator[Page]:
-        """All rows of a query, every row once, in no order: large tables by ranges of `createdon` at once."""
-        return scanning.scan(self, entity_set, primary_id, select=select, filter_text=filter, page_size=page_size)
+        """All rows of a query, every row once, in no order; the next pages are on their way meanwhile.
+
+        A large table is read by ranges of `createdon` at once when its first page took as long as `worth_s`.
+        """
+        return scanning.scan(
+            self, entity_set, primary_id, select=select, filter_text=filter, page_size=page_size, worth_s=worth_s
+        )
 
     def first_page(
         self,

@@ -1,10 +1,15 @@
-"""Reading a whole table at once: its ranges of creation dates in threads of their own, pages as they come."""
+"""Reading a whole table, pages as they come: one after another, or its ranges of creation dates at once.
+
+Whoever takes the pages never waits for a page that could have been on its way meanwhile. Ranges are worth their
+probing where pages come slowly, as over a network they do; where they come at once, one query is the quickest.
+"""
 
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dataverse import odata, ranges
@@ -13,11 +18,21 @@ from dataverse.types import Page, Request
 if TYPE_CHECKING:
     from dataverse.client import DataverseClient
 
+WORTH_S = 0.25
+"""A first page that took less says that the service is near."""
 RANGES_PER_LANE = 4
 """More ranges than lanes, since they are not of one size."""
 _MOST_RANGES = 64
 _PAGES_WAITING = 8
 """Pages in memory that nobody took yet; a slow reader slows the threads down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A part of the table that one thread reads."""
+
+    range: ranges.Range
+    pages: Callable[[], Iterator[Page]]
 
 
 def scan(
@@ -28,25 +43,53 @@ def scan(
     select: Sequence[str],
     filter_text: str = "",
     page_size: int,
+    worth_s: float = WORTH_S,
 ) -> Iterator[Page]:
-    """All rows of a query, every row once, in no order; several ranges of creation dates at once where that pays.
+    """All rows of a query, every row once, in no order.
 
-    Raises DataverseError; threads end with the iteration, however it ends.
+    worth_s: several ranges are read at once when the first page took that long. Raises DataverseError; threads end
+    with the iteration, however it ends.
     """
-    columns = list(dict.fromkeys([*select, ranges.COLUMN]))
-    page = client.first_page(entity_set, select=columns, filter=filter_text, page_size=page_size)
-    lanes = client.lanes
+    began = time.monotonic()
+    page = client.first_page(entity_set, select=select, filter=filter_text, page_size=page_size)
+    took = time.monotonic() - began
     if page.next_link is None:
         yield page
         return
-    found = _planned(client, entity_set, filter_text, min(_MOST_RANGES, RANGES_PER_LANE * lanes))
-    if lanes < 2 or len(found) < 2:
-        yield page
-        while page.next_link:
-            page = client.page(page.next_link, page_size=page_size)
-            yield page
+    found: list[ranges.Range] = []
+    if took >= worth_s and client.lanes > 1:
+        found = _planned(client, entity_set, filter_text, min(_MOST_RANGES, RANGES_PER_LANE * client.lanes))
+    if len(found) > 1:
+        columns = list(dict.fromkeys([*select, ranges.COLUMN]))
+        sources = [
+            _Source(one, lambda one=one: _range(client, entity_set, one, columns, filter_text, page_size))  # type: ignore[misc]
+            for one in found
+        ]
+        yield from _together(sources, primary_id, client.most)
         return
-    yield from _together(client, entity_set, primary_id, columns, filter_text, page_size, found)
+    yield page
+    following = page.next_link
+    yield from _together([_Source(ranges.Range(), lambda: _rest(client, following, page_size))], primary_id, 1)
+
+
+def _rest(client: "DataverseClient", link: str | None, page_size: int) -> Iterator[Page]:
+    """The pages from a next link on."""
+    while link:
+        page = client.page(link, page_size=page_size)
+        yield page
+        link = page.next_link
+
+
+def _range(
+    client: "DataverseClient",
+    entity_set: str,
+    range_: ranges.Range,
+    columns: Sequence[str],
+    filter_text: str,
+    page_size: int,
+) -> Iterator[Page]:
+    text = odata.and_(filter_text, range_.filter)
+    return client.pages(entity_set, select=columns, filter=text, page_size=page_size)
 
 
 def _planned(client: "DataverseClient", entity_set: str, filter_text: str, wanted: int) -> list[ranges.Range]:
@@ -64,17 +107,10 @@ def _planned(client: "DataverseClient", entity_set: str, filter_text: str, wante
         return found
 
 
-def _together(
-    client: "DataverseClient",
-    entity_set: str,
-    primary_id: str,
-    columns: list[str],
-    filter_text: str,
-    page_size: int,
-    found: list[ranges.Range],
-) -> Iterator[Page]:
-    left = iter(found)
-    seams = ranges.Seams(found)
+def _together(sources: list[_Source], primary_id: str, most: int) -> Iterator[Page]:
+    """The pages of all sources, as they come, from up to `most` threads."""
+    left = iter(sources)
+    seams = ranges.Seams([source.range for source in sources])
     ready: queue.Queue[tuple[ranges.Range, Page] | BaseException | None] = queue.Queue(_PAGES_WAITING)
     stop, lock = threading.Event(), threading.Lock()
 
@@ -88,12 +124,11 @@ def _together(
         try:
             while not stop.is_set():
                 with lock:
-                    range_ = next(left, None)
-                if range_ is None:
+                    source = next(left, None)
+                if source is None:
                     break
-                text = odata.and_(filter_text, range_.filter)
-                for page in client.pages(entity_set, select=columns, filter=text, page_size=page_size):
-                    put((range_, page))
+                for page in source.pages():
+                    put((source.range, page))
                     if stop.is_set():
                         break
         except BaseException as error:
@@ -101,7 +136,7 @@ def _together(
         finally:
             put(None)
 
-    threads = [threading.Thread(target=read, name="range", daemon=True) for _ in range(min(len(found), client.most))]
+    threads = [threading.Thread(target=read, name="range", daemon=True) for _ in range(min(len(sources), most))]
     try:
         for thread in threads:
             thread.start()

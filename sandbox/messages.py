@@ -1,7 +1,7 @@
 """A request and an answer, before and after the wire."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -44,3 +44,11 @@ class Response:
 
 
 JSON = "application/json; odata.metadata=minimal"
+
+
+def as_json(body: bytes, applied: Sequence[str] = ()) -> Response:
+    """A body that is JSON, as an answer that names the preferences it honours."""
+    headers = {"Content-Type": JSON}
+    if applied:
+        headers["Preference-Applied"] = ",".join(applied)
+    return Response(200, body, headers)

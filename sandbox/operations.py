@@ -10,6 +10,7 @@ import msgspec
 
 from sandbox import (
     aggregation,
+    below,
     bulk,
     csdl,
     definitions,
@@ -33,10 +34,9 @@ from sandbox.errors import (
     payload_error,
     query_error,
 )
-from sandbox.messages import JSON, Response
-from sandbox.metadata.model import LOOKUPS, Column, Table
+from sandbox.messages import Response, as_json
+from sandbox.metadata.model import LOOKUPS, Table
 from sandbox.odata import options as odata_options
-from sandbox.odata.options import Options
 from sandbox.odata.paths import PREFIX, Segment, segments
 from sandbox.predicate import Asker
 from sandbox.reading import Reader
@@ -94,7 +94,7 @@ class Operations:
         first = steps[0]
         if first.name in {"EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions"}:
             if operation.method == "GET":
-                return _json(definitions.answer(self.environment, steps, operation.query, self.base))
+                return as_json(definitions.answer(self.environment, steps, operation.query, self.base))
             body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
             return reshaping.answer(self, operation, steps, body, transaction)
         if first.name == "$metadata":
@@ -116,7 +116,7 @@ class Operations:
         if operation.method != "GET":
             raise method_not_allowed(operation.method, "the service document")
         sets = [{"name": name, "kind": "EntitySet", "url": name} for name in sorted(self.environment.sets)]
-        return _json(msgspec.json.encode({"@odata.context": f"{self.base}$metadata", "value": sets}))
+        return as_json(msgspec.json.encode({"@odata.context": f"{self.base}$metadata", "value": sets}))
 
     def _on_table(self, operation: Operation, table: Table, steps: list[Segment], transaction: Transaction) -> Response:
         first, rest = steps[0], steps[1:]
@@ -124,33 +124,34 @@ class Operations:
             if not rest:
                 return self._collection(operation, table, transaction)
             if len(rest) == 1 and rest[0].name == "$count":
-                return self._count(operation, table)
+                return self.count(operation, table)
             if len(rest) == 1 and rest[0].name.startswith(PREFIX):
                 return self._bulk(operation, table, rest[0].name, transaction)
             raise no_resource(rest[0].name)
         if not rest:
             return self._row(operation, table, first.key, transaction)
-        return self._below_row(operation, table, first.key, rest, transaction)
+        return below.answer(self, operation, table, first.key, rest, transaction)
 
     # -- collections --------------------------------------------------------------------------------------------------
 
     def _collection(self, operation: Operation, table: Table, transaction: Transaction) -> Response:
         if operation.method == "GET":
-            return self._page(operation, table)
+            return self.page(operation, table)
         if operation.method == "POST":
             return self._create(operation, table, None, transaction)
         raise method_not_allowed(operation.method, f"the collection '{table.set}'")
 
-    def _page(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
+    def page(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
+        """A page of the rows of a table, or of some of them."""
         among = self._visible(table, among)
         options = odata_options.parse(operation.query)
         prefer = preferences.parse(operation.headers.get("prefer", ""))
-        reader = self._reader(prefer)
+        reader = self.reader(prefer)
         store = self.environment.store
         if "$apply" in options.given:
             made = aggregation.answer(store, table, options, reader.asker, among)
             context = msgspec.json.encode(f"{self.base}$metadata#{table.set}")
-            return _json(b'{"@odata.context":%b,"value":%b}' % (context, made), prefer)
+            return as_json(b'{"@odata.context":%b,"value":%b}' % (context, made), prefer.applied)
         if options.delta_token or prefer.track_changes or tracking.is_tracked_page(options):
             self._demand_whole(table)
         if options.delta_token:
@@ -160,16 +161,17 @@ class Operations:
             page = tracking.first(reader, table, options, operation.path, store.version)
         else:
             page = reader.page(table, options, operation.path, among)
-        answer = _json(page.body, prefer)
+        answer = as_json(page.body, prefer.applied)
         answer.rows_read = page.rows
         return answer
 
-    def _count(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
+    def count(self, operation: Operation, table: Table, among: list[int] | None = None) -> Response:
+        """How many rows of a table, or of some of them, there are."""
         if operation.method != "GET":
             raise method_not_allowed(operation.method, "$count")
         among = self._visible(table, among)
         options = odata_options.parse(operation.query)
-        reader = self._reader(preferences.parse(""))
+        reader = self.reader(preferences.parse(""))
         if options.delta_token:
             self._demand_whole(table)
             days = int(self.environment.organization("expirechangetrackingindays") or 0)
@@ -182,7 +184,7 @@ class Operations:
         if operation.method != "POST":
             raise method_not_allowed(operation.method, f"the action '{name}'")
         body = read_body(operation.body, table)
-        return bulk.answer(self._writer(transaction), table, name.removeprefix(PREFIX), body, self)
+        return bulk.answer(self.writer(transaction), table, name.removeprefix(PREFIX), body, self)
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
@@ -224,13 +226,13 @@ class Operations:
                 raise
             return self._create_by_key(operation, table, missing.values, transaction)
         if operation.method == "GET":
-            return self._read(operation, table, row_id)
+            return self.read(operation, table, row_id)
         if operation.method == "PATCH":
             return self._patch(operation, table, row_id, transaction)
         if operation.method == "DELETE":
             place = self.position(table, row_id)
             self._match(operation, table, place)
-            rules.delete(self._writer(transaction), table, place)
+            rules.delete(self.writer(transaction), table, place)
             return Response(204)
         raise method_not_allowed(operation.method, f"a row of '{table.set}'")
 
@@ -247,7 +249,8 @@ class Operations:
         if privileges.demand(self.caller, "read", table) < privileges.DEPTHS["Global"]:
             raise access_denied(self.caller.user_id, privileges.name_of("read", table), table.name)
 
-    def _read(self, operation: Operation, table: Table, row_id: str) -> Response:
+    def read(self, operation: Operation, table: Table, row_id: str) -> Response:
+        """The answer with one row."""
         privileges.demand(self.caller, "read", table)
         options = odata_options.parse(operation.query)
         prefer = preferences.parse(operation.headers.get("prefer", ""))
@@ -258,7 +261,7 @@ class Operations:
         plain = not options.expand and not prefer.annotations
         if plain and known.strip() == f'W/"{version}"':
             return Response(304, headers={"ETag": f'W/"{version}"'})
-        answer = _json(self._reader(prefer).row(table, place, options), prefer)
+        answer = as_json(self.reader(prefer).row(table, place, options), prefer.applied)
         answer.headers["ETag"] = f'W/"{version}"'
         answer.rows_read = 1
         return answer
@@ -285,7 +288,7 @@ class Operations:
         if operation.headers.get("if-none-match", "").strip() == "*":
             raise ServiceError(412, "0x80040237", "A record with matching key values already exists.")
         self._match(operation, table, place)
-        rules.update(self._writer(transaction), table, place, body)
+        rules.update(self.writer(transaction), table, place, body)
         return self._written(operation, table, row_id, 200)
 
     def _create_by_key(
@@ -327,9 +330,9 @@ class Operations:
         """Create a row with all that goes with it, rows nested in its body among them; its id."""
         names = {one.client_id: one.name for one in self.environment.tenant.applications.values()}
         if not any(isinstance(value, dict | list) for value in body.values()):
-            return rules.create(self._writer(transaction), table, body, row_id, names)
+            return rules.create(self.writer(transaction), table, body, row_id, names)
         own, behind = self._nested_before(table, body, transaction)
-        made = rules.create(self._writer(transaction), table, own, row_id, names)
+        made = rules.create(self.writer(transaction), table, own, row_id, names)
         for collection, nested in behind:
             lookup = dict(collection.column.binds)[table.name]
             for one in nested:
@@ -369,195 +372,27 @@ class Operations:
             return Response(204, headers={"OData-EntityId": address})
         options = odata_options.parse(operation.query)
         place = self.position(table, row_id)
-        answer = _json(self._reader(prefer).row(table, place, options), prefer)
+        answer = as_json(self.reader(prefer).row(table, place, options), prefer.applied)
         answer.status = status
         answer.headers["ETag"] = f'W/"{self.environment.store.rows[table.name].versions[place]}"'
         return answer
 
-    # -- below a row --------------------------------------------------------------------------------------------------
-
-    def _below_row(
-        self, operation: Operation, table: Table, key: str, rest: list[Segment], transaction: Transaction
-    ) -> Response:
-        row_id = self.row_id(table, key)
-        name = rest[0].name
-        if name.startswith(PREFIX):
-            return self._bound(operation, table, row_id, name.removeprefix(PREFIX).partition("(")[0], transaction)
-        place = self.position(table, row_id)
-        if len(rest) > 1 and rest[-1].name == "$ref":
-            return self._reference(operation, table, row_id, rest[:-1], transaction)
-        if name in table.properties:
-            return self._property(operation, table, place, table.properties[name], rest[1:], transaction)
-        if len(rest) > 1 and not (len(rest) == 2 and rest[1].name == "$count"):
-            raise no_resource(rest[1].name)
-        if operation.method != "GET":
-            raise method_not_allowed(operation.method, f"'{name}'")
-        counted = len(rest) == 2
-        collection = relations.collections(self.environment.tables, table).get(name)
-        if collection is not None:
-            leading = relations.members(self.environment.store, table, collection).get(row_id, [])
-            return self._many(operation, collection.other, leading, counted=counted)
-        if name in table.associations:
-            association = table.associations[name]
-            other = self.environment.store.rows[association.other]
-            linked = self.environment.store.linked(table.name, association.name, association.other).get(row_id, [])
-            among = sorted(other.index[one.encode()] for one in linked if one.encode() in other.index)
-            return self._many(operation, other.table, among, counted=counted)
-        if counted:
-            raise no_resource("$count")
-        target, target_id = self._follow(table, place, name)
-        return self._read(operation, target, target_id) if target_id else Response(204)
-
-    def _many(self, operation: Operation, table: Table, among: list[int], *, counted: bool) -> Response:
-        return self._count(operation, table, among) if counted else self._page(operation, table, among)
-
-    def _bound(self, operation: Operation, table: Table, row_id: str, name: str, transaction: Transaction) -> Response:
-        """An action or function of one row."""
-        place = self.position(table, row_id)
-        store = self.environment.store
-        if table.name == "role" and name in {"AddPrivilegesRole", "ReplacePrivilegesRole", "RemovePrivilegeRole"}:
-            if operation.method != "POST":
-                raise method_not_allowed(operation.method, f"the action '{name}'")
-            privileges.demand_row(store, self.caller, "update", table, place)
-            privileges.change(store, row_id, name, read_body(operation.body, table), transaction)
-            return Response(204)
-        if table.name == "systemuser" and name == "RetrieveUserPrivileges":
-            if operation.method != "GET":
-                raise method_not_allowed(operation.method, f"the function '{name}'")
-            privileges.demand_row(store, self.caller, "read", table, place)
-            document = functions.user_privileges(self.environment, row_id)
-            context = f"{self.base}$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
-            return _json(msgspec.json.encode({"@odata.context": context, **document}))
-        raise not_covered(f"the action or function '{name}'")
-
-    def _follow(self, table: Table, place: int, nav: str) -> tuple[Table, str]:
-        found = table.navigation.get(nav)
-        if found is None:
-            raise no_resource(nav)
-        column, targets = found
-        store = self.environment.store
-        row = store.rows[table.name].fragments(place)
-        named = row.get(f"{column.name}type", b"")[1:-1].decode() or targets[0]
-        target = store.tables.get(named)
-        if target is None:
-            raise not_covered(f"the table '{named}'")
-        value = row.get(column.name, b"")[1:-1].decode()
-        return target, value if named in targets else ""
-
-    def _property(
-        self,
-        operation: Operation,
-        table: Table,
-        place: int,
-        column: Column,
-        rest: list[Segment],
-        transaction: Transaction,
-    ) -> Response:
-        if rest and not (len(rest) == 1 and rest[0].name == "$value" and operation.method == "GET"):
-            raise no_resource(rest[0].name)
-        rows = self.environment.store.rows[table.name]
-        if operation.method == "GET":
-            privileges.demand_row(self.environment.store, self.caller, "read", table, place)
-            piece = rows.fragment(place, column.name) or column.absent
-            if piece == b"null":
-                return Response(204)
-            if rest:
-                value = msgspec.json.decode(piece)
-                return Response(200, str(value).encode(), {"Content-Type": "text/plain"})
-            row_id = rows.ids[place].decode()
-            context = msgspec.json.encode(f"{self.base}$metadata#{table.set}({row_id})/{column.web_name}")
-            return _json(b'{"@odata.context":%b,"value":%b}' % (context, piece))
-        if operation.method == "PUT":
-            body = read_body(operation.body, table)
-            if set(body) - {"@odata.context"} != {"value"}:
-                raise payload_error(table.set, "The body must be an object with 'value'")
-            rules.update(self._writer(transaction), table, place, {column.web_name: body["value"]})
-            return Response(204)
-        if operation.method == "DELETE":
-            rules.update(self._writer(transaction), table, place, {column.web_name: None})
-            return Response(204)
-        raise method_not_allowed(operation.method, f"the property '{column.web_name}'")
-
-    def _reference(
-        self, operation: Operation, table: Table, row_id: str, steps: list[Segment], transaction: Transaction
-    ) -> Response:
-        nav = steps[0]
-        writer = self._writer(transaction)
-        collection = relations.collections(self.environment.tables, table).get(nav.name)
-        if nav.name in table.associations or collection is not None:
-            return self._many_reference(operation, table, row_id, nav, writer, collection)
-        if nav.name not in table.navigation:
-            raise no_resource(nav.name)
-        place = self.position(table, row_id)
-        if operation.method == "GET":
-            target, target_id = self._follow(table, place, nav.name)
-            if not target_id:
-                return Response(204)
-            document = {
-                "@odata.context": f"{self.base}$metadata#$ref",
-                "@odata.id": f"{self.base}{target.set}({target_id})",
-            }
-            return _json(msgspec.json.encode(document))
-        if operation.method == "PUT":
-            body = read_body(operation.body, table)
-            rules.update(writer, table, place, {f"{nav.name}@odata.bind": body.get("@odata.id")})
-            return Response(204)
-        if operation.method == "DELETE":
-            rules.update(writer, table, place, {f"{nav.name}@odata.bind": None})
-            return Response(204)
-        raise method_not_allowed(operation.method, f"the single-valued '{nav.name}/$ref'")
-
-    def _many_reference(
-        self,
-        operation: Operation,
-        table: Table,
-        row_id: str,
-        nav: Segment,
-        writer: Writer,
-        collection: relations.Collection | None,
-    ) -> Response:
-        other = collection.other if collection else self.environment.tables[table.associations[nav.name].other]
-        if operation.method == "POST":
-            address = read_body(operation.body, table).get("@odata.id")
-        elif operation.method == "DELETE":
-            options: Options = odata_options.parse(operation.query)
-            address = f"{other.set}({nav.key})" if nav.key else options.id
-        else:
-            raise method_not_allowed(operation.method, f"the collection '{nav.name}/$ref'")
-        if not isinstance(address, str) or not address:
-            raise query_error("The request names no row to associate: '@odata.id' is missing.")
-        target, other_id = writer.reference(address)
-        if target != other.name:
-            raise query_error(f"'{address}' is a row of '{target}'; '{nav.name}' leads to '{other.name}'.")
-        remove = operation.method == "DELETE"
-        if collection is None:
-            rules.link(writer, table, row_id, nav.name, other_id, remove=remove)
-            return Response(204)
-        # A collection is the other side of a lookup: the rows there are told where to lead.
-        lookup = dict(collection.column.binds)[table.name]
-        place = self.position(other, other_id)
-        if remove and self.environment.store.rows[other.name].values(collection.column.name)[place] != row_id:
-            raise does_not_exist(other.name, other_id)
-        rules.update(writer, other, place, {f"{lookup}@odata.bind": None if remove else f"/{table.set}({row_id})"})
-        return Response(204)
-
     # -- helpers ------------------------------------------------------------------------------------------------------
 
-    def _reader(self, prefer: preferences.Preferences) -> Reader:
+    def body(self, operation: Operation, table: Table) -> dict[str, Any]:
+        """The JSON object of an operation's body. Raises ServiceError."""
+        return read_body(operation.body, table)
+
+    def reader(self, prefer: preferences.Preferences) -> Reader:
+        """A reader of rows, as the caller prefers them."""
         caller = self.caller
         asker = Asker(caller.user_id, caller.business_unit_id, self.environment.clock.moment(), caller.teams)
         return Reader(self.environment.store, self.base, prefer, asker)
 
-    def _writer(self, transaction: Transaction) -> Writer:
+    def writer(self, transaction: Transaction) -> Writer:
+        """A writer of rows within a transaction, as the caller."""
         environment = self.environment
         return Writer(environment.store, environment.clock, self.caller, transaction, environment.base_currency)
-
-
-def _json(body: bytes, prefer: preferences.Preferences | None = None) -> Response:
-    headers = {"Content-Type": JSON}
-    if prefer is not None and prefer.applied:
-        headers["Preference-Applied"] = ",".join(prefer.applied)
-    return Response(200, body, headers)
 
 
 def read_body(body: bytes, table: Table) -> dict[str, Any]:

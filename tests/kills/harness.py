@@ -21,7 +21,7 @@ from django.utils import timezone
 from jobs.models import OPEN_STATES, Job, State
 from tests.jobs.test_worker import database_url
 
-LEASE_S, HEARTBEAT_S, TICK_S, SLICE_S = float(os.environ.get("KILLS_LEASE_S", "1.2")), 0.3, 0.25, 0.25
+LEASE_S, HEARTBEAT_S, TICK_S, SLICE_S = float(os.environ.get("KILLS_LEASE_S", "1.2")), 0.3, 0.25, 0.15
 _TELLING = re.compile(r"^(20|Traceback|  File|\w+(\.\w+)*(Error|Exception))").match
 STUCK_S = 60
 """A job that has not ended this long after the last kill is stuck."""

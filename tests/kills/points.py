@@ -126,6 +126,7 @@ def make_small() -> None:
     """A few dozen records become several pages, parts, checkpoints and requests."""
     from coupling import gateway, run, uncouple
     from dataverse import bulk
+    from dataverse.client import DataverseClient
     from sync import pairs, selected
     from sync import run as synchronization
 
@@ -134,7 +135,7 @@ def make_small() -> None:
     for module in (pairs, synchronization, selected):
         module.CHUNK = 9
     bulk.LARGEST = 5
-    for reading in (gateway.Gateway.scan, gateway.Gateway._first):
+    for reading in (gateway.Gateway.scan, gateway.Gateway._first, DataverseClient.scan):
         reading.__kwdefaults__["page_size"] = 16
 
 
