@@ -70,7 +70,15 @@ def import_file(
     caption. on_progress gets rows done and rows in all. Raises Unreadable (the file) or UnknownColumns (a name).
     """
     sheet = read_file(path)
-    plan = _chosen(table, sheet.columns, columns) if columns else _by_name(table, sheet.columns)
+    plan = (
+        _chosen(table, sheet.columns, columns)
+        if columns
+        else columns_by_name(
+            table, sheet.columns,
+            fix=f'Name those to take with --columns "{table.key}={sheet.columns[0]},...", or rename the columns in the '
+            "file.",
+        )
+    )  # fmt: skip
     return import_rows(table=table, company=company, columns=plan, lines=sheet.lines, on_progress=on_progress)
 
 
@@ -182,15 +190,14 @@ def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]
     return {name: (positions[word.casefold()], word) for name, word in columns.items()}
 
 
-def _by_name(table: LocalTable, header: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Each column found by a field's name or caption. Raises UnknownColumns."""
+def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> dict[str, tuple[int, str]]:
+    """Each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
     known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
     unknown = [word for word in header if word and _plain(word) not in known]
     if unknown:
         raise UnknownColumns(
             f"{table.caption} has no field for the file's {'column' if len(unknown) == 1 else 'columns'} "
-            f"{', '.join(unknown)}. The possible ones are: {', '.join(one.name for one in table.fields)}. "
-            f'Name those to take with --columns "{table.key}={header[0]},...", or rename the columns in the file.'
+            f"{', '.join(unknown)}. The possible ones are: {', '.join(one.name for one in table.fields)}. {fix}"
         )
     plan: dict[str, tuple[int, str]] = {}
     for position, word in enumerate(header):

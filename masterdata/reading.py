@@ -15,6 +15,7 @@ DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical b
 
 # Far above any column, far below what an unclosed quotation mark would swallow from a large file.
 _MAX_VALUE = 1_000_000
+_MAX_UNPACKED = 500 * 2**20
 
 
 class Unreadable(Exception):
@@ -52,7 +53,17 @@ def read_file(path: Path) -> Sheet:
         raise Unreadable(f"{path} is a folder. Name the file in it.") from None
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
-    return read_workbook(content) if content[:4] == b"PK\x03\x04" else read_csv(content)
+    return read_content(content)
+
+
+def read_content(content: bytes, *, most_rows: int | None = None) -> Sheet:
+    """Read a file's bytes, a CSV file or an Excel workbook. Raises Unreadable.
+
+    most_rows: read on to one row more than that, and leave the rest.
+    """
+    if content[:4] == b"PK\x03\x04":
+        return read_workbook(content, most_rows=most_rows)
+    return read_csv(content)
 
 
 def read_csv(content: bytes) -> Sheet:
@@ -78,17 +89,28 @@ def read_csv(content: bytes) -> Sheet:
     return _sheet(rows, delimiter)
 
 
-def read_workbook(content: bytes) -> Sheet:
-    """Read the first sheet of an Excel workbook. Raises Unreadable."""
+def read_workbook(content: bytes, *, most_rows: int | None = None) -> Sheet:
+    """Read the first sheet of an Excel workbook, all of it or the header and one row more than `most_rows`.
+
+    Raises Unreadable, also for a file that unpacks to more than any workbook of master data has.
+    """
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            unpacked = sum(part.file_size for part in packed.infolist())
+        if unpacked > _MAX_UNPACKED:
+            raise Unreadable(
+                f"The workbook unpacks to {unpacked // 2**20:,} MB, which no list of records needs. Save the sheet as "
+                "CSV, and try again."
+            )
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
         raise Unreadable("The file is not an Excel workbook. Save it as .xlsx or as CSV, and try again.") from None
     try:
-        cells = book.worksheets[0].iter_rows(values_only=True)
+        last = None if most_rows is None else most_rows + 2
+        cells = book.worksheets[0].iter_rows(values_only=True, max_row=last)
         return _sheet([(number, [_text(cell) for cell in row]) for number, row in enumerate(cells, 1)], "")
     finally:
         book.close()

@@ -87,3 +87,50 @@ def test_somebody_who_has_been_made_inactive_does_not_come_in(ada: str) -> None:
     User.objects.filter(username=ada).update(is_active=False)
     assert client.get("/")["Location"].startswith("/sign-in/")
     assert sign_in(ada, PASSWORD).status_code == 200
+
+
+def test_signing_in_takes_a_new_session_so_that_nobody_can_have_laid_one_out(ada: str) -> None:
+    client = Client()
+    client.get("/sign-in/")
+    session = client.session
+    session["laid"] = "out"
+    session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    token = client.get("/sign-in/").cookies.get("csrftoken")
+    assert client.post("/sign-in/", {"username": ada, "password": PASSWORD}).status_code == 302
+    assert client.cookies[settings.SESSION_COOKIE_NAME].value != session.session_key
+    assert token is None or client.cookies["csrftoken"].value != token.value
+    laid_out = Client()
+    laid_out.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    assert laid_out.get("/")["Location"].startswith("/sign-in/")
+
+
+def test_a_new_password_or_role_counts_at_once_for_whoever_is_signed_in(ada: str, tmp_path: Any, capsys: Any) -> None:
+    client = Client()
+    client.post("/sign-in/", {"username": ada, "password": PASSWORD})
+    assert client.get("/admin/").status_code == 200
+    call_command("user", ada, "--role", "Viewer")
+    assert client.get("/admin/").status_code == 302
+    assert client.get("/").status_code == 200
+    file = tmp_path / "password"
+    file.write_text("another long password\n")
+    call_command("user", ada, "--role", "Viewer", "--password-file", str(file))
+    assert client.get("/")["Location"].startswith("/sign-in/"), "whoever knew the old password is still in"
+
+
+def test_an_unknown_name_takes_as_long_as_a_known_one(ada: str, monkeypatch: Any) -> None:
+    """A password is hashed for both: the time tells nobody who has an account."""
+    from django.contrib.auth.hashers import get_hasher
+
+    hashed: list[str] = []
+    kind = type(get_hasher())
+    whole = kind.encode
+    monkeypatch.setattr(
+        kind, "encode", lambda self, *given, **more: (hashed.append("once"), whole(self, *given, **more))[1]
+    )
+    counts = []
+    for name in (ada, "nobody-of-that-name"):
+        hashed.clear()
+        assert sign_in(name, "not the password").status_code == 200
+        counts.append(len(hashed))
+    assert counts[0] == counts[1] > 0
