@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.telling import Line, table
 
-NAMES = ("match", "couple", "asking", "reading", "sync", "written", "durability", "pages")
+NAMES = ("match", "couple", "asking", "reading", "sync", "written", "durability", "pages", "throttled")
 WITH_DATABASE = frozenset(NAMES) - {"match", "asking", "reading"}
 
 

@@ -287,12 +287,18 @@ class Transport:
 
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         token = self._tokens.token()
-        with self.lanes.lane() as lane:
-            try:
-                return self._exchange(token, method, url, body, headers)
-            except Throttled:
-                lane.throttled()
-                raise
+        while True:
+            with self.lanes.lane() as lane:
+                # While this one stood in line another may have been refused.
+                if self._patience.left()[0] <= 0:
+                    try:
+                        return self._exchange(token, method, url, body, headers)
+                    except Throttled as error:
+                        # Told before the lane is free: who takes it next must know.
+                        self._patience.told(error, error.retry_after or 0.0)
+                        lane.throttled()
+                        raise
+            self._wait_with_others()
 
     def _exchange(self, token: Token, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         started = time.monotonic()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Request:
     """What came in; header names are in lower case. `origin` is the address the client used.
 
-    arrived: when its head had been read, by the monotonic clock.
+    arrived: when its head had been read, by the monotonic clock; a connection's first when the connection was opened.
     """
 
     method: str

@@ -98,10 +98,11 @@ class Server:
                 connection, address = listener.accept()
             except OSError:
                 return
-            thread = threading.Thread(target=self._serve, args=(connection, str(address[0])), daemon=True)
+            came = time.monotonic()
+            thread = threading.Thread(target=self._serve, args=(connection, str(address[0]), came), daemon=True)
             thread.start()
 
-    def _serve(self, connection: socket.socket, peer: str) -> None:
+    def _serve(self, connection: socket.socket, peer: str, came: float) -> None:
         connection.settimeout(IDLE_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
@@ -112,7 +113,7 @@ class Server:
         with self._lock:
             self._connections.add(wrapped)
         try:
-            _Connection(self, wrapped, loopback=peer.startswith(_LOOPBACK)).serve()
+            _Connection(self, wrapped, came, loopback=peer.startswith(_LOOPBACK)).serve()
         except (OSError, _Broken):
             pass
         finally:
@@ -152,9 +153,11 @@ def _listeners(host: str, port: int) -> list[socket.socket]:
 class _Connection:
     """One connection: requests read and answered until either side has had enough."""
 
-    def __init__(self, server: Server, wire: ssl.SSLSocket, *, loopback: bool) -> None:
+    def __init__(self, server: Server, wire: ssl.SSLSocket, came: float, *, loopback: bool) -> None:
         self.server = server
         self.wire = wire
+        # Whoever opens a connection has decided to send: its first request came then, however long the handshake took.
+        self.came: float | None = came
         self.loopback = loopback
         self.buffer = bytearray()
 
@@ -198,7 +201,7 @@ class _Connection:
                 raise _Refused(431, "The request's headers are too long.")
             if not self._fill():
                 return None, False
-        arrived = time.monotonic()
+        arrived, self.came = time.monotonic() if self.came is None else self.came, None
         head = bytes(self.buffer[:end]).decode("latin-1").split("\r\n")
         del self.buffer[: end + 4]
         words = head[0].split(" ")
