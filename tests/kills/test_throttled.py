@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from connection_setup.services import client_for
-from coupling import gateway
+from dataverse import bulk
 from jobs.models import State
 from jobs.services import run_to_end
 from masterdata.models import Company
@@ -89,7 +89,7 @@ def test_refusals_now_and_then_are_waited_for_and_change_nothing(name, transacti
 
 def test_refusals_at_random_cost_little_more_than_the_waits_the_service_names(transactional_db, sandbox, monkeypatch):
     """The bound: the time of an undisturbed run and the time in which the service wants to hear nothing."""
-    monkeypatch.setattr(gateway, "BULK", 20)
+    monkeypatch.setattr(bulk, "LARGEST", 20)
     waits: list[tuple[float, float]] = []
     told = Protection.told
 
