@@ -22,7 +22,6 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from dataverse import clouds, retry
 from dataverse.answers import ahead, refusal, throttled, unavailable
@@ -35,6 +34,7 @@ from dataverse.errors import (
 )
 from dataverse.lanes import lanes_of
 from dataverse.patience import patience_of
+from dataverse.pool import AskingAdapter, NotNow, asking
 from dataverse.types import Environment, Ping, Usage
 
 logger = logging.getLogger("dataverse")
@@ -107,7 +107,7 @@ class Session(requests.Session):
         # Without an auth of its own requests would take one from ~/.netrc and lose our token.
         self.auth = _as_it_is
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE)
+        adapter = AskingAdapter(pool_connections=4, pool_maxsize=POOL_SIZE)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -207,11 +207,10 @@ class Transport:
         url = self.url(path)
         if repeatable is None:
             repeatable = method in {"GET", "PUT", "PATCH", "DELETE"}
-        attempt, slept, renewed = 0, self._wait_with_others(), False
+        attempt, slept, renewed = 1, self._wait_with_others(), False
         while True:
-            attempt += 1
             try:
-                return self._once(method, url, body, headers or {})
+                answer = self._once(method, url, body, headers or {})
             except SignInError as error:
                 # A 401 was not carried out; the token may have been withdrawn early, so one fresh one is tried.
                 if error.status != 401 or renewed:
@@ -233,6 +232,12 @@ class Transport:
                 self._sleep(step.seconds)
                 self._patience.over(until)
                 slept += self._wait_with_others()  # another may have been told of a longer wait meanwhile
+            else:
+                if answer is not None:
+                    return answer
+                slept += self._wait_with_others()
+                continue
+            attempt += 1
 
     def _wait_with_others(self) -> float:
         """Wait while the service has this user wait; the seconds slept. Raises Throttled for a long wait."""
@@ -285,20 +290,21 @@ class Transport:
             raise InvalidAnswer(_ELSEWHERE)
         return path
 
-    def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer | None:
+        """Send once. None when the user was asked to wait while this stood in line: then nothing was sent."""
         token = self._tokens.token()
-        while True:
-            with self.lanes.lane() as lane:
-                # While this one stood in line another may have been refused.
-                if self._patience.left()[0] <= 0:
-                    try:
-                        return self._exchange(token, method, url, body, headers)
-                    except Throttled as error:
-                        # Told before the lane is free: who takes it next must know.
-                        self._patience.told(error, error.retry_after or 0.0)
-                        lane.throttled()
-                        raise
-            self._wait_with_others()
+        with self.lanes.lane() as lane, asking(lambda: self._patience.left()[0] <= 0):
+            if self._patience.left()[0] > 0:
+                return None
+            try:
+                return self._exchange(token, method, url, body, headers)
+            except NotNow:
+                with self._lock:
+                    self._usage.requests -= 1
+                return None
+            except Throttled:
+                lane.throttled()
+                raise
 
     def _exchange(self, token: Token, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         started = time.monotonic()
@@ -323,6 +329,10 @@ class Transport:
                 timeout=(min(limits.connect, total), min(limits.read, total)),
             )  # fmt: skip
             with response:
+                if response.status_code == 429:
+                    # Told before the lane and the connection are free, or who stands in line is sent into the wait.
+                    refused = refusal(429, response.headers, b"", request_id)
+                    self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
                 content = _read(response, started + total)
         except requests.RequestException as error:
             raise unavailable(error, request_id=request_id, to=self.origin) from None

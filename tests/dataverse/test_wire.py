@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from dataverse import transport
+from dataverse import pool, transport
 from dataverse.client import DataverseClient
 from dataverse.errors import (
     ConfigurationError,
@@ -525,3 +525,38 @@ def test_a_request_ends_when_its_time_is_up_however_long_the_client_would_wait(
     with pytest.raises(Invalid):
         client.first_page("accounts", select=["name"])
     assert client.usage.answered == 1
+
+
+def test_nobody_who_stands_in_line_is_sent_into_a_wait_that_begins_meanwhile(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    """Before a parallelism is recommended one request goes at a time: the others queue behind the refused one."""
+    moments: list[float] = []
+
+    def answer(asked: Asked) -> Reply:
+        moments.append(time.monotonic())
+        first = len(moments) == 1
+        return refused(429, "0x80072322", "slow down", Retry_After="1.5") if first else Reply(body=BODY, wait_s=0.02)
+
+    server.answer = answer
+    client = client_of(sleep=time.sleep)
+    with ThreadPoolExecutor(6) as threads:
+        asked = [threads.submit(client.first_page, "accounts", select=["name"]) for _ in range(6)]
+        assert all(one.result().rows for one in asked)
+    assert len(moments) == 7
+    assert min(moments[1:]) - moments[0] >= 1.5
+
+
+def test_a_connection_picked_up_after_the_service_asked_to_wait_is_given_back_unused(
+    server: Server, client: DataverseClient
+) -> None:
+    server.answer = scripted(Reply(body=BODY))
+    assert client.first_page("accounts", select=["name"]).rows
+    url, session = f"{server.url}/api/data/v9.2/accounts", client._transport._session
+    for _ in range(40):  # more often than there are connections: none is lost
+        with pytest.raises(pool.NotNow), pool.asking(lambda: False):
+            session.get(url)
+    assert len(server.api) == 1
+    with pool.asking(lambda: True):
+        assert session.get(url).json() == BODY
+    assert len(server.api) == 2
