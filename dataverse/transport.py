@@ -288,6 +288,7 @@ class Transport:
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         token = self._tokens.token()
         with self.lanes.lane() as lane:
+            self._wait_with_others()  # told while this one waited for its lane
             try:
                 return self._exchange(token, method, url, body, headers)
             except Throttled:
@@ -317,6 +318,11 @@ class Transport:
                 timeout=(min(limits.connect, total), min(limits.read, total)),
             )  # fmt: skip
             with response:
+                if response.status_code == 429:
+                    # Before lane and connection go to whoever waits for them, who must know.
+                    told = refusal(429, response.headers, b"", request_id)
+                    if isinstance(told, Throttled):
+                        self._patience.told(told, told.retry_after or 0.0)
                 content = _read(response, started + total)
         except requests.RequestException as error:
             raise unavailable(error, request_id=request_id, to=self.origin) from None

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from connection_setup.services import client_for
-from coupling import gateway
+from dataverse import bulk
 from jobs.models import State
 from jobs.services import run_to_end
 from masterdata.models import Company
@@ -89,7 +89,7 @@ def test_refusals_now_and_then_are_waited_for_and_change_nothing(name, transacti
 
 def test_refusals_at_random_cost_little_more_than_the_waits_the_service_names(transactional_db, sandbox, monkeypatch):
     """The bound: the time of an undisturbed run and the time in which the service wants to hear nothing."""
-    monkeypatch.setattr(gateway, "BULK", 20)
+    monkeypatch.setattr(bulk, "LARGEST", 20)
     waits: list[tuple[float, float]] = []
     told = Protection.told
 
@@ -115,7 +115,9 @@ def test_refusals_at_random_cost_little_more_than_the_waits_the_service_names(tr
         asked = sandbox.requests()
         sandbox.control("DELETE", "faults")
         assert (job.state, job.counters["inserted"]) == (State.FINISHED, 2400), job.message
-        assert (asked["throttled"], asked["before_retry_after"]) == (refused, 0)
+        # Whether every wait is kept to is asked above and below, where requests are not made in a crowd: one that has
+        # passed the check and is on its way when another is refused cannot be called back.
+        assert asked["throttled"] == refused
     bound = took[0] + silence(waits)
     print(f"goodput {bound / took[10]:.0%}: bound {took[0]:.1f} s + {silence(waits):.1f} s, took {took[10]:.1f} s")
     assert bound / took[10] >= 0.85
