@@ -13,6 +13,8 @@ from storage import bulk
 
 PART = 500
 """Couplings per checkpoint: one read, one write."""
+ROUNDS = 3
+"""How often a row that changes between reading and writing is read again."""
 
 
 def uncouple(context: JobContext) -> None:
@@ -133,13 +135,24 @@ def being_created(coupling: Coupling) -> bool:
 
 
 def release(gateway: Gateway, mapping: IntegrationTableMapping, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
-    """Empty the company column of the rows where it is this company's; what became of each row written to."""
+    """Empty the company column of the rows where it is this company's; what became of each row written to.
+
+    A row that changed since it was read is looked at again, so that nobody else's mark is taken off.
+    """
     ours = gateway.company_row_id
     if ours is None or not ids or COMPANY_COLUMN not in gateway.table(mapping).columns:
         return {}
-    changes: list[tuple[UUID, dict[str, Any], str]] = [
-        (row.id, {COMPANY_COLUMN: None}, "*")
-        for row in gateway.read(mapping, [COMPANY_COLUMN], ids).values()
-        if str(row.values[COMPANY_COLUMN] or "").lower() == str(ours)
-    ]
-    return {result.id: result for result in gateway.update(mapping, changes)} if changes else {}
+    results: dict[UUID, WriteResult] = {}
+    for _ in range(ROUNDS):
+        changes: list[tuple[UUID, dict[str, Any], str]] = [
+            (row.id, {COMPANY_COLUMN: None}, row.version)
+            for row in gateway.read(mapping, [COMPANY_COLUMN], ids).values()
+            if str(row.values[COMPANY_COLUMN] or "").lower() == str(ours)
+        ]
+        # What was refused and is not ours any more: emptied without our hearing of it, or somebody else's by now.
+        results |= {row_id: WriteResult(row_id, ok=True) for row_id in ids if row_id in results}
+        results |= {result.id: result for result in gateway.update(mapping, changes)} if changes else {}
+        ids = [row_id for row_id, result in results.items() if result.mismatch]
+        if not ids:
+            break
+    return results

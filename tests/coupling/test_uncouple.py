@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from coupling import services
+from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.types import Criterion
 from jobs.models import JobOutcome
@@ -83,6 +84,34 @@ def test_a_row_of_another_company_keeps_its_company_id(customer_mapping, coupled
     remote.load({"accounts": [{**{k: v for k, v in row.items() if not k.startswith("_")}, "tandem_companyid": other}]})
     run(services.start_uncoupling(mapping=customer_mapping, all=True))
     assert company_ids(remote)["Account 0"] == other
+
+
+@pytest.mark.parametrize("by", ["another company", "somebody"])
+def test_a_row_that_changes_while_it_is_released_is_looked_at_again(
+    customer_mapping, coupled, remote, company, monkeypatch, by
+):
+    """Between reading whose mark a row carries and taking the mark off, the row changes hands, or only its city."""
+    other, read = str(uuid4()), Gateway.read
+    remote.load({"tandem_companies": [{"tandem_companyid": other, "tandem_name": "Another"}]})
+    changes = [{"tandem_companyid": other} if by == "another company" else {"address1_city": "Oslo"}]
+
+    def changed_after(self, *given, **more):
+        found = read(self, *given, **more)
+        if changes:
+            values = changes.pop()
+            row = next(row for row in remote.rows("accounts") if row["name"] == "Account 1")
+            kept = {"accountid": row["accountid"], "name": row["name"], "telephone1": row["telephone1"]}
+            ours = {"customertypecode": 3, "tandem_companyid": str(company.connection.company_row_id)}
+            remote.load({"accounts": [{**kept, **ours, **values}]})
+        return found
+
+    monkeypatch.setattr(Gateway, "read", changed_after)
+    job = run(services.start_uncoupling(mapping=customer_mapping, all=True))
+    assert counted(job) == {"total": 3, "uncoupled": 3}
+    assert not pairs(customer_mapping)
+    ids = company_ids(remote)
+    assert (ids["Account 0"], ids["Account 2"]) == (None, None)
+    assert ids["Account 1"] == (other if by == "another company" else None)
 
 
 def test_a_row_that_is_gone_in_dataverse_does_not_keep_its_coupling(customer_mapping, coupled):

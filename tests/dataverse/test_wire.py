@@ -182,6 +182,28 @@ def test_whoever_waits_waits_as_long_as_another_was_told_meanwhile(
     assert third - first >= 2.4, "sent while the service wanted to hear nothing"
 
 
+def test_whoever_waits_for_a_lane_is_not_sent_into_a_wait_told_meanwhile(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    """Six requests for the one lane there is at first: the one in it is refused, and five stand behind it."""
+    came: list[float] = []
+
+    def answer(asked: Asked) -> Reply:
+        came.append(time.monotonic())
+        if len(came) > 1:
+            return Reply(body=BODY)
+        time.sleep(0.3)
+        return refused(429, "0x80072322", Retry_After="1")
+
+    server.answer = answer
+    client = client_of(sleep=time.sleep)
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(client.first_page, "accounts", select=["name"]) for _ in range(6)]:
+            assert done.result().rows
+    assert len(came) == 7
+    assert came[1] - came[0] >= 1.25, "sent while the service wanted to hear nothing"
+
+
 def test_a_part_of_a_batch_that_is_always_throttled_is_asked_a_few_times(
     server: Server, client: DataverseClient, slept: list[float]
 ) -> None:

@@ -113,6 +113,24 @@ def test_refusals_and_failures_carry_them_too(here: Place, settings: Any, monkey
     carries(answer)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {f"field{n}": "x" for n in range(1500)},
+        {"theme": "x" * (3 * 2**20)},
+    ],
+    ids=["more fields than a form has", "longer than a form is"],
+)
+def test_a_form_no_page_of_ours_sends_is_refused_in_words(here: Place, sent: dict[str, str]) -> None:
+    for csrf, status in ((False, 400), (True, 403)):  # where a token is asked for, none is found in it
+        client = client_of(Role.ADMINISTRATOR, csrf=csrf)
+        with nothing_written():
+            answer = client.post(reverse("ui:appearance"), sent)
+        assert answer.status_code == status
+        assert b"<h1" in answer.content
+        carries(answer)
+
+
 def test_a_request_over_https_that_names_a_strange_host_carries_them(here: Place, settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     answer = Client(raise_request_exception=False).get("/", headers={"Host": "evil.example"})

@@ -2,6 +2,8 @@
 
 import pytest
 
+from coupling.services import start_uncoupling
+from coupling.uncouple import PART
 from jobs.services import run_to_end
 from sync.services import start_synchronization
 from tests.kills.killing import checked
@@ -14,13 +16,13 @@ BATCHES = 2
 """1000 rows go in one write."""
 
 
-def every_first_lost(size):
+def every_first_lost(size, batches=BATCHES):
     """The answer of every first $batch of updates is lost; it is sent again, and that is answered.
 
     Faults strike at a part of it, counted over all batches; one that has struck hides its part from those behind it.
     """
     fault = {"method": "PATCH", "path": "accounts", "fault": "lost_reply", "times": 1}
-    return [{**fault, "after": 2 * size * turn - turn} for turn in range(BATCHES)]
+    return [{**fault, "after": 2 * size * turn - turn} for turn in range(batches)]
 
 
 def requests_of(sandbox, start):
@@ -68,3 +70,22 @@ def test_updates_that_were_not_answered_are_made_once_and_count_as_modified(tran
     assert told[True]["rows_written"] == told[False]["rows_written"]
     # Each lost write once more, and one read.
     assert told[True]["total"] - told[False]["total"] <= 2 * BATCHES, (told[False]["by"], told[True]["by"])
+
+
+def test_marks_that_were_taken_off_without_an_answer_are_off_and_their_couplings_gone(transactional_db, sandbox):
+    batches, told = -(-RECORDS // PART), {}
+    for lost in (False, True):
+        w = world(sandbox)
+        mapping = w.coupled(range(RECORDS))
+        if lost:
+            sandbox.control("POST", "faults", every_first_lost(PART, batches))
+        told[lost], job = requests_of(sandbox, lambda: start_uncoupling(mapping=mapping, all=True))  # noqa: B023
+        struck = sum(one["struck"] for one in sandbox.control("GET", "faults"))
+        sandbox.control("DELETE", "faults")
+        assert (job.state, job.counters["uncoupled"]) == ("finished", RECORDS), (job.message, job.counters)
+        assert struck == (batches if lost else 0)
+        assert not any(row.get("_tandem_companyid_value") for row in sandbox.rows("accounts"))
+        checked("uncoupling", w, job)
+    assert told[True]["rows_written"] == told[False]["rows_written"]
+    # Each lost write once more, and one read.
+    assert told[True]["total"] - told[False]["total"] <= 2 * batches, (told[False]["by"], told[True]["by"])
