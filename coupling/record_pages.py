@@ -17,7 +17,7 @@ from masterdata.access import company as company_of
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
-from ui.cells import ago, text_of
+from ui.cells import ago, in_sentence, text_of
 from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
 from ui.roles import Can, may, requires
 
@@ -30,7 +30,7 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     mappings = records.mappings_of(owner, what)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
     if may(request.user, Can.ADMINISTER):
-        actions.append(Action(f"New {_lower(what.caption)}", _url("new", owner, what), icon="add"))
+        actions.append(Action(f"New {in_sentence(what.caption)}", _url("new", owner, what), icon="add"))
     return render.page(
         request,
         Page(
@@ -85,7 +85,7 @@ def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
     key = request.GET.get("key", "").replace("\x00", "")[:100]
     found = what.records(owner).filter(**{what.key: key}).values_list("system_id", flat=True).first()
     if found is None:
-        raise Http404(f"There is no {_lower(what.caption)} {key!r} in {owner.name}.")
+        raise Http404(f"There is no {in_sentence(what.caption)} {key!r} in {owner.name}.")
     return HttpResponseRedirect(records.card_url(owner, what, found))
 
 
@@ -100,7 +100,7 @@ def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
         messages.success(request, f"{_title(what, record)} has been added.")
         return HttpResponseRedirect(records.card_url(owner, what, record.system_id))
     return _form_page(
-        request, owner, what, form, title=f"New {_lower(what.caption)}", back=records.list_url(owner, what)
+        request, owner, what, form, title=f"New {in_sentence(what.caption)}", back=records.list_url(owner, what)
     )
 
 
@@ -244,17 +244,13 @@ def _record(owner: Company, table: LocalTable, system_id: UUID) -> Any:
     """The record. Raises Http404 with a sentence; a record of another company is none."""
     record = table.records(owner).filter(system_id=system_id).first()
     if record is None:
-        raise Http404(f"This {_lower(table.caption)} does not exist in {owner.name}; perhaps it was deleted.")
+        raise Http404(f"This {in_sentence(table.caption)} does not exist in {owner.name}; perhaps it was deleted.")
     return record
 
 
 def _title(table: LocalTable, record: Any) -> str:
     key, title = str(getattr(record, table.key)), str(getattr(record, table.title))
     return f"{key} · {title}" if title else key
-
-
-def _lower(caption: str) -> str:
-    return caption[:1].lower() + caption[1:]
 
 
 def _url(name: str, owner: Company, table: LocalTable, record: Any = None) -> str:

@@ -258,7 +258,8 @@ def _choice(value: Any, column: ColumnInfo, name: str) -> int:
     except ValueError:
         raise _unfit(value, name, "one of its choices", reason="unknown_choice") from None
     if column.choices and number not in column.choices:
-        known = ", ".join(f"{n} {label}" for n, label in list(column.choices.items())[:8])
+        offered = [f"{n} {label}" for n, label in column.choices.items()]
+        known = ", ".join(offered[:8]) + (f" and {len(offered) - 8} more" if len(offered) > 8 else "")
         raise Invalid(
             f"{name} has no choice {number} in Dataverse. It has: {known}. Map the option to one of them.",
             reason="unknown_choice",

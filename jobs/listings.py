@@ -162,7 +162,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
         columns=[
             Column("no", "No.", number),
             Column("name", "Name", "local_name"),
-            Column("integration", "Dataverse Row", "integration_name", default=rows_known),
+            Column("integration", "Dataverse Row", "integration_name", wrap=True, default=rows_known),
             *([] if outcome else [Column("outcome", "Outcome", outcome_status)]),
             Column("reason", "Reason", reason_status),
             Column("why", "Why", "message", wrap=True),

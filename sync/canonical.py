@@ -4,7 +4,7 @@ A FieldSpec says everything about one mapped field. What cannot cross is a Probl
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -26,6 +26,8 @@ KINDS = {
     "Lookup": "reference", "Customer": "reference", "Owner": "reference",
     "Uniqueidentifier": "guid",
 }  # fmt: skip
+_NAMED = 8
+"""So many choices a sentence names."""
 _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0", ""}
 
 
@@ -253,7 +255,7 @@ def _choice_of_local(spec: FieldSpec, value: Any) -> Carried:
 
 def unknown_choice(spec: FieldSpec, value: Any) -> Problem:
     """The sentence for a value that is none of the column's choices."""
-    known = ", ".join(list(spec.column.choices.values())[:8])
+    known = some(spec.column.choices.values())
     return Problem(
         "unknown_choice",
         f"{spec.caption} is {quoted(value)}, which {spec.column_caption} does not offer"
@@ -306,6 +308,13 @@ def _not_mapped(spec: FieldSpec) -> Problem:
         f"{spec.caption} refers to a table that has no integration table mapping. "
         "Add that mapping, or disable this field.",
     )
+
+
+def some(labels: Iterable[str]) -> str:
+    """The first few of them in a sentence, and how many more there are."""
+    known = [label for label in labels if label.strip()]
+    more = len(known) - _NAMED
+    return ", ".join(known[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def quoted(value: Any) -> str:

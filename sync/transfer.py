@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sync.canonical import KINDS, FieldSpec, boolean, integer, quoted, unknown_choice
+from sync.canonical import KINDS, FieldSpec, boolean, integer, quoted, some, unknown_choice
 from sync.types import LocalColumn, Problem, Value
 
 
@@ -151,7 +151,7 @@ def _one_of(spec: FieldSpec, field: LocalColumn, word: str) -> Any:
     for key, label in field.choices:
         if wanted in (key.casefold(), label.strip().casefold()):
             return key
-    known = ", ".join(label for _, label in field.choices[:8] if label.strip())
+    known = some(label for _, label in field.choices)
     return Problem(
         "unknown_choice",
         f"{spec.column_caption} is {quoted(word)}, which {field.caption} does not offer (it offers {known}). "

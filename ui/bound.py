@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 
 from ui import paging, preferences
-from ui.cells import text_of
+from ui.cells import in_sentence, text_of
 from ui.kit import Cell, Notice
 from ui.listing import Column, Filter, Listing
 
@@ -178,7 +178,7 @@ class Bound:
     def count_text(self) -> str:
         """ "37 customers", "More than 10,000 customers, filtered"."""
         number, exact = self.count
-        what = self.caption[:1].lower() + self.caption[1:] if not self.caption[1:2].isupper() else self.caption
+        what = in_sentence(self.caption)
         if number == 1 and exact:
             what = what.removesuffix("s") if what.isalpha() and not what.endswith("ies") else "record"
         return f"{'' if exact else 'More than '}{number:,} {what}{', filtered' if self.in_force else ''}"

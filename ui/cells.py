@@ -1,5 +1,6 @@
 """A cell or a field's value as HTML, and as plain text."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -74,3 +75,8 @@ def _number(value: float | Decimal) -> str:
 def _moment(value: datetime) -> str:
     local: Any = timezone.localtime(value) if timezone.is_aware(value) else value
     return f"{local.day} {local:%b %Y %H:%M}"
+
+
+def in_sentence(caption: str) -> str:
+    """A caption inside a sentence: "New payment terms"; abbreviations stay as they are."""
+    return re.sub(r"\w+", lambda word: word[0] if word[0][1:] != word[0][1:].lower() else word[0].lower(), caption)

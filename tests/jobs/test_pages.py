@@ -14,7 +14,7 @@ from jobs.registry import Schedule, registry
 from masterdata.people import save_user
 from storage import bulk
 from tests.jobs.conftest import stored
-from tests.ui.pages import check
+from tests.ui.pages import check, read
 from ui.roles import Role
 
 pytestmark = pytest.mark.django_db
@@ -233,6 +233,14 @@ def test_the_role_center_shows_failed_jobs_and_the_latest(client, company, faile
     assert "Failed jobs today" in page
     assert "Latest jobs" in page
     assert "VENDOR" in page
+
+
+def test_the_admin_carries_the_products_name_and_icon(client, db):
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    page = read(client.get("/admin/"))
+    assert page.root.all("title")[0].text.endswith(" - Tandem")
+    assert page.by_id("site-name").text == "Tandem administration"
+    assert [link.get("href") for link in page.root.all("link") if link.get("rel") == "icon"]
 
 
 def test_the_admin_shows_jobs_and_outcomes_read_only_with_drill_down(client, company, failed_job):

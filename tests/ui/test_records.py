@@ -274,6 +274,11 @@ def test_a_record_of_another_company_is_not_shown(
 
 def test_an_administrator_adds_changes_and_deletes_a_record(administrator: Client, cronus: Company, url: str) -> None:
     assert check(administrator.get(f"{url}new/")).h1 == "New customer"
+    people, terms = (url.replace("customer", table) for table in ("salesperson", "payment_terms"))
+    assert check(administrator.get(f"{people}new/")).h1 == "New salesperson/purchaser"
+    page = check(administrator.get(terms))
+    assert page.links()["New payment terms"] == f"{terms}new/"
+    assert "0 payment terms" in page.root.text
     page = check(administrator.post(f"{url}new/", {"no": "", "name": "X"}))
     assert page.by_id("form-errors") is not None
     answer = administrator.post(f"{url}new/", {"no": "C1", "name": "Larch", "credit_limit": "0"})
