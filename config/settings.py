@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ui.auditing.AuditMiddleware",
+    "ui.middleware.refusals_in_words",
     "axes.middleware.AxesMiddleware",
 ]
 

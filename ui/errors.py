@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render as render_template
 from django.template.loader import render_to_string
 
@@ -26,6 +26,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _answer(
         request, 404, "There is no such page", said or "The address may be mistyped, or what it showed was deleted."
     )
+
+
+def not_allowed(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpResponse:
+    """405: an address that only takes a form was opened, or the other way round."""
+    answer = _answer(
+        request, 405, "This address is not opened like this", "It belongs to a button or a form of a page.",
+        "Go back to the page, and choose the button there.",
+    )  # fmt: skip
+    answer["Allow"] = refused["Allow"]
+    return answer
 
 
 def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001

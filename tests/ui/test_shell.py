@@ -42,7 +42,9 @@ def test_somebody_not_signed_in_is_led_to_sign_in_from_everywhere(client: Client
 
 
 def test_signing_out_is_a_post(administrator: Client, cronus: Company) -> None:
-    assert administrator.get("/sign-out/").status_code == 405
+    refused = administrator.get("/sign-out/")
+    assert (refused.status_code, refused["Allow"]) == (405, "POST, OPTIONS")
+    assert "It belongs to a button or a form of a page." in refused.content.decode()
     assert administrator.post("/sign-out/").headers["Location"] == "/sign-in/"
 
 
