@@ -135,7 +135,7 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         "Prepare the Environment",
         address("administrator", company),
         icon="person",
-        off=off or ("The connection is enabled." if connection.enabled else ""),
+        off=off or ("Turn Enabled off first." if connection.enabled else ""),
         note="Sign in as an administrator, once",
     )
     certificate = Action(
