@@ -32,9 +32,14 @@ def careful_answers(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callab
 
 
 def refusals_in_words(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Django's answer to a wrong method has no body, which a browser shows as an error of its own: ours is a page."""
+    """Refusals that would have no page: a wrong method, which Django answers without a body, and a NUL in the address.
+
+    No name holds that character, and PostgreSQL fails at being asked for one.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path:
+            return errors.not_found(request)
         response = answer(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:
             return errors.not_allowed(request, response)

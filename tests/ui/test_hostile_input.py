@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from coupling import defaults
@@ -110,3 +112,14 @@ def test_a_page_takes_the_methods_it_knows_alone(administrator: Client, company:
 def test_an_id_is_a_row_s_number_or_nothing(text: str, number: int | None) -> None:
     assert ids.number(text) == number
     assert ids.numbers([f"{text}, 5", "x,6"]) == [*([] if number is None else [number]), 5, 6]
+
+
+@pytest.mark.parametrize("user", ["administrator", "client"])
+def test_an_address_with_a_character_that_no_name_holds_leads_nowhere(request: Any, db: None, user: str) -> None:
+    """PostgreSQL fails at being asked for it, so nothing is asked."""
+    client = request.getfixturevalue(user)
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get("/c/cronus-international/mappings/of/a%00b/")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.content.decode()
+    assert not any("integrationtablemapping" in query["sql"] for query in asked)
