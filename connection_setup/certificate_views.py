@@ -1,7 +1,7 @@
 """Use Certificate Authentication in the browser."""
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -52,7 +52,8 @@ def file(request: HttpRequest, company: str) -> HttpResponse:
     """The certificate that waits, for the registration: its public part alone."""
     connection = services.connection_of(company_of(request, company))
     if not connection.next_certificate:
-        raise Http404("No certificate waits.")
+        messages.warning(request, "No certificate waits, so there is none to download. Make one first.")
+        return HttpResponseRedirect(own.address("certificate", connection.company))
     response = HttpResponse(connection.next_certificate, content_type="application/x-pem-file")
     response["Content-Disposition"] = f'attachment; filename="{connection.company.slug}-certificate.pem"'
     return response
