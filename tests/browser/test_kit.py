@@ -188,6 +188,8 @@ def test_a_confirmation_opens_as_a_dialog_and_gives_focus_back(page: Any, url: s
 def test_f6_walks_the_fast_tabs_and_alt_f2_hides_the_details(page: Any, url: str) -> None:
     page.goto(url)
     page.get_by_role("link", name="10001", exact=True).click()
+    page.get_by_role("heading", name="General").wait_for()
+    page.wait_for_load_state()  # the key is for the card, whose script must be there
     page.keyboard.press("F6")
     expect(page.locator("#tab-general > summary")).to_be_focused()
     page.keyboard.press("F6")
