@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, certificate_views, views
+from connection_setup import administrator_views, certificate_views, enabling_views, views
 
 app_name = "connection_setup"
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path(f"{_PAGE}test/", views.test, name="test"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
+    path(f"{_PAGE}enabling/", enabling_views.enabling_page, name="enabling"),
+    path(f"{_PAGE}questions/<slug:name>/", enabling_views.answer, name="answer"),
     path(f"{_PAGE}disable/", views.disable, name="disable"),
     path(f"{_PAGE}administrator/", administrator_views.show, name="administrator"),
     path(f"{_PAGE}administrator/sign-in/", administrator_views.sign_in, name="administrator-sign-in"),
