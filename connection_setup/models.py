@@ -103,3 +103,16 @@ class AdministratorSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} for {self.company}"
+
+
+class AssistedSetup(models.Model):
+    """How far a company's assisted setup guide is. What was done stands with the connection; here is the rest."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
+    began_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: {'completed' if self.completed_at else 'not completed'}"

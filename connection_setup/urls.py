@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, certificate_views, views
+from connection_setup import administrator_views, assisted, certificate_views, views
+from connection_setup.guide import views as guide
 
 app_name = "connection_setup"
 
 _PAGE = "c/<slug:company>/dataverse-connection-setup/"
+_ASSISTED = "c/<slug:company>/assisted-setup/"
 
 urlpatterns = [
     path(_PAGE, views.setup, name="setup"),
@@ -26,5 +28,8 @@ urlpatterns = [
     path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
     path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
     path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
+    path(_ASSISTED, assisted.show, name="assisted-setup"),
+    path(f"{_ASSISTED}dataverse/", guide.guide, name="guide"),
+    path(f"{_ASSISTED}dataverse/<slug:step>/", guide.step, name="guide-step"),
     path("connection/signed-in", administrator_views.signed_in, name="signed-in"),
 ]
