@@ -116,3 +116,21 @@ class AssistedSetup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.company}: {'completed' if self.completed_at else 'not completed'}"
+
+
+class DataEncryption(models.Model):
+    """How secrets are sealed on this site, as people decided last; one row. No key is in the database.
+
+    Whoever changes keys holds the row, so that one does at a time. `offer` is the fingerprint of the key whose copy has
+    not been taken yet: it is given out once.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    enabled = models.BooleanField("Encryption Enabled", default=False)
+    fingerprint = models.CharField(max_length=20, blank=True, help_text="Of the key that seals.")
+    offer = models.CharField(max_length=20, blank=True, help_text="Of the key whose copy may be taken once.")
+    rotated = models.PositiveIntegerField("secrets sealed anew", default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Encryption, {'enabled' if self.enabled else 'not enabled'}"

@@ -66,6 +66,15 @@ def register() -> None:
         ("Administrator Sign-In", "connection_setup:administrator"),
     ):
         tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
+    tell_me(
+        Entry(
+            "Data Encryption Management",
+            "connection_setup:encryption",
+            group="Administration",
+            also=("Encryption Management", "Enable Encryption", "Change Encryption Key", "Encryption keys"),
+            needs=Can.ADMINISTER,
+        )
+    )
     role_center_status(state)
     role_center_notice(first_step)
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("masterdata", "0001_initial"), ("connection_setup", "0003_administrator_sign_in")]
+    dependencies = [("masterdata", "0001_initial"), ("connection_setup", "0006_rooms_data_encryption")]
 
     operations = [
         migrations.CreateModel(
