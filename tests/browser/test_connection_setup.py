@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from connection_setup import services
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
