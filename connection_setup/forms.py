@@ -48,8 +48,24 @@ def certificate_text(file: "UploadedFile[bytes] | None") -> str:
     return text
 
 
+def address_problem(typed: str, cloud: str) -> bool:
+    """Whether an environment's address cannot be taken as it was typed."""
+    if not typed.strip():
+        return False
+    try:
+        return clouds.check_address(
+            typed, cloud=cloud or CLOUDS[0][0], loopback_allowed=settings.SANDBOX_ALLOWED
+        ).suggested
+    except ConfigurationError:
+        return True
+
+
 class SettingsForm(forms.Form):
-    """The settings of a connection that is not enabled. The secret is written, never shown."""
+    """The settings of a connection that is not enabled. The secret is written, never shown.
+
+    An address that can be mended is asked about: `suggestion` then holds what it would be replaced with, and the answer
+    comes back as `replace`, yes or no.
+    """
 
     environment_url = forms.CharField(
         label="Environment URL",
@@ -126,6 +142,7 @@ class SettingsForm(forms.Form):
             initial |= {name: typed[name] for name in kept if name in typed}
         super().__init__(data, files, initial=initial)
         self.connection = connection
+        self.suggestion = ""
         self.kind = self._kind(data if data is not None else initial)
         others = {name for kind, names in OF_TYPE.items() if kind is not self.kind for name in names}
         if credentials.provided(connection):
@@ -233,13 +250,22 @@ class SettingsForm(forms.Form):
         except ConfigurationError as error:
             self.add_error("environment_url", error.user_message)
             return
-        if address.suggested:
+        if not address.suggested:
+            self.cleaned_data["environment_url"] = address.url
+        elif self.data.get("replace") == "yes":
             data: Any = self.data.copy()  # type: ignore[attr-defined]
-            data["environment_url"] = address.url
+            data["environment_url"] = self.cleaned_data["environment_url"] = address.url
             self.data = data
+        elif self.data.get("replace") == "no":
             self.add_error(
                 "environment_url",
-                f"An environment's address is https and the host alone. {typed} was replaced by the suggested "
-                f"{address.url}: check it and save again.",
+                f"{typed} is kept in the field, but cannot be saved: an environment's address is https:// and the host "
+                "alone. Correct it.",
             )
-        self.cleaned_data["environment_url"] = address.url
+        else:
+            self.suggestion = address.url
+            self.add_error(
+                "environment_url",
+                f"An environment's address is https:// and the host alone. Replace {typed} with the suggested "
+                f"{address.url}?",
+            )

@@ -3,10 +3,12 @@
 Nothing is sent while a database transaction is open, and nothing is kept of an enabling that fails.
 """
 
+import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from auditlog.context import set_actor
@@ -23,6 +25,7 @@ from dataverse import clouds
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
 from dataverse.signin import Person
+from dataverse.transport import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
 from masterdata.models import Company, Currency
 from ui.auditing import somebody_is_named
@@ -113,10 +116,88 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
     return _credentials(connection, credentials.opened(connection)), _environment(connection)
 
 
-def sign_in_origin(connection: DataverseConnection) -> str:
-    """Where people of these settings sign in; "" while the settings name no tenant."""
+def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
+    """What a sign-in goes through that looks for environments, in a tenant or ("") in that of whoever signs in.
+
+    The environment stands for the cloud; for a sandbox it names where that is. Raises Refused where the application is
+    not filled in, SealBroken, ConfigurationError.
+    """
+    kind = AuthenticationType(connection.authentication_type)
+    given = {
+        "Client ID": bool(credentials.client_id(connection)),
+        credentials.LABELS[kind]: credentials.has_secret(connection),
+    }
+    if missing := [name for name, there in given.items() if not there]:
+        raise Refused(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not filled in, and the sign-in goes "
+            "through the registered application. Fill in and save, then look for environments again."
+        )
+    place, ca_file = _sandbox_of(connection)
+    authority = clouds.authority(connection.cloud, tenant, place, any_tenant=True)
+    return (
+        Credentials(
+            authority,
+            credentials.client_id(connection),
+            credentials.opened(connection),
+            version=connection.credential_version,
+        ),
+        Environment(place, ca_file=ca_file, loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud),
+    )
+
+
+def application_answers(connection: DataverseConnection, url: str, tenant: str) -> Callable[[], None]:
+    """A question, for another thread, whether the application is let into an environment of a tenant.
+
+    Asking it raises DataverseError, where it is not.
+    """
+    environment = Environment(
+        url, ca_file=_sandbox_of(connection)[1], loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud
+    )
+    opened = Credentials(
+        clouds.authority(connection.cloud, tenant, url),
+        credentials.client_id(connection),
+        credentials.opened(connection),
+        version=connection.credential_version,
+    )
+
+    def ask() -> None:
+        client = DataverseClient(environment, opened, timeouts=Timeouts(connect=3, read=6, total=8), sleep=_no_patience)
+        client.who_am_i()
+
+    return ask
+
+
+def _no_patience(_: float) -> None:
+    """Not waited: who looks at a list of environments would wait as well."""
+
+
+def _sandbox_of(connection: DataverseConnection) -> tuple[str, str | None]:
+    """Where the sandbox is and its certificate authority; ("", None) for the clouds.
+
+    It is the Environment URL's; while there is none, the one that this machine's demo started.
+    """
+    url = connection.environment_url
+    if not settings.SANDBOX_ALLOWED or (url and not clouds.is_loopback(urlsplit(url).hostname or "")):
+        return "", None
+    if url:
+        return clouds.origin(url), _authority_file(connection)
     try:
-        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url))
+        said = json.loads(settings.SANDBOX_FILE.read_text())
+        return clouds.check_address(said["environment_url"], loopback_allowed=True).url, str(said["ca_file"])
+    except (OSError, ValueError, KeyError, TypeError, ConfigurationError):
+        return "", None
+
+
+def sandbox_authority(connection: DataverseConnection) -> str:
+    """The certificate authority of the sandbox whose environments are listed; "" for the clouds."""
+    return _sandbox_of(connection)[1] or ""
+
+
+def sign_in_origin(connection: DataverseConnection, *, any_tenant: bool = False) -> str:
+    """Where people of these settings sign in; "" while the settings name no tenant, unless any will do."""
+    place = _sandbox_of(connection)[0] if any_tenant else connection.environment_url
+    try:
+        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, place, any_tenant=any_tenant))
     except ConfigurationError:
         return ""
 

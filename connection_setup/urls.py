@@ -4,6 +4,7 @@ from django.urls import path
 
 from connection_setup import administrator_views, assisted, certificate_views, encryption_views, views
 from connection_setup.guide import views as guide
+from connection_setup import administrator_views, certificate_views, environment_views, views
 
 app_name = "connection_setup"
 
@@ -15,6 +16,13 @@ urlpatterns = [
     path(_PAGE, views.setup, name="setup"),
     path(f"{_PAGE}save/", views.save, name="save"),
     path(f"{_PAGE}choose/", views.choose, name="choose"),
+    path(f"{_PAGE}environment-url/", views.environment_url, name="environment-url"),
+    path(f"{_PAGE}environments/", environment_views.show, name="environments"),
+    path(f"{_PAGE}environments/look-up/", environment_views.look_up, name="environments-look-up"),
+    path(f"{_PAGE}environments/sign-in/", environment_views.sign_in, name="environments-sign-in"),
+    path(f"{_PAGE}environments/again/", environment_views.again, name="environments-again"),
+    path(f"{_PAGE}environments/forget/", environment_views.forget, name="environments-forget"),
+    path(f"{_PAGE}environments/choose/", environment_views.choose, name="environments-choose"),
     path(f"{_PAGE}test/", views.test, name="test"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),

@@ -70,6 +70,21 @@ class Menu:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question about what stands in a field, shown with its error; the answers submit the page's form.
+
+    name: what the answer comes back as. url: where the form goes with it. swap_url: where scripts run, this address
+    gets the form instead, and the field alone is replaced by the one in its answer.
+    """
+
+    name: str
+    answers: Sequence[tuple[str, str]]
+    """(value, label): ("yes", "Yes")."""
+    url: str
+    swap_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One caption with a value (read) or a bound form field (write) on a FastTab. `form_field` wins."""
 
@@ -79,6 +94,7 @@ class Field:
     hint: str = ""
     copy: bool = False
     with_action: Action | None = None
+    question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,13 @@ class Table:
     numeric: frozenset[int] = frozenset()
     wrap: frozenset[int] = frozenset()
     empty: str = ""
+    row_actions: "Sequence[Action | None]" = ()
+    """An action of each row, such as Choose; the row's first cell tells it apart from the others'."""
+
+    @property
+    def lines(self) -> "list[tuple[Sequence[Cell], Action | None]]":
+        """Each row with its action."""
+        return [(row, self.row_actions[at] if at < len(self.row_actions) else None) for at, row in enumerate(self.rows)]
 
 
 @dataclass(frozen=True, slots=True)
