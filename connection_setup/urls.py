@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, assisted, certificate_views, encryption_views, views
+from connection_setup import (
+    administrator_views,
+    assisted,
+    certificate_views,
+    encryption_views,
+    environment_views,
+    views,
+)
 from connection_setup.guide import views as guide
-from connection_setup import administrator_views, certificate_views, environment_views, views
 
 app_name = "connection_setup"
 
