@@ -84,9 +84,8 @@ def register() -> None:
 def _guide_status(company: Company) -> Status:
     """How far the guide is: a connection that was enabled without it counts as set up."""
     kept = AssistedSetup.objects.filter(company=company).first()
-    if kept is None:
-        return assisted.COMPLETED if services.connection_of(company).enabled else assisted.NOT_STARTED
-    return assisted.COMPLETED if kept.completed_at else assisted.NOT_COMPLETED
+    completed = services.connection_of(company).enabled if kept is None else kept.completed_at is not None
+    return assisted.COMPLETED if completed else assisted.NOT_COMPLETED
 
 
 def state(request: HttpRequest, company: Any) -> Status | None:

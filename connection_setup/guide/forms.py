@@ -40,8 +40,9 @@ class EnvironmentForm(SettingsForm):
         super().__init__(*args, **kwargs)
         secret = [name for name in ("client_secret", "user_password") if name in self.fields]
         stored = bool(self.connection.environment_url) and credentials.has_secret(self.connection)
-        shown = ["environment_url", *(secret if stored else ())]
+        shown = ["environment_url", *(secret if stored else ()), "cloud"]
         self.fields = {name: self.fields[name] for name in shown}
+        self.fields["cloud"].widget = forms.HiddenInput()
         for name in self.fields.keys() & set(secret):
             self.fields[name].help_text = "Only where the environment is another one: enter it again for that."
 
@@ -49,6 +50,10 @@ class EnvironmentForm(SettingsForm):
     def values(self) -> dict[str, Any]:
         """The address alone."""
         return {"environment_url": self.cleaned_data["environment_url"]}
+
+    def clean_cloud(self) -> str:
+        """That of the settings: the address is judged by it."""
+        return self.connection.cloud
 
     def with_error(self, refusal: Refused) -> "EnvironmentForm":
         """The form with what a service refused, at the field it is about."""

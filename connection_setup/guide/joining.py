@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponseRedirect
 
 from connection_setup import administrator, environments, services
@@ -80,7 +81,7 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         _ASKS,
         (
             "An administrator of the environment signs in here once, with a licence for Dataverse and the security "
-            "role System Administrator. We then find the environments this account may work in.",
+            f"role System Administrator. {settings.PRODUCT_NAME} then finds the environments this account may work in.",
         ),
         (FastTab("sign-in", "", tuple(Field(form_field=form[name]) for name in form.fields)),),
         notices,

@@ -159,6 +159,7 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     )
 
 
+MADE = "It is made at the step Connect."
 REGISTER = "Add this under Authentication in the registration, or Microsoft refuses the sign-in."
 
 
@@ -231,7 +232,6 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
             FastTab(
                 "ownership",
                 "",
-                (Field("Coupled Business Unit", unit, hint="" if connection.business_unit_id else "Made at Connect."),),
                 template="ui/choices.html",
                 context={
                     "legend": "Ownership Model",
@@ -257,7 +257,14 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
                     ],
                 },
             ),
-            FastTab("ends", "", (Field(form_field=form["without_synchronization"]),)),
+            FastTab(
+                "ends",
+                "",
+                (
+                    Field("Coupled Business Unit", unit, hint="" if connection.business_unit_id else MADE),
+                    Field(form_field=form["without_synchronization"]),
+                ),
+            ),
         ),
         next=_next(),
     )

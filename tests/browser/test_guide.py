@@ -91,7 +91,7 @@ def test_from_nothing_to_a_synchronized_company(
     screenshot(page, "guide sign in")
     with page.expect_popup() as opened:
         page.get_by_role("button", name="Sign in with administrator user").click()
-    page.get_by_text("Waiting for the sign-in").wait_for()
+    page.get_by_text("Waiting for the sign-in").first.wait_for()
     sign_in_at_microsoft(opened.value, empty)
     page.get_by_text(f"{empty.admin_user} is signed in").wait_for()
     go_on(page)
