@@ -86,6 +86,7 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         (FastTab("sign-in", "", tuple(Field(form_field=form[name]) for name in form.fields)),),
         notices,
         actions=(
+            *((Action("Sign in in this window", here, "post", "person", values=_again(situation)),) if waiting else ()),
             Action(
                 "Go on without signing in",
                 here,
@@ -99,12 +100,18 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         progress=Progress(
             "Waiting for the sign-in",
             f"It goes on in another window. If you see none, pop-ups are blocked: allow them from {SIGN_IN_HOST} and "
-            "of this site, or sign in again below: it then happens in this window.",
+            "of this site, or choose Sign in in this window.",
             poll_url=here,
         )
         if waiting
         else None,
     )
+
+
+def _again(situation: Situation) -> dict[str, str]:
+    """What the sign-in that is waited for was begun with."""
+    found = situation.signed_in
+    return {"environment_url": situation.connection.environment_url, "tenant": found.tenant if found else ""}
 
 
 def take_sign_in(situation: Situation) -> Ended:

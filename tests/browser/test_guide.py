@@ -187,6 +187,20 @@ def test_the_guide_is_walked_without_scripts_left_and_gone_on_with(
     assert AssistedSetup.objects.get().completed_at is not None
 
 
+def test_where_the_window_is_not_seen_the_sign_in_goes_on_in_this_one(
+    contexts: Callable[..., Any], company: Company, empty: Sandbox
+) -> None:
+    page = contexts(ignore_https_errors=True).new_page()
+    page.goto("/c/cronus-international/")
+    to_the_sign_in(page, empty)
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Sign in with administrator user").click()
+    opened.value.close()
+    page.get_by_role("button", name="Sign in in this window").click()
+    sign_in_at_microsoft(page, empty)
+    page.get_by_text(f"{empty.admin_user} is signed in").wait_for()
+
+
 def test_a_declined_sign_in_and_blocked_pop_ups_are_told_at_the_step(
     contexts: Callable[..., Any], company: Company, empty: Sandbox
 ) -> None:
