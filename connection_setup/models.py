@@ -107,3 +107,34 @@ class AdministratorSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} for {self.company}"
+
+
+class AssistedSetup(models.Model):
+    """How far a company's assisted setup guide is. What was done stands with the connection; here is the rest."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
+    began_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: {'completed' if self.completed_at else 'not completed'}"
+
+
+class DataEncryption(models.Model):
+    """How secrets are sealed on this site, as people decided last; one row. No key is in the database.
+
+    Whoever changes keys holds the row, so that one does at a time. `offer` is the fingerprint of the key whose copy has
+    not been taken yet: it is given out once.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    enabled = models.BooleanField("Encryption Enabled", default=False)
+    fingerprint = models.CharField(max_length=20, blank=True, help_text="Of the key that seals.")
+    offer = models.CharField(max_length=20, blank=True, help_text="Of the key whose copy may be taken once.")
+    rotated = models.PositiveIntegerField("secrets sealed anew", default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Encryption, {'enabled' if self.enabled else 'not enabled'}"

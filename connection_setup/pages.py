@@ -147,6 +147,11 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
     return (
         Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
         Menu("Integration", (mappings,), icon="settings"),
+        Menu(
+            "Encryption",
+            (Action("Encryption Management", address("encryption", company), icon="lock", off=off),),
+            icon="lock",
+        ),
         Menu("Synchronization", (full,), icon="sync"),
         test,
         *((full, mappings) if connection.enabled else ()),

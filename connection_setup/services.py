@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import checks, credentials, hooks, provisioning
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import SealBroken, reseal
+from connection_setup.sealed import SealBroken
 from connection_setup.types import Check, Findings, Report, Wanted
 from dataverse import clouds
 from dataverse.client import DataverseClient
@@ -312,20 +312,6 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
         stored.save()
         hooks.run_disabled(company, user)
     return stored
-
-
-def rotate_keys() -> int:
-    """Seal every stored secret with the newest key; returns how many. Raises SealBroken and changes none."""
-    changed = 0
-    columns = credentials.SEALED_COLUMNS
-    with transaction.atomic():
-        for connection in DataverseConnection.objects.select_for_update():
-            sealed = {name: getattr(connection, name) for name in columns if getattr(connection, name)}
-            if sealed:
-                renewed = {name: reseal(value) for name, value in sealed.items()}
-                DataverseConnection.objects.filter(pk=connection.pk).update(**renewed)
-                changed += len(renewed)
-    return changed
 
 
 def looks_like_a_secret_id(secret: str) -> bool:

@@ -5,9 +5,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import pages, services
-from connection_setup.models import DataverseConnection
+from connection_setup import assisted, pages, services
+from connection_setup.guide import own as steps
+from connection_setup.guide import views as guide
+from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.pages import TITLE
+from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
 from ui.roles import Can
@@ -21,8 +24,6 @@ def register() -> None:
             "connection_setup:setup",
             group="Administration",
             also=(
-                "Set up a connection to Dataverse",
-                "Set up a connection to Microsoft Dataverse",
                 "Microsoft Dataverse Connection Setup",
                 "Client Secret",
                 "Environment URL",
@@ -31,6 +32,34 @@ def register() -> None:
             navigation=20,
         )
     )
+    tell_me(
+        Entry(
+            assisted.TITLE,
+            "connection_setup:assisted-setup",
+            group="Administration",
+            also=("Guides", "Set up"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            guide.TITLE,
+            "connection_setup:guide",
+            group="Administration",
+            also=("Set up a connection to Dataverse", "Dataverse Connection Setup guide", "Connect to Dataverse"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    assisted.add(
+        assisted.Setup(
+            guide.TITLE,
+            "Connects this company to a Dataverse environment, step by step, and runs the first synchronization.",
+            10,
+            "connection_setup:guide",
+            _guide_status,
+        )
+    )
+    steps.register()
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
@@ -38,8 +67,25 @@ def register() -> None:
         ("Dataverse User Environments", "connection_setup:environments"),
     ):
         tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
+    tell_me(
+        Entry(
+            "Data Encryption Management",
+            "connection_setup:encryption",
+            group="Administration",
+            also=("Encryption Management", "Enable Encryption", "Change Encryption Key", "Encryption keys"),
+            needs=Can.ADMINISTER,
+        )
+    )
     role_center_status(state)
     role_center_notice(first_step)
+
+
+def _guide_status(company: Company) -> Status:
+    """How far the guide is: a connection that was enabled without it counts as set up."""
+    kept = AssistedSetup.objects.filter(company=company).first()
+    if kept is None:
+        return assisted.COMPLETED if services.connection_of(company).enabled else assisted.NOT_STARTED
+    return assisted.COMPLETED if kept.completed_at else assisted.NOT_COMPLETED
 
 
 def state(request: HttpRequest, company: Any) -> Status | None:

@@ -2,11 +2,21 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, certificate_views, environment_views, views
+from connection_setup import (
+    administrator_views,
+    assisted,
+    certificate_views,
+    encryption_views,
+    environment_views,
+    views,
+)
+from connection_setup.guide import views as guide
 
 app_name = "connection_setup"
 
 _PAGE = "c/<slug:company>/dataverse-connection-setup/"
+_ASSISTED = "c/<slug:company>/assisted-setup/"
+_ENCRYPTION = "c/<slug:company>/data-encryption-management/"
 
 urlpatterns = [
     path(_PAGE, views.setup, name="setup"),
@@ -33,5 +43,14 @@ urlpatterns = [
     path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
     path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
     path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
+    path(_ASSISTED, assisted.show, name="assisted-setup"),
+    path(f"{_ASSISTED}dataverse/", guide.guide, name="guide"),
+    path(f"{_ASSISTED}dataverse/<slug:step>/", guide.step, name="guide-step"),
+    path(_ENCRYPTION, encryption_views.show, name="encryption"),
+    path(f"{_ENCRYPTION}enable/", encryption_views.enable, name="encryption-enable"),
+    path(f"{_ENCRYPTION}change/", encryption_views.change, name="encryption-change"),
+    path(f"{_ENCRYPTION}rotate/", encryption_views.rotate, name="encryption-rotate"),
+    path(f"{_ENCRYPTION}disable/", encryption_views.disable, name="encryption-disable"),
+    path(f"{_ENCRYPTION}copy/", encryption_views.copy, name="encryption-copy"),
     path("connection/signed-in", administrator_views.signed_in, name="signed-in"),
 ]

@@ -183,6 +183,35 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class GuideStep:
+    """A step of a guide. `url` leads to it; "" while it cannot be opened yet."""
+
+    caption: str
+    url: str = ""
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What makes a page one step of an assisted setup guide: where it stands, what it asks, and the ways on.
+
+    The page's `submit` is Next or Finish. Its FastTabs show as plain sections, in a form when `form_url` is set.
+    """
+
+    steps: Sequence[GuideStep]
+    at: int
+    """The step's place among `steps`, from 0."""
+    heading: str
+    text: Sequence[str] = ()
+    """Paragraphs between the heading and the sections."""
+    back: Link | None = None
+    later: Link | None = None
+    """Where leaving the guide leads; it can be gone on with afterwards."""
+    actions: Sequence[Action] = ()
+    """What else can be done at this step, below the sections."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page: title (its one h1), actions, body, fact boxes.
 
@@ -202,6 +231,7 @@ class Page:
     progress: Progress | None = None
     cues: Sequence[Cue] = ()
     fast_tabs: Sequence[FastTab] = ()
+    guide: Guide | None = None
     form_url: str = ""
     form_enctype: str = ""
     form_window: str = ""
