@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connection_setup import services
+from connection_setup import returning, services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.sealed import SealBroken, seal, unseal
 from dataverse import clouds, discovery, signin
@@ -50,7 +50,7 @@ def begin(
     connection = services.connection_of(company)
     credentials, environment = _through(connection, purpose, tenant)
     resource = clouds.discovery(environment.cloud, environment.url) if purpose == DISCOVER else ""
-    started = signin.begin(credentials, environment, redirect_url=services.redirect_url(), resource=resource)
+    started = signin.begin(credentials, environment, redirect_url=returning.of(connection), resource=resource)
     with transaction.atomic():
         AdministratorSignIn.objects.filter(began_at__lt=timezone.now() - GOOD_FOR).delete()
         _of(company, session_key).delete()

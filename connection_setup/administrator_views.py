@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import administrator, certificate_views, environments, pages, preparing, services
+from connection_setup import administrator, certificate_views, environments, pages, preparing, returning, services
 from connection_setup import administrator_pages as own
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.sealed import SealBroken
@@ -67,7 +67,7 @@ def signed_in(request: HttpRequest) -> HttpResponse:
         environments.look(found)
     if found.in_window:
         return HttpResponseRedirect(own.address("administrator-window", found.company))
-    return HttpResponseRedirect(found.return_url)
+    return HttpResponseRedirect(returning.local(found.return_url, pages.address("setup", found.company)))
 
 
 @requires(Can.ADMINISTER)
@@ -77,7 +77,7 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     key = request.session.session_key
     found = administrator.current(owner, key) or environments.current(owner, key)
-    back = found.return_url if found else own.address("administrator", owner)
+    back = returning.local(found.return_url if found else "", own.address("administrator", owner))
     return render_template(
         request, "connection_setup/window.html", {"problem": found.problem if found else "", "back": back}
     )

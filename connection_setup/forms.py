@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import credentials
+from connection_setup import credentials, returning
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.services import Refused, looks_like_a_secret_id
 from dataverse import clouds
@@ -108,6 +108,14 @@ class SettingsForm(forms.Form):
         help_text="A PEM file that holds the private key and the certificate.",
         widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.key"}),
     )
+    redirect_url = forms.CharField(
+        label="Redirect URL",
+        max_length=250,
+        required=False,
+        help_text="Register this under Authentication in the application's registration. Empty it to have the "
+        "suggested one again.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
     user_name = forms.CharField(
         label="User Name",
         max_length=250,
@@ -138,6 +146,7 @@ class SettingsForm(forms.Form):
         """`typed`: what stands on the page now, to be shown again as it is, without a judgement."""
         kept = [name for name in self.base_fields if name not in SECRETS]
         initial = {name: getattr(connection, name) for name in kept}
+        initial["redirect_url"] = returning.of(connection)
         if typed is not None:
             initial |= {name: typed[name] for name in kept if name in typed}
         super().__init__(data, files, initial=initial)
@@ -187,6 +196,15 @@ class SettingsForm(forms.Form):
             raise forms.ValidationError(str(refusal)) from None
         return text
 
+    def clean_redirect_url(self) -> str:
+        """An address of this site; "" for the suggested one."""
+        if "redirect_url" not in self.data:
+            return self.connection.redirect_url
+        try:
+            return returning.check(self.cleaned_data["redirect_url"])
+        except returning.NotHere as error:
+            raise forms.ValidationError(str(error)) from None
+
     def clean_user_name(self) -> str:
         """An address with an @, as the sign-in wants it."""
         value: str = self.cleaned_data["user_name"]
@@ -230,8 +248,9 @@ class SettingsForm(forms.Form):
         """Address and tenant against the cloud; an address that can be mended is suggested, not changed unseen."""
         values: dict[str, Any] = super().clean() or {}
         typed = values.get("environment_url", "")
-        if typed and "cloud" in values:
-            self._check_address(typed, values["cloud"])
+        cloud = values.get("cloud") if "cloud" in self.fields else self.connection.cloud
+        if typed and cloud:
+            self._check_address(typed, cloud)
         tenant = values.get("tenant_id", "")
         if tenant:
             try:

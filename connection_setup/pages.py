@@ -10,7 +10,7 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from connection_setup import checks, credentials, services
+from connection_setup import checks, credentials, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -167,11 +167,10 @@ def _elsewhere(name: str, company: Company) -> str:
 
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
-    redirect = Field(
-        "Redirect URL",
-        services.redirect_url(),
-        copy=True,
-        hint="Register this under Authentication in the application's registration.",
+    redirect = (
+        Field("Redirect URL", returning.of(connection), copy=True)
+        if form is None
+        else Field(form_field=form["redirect_url"], copy=True)
     )
     if form is None:
         lock = "Turn Enabled off to change this." if connection.enabled and administrator else ""

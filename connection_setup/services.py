@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, provisioning
+from connection_setup import checks, credentials, hooks, provisioning, returning
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken
 from connection_setup.types import Check, Findings, Report, Wanted
@@ -32,7 +32,7 @@ from ui.auditing import somebody_is_named
 
 # What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
 CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
-SETTINGS = (*CREDENTIALS, "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
+SETTINGS = (*CREDENTIALS, "redirect_url", "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
 
 
 class NotConnected(Exception):
@@ -209,8 +209,8 @@ def administrators_client(connection: DataverseConnection, person: Person) -> Da
 
 
 def redirect_url() -> str:
-    """The address an administrator's sign-in comes back to; it stands in the application's registration."""
-    return f"{settings.SITE_URL}/connection/signed-in"
+    """Where a sign-in comes back to unless a connection says otherwise; it stands in the registration."""
+    return returning.default()
 
 
 @sensitive_variables("secret")
@@ -351,6 +351,10 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         if name in values:
             value = values[name]
             setattr(connection, name, value.strip() if isinstance(value, str) else value)
+    try:
+        connection.redirect_url = returning.check(connection.redirect_url)
+    except returning.NotHere as error:
+        raise Refused(str(error), field="redirect_url") from None
     if connection.environment_url:
         try:
             connection.environment_url = clouds.check_address(
@@ -384,7 +388,6 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         # What belongs to the other environment; its organization stays, so that couplings are not mixed up.
         connection.business_unit_id = connection.owning_team_id = connection.company_row_id = None
         connection.integration_user_id, connection.business_unit_name = None, ""
-    connection.redirect_url = redirect_url()
     connection.changed_at = timezone.now()
 
 
