@@ -13,7 +13,7 @@ from connection_setup.pages import TITLE
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
-from ui.roles import Can
+from ui.roles import Can, may
 
 
 def register() -> None:
@@ -100,7 +100,9 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
         return None
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
     setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
-    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", (setup,))
+    assisted_setup = Action(guide.TITLE, guide.address(company), icon="run")
+    ways = (assisted_setup, setup) if may(request.user, Can.ADMINISTER) else (setup,)
+    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

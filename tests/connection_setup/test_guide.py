@@ -231,3 +231,11 @@ def test_while_enabled_the_steps_show_what_is_set_and_are_locked(
         assert "The connection is enabled." in page, step
     admin.post(f"{GUIDE}ownership/", {"ownership_model": "person"})
     assert DataverseConnection.objects.get().ownership_model == "team"
+
+
+def test_the_role_center_leads_an_administrator_to_the_guide_while_nothing_is_connected(
+    admin: Client, company: Company
+) -> None:
+    start = "/c/cronus-international/"
+    assert f'href="{GUIDE}"' in admin.get(start).content.decode()
+    assert f'href="{GUIDE}"' not in signed_in("Viewer").get(start).content.decode()
