@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import consent, preparing, services, steps_table
+from connection_setup import consent, preparing, returning, steps_table
 from connection_setup.enabling_pages import AcceptForm, permissions_tab
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from masterdata.models import Company
@@ -114,7 +114,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                services.redirect_url(),
+                returning.of(connection),
                 copy=True,
                 hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
             ),

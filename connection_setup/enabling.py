@@ -185,9 +185,16 @@ def _current(run: EnablingRun, changed_at: Any) -> bool:
 
 
 def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn | None:
-    found = administrator.current(company, session_key)
-    usable = found is not None and found.signed_in_at is not None and found.purpose == "prepare"
-    return found if usable else None
+    """Who signed in to prepare the environment, or to look for it, in this session."""
+    for discovering in (False, True):
+        found = administrator.current(company, session_key, discovering=discovering)
+        if (
+            found is not None
+            and found.signed_in_at is not None
+            and found.purpose in ("prepare", administrator.DISCOVER)
+        ):
+            return found
+    return None
 
 
 def _keep(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> None:

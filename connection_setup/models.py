@@ -95,7 +95,10 @@ class AdministratorSignIn(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     state = models.CharField(max_length=64, unique=True, help_text="Digest of the state that comes back.")
     session = models.CharField(max_length=64, help_text="Digest of the browser session it belongs to.")
-    environment_url = models.CharField(max_length=250)
+    environment_url = models.CharField(max_length=250, blank=True)
+    tenant = models.CharField(
+        max_length=253, blank=True, help_text="Where environments are looked for; else anybody's."
+    )
     credential_version = models.PositiveIntegerField()
     in_window = models.BooleanField(default=False, help_text="Whether it happens in a window of its own.")
     return_url = models.CharField(max_length=250)
@@ -106,6 +109,7 @@ class AdministratorSignIn(models.Model):
     problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
     purpose = models.CharField(max_length=16, default="prepare", help_text="Which steps follow.")
     steps = models.JSONField(default=list, blank=True, help_text="The preparation so far: name, state, message, fix.")
+    found = models.JSONField(null=True, blank=True, help_text="The environments found; none yet while it is null.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["session", "company"], name="sign_in_of_session")]
@@ -139,3 +143,34 @@ class EnablingRun(models.Model):
 
     def __str__(self) -> str:
         return f"enabling {self.company}"
+
+
+class AssistedSetup(models.Model):
+    """How far a company's assisted setup guide is. What was done stands with the connection; here is the rest."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
+    began_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: {'completed' if self.completed_at else 'not completed'}"
+
+
+class DataEncryption(models.Model):
+    """How secrets are sealed on this site, as people decided last; one row. No key is in the database.
+
+    Whoever changes keys holds the row, so that one does at a time. `offer` is the fingerprint of the key whose copy has
+    not been taken yet: it is given out once.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    enabled = models.BooleanField("Encryption Enabled", default=False)
+    fingerprint = models.CharField(max_length=20, blank=True, help_text="Of the key that seals.")
+    offer = models.CharField(max_length=20, blank=True, help_text="Of the key whose copy may be taken once.")
+    rotated = models.PositiveIntegerField("secrets sealed anew", default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Encryption, {'enabled' if self.enabled else 'not enabled'}"

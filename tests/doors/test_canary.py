@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
-from connection_setup import consent, sealed, services
+from connection_setup import consent, keyring, sealed, services
 from connection_setup.models import DataverseConnection
 from coupling.services import mapping_of
 from dataverse.client import DataverseClient
@@ -51,7 +51,7 @@ def watch(caplog: pytest.LogCaptureFixture) -> Iterator[Watch]:
     for name, secret in (("the client secret", SECRET), ("a wrong secret", WRONG), ("the password", PASSWORD)):
         found.hide(name, secret)
     found.hide("SECRET_KEY", django_settings.SECRET_KEY)
-    for key in django_settings.FIELD_ENCRYPTION_KEYS:
+    for key in keyring.secrets():
         found.hide("an encryption key", key)
     yield found
     found.look("log", "\n".join(_whole(record) for record in caplog.get_records("call")))
@@ -155,7 +155,7 @@ def given(company: Company) -> dict[str, Any]:
     job = Job.objects.filter(company=company).earliest("pk")
     return {
         "company": company.slug, "table": "customer", "system_id": Customer.objects.first().system_id,
-        "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on",
+        "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on", "step": "before-you-start",
     }  # fmt: skip
 
 

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from connection_setup import sealed, services
+from connection_setup import encryption, sealed
 from masterdata.commands import TandemCommand
 
 
 class Command(TandemCommand):
-    """Seal every stored secret with the first of FIELD_ENCRYPTION_KEYS, so that older keys can be dropped."""
+    """Seal every stored secret with the newest key, so that older ones can be dropped."""
 
-    help = "Seal every stored secret with the first of FIELD_ENCRYPTION_KEYS, so that older keys can be dropped."
+    help = "Seal every stored secret with the newest key (the first of FIELD_ENCRYPTION_KEYS where that is set)."
 
     def run(self, options: dict[str, Any]) -> None:  # noqa: ARG002 - the command's shape
         """Do it; all or none."""
         try:
-            changed = services.rotate_keys()
+            changed = encryption.rotate(user=None).resealed
         except sealed.SealBroken as broken:
             self.refuse("configuration", broken.user_message)
         if self.as_json:
