@@ -146,7 +146,15 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
     )
     return (
         Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
-        Menu("Integration", (mappings,), icon="settings"),
+        Menu(
+            "Integration",
+            (
+                mappings,
+                Action("Dynamics 365 Connection Setup", address("dynamics", company), icon="plug"),
+                Action("Dataverse Connections of All Companies", address("companies", company), icon="list"),
+            ),
+            icon="settings",
+        ),
         Menu(
             "Encryption",
             (Action("Encryption Management", address("encryption", company), icon="lock", off=off),),

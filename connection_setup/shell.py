@@ -46,6 +46,22 @@ def register() -> None:
             needs=Can.ADMINISTER,
         )
     )
+    tell_me(
+        Entry(
+            "Dynamics 365 Connection Setup",
+            "connection_setup:dynamics",
+            group="Administration",
+            also=("Microsoft Dynamics 365 Connection Setup", "Dynamics 365 Sales Integration Setup", "Products"),
+        )
+    )
+    tell_me(
+        Entry(
+            "Dataverse Connections of All Companies",
+            "connection_setup:companies",
+            group="Administration",
+            also=("All connections", "Companies", "Connections of all companies"),
+        )
+    )
     role_center_status(state)
     role_center_notice(first_step)
 

@@ -2,11 +2,19 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, certificate_views, encryption_views, views
+from connection_setup import (
+    administrator_views,
+    certificate_views,
+    companies_views,
+    dynamics_views,
+    encryption_views,
+    views,
+)
 
 app_name = "connection_setup"
 
 _PAGE = "c/<slug:company>/dataverse-connection-setup/"
+_DYNAMICS = "c/<slug:company>/dynamics-365-connection-setup/"
 _ENCRYPTION = "c/<slug:company>/data-encryption-management/"
 
 urlpatterns = [
@@ -27,6 +35,13 @@ urlpatterns = [
     path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
     path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
     path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
+    path("c/<slug:company>/dataverse-connections/", companies_views.show, name="companies"),
+    path(_DYNAMICS, dynamics_views.show, name="dynamics"),
+    path(f"{_DYNAMICS}test/", dynamics_views.test, name="dynamics-test"),
+    path(f"{_DYNAMICS}toggle/", dynamics_views.toggle, name="dynamics-toggle"),
+    path(f"{_DYNAMICS}enable/", dynamics_views.enable, name="dynamics-enable"),
+    path(f"{_DYNAMICS}disable/", dynamics_views.disable, name="dynamics-disable"),
+    path(f"{_DYNAMICS}reset/", dynamics_views.reset, name="dynamics-reset"),
     path(_ENCRYPTION, encryption_views.show, name="encryption"),
     path(f"{_ENCRYPTION}enable/", encryption_views.enable, name="encryption-enable"),
     path(f"{_ENCRYPTION}change/", encryption_views.change, name="encryption-change"),

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from coupling import counts, defaults, local, records
+from coupling import counts, defaults, local, records, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
@@ -24,6 +24,7 @@ def register() -> None:
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.record_links(_record_links)
     hooks.on_enabled(_default_mappings)
+    sales.register()
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
