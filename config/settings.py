@@ -39,6 +39,8 @@ TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, least=0, most=10)
 SANDBOX_ALLOWED = env.flag("SANDBOX_ALLOWED", False)
 # The certificate authority of sandboxes started with this state folder; trusted for loopback origins alone.
 SANDBOX_CA_FILE = STATE_DIR / "sandbox-ca.pem"
+# What the demo's sandbox printed: where environments are looked for while no Environment URL says so.
+SANDBOX_FILE = STATE_DIR / "sandbox.json"
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import preparing, services
+from connection_setup import preparing, returning
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Table, Tip
@@ -134,7 +134,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                services.redirect_url(),
+                returning.of(connection),
                 copy=True,
                 hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
             ),

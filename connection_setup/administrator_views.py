@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import administrator, certificate_views, pages, preparing, services
+from connection_setup import administrator, certificate_views, environments, pages, preparing, returning, services
 from connection_setup import administrator_pages as own
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.sealed import SealBroken
@@ -63,9 +63,11 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(reverse("ui:home"))
+    if found.purpose == administrator.DISCOVER and found.signed_in_at is not None:
+        environments.look(found)
     if found.in_window:
         return HttpResponseRedirect(own.address("administrator-window", found.company))
-    return HttpResponseRedirect(found.return_url)
+    return HttpResponseRedirect(returning.local(found.return_url, pages.address("setup", found.company)))
 
 
 @requires(Can.ADMINISTER)
@@ -73,11 +75,11 @@ def signed_in(request: HttpRequest) -> HttpResponse:
 def window(request: HttpRequest, company: str) -> HttpResponse:
     """What the sign-in's own window says at last; it closes by itself where scripts run."""
     owner = company_of(request, company)
-    found = administrator.current(owner, request.session.session_key)
+    key = request.session.session_key
+    found = administrator.current(owner, key) or environments.current(owner, key)
+    back = returning.local(found.return_url if found else "", own.address("administrator", owner))
     return render_template(
-        request,
-        "connection_setup/window.html",
-        {"problem": found.problem if found else "", "back": own.address("administrator", owner)},
+        request, "connection_setup/window.html", {"problem": found.problem if found else "", "back": back}
     )
 
 

@@ -86,7 +86,10 @@ class AdministratorSignIn(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     state = models.CharField(max_length=64, unique=True, help_text="Digest of the state that comes back.")
     session = models.CharField(max_length=64, help_text="Digest of the browser session it belongs to.")
-    environment_url = models.CharField(max_length=250)
+    environment_url = models.CharField(max_length=250, blank=True)
+    tenant = models.CharField(
+        max_length=253, blank=True, help_text="Where environments are looked for; else anybody's."
+    )
     credential_version = models.PositiveIntegerField()
     in_window = models.BooleanField(default=False, help_text="Whether it happens in a window of its own.")
     return_url = models.CharField(max_length=250)
@@ -97,12 +100,26 @@ class AdministratorSignIn(models.Model):
     problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
     purpose = models.CharField(max_length=16, default="prepare", help_text="Which steps follow.")
     steps = models.JSONField(default=list, blank=True, help_text="The preparation so far: name, state, message, fix.")
+    found = models.JSONField(null=True, blank=True, help_text="The environments found; none yet while it is null.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["session", "company"], name="sign_in_of_session")]
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} for {self.company}"
+
+
+class AssistedSetup(models.Model):
+    """How far a company's assisted setup guide is. What was done stands with the connection; here is the rest."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
+    began_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: {'completed' if self.completed_at else 'not completed'}"
 
 
 class DataEncryption(models.Model):

@@ -10,7 +10,7 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from connection_setup import checks, credentials, services
+from connection_setup import checks, credentials, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -18,7 +18,7 @@ from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
 from masterdata.models import Company
-from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
+from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, Question, Status, Table, Tip
 from ui.roles import Can, may
 
 TITLE = "Dataverse Connection Setup"
@@ -175,11 +175,10 @@ def _elsewhere(name: str, company: Company) -> str:
 
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
-    redirect = Field(
-        "Redirect URL",
-        services.redirect_url(),
-        copy=True,
-        hint="Register this under Authentication in the application's registration.",
+    redirect = (
+        Field("Redirect URL", returning.of(connection), copy=True)
+        if form is None
+        else Field(form_field=form["redirect_url"], copy=True)
     )
     if form is None:
         lock = "Turn Enabled off to change this." if connection.enabled and administrator else ""
@@ -192,7 +191,7 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
     else:
         shown = ("environment_url", "cloud", "tenant_id", "user_name", "user_password", "client_id", "client_secret",
                  "client_secret_expires_on", "certificate_file")  # fmt: skip
-        fields = [Field(form_field=form[name]) for name in shown if name in form.fields]
+        fields = [_typed(connection, form, name) for name in shown if name in form.fields]
         if credentials.provided(connection):
             fields += _stored_credential(connection)
     hint = (
@@ -212,6 +211,29 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
         f"Connection from {settings.PRODUCT_NAME} to the Dataverse environment",
         (*fields, redirect, enabled),
         gist=gist,
+    )
+
+
+def _typed(connection: DataverseConnection, form: SettingsForm, name: str) -> Field:
+    """A field of the form; the address with its look-up, and the question where it can be mended."""
+    if name != "environment_url":
+        return Field(form_field=form[name])
+    company = connection.company
+    # The verdict on an address comes while the rest is typed; only this field is taken from the answer.
+    form[name].field.widget.attrs |= {
+        "hx-post": address("environment-url", company),
+        "hx-trigger": "change",
+        "hx-target": "closest .field",
+        "hx-select": f".field:has(#{form[name].auto_id})",
+        "hx-swap": "outerHTML",
+    }
+    question = Question(
+        "replace", (("yes", "Yes"), ("no", "No")), address("save", company), address("environment-url", company)
+    )
+    return Field(
+        form_field=form[name],
+        with_action=Action("Look Up", address("environments-look-up", company), "post"),
+        question=question if form.suggestion else None,
     )
 
 

@@ -3,10 +3,12 @@
 Nothing is sent while a database transaction is open, and nothing is kept of an enabling that fails.
 """
 
+import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from auditlog.context import set_actor
@@ -15,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, provisioning
+from connection_setup import checks, credentials, hooks, provisioning, returning
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken
 from connection_setup.types import Check, Findings, Report, Wanted
@@ -23,13 +25,14 @@ from dataverse import clouds
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
 from dataverse.signin import Person
+from dataverse.transport import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
 from masterdata.models import Company, Currency
 from ui.auditing import somebody_is_named
 
 # What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
 CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
-SETTINGS = (*CREDENTIALS, "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
+SETTINGS = (*CREDENTIALS, "redirect_url", "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
 
 
 class NotConnected(Exception):
@@ -113,10 +116,88 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
     return _credentials(connection, credentials.opened(connection)), _environment(connection)
 
 
-def sign_in_origin(connection: DataverseConnection) -> str:
-    """Where people of these settings sign in; "" while the settings name no tenant."""
+def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
+    """What a sign-in goes through that looks for environments, in a tenant or ("") in that of whoever signs in.
+
+    The environment stands for the cloud; for a sandbox it names where that is. Raises Refused where the application is
+    not filled in, SealBroken, ConfigurationError.
+    """
+    kind = AuthenticationType(connection.authentication_type)
+    given = {
+        "Client ID": bool(credentials.client_id(connection)),
+        credentials.LABELS[kind]: credentials.has_secret(connection),
+    }
+    if missing := [name for name, there in given.items() if not there]:
+        raise Refused(
+            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not filled in, and the sign-in goes "
+            "through the registered application. Fill in and save, then look for environments again."
+        )
+    place, ca_file = _sandbox_of(connection)
+    authority = clouds.authority(connection.cloud, tenant, place, any_tenant=True)
+    return (
+        Credentials(
+            authority,
+            credentials.client_id(connection),
+            credentials.opened(connection),
+            version=connection.credential_version,
+        ),
+        Environment(place, ca_file=ca_file, loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud),
+    )
+
+
+def application_answers(connection: DataverseConnection, url: str, tenant: str) -> Callable[[], None]:
+    """A question, for another thread, whether the application is let into an environment of a tenant.
+
+    Asking it raises DataverseError, where it is not.
+    """
+    environment = Environment(
+        url, ca_file=_sandbox_of(connection)[1], loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud
+    )
+    opened = Credentials(
+        clouds.authority(connection.cloud, tenant, url),
+        credentials.client_id(connection),
+        credentials.opened(connection),
+        version=connection.credential_version,
+    )
+
+    def ask() -> None:
+        client = DataverseClient(environment, opened, timeouts=Timeouts(connect=3, read=6, total=8), sleep=_no_patience)
+        client.who_am_i()
+
+    return ask
+
+
+def _no_patience(_: float) -> None:
+    """Not waited: who looks at a list of environments would wait as well."""
+
+
+def _sandbox_of(connection: DataverseConnection) -> tuple[str, str | None]:
+    """Where the sandbox is and its certificate authority; ("", None) for the clouds.
+
+    It is the Environment URL's; while there is none, the one that this machine's demo started.
+    """
+    url = connection.environment_url
+    if not settings.SANDBOX_ALLOWED or (url and not clouds.is_loopback(urlsplit(url).hostname or "")):
+        return "", None
+    if url:
+        return clouds.origin(url), _authority_file(connection)
     try:
-        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url))
+        said = json.loads(settings.SANDBOX_FILE.read_text())
+        return clouds.check_address(said["environment_url"], loopback_allowed=True).url, str(said["ca_file"])
+    except (OSError, ValueError, KeyError, TypeError, ConfigurationError):
+        return "", None
+
+
+def sandbox_authority(connection: DataverseConnection) -> str:
+    """The certificate authority of the sandbox whose environments are listed; "" for the clouds."""
+    return _sandbox_of(connection)[1] or ""
+
+
+def sign_in_origin(connection: DataverseConnection, *, any_tenant: bool = False) -> str:
+    """Where people of these settings sign in; "" while the settings name no tenant, unless any will do."""
+    place = _sandbox_of(connection)[0] if any_tenant else connection.environment_url
+    try:
+        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, place, any_tenant=any_tenant))
     except ConfigurationError:
         return ""
 
@@ -128,8 +209,8 @@ def administrators_client(connection: DataverseConnection, person: Person) -> Da
 
 
 def redirect_url() -> str:
-    """The address an administrator's sign-in comes back to; it stands in the application's registration."""
-    return f"{settings.SITE_URL}/connection/signed-in"
+    """Where a sign-in comes back to unless a connection says otherwise; it stands in the registration."""
+    return returning.default()
 
 
 @sensitive_variables("secret")
@@ -270,6 +351,10 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         if name in values:
             value = values[name]
             setattr(connection, name, value.strip() if isinstance(value, str) else value)
+    try:
+        connection.redirect_url = returning.check(connection.redirect_url)
+    except returning.NotHere as error:
+        raise Refused(str(error), field="redirect_url") from None
     if connection.environment_url:
         try:
             connection.environment_url = clouds.check_address(
@@ -303,7 +388,6 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         # What belongs to the other environment; its organization stays, so that couplings are not mixed up.
         connection.business_unit_id = connection.owning_team_id = connection.company_row_id = None
         connection.integration_user_id, connection.business_unit_name = None, ""
-    connection.redirect_url = redirect_url()
     connection.changed_at = timezone.now()
 
 

@@ -5,12 +5,15 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import pages, services
-from connection_setup.models import DataverseConnection
+from connection_setup import assisted, pages, services
+from connection_setup.guide import joining, own
+from connection_setup.guide import views as guide
+from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.pages import TITLE
+from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
-from ui.roles import Can
+from ui.roles import Can, may
 
 
 def register() -> None:
@@ -21,8 +24,6 @@ def register() -> None:
             "connection_setup:setup",
             group="Administration",
             also=(
-                "Set up a connection to Dataverse",
-                "Set up a connection to Microsoft Dataverse",
                 "Microsoft Dataverse Connection Setup",
                 "Client Secret",
                 "Environment URL",
@@ -31,10 +32,40 @@ def register() -> None:
             navigation=20,
         )
     )
+    tell_me(
+        Entry(
+            assisted.TITLE,
+            "connection_setup:assisted-setup",
+            group="Administration",
+            also=("Guides", "Set up"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            guide.TITLE,
+            "connection_setup:guide",
+            group="Administration",
+            also=("Set up a connection to Dataverse", "Dataverse Connection Setup guide", "Connect to Dataverse"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    assisted.add(
+        assisted.Setup(
+            guide.TITLE,
+            "Connects this company to a Dataverse environment, step by step, and runs the first synchronization.",
+            10,
+            "connection_setup:guide",
+            _guide_status,
+        )
+    )
+    own.register()
+    joining.register()
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
         ("Administrator Sign-In", "connection_setup:administrator"),
+        ("Dataverse User Environments", "connection_setup:environments"),
     ):
         tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
     tell_me(
@@ -66,6 +97,13 @@ def register() -> None:
     role_center_notice(first_step)
 
 
+def _guide_status(company: Company) -> Status:
+    """How far the guide is: a connection that was enabled without it counts as set up."""
+    kept = AssistedSetup.objects.filter(company=company).first()
+    completed = services.connection_of(company).enabled if kept is None else kept.completed_at is not None
+    return assisted.COMPLETED if completed else assisted.NOT_COMPLETED
+
+
 def state(request: HttpRequest, company: Any) -> Status | None:
     """The connection's state."""
     return pages.state(_connection(request, company))
@@ -78,7 +116,9 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
         return None
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
     setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
-    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", (setup,))
+    assisted_setup = Action(guide.TITLE, guide.address(company), icon="run")
+    ways = (assisted_setup, setup) if may(request.user, Can.ADMINISTER) else (setup,)
+    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

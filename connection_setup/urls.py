@@ -4,23 +4,34 @@ from django.urls import path
 
 from connection_setup import (
     administrator_views,
+    assisted,
     certificate_views,
     companies_views,
     dynamics_views,
     encryption_views,
+    environment_views,
     views,
 )
+from connection_setup.guide import views as guide
 
 app_name = "connection_setup"
 
 _PAGE = "c/<slug:company>/dataverse-connection-setup/"
 _DYNAMICS = "c/<slug:company>/dynamics-365-connection-setup/"
+_ASSISTED = "c/<slug:company>/assisted-setup/"
 _ENCRYPTION = "c/<slug:company>/data-encryption-management/"
 
 urlpatterns = [
     path(_PAGE, views.setup, name="setup"),
     path(f"{_PAGE}save/", views.save, name="save"),
     path(f"{_PAGE}choose/", views.choose, name="choose"),
+    path(f"{_PAGE}environment-url/", views.environment_url, name="environment-url"),
+    path(f"{_PAGE}environments/", environment_views.show, name="environments"),
+    path(f"{_PAGE}environments/look-up/", environment_views.look_up, name="environments-look-up"),
+    path(f"{_PAGE}environments/sign-in/", environment_views.sign_in, name="environments-sign-in"),
+    path(f"{_PAGE}environments/again/", environment_views.again, name="environments-again"),
+    path(f"{_PAGE}environments/forget/", environment_views.forget, name="environments-forget"),
+    path(f"{_PAGE}environments/choose/", environment_views.choose, name="environments-choose"),
     path(f"{_PAGE}test/", views.test, name="test"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
@@ -42,6 +53,9 @@ urlpatterns = [
     path(f"{_DYNAMICS}enable/", dynamics_views.enable, name="dynamics-enable"),
     path(f"{_DYNAMICS}disable/", dynamics_views.disable, name="dynamics-disable"),
     path(f"{_DYNAMICS}reset/", dynamics_views.reset, name="dynamics-reset"),
+    path(_ASSISTED, assisted.show, name="assisted-setup"),
+    path(f"{_ASSISTED}dataverse/", guide.guide, name="guide"),
+    path(f"{_ASSISTED}dataverse/<slug:step>/", guide.step, name="guide-step"),
     path(_ENCRYPTION, encryption_views.show, name="encryption"),
     path(f"{_ENCRYPTION}enable/", encryption_views.enable, name="encryption-enable"),
     path(f"{_ENCRYPTION}change/", encryption_views.change, name="encryption-change"),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
@@ -36,9 +36,9 @@ def typed_is_saved_first(act: Acting) -> Callable[..., HttpResponse]:
         connection = services.connection_of(company_of(request, company))
         if request.method != "POST":
             return HttpResponseRedirect(pages.address("setup", connection.company))
-        form = _saved(request, connection)
+        form = saved(request, connection, request.POST)
         if form is not None:
-            return _again(request, connection, form)
+            return again(request, connection, form)
         return act(request, services.connection_of(connection.company))
 
     return view
@@ -60,7 +60,20 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     if request.method != "POST" or connection.enabled:
         return _back(request, connection)
-    return _again(request, connection, SettingsForm(connection=connection, typed=request.POST))
+    return again(request, connection, SettingsForm(connection=connection, typed=request.POST))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("client_secret", "user_password")
+def environment_url(request: HttpRequest, company: str) -> HttpResponse:
+    """The page with a verdict on the address just typed, of which the field alone is taken; nothing is saved."""
+    connection = services.connection_of(company_of(request, company))
+    if request.method != "POST" or connection.enabled:
+        return _back(request, connection)
+    form = SettingsForm(request.POST, connection=connection)
+    form.is_valid()
+    return render.page(request, pages.setup(request, connection, form))
 
 
 @typed_is_saved_first
@@ -133,11 +146,11 @@ def _what_disabling_does(connection: DataverseConnection) -> str:
 
 
 @sensitive_variables("secret")
-def _saved(request: HttpRequest, connection: DataverseConnection) -> SettingsForm | None:
+def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDict) -> SettingsForm | None:
     """Save the form that came along, if one did; the form itself when it was refused."""
-    if connection.enabled or "environment_url" not in request.POST:
+    if connection.enabled or "environment_url" not in given:
         return None
-    form = SettingsForm(request.POST, request.FILES, connection=connection)
+    form = SettingsForm(given, request.FILES, connection=connection)
     if not form.is_valid():
         return form
     try:
@@ -171,7 +184,7 @@ def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpRespo
     return _back(request, connection)
 
 
-def _again(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:
+def again(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:
     """The page with what is wrong; the secret typed is not sent back."""
     response = render.page(request, pages.setup(request, connection, form), status=200)
     if request.htmx:  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Type
 from jobs.registry import Schedule
-from sync import full, services
+from sync import full, guide_steps, services
 from ui import registry
 from ui.kit import Cue
 
@@ -40,6 +40,7 @@ def register() -> None:
     jobs.schedules(scheduled)
     for entry in _ENTRIES:
         registry.tell_me(entry)
+    guide_steps.register()
     registry.cues("Needs attention", attention_cues, position=30)
 
 

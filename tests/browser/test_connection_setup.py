@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from connection_setup import services
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
+from tests.browser.test_administrator import sign_in_at_microsoft
+from tests.connection_setup.test_environment import values
 
 PAGE = "/c/cronus-international/dataverse-connection-setup/"
 
@@ -113,3 +116,95 @@ def test_it_fits_every_width_and_scheme(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     screenshot(page, "connection setup")
     assert not wrong
+
+
+def test_an_address_that_can_be_mended_is_asked_about_while_the_rest_is_typed(
+    page: Any, company: Company, axe: Callable[..., None], screenshot: Callable[..., None]
+) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(PAGE)
+    address = page.get_by_label("Environment URL")
+    address.fill("contoso.crm4.dynamics.com")
+    page.get_by_label("Client Secret", exact=True).fill("only~typed")
+    question = page.get_by_text("Replace contoso.crm4.dynamics.com with the suggested https://contoso")
+    question.wait_for()
+    axe(page)
+    screenshot(page, "address question")
+    page.get_by_role("button", name="No", exact=True).click()
+    page.get_by_text("is kept in the field, but cannot be saved").wait_for()
+    assert address.input_value() == "contoso.crm4.dynamics.com"
+    address.fill("https://contoso.crm4.dynamics.com/main.aspx")
+    address.blur()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    question.wait_for(state="detached")
+    expect(address).to_have_value("https://contoso.crm4.dynamics.com")
+    assert page.get_by_label("Client Secret", exact=True).input_value() == "only~typed"
+    assert not DataverseConnection.objects.exists(), "nothing is saved by looking at an address"
+
+
+def test_the_question_is_answered_without_scripts(contexts: Callable[..., Any], company: Company) -> None:
+    page = contexts(java_script=False).new_page()
+    page.goto(PAGE)
+    page.get_by_label("Environment URL").fill("contoso.crm4.dynamics.com")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="No", exact=True).click()
+    page.get_by_text("is kept in the field, but cannot be saved").first.wait_for()
+    page.get_by_label("Environment URL").fill("contoso.crm4.dynamics.com/")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    page.get_by_text("The settings are saved.").wait_for()
+    assert DataverseConnection.objects.get().environment_url == "https://contoso.crm4.dynamics.com"
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "java_script"), [(1440, "light", True), (390, "dark", True), (1440, "light", False)]
+)
+def test_an_environment_is_looked_up_and_chosen(
+    contexts: Callable[..., Any],
+    company: Company,
+    sandbox: Sandbox,
+    site: Any,
+    settings: Any,
+    axe: Callable[..., None],
+    screenshot: Callable[..., None],
+    width: int,
+    scheme: str,
+    java_script: bool,
+) -> None:
+    settings.SITE_URL = site.origin
+    second = sandbox.control("POST", "environments", {"name": "Wide World Importers"})
+    context = contexts(width=width, scheme=scheme, java_script=java_script, ignore_https_errors=True)
+    page = context.new_page()
+    wrong = watch(page)
+    services.save_settings(
+        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+    )
+    page.goto(PAGE)
+    page.get_by_role("button", name="Look Up").click()
+    page.get_by_role("heading", name="Dataverse User Environments").wait_for()
+    if java_script:
+        axe(page)
+    screenshot(page, "environments sign-in")
+    if java_script:
+        with page.expect_popup() as opened:
+            page.get_by_role("button", name="Sign in with administrator user").last.click()
+        page.locator("#progress-phase").get_by_text("Waiting for the sign-in").wait_for()
+        sign_in_at_microsoft(opened.value, sandbox)
+    else:
+        page.get_by_role("button", name="Sign in with administrator user").last.click()
+        sign_in_at_microsoft(page, sandbox)
+    page.get_by_text("2 environments were found").wait_for()
+    if java_script:
+        axe(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    screenshot(page, "environments found")
+    page.get_by_role("button", name="Choose Wide World Importers").click()
+    if second["environment_url"] != sandbox.environment_url:
+        page.get_by_text("is filled in, but not saved yet. Environment URL changed").wait_for()
+        assert page.get_by_label("Environment URL").input_value() == second["environment_url"]
+        page.get_by_label("Client Secret", exact=True).fill(sandbox.client_secret)
+        page.get_by_role("button", name="Save").click()
+        page.get_by_text("The settings are saved.").wait_for()
+    assert DataverseConnection.objects.get().environment_url == second["environment_url"]
+    assert not wrong, wrong

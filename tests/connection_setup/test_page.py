@@ -126,10 +126,10 @@ def test_an_address_is_suggested_and_saved_only_when_confirmed(
     admin: Client, company: Company, typed: str, suggested: str
 ) -> None:
     html = admin.post(f"{PAGE}save/", fields(environment_url=typed)).content.decode()
-    assert f'value="{suggested}"' in html
+    assert f'value="{typed}"' in html
     assert f'value="{APPLICATION}"' in html
     assert "a secret is never sent back" in html
-    assert "was replaced by the suggested" in html
+    assert f"Replace {typed} with the suggested {suggested}?" in text_of(html)
     assert not DataverseConnection.objects.filter(company=company).exists()
     admin.post(f"{PAGE}save/", fields(environment_url=suggested))
     assert DataverseConnection.objects.get(company=company).environment_url == suggested

@@ -152,7 +152,7 @@ def given(company: Company) -> dict[str, Any]:
     job = Job.objects.filter(company=company).earliest("pk")
     return {
         "company": company.slug, "table": "customer", "system_id": Customer.objects.first().system_id,
-        "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on",
+        "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on", "step": "before-you-start",
     }  # fmt: skip
 
 

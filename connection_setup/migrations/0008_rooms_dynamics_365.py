@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connection_setup', '0006_rooms_data_encryption'),
+        ('connection_setup', '0007_assisted_setup'),
         ('masterdata', '0001_initial'),
     ]
 
