@@ -144,8 +144,9 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         icon="shield",
         off=off or ("" if connection.enabled else ENABLE_FIRST),
     )
+    register = Action("Register an Application", address("registration", company), icon="guide", off=off)
     return (
-        Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
+        Menu("Connection", (test, toggle, certificate, prepare, register), icon="plug"),
         Menu(
             "Integration",
             (

@@ -87,6 +87,22 @@ def register() -> None:
     )
     tell_me(
         Entry(
+            "Register an Application",
+            "connection_setup:registration",
+            group="Administration",
+            also=(
+                "App registration",
+                "Microsoft Entra ID",
+                "Azure Active Directory",
+                "Redirect URL",
+                "Credential Provider",
+                "Client ID",
+            ),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
             "Dataverse Connections of All Companies",
             "connection_setup:companies",
             group="Administration",

@@ -10,6 +10,7 @@ from connection_setup import (
     dynamics_views,
     encryption_views,
     environment_views,
+    registration_views,
     views,
 )
 from connection_setup.guide import views as guide
@@ -46,6 +47,8 @@ urlpatterns = [
     path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
     path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
     path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
+    path(f"{_PAGE}registration/", registration_views.show, name="registration"),
+    path(f"{_PAGE}registration/check/", registration_views.check, name="registration-check"),
     path("c/<slug:company>/dataverse-connections/", companies_views.show, name="companies"),
     path(_DYNAMICS, dynamics_views.show, name="dynamics"),
     path(f"{_DYNAMICS}test/", dynamics_views.test, name="dynamics-test"),

@@ -12,7 +12,7 @@ from connection_setup import encryption, services
 from connection_setup.models import DataverseConnection
 from connection_setup.sealed import seal
 from masterdata.models import Company
-from tests.browser.conftest import SCHEMES, WIDTHS, watch
+from tests.browser.conftest import SCHEMES, WIDTHS, Site, watch
 from tests.connection_setup.test_environment import values
 from ui.roles import Role
 
@@ -165,3 +165,23 @@ def test_the_connections_of_all_companies(page: Any, look: Look, companies: list
     page.get_by_role("link", name="Use Certificate Authentication").click()
     page.get_by_text("Repeat in Each Company").wait_for()
     look("certificate in each company")
+
+
+def test_registering_an_application_step_by_step(
+    page: Any, look: Look, transactional_db: None, sandbox: Any, settings: Any, site: Site
+) -> None:
+    settings.SITE_URL = site.origin
+    company = Company.objects.create(name="CRONUS International", currency_code="USD")
+    page.goto("/c/cronus-international/dataverse-connection-setup/")
+    page.get_by_role("button", name="Connection", exact=True).click()
+    page.get_by_role("link", name="Register an Application").click()
+    page.get_by_role("heading", name="Register an Application").wait_for()
+    look("registration, nothing set up")
+    connection = services.connection_of(company)
+    services.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
+    page.get_by_role("button", name="Check Registration").click()
+    page.get_by_text("7 of 8 steps are right").wait_for()
+    look("registration, checked")
+    page.get_by_role("heading", name="3. API permissions").click()
+    page.get_by_text("Financials.ReadWrite.All").wait_for()
+    look("registration, a step opened")
