@@ -172,9 +172,18 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         icon="shield",
         off=off or ("" if connection.enabled else ENABLE_FIRST),
     )
+    register = Action("Register an Application", address("registration", company), icon="guide", off=off)
     return (
-        Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
-        Menu("Integration", (mappings,), icon="settings"),
+        Menu("Connection", (test, toggle, certificate, prepare, register), icon="plug"),
+        Menu(
+            "Integration",
+            (
+                mappings,
+                Action("Dynamics 365 Connection Setup", address("dynamics", company), icon="plug"),
+                Action("Dataverse Connections of All Companies", address("companies", company), icon="list"),
+            ),
+            icon="settings",
+        ),
         Menu(
             "Encryption",
             (Action("Encryption Management", address("encryption", company), icon="lock", off=off),),

@@ -78,6 +78,38 @@ def register() -> None:
             needs=Can.ADMINISTER,
         )
     )
+    tell_me(
+        Entry(
+            "Dynamics 365 Connection Setup",
+            "connection_setup:dynamics",
+            group="Administration",
+            also=("Microsoft Dynamics 365 Connection Setup", "Dynamics 365 Sales Integration Setup", "Products"),
+        )
+    )
+    tell_me(
+        Entry(
+            "Register an Application",
+            "connection_setup:registration",
+            group="Administration",
+            also=(
+                "App registration",
+                "Microsoft Entra ID",
+                "Azure Active Directory",
+                "Redirect URL",
+                "Credential Provider",
+                "Client ID",
+            ),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            "Dataverse Connections of All Companies",
+            "connection_setup:companies",
+            group="Administration",
+            also=("All connections", "Companies", "Connections of all companies"),
+        )
+    )
     role_center_status(state)
     role_center_notice(first_step)
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from coupling import counts, defaults, local, records
+from coupling import counts, defaults, local, records, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
@@ -26,6 +26,7 @@ def register() -> None:
     hooks.on_enabled(_follow_ownership)
     hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
     hooks.question(_DEFAULT_SETUP)
+    sales.register()
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)

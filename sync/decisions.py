@@ -19,7 +19,7 @@ from jobs.runner import OutcomeRow
 from sync.apply import Ledger, NewLocal, Saved, shown
 from sync.canonical import canonical_remote, local_reader, remote_reader
 from sync.doubts import Doubts
-from sync.extras import extra_for
+from sync.extras import Beside, extra_for
 from sync.fields import Fields, build
 from sync.models import Waits
 from sync.pairs import Link, Pair, Reader, Record
@@ -111,6 +111,7 @@ class Decider:
         self._here = [(name, spec.local_name, local_reader(spec)) for name, spec in specs]
         self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.extra = extra_for(mapping.integration_table)
+        self.beside = Beside(gateway, mapping.company.currency_code)
         extra_names = [name for name in (self.extra.names if self.extra else ()) if name not in self.fields.local_names]
         self.reader = Reader(mapping, [*self.fields.local_names, *extra_names])
         self.job_id = job_id
@@ -223,6 +224,13 @@ class Decider:
         fields, refused = fields_for(specs, found.to_local)
         if refused:
             return self._refused(chunk, pair, Side.LOCAL, refused, ours, theirs)
+        if self.extra is not None and self.extra.along is not None and columns:
+            along = self.extra.along(columns, self.beside)
+            if isinstance(along, Problem):
+                return self._refused(chunk, pair, Side.INTEGRATION, [(next(iter(specs)), along)], ours, theirs)
+            columns |= along
+        if columns and COMPANY_COLUMN in self._stamp:
+            columns[COMPANY_COLUMN] = self._stamp[COMPANY_COLUMN]  # a row of nobody's is this company's from now on
         written = {**dict.fromkeys(found.to_integration, "integration"), **dict.fromkeys(found.to_local, "local")}
         detail = {"fields": self._compared(written, pair, ours, theirs, written)}
         outcome = self.ledger.row(Outcome.MODIFIED, pair, detail=detail)
@@ -364,7 +372,7 @@ class Decider:
             base |= self._blanks
         columns = {**self._stamp, **columns}
         if self.extra is not None and not problems:
-            extra = self.extra.columns(record.values, columns)
+            extra = self.extra.columns(record.values, columns, self.beside)
             if isinstance(extra, Problem):
                 problems = [("", extra)]
             else:
