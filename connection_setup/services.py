@@ -291,7 +291,9 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
         stored.save()
         hooks.run_disabled(company, user)
         who = f" by {user.get_username()}" if user is not None and getattr(user, "pk", None) else ""
-        jobs.stop_all(company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip())
+        jobs.stop_all(
+            company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip(), reason="not_enabled"
+        )
     return stored
 
 
