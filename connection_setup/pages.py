@@ -13,7 +13,7 @@ from django.utils import timezone
 from connection_setup import checks, credentials, enabling, enabling_pages, hooks, questions, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
-from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
+from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun, OwnershipModel
 from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
@@ -173,12 +173,14 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         off=off or ("" if connection.enabled else ENABLE_FIRST),
     )
     register = Action("Register an Application", address("registration", company), icon="guide", off=off)
+    log = Action("Change Log", address("change-log", company), icon="list", off=off)
     return (
-        Menu("Connection", (test, toggle, certificate, prepare, register), icon="plug"),
+        Menu("Connection", (test, toggle, certificate, prepare, register, log), icon="plug"),
         Menu(
             "Integration",
             (
                 mappings,
+                *_people(connection, off),
                 Action("Dynamics 365 Connection Setup", address("dynamics", company), icon="plug"),
                 Action("Dataverse Connections of All Companies", address("companies", company), icon="list"),
             ),
@@ -193,6 +195,20 @@ def _actions(connection: DataverseConnection, administrator: bool, editable: boo
         test,
         *((full, mappings) if connection.enabled else ()),
     )
+
+
+def _people(connection: DataverseConnection, off: str) -> tuple[Action, ...]:
+    """Couple Salespeople and Add Coupled Users to Team, with the reason while they make no sense."""
+    company = connection.company
+    why = "" if connection.enabled else ENABLE_FIRST
+    if not why and connection.ownership_model != OwnershipModel.PERSON:
+        why = "The ownership model is Team, so no user owns rows."
+    page = _elsewhere("sync:salespeople", company)
+    return (
+        Action("Couple Salespeople", page, icon="couple", off=why),
+        Action("Add Coupled Users to Team", _elsewhere("sync:salespeople-team", company), "post", "person",
+               off=off or why),
+    )  # fmt: skip
 
 
 def _elsewhere(name: str, company: Company) -> str:

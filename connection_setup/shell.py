@@ -66,6 +66,7 @@ def register() -> None:
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
         ("Administrator Sign-In", "connection_setup:administrator"),
+        ("Change Log", "connection_setup:change-log"),
         ("Dataverse User Environments", "connection_setup:environments"),
     ):
         tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
