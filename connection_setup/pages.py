@@ -266,6 +266,7 @@ def _stored_credential(connection: DataverseConnection) -> list[Field]:
     return [*fields, Field(credentials.LABELS[kind], stored)]
 
 
+UNIT_LATER = "Enter the Environment URL first: the default is then <company> (<company id>)."
 PROVIDED = "Client ID and credential come from the provider that CREDENTIAL_PROVIDER names, not from this page."
 LEGACY = (
     "Office365 is deprecated: multi-factor authentication refuses it, and Microsoft no longer supports it. Register an "
@@ -314,17 +315,23 @@ def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) ->
     model = connection.get_ownership_model_display()
     hint = (
         f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
-        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team."
+        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team. With "
+        "Person only the default business unit is recommended."
     )
     ownership = (
         Field("Ownership Model", model, hint=hint)
         if form is None
         else Field(form_field=form["ownership_model"], hint=hint)
     )
+    pick = Action("Look Up", address("units-look-up", company), "post") if form is not None else None
+    shown = unit if connection.environment_url or connection.business_unit_name else ""
+    coupled = Field(
+        "Coupled Business Unit", shown, hint=made if shown else UNIT_LATER, with_action=pick if shown else None
+    )
     return FastTab(
         "advanced",
         "Advanced Settings",
-        (ownership, Field("Coupled Business Unit", unit, hint=made)),
+        (ownership, coupled),
         gist=f"{model} · {unit}",
         open=False,
     )

@@ -87,6 +87,20 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
         raise NotConnected(error.reason, error.user_message) from error
 
 
+def stored_client(connection: DataverseConnection) -> DataverseClient:
+    """A client for the stored settings, whether enabled or not. Raises Refused, SealBroken, ConfigurationError."""
+    if missing := _missing(connection):
+        raise Refused(missing.sentence, reason="configuration")
+    return _client(connection, credentials.opened(connection), None)
+
+
+def units_choice(connection: DataverseConnection) -> tuple[UUID, str] | None:
+    """The business unit the connection names, by id and name; None while it is to be the company's own."""
+    if connection.business_unit_id is None:
+        return None
+    return connection.business_unit_id, connection.business_unit_name
+
+
 def verify_organization(company: Company, client: DataverseClient) -> UUID:
     """The organization behind the environment, once it is the connection's own.
 
@@ -277,6 +291,7 @@ def enable(
         who=findings.who,
         company_name=company.name,
         company_id=company.system_id,
+        chosen=units_choice(connection),
     )
     with audited(user), transaction.atomic():
         stored = locked(company)

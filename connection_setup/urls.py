@@ -8,6 +8,7 @@ from connection_setup import (
     certificate_views,
     encryption_views,
     environment_views,
+    unit_views,
     views,
 )
 from connection_setup.guide import views as guide
@@ -29,6 +30,9 @@ urlpatterns = [
     path(f"{_PAGE}environments/again/", environment_views.again, name="environments-again"),
     path(f"{_PAGE}environments/forget/", environment_views.forget, name="environments-forget"),
     path(f"{_PAGE}environments/choose/", environment_views.choose, name="environments-choose"),
+    path(f"{_PAGE}business-units/", unit_views.show, name="units"),
+    path(f"{_PAGE}business-units/look-up/", unit_views.look_up, name="units-look-up"),
+    path(f"{_PAGE}business-units/choose/", unit_views.choose, name="units-choose"),
     path(f"{_PAGE}test/", views.test, name="test"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
