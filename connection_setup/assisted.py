@@ -14,7 +14,6 @@ from ui.kit import FastTab, Link, Page, Status, Table, Tip
 from ui.roles import Can, requires
 
 TITLE = "Assisted Setup"
-NOT_STARTED = Status("Not Started")
 NOT_COMPLETED = Status("Not Completed", "warn")
 COMPLETED = Status("Completed", "ok")
 

@@ -6,14 +6,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import assisted, pages, services
-from connection_setup.guide import own as steps
+from connection_setup.guide import joining, own
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.pages import TITLE
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
-from ui.roles import Can
+from ui.roles import Can, may
 
 
 def register() -> None:
@@ -59,7 +59,8 @@ def register() -> None:
             _guide_status,
         )
     )
-    steps.register()
+    own.register()
+    joining.register()
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
@@ -83,9 +84,8 @@ def register() -> None:
 def _guide_status(company: Company) -> Status:
     """How far the guide is: a connection that was enabled without it counts as set up."""
     kept = AssistedSetup.objects.filter(company=company).first()
-    if kept is None:
-        return assisted.COMPLETED if services.connection_of(company).enabled else assisted.NOT_STARTED
-    return assisted.COMPLETED if kept.completed_at else assisted.NOT_COMPLETED
+    completed = services.connection_of(company).enabled if kept is None else kept.completed_at is not None
+    return assisted.COMPLETED if completed else assisted.NOT_COMPLETED
 
 
 def state(request: HttpRequest, company: Any) -> Status | None:
@@ -100,7 +100,9 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
         return None
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
     setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
-    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", (setup,))
+    assisted_setup = Action(guide.TITLE, guide.address(company), icon="run")
+    ways = (assisted_setup, setup) if may(request.user, Can.ADMINISTER) else (setup,)
+    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

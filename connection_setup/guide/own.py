@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from connection_setup import credentials, services
-from connection_setup.administrator_pages import PERMISSIONS, SIGN_IN_HOST
+from connection_setup.administrator_pages import PERMISSIONS
 from connection_setup.forms import SettingsForm
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
@@ -14,9 +14,7 @@ from connection_setup.models import OwnershipModel
 from connection_setup.provisioning import team_name, unit_name
 from ui.kit import Action, FastTab, Field, Link, Notice
 
-BEFORE, CONSENT, APPLICATION, SIGN_IN, ENVIRONMENT, OWNERSHIP, CONNECT = (
-    "before-you-start", "consent", "application", "sign-in", "environment", "ownership", "connect",
-)  # fmt: skip
+BEFORE, CONSENT, APPLICATION, OWNERSHIP = "before-you-start", "consent", "application", "ownership"
 LOCKED = Notice(
     "Turn Enabled off on Dataverse Connection Setup to change what is here.", title="The connection is enabled."
 )
@@ -161,6 +159,7 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     )
 
 
+MADE = "It is made at the step Connect."
 REGISTER = "Add this under Authentication in the registration, or Microsoft refuses the sign-in."
 
 
@@ -172,7 +171,7 @@ def take_application(situation: Situation) -> Ended:
     if "choose" in request.POST:
         return show_application(situation, ApplicationForm(connection=connection, typed=request.POST))
     form = ApplicationForm(request.POST, request.FILES, connection=connection)
-    if not _saved(situation, form):
+    if not saved(situation, form):
         return show_application(situation, form)
     fresh = services.connection_of(situation.company)
     if not credentials.client_id(fresh):
@@ -188,7 +187,7 @@ def _registered(situation: Situation) -> bool:
     return bool(credentials.client_id(connection)) and credentials.has_secret(connection)
 
 
-def _saved(situation: Situation, form: SettingsForm) -> bool:
+def saved(situation: Situation, form: SettingsForm) -> bool:
     """Save what a form holds; what is refused stands in the form."""
     if not form.is_valid():
         return False
@@ -233,7 +232,6 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
             FastTab(
                 "ownership",
                 "",
-                (Field("Coupled Business Unit", unit, hint="" if connection.business_unit_id else "Made at Connect."),),
                 template="ui/choices.html",
                 context={
                     "legend": "Ownership Model",
@@ -259,7 +257,14 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
                     ],
                 },
             ),
-            FastTab("ends", "", (Field(form_field=form["without_synchronization"]),)),
+            FastTab(
+                "ends",
+                "",
+                (
+                    Field("Coupled Business Unit", unit, hint="" if connection.business_unit_id else MADE),
+                    Field(form_field=form["without_synchronization"]),
+                ),
+            ),
         ),
         next=_next(),
     )
@@ -301,6 +306,3 @@ def _how(situation: Situation) -> tuple[Action, ...]:
     """The way to the page that explains the registration."""
     del situation
     return ()
-
-
-POP_UPS = f"If you see no window, pop-ups are blocked. Allow pop-ups from {SIGN_IN_HOST} and of this site."

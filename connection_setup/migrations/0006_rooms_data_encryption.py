@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connection_setup', '0003_administrator_sign_in'),
+        ('connection_setup', '0004_page_discovery'),
     ]
 
     operations = [

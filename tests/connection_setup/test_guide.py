@@ -57,7 +57,8 @@ def test_the_last_step_follows_itself() -> None:
 
 
 def test_the_list_tells_how_far_the_guide_is(admin: Client, company: Company) -> None:
-    assert "Set up a connection to Microsoft Dataverse Not Started" in text_of(admin.get(LIST))
+    admin.get(GUIDE, follow=True)  # opened, and closed at once
+    assert "Set up a connection to Microsoft Dataverse Not Completed" in text_of(admin.get(LIST))
     admin.post(f"{GUIDE}before-you-start/")
     assert "Set up a connection to Microsoft Dataverse Not Completed" in text_of(admin.get(LIST))
 
@@ -159,3 +160,82 @@ def test_another_authentication_type_asks_for_its_own_fields_and_keeps_what_was_
 def test_only_administrators_come_to_the_guide(company: Company, db: None) -> None:
     for role in ("Mapper", "Operator", "Viewer"):
         assert signed_in(role).get(f"{GUIDE}consent/").status_code == 403
+
+
+def registered(admin: Client) -> None:
+    at_application(admin)
+    admin.post(f"{GUIDE}application/", registration())
+
+
+def test_next_and_back_show_and_hide_the_fields_of_the_application(admin: Client, company: Company) -> None:
+    at_application(admin)
+    assert 'name="client_secret"' in admin.get(f"{GUIDE}application/").content.decode()
+    consent = admin.get(f"{GUIDE}consent/").content.decode()
+    assert 'name="client_secret"' not in consent
+    assert 'name="consent"' in consent
+    assert "checked" in consent
+
+
+def test_the_guide_opens_with_the_address_of_the_settings(admin: Client, connection: DataverseConnection) -> None:
+    at_application(admin)
+    assert connection.environment_url in admin.get(f"{GUIDE}sign-in/").content.decode()
+
+
+def test_without_an_administrator_the_environment_is_entered_by_its_address(admin: Client, company: Company) -> None:
+    registered(admin)
+    assert admin.post(f"{GUIDE}sign-in/", {"without": "1"})["Location"] == f"{GUIDE}environment/"
+    assert "Choose an environment, or enter" in text_of(admin.post(f"{GUIDE}environment/", {"environment_url": ""}))
+    question = admin.post(f"{GUIDE}environment/", {"environment_url": "contoso.crm4.dynamics.com/main.aspx"})
+    assert "Replace contoso.crm4.dynamics.com/main.aspx with the suggested https://contoso.crm4.dynamics.com?" in (
+        text_of(question)
+    )
+    typed = {"environment_url": "contoso.crm4.dynamics.com/main.aspx", "replace": "yes"}
+    assert admin.post(f"{GUIDE}environment/", typed)["Location"] == f"{GUIDE}ownership/"
+    assert DataverseConnection.objects.get().environment_url == "https://contoso.crm4.dynamics.com"
+
+
+def test_another_environment_asks_for_the_secret_again_at_the_step(admin: Client, company: Company) -> None:
+    registered(admin)
+    admin.post(f"{GUIDE}sign-in/", {"without": "1"})
+    admin.post(f"{GUIDE}environment/", {"environment_url": "https://contoso.crm4.dynamics.com"})
+    other = {"environment_url": "https://fabrikam.crm4.dynamics.com"}
+    assert "Enter the Client Secret again" in text_of(admin.post(f"{GUIDE}environment/", other))
+    assert DataverseConnection.objects.get().environment_url == "https://contoso.crm4.dynamics.com"
+    assert admin.post(f"{GUIDE}environment/", {**other, "client_secret": SECRET}).status_code == 302
+    assert DataverseConnection.objects.get().environment_url == "https://fabrikam.crm4.dynamics.com"
+
+
+@pytest.mark.parametrize("model", ["team", "person"])
+def test_who_owns_new_rows_is_kept(admin: Client, company: Company, model: str) -> None:
+    registered(admin)
+    admin.post(f"{GUIDE}sign-in/", {"without": "1"})
+    admin.post(f"{GUIDE}environment/", {"environment_url": "https://contoso.crm4.dynamics.com"})
+    assert "Select a valid choice" in text_of(admin.post(f"{GUIDE}ownership/", {"ownership_model": "nobody"}))
+    assert admin.post(f"{GUIDE}ownership/", {"ownership_model": model}).status_code == 302
+    assert DataverseConnection.objects.get().ownership_model == model
+
+
+def test_a_sign_in_that_cannot_begin_says_why_at_the_step(admin: Client, connection: DataverseConnection) -> None:
+    at_application(admin)
+    answer = admin.post(f"{GUIDE}sign-in/", {"environment_url": connection.environment_url})
+    assert "The sign-in did not work." in text_of(answer)
+    assert "It cannot begin." in text_of(answer)
+
+
+def test_while_enabled_the_steps_show_what_is_set_and_are_locked(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    DataverseConnection.objects.update(enabled=True)
+    for step in ("application", "sign-in", "environment", "ownership"):
+        page = text_of(admin.get(f"{GUIDE}{step}/"))
+        assert "The connection is enabled." in page, step
+    admin.post(f"{GUIDE}ownership/", {"ownership_model": "person"})
+    assert DataverseConnection.objects.get().ownership_model == "team"
+
+
+def test_the_role_center_leads_an_administrator_to_the_guide_while_nothing_is_connected(
+    admin: Client, company: Company
+) -> None:
+    start = "/c/cronus-international/"
+    assert f'href="{GUIDE}"' in admin.get(start).content.decode()
+    assert f'href="{GUIDE}"' not in signed_in("Viewer").get(start).content.decode()
