@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connection_setup', '0007_assisted_setup'),
+        ('connection_setup', '0003_administrator_sign_in'),
     ]
 
     operations = [
