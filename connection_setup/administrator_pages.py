@@ -118,7 +118,7 @@ def page(
 def _notices(
     connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
 ) -> tuple[Notice, ...]:
-    if connection.enabled and purpose == "prepare":
+    if connection.enabled and purpose in ("prepare", preparing.REDEPLOY):
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
@@ -163,12 +163,16 @@ def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
     )
 
 
+_PREPARE = "Prepare the environment"
+_BUTTONS = {preparing.REDEPLOY: "Redeploy the solution"}
+
+
 def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
     steps = preparing.told(signed_in)
     failed = any(one.state == preparing.FAILED for one in steps)
     return {
         "going": going,
         "step_url": address("administrator-step", signed_in.company),
-        "button": "Try again" if failed else "Go on" if steps else "Prepare the environment",
+        "button": "Try again" if failed else "Go on" if steps else _BUTTONS.get(signed_in.purpose, _PREPARE),
         "cancel_url": address("administrator-forget", signed_in.company),
     }

@@ -17,6 +17,9 @@ from masterdata.access import company as company_of
 from ui import render
 from ui.roles import Can, requires
 
+DISABLED = frozenset({"prepare", preparing.REDEPLOY})
+"""What is done only while the connection is not enabled."""
+
 
 @requires(Can.ADMINISTER)
 @require_safe
@@ -35,7 +38,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(own.address("administrator", connection.company))
     form = own.ConsentForm(request.POST)
     purpose = str(form.data.get("purpose") or "prepare")
-    if not form.is_valid() or (connection.enabled and purpose == "prepare"):
+    if not form.is_valid() or (connection.enabled and purpose in DISABLED):
         return _shown(request, connection, form)
     try:
         address = administrator.begin(
@@ -90,12 +93,14 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     found = _current(request, connection)
     ready = found is not None and found.signed_in_at is not None
-    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose == "prepare"):
+    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose in DISABLED):
         return _to(request, own.address("administrator", connection.company))
     by_steps = bool(request.htmx)  # type: ignore[attr-defined]
     told = preparing.go_on(found)
     while told is not None and told.state == preparing.DONE and not by_steps:
         told = preparing.go_on(found)
+    if preparing.next_step(found) is None and found.purpose == preparing.REDEPLOY:
+        return _deployed(request, connection)
     if preparing.next_step(found) is None:
         return _enabled(request, connection) if found.purpose == "prepare" else _switched(request, connection)
     going = by_steps and told is not None and told.state == preparing.DONE
@@ -129,6 +134,17 @@ def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpRespo
     messages.success(
         request,
         "The environment is prepared and the connection is enabled. The administrator's sign-in is forgotten.",
+    )
+    return _to(request, pages.address("setup", connection.company))
+
+
+def _deployed(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
+    """The integration solution is there again, as this version brings it; forget who brought it."""
+    administrator.drop(connection.company, _session(request))
+    messages.success(
+        request,
+        "The integration solution is deployed: solution, tables, role and user are as they must be. The "
+        "administrator's sign-in is forgotten. Next, turn on Enabled.",
     )
     return _to(request, pages.address("setup", connection.company))
 

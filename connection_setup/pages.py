@@ -7,10 +7,10 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import date as formatted_date
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import checks, credentials, returning
+from connection_setup import checks, credentials, menus, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -18,14 +18,12 @@ from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
 from masterdata.models import Company
-from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, Question, Status, Table, Tip
+from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
 from ui.roles import Can, may
 
 TITLE = "Dataverse Connection Setup"
 PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
-ENABLE_FIRST = "Enable the connection first."
 WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
 STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
@@ -74,7 +72,7 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
             "It connects this company to one Dataverse environment. Fill in the address and the application's "
             "registration, test, then turn on Enabled.",
         ),
-        actions=_actions(connection, administrator, editable),
+        actions=menus.of(request, connection, editable=editable),
         notices=_notices(connection, report, administrator) if form is None or not form.errors else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
@@ -115,55 +113,6 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
         cause, fix = sentences(expires.sentence)
         notices.append(Notice(fix, STATES[expires.state], title=cause))
     return tuple(notices)
-
-
-def _actions(connection: DataverseConnection, administrator: bool, editable: bool) -> tuple[Action | Menu, ...]:
-    company = connection.company
-    off = "" if administrator else ONLY_ADMINISTRATORS
-    test = Action(
-        "Test Connection", address("test", company), "post", icon="check", off=off, with_form=editable and not off
-    )
-    enabled = "" if connection.enabled else ENABLE_FIRST
-    full = Action("Run Full Synchronization", _elsewhere("sync:review", company), icon="sync", off=enabled)
-    mappings = Action("Integration Table Mappings", _elsewhere("coupling:mappings", company), icon="list", off=enabled)
-    toggle = (
-        Action("Disable", address("disable", company), icon="disconnect", off=off, dialog=True)
-        if connection.enabled
-        else Action("Enable", address("enable", company), "post", icon="plug", off=off, with_form=editable and not off)
-    )
-    prepare = Action(
-        "Prepare the Environment",
-        address("administrator", company),
-        icon="person",
-        off=off or ("Turn Enabled off first." if connection.enabled else ""),
-        note="Sign in as an administrator, once",
-    )
-    certificate = Action(
-        "Use Certificate Authentication",
-        address("certificate", company),
-        icon="shield",
-        off=off or ("" if connection.enabled else ENABLE_FIRST),
-    )
-    return (
-        Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
-        Menu("Integration", (mappings,), icon="settings"),
-        Menu(
-            "Encryption",
-            (Action("Encryption Management", address("encryption", company), icon="lock", off=off),),
-            icon="lock",
-        ),
-        Menu("Synchronization", (full,), icon="sync"),
-        test,
-        *((full, mappings) if connection.enabled else ()),
-    )
-
-
-def _elsewhere(name: str, company: Company) -> str:
-    """The address of a page of a room above, which brings it while it loads."""
-    try:
-        return reverse(name, kwargs={"company": company.slug})
-    except NoReverseMatch:
-        return reverse("ui:role-center", kwargs={"company": company.slug})
 
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:

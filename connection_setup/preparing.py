@@ -90,7 +90,9 @@ MOVE = (
     Step("roles", "Roles of the user before", _roles),
 )
 
-PURPOSES: Mapping[str, tuple[Step, ...]] = {"prepare": STEPS, "certificate": MOVE}
+REDEPLOY = "redeploy"
+
+PURPOSES: Mapping[str, tuple[Step, ...]] = {"prepare": STEPS, "certificate": MOVE, REDEPLOY: STEPS}
 """What a sign-in is for, and the steps that follow it."""
 
 

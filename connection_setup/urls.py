@@ -3,11 +3,13 @@
 from django.urls import path
 
 from connection_setup import (
+    action_views,
     administrator_views,
     assisted,
     certificate_views,
     encryption_views,
     environment_views,
+    standing_views,
     unit_views,
     views,
 )
@@ -34,6 +36,12 @@ urlpatterns = [
     path(f"{_PAGE}business-units/look-up/", unit_views.look_up, name="units-look-up"),
     path(f"{_PAGE}business-units/choose/", unit_views.choose, name="units-choose"),
     path(f"{_PAGE}test/", views.test, name="test"),
+    path(f"{_PAGE}assist/", action_views.assist, name="assist"),
+    path(f"{_PAGE}default-setup/", action_views.default_setup, name="default-setup"),
+    path(f"{_PAGE}synchronize-modified/", action_views.synchronize_modified, name="synchronize-modified"),
+    path(f"{_PAGE}integration-solutions/", standing_views.solutions, name="solutions"),
+    path(f"{_PAGE}integration-user-roles/", standing_views.user_roles, name="user-roles"),
+    path(f"{_PAGE}owning-team-roles/", standing_views.team_roles, name="team-roles"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
     path(f"{_PAGE}disable/", views.disable, name="disable"),

@@ -24,6 +24,7 @@ def register() -> None:
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.record_links(_record_links)
     hooks.on_enabled(_default_mappings)
+    hooks.default_setup(_reset)
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
@@ -58,6 +59,13 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
 def _default_mappings(company: Any, user: Any) -> None:
     defaults.ensure(company, user)
     defaults.follow_ownership(company)
+
+
+def _reset(company: Any, user: Any) -> str:
+    """Use Default Synchronization Setup, for all mappings that have a default."""
+    del user  # the audit names who did it
+    made = defaults.reset(company)
+    return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
 
 
 def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
