@@ -1,6 +1,6 @@
 """What the rooms above add to connecting, registered while their apps load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,12 +8,14 @@ Hook = Callable[[Any, Any], None]
 Counter = Callable[[Any], int]
 Reset = Callable[[Any, Any], str]
 Starter = Callable[[Any, Any], int]
+Lister = Callable[[Any], Iterable[str]]
 
 _enabled: list[Hook] = []
 _disabled: list[Hook] = []
 _couplings: list[Counter] = []
 _resets: list[Reset] = []
 _starters: list[Starter] = []
+_listers: list[Lister] = []
 _setups: "list[SynchronizationSetup]" = []
 _questions: "list[Question]" = []
 
@@ -96,6 +98,17 @@ def synchronizer(start: Starter) -> None:
     """
     if start not in _starters:
         _starters.append(start)
+
+
+def name_tables(lister: Lister) -> None:
+    """Name what lists the tables in Dataverse that a company's mappings are about, by their logical names."""
+    if lister not in _listers:
+        _listers.append(lister)
+
+
+def mapped_tables(company: Any) -> tuple[str, ...]:
+    """The tables in Dataverse that the company's mappings are about, each once."""
+    return tuple(dict.fromkeys(name for lister in _listers for name in lister(company)))
 
 
 def use_default_setup(company: Any, user: Any) -> str:

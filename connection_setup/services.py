@@ -17,10 +17,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, returning
+from connection_setup import checks, credentials, hooks, returning, testing
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken
-from connection_setup.types import Check, Findings, Report, Wanted
+from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
 from dataverse import clouds
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
@@ -459,7 +459,7 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
         client.sign_in_anew()
     except DataverseError as error:
         return Report((checks.explained(error, checks.ADDRESS, side),)), Findings()
-    return checks.run(client, side)
+    return testing.run(client, side)
 
 
 def missing(connection: DataverseConnection) -> Check | None:
@@ -510,10 +510,12 @@ def wanted(
         expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,
+        business_unit_id=connection.business_unit_id,
         team_id=connection.owning_team_id,
         organization_id=connection.organization_id,
         organization_name=connection.organization_name,
         couplings=hooks.couplings(company),
+        tables=hooks.mapped_tables(company) or DEFAULT_TABLES,
     )
 
 

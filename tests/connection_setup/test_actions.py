@@ -246,7 +246,8 @@ def test_the_solution_is_redeployed_by_an_administrator_and_an_older_one_renewed
 
 
 def test_while_enabled_nothing_is_redeployed(admin: Client, enabled: DataverseConnection) -> None:
-    answer = admin.post(f"{PAGE}administrator/sign-in/", {"purpose": preparing.REDEPLOY, "consent": "on"})
+    asked = {"purpose": preparing.REDEPLOY, "consent": "on"}
+    answer = admin.post(f"{PAGE}administrator/sign-in/", asked, follow=True)
     assert answer.status_code == 200
     assert "It is enabled." in text_of(answer.content.decode())
 
