@@ -117,8 +117,5 @@ _JUDGES: tuple[tuple[str, Callable[[Answers, WhoAmI, Wanted], Check | list[Check
     (checks.TEAM, _team_part),
     (checks.TABLES, _tables_part),
     (checks.CURRENCY, _currency_part),
-    (
-        checks.CHANGES,
-        lambda answers, _, wanted: privileges.tracking(checks.CHANGES, answers.definitions, wanted.tables),
-    ),
+    (checks.CHANGES, _changes_part),
 )
