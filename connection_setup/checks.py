@@ -85,16 +85,16 @@ def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
         place = VERSION
         checks.append(version(client.version()))
         place = USER
-        checks.append(_user(client, who))
+        checks.append(find_user(client, who))
         place = SOLUTION_CHECK
-        checks.append(_solution(client))
+        checks.append(find_solution(client))
         if checks[-1].state != "error":
             place = TEAM
             checks.append(_team(client, wanted))
         place = TABLES
         checks.append(_tables(client))
         place = CURRENCY
-        checks.append(_currency(client, organization_found, wanted))
+        checks.append(find_currency(client, organization_found, wanted))
     except DataverseError as error:
         checks = _after(checks, explained(error, place, wanted, hint))
     return Report(tuple(checks)), findings
@@ -327,7 +327,8 @@ def team(found: bool, wanted: Wanted) -> Check:
 # -- questions to the environment ------------------------------------------------------------------------------------
 
 
-def _user(client: Dataverse, who: WhoAmI) -> Check:
+def find_user(client: Dataverse, who: WhoAmI) -> Check:
+    """The application's user and its roles."""
     row = client.get("systemusers", who.user_id, select=["fullname", "isdisabled"])
     roles = client.first_page(
         f"{odata.key('systemusers', who.user_id)}/systemuserroles_association", select=["name"]
@@ -335,7 +336,8 @@ def _user(client: Dataverse, who: WhoAmI) -> Check:
     return user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), [str(r["name"]) for r in roles])
 
 
-def _solution(client: Dataverse) -> Check:
+def find_solution(client: Dataverse) -> Check:
+    """The integration solution and its version."""
     rows = client.first_page("solutions", select=["version"], filter=odata.eq("uniquename", SOLUTION)).rows
     return solution([str(row.get("version") or "") for row in rows])
 
@@ -355,7 +357,8 @@ def _tables(client: Dataverse) -> Check:
     return tables(list(zip(TABLES_READ, client.batch(requests), strict=True)))
 
 
-def _currency(client: Dataverse, found: Organization, wanted: Wanted) -> Check:
+def find_currency(client: Dataverse, found: Organization, wanted: Wanted) -> Check:
+    """The rule of currencies, with what Dataverse knows of the company's."""
     known = client.first_page(
         "transactioncurrencies", select=["isocurrencycode"], filter=odata.eq("isocurrencycode", wanted.currency)
     )

@@ -51,6 +51,15 @@ class DataverseConnection(models.Model):
     sandbox_ca_file = models.CharField(max_length=500, blank=True, help_text="The authority of a sandbox on loopback.")
     credential_version = models.PositiveIntegerField(default=0, help_text="Grows with every change of a credential.")
 
+    consented_at = models.DateTimeField("Consented At", null=True, blank=True)
+    consented_by = models.CharField("Consented By", max_length=150, blank=True)
+    consented_for = models.CharField(
+        "Consented For", max_length=400, blank=True, help_text="The environment and application it was given for."
+    )
+    answers = models.JSONField(
+        default=dict, blank=True, help_text="Questions answered once: name -> answer, who, when (hooks.Question)."
+    )
+
     enabled = models.BooleanField("Enabled", default=False)
     enabled_at = models.DateTimeField(null=True, blank=True)
     disable_reason = models.TextField(blank=True)
@@ -107,6 +116,33 @@ class AdministratorSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} for {self.company}"
+
+
+class EnablingRun(models.Model):
+    """The enabling of one company's connection: what became of its steps so far, so that it goes on where it stood.
+
+    It is about the settings as they were when it began; other settings mean another run. Nothing in it is secret.
+    """
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    settings_of = models.DateTimeField(help_text="The connection's changed_at when the run began.")
+    with_defaults = models.BooleanField(
+        default=False, help_text="Whether the default synchronization setup is applied without a question."
+    )
+    page_url = models.CharField(max_length=250, help_text="The page that shows the run.")
+    done_url = models.CharField(max_length=250, help_text="Where it leads once the connection is enabled.")
+    steps = models.JSONField(default=list, blank=True, help_text="name, caption, state, message, fix, reason.")
+    found = models.JSONField(default=dict, blank=True, help_text="What the steps found and later ones need.")
+    going = models.BooleanField(default=False, help_text="Whether the page takes the next step by itself.")
+    version = models.PositiveIntegerField(default=0, help_text="Grows with every step that is kept.")
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"enabling {self.company}"
 
 
 class AssistedSetup(models.Model):

@@ -10,10 +10,10 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from connection_setup import checks, credentials, returning
+from connection_setup import checks, credentials, enabling, enabling_pages, hooks, questions, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
-from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
 from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
@@ -105,16 +105,44 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     notices = []
     if connection.disable_reason and not connection.enabled:
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
-    if report.failed and connection.checked_at:
+    run = enabling.of(connection.company) if administrator and not connection.enabled else None
+    if run is not None and run.ended_at is None:
+        notices += _unfinished(run)
+    told = enabling.failed(run) if run is not None else None
+    if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
         ways: tuple[Action, ...] = ()
         if report.failed.name in PREPARED and not connection.enabled and administrator:
             ways = (Action("Prepare the environment", address("administrator", connection.company)),)
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
+    if administrator and (asked := questions.pending(connection)) is not None:
+        notices.append(_question(connection, asked))
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.step is not None:
         cause, fix = sentences(expires.sentence)
         notices.append(Notice(fix, STATES[expires.state], title=cause))
     return tuple(notices)
+
+
+def _unfinished(run: EnablingRun) -> list[Notice]:
+    """An enabling that failed, or waits for somebody: why, and the way back to it."""
+    told = enabling.failed(run) or next((one for one in enabling.told(run) if one.state == "asks"), None)
+    if told is None:
+        return []
+    ways = (Action("Go on enabling", enabling_pages.address("enabling", run.company)),)
+    if told.state == "asks":
+        return [Notice(told.sentence, "warn", title="Enabling waits for you.", actions=ways)]
+    text = f"{told.caption}: {told.sentence}"
+    return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
+
+
+def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
+    """A question with its two answers; each is a button of its own."""
+    url = reverse("connection_setup:answer", kwargs={"company": connection.company.slug, "name": asked.name})
+    ways = tuple(
+        Action(word, url, "post", primary=asked.default == value, values={"answer": value})
+        for word, value in (("Yes", "yes"), ("No", "no"))
+    )
+    return Notice(asked.text, title=asked.caption, actions=ways)
 
 
 def _actions(connection: DataverseConnection, administrator: bool, editable: bool) -> tuple[Action | Menu, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid5
 
-from connection_setup.types import COMPANY_SET, COMPANY_TABLE, ROLE, Dataverse, Provisioned
+from connection_setup.types import COMPANY_SET, COMPANY_TABLE, ROLE, Dataverse
 from dataverse import odata
 from dataverse.errors import ConfigurationError
 from dataverse.types import Row, WhoAmI
@@ -28,16 +28,8 @@ def team_name(unit: str) -> str:
     return f"Tandem - {unit}"
 
 
-def provision(client: Dataverse, *, who: WhoAmI, company_name: str, company_id: UUID) -> Provisioned:
-    """Find or make what the company needs. Raises DataverseError; what was made until then is found next time."""
-    unit_id, unit = _business_unit(client, who, company_name, company_id)
-    team_id = _team(client, who, unit_id, unit, company_id)
-    _team_role(client, unit_id, unit, team_id)
-    row_id = _company_row(client, who, company_name, company_id, team_id)
-    return Provisioned(unit_id, unit, team_id, row_id)
-
-
-def _business_unit(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID) -> tuple[UUID, str]:
+def business_unit(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID) -> tuple[UUID, str]:
+    """The company's business unit, found or made below the root: its id and name."""
     wanted = unit_name(company_name, company_id)
     columns = ["businessunitid", "name"]
     # A company that was renamed keeps its unit: the id at the end tells it.
@@ -60,7 +52,8 @@ def _business_unit(client: Dataverse, who: WhoAmI, company_name: str, company_id
     return client.create("businessunits", body, primary_id="businessunitid"), wanted
 
 
-def _team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: UUID) -> UUID:
+def owning_team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: UUID) -> UUID:
+    """The owner team of the business unit, found or made."""
     name = team_name(unit)
     inside = odata.and_(odata.eq("name", name), odata.eq(odata.lookup("businessunitid"), unit_id))
     found = _first(client, "teams", ["teamid"], inside)
@@ -76,7 +69,7 @@ def _team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: 
     return client.create("teams", body, primary_id="teamid")
 
 
-def _team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> None:
+def team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> None:
     """A team must have a role to own rows; a role exists once per business unit."""
     assigned = client.first_page(f"{odata.key('teams', team_id)}/teamroles_association", select=["roleid", "name"])
     if any(row["name"] == ROLE for row in assigned.rows):
@@ -92,7 +85,8 @@ def _team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> No
     client.associate("teams", team_id, "teamroles_association", "roles", role["roleid"])
 
 
-def _company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, team_id: UUID) -> UUID:
+def company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, team_id: UUID) -> UUID:
+    """The company's row with its name and owning team, found or made."""
     team_column = odata.lookup("tandem_defaultowningteam")
     columns = ["tandem_companyid", "tandem_name", team_column]
     found = _first(client, COMPANY_SET, columns, odata.eq("tandem_externalid", str(company_id)))

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, provisioning, returning
+from connection_setup import checks, credentials, hooks, returning
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken, unseal
 from connection_setup.types import Check, Findings, Report, Wanted
@@ -27,8 +27,12 @@ from dataverse.errors import ConfigurationError, DataverseError
 from dataverse.signin import Person
 from dataverse.transport import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
+from jobs import services as jobs
 from masterdata.models import Company, Currency
 from ui.auditing import somebody_is_named
+
+if TYPE_CHECKING:
+    from connection_setup.steps import Told
 
 # What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
 CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
@@ -82,7 +86,7 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
     if not connection.enabled:
         raise NotConnected("not_enabled", unavailable(company))
     try:
-        return _client(connection, credentials.opened(connection), usage)
+        return settings_client(connection, credentials.opened(connection), usage)
     except (DataverseError, SealBroken) as error:
         raise NotConnected(error.reason, error.user_message) from error
 
@@ -111,8 +115,8 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
 
     Raises Refused where a setting is missing, SealBroken, ConfigurationError.
     """
-    if missing := _missing(connection):
-        raise Refused(missing.sentence, reason="configuration")
+    if lacking := missing(connection):
+        raise Refused(lacking.sentence, reason="configuration")
     return _credentials(connection, credentials.opened(connection)), _environment(connection)
 
 
@@ -127,9 +131,9 @@ def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tup
         "Client ID": bool(credentials.client_id(connection)),
         credentials.LABELS[kind]: credentials.has_secret(connection),
     }
-    if missing := [name for name, there in given.items() if not there]:
+    if names := [name for name, there in given.items() if not there]:
         raise Refused(
-            f"{' and '.join(missing)} {'are' if len(missing) > 1 else 'is'} not filled in, and the sign-in goes "
+            f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not filled in, and the sign-in goes "
             "through the registered application. Fill in and save, then look for environments again."
         )
     place, ca_file = _sandbox_of(connection)
@@ -226,7 +230,7 @@ def save_settings(
         stored = locked(connection.company)
         if stored.enabled:
             raise Refused("The connection is enabled, so its settings are locked. Turn Enabled off first.")
-        _apply(stored, values, secret)
+        apply_settings(stored, values, secret)
         stored.save()
     return stored
 
@@ -234,7 +238,7 @@ def save_settings(
 def test_connection(*, connection: DataverseConnection) -> Report:
     """Test the stored settings, whether enabled or not, and keep the report with the connection."""
     report, _ = _tested(connection)
-    _keep(connection, report)
+    keep_report(connection, report)
     return report
 
 
@@ -243,7 +247,7 @@ def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -
     """Test settings that are not stored, and store nothing. A setting that cannot be is the one failing check."""
     connection = connection_of(company)
     try:
-        _apply(connection, values, secret)
+        apply_settings(connection, values, secret)
     except Refused as refused:
         cause, fix = checks.sentences(str(refused))
         name = checks.ADDRESS if refused.field == "environment_url" else checks.SIGN_IN
@@ -253,56 +257,31 @@ def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -
 
 @sensitive_variables("secret")
 def enable(
-    *, company: Company, user: Any, values: Mapping[str, Any] | None = None, secret: str | None = None
+    *,
+    company: Company,
+    user: Any,
+    values: Mapping[str, Any] | None = None,
+    secret: str | None = None,
+    on_step: "Callable[[Told], None] | None" = None,
 ) -> Report:
-    """Test, make what is missing in the environment, then switch the connection on. Repeatable.
+    """Take all steps of enabling at once, with the default synchronization setup. Repeatable. See enabling.enable.
 
     With `values` (and `secret`) these settings are taken, even while the connection is enabled with others: they
     replace the old ones only once they work. A report that is not ok means that nothing was switched on or changed
-    here; what was already made in the environment is found by the next try. Raises Refused, DataverseError.
+    here; what was already made in the environment is found by the next try. `on_step` is told each step as it ends.
+    Raises Refused, DataverseError.
     """
-    connection = connection_of(company)
-    known, version = connection.pk, connection.changed_at
-    if values is not None:
-        _apply(connection, values, secret)
-    # Enabling makes the team and may take another organization, so it is tested as not enabled.
-    connection.enabled = False
-    report, findings = _tested(connection)
-    if not report.ok or findings.who is None or findings.organization is None:
-        if values is None:
-            _keep(connection, report)
-        return report
-    made = provisioning.provision(
-        _client(connection, credentials.opened(connection), None),
-        who=findings.who,
-        company_name=company.name,
-        company_id=company.system_id,
-    )
-    with audited(user), transaction.atomic():
-        stored = locked(company)
-        if known and stored.changed_at != version:
-            raise Refused("The settings were changed meanwhile. Look at them, then enable again.")
-        if values is not None:
-            _apply(stored, values, secret)
-        stored.enabled, stored.disable_reason = True, ""
-        stored.enabled_at = stored.enabled_at or timezone.now()
-        stored.business_unit_id, stored.business_unit_name = made.business_unit_id, made.business_unit_name
-        stored.owning_team_id, stored.company_row_id = made.team_id, made.company_row_id
-        stored.integration_user_id = findings.who.user_id
-        stored.organization_id, stored.organization_name = findings.who.organization_id, findings.organization.name
-        stored.base_currency_id = findings.organization.base_currency_id
-        stored.base_currency_code = findings.organization.base_currency_code
-        stored.changed_at = timezone.now()
-        stored.save()
-        hooks.run_enabled(company, user)
-    # The team that was missing is there now.
-    report = Report(tuple(checks.team(True, _wanted(stored)) if c.name == checks.TEAM else c for c in report.checks))
-    _keep(stored, report)
-    return report
+    from connection_setup import enabling
+
+    return enabling.enable(company=company, user=user, values=values, secret=secret, on_step=on_step)
 
 
 def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnection:
-    """Switch the connection off; settings, mappings and couplings are kept. Repeatable."""
+    """Switch the connection off; settings, mappings and couplings are kept. Repeatable.
+
+    Jobs in process stop at their next checkpoint, those that wait do not start, and schedules are on hold until the
+    connection is enabled again.
+    """
     with audited(user), transaction.atomic():
         stored = locked(company)
         if not stored.enabled:
@@ -311,7 +290,15 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
         stored.changed_at = timezone.now()
         stored.save()
         hooks.run_disabled(company, user)
+        who = f" by {user.get_username()}" if user is not None and getattr(user, "pk", None) else ""
+        jobs.stop_all(company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip())
     return stored
+
+
+_DISABLED = (
+    "The connection to Dataverse was disabled{who}, so the job stopped. What it did until then is saved. Start it "
+    "again once the connection is enabled."
+)
 
 
 def ask_tenant(connection: DataverseConnection) -> None:
@@ -359,7 +346,7 @@ def locked(company: Company) -> DataverseConnection:
 
 
 @sensitive_variables("secret")
-def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
+def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
     """Put checked settings on the record. Raises Refused."""
     before = [getattr(connection, name) for name in CREDENTIALS]
     receivers = _receivers(connection)
@@ -423,7 +410,7 @@ def _receivers(connection: DataverseConnection) -> dict[str, str]:
     }
 
 
-def _client(
+def settings_client(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
 ) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
@@ -460,24 +447,25 @@ def _authority_file(connection: DataverseConnection) -> str | None:
 
 def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
     """All checks on these settings; what is missing among them is the first."""
-    missing = _missing(connection)
-    if missing:
-        return Report((missing,)), Findings()
+    lacking = missing(connection)
+    if lacking:
+        return Report((lacking,)), Findings()
     try:
         credential = credentials.opened(connection)
     except SealBroken as error:
         cause, fix = checks.sentences(error.user_message)
         return Report((Check(checks.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
-    wanted = _wanted(connection, credential)
+    side = wanted(connection, credential)
     try:
-        client = _client(connection, credential, None)
+        client = settings_client(connection, credential, None)
         client.sign_in_anew()
     except DataverseError as error:
-        return Report((checks.explained(error, checks.ADDRESS, wanted),)), Findings()
-    return checks.run(client, wanted)
+        return Report((checks.explained(error, checks.ADDRESS, side),)), Findings()
+    return checks.run(client, side)
 
 
-def _missing(connection: DataverseConnection) -> Check | None:
+def missing(connection: DataverseConnection) -> Check | None:
+    """The settings that are not filled in, as the check that fails; None when all are."""
     kind = AuthenticationType(connection.authentication_type)
     given = {
         "Environment URL": bool(connection.environment_url),
@@ -497,9 +485,10 @@ def _missing(connection: DataverseConnection) -> Check | None:
     )
 
 
-def _wanted(
+def wanted(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword | None = None
 ) -> Wanted:
+    """The company's side of the checks."""
     company = connection.company
     others: dict[UUID, list[tuple[str, str]]] = {}
     neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
@@ -537,7 +526,7 @@ _WITH = {
 }
 
 
-def _keep(connection: DataverseConnection, report: Report) -> None:
+def keep_report(connection: DataverseConnection, report: Report) -> None:
     """Store the report of a test; nothing else changes."""
     connection.checks = [check.document() for check in report.checks]
     connection.checked_at = timezone.now()

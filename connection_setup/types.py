@@ -108,20 +108,11 @@ class Findings:
     organization: Organization | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioned:
-    """What the environment holds for a company."""
-
-    business_unit_id: UUID
-    business_unit_name: str
-    team_id: UUID
-    company_row_id: UUID
-
-
 class Dataverse(Protocol):
     """The part of the client that checks and provisioning use."""
 
     def ping(self) -> Ping: ...  # noqa: D102
+    def sign_in_anew(self) -> None: ...  # noqa: D102
     def who_am_i(self) -> WhoAmI: ...  # noqa: D102
     def organization(self) -> Organization: ...  # noqa: D102
     def version(self) -> str: ...  # noqa: D102

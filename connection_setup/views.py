@@ -1,5 +1,6 @@
 """Dataverse Connection Setup: read, save, test, enable, disable."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 
@@ -9,11 +10,11 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import hooks, pages, services
+from connection_setup import enabling_views, hooks, pages, services
 from connection_setup.forms import SettingsForm
 from connection_setup.models import DataverseConnection
-from dataverse.errors import DataverseError
-from jobs.models import OPEN_STATES, Job
+from jobs.models import OPEN_STATES, Job, State
+from jobs.registry import registry
 from masterdata.access import company as company_of
 from ui import render
 from ui.kit import Action
@@ -108,8 +109,8 @@ def toggle(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 
 @typed_is_saved_first
 def enable(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    """Enable, by its own POST; enabled already is fine."""
-    return _enabled(request, connection)
+    """Enable, by its own POST: the steps follow; enabled already is fine."""
+    return enabling_views.begun(request, connection)
 
 
 @requires(Can.ADMINISTER)
@@ -120,7 +121,11 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     back = pages.address("setup", connection.company)
     if request.method == "POST":
         services.disable(company=connection.company, user=request.user)
-        messages.success(request, "The connection is disabled. Settings, mappings and couplings are kept.")
+        messages.success(
+            request,
+            "The connection is disabled. Settings, mappings and couplings are kept; schedules are on hold until it is "
+            "enabled again.",
+        )
         return HttpResponseRedirect(back)
     return render.confirm(
         request,
@@ -133,16 +138,32 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _what_disabling_does(connection: DataverseConnection) -> str:
-    couplings = hooks.couplings(connection.company)
-    jobs = Job.objects.filter(company=connection.company, state__in=OPEN_STATES).count()
-    kept = "1 coupling is kept" if couplings == 1 else f"{couplings:,} couplings are kept"
-    going = {0: "No job is waiting or running", 1: "1 job that waits or runs stops with the reason"}.get(
-        jobs, f"{jobs:,} jobs that wait or run stop with the reason"
-    )
-    return (
-        f"{kept}, with all settings and mappings. {going}, and no further jobs are scheduled until the connection is "
-        "enabled again. Nothing is removed in Dataverse."
-    )
+    company = connection.company
+    couplings = hooks.couplings(company)
+    states = Counter(Job.objects.filter(company=company, state__in=OPEN_STATES).values_list("state", flat=True))
+    running = states.pop(State.IN_PROCESS, 0)
+    waiting = sum(states.values())
+    schedules = sum(1 for provider in registry.schedules for _ in provider(company))
+    return " ".join(
+        [
+            f"{_many(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings.",
+            f"{_many(running, 'job in process stops', 'jobs in process stop')} at the next checkpoint, and "
+            f"{_many(waiting, 'queued job does', 'queued jobs do')} not start; what was done is saved."
+            if running or waiting
+            else "No job is queued or in process.",
+            f"{_many(schedules, 'schedule goes', 'schedules go')} on hold until the connection is enabled again."
+            if schedules
+            else "No mapping is on a schedule.",
+            "Nothing is removed in Dataverse.",
+            "To connect another environment later, delete the couplings first: they belong to this one."
+            if couplings
+            else "",
+        ]
+    ).strip()
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
 
 
 @sensitive_variables("secret")
@@ -164,24 +185,7 @@ def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDic
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     if connection.enabled:
         return _to(request, pages.address("disable", connection.company))
-    return _enabled(request, connection)
-
-
-def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    try:
-        report = services.enable(company=connection.company, user=request.user)
-    except (services.Refused, DataverseError) as error:
-        messages.error(request, f"The connection is not enabled. {getattr(error, 'user_message', error)}")
-        return _back(request, connection)
-    if report.failed:
-        messages.error(request, f"The connection is not enabled. {report.failed.sentence}")
-    else:
-        messages.success(
-            request,
-            "The connection is enabled. Next, look at the Integration Table Mappings, couple records, or run a full "
-            "synchronization.",
-        )
-    return _back(request, connection)
+    return enabling_views.begun(request, connection)
 
 
 def again(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:

@@ -9,22 +9,24 @@ nothing runs for it while that setup is not enabled.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils import timezone
 
 from connection_setup import dynamics
 from connection_setup.models import OwnershipModel
 from connection_setup.services import connection_of
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 
-_EXTRA = ("fields", "name", "dependencies", "part_of")
-
-
+SALESPEOPLE = "SALESPEOPLE"
+"""The mapping of salespeople to Dataverse users, which the ownership model Person goes by."""
 DYNAMICS_365 = "dynamics_365"
+_EXTRA = ("fields", "name", "dependencies", "part_of")
 
 
 @cache
@@ -56,6 +58,13 @@ def ensure(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
     return _write(company, [entry for entry in _data() if entry["name"] not in there])
 
 
+def ensure_part(company: Any, part: str) -> list[IntegrationTableMapping]:
+    """Make the default mappings of a part that a company does not have yet. Returns what was made."""
+    there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    entries = [entry for entry in _data() if entry.get("part_of", "") == part]
+    return _write(company, [entry for entry in entries if entry["name"] not in there])
+
+
 def reset(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
     """Bring mappings back to their default: settings, filters, field rows, criteria. Couplings stay.
 
@@ -73,13 +82,39 @@ def reset(company: Any, wanted: Iterable[str] | None = None) -> list[Integration
 
 
 @transaction.atomic
+def schedule(company: Any) -> int:
+    """Put the company's mappings on their schedules, the first run after one period; how many. Choices have none.
+
+    SALESPEOPLE is scheduled with Person alone: with Team nothing asks for it.
+    """
+    mappings = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid", scheduled=False)
+    mappings = mappings.exclude(name__in=unused(company))
+    if connection_of(company).ownership_model == OwnershipModel.TEAM:
+        mappings = mappings.exclude(name=SALESPEOPLE)
+    for mapping in mappings:
+        _schedule(mapping, on=True)
+    return len(mappings)
+
+
+def _schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:
+    mapping.scheduled = on
+    mapping.next_run_at = timezone.now() + timedelta(minutes=max(1, mapping.every_minutes)) if on else None
+    mapping.save(update_fields=["scheduled", "next_run_at"])
+
+
+@transaction.atomic
 def follow_ownership(company: Any) -> None:
     """Give existing mappings the field rows and the dependency of the connection's ownership model, and no other's.
 
-    With Person a record's salesperson decides who owns its row, so that salespeople are synchronized first. What
-    people changed on other rows stays.
+    With Person a record's salesperson decides who owns its row, so that salespeople are synchronized first, on a
+    schedule where others have one; with Team nothing asks for them. What people changed on other rows stays.
     """
     ownership = connection_of(company).ownership_model
+    people = IntegrationTableMapping.objects.filter(company=company, name=SALESPEOPLE).first()
+    scheduled = IntegrationTableMapping.objects.filter(company=company, scheduled=True).exclude(name=SALESPEOPLE)
+    wanted_schedule = ownership == OwnershipModel.PERSON and scheduled.exists()
+    if people is not None and people.scheduled != wanted_schedule:
+        _schedule(people, on=wanted_schedule)
     existing = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
     for entry in _data():
         rows = [(position, row) for position, row in enumerate(entry["fields"]) if "only_with" in row]
@@ -92,9 +127,9 @@ def follow_ownership(company: Any) -> None:
                 found.delete()
             elif not found.exists():
                 _field(mapping, row, position, existing).save()
-        others = [name for name in mapping.dependencies if name != "SALESPEOPLE"]
-        after = ownership == OwnershipModel.PERSON and "SALESPEOPLE" in entry.get("dependencies", ())
-        wanted = ["SALESPEOPLE", *others] if after else others
+        others = [name for name in mapping.dependencies if name != SALESPEOPLE]
+        after = ownership == OwnershipModel.PERSON and SALESPEOPLE in entry.get("dependencies", ())
+        wanted = [SALESPEOPLE, *others] if after else others
         if sorted(wanted) != sorted(mapping.dependencies):
             mapping.dependencies = wanted
             mapping.save(update_fields=["dependencies"])
@@ -111,7 +146,7 @@ def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTable
         values["dependencies"] = [
             name
             for name in entry.get("dependencies", ())
-            if name in existing and not (name == "SALESPEOPLE" and ownership == OwnershipModel.TEAM)
+            if name in existing and not (name == SALESPEOPLE and ownership == OwnershipModel.TEAM)
         ]
         mapping, _ = IntegrationTableMapping.objects.update_or_create(
             company=company,

@@ -23,7 +23,9 @@ def register() -> None:
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.record_links(_record_links)
-    hooks.on_enabled(_default_mappings)
+    hooks.on_enabled(_follow_ownership)
+    hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
+    hooks.question(_DEFAULT_SETUP)
     sales.register()
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
@@ -47,6 +49,18 @@ _ENTRIES = (
 )
 
 
+_DEFAULT_SETUP = hooks.Question(
+    "default-setup",
+    "Use the default synchronization setup?",
+    "Synchronization is not set up yet. Yes makes the default mappings with their schedules, so that records which are "
+    "coupled are kept alike on both sides. No leaves it to you; Integration Table Mappings offers the same later.",
+    applies=lambda connection: bool(connection.enabled) and not _standing(connection.company),
+    yes=lambda company, _: _default_mappings(company, True),
+    no="Nothing was set up. Choose Use Default Synchronization Setup on Integration Table Mappings when you want it.",
+    order=20,
+)
+
+
 def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     """The cards of the records that a page of outcomes is about."""
     mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
@@ -56,8 +70,24 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 
-def _default_mappings(company: Any, user: Any) -> None:
-    defaults.ensure(company, user)
+def _default_mappings(company: Any, schedules: bool) -> str:
+    made = defaults.ensure(company)
+    if not made:
+        return f"{_standing(company)} Nothing of it was replaced."
+    if schedules:
+        defaults.schedule(company)
+        return f"{len(made)} default mappings are made, with their schedules."
+    return f"{len(made)} default mappings are made."
+
+
+def _standing(company: Any) -> str:
+    own = IntegrationTableMapping.objects.filter(company=company)
+    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
+    return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
+
+
+def _follow_ownership(company: Any, user: Any) -> None:
+    del user
     defaults.follow_ownership(company)
 
 

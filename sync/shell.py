@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from connection_setup.services import unavailable
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Type
@@ -49,12 +50,14 @@ def _start_due(now: datetime) -> None:
 
 
 def scheduled(company: Any) -> Iterable[Schedule]:
-    """The lines of Job Queue Entries: one per scheduled mapping."""
+    """The lines of Job Queue Entries: one per scheduled mapping; on hold while the connection is not enabled."""
+    held = bool(unavailable(company))
     for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
         yield Schedule(
             f"{mapping.name}, synchronization",
             mapping=mapping.name,
-            next_run=mapping.next_run_at,
+            state="On Hold" if held else "Ready",
+            next_run=None if held else mapping.next_run_at,
             every=f"{mapping.every_minutes} min",
         )
 

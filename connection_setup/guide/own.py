@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from connection_setup import credentials, services
-from connection_setup.administrator_pages import PERMISSIONS
+from connection_setup.consent import PERMISSIONS
 from connection_setup.forms import SettingsForm
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step

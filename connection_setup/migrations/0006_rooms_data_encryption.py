@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('connection_setup', '0004_page_discovery'),
+        ('connection_setup', '0005_enabling'),
     ]
 
     operations = [

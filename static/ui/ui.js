@@ -6,6 +6,13 @@
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const say = (text) => { const box = $("#announcer"); if (box && text) box.textContent = text; };
 
+  // What is posted says that scripts run, so that the server may take steps one by one.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.elements.namedItem("scripts")) return;
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "scripts", value: "1" }));
+  });
+
   // A form that is sent from a window of its own (a sign-in elsewhere); where none opens, from this one.
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("[data-window]");

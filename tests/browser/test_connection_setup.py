@@ -28,12 +28,20 @@ def fill_in(page: Any, sandbox: Sandbox, secret: str = "") -> None:
     page.get_by_label("Client Secret", exact=True).fill(secret or sandbox.client_secret)
 
 
+def accept(page: Any) -> None:
+    """The consent, which is asked for once."""
+    page.get_by_role("heading", name="Enable the Connection").wait_for()
+    page.get_by_label("I accept").check()
+    page.get_by_role("button", name="Accept and enable").last.click()
+
+
 def test_the_switch_saves_what_was_typed_enables_and_asks_before_it_disables(
     page: Any, company: Company, sandbox: Sandbox, axe: Callable[..., None]
 ) -> None:
     page.goto(PAGE)
     fill_in(page, sandbox)
     page.get_by_label("Enabled").click()
+    accept(page)
     page.get_by_text("The connection is enabled.").wait_for()
     assert page.get_by_label("Enabled").is_checked()
     axe(page)
@@ -55,7 +63,12 @@ def test_a_wrong_secret_leaves_the_switch_off_and_says_what_to_do(
     page.goto(PAGE)
     fill_in(page, sandbox, "wrong~secret")
     page.get_by_label("Enabled").click()
+    accept(page)
     page.get_by_text("The connection is not enabled. The Client Secret is not right.").wait_for()
+    axe(page)
+    page.get_by_role("link", name="Change the settings").click()
+    page.get_by_role("heading", name="Dataverse Connection Setup").wait_for()
+    page.get_by_text("The connection is not enabled.").wait_for()
     assert not page.get_by_label("Enabled").is_checked()
     axe(page)
 
@@ -87,6 +100,7 @@ def test_everything_works_without_scripts(contexts: Callable[..., Any], company:
     fill_in(page, sandbox)
     page.get_by_label("Enabled").check()
     page.get_by_role("button", name="Save").click()
+    accept(page)
     page.get_by_text("The connection is enabled.").wait_for()
     page.get_by_label("Enabled").uncheck()
     page.get_by_role("button", name="Save").click()

@@ -293,6 +293,8 @@ def test_the_page_tests_enables_and_disables(admin: Client, connected: Dataverse
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
     assert "The connection test was successful. All checks are right." in page
     page = text_of(admin.post(f"{PAGE}toggle/", {"enabled": "on"}, follow=True).content.decode())
+    assert "Your consent is asked for, once." in page
+    page = text_of(admin.post(f"{PAGE}enabling/", {"consent": "on"}, follow=True).content.decode())
     assert "The connection is enabled." in page
     assert "Connected" in page
     assert admin.post(f"{PAGE}enable/", follow=True).status_code == 200

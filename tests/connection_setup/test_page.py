@@ -166,7 +166,9 @@ def test_a_sandbox_that_is_down_is_told_with_the_next_step_and_nothing_is_enable
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
     assert "https://127.0.0.1:9 cannot be reached" in page
     assert "Check the Environment URL and this machine's network" in page
-    html = admin.post(f"{PAGE}enable/", follow=True).content.decode()
+    asked = admin.post(f"{PAGE}enable/", follow=True)
+    assert "Your consent is asked for, once." in text_of(asked.content.decode())
+    html = admin.post(f"{PAGE}enabling/", {"consent": "on"}, follow=True).content.decode()
     assert "The connection is not enabled. https://127.0.0.1:9 cannot be reached" in text_of(html)
     connection.refresh_from_db()
     assert not connection.enabled

@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
-from connection_setup import keyring, sealed, services
+from connection_setup import consent, keyring, sealed, services
 from connection_setup.models import DataverseConnection
 from coupling.services import mapping_of
 from dataverse.client import DataverseClient
@@ -136,7 +136,10 @@ def connect(watch: Watch, client: Client, company: Company, sandbox: Sandbox) ->
     post("enable", **settings_of(sandbox, WRONG))
     post("test", **settings_of(sandbox, WRONG))
     post("toggle", **settings_of(sandbox, SECRET), enabled="on")
+    post("enabling", consent="on")
     assert DataverseConnection.objects.get(company=company).enabled
+    default = reverse("connection_setup:answer", kwargs={"company": company.slug, "name": "default-setup"})
+    watch.look("page of an answer", client.post(default, {"answer": "yes"}, follow=True).content)
 
 
 def everything(
@@ -237,6 +240,9 @@ def test_an_error_of_our_own_tells_nobody_the_secret(
     User.objects.create_superuser("ada", password=PASSWORD)
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.get(), backend="django.contrib.auth.backends.ModelBackend")
+    save = reverse("connection_setup:save", kwargs={"company": company.slug})
+    watch.look("page save", client.post(save, settings_of(sandbox, SECRET), follow=True).content)
+    consent.give(company=company, user=None)
     place(monkeypatch)
     url = reverse("connection_setup:enable", kwargs={"company": company.slug})
     answer = client.post(url, settings_of(sandbox, SECRET))
