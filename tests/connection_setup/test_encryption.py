@@ -20,7 +20,7 @@ from connection_setup.models import AdministratorSignIn, DataEncryption, Dataver
 from connection_setup.services import Refused
 from masterdata.models import Company
 from sandbox.testing import Sandbox
-from tests.connection_setup.conftest import SECRET, signed_in
+from tests.connection_setup.conftest import SECRET, fields, signed_in
 from tests.connection_setup.test_environment import services_currency, values
 from tests.connection_setup.test_page import PAGE, text_of
 from tests.ui.pages import check
@@ -240,6 +240,10 @@ def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
     with pytest.raises(sealed.SealBroken, match="Line 2"):
         opened(connection)
     assert "Nothing was changed" in text_of(admin.post(f"{HERE}rotate/", follow=True).content.decode())
+    answer = admin.post(f"{PAGE}save/", fields(client_secret="another~secret.value"), follow=True)
+    assert "Line 2 of the key file" in text_of(answer.content.decode())
+    with pytest.raises(SystemExit):
+        call_command("rotate_keys")
     key_file(settings).unlink()
     settings.FIELD_ENCRYPTION_KEY_FILE = tmp_path / "nowhere" / "key"
     answer = admin.post(f"{HERE}enable/")
