@@ -25,7 +25,7 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     if run is None:
         return _to(request, own.address("setup", connection.company))
     if request.method != "POST" or run.ended_at is not None:
-        return render.page(request, own.page(request, connection, run, going=_going(request, run)))
+        return render.page(request, own.page(request, connection, run, going=is_going(request, run)))
     if enabling.asks(run) == CONSENT and not consent.given(connection):
         form = own.AcceptForm(request.POST)
         if not form.is_valid():
@@ -100,7 +100,7 @@ def done(run: EnablingRun) -> str:
     )
 
 
-def _going(request: HttpRequest, run: EnablingRun) -> bool:
+def is_going(request: HttpRequest, run: EnablingRun) -> bool:
     """Whether the page goes on by itself: a run that neither failed nor waits for somebody who has not come yet."""
     if not run.going or run.ended_at is not None or enabling.failed(run):
         return False

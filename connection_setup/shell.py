@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import assisted, encryption, hooks, pages, services
-from connection_setup.guide import joining, own
+from connection_setup.guide import connecting, joining, own
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.pages import TITLE
@@ -61,6 +61,7 @@ def register() -> None:
     )
     own.register()
     joining.register()
+    connecting.register()
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),

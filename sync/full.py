@@ -226,7 +226,7 @@ def _job_for(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: 
     """What a recommendation runs: creating on the other side, or coupling by the stored criteria."""
     stored = bool(criteria.stored(mapping))
     both = bool(line.local_count and line.integration_count)
-    if line.recommendation == Recommendation.FULL and not (both and stored and not line.overridden):
+    if line.recommendation == Recommendation.FULL and not (both and stored):
         return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
     # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.
     if line.recommendation == Recommendation.FULL:

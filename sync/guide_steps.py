@@ -67,17 +67,18 @@ class OverrideForm(forms.Form):
         self.fields["overridden"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
 
+_WAYS = (
+    ("full", "Run full synchronization", "It starts now, goes by these recommendations, and shows how it goes."),
+    ("later", "Finish without synchronizing", "Dataverse Full Synch. Review runs it any time."),
+)
+
+
 class FinishForm(forms.Form):
     """How the guide ends."""
 
     run = forms.ChoiceField(
         label="How to finish",
-        choices=[
-            ("full", "Run full synchronization now, by these recommendations"),
-            ("later", "Finish without synchronizing; Dataverse Full Synch. Review runs it any time"),
-        ],
-        initial="full",
-        widget=forms.RadioSelect,
+        choices=[(value, label) for value, label, _ in _WAYS],
     )
 
 
@@ -136,12 +137,13 @@ def _lines_table(company: Company, lines: list[FullSynchReviewLine], chosen: set
     cells = review_page.Shown(company, chosen, within="guide")
     return Table(
         "Recommendations",
-        ("Name", "Uncoupled here", "In Dataverse", "Recommendation"),
+        ("Name", "Here", "In Dataverse", "Recommendation"),
         [
             (line.name, f"{line.local_count:,}", f"{line.integration_count or 0:,}", cells.recommendation(line))
             for line in lines
         ],
         numeric=frozenset({1, 2}),
+        wrap=frozenset({3}),
         empty="There are no mappings yet. They are made with the default synchronization setup.",
     )
 
@@ -169,10 +171,23 @@ def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
     return Shown(
         "Everything is set up",
         ("A full synchronization does this, in the order of what depends on what:", *plans) if plans else (),
-        (FastTab("finish", "", (Field(form_field=form["run"]),)),),
+        (FastTab("finish", "", template="ui/choices.html", context=_ways(form)),),
         review_page.warnings(lines, chosen),
         next=Action("Finish", primary=True),
     )
+
+
+def _ways(form: FinishForm) -> dict[str, Any]:
+    """The ways to finish, for ui/choices.html."""
+    chosen = form["run"].value() or "full"
+    return {
+        "legend": "How to finish",
+        "name": "run",
+        "error": " ".join(str(error) for error in form["run"].errors),
+        "options": [
+            {"value": value, "label": label, "text": text, "chosen": value == chosen} for value, label, text in _WAYS
+        ],
+    }
 
 
 def finish(situation: Situation) -> Ended:

@@ -104,7 +104,10 @@ def _shown(situation: Situation, taken: list[Step], step: Step, shown: Shown) ->
             shown.heading,
             shown.text,
             back=Link("Back", address(company, taken[at - 1].name)) if at else None,
-            later=Link("Finish later", reverse("connection_setup:assisted-setup", kwargs={"company": company.slug})),
+            later=Link(
+                "Close" if situation.kept.completed_at else "Finish later",
+                reverse("connection_setup:assisted-setup", kwargs={"company": company.slug}),
+            ),
             actions=shown.actions,
         ),
         form_url=shown.form_url or address(company, step.name),
