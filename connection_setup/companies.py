@@ -16,6 +16,8 @@ from ui.kit import Cell, FastTab, Link, Notice, Page, Status, Table, Tip
 from ui.listing import Column, Filter, Listing
 
 TITLE = "Dataverse Connections of All Companies"
+SHOWN = 20
+"""So many companies the certificate page names, those with something to do first."""
 DONE, TO_DO, WAITS, NOTHING = "Done", "To do", "Certificate waits", "Nothing to do"
 
 
@@ -53,18 +55,21 @@ def certificates_left(seen: Iterable[Company]) -> list[Company]:
 def certificates_tab(company: Company, seen: Sequence[Company]) -> FastTab | None:
     """The to-do list of Use Certificate Authentication; None where no other company is connected."""
     states = [(one, certificate_state(connection_of(one))) for one in with_connections(seen)]
+    states = sorted([one for one in states if one[1] != NOTHING], key=lambda one: one[1] == DONE)
     rows: list[tuple[Cell, ...]] = [
         (Link(one.name, _certificate(one)), _certificate_status(state), "This page" if one == company else "")
-        for one, state in states
-        if state != NOTHING
+        for one, state in states[:SHOWN]
     ]
+    if len(states) > SHOWN:
+        everyone = reverse("connection_setup:companies", kwargs={"company": company.slug})
+        rows.append((Link(f"{len(states) - SHOWN:,} more", everyone), "", ""))
     if len(rows) < 2:
         return None
     done = sum(state == DONE for _, state in states)
     return FastTab(
         "companies",
         "Repeat in Each Company",
-        gist=f"{done} of {len(rows)} companies done",
+        gist=f"{done} of {len(states)} companies done",
         table=Table("Companies that are connected", ("Company", "Certificate", "Note"), rows),
     )
 

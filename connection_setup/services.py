@@ -400,6 +400,8 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             credentials.store(connection, secret)
         except credentials.BadCertificate as bad:
             raise Refused(str(bad), field="certificate_file") from None
+        except SealBroken as broken:
+            raise Refused(str(broken)) from None
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings

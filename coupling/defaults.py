@@ -58,6 +58,13 @@ def ensure(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
     return _write(company, [entry for entry in _data() if entry["name"] not in there])
 
 
+def ensure_part(company: Any, part: str) -> list[IntegrationTableMapping]:
+    """Make the default mappings of a part that a company does not have yet. Returns what was made."""
+    there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    entries = [entry for entry in _data() if entry.get("part_of", "") == part]
+    return _write(company, [entry for entry in entries if entry["name"] not in there])
+
+
 def reset(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
     """Bring mappings back to their default: settings, filters, field rows, criteria. Couplings stay.
 

@@ -26,8 +26,8 @@ def schedules(company: Any) -> tuple[int, int]:
     return found.filter(scheduled=True).count(), found.count()
 
 
-def _enabled(company: Any, user: Any) -> None:
-    defaults.ensure(company, user)
+def _enabled(company: Any, _user: Any) -> None:
+    defaults.ensure_part(company, defaults.DYNAMICS_365)
     _schedule(company)
 
 

@@ -83,7 +83,8 @@ def _default_mappings(company: Any, schedules: bool) -> str:
 
 
 def _standing(company: Any) -> str:
-    count = IntegrationTableMapping.objects.filter(company=company).count()
+    own = IntegrationTableMapping.objects.filter(company=company)
+    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
     return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
 
 

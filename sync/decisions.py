@@ -3,7 +3,7 @@
 The rules are in sync.plan and sync.transfer; this brings them the values, and their answers to those who send and save.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from coupling.types import Direction, RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.runner import OutcomeRow
 from sync.apply import Ledger, NewLocal, Saved, shown
-from sync.canonical import canonical_remote, local_reader, remote_reader
+from sync.canonical import FieldSpec, canonical_remote, local_reader, remote_reader
 from sync.doubts import Doubts
 from sync.extras import Beside, extra_for
 from sync.fields import Fields, build
@@ -108,9 +108,9 @@ class Decider:
         self.fields: Fields = build(mapping, rows, self.info, self.connection)
         self.rules = self.fields.rules
         specs = self.fields.specs.items()
-        self._here = [(name, spec.local_name, local_reader(spec)) for name, spec in specs]
-        self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.extra = extra_for(mapping.integration_table)
+        self._here = [(name, spec.local_name, self._reads(spec)) for name, spec in specs]
+        self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.beside = Beside(gateway, mapping.company.currency_code)
         extra_names = [name for name in (self.extra.names if self.extra else ()) if name not in self.fields.local_names]
         self.reader = Reader(mapping, [*self.fields.local_names, *extra_names])
@@ -122,6 +122,18 @@ class Decider:
         wanted = [spec.column.name for spec in self.fields.specs.values()]
         self.columns = list(dict.fromkeys([*wanted, *(one.column for one in self.conditions)]))
         self.missing_columns()
+
+    def _reads(self, spec: FieldSpec) -> Callable[[Any], Carried]:
+        """What makes a canonical value of a local one; where Dataverse takes nothing below 0, that is 0."""
+        read = local_reader(spec)
+        if self.extra is None or spec.column.name not in self.extra.not_negative:
+            return read
+
+        def not_negative(value: Any) -> Carried:
+            found = read(value)
+            return "0" if isinstance(found, str) and found.startswith("-") else found
+
+        return not_negative
 
     def missing_columns(self) -> None:
         """Raise when the filter names a column that Dataverse does not have."""

@@ -49,6 +49,8 @@ class Extra:
     columns: Callable[[Mapping[str, Any], Mapping[str, Any], Beside], dict[str, Any] | Problem]
     along: Callable[[Mapping[str, Any], Beside], dict[str, Any] | Problem] | None = None
     """What goes along with a change, by what it sends."""
+    not_negative: frozenset[str] = frozenset()
+    """Columns of numbers that go to Dataverse as 0 where they are below it here: a stock, a price."""
     then: Mapping[str, Any] = field(default_factory=dict)
     """What a new row is changed to once it is there, since it cannot be created so."""
 
@@ -112,7 +114,13 @@ _EXTRAS = {
     "transactioncurrency": Extra(("code", "exchange_rate"), _currency),
     "uomschedule": Extra(("code",), _unit_group),
     # A new product is a draft, which nobody can sell and no filter of ours lets in: it is published at once.
-    "product": Extra(("no",), _product, _unit, {"statecode": 0, "statuscode": 1}),
+    "product": Extra(
+        ("no",),
+        _product,
+        _unit,
+        not_negative=frozenset({"price", "standardcost", "currentcost", "quantityonhand"}),
+        then={"statecode": 0, "statuscode": 1},
+    ),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from connection_setup import dynamics, dynamics_pages, services
+from connection_setup import dynamics, dynamics_pages, hooks, services
 from connection_setup.models import DataverseConnection, Dynamics365Connection
 from connection_setup.services import Refused
 from coupling.models import IntegrationTableMapping
@@ -203,3 +203,15 @@ def test_the_command_tells_it(connected: Company, capsys: Any) -> None:
     call_command("connection", "status", "--company", connected.name, "--json")
     assert json.loads(capsys.readouterr().out)["dynamics_365"] == {"enabled": True}
     assert DataverseConnection.objects.get().enabled
+
+
+def test_it_brings_its_own_mappings_alone_and_the_default_setup_leaves_them_resting(connected: Company) -> None:
+    IntegrationTableMapping.objects.all().delete()
+    dynamics.enable(company=connected, user=None)
+    assert names(connected) == {"UNIT OF MEASURE", "ITEM-PRODUCT"}
+    assert not hooks.standing_setup(connected), "the default setup is still to be asked about"
+    dynamics.disable(company=connected, user=None)
+    hooks.apply_default_setup(connected, schedules=True)
+    assert "CUSTOMER" in names(connected)
+    resting = IntegrationTableMapping.objects.filter(company=connected, scheduled=False)
+    assert {"UNIT OF MEASURE", "ITEM-PRODUCT"} <= set(resting.values_list("name", flat=True))

@@ -168,6 +168,22 @@ def test_an_item_without_a_unit_fails_with_a_sentence_and_leaves_the_others(sale
     assert len(products(remote)) == 3
 
 
+def test_a_stock_below_zero_is_none_in_dataverse_which_takes_nothing_below(sales: Company, remote: Sandbox) -> None:
+    Item.objects.filter(description="Bicycle").update(inventory=Decimal("-3"), unit_cost=Decimal("-1"))
+    fullsync(sales)
+    found = products(remote)["Bicycle"]
+    assert (found["quantityonhand"], found["standardcost"]) == (0, 0)
+    remote.control("DELETE", "requests")
+    for whole in (False, True):
+        assert counted(synchronize(changed(sales, "ITEM-PRODUCT"), full=whole)) in ({}, {"unchanged": 3})
+    assert remote.requests()["rows_written"] == 0
+    bicycle = Item.objects.get(description="Bicycle")
+    bicycle.inventory = Decimal("4")
+    bicycle.save()
+    synchronize(changed(sales, "ITEM-PRODUCT"))
+    assert products(remote)["Bicycle"]["quantityonhand"] == 4
+
+
 def test_a_product_is_published_although_the_worker_died_before_it(
     sales: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
