@@ -88,7 +88,7 @@ class _Menus:
                 self._own("administrator"),
                 icon="person",
                 off=self.administers or self.disabled,
-                note="Sign in as an administrator, once",
+                note="" if self.administers or self.disabled else "Sign in as an administrator, once",
             ),
         ]
         return [one for one in found if one is not None]
@@ -103,7 +103,7 @@ class _Menus:
                 f"{self._own('administrator')}?purpose=redeploy",
                 icon="reset",
                 off=self.administers or self.disabled,
-                note="With an administrator's sign-in",
+                note="" if self.administers or self.disabled else "With an administrator's sign-in",
             ),
             Action("Integration Solutions", self._own("solutions"), icon="list", off=self.enabled),
             Action("Integration User Roles", self._own("user-roles"), icon="shield", off=self.enabled),

@@ -293,7 +293,7 @@ def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) ->
     hint = (
         f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
         "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team. With "
-        "Person only the default business unit is recommended."
+        "Person, only the default business unit is recommended."
     )
     ownership = (
         Field("Ownership Model", model, hint=hint)
