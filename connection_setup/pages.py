@@ -109,7 +109,8 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     told = enabling.failed(run) if run is not None else None
     if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
         ways: tuple[Action, ...] = ()
-        if report.failed.name in PREPARED and not connection.enabled and administrator:
+        # A check of one table is named after it: "Tables and privileges: account".
+        if report.failed.name.partition(":")[0] in PREPARED and not connection.enabled and administrator:
             ways = (Action("Prepare the environment", address("administrator", connection.company)),)
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
