@@ -18,6 +18,7 @@ from connection_setup import (
     enabling,
     enabling_views,
     environments,
+    hooks,
     pages,
     preparing,
     returning,
@@ -132,7 +133,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     if preparing.next_step(found) is None and found.purpose == preparing.REDEPLOY:
         return _deployed(request, connection)
     if preparing.next_step(found) is None:
-        return _switched(request, connection)
+        return _switched(request, connection) if found.purpose == "certificate" else _joined(request, found)
     going = by_steps and told is not None and told.ended
     if not by_steps:
         return HttpResponseRedirect(own.address("administrator", connection.company))
@@ -164,6 +165,14 @@ def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResp
     """The other application's user is there: change to its certificate, and forget who made it."""
     administrator.drop(connection.company, _session(request))
     return _to(request, certificate_views.switched(request, connection.company))
+
+
+def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
+    """The coupled users were added to the owning team: say whom, and forget who did it."""
+    last = preparing.told(found)[-1]
+    administrator.drop(found.company, _session(request))
+    (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
+    return _to(request, hooks.users_page(found.company) or pages.address("setup", found.company))
 
 
 def _shown(request: HttpRequest, connection: DataverseConnection, form: own.PurposeForm | None = None) -> HttpResponse:

@@ -18,6 +18,7 @@ _starters: list[Starter] = []
 _listers: list[Lister] = []
 _setups: "list[SynchronizationSetup]" = []
 _questions: "list[Question]" = []
+_users: "list[CoupledUsers]" = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,30 @@ class SynchronizationSetup:
 
     standing: Callable[[Any], str]
     apply: Callable[[Any, bool], str]
+
+
+@dataclass(frozen=True, slots=True)
+class CoupledUsers:
+    """The Dataverse users that salespeople of a company are coupled with: their ids and names, and their page."""
+
+    users: Callable[[Any], dict[Any, str]]
+    page: Callable[[Any], str]
+
+
+def coupled_users(one: CoupledUsers) -> None:
+    """Name what knows the coupled users."""
+    if one not in _users:
+        _users.append(one)
+
+
+def users_of(company: Any) -> dict[Any, str]:
+    """The coupled users of a company, id -> name."""
+    return {user: name for one in _users for user, name in one.users(company).items()}
+
+
+def users_page(company: Any) -> str:
+    """The page on which users and salespeople are coupled; "" without one."""
+    return next((one.page(company) for one in _users), "")
 
 
 @dataclass(frozen=True, slots=True)

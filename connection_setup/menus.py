@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from connection_setup.models import DataverseConnection
+from connection_setup.models import DataverseConnection, OwnershipModel
 from dataverse import clouds
 from masterdata.models import Company
 from ui.kit import Action, Menu
@@ -90,6 +90,8 @@ class _Menus:
                 off=self.administers or self.disabled,
                 note="" if self.administers or self.disabled else "Sign in as an administrator, once",
             ),
+            Action("Register an Application", self._own("registration"), icon="guide", off=self.administers),
+            Action("Change Log", self._own("change-log"), icon="list", off=self.administers),
         ]
         return [one for one in found if one is not None]
 
@@ -97,6 +99,7 @@ class _Menus:
         """Integration."""
         kept = self.kept
         found = [
+            *self._people(),
             self.mappings(),
             Action(
                 "Redeploy Integration Solution",
@@ -110,8 +113,21 @@ class _Menus:
             Action("Owning Team Roles", self._own("team-roles"), icon="shield", off=self.enabled),
             self._row("Dataverse Integration User", "systemuser", "systemusers", kept.integration_user_id, "person"),
             self._row("Dataverse Owning Team", "team", "teams", kept.owning_team_id, "people"),
+            Action("Dynamics 365 Connection Setup", self._own("dynamics"), icon="plug"),
+            Action("Dataverse Connections of All Companies", self._own("companies"), icon="list"),
         ]
         return [one for one in found if one is not None]
+
+    def _people(self) -> list[Action | None]:
+        """Couple Salespeople and Add Coupled Users to Team, with the reason while they make no sense."""
+        why = self.enabled
+        if not why and self.kept.ownership_model != OwnershipModel.PERSON:
+            why = "The ownership model is Team, so no user owns rows."
+        team = elsewhere("sync:salespeople-team", self.company)
+        return [
+            self._page("Couple Salespeople", "sync:salespeople", "couple", off=why),
+            Action("Add Coupled Users to Team", team, "post", "person", off=self.administers or why) if team else None,
+        ]
 
     def encryption(self) -> list[Action]:
         """Encryption."""

@@ -19,9 +19,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import checks, credentials, hooks, returning, testing
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import SealBroken
+from connection_setup.sealed import SealBroken, unseal
 from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
-from dataverse import clouds
+from dataverse import clouds, tenant
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
 from dataverse.signin import Person
@@ -305,7 +305,9 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
         stored.save()
         hooks.run_disabled(company, user)
         who = f" by {user.get_username()}" if user is not None and getattr(user, "pk", None) else ""
-        jobs.stop_all(company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip())
+        jobs.stop_all(
+            company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip(), reason="not_enabled"
+        )
     return stored
 
 
@@ -313,6 +315,22 @@ _DISABLED = (
     "The connection to Dataverse was disabled{who}, so the job stopped. What it did until then is saved. Start it "
     "again once the connection is enabled."
 )
+
+
+def ask_tenant(connection: DataverseConnection) -> None:
+    """Ask the sign-in of the settings' tenant whether there is such a tenant. Raises DataverseError where not."""
+    place = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
+    tenant.known(place, ca_file=_authority_file(connection))
+
+
+def secret_is_an_id(connection: DataverseConnection) -> bool:
+    """Whether the stored client secret is the secret's ID; no where there is none, or it cannot be opened."""
+    if connection.authentication_type != AuthenticationType.CLIENT_SECRET or not connection.client_secret:
+        return False
+    try:
+        return looks_like_a_secret_id(unseal(connection.client_secret))
+    except SealBroken:
+        return False
 
 
 def looks_like_a_secret_id(secret: str) -> bool:
@@ -382,6 +400,8 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             credentials.store(connection, secret)
         except credentials.BadCertificate as bad:
             raise Refused(str(bad), field="certificate_file") from None
+        except SealBroken as broken:
+            raise Refused(str(broken)) from None
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings

@@ -7,9 +7,13 @@ from connection_setup import (
     administrator_views,
     assisted,
     certificate_views,
+    change_log,
+    companies_views,
+    dynamics_views,
     enabling_views,
     encryption_views,
     environment_views,
+    registration_views,
     standing_views,
     unit_views,
     views,
@@ -19,6 +23,7 @@ from connection_setup.guide import views as guide
 app_name = "connection_setup"
 
 _PAGE = "c/<slug:company>/dataverse-connection-setup/"
+_DYNAMICS = "c/<slug:company>/dynamics-365-connection-setup/"
 _ASSISTED = "c/<slug:company>/assisted-setup/"
 _ENCRYPTION = "c/<slug:company>/data-encryption-management/"
 
@@ -46,6 +51,7 @@ urlpatterns = [
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
     path(f"{_PAGE}enabling/", enabling_views.enabling_page, name="enabling"),
+    path(f"{_PAGE}change-log/", change_log.show, name="change-log"),
     path(f"{_PAGE}questions/<slug:name>/", enabling_views.answer, name="answer"),
     path(f"{_PAGE}disable/", views.disable, name="disable"),
     path(f"{_PAGE}administrator/", administrator_views.show, name="administrator"),
@@ -58,6 +64,15 @@ urlpatterns = [
     path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
     path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
     path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
+    path(f"{_PAGE}registration/", registration_views.show, name="registration"),
+    path(f"{_PAGE}registration/check/", registration_views.check, name="registration-check"),
+    path("c/<slug:company>/dataverse-connections/", companies_views.show, name="companies"),
+    path(_DYNAMICS, dynamics_views.show, name="dynamics"),
+    path(f"{_DYNAMICS}test/", dynamics_views.test, name="dynamics-test"),
+    path(f"{_DYNAMICS}toggle/", dynamics_views.toggle, name="dynamics-toggle"),
+    path(f"{_DYNAMICS}enable/", dynamics_views.enable, name="dynamics-enable"),
+    path(f"{_DYNAMICS}disable/", dynamics_views.disable, name="dynamics-disable"),
+    path(f"{_DYNAMICS}reset/", dynamics_views.reset, name="dynamics-reset"),
     path(_ASSISTED, assisted.show, name="assisted-setup"),
     path(f"{_ASSISTED}dataverse/", guide.guide, name="guide"),
     path(f"{_ASSISTED}dataverse/<slug:step>/", guide.step, name="guide-step"),

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from coupling import counts, defaults, local, records
+from coupling import counts, defaults, local, records, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
@@ -26,6 +26,7 @@ def register() -> None:
     hooks.on_enabled(_follow_ownership)
     hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
     hooks.question(_DEFAULT_SETUP)
+    sales.register()
     hooks.default_setup(_reset)
     hooks.name_tables(_tables)
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
@@ -82,7 +83,8 @@ def _default_mappings(company: Any, schedules: bool) -> str:
 
 
 def _standing(company: Any) -> str:
-    count = IntegrationTableMapping.objects.filter(company=company).count()
+    own = IntegrationTableMapping.objects.filter(company=company)
+    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
     return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
 
 
