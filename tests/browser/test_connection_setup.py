@@ -267,10 +267,11 @@ def test_the_redirect_url_is_copied_as_it_stands_in_the_field(
     page = context.new_page()
     page.goto(PAGE)
     copy = page.get_by_role("button", name="Copy Redirect URL")
+    field = page.get_by_label("Redirect URL", exact=True)
     copy.click()
     page.locator("#announcer").get_by_text("Copied").wait_for(state="attached")
-    assert page.evaluate("navigator.clipboard.readText()") == page.get_by_label("Redirect URL", exact=True).input_value()
-    page.get_by_label("Redirect URL", exact=True).fill("https://localhost/connection/signed-in")
+    assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
+    field.fill("https://localhost/connection/signed-in")
     copy.click()
     page.wait_for_timeout(100)
     assert page.evaluate("navigator.clipboard.readText()") == "https://localhost/connection/signed-in"
