@@ -20,11 +20,13 @@ TITLES = {
     "prepare": "Preparation of the environment",
     "certificate": "Preparation of the environment",
     "team": "Members of the owning team",
+    preparing.REDEPLOY: "Redeployment of the integration solution",
 }
 BUTTONS = {
     "prepare": "Prepare the environment",
     "certificate": "Prepare the environment",
     "team": "Add Coupled Users to Team",
+    preparing.REDEPLOY: "Redeploy the solution",
 }
 """By the purpose of a sign-in: what its steps are called, and the button that takes them."""
 
@@ -111,7 +113,7 @@ def page(
 def _notices(
     connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
 ) -> tuple[Notice, ...]:
-    if connection.enabled and purpose == "prepare":
+    if connection.enabled and purpose in ("prepare", preparing.REDEPLOY):
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, consent, credentials, hooks, preparing, provisioning, services
+from connection_setup import checks, consent, credentials, hooks, preparing, provisioning, services, testing
 from connection_setup.models import AdministratorSignIn
 from connection_setup.preparing import Preparation
 from connection_setup.sealed import SealBroken
@@ -268,7 +268,8 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
 
 
 def _unit(work: Enabling) -> Result:
-    unit_id, unit = provisioning.business_unit(work.client, work.who, work.company.name, work.company.system_id)
+    company, chosen = work.company, services.units_choice(work.connection)
+    unit_id, unit = provisioning.business_unit(work.client, work.who, company.name, company.system_id, chosen)
     work.found |= {"unit": str(unit_id), "unit_name": unit}
     return Result(f"{unit}.")
 
@@ -294,11 +295,12 @@ def _row(work: Enabling) -> Result:
 
 def _requirements(work: Enabling) -> Result:
     made, who = work.connection, work.who
-    made.business_unit_name, made.owning_team_id = work.found["unit_name"], work.uuid("team")
+    made.business_unit_id, made.business_unit_name = work.uuid("unit"), work.found["unit_name"]
+    made.owning_team_id = work.uuid("team")
     made.organization_id, made.organization_name = who.organization_id, work.organization.name
     made.enabled = True
     try:
-        report, _ = checks.run(work.client, work.wanted)
+        report, _ = testing.run(work.client, work.wanted)
     finally:
         made.enabled = False
     work.found["checks"] = [{**one.document(), "reason": one.reason} for one in report.checks]

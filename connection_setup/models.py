@@ -174,3 +174,16 @@ class DataEncryption(models.Model):
 
     def __str__(self) -> str:
         return f"Encryption, {'enabled' if self.enabled else 'not enabled'}"
+
+
+class Dynamics365Connection(models.Model):
+    """Whether a company's connection also serves Dynamics 365 Sales. Address and credentials are the connection's."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="dynamics_365")
+    enabled = models.BooleanField("Enabled", default=False)
+    enabled_at = models.DateTimeField(null=True, blank=True)
+    checks = models.JSONField(default=list, blank=True, help_text="The last test's results: name, state, message, fix.")
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: Dynamics 365, {'enabled' if self.enabled else 'not enabled'}"

@@ -102,8 +102,11 @@ MOVE: tuple[Step[Preparation], ...] = (
 )
 
 TEAM: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
+REDEPLOY = "redeploy"
 
-PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {"prepare": STEPS, "certificate": MOVE, "team": TEAM}
+PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {
+    "prepare": STEPS, "certificate": MOVE, "team": TEAM, REDEPLOY: STEPS,
+}  # fmt: skip
 """What a sign-in is for, and the steps that follow it."""
 
 

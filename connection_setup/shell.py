@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import assisted, pages, services
+from connection_setup import assisted, encryption, hooks, pages, services
 from connection_setup.guide import connecting, joining, own
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
@@ -79,6 +79,39 @@ def register() -> None:
             needs=Can.ADMINISTER,
         )
     )
+    tell_me(
+        Entry(
+            "Dynamics 365 Connection Setup",
+            "connection_setup:dynamics",
+            group="Administration",
+            also=("Microsoft Dynamics 365 Connection Setup", "Dynamics 365 Sales Integration Setup", "Products"),
+        )
+    )
+    tell_me(
+        Entry(
+            "Register an Application",
+            "connection_setup:registration",
+            group="Administration",
+            also=(
+                "App registration",
+                "Microsoft Entra ID",
+                "Azure Active Directory",
+                "Redirect URL",
+                "Credential Provider",
+                "Client ID",
+            ),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            "Dataverse Connections of All Companies",
+            "connection_setup:companies",
+            group="Administration",
+            also=("All connections", "Companies", "Connections of all companies"),
+        )
+    )
+    hooks.question(ENCRYPTION)
     role_center_status(state)
     role_center_notice(first_step)
 
@@ -88,6 +121,19 @@ def _guide_status(company: Company) -> Status:
     kept = AssistedSetup.objects.filter(company=company).first()
     completed = services.connection_of(company).enabled if kept is None else kept.completed_at is not None
     return assisted.COMPLETED if completed else assisted.NOT_COMPLETED
+
+
+ENCRYPTION = hooks.Question(
+    "encryption",
+    encryption.QUESTION,
+    "Client secrets, private keys and passwords are sealed with a key that follows from the site's SECRET_KEY. Yes "
+    "gives them a key of their own; the next page asks for it, or makes one. No leaves it as it is: you can enable it "
+    "later under Encryption.",
+    applies=lambda connection: bool(encryption.question(connection)),
+    yes_url=lambda company: reverse("connection_setup:encryption-enable", kwargs={"company": company.slug}),
+    no="Data encryption stays as it is. Encryption Management enables it whenever you want.",
+    order=10,
+)
 
 
 def state(request: HttpRequest, company: Any) -> Status | None:

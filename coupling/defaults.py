@@ -3,6 +3,9 @@
 Keys of a field row beyond the model's: `only_with` (the ownership model it belongs to), `needs` (the mapping of the
 related table; where that does not exist the row is off and says so). Dependencies on mappings that do not exist are
 left out until they do.
+
+An entry with `part_of` belongs to a setup of its own (Dynamics 365 Connection Setup): a company gets it there, and
+nothing runs for it while that setup is not enabled.
 """
 
 from collections.abc import Iterable
@@ -15,13 +18,15 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
+from connection_setup import dynamics
 from connection_setup.models import OwnershipModel
 from connection_setup.services import connection_of
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 
 SALESPEOPLE = "SALESPEOPLE"
 """The mapping of salespeople to Dataverse users, which the ownership model Person goes by."""
-_EXTRA = ("fields", "name", "dependencies")
+DYNAMICS_365 = "dynamics_365"
+_EXTRA = ("fields", "name", "dependencies", "part_of")
 
 
 @cache
@@ -35,11 +40,29 @@ def names() -> list[str]:
     return [entry["name"] for entry in _data()]
 
 
+def names_of(part: str) -> list[str]:
+    """The names of the default mappings that belong to a part."""
+    return [entry["name"] for entry in _data() if entry.get("part_of", "") == part]
+
+
+def unused(company: Any) -> list[str]:
+    """The names of the mappings whose part is not enabled for the company: nothing runs for them."""
+    return [] if dynamics.enabled(company) else names_of(DYNAMICS_365)
+
+
 def ensure(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
     """Make the default mappings a company does not have yet; those it has stay as they are. Returns what was made."""
     del user
     there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    there |= set(unused(company))
     return _write(company, [entry for entry in _data() if entry["name"] not in there])
+
+
+def ensure_part(company: Any, part: str) -> list[IntegrationTableMapping]:
+    """Make the default mappings of a part that a company does not have yet. Returns what was made."""
+    there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    entries = [entry for entry in _data() if entry.get("part_of", "") == part]
+    return _write(company, [entry for entry in entries if entry["name"] not in there])
 
 
 def reset(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
@@ -47,11 +70,14 @@ def reset(company: Any, wanted: Iterable[str] | None = None) -> list[Integration
 
     Raises LookupError, with a sentence, for a mapping that has no default.
     """
-    chosen = list(wanted) if wanted is not None else names()
+    left_out = [] if wanted is not None else unused(company)
+    chosen = list(wanted) if wanted is not None else [name for name in names() if name not in left_out]
     known = {entry["name"]: entry for entry in _data()}
     for name in chosen:
         if name not in known:
             raise LookupError(f"The mapping {name} has no default; these have: {', '.join(known)}.")
+        if name in unused(company):
+            raise LookupError(f"The mapping {name} comes with Dynamics 365 Connection Setup. Enable that first.")
     return _write(company, [known[name] for name in chosen])
 
 
@@ -62,6 +88,7 @@ def schedule(company: Any) -> int:
     SALESPEOPLE is scheduled with Person alone: with Team nothing asks for it.
     """
     mappings = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid", scheduled=False)
+    mappings = mappings.exclude(name__in=unused(company))
     if connection_of(company).ownership_model == OwnershipModel.TEAM:
         mappings = mappings.exclude(name=SALESPEOPLE)
     for mapping in mappings:

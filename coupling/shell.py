@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from coupling import counts, defaults, local, records
+from coupling import counts, defaults, local, records, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
@@ -26,6 +26,9 @@ def register() -> None:
     hooks.on_enabled(_follow_ownership)
     hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
     hooks.question(_DEFAULT_SETUP)
+    sales.register()
+    hooks.default_setup(_reset)
+    hooks.name_tables(_tables)
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
@@ -80,13 +83,28 @@ def _default_mappings(company: Any, schedules: bool) -> str:
 
 
 def _standing(company: Any) -> str:
-    count = IntegrationTableMapping.objects.filter(company=company).count()
+    own = IntegrationTableMapping.objects.filter(company=company)
+    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
     return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
 
 
 def _follow_ownership(company: Any, user: Any) -> None:
     del user
     defaults.follow_ownership(company)
+
+
+def _tables(company: Any) -> list[str]:
+    """The tables in Dataverse that the company's mappings are about; choices stand in another table's columns."""
+    own = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid").order_by("position")
+    return list(own.values_list("integration_table", flat=True))
+
+
+def _reset(company: Any, user: Any) -> str:
+    """Use Default Synchronization Setup, for all mappings that have a default."""
+    del user  # the audit names who did it
+    made = defaults.reset(company)
+    defaults.schedule(company)
+    return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
 
 
 def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:

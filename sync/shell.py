@@ -59,6 +59,7 @@ def register() -> None:
     from sync.handler import handle
 
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
+    hooks.synchronizer(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
@@ -71,6 +72,11 @@ def register() -> None:
         registry.tell_me(entry)
     guide_steps.register()
     registry.cues("Needs attention", attention_cues, position=30)
+
+
+def _synchronize_modified(company: Any, user: Any) -> int:
+    """Synchronize Modified Records: one job per mapping, those that others depend on first."""
+    return len(services.synchronize_in_order(company=company, user=user))
 
 
 def _start_due(now: datetime) -> None:

@@ -1,16 +1,19 @@
 """The rooms beside Dataverse Connection Setup in Chromium: every state of theirs, both widths, light and dark."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.utils import timezone
 
-from connection_setup import encryption
+from connection_setup import encryption, services
 from connection_setup.models import DataverseConnection
 from connection_setup.sealed import seal
 from masterdata.models import Company
-from tests.browser.conftest import SCHEMES, WIDTHS, watch
+from tests.browser.conftest import SCHEMES, WIDTHS, Site, watch
+from tests.connection_setup.test_environment import values
 from ui.roles import Role
 
 ENCRYPTION = "/c/cronus-international/data-encryption-management/"
@@ -114,3 +117,71 @@ def test_encryption_works_without_scripts(contexts: Callable[..., Any], companie
     page.get_by_role("button", name="Disable Encryption").click()
     page.get_by_text("Encryption is disabled.").wait_for()
     assert not wrong
+
+
+def test_dynamics_365_is_enabled_by_its_switch_and_disabled(
+    page: Any, look: Look, transactional_db: None, sandbox: Any
+) -> None:
+    company = Company.objects.create(name="CRONUS International", currency_code="USD")
+    page.goto("/c/cronus-international/dynamics-365-connection-setup/")
+    page.get_by_text("The connection to Dataverse is not enabled.").wait_for()
+    look("dynamics 365 without dataverse")
+    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    page.goto("/c/cronus-international/dataverse-connection-setup/")
+    page.get_by_role("button", name="Integration", exact=True).click()
+    page.get_by_role("link", name="Dynamics 365 Connection Setup").click()
+    page.get_by_label("Enabled").check()
+    page.get_by_text("Dynamics 365 is enabled.").wait_for()
+    page.get_by_text("2 of 2").wait_for()
+    look("dynamics 365 enabled")
+    page.get_by_role("button", name="Mapping", exact=True).click()
+    page.get_by_role("link", name="Use Default Synchronization Setup").click()
+    page.get_by_role("dialog").get_by_role("button", name="Use Default Synchronization Setup").click()
+    page.get_by_text("have their defaults again").wait_for()
+    page.get_by_label("Enabled").uncheck()
+    page.get_by_role("button", name="Disable").last.click()
+    page.get_by_text("Its schedules are on hold").wait_for()
+    page.keyboard.press("Alt+q")
+    page.keyboard.type("Microsoft Dynamics 365")
+    page.locator("#tellme-found").get_by_role("link", name="Dynamics 365 Connection Setup").first.wait_for()
+
+
+def test_the_connections_of_all_companies(page: Any, look: Look, companies: list[Company]) -> None:
+    today = timezone.localdate()
+    DataverseConnection.objects.filter(company=companies[0]).update(
+        enabled=True, organization_name="Contoso", client_secret_expires_on=today + timedelta(days=9),
+        checked_at=timezone.now(), checks=[{"name": "A", "state": "ok", "message": "x", "fix": ""}],
+    )  # fmt: skip
+    DataverseConnection.objects.filter(company=companies[1]).update(
+        enabled=True, authentication_type="certificate", certificate_expires_at=timezone.now() + timedelta(days=200)
+    )
+    for name in ("Adventure Works", "Fabrikam Manufacturing and Distribution of Everything Worldwide"):
+        Company.objects.create(name=name, currency_code="EUR")
+    page.goto("/c/cronus-international/dataverse-connection-setup/")
+    page.get_by_role("button", name="Integration", exact=True).click()
+    page.get_by_role("link", name="Dataverse Connections of All Companies").click()
+    page.get_by_role("heading", name="Dataverse Connections of All Companies").wait_for()
+    look("companies")
+    page.get_by_role("link", name="Use Certificate Authentication").click()
+    page.get_by_text("Repeat in Each Company").wait_for()
+    look("certificate in each company")
+
+
+def test_registering_an_application_step_by_step(
+    page: Any, look: Look, transactional_db: None, sandbox: Any, settings: Any, site: Site
+) -> None:
+    settings.SITE_URL = site.origin
+    company = Company.objects.create(name="CRONUS International", currency_code="USD")
+    page.goto("/c/cronus-international/dataverse-connection-setup/")
+    page.get_by_role("button", name="Connection", exact=True).click()
+    page.get_by_role("link", name="Register an Application").click()
+    page.get_by_role("heading", name="Register an Application").wait_for()
+    look("registration, nothing set up")
+    connection = services.connection_of(company)
+    services.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
+    page.get_by_role("button", name="Check Registration").click()
+    page.get_by_text("7 of 8 steps are right").wait_for()
+    look("registration, checked")
+    page.get_by_role("heading", name="3. API permissions").click()
+    page.get_by_text("Financials.ReadWrite.All").wait_for()
+    look("registration, a step opened")

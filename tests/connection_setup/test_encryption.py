@@ -18,7 +18,10 @@ from connection_setup import encryption, keyring, sealed, services
 from connection_setup.keyring import Place
 from connection_setup.models import AdministratorSignIn, DataEncryption, DataverseConnection
 from connection_setup.services import Refused
-from tests.connection_setup.conftest import SECRET, signed_in
+from masterdata.models import Company
+from sandbox.testing import Sandbox
+from tests.connection_setup.conftest import SECRET, fields, signed_in
+from tests.connection_setup.test_environment import services_currency, values
 from tests.connection_setup.test_page import PAGE, text_of
 from tests.ui.pages import check
 
@@ -237,6 +240,10 @@ def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
     with pytest.raises(sealed.SealBroken, match="Line 2"):
         opened(connection)
     assert "Nothing was changed" in text_of(admin.post(f"{HERE}rotate/", follow=True).content.decode())
+    answer = admin.post(f"{PAGE}save/", fields(client_secret="another~secret.value"), follow=True)
+    assert "Line 2 of the key file" in text_of(answer.content.decode())
+    with pytest.raises(SystemExit):
+        call_command("rotate_keys")
     key_file(settings).unlink()
     settings.FIELD_ENCRYPTION_KEY_FILE = tmp_path / "nowhere" / "key"
     answer = admin.post(f"{HERE}enable/")
@@ -349,3 +356,44 @@ def test_two_administrators_change_the_key_one_after_the_other(connection: Datav
         keys.append(keyring.ring()[0].secret)
     assert [key.secret for key in keyring.ring()[:5]] == keys[::-1]
     assert opened(connection) == SECRET
+
+
+# -- the question after Test Connection -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tested(admin: Client, company: Company, sandbox: Sandbox) -> DataverseConnection:
+    """Settings that were tested well."""
+    company.currency_code = services_currency(sandbox)
+    company.save()
+    services.save_settings(
+        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+    )
+    admin.post(f"{PAGE}test/")
+    return services.connection_of(company)
+
+
+def asked(client: Client) -> bool:
+    return encryption.QUESTION in text_of(client.get(PAGE).content.decode())
+
+
+def test_a_good_test_asks_whether_to_enable_it_and_yes_leads_to_what_it_needs(
+    admin: Client, tested: DataverseConnection
+) -> None:
+    assert asked(admin)
+    answer = admin.post(f"{PAGE}questions/encryption/", {"answer": "yes"}, follow=True)
+    assert check(answer).h1 == "Enable Encryption"
+    assert answer.redirect_chain[-1][0] == f"{HERE}enable/"
+    assert not asked(admin)
+
+
+def test_no_leaves_it_for_later_and_is_not_asked_again(admin: Client, tested: DataverseConnection) -> None:
+    answer = admin.post(f"{PAGE}questions/encryption/", {"answer": "no"}, follow=True)
+    assert "Encryption Management enables it whenever you want." in text_of(answer.content.decode())
+    assert not asked(admin)
+    assert not encryption.enabled()
+
+
+def test_where_it_is_enabled_nothing_is_asked(admin: Client, tested: DataverseConnection) -> None:
+    encryption.enable(user=None)
+    assert not asked(admin)

@@ -6,7 +6,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.test import Client
 
-from connection_setup import hooks, questions, services
+from connection_setup import encryption, hooks, questions, services
 from connection_setup.models import DataverseConnection
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company
@@ -16,6 +16,12 @@ from tests.connection_setup.test_environment import services_currency, values
 from tests.connection_setup.test_page import PAGE, text_of
 
 DEFAULT = "Use the default synchronization setup?"
+
+
+@pytest.fixture(autouse=True)
+def encrypted(db: None) -> None:
+    """Data encryption is enabled, so that nothing is asked about it; tests/connection_setup/test_encryption.py does."""
+    encryption.enable(user=None)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
-from connection_setup import credentials, services
+from connection_setup import credentials, dynamics, services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken
 from connection_setup.steps import Told
@@ -157,4 +157,5 @@ def _standing(connection: DataverseConnection) -> dict[str, Any]:
         "organization_id": connection.organization_id,
         "business_unit": connection.business_unit_name,
         "checked_at": connection.checked_at,
+        "dynamics_365": {"enabled": dynamics.enabled(connection.company)},
     }

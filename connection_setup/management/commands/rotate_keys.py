@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connection_setup import encryption, sealed
+from connection_setup import encryption, sealed, services
 from masterdata.commands import TandemCommand
 
 
@@ -15,8 +15,8 @@ class Command(TandemCommand):
         """Do it; all or none."""
         try:
             changed = encryption.rotate(user=None).resealed
-        except sealed.SealBroken as broken:
-            self.refuse("configuration", broken.user_message)
+        except (sealed.SealBroken, services.Refused) as broken:
+            self.refuse("configuration", str(broken))
         if self.as_json:
             self.document({"secrets": changed})
         self.say(f"{changed} stored {'secret is' if changed == 1 else 'secrets are'} sealed with the newest key.")
