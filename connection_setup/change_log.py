@@ -3,7 +3,7 @@
 The rows are django-auditlog's. Secrets are not among them: that one changed shows as a new credential.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditlog.models import LogEntry
@@ -14,7 +14,8 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_safe
 
 from connection_setup import consent, services
-from connection_setup.models import DataverseConnection
+from connection_setup.forms import CLOUDS
+from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.pages import address
 from masterdata.access import company as company_of
 from ui import render
@@ -31,7 +32,17 @@ UNTOLD = frozenset(
     }
 )  # fmt: skip
 """Columns that say nothing to a person: ids, and what follows from another column beside it."""
-CAPTIONS = {"organization_name": "Organization", "base_currency_code": "Base currency", "answers": "Question"}
+CAPTIONS = {
+    "organization_name": "Organization",
+    "sandbox_ca_file": "Sandbox's authority",
+    "base_currency_code": "Base currency",
+    "answers": "Question",
+}
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "cloud": dict(CLOUDS),
+    "authentication_type": dict(AuthenticationType.choices),
+    "ownership_model": dict(OwnershipModel.choices),
+}
 LONGEST = 120
 GROUPS = (
     ("enabled", "Enabled and disabled", ("enabled",)),
@@ -102,6 +113,8 @@ def told(row: LogEntry) -> Iterator[str]:
     for name, (before, after) in sorted(row.changes_dict.items()):
         if name in UNTOLD or _blank(before) == _blank(after) == "":
             continue
+        if name == "enabled" and (_blank(before), _blank(after)) == ("", "False"):
+            continue  # it was made, and is not enabled yet
         if name == "credential_version":
             yield f"Credential: {HIDDEN}, {'entered' if _blank(before) in ('', '0') else 'changed'}"
         elif name in ("next_certificate", "certificate", "sandbox_ca_file"):
@@ -109,7 +122,7 @@ def told(row: LogEntry) -> Iterator[str]:
         elif name == "answers":
             yield "A question of the setup page was answered"
         else:
-            yield f"{_caption(name)}: {_short(before)} \N{RIGHTWARDS ARROW} {_short(after)}"
+            yield f"{_caption(name)}: {_short(name, before)} \N{RIGHTWARDS ARROW} {_short(name, after)}"
 
 
 def _caption(name: str) -> str:
@@ -125,8 +138,10 @@ def _blank(value: Any) -> str:
     return "" if value in (None, "None", "", "{}", "[]") else str(value)
 
 
-def _short(value: Any) -> str:
-    text = {"True": "Yes", "False": "No"}.get(_blank(value), _blank(value)) or "blank"
+def _short(name: str, value: Any) -> str:
+    """A value as the setup page shows it."""
+    known = {"True": "Yes", "False": "No", **CHOICES.get(name, {})}
+    text = known.get(_blank(value), _blank(value)) or "blank"
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

@@ -204,6 +204,7 @@ def _administrator(work: Enabling) -> Result:
         if lacks is None:
             work.tell(user)
             work.tell(solution)
+            work.found["there"] = {"user": user.document(), "solution": solution.document()}
             return Result("What only an administrator could make is there.", state="skipped")
     if not work.asks:
         work.judge(lacks)
@@ -240,8 +241,8 @@ def _currency(work: Enabling) -> Result:
 
 _THERE = {
     "solution": f"{SOLUTION} is installed.",
-    "tables": "They came with the solution.",
-    "role": "It came with the solution.",
+    "tables": "They come with the solution; the step Requirements reads them.",
+    "role": "It comes with the solution.",
     "user": "The application has its user.",
 }
 
@@ -251,7 +252,9 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
 
     def run(work: Enabling) -> Result:
         if work.preparation is None:
-            return Result(_THERE[step.name], state="skipped")
+            seen = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
+            needs = seen.get("state") == "warning"
+            return Result(seen["message"], seen.get("fix", ""), "attention" if needs else "skipped")
         found = step.run(work.preparation)
         if step.name == preparing.STEPS[-1].name:  # from here on the application works as its own user
             work.found.pop("lacks", None)

@@ -29,6 +29,7 @@ def test_settings_are_told_with_who_and_before_and_after_and_the_secret_only_as_
     page = log(admin)
     assert "Tenant ID: 6a1f0a52-9a5e-4a55-8a9e-0f1c5d3f7b10 → contoso.com" in page
     assert "Credential: hidden, changed" in page
+    assert "Authentication Type: blank → OAuth 2.0, client secret" in page
     assert "administrator" in page
     assert SECRET not in answer.content.decode()
     stored = bytes(DataverseConnection.objects.get().client_secret).decode()

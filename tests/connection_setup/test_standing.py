@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from connection_setup import consent, enabling, services
+from connection_setup import checks, consent, enabling, services, solution
 from connection_setup.models import DataverseConnection
+from connection_setup.types import SOLUTION
 from coupling.models import Coupling, IntegrationTableMapping
 from masterdata.models import Company
 from sandbox.testing import Sandbox
@@ -95,3 +96,14 @@ def test_with_a_company_its_connection_and_couplings_go_and_those_of_others_stay
     company.delete()
     assert list(Coupling.objects.values_list("company__name", flat=True)) == ["Other"]
     assert list(DataverseConnection.objects.values_list("company__name", flat=True)) == ["Other"]
+
+
+def test_the_solutions_exact_version_is_told_and_that_it_is_missing(connected: DataverseConnection) -> None:
+    report = services.test_connection(connection=services.connection_of(connected.company))
+    told = next(check for check in report.checks if check.name == checks.SOLUTION_CHECK)
+    found = checks.solution(["1.2.3.4"])
+    assert (found.state, found.message) == ("ok", f"{SOLUTION} 1.2.3.4 is installed.")
+    assert (told.state, told.message) == ("ok", f"{SOLUTION} {solution.VERSION} is installed.")
+    missing = checks.solution([])
+    assert (missing.state, missing.reason) == ("error", "configuration")
+    assert "is not installed" in missing.message
