@@ -293,6 +293,8 @@ def test_others_look_and_change_nothing(owned, people, role):
 
 
 def test_person_asks_to_map_salespeople_after_enabling_once(admin, owned):
+    assert "Map salespeople to Dataverse users?" not in read(admin, SETUP)  # one question at a time, encryption first
+    admin.post(f"{SETUP}questions/encryption/", {"answer": "no"})
     assert "Map salespeople to Dataverse users?" in read(admin, SETUP)
     sent = admin.post(f"{SETUP}questions/salespeople/", {"answer": "yes"})
     assert sent.headers["Location"] == PAGE
