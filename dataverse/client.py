@@ -374,11 +374,15 @@ class DataverseClient:
             # A limit's wait counts for all of them; it also is the one that goes on longest.
             slowest = max((error for _, error in late), key=lambda e: (isinstance(e, Throttled), e.retry_after or 0.0))
             step = retry.decide(slowest, attempt=attempt, slept=slept, repeatable=repeatable)
+            until = 0.0
+            if isinstance(slowest, Throttled) and not isinstance(step, retry.GiveUp):
+                until = self._transport.waiting(slowest, step.seconds)
             if not isinstance(step, retry.Wait):
                 break
             with self._lock:
                 self.usage.throttled += isinstance(slowest, Throttled)
             self._sleep(step.seconds)
+            self._transport.waited(until)
             attempt, slept = attempt + 1, slept + step.seconds
             again = self._batch([requests[index] for index, _ in late], continue_on_error, repeatable)
             for (index, _), result in zip(late, again, strict=True):

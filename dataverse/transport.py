@@ -5,6 +5,7 @@ cookie, obeys the machine's proxies and certificate bundle, and trusts a sandbox
 alone. Transport sends requests with a token, repeats what is safe to repeat, and turns refusals into errors.
 """
 
+import contextlib
 import http.client
 import logging
 import os
@@ -23,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 import urllib3
 
-from dataverse import clouds, retry
+from dataverse import batch, clouds, retry
 from dataverse.answers import ahead, refusal, throttled, unavailable
 from dataverse.errors import (
     ConfigurationError,
@@ -334,6 +335,7 @@ class Transport:
                     refused = refusal(429, response.headers, b"", request_id)
                     self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
                 content = _read(response, started + total)
+                self._hear_parts(response.headers.get("Content-Type", ""), content, request_id)
         except requests.RequestException as error:
             raise unavailable(error, request_id=request_id, to=self.origin) from None
         request_id = response.headers.get("x-ms-service-request-id") or response.headers.get("REQ_ID") or request_id
@@ -349,6 +351,25 @@ class Transport:
         if response.status_code < 300 or response.headers.get("Content-Type", "").startswith("multipart/mixed"):
             return Answer(response.status_code, response.headers, content, request_id)
         raise refusal(response.status_code, response.headers, content, request_id)
+
+    def _hear_parts(self, content_type: str, content: bytes, request_id: str) -> None:
+        """A limit that refused a part of a $batch is the user's too, though the answer around it says 200."""
+        if not content_type.startswith("multipart/mixed") or b" 429 " not in content:
+            return
+        with contextlib.suppress(InvalidAnswer):  # whoever sent it says so
+            for part in batch.decode(content, content_type):
+                if part.status == 429:
+                    named = {"Retry-After": part.headers.get("retry-after", "")}
+                    refused = refusal(429, named, b"", request_id)
+                    self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
+
+    def waiting(self, error: Throttled, seconds: float) -> float:
+        """A part of a $batch asked for a wait: all of this user wait. The moment it ends, for `waited`."""
+        return self._patience.told(error, seconds)
+
+    def waited(self, until: float) -> None:
+        """The wait that was to end then has been waited for."""
+        self._patience.over(until)
 
     def _take_hint(self, text: str | None) -> None:
         if text and text.isdecimal() and len(text) < 6:

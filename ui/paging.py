@@ -4,7 +4,7 @@ Next and previous carry the last and first row's id, and the database seeks ther
 skips over ids only (an index holds them), never over whole rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,27 @@ class Slice:
     has_next: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A narrow table that holds the rows that pass, in order, where the rows' own table has no index for both.
+
+    rows: one company's, unordered; columns: the own table's columns -> the narrow one's, the order's first and the
+    row's unique id last. Its order goes by these columns.
+    """
+
+    rows: "QuerySet[Any]"
+    columns: Mapping[str, str]
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """The unique id: its name in the rows' own table, and in the narrow one."""
+        return list(self.columns.items())[-1]
+
+    def ordered(self, descending: bool) -> "QuerySet[Any]":
+        """The narrow rows in order."""
+        return self.rows.order_by(*(f"{'-' if descending else ''}{name}" for name in self.columns.values()))
+
+
 def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
     """The rows in the order asked for, else in their own, made total by the id."""
     terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
@@ -43,36 +64,53 @@ def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
     return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
 
-def page(rows: "QuerySet[Any]", *, number: int, size: int, after: str = "", before: str = "") -> Slice:
-    """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped."""
+def page(
+    rows: "QuerySet[Any]",
+    *,
+    number: int,
+    size: int,
+    after: str = "",
+    before: str = "",
+    through: Through | None = None,
+    descending: bool = False,
+) -> Slice:
+    """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped.
+
+    through: which of the rows are meant, and their order, `descending` or not; those of `rows` do not count then.
+    """
     number = max(number, 1)
+    own, name = through.id if through else ("pk", "pk")
+    order = through.ordered(descending) if through else rows
     ids: list[Any] | None = None
     has_next = True
-    if number > 1 and after and (condition := _beyond(rows, after, forward=True)) is not None:
-        ids = list(rows.filter(condition).values_list("pk", flat=True)[: size + 1])
+    if number > 1 and after and (condition := _beyond(rows, after, order, through, forward=True)) is not None:
+        ids = list(order.filter(condition).values_list(name, flat=True)[: size + 1])
         has_next = len(ids) > size
-    elif before and (condition := _beyond(rows, before, forward=False)) is not None:
-        ids = list(rows.filter(condition).reverse().values_list("pk", flat=True)[:size])[::-1]
+    elif before and (condition := _beyond(rows, before, order, through, forward=False)) is not None:
+        ids = list(order.filter(condition).reverse().values_list(name, flat=True)[:size])[::-1]
         if len(ids) < size:
             number, ids = 1, None  # the list's head: rows before the first page have come in meanwhile
     if ids is None:
         start = (number - 1) * size
-        ids = list(rows.values_list("pk", flat=True)[start : start + size + 1])
+        ids = list(order.values_list(name, flat=True)[start : start + size + 1])
         has_next = len(ids) > size
         if not ids and number > 1:
-            return page(rows, number=1, size=size)
+            return page(rows, number=1, size=size, through=through, descending=descending)
     ids = ids[:size]
-    found = {row.pk: row for row in rows.order_by().filter(pk__in=ids)} if ids else {}
+    found = {getattr(row, own): row for row in rows.order_by().filter(**{f"{own}__in": ids})} if ids else {}
     return Slice([found[pk] for pk in ids if pk in found], number, has_next)
 
 
-def _beyond(rows: "QuerySet[Any]", pk: str, *, forward: bool) -> Q | None:
+def _beyond(
+    rows: "QuerySet[Any]", pk: str, order: "QuerySet[Any]", through: Through | None, *, forward: bool
+) -> Q | None:
     """What holds for the rows past the row of that id. None where the order cannot be sought in, or the row is gone."""
-    terms = _plain_terms(rows)
+    terms = _plain_terms(order)
     if terms is None:
         return None
     try:
-        values = rows.order_by().filter(pk=pk).values_list(*(name for name, _ in terms)).first()
+        names = through.columns if through else [name for name, _ in terms]
+        values = rows.order_by().filter(pk=pk).values_list(*names).first()
     except (ValueError, TypeError):
         return None
     if values is None:
