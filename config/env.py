@@ -33,6 +33,11 @@ def text(name: str, default: str = "") -> str:
     return value.strip()
 
 
+def file_of(name: str) -> str:
+    """The path that NAME_FILE names; "" where the value does not come from a file."""
+    return os.environ.get(f"{name}_FILE", "")
+
+
 def flag(name: str, default: bool) -> bool:
     """A yes or no; 1/0, true/false, yes/no and on/off are understood."""
     value = text(name, "1" if default else "0").lower()
@@ -165,11 +170,28 @@ def secret_key(state: Path) -> str:
     return key
 
 
-def encryption_keys(state: Path) -> list[str]:
-    """FIELD_ENCRYPTION_KEYS, the newest first, or one key made once in the state folder."""
-    keys = names("FIELD_ENCRYPTION_KEYS")
-    if not keys:
-        keys = [private_file(state / "field-encryption-key", Fernet.generate_key().decode())]
+def secret_keys_before(state: Path, current: str) -> tuple[list[str], list[str]]:
+    """SECRET_KEY_FALLBACKS: what SECRET_KEY was before, and the same with the key made in the state folder.
+
+    The first list also keeps people signed in; the second only opens what was sealed.
+    """
+    named = text("SECRET_KEY_FALLBACKS").split()
+    for position, key in enumerate(named, 1):
+        if len(key) < 32:
+            raise ImproperlyConfigured(
+                f"SECRET_KEY_FALLBACKS: key {position} has {len(key)} characters; it must have at least 32."
+            )
+    made = state / "secret-key"
+    with contextlib.suppress(OSError):
+        found = made.read_text().strip()
+        if found and found not in (current, *named):
+            return named, [*named, found]
+    return named, named
+
+
+def encryption_keys() -> list[str]:
+    """FIELD_ENCRYPTION_KEYS, the newest first; none where the site keeps its keys by itself."""
+    keys = text("FIELD_ENCRYPTION_KEYS").replace(",", " ").split()
     for position, key in enumerate(keys, 1):
         try:
             Fernet(key)

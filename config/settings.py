@@ -21,7 +21,12 @@ PRODUCT_NAME = env.text("PRODUCT_NAME", "Tandem")
 CREDENTIAL_PROVIDER = env.text("CREDENTIAL_PROVIDER")
 
 SECRET_KEY = env.secret_key(STATE_DIR)
-FIELD_ENCRYPTION_KEYS = env.encryption_keys(STATE_DIR)
+# What SECRET_KEY was before: sessions stay good, and what was sealed with a key that follows from it still opens.
+SECRET_KEY_FALLBACKS, SECRET_KEYS_BEFORE = env.secret_keys_before(STATE_DIR, SECRET_KEY)
+# Keys that seal secrets, managed outside; without them the site keeps its own in a file, or derives one of SECRET_KEY.
+FIELD_ENCRYPTION_KEYS = env.encryption_keys()
+FIELD_ENCRYPTION_KEYS_FILE = env.file_of("FIELD_ENCRYPTION_KEYS")
+FIELD_ENCRYPTION_KEY_FILE = STATE_DIR / "field-encryption-key"
 DEBUG = env.flag("DEBUG", False)
 PORT = env.whole("PORT", 8000, least=1, most=65535)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -34,6 +39,8 @@ TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, least=0, most=10)
 SANDBOX_ALLOWED = env.flag("SANDBOX_ALLOWED", False)
 # The certificate authority of sandboxes started with this state folder; trusted for loopback origins alone.
 SANDBOX_CA_FILE = STATE_DIR / "sandbox-ca.pem"
+# What the demo's sandbox printed: where environments are looked for while no Environment URL says so.
+SANDBOX_FILE = STATE_DIR / "sandbox.json"
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",

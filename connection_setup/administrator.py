@@ -13,16 +13,19 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connection_setup import services
+from connection_setup import returning, services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.sealed import SealBroken, seal, unseal
-from dataverse import discovery, signin
+from dataverse import clouds, discovery, signin
 from dataverse.discovery import Instance
 from dataverse.errors import DataverseError, SignInError
+from dataverse.types import Credentials, Environment
 from masterdata.models import Company
 
 WAITS = timedelta(minutes=15)
 GOOD_FOR = timedelta(hours=1)
+DISCOVER = "discover"
+"""The purpose of a sign-in that looks for environments; no steps follow it."""
 STRANGE = (
     "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so "
     "nothing was taken from it. Begin it again on Dataverse Connection Setup."
@@ -30,15 +33,24 @@ STRANGE = (
 
 
 def begin(
-    *, company: Company, user: Any, session_key: str, return_url: str, in_window: bool = False, purpose: str = "prepare"
+    *,
+    company: Company,
+    user: Any,
+    session_key: str,
+    return_url: str,
+    in_window: bool = False,
+    purpose: str = "prepare",
+    tenant: str = "",
 ) -> str:
     """Begin a sign-in for the company's settings; the address at Microsoft to open. `purpose`: preparing.PURPOSES.
 
-    Raises Refused (nothing to sign in to), SealBroken, DataverseError.
+    To DISCOVER no Environment URL is needed, and `tenant` may be another than that of the settings. Raises Refused
+    (nothing to sign in to), SealBroken, DataverseError.
     """
     connection = services.connection_of(company)
-    credentials, environment = services.person_signs_in_with(connection)
-    started = signin.begin(credentials, environment, redirect_url=services.redirect_url())
+    credentials, environment = _through(connection, purpose, tenant)
+    resource = clouds.discovery(environment.cloud, environment.url) if purpose == DISCOVER else ""
+    started = signin.begin(credentials, environment, redirect_url=returning.of(connection), resource=resource)
     with transaction.atomic():
         AdministratorSignIn.objects.filter(began_at__lt=timezone.now() - GOOD_FOR).delete()
         _of(company, session_key).delete()
@@ -48,6 +60,7 @@ def begin(
             state=_digest(str(started.flow["state"])),
             session=_digest(session_key),
             environment_url=connection.environment_url,
+            tenant=tenant,
             credential_version=connection.credential_version,
             in_window=in_window,
             return_url=return_url,
@@ -79,7 +92,7 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
     try:
         if not _fits(waiting, connection):
             raise SignInError("The settings were changed while you signed in. Begin the sign-in again.")
-        credentials, environment = services.person_signs_in_with(connection)
+        credentials, environment = _through(connection, waiting.purpose, waiting.tenant)
         person = signin.finish(credentials, environment, flow, returned)
     except (DataverseError, services.Refused, SealBroken) as error:
         waiting.problem = str(getattr(error, "user_message", error))
@@ -90,31 +103,53 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
     return waiting
 
 
-def current(company: Company, session_key: str | None) -> AdministratorSignIn | None:
-    """The session's sign-in for the company: waiting, done, or failed with its problem; None when there is none."""
+def current(company: Company, session_key: str | None, *, discovering: bool = False) -> AdministratorSignIn | None:
+    """The session's sign-in for the company: waiting, done, or failed with its problem; None when there is none.
+
+    discovering: the one that looks for environments, which is no preparation's.
+    """
     if not session_key:
         return None
     found = _of(company, session_key).filter(began_at__gt=timezone.now() - GOOD_FOR).order_by("-pk").first()
-    return found if found is not None and _fits(found, services.connection_of(company)) else None
+    if found is None or (found.purpose == DISCOVER) is not discovering:
+        return None
+    return found if _fits(found, services.connection_of(company)) else None
 
 
 def person(signed_in: AdministratorSignIn) -> signin.Person:
     """Who signed in, able to act. Raises SignInError when the sign-in is over, and other DataverseErrors."""
     if signed_in.signed_in_at is None or not signed_in.sealed:
         raise SignInError("The administrator's sign-in is over. Sign in again.")
-    credentials, environment = services.person_signs_in_with(services.connection_of(signed_in.company))
+    credentials, environment = _through(services.connection_of(signed_in.company), signed_in.purpose, signed_in.tenant)
     return signin.restored(credentials, environment, unseal(signed_in.sealed))
 
 
 def environments(signed_in: AdministratorSignIn) -> list[Instance]:
-    """The environments the person may work in. Raises DataverseError."""
-    _, environment = services.person_signs_in_with(services.connection_of(signed_in.company))
+    """The environments the person may work in. Raises DataverseError, Refused, SealBroken."""
+    connection = services.connection_of(signed_in.company)
+    _, environment = _through(connection, signed_in.purpose, signed_in.tenant)
     return discovery.instances(person(signed_in), environment)
+
+
+def keep_with(signed_in: AdministratorSignIn, connection: DataverseConnection, *, purpose: str) -> None:
+    """Let a sign-in go on for settings that were just changed by its own doing."""
+    signed_in.environment_url, signed_in.credential_version = (
+        connection.environment_url,
+        connection.credential_version,
+    )
+    signed_in.purpose = purpose
+    signed_in.save(update_fields=["environment_url", "credential_version", "purpose"])
 
 
 def drop(company: Company, session_key: str) -> None:
     """Forget the session's sign-in for the company, tokens and all."""
     _of(company, session_key).delete()
+
+
+def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
+    if purpose == DISCOVER:
+        return services.discovery_signs_in_with(connection, tenant)
+    return services.person_signs_in_with(connection)
 
 
 def _fits(signed_in: AdministratorSignIn, connection: DataverseConnection) -> bool:

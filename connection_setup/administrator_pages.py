@@ -3,45 +3,49 @@
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import preparing, services
+from connection_setup import consent, preparing, returning, steps_table
+from connection_setup.enabling_pages import AcceptForm, permissions_tab
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from masterdata.models import Company
-from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Table, Tip
+from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 
 TITLE = "Administrator Sign-In"
 SIGN_IN_HOST = "https://login.microsoftonline.com"
 
-PERMISSIONS = (
-    (
-        "Access Dataverse as you",
-        "To make, on your behalf, the application's user, which needs no licence and nobody signs in as, to assign its "
-        "security role, and to bring the integration solution. It is used once, while the connection is set up.",
-    ),
-    (
-        "Have full access to the business application",
-        "To read and write the records that are synchronized. They are this site's own database, so no permission is "
-        "asked for at Microsoft.",
-    ),
-    (
-        "Sign in and read your profile",
-        "To see that it is you who signs in, and that you are assigned the security role System Administrator.",
-    ),
-)
+
+TITLES = {
+    "prepare": "Preparation of the environment",
+    "certificate": "Preparation of the environment",
+    "team": "Members of the owning team",
+    preparing.REDEPLOY: "Redeployment of the integration solution",
+}
+BUTTONS = {
+    "prepare": "Prepare the environment",
+    "certificate": "Prepare the environment",
+    "team": "Add Coupled Users to Team",
+    preparing.REDEPLOY: "Redeploy the solution",
+}
+"""By the purpose of a sign-in: what its steps are called, and the button that takes them."""
 
 
-class ConsentForm(forms.Form):
+class PurposeForm(forms.Form):
     """Before the sign-in; `purpose` is what it is for."""
 
     purpose = forms.ChoiceField(choices=[(name, name) for name in preparing.PURPOSES], widget=forms.HiddenInput)
-    consent = forms.BooleanField(
-        label="I accept",
-        help_text="I have read what is asked for, and may give these permissions on behalf of my organization.",
-        error_messages={"required": "Tick this to go on: without the permissions nothing can be prepared."},
-    )
+
+
+class ConsentForm(AcceptForm, PurposeForm):
+    """Before the sign-in, where nobody has consented yet."""
+
+
+def consent_form(connection: DataverseConnection, data: Any = None, *, purpose: str = "prepare") -> PurposeForm:
+    """The form before the sign-in: what was consented to once is not asked again."""
+    purpose = str(data.get("purpose") or "prepare") if data is not None else purpose
+    known = purpose in ("prepare", "team") and consent.given(connection)
+    return (PurposeForm if known else ConsentForm)(data, initial={"purpose": purpose})
 
 
 def address(name: str, company: Company) -> str:
@@ -53,7 +57,7 @@ def page(
     request: HttpRequest,  # noqa: ARG001 - the shape of every page
     connection: DataverseConnection,
     signed_in: AdministratorSignIn | None,
-    form: ConsentForm | None = None,
+    form: PurposeForm | None = None,
     *,
     purpose: str = "prepare",
     going: bool = False,
@@ -74,10 +78,10 @@ def page(
             help="connection#administrator",
             state=Status(f"Signed in as {signed_in.name}", "ok"),
             fast_tabs=(_steps_tab(signed_in),),
-            template="connection_setup/preparing.html",
+            template=steps_table.TEMPLATE,
             context=_going_on(signed_in, going=going),
         )
-    form = form or ConsentForm(initial={"purpose": purpose})
+    form = form or consent_form(connection, purpose=purpose)
     return Page(
         **common,
         help="connection#administrator",
@@ -95,17 +99,8 @@ def page(
         if waiting
         else None,
         fast_tabs=(
-            FastTab(
-                "permissions",
-                "Permissions",
-                table=Table(
-                    f"What {settings.PRODUCT_NAME} Integration to Dataverse asks for",
-                    ("Permission", "What it is for"),
-                    PERMISSIONS,
-                    wrap=frozenset({0, 1}),
-                ),
-            ),
-            FastTab("consent", "Consent", (Field(form_field=form["consent"]), Field(form_field=form["purpose"]))),
+            permissions_tab(),
+            _consent_tab(connection, form),
             _registration_tab(connection),
         ),
         form_url=address("administrator-sign-in", company),
@@ -118,7 +113,7 @@ def page(
 def _notices(
     connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
 ) -> tuple[Notice, ...]:
-    if connection.enabled and purpose == "prepare":
+    if connection.enabled and purpose in ("prepare", preparing.REDEPLOY):
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
@@ -134,7 +129,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                services.redirect_url(),
+                returning.of(connection),
                 copy=True,
                 hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
             ),
@@ -144,31 +139,25 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
     )
 
 
+def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
+    asked = "consent" in form.fields
+    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.sentence(connection))
+    return FastTab("consent", "Consent", (given, Field(form_field=form["purpose"])))
+
+
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
-    ended = {one.name: one for one in preparing.told(signed_in)}
-    rows = []
-    for step in preparing.steps(signed_in):
-        one = ended.get(step.name)
-        if one is None:
-            rows.append((step.caption, Status("Waits"), ""))
-        elif one.state == preparing.DONE:
-            rows.append((step.caption, Status("Done", "ok"), one.message))
-        else:
-            rows.append((step.caption, Status("Failed", "bad"), f"{one.message} {one.fix}".strip()))
-    return FastTab(
-        "steps",
-        "Preparation of the environment",
-        gist=f"{sum(one.state == preparing.DONE for one in ended.values())} of {len(rows)} steps",
-        table=Table("Steps", ("Step", "Result", "What happened"), rows, wrap=frozenset({2})),
-    )
+    return steps_table.tab(TITLES[signed_in.purpose], preparing.steps_of(signed_in), preparing.told(signed_in))
 
 
 def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
-    steps = preparing.told(signed_in)
-    failed = any(one.state == preparing.FAILED for one in steps)
-    return {
-        "going": going,
-        "step_url": address("administrator-step", signed_in.company),
-        "button": "Try again" if failed else "Go on" if steps else "Prepare the environment",
-        "cancel_url": address("administrator-forget", signed_in.company),
-    }
+    told = preparing.told(signed_in)
+    failed = any(one.state == preparing.FAILED for one in told)
+    return steps_table.context(
+        preparing.steps_of(signed_in),
+        told,
+        going=going,
+        step_url=address("administrator-step", signed_in.company),
+        button="Try again" if failed else "Go on" if told else BUTTONS[signed_in.purpose],
+        cancel_url=address("administrator-forget", signed_in.company),
+        cancel="Forget the sign-in",
+    )

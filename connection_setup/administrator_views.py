@@ -1,5 +1,8 @@
 """An administrator's sign-in in the browser, and the preparation of the environment that follows it."""
 
+from typing import TypeGuard
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render as render_template
@@ -8,14 +11,30 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import administrator, certificate_views, pages, preparing, services
+from connection_setup import (
+    administrator,
+    certificate_views,
+    consent,
+    enabling,
+    enabling_views,
+    environments,
+    hooks,
+    pages,
+    preparing,
+    returning,
+    services,
+)
 from connection_setup import administrator_pages as own
-from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.enabling_steps import ADMINISTRATOR
+from connection_setup.models import AdministratorSignIn, DataverseConnection, EnablingRun
 from connection_setup.sealed import SealBroken
 from dataverse.errors import DataverseError, SignInError
 from masterdata.access import company as company_of
 from ui import render
 from ui.roles import Can, requires
+
+DISABLED = frozenset({"prepare", preparing.REDEPLOY})
+"""What is done only while the connection is not enabled."""
 
 
 @requires(Can.ADMINISTER)
@@ -23,7 +42,13 @@ from ui.roles import Can, requires
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page; polled while a sign-in is waited for."""
     connection = services.connection_of(company_of(request, company))
-    return _shown(request, connection)
+    found, run = _current(request, connection), enabling.of(connection.company)
+    if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits(run):
+        return _to(request, run.page_url)  # what asked for the sign-in goes on
+    form = None
+    if found is None and request.GET.get("accept") == "missing":
+        form = own.consent_form(connection, {"purpose": request.GET.get("purpose", "")})
+    return _shown(request, connection, form)
 
 
 @requires(Can.ADMINISTER)
@@ -33,16 +58,22 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     if request.method != "POST":
         return HttpResponseRedirect(own.address("administrator", connection.company))
-    form = own.ConsentForm(request.POST)
+    form = own.consent_form(connection, request.POST)
     purpose = str(form.data.get("purpose") or "prepare")
-    if not form.is_valid() or (connection.enabled and purpose == "prepare"):
-        return _shown(request, connection, form)
+    if not form.is_valid() or (connection.enabled and purpose in DISABLED):
+        # The page is read anew while the sign-in goes on in a window: it must not stand at the address of this POST.
+        again = urlencode({"purpose": form.data.get("purpose", ""), "accept": "missing"})
+        return HttpResponseRedirect(f"{own.address('administrator', connection.company)}?{again}")
+    if purpose == "prepare":
+        consent.give(company=connection.company, user=request.user)
+    run = enabling.of(connection.company)
+    page = run.page_url if purpose == "prepare" and _waits(run) else own.address("administrator", connection.company)
     try:
         address = administrator.begin(
             company=connection.company,
             user=request.user,
             session_key=_session(request),
-            return_url=own.address("administrator", connection.company),
+            return_url=page,
             in_window=request.POST.get("in_window") == "1",
             purpose=purpose,
         )
@@ -63,9 +94,11 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(reverse("ui:home"))
+    if found.purpose == administrator.DISCOVER and found.signed_in_at is not None:
+        environments.look(found)
     if found.in_window:
         return HttpResponseRedirect(own.address("administrator-window", found.company))
-    return HttpResponseRedirect(found.return_url)
+    return HttpResponseRedirect(returning.local(found.return_url, pages.address("setup", found.company)))
 
 
 @requires(Can.ADMINISTER)
@@ -73,30 +106,35 @@ def signed_in(request: HttpRequest) -> HttpResponse:
 def window(request: HttpRequest, company: str) -> HttpResponse:
     """What the sign-in's own window says at last; it closes by itself where scripts run."""
     owner = company_of(request, company)
-    found = administrator.current(owner, request.session.session_key)
+    key = request.session.session_key
+    found = administrator.current(owner, key) or environments.current(owner, key)
+    back = returning.local(found.return_url if found else "", own.address("administrator", owner))
     return render_template(
-        request,
-        "connection_setup/window.html",
-        {"problem": found.problem if found else "", "back": own.address("administrator", owner)},
+        request, "connection_setup/window.html", {"problem": found.problem if found else "", "back": back}
     )
 
 
 @requires(Can.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def step(request: HttpRequest, company: str) -> HttpResponse:
-    """Take the next step; without scripts all that are left. After the last one the connection is enabled."""
+    """Take the next step; without scripts all that are left. To prepare an environment is to enable the connection."""
     connection = services.connection_of(company_of(request, company))
     found = _current(request, connection)
     ready = found is not None and found.signed_in_at is not None
-    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose == "prepare"):
+    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose in DISABLED):
         return _to(request, own.address("administrator", connection.company))
+    if found.purpose == "prepare":
+        consent.give(company=connection.company, user=request.user)
+        return enabling_views.begun(request, connection)
     by_steps = bool(request.htmx)  # type: ignore[attr-defined]
     told = preparing.go_on(found)
-    while told is not None and told.state == preparing.DONE and not by_steps:
+    while told is not None and told.ended and not by_steps:
         told = preparing.go_on(found)
+    if preparing.next_step(found) is None and found.purpose == preparing.REDEPLOY:
+        return _deployed(request, connection)
     if preparing.next_step(found) is None:
-        return _enabled(request, connection) if found.purpose == "prepare" else _switched(request, connection)
-    going = by_steps and told is not None and told.state == preparing.DONE
+        return _switched(request, connection) if found.purpose == "certificate" else _joined(request, found)
+    going = by_steps and told is not None and told.ended
     if not by_steps:
         return HttpResponseRedirect(own.address("administrator", connection.company))
     return render.page(request, own.page(request, connection, found, going=going))
@@ -112,21 +150,13 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
     return HttpResponseRedirect(pages.address("setup", owner))
 
 
-def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    """Everything is prepared: enable, and forget who prepared it."""
-    try:
-        report = services.enable(company=connection.company, user=request.user)
-    except (services.Refused, DataverseError) as error:
-        problem = str(getattr(error, "user_message", error))
-    else:
-        problem = report.failed.sentence if report.failed else ""
-    if problem:
-        messages.error(request, f"The environment is prepared, but the connection is not enabled. {problem}")
-        return _to(request, pages.address("setup", connection.company))
+def _deployed(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
+    """The integration solution is there again, as this version brings it; forget who brought it."""
     administrator.drop(connection.company, _session(request))
     messages.success(
         request,
-        "The environment is prepared and the connection is enabled. The administrator's sign-in is forgotten.",
+        "The integration solution is deployed: solution, tables, role and user are as they must be. The "
+        "administrator's sign-in is forgotten. Next, turn on Enabled.",
     )
     return _to(request, pages.address("setup", connection.company))
 
@@ -137,7 +167,15 @@ def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResp
     return _to(request, certificate_views.switched(request, connection.company))
 
 
-def _shown(request: HttpRequest, connection: DataverseConnection, form: own.ConsentForm | None = None) -> HttpResponse:
+def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
+    """The coupled users were added to the owning team: say whom, and forget who did it."""
+    last = preparing.told(found)[-1]
+    administrator.drop(found.company, _session(request))
+    (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
+    return _to(request, hooks.users_page(found.company) or pages.address("setup", found.company))
+
+
+def _shown(request: HttpRequest, connection: DataverseConnection, form: own.PurposeForm | None = None) -> HttpResponse:
     found = _current(request, connection)
     purpose = str((form.data if form is not None else request.GET).get("purpose", ""))
     if found is not None or purpose not in preparing.PURPOSES:
@@ -147,6 +185,11 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: own.Cons
     if origin := services.sign_in_origin(connection):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
+
+
+def _waits(run: EnablingRun | None) -> "TypeGuard[EnablingRun]":
+    """Whether an enabling is under way that asked for the sign-in."""
+    return run is not None and run.ended_at is None and enabling.asks(run) == ADMINISTRATOR
 
 
 def _current(request: HttpRequest, connection: DataverseConnection) -> AdministratorSignIn | None:

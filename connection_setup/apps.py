@@ -13,10 +13,14 @@ class ConnectionSetupConfig(AppConfig):
         """Make the page findable, tell the connection's state in the role center, and keep changes in the audit log."""
         from auditlog.registry import auditlog
 
-        from connection_setup import credentials, shell
-        from connection_setup.models import DataverseConnection
+        from connection_setup import credentials, keyring, shell
+        from connection_setup.models import DataEncryption, DataverseConnection, Dynamics365Connection
+        from ui.reporting import keep_silent_about
 
         # Secrets are left out, sealed as they are; that one changed shows as the credential's version.
         left_out = [*credentials.SEALED_COLUMNS, "checks", "checked_at", "changed_at"]
         auditlog.register(DataverseConnection, exclude_fields=left_out)
+        auditlog.register(DataEncryption)
+        auditlog.register(Dynamics365Connection, exclude_fields=["checks", "checked_at"])
+        keep_silent_about(keyring.secrets)
         shell.register()

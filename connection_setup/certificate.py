@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from connection_setup import checks, credentials, services
 from connection_setup.credentials import BadCertificate, Described
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import seal, unseal
+from connection_setup.sealed import SealBroken, seal, unseal
 from connection_setup.services import Refused
 from connection_setup.types import Report
 from masterdata.models import Company
@@ -54,7 +54,10 @@ def offer(*, company: Company, user: Any, bundle: str = "", client_id: str = "")
         stored = services.locked(company)
         if why := why_not(stored):
             raise Refused(why)
-        stored.next_certificate, stored.next_private_key = pair.certificate_pem, seal(pair.private_key_pem)
+        try:
+            stored.next_certificate, stored.next_private_key = pair.certificate_pem, seal(pair.private_key_pem)
+        except SealBroken as broken:
+            raise Refused(str(broken)) from None
         stored.next_client_id = "" if client_id == credentials.client_id(stored) else client_id
         stored.save()
     return credentials.describe(pair.certificate_pem)

@@ -8,8 +8,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import certificate, credentials
+from connection_setup import certificate, companies, credentials
 from connection_setup.models import AuthenticationType, DataverseConnection
+from masterdata import access
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
 
@@ -48,12 +49,14 @@ def address(name: str, company: Company) -> str:
 
 
 def page(
-    request: HttpRequest,  # noqa: ARG001 - the shape of every page
+    request: HttpRequest,
     connection: DataverseConnection,
     form: OfferForm | None = None,
 ) -> Page:
-    """The page: before a certificate waits, and while one does."""
+    """The page: before a certificate waits, and while one does; below, the companies in which to repeat it."""
     company = connection.company
+    repeat = companies.certificates_tab(company, access.companies(request))
+    also = (repeat,) if repeat else ()
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
@@ -63,7 +66,10 @@ def page(
     why = certificate.why_not(connection)
     if why:
         return Page(
-            **common, help="connection#certificate", notices=(Notice(why, "warn", title="Nothing is upgraded."),)
+            **common,
+            help="connection#certificate",
+            notices=(Notice(why, "warn", title="Nothing is upgraded."),),
+            fast_tabs=also,
         )
     if connection.next_certificate:
         return Page(
@@ -73,7 +79,7 @@ def page(
                 Action("Download Certificate", address("certificate-file", company), icon="export"),
                 Action("Throw Away", address("certificate-withdraw", company), "post", icon="delete"),
             ),
-            fast_tabs=(_waiting_tab(connection), _register_tab(connection)),
+            fast_tabs=(_waiting_tab(connection), _register_tab(connection), *also),
             form_url=address("certificate-switch", company),
             submit=Action("Verify and Switch", icon="check", primary=True),
             cancel=Link("Later", address("setup", company)),
@@ -87,7 +93,7 @@ def page(
             "The certificate waits beside what is in use. The connection changes to it only once a sign-in with it "
             "works; until then nothing changes.",
         ),
-        fast_tabs=(FastTab("offer", "Certificate", tuple(Field(form_field=one) for one in form)),),
+        fast_tabs=(FastTab("offer", "Certificate", tuple(Field(form_field=one) for one in form)), *also),
         form_url=address("certificate-offer", company),
         form_enctype="multipart/form-data",
         submit=Action("Make a Certificate", icon="shield", primary=True),

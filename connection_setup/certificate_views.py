@@ -5,11 +5,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connection_setup import certificate, pages, services
+from connection_setup import certificate, companies, pages, services
 from connection_setup import certificate_pages as own
 from connection_setup.forms import certificate_text
 from connection_setup.sealed import SealBroken
 from dataverse.errors import DataverseError
+from masterdata import access
 from masterdata.access import company as company_of
 from masterdata.models import Company
 from ui import render
@@ -101,4 +102,7 @@ def switched(request: HttpRequest, company: Company) -> str:
         "The connection signs in with the certificate now; its user needs no licence. What it signed in with before "
         "may be removed from the registration.",
     )
+    if left := companies.certificates_left(access.companies(request)):
+        named = left[0].name if len(left) == 1 else f"{len(left)} companies"
+        messages.warning(request, f"Repeat this in each company: {named} still to do. See {companies.TITLE}.")
     return pages.address("setup", company)

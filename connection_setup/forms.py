@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import credentials
+from connection_setup import credentials, returning
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.services import Refused, looks_like_a_secret_id
 from dataverse import clouds
@@ -48,8 +48,24 @@ def certificate_text(file: "UploadedFile[bytes] | None") -> str:
     return text
 
 
+def address_problem(typed: str, cloud: str) -> bool:
+    """Whether an environment's address cannot be taken as it was typed."""
+    if not typed.strip():
+        return False
+    try:
+        return clouds.check_address(
+            typed, cloud=cloud or CLOUDS[0][0], loopback_allowed=settings.SANDBOX_ALLOWED
+        ).suggested
+    except ConfigurationError:
+        return True
+
+
 class SettingsForm(forms.Form):
-    """The settings of a connection that is not enabled. The secret is written, never shown."""
+    """The settings of a connection that is not enabled. The secret is written, never shown.
+
+    An address that can be mended is asked about: `suggestion` then holds what it would be replaced with, and the answer
+    comes back as `replace`, yes or no.
+    """
 
     environment_url = forms.CharField(
         label="Environment URL",
@@ -92,6 +108,14 @@ class SettingsForm(forms.Form):
         help_text="A PEM file that holds the private key and the certificate.",
         widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.key"}),
     )
+    redirect_url = forms.CharField(
+        label="Redirect URL",
+        max_length=250,
+        required=False,
+        help_text="Register this under Authentication in the application's registration. Empty it to have the "
+        "suggested one again.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
     user_name = forms.CharField(
         label="User Name",
         max_length=250,
@@ -122,10 +146,12 @@ class SettingsForm(forms.Form):
         """`typed`: what stands on the page now, to be shown again as it is, without a judgement."""
         kept = [name for name in self.base_fields if name not in SECRETS]
         initial = {name: getattr(connection, name) for name in kept}
+        initial["redirect_url"] = returning.of(connection)
         if typed is not None:
             initial |= {name: typed[name] for name in kept if name in typed}
         super().__init__(data, files, initial=initial)
         self.connection = connection
+        self.suggestion = ""
         self.kind = self._kind(data if data is not None else initial)
         others = {name for kind, names in OF_TYPE.items() if kind is not self.kind for name in names}
         if credentials.provided(connection):
@@ -170,6 +196,15 @@ class SettingsForm(forms.Form):
             raise forms.ValidationError(str(refusal)) from None
         return text
 
+    def clean_redirect_url(self) -> str:
+        """An address of this site; "" for the suggested one."""
+        if "redirect_url" not in self.data:
+            return self.connection.redirect_url
+        try:
+            return returning.check(self.cleaned_data["redirect_url"])
+        except returning.NotHere as error:
+            raise forms.ValidationError(str(error)) from None
+
     def clean_user_name(self) -> str:
         """An address with an @, as the sign-in wants it."""
         value: str = self.cleaned_data["user_name"]
@@ -213,8 +248,9 @@ class SettingsForm(forms.Form):
         """Address and tenant against the cloud; an address that can be mended is suggested, not changed unseen."""
         values: dict[str, Any] = super().clean() or {}
         typed = values.get("environment_url", "")
-        if typed and "cloud" in values:
-            self._check_address(typed, values["cloud"])
+        cloud = values.get("cloud") if "cloud" in self.fields else self.connection.cloud
+        if typed and cloud:
+            self._check_address(typed, cloud)
         tenant = values.get("tenant_id", "")
         if tenant:
             try:
@@ -233,13 +269,22 @@ class SettingsForm(forms.Form):
         except ConfigurationError as error:
             self.add_error("environment_url", error.user_message)
             return
-        if address.suggested:
+        if not address.suggested:
+            self.cleaned_data["environment_url"] = address.url
+        elif self.data.get("replace") == "yes":
             data: Any = self.data.copy()  # type: ignore[attr-defined]
-            data["environment_url"] = address.url
+            data["environment_url"] = self.cleaned_data["environment_url"] = address.url
             self.data = data
+        elif self.data.get("replace") == "no":
             self.add_error(
                 "environment_url",
-                f"An environment's address is https and the host alone. {typed} was replaced by the suggested "
-                f"{address.url}: check it and save again.",
+                f"{typed} is kept in the field, but cannot be saved: an environment's address is https:// and the host "
+                "alone. Correct it.",
             )
-        self.cleaned_data["environment_url"] = address.url
+        else:
+            self.suggestion = address.url
+            self.add_error(
+                "environment_url",
+                f"An environment's address is https:// and the host alone. Replace {typed} with the suggested "
+                f"{address.url}?",
+            )

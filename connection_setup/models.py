@@ -51,6 +51,15 @@ class DataverseConnection(models.Model):
     sandbox_ca_file = models.CharField(max_length=500, blank=True, help_text="The authority of a sandbox on loopback.")
     credential_version = models.PositiveIntegerField(default=0, help_text="Grows with every change of a credential.")
 
+    consented_at = models.DateTimeField("Consented At", null=True, blank=True)
+    consented_by = models.CharField("Consented By", max_length=150, blank=True)
+    consented_for = models.CharField(
+        "Consented For", max_length=400, blank=True, help_text="The environment and application it was given for."
+    )
+    answers = models.JSONField(
+        default=dict, blank=True, help_text="Questions answered once: name -> answer, who, when (hooks.Question)."
+    )
+
     enabled = models.BooleanField("Enabled", default=False)
     enabled_at = models.DateTimeField(null=True, blank=True)
     disable_reason = models.TextField(blank=True)
@@ -86,7 +95,10 @@ class AdministratorSignIn(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     state = models.CharField(max_length=64, unique=True, help_text="Digest of the state that comes back.")
     session = models.CharField(max_length=64, help_text="Digest of the browser session it belongs to.")
-    environment_url = models.CharField(max_length=250)
+    environment_url = models.CharField(max_length=250, blank=True)
+    tenant = models.CharField(
+        max_length=253, blank=True, help_text="Where environments are looked for; else anybody's."
+    )
     credential_version = models.PositiveIntegerField()
     in_window = models.BooleanField(default=False, help_text="Whether it happens in a window of its own.")
     return_url = models.CharField(max_length=250)
@@ -97,9 +109,81 @@ class AdministratorSignIn(models.Model):
     problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
     purpose = models.CharField(max_length=16, default="prepare", help_text="Which steps follow.")
     steps = models.JSONField(default=list, blank=True, help_text="The preparation so far: name, state, message, fix.")
+    found = models.JSONField(null=True, blank=True, help_text="The environments found; none yet while it is null.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["session", "company"], name="sign_in_of_session")]
 
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} for {self.company}"
+
+
+class EnablingRun(models.Model):
+    """The enabling of one company's connection: what became of its steps so far, so that it goes on where it stood.
+
+    It is about the settings as they were when it began; other settings mean another run. Nothing in it is secret.
+    """
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    settings_of = models.DateTimeField(help_text="The connection's changed_at when the run began.")
+    with_defaults = models.BooleanField(
+        default=False, help_text="Whether the default synchronization setup is applied without a question."
+    )
+    page_url = models.CharField(max_length=250, help_text="The page that shows the run.")
+    done_url = models.CharField(max_length=250, help_text="Where it leads once the connection is enabled.")
+    steps = models.JSONField(default=list, blank=True, help_text="name, caption, state, message, fix, reason.")
+    found = models.JSONField(default=dict, blank=True, help_text="What the steps found and later ones need.")
+    going = models.BooleanField(default=False, help_text="Whether the page takes the next step by itself.")
+    version = models.PositiveIntegerField(default=0, help_text="Grows with every step that is kept.")
+    began_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"enabling {self.company}"
+
+
+class AssistedSetup(models.Model):
+    """How far a company's assisted setup guide is. What was done stands with the connection; here is the rest."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
+    confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
+    began_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: {'completed' if self.completed_at else 'not completed'}"
+
+
+class DataEncryption(models.Model):
+    """How secrets are sealed on this site, as people decided last; one row. No key is in the database.
+
+    Whoever changes keys holds the row, so that one does at a time. `offer` is the fingerprint of the key whose copy has
+    not been taken yet: it is given out once.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    enabled = models.BooleanField("Encryption Enabled", default=False)
+    fingerprint = models.CharField(max_length=20, blank=True, help_text="Of the key that seals.")
+    offer = models.CharField(max_length=20, blank=True, help_text="Of the key whose copy may be taken once.")
+    rotated = models.PositiveIntegerField("secrets sealed anew", default=0)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Encryption, {'enabled' if self.enabled else 'not enabled'}"
+
+
+class Dynamics365Connection(models.Model):
+    """Whether a company's connection also serves Dynamics 365 Sales. Address and credentials are the connection's."""
+
+    company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="dynamics_365")
+    enabled = models.BooleanField("Enabled", default=False)
+    enabled_at = models.DateTimeField(null=True, blank=True)
+    checks = models.JSONField(default=list, blank=True, help_text="The last test's results: name, state, message, fix.")
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.company}: Dynamics 365, {'enabled' if self.enabled else 'not enabled'}"

@@ -7,25 +7,23 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import date as formatted_date
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import checks, credentials, services
+from connection_setup import checks, credentials, enabling, enabling_pages, hooks, menus, questions, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
-from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
 from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
 from masterdata.models import Company
-from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
+from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
 from ui.roles import Can, may
 
 TITLE = "Dataverse Connection Setup"
 PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
-ENABLE_FIRST = "Enable the connection first."
 WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
 STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
@@ -74,7 +72,7 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
             "It connects this company to one Dataverse environment. Fill in the address and the application's "
             "registration, test, then turn on Enabled.",
         ),
-        actions=_actions(connection, administrator, editable),
+        actions=menus.of(request, connection, editable=editable),
         notices=_notices(connection, report, administrator) if form is None or not form.errors else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
@@ -105,11 +103,17 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     notices = []
     if connection.disable_reason and not connection.enabled:
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
-    if report.failed and connection.checked_at:
+    run = enabling.of(connection.company) if administrator and not connection.enabled else None
+    if run is not None and run.ended_at is None:
+        notices += _unfinished(run)
+    told = enabling.failed(run) if run is not None else None
+    if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
         ways: tuple[Action, ...] = ()
         if report.failed.name in PREPARED and not connection.enabled and administrator:
             ways = (Action("Prepare the environment", address("administrator", connection.company)),)
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
+    if administrator and (asked := questions.pending(connection)) is not None:
+        notices.append(_question(connection, asked))
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.step is not None:
         cause, fix = sentences(expires.sentence)
@@ -117,56 +121,33 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     return tuple(notices)
 
 
-def _actions(connection: DataverseConnection, administrator: bool, editable: bool) -> tuple[Action | Menu, ...]:
-    company = connection.company
-    off = "" if administrator else ONLY_ADMINISTRATORS
-    test = Action(
-        "Test Connection", address("test", company), "post", icon="check", off=off, with_form=editable and not off
-    )
-    enabled = "" if connection.enabled else ENABLE_FIRST
-    full = Action("Run Full Synchronization", _elsewhere("sync:review", company), icon="sync", off=enabled)
-    mappings = Action("Integration Table Mappings", _elsewhere("coupling:mappings", company), icon="list", off=enabled)
-    toggle = (
-        Action("Disable", address("disable", company), icon="disconnect", off=off, dialog=True)
-        if connection.enabled
-        else Action("Enable", address("enable", company), "post", icon="plug", off=off, with_form=editable and not off)
-    )
-    prepare = Action(
-        "Prepare the Environment",
-        address("administrator", company),
-        icon="person",
-        off=off or ("Turn Enabled off first." if connection.enabled else ""),
-        note="Sign in as an administrator, once",
-    )
-    certificate = Action(
-        "Use Certificate Authentication",
-        address("certificate", company),
-        icon="shield",
-        off=off or ("" if connection.enabled else ENABLE_FIRST),
-    )
-    return (
-        Menu("Connection", (test, toggle, certificate, prepare), icon="plug"),
-        Menu("Integration", (mappings,), icon="settings"),
-        Menu("Synchronization", (full,), icon="sync"),
-        test,
-        *((full, mappings) if connection.enabled else ()),
-    )
+def _unfinished(run: EnablingRun) -> list[Notice]:
+    """An enabling that failed, or waits for somebody: why, and the way back to it."""
+    told = enabling.failed(run) or next((one for one in enabling.told(run) if one.state == "asks"), None)
+    if told is None:
+        return []
+    ways = (Action("Go on enabling", enabling_pages.address("enabling", run.company)),)
+    if told.state == "asks":
+        return [Notice(told.sentence, "warn", title="Enabling waits for you.", actions=ways)]
+    text = f"{told.caption}: {told.sentence}"
+    return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
 
 
-def _elsewhere(name: str, company: Company) -> str:
-    """The address of a page of a room above, which brings it while it loads."""
-    try:
-        return reverse(name, kwargs={"company": company.slug})
-    except NoReverseMatch:
-        return reverse("ui:role-center", kwargs={"company": company.slug})
+def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
+    """A question with its two answers; each is a button of its own."""
+    url = reverse("connection_setup:answer", kwargs={"company": connection.company.slug, "name": asked.name})
+    ways = tuple(
+        Action(word, url, "post", primary=asked.default == value, values={"answer": value})
+        for word, value in (("Yes", "yes"), ("No", "no"))
+    )
+    return Notice(asked.text, title=asked.caption, actions=ways)
 
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
-    redirect = Field(
-        "Redirect URL",
-        services.redirect_url(),
-        copy=True,
-        hint="Register this under Authentication in the application's registration.",
+    redirect = (
+        Field("Redirect URL", returning.of(connection), copy=True)
+        if form is None
+        else Field(form_field=form["redirect_url"], copy=True)
     )
     if form is None:
         lock = "Turn Enabled off to change this." if connection.enabled and administrator else ""
@@ -179,7 +160,7 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
     else:
         shown = ("environment_url", "cloud", "tenant_id", "user_name", "user_password", "client_id", "client_secret",
                  "client_secret_expires_on", "certificate_file")  # fmt: skip
-        fields = [Field(form_field=form[name]) for name in shown if name in form.fields]
+        fields = [_typed(connection, form, name) for name in shown if name in form.fields]
         if credentials.provided(connection):
             fields += _stored_credential(connection)
     hint = (
@@ -199,6 +180,29 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
         f"Connection from {settings.PRODUCT_NAME} to the Dataverse environment",
         (*fields, redirect, enabled),
         gist=gist,
+    )
+
+
+def _typed(connection: DataverseConnection, form: SettingsForm, name: str) -> Field:
+    """A field of the form; the address with its look-up, and the question where it can be mended."""
+    if name != "environment_url":
+        return Field(form_field=form[name])
+    company = connection.company
+    # The verdict on an address comes while the rest is typed; only this field is taken from the answer.
+    form[name].field.widget.attrs |= {
+        "hx-post": address("environment-url", company),
+        "hx-trigger": "change",
+        "hx-target": "closest .field",
+        "hx-select": f".field:has(#{form[name].auto_id})",
+        "hx-swap": "outerHTML",
+    }
+    question = Question(
+        "replace", (("yes", "Yes"), ("no", "No")), address("save", company), address("environment-url", company)
+    )
+    return Field(
+        form_field=form[name],
+        with_action=Action("Look Up", address("environments-look-up", company), "post"),
+        question=question if form.suggestion else None,
     )
 
 
@@ -239,6 +243,7 @@ def _stored_credential(connection: DataverseConnection) -> list[Field]:
     return [*fields, Field(credentials.LABELS[kind], stored)]
 
 
+UNIT_LATER = "Enter the Environment URL first: the default is then <company> (<company id>)."
 PROVIDED = "Client ID and credential come from the provider that CREDENTIAL_PROVIDER names, not from this page."
 LEGACY = (
     "Office365 is deprecated: multi-factor authentication refuses it, and Microsoft no longer supports it. Register an "
@@ -287,17 +292,23 @@ def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) ->
     model = connection.get_ownership_model_display()
     hint = (
         f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
-        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team."
+        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team. With "
+        "Person only the default business unit is recommended."
     )
     ownership = (
         Field("Ownership Model", model, hint=hint)
         if form is None
         else Field(form_field=form["ownership_model"], hint=hint)
     )
+    pick = Action("Look Up", address("units-look-up", company), "post") if form is not None else None
+    shown = unit if connection.environment_url or connection.business_unit_name else ""
+    coupled = Field(
+        "Coupled Business Unit", shown, hint=made if shown else UNIT_LATER, with_action=pick if shown else None
+    )
     return FastTab(
         "advanced",
         "Advanced Settings",
-        (ownership, Field("Coupled Business Unit", unit, hint=made)),
+        (ownership, coupled),
         gist=f"{model} · {unit}",
         open=False,
     )

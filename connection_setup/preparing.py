@@ -1,82 +1,93 @@
 """Preparing an environment as the administrator who signed in: steps one after the other, each with its result.
 
-What was done stands with the sign-in, so that the page shows it while it goes on. A step that fails stops the rest with
-cause and fix; the next try goes on with it. Every step finds what is there already.
+What was done stands with the sign-in (see steps). Enabling takes the same steps where the environment lacks something.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-from connection_setup import administrator, credentials, services, solution
-from connection_setup.checks import sentences
+from connection_setup import administrator, credentials, hooks, membership, services, solution, steps
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.sealed import SealBroken
+from connection_setup.steps import DONE, FAILED, Result, Step, Told
 from connection_setup.types import ROLE, SOLUTION
-from dataverse.errors import DataverseError
 
-DONE: Literal["done"] = "done"
-FAILED: Literal["failed"] = "failed"
+__all__ = ["DONE", "FAILED", "PURPOSES", "STEPS", "Preparation", "Told", "go_on", "next_step", "prepare", "told"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its caption, and what does it; that returns what to tell about it."""
+class Preparation:
+    """What the steps work with: a client of the administrator who signed in, made when it is needed, and the settings.
 
-    name: str
-    caption: str
-    run: Callable[[solution.Definer, DataverseConnection], str]
+    Making it raises ConfigurationError, SignInError.
+    """
 
+    def __init__(self, signed_in: AdministratorSignIn, connection: DataverseConnection | None = None) -> None:
+        self.signed_in = signed_in
+        self.connection = connection or services.connection_of(signed_in.company)
+        self._client: solution.Definer | None = None
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """How a step ended: done, or failed with cause and fix."""
-
-    name: str
-    caption: str
-    state: Literal["done", "failed"]
-    message: str
-    fix: str = ""
-
-
-def _administrator(client: solution.Definer, _: DataverseConnection) -> str:
-    return f"{solution.administrator(client)} is licensed and a System Administrator."
+    @property
+    def client(self) -> solution.Definer:
+        """The administrator's client."""
+        if self._client is None:
+            made: Any = services.administrators_client(self.connection, administrator.person(self.signed_in))
+            self._client = made
+        return self._client
 
 
-def _solution(client: solution.Definer, _: DataverseConnection) -> str:
-    return _made(solution.make_solution(client), f"The solution {SOLUTION}")
+def _administrator(work: Preparation) -> Result:
+    return Result(f"{solution.administrator(work.client)} is licensed and a System Administrator.")
 
 
-def _tables(client: solution.Definer, _: DataverseConnection) -> str:
-    return _made(solution.make_tables(client), "The table tandem_company and the columns that refer to it", plural=True)
+def _solution(work: Preparation) -> Result:
+    return _made(solution.make_solution(work.client), f"The solution {SOLUTION}")
 
 
-def _role(client: solution.Definer, _: DataverseConnection) -> str:
-    return _made(solution.make_role(client), f"The security role {ROLE} with its privileges")
+def _tables(work: Preparation) -> Result:
+    made = solution.make_tables(work.client)
+    return _made(made, "The table tandem_company and the columns that refer to it", plural=True)
 
 
-def _user(client: solution.Definer, connection: DataverseConnection) -> str:
-    _, made = solution.make_application_user(client, credentials.client_id(connection))
+def _role(work: Preparation) -> Result:
+    return _made(solution.make_role(work.client), f"The security role {ROLE} with its privileges")
+
+
+def _user(work: Preparation) -> Result:
+    _, made = solution.make_application_user(work.client, credentials.client_id(work.connection))
     return _made(made, "The application's user, which needs no licence, with its role")
 
 
-def _made(made: bool, what: str, *, plural: bool = False) -> str:
+def _made(made: bool, what: str, *, plural: bool = False) -> Result:
     verb = "are" if plural else "is"
-    return f"{what} {verb} made." if made else f"{what} {verb} there already."
+    return Result(f"{what} {verb} made." if made else f"{what} {verb} there already.")
 
 
-def _next_user(client: solution.Definer, connection: DataverseConnection) -> str:
-    _, made = solution.make_application_user(client, connection.next_client_id)
+def _next_user(work: Preparation) -> Result:
+    _, made = solution.make_application_user(work.client, work.connection.next_client_id)
     return _made(made, "The new application's user, which needs no licence, with its role")
 
 
-def _roles(client: solution.Definer, connection: DataverseConnection) -> str:
-    copied = solution.copy_roles(client, credentials.client_id(connection), connection.next_client_id)
-    return f"It was given {', '.join(copied)}." if copied else "It has every role of the user before."
+def _roles(work: Preparation) -> Result:
+    connection = work.connection
+    copied = solution.copy_roles(work.client, credentials.client_id(connection), connection.next_client_id)
+    return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the user before.")
 
 
-STEPS = (
-    Step("administrator", "Administrator", _administrator),
+def _members(work: Preparation) -> Result:
+    team = work.connection.owning_team_id
+    if team is None:
+        raise services.Refused("The connection has no owning team yet. Turn Enabled off and on again.")
+    client: Any = work.client
+    users = membership.missing(client, team, hooks.users_of(work.connection.company))
+    if not users:
+        return Result("Every coupled user is in the owning team already.")
+    told, failed = membership.sentence(membership.add(client, team, users))
+    return Result(told, failed, "attention" if failed else "done")
+
+
+ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
+
+STEPS: tuple[Step[Preparation], ...] = (
+    ADMINISTRATOR,
     Step("solution", "Integration solution", _solution),
     Step("tables", "Tables and columns", _tables),
     Step("role", "Security role", _role),
@@ -84,30 +95,34 @@ STEPS = (
 )
 
 
-MOVE = (
-    STEPS[0],
+MOVE: tuple[Step[Preparation], ...] = (
+    ADMINISTRATOR,
     Step("next user", "New application user", _next_user),
     Step("roles", "Roles of the user before", _roles),
 )
 
-PURPOSES: Mapping[str, tuple[Step, ...]] = {"prepare": STEPS, "certificate": MOVE}
+TEAM: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
+REDEPLOY = "redeploy"
+
+PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {
+    "prepare": STEPS, "certificate": MOVE, "team": TEAM, REDEPLOY: STEPS,
+}  # fmt: skip
 """What a sign-in is for, and the steps that follow it."""
 
 
-def steps(signed_in: AdministratorSignIn) -> tuple[Step, ...]:
+def steps_of(signed_in: AdministratorSignIn) -> tuple[Step[Preparation], ...]:
     """The steps of a sign-in."""
     return PURPOSES[signed_in.purpose]
 
 
 def told(signed_in: AdministratorSignIn) -> list[Told]:
     """What became of the steps taken so far."""
-    return [Told(**one) for one in signed_in.steps]
+    return steps.stored(signed_in.steps)
 
 
-def next_step(signed_in: AdministratorSignIn) -> Step | None:
+def next_step(signed_in: AdministratorSignIn) -> Step[Preparation] | None:
     """The first step that is not done; None when all are."""
-    done = {one.name for one in told(signed_in) if one.state == DONE}
-    return next((step for step in steps(signed_in) if step.name not in done), None)
+    return steps.next_step(steps_of(signed_in), told(signed_in))
 
 
 def go_on(signed_in: AdministratorSignIn) -> Told | None:
@@ -115,15 +130,8 @@ def go_on(signed_in: AdministratorSignIn) -> Told | None:
     step = next_step(signed_in)
     if step is None:
         return None
-    connection = services.connection_of(signed_in.company)
-    try:
-        client: Any = services.administrators_client(connection, administrator.person(signed_in))
-        found = Told(step.name, step.caption, DONE, step.run(client, connection))
-    except (DataverseError, services.Refused, SealBroken) as error:
-        cause, fix = sentences(str(getattr(error, "user_message", error)))
-        found = Told(step.name, step.caption, FAILED, cause, fix)
-    kept = [one for one in told(signed_in) if one.name != step.name]
-    signed_in.steps = [asdict(one) for one in (*kept, found)]
+    found, _ = steps.take(step, Preparation(signed_in))
+    signed_in.steps = steps.kept(steps.with_one(told(signed_in), found))
     signed_in.save(update_fields=["steps"])
     return found
 
@@ -131,6 +139,6 @@ def go_on(signed_in: AdministratorSignIn) -> Told | None:
 def prepare(signed_in: AdministratorSignIn) -> list[Told]:
     """Take all steps from the first; what became of them. Ends at the first that fails."""
     signed_in.steps = []
-    while (found := go_on(signed_in)) is not None and found.state == DONE:
+    while (found := go_on(signed_in)) is not None and found.ended:
         continue
     return told(signed_in)

@@ -3,10 +3,12 @@
 Nothing is sent while a database transaction is open, and nothing is kept of an enabling that fails.
 """
 
+import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from auditlog.context import set_actor
@@ -15,21 +17,26 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, provisioning
+from connection_setup import checks, credentials, hooks, returning, testing
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import SealBroken, reseal
-from connection_setup.types import Check, Findings, Report, Wanted
-from dataverse import clouds
+from connection_setup.sealed import SealBroken, unseal
+from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
+from dataverse import clouds, tenant
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
 from dataverse.signin import Person
+from dataverse.transport import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
+from jobs import services as jobs
 from masterdata.models import Company, Currency
 from ui.auditing import somebody_is_named
 
+if TYPE_CHECKING:
+    from connection_setup.steps import Told
+
 # What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
 CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
-SETTINGS = (*CREDENTIALS, "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
+SETTINGS = (*CREDENTIALS, "redirect_url", "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
 
 
 class NotConnected(Exception):
@@ -79,9 +86,23 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
     if not connection.enabled:
         raise NotConnected("not_enabled", unavailable(company))
     try:
-        return _client(connection, credentials.opened(connection), usage)
+        return settings_client(connection, credentials.opened(connection), usage)
     except (DataverseError, SealBroken) as error:
         raise NotConnected(error.reason, error.user_message) from error
+
+
+def stored_client(connection: DataverseConnection) -> DataverseClient:
+    """A client for the stored settings, whether enabled or not. Raises Refused, SealBroken, ConfigurationError."""
+    if lacking := missing(connection):
+        raise Refused(lacking.sentence, reason="configuration")
+    return settings_client(connection, credentials.opened(connection), None)
+
+
+def units_choice(connection: DataverseConnection) -> tuple[UUID, str] | None:
+    """The business unit the connection names, by id and name; None while it is to be the company's own."""
+    if connection.business_unit_id is None:
+        return None
+    return connection.business_unit_id, connection.business_unit_name
 
 
 def verify_organization(company: Company, client: DataverseClient) -> UUID:
@@ -108,15 +129,93 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
 
     Raises Refused where a setting is missing, SealBroken, ConfigurationError.
     """
-    if missing := _missing(connection):
-        raise Refused(missing.sentence, reason="configuration")
+    if lacking := missing(connection):
+        raise Refused(lacking.sentence, reason="configuration")
     return _credentials(connection, credentials.opened(connection)), _environment(connection)
 
 
-def sign_in_origin(connection: DataverseConnection) -> str:
-    """Where people of these settings sign in; "" while the settings name no tenant."""
+def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
+    """What a sign-in goes through that looks for environments, in a tenant or ("") in that of whoever signs in.
+
+    The environment stands for the cloud; for a sandbox it names where that is. Raises Refused where the application is
+    not filled in, SealBroken, ConfigurationError.
+    """
+    kind = AuthenticationType(connection.authentication_type)
+    given = {
+        "Client ID": bool(credentials.client_id(connection)),
+        credentials.LABELS[kind]: credentials.has_secret(connection),
+    }
+    if names := [name for name, there in given.items() if not there]:
+        raise Refused(
+            f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not filled in, and the sign-in goes "
+            "through the registered application. Fill in and save, then look for environments again."
+        )
+    place, ca_file = _sandbox_of(connection)
+    authority = clouds.authority(connection.cloud, tenant, place, any_tenant=True)
+    return (
+        Credentials(
+            authority,
+            credentials.client_id(connection),
+            credentials.opened(connection),
+            version=connection.credential_version,
+        ),
+        Environment(place, ca_file=ca_file, loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud),
+    )
+
+
+def application_answers(connection: DataverseConnection, url: str, tenant: str) -> Callable[[], None]:
+    """A question, for another thread, whether the application is let into an environment of a tenant.
+
+    Asking it raises DataverseError, where it is not.
+    """
+    environment = Environment(
+        url, ca_file=_sandbox_of(connection)[1], loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud
+    )
+    opened = Credentials(
+        clouds.authority(connection.cloud, tenant, url),
+        credentials.client_id(connection),
+        credentials.opened(connection),
+        version=connection.credential_version,
+    )
+
+    def ask() -> None:
+        client = DataverseClient(environment, opened, timeouts=Timeouts(connect=3, read=6, total=8), sleep=_no_patience)
+        client.who_am_i()
+
+    return ask
+
+
+def _no_patience(_: float) -> None:
+    """Not waited: who looks at a list of environments would wait as well."""
+
+
+def _sandbox_of(connection: DataverseConnection) -> tuple[str, str | None]:
+    """Where the sandbox is and its certificate authority; ("", None) for the clouds.
+
+    It is the Environment URL's; while there is none, the one that this machine's demo started.
+    """
+    url = connection.environment_url
+    if not settings.SANDBOX_ALLOWED or (url and not clouds.is_loopback(urlsplit(url).hostname or "")):
+        return "", None
+    if url:
+        return clouds.origin(url), _authority_file(connection)
     try:
-        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url))
+        said = json.loads(settings.SANDBOX_FILE.read_text())
+        return clouds.check_address(said["environment_url"], loopback_allowed=True).url, str(said["ca_file"])
+    except (OSError, ValueError, KeyError, TypeError, ConfigurationError):
+        return "", None
+
+
+def sandbox_authority(connection: DataverseConnection) -> str:
+    """The certificate authority of the sandbox whose environments are listed; "" for the clouds."""
+    return _sandbox_of(connection)[1] or ""
+
+
+def sign_in_origin(connection: DataverseConnection, *, any_tenant: bool = False) -> str:
+    """Where people of these settings sign in; "" while the settings name no tenant, unless any will do."""
+    place = _sandbox_of(connection)[0] if any_tenant else connection.environment_url
+    try:
+        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, place, any_tenant=any_tenant))
     except ConfigurationError:
         return ""
 
@@ -128,8 +227,8 @@ def administrators_client(connection: DataverseConnection, person: Person) -> Da
 
 
 def redirect_url() -> str:
-    """The address an administrator's sign-in comes back to; it stands in the application's registration."""
-    return f"{settings.SITE_URL}/connection/signed-in"
+    """Where a sign-in comes back to unless a connection says otherwise; it stands in the registration."""
+    return returning.default()
 
 
 @sensitive_variables("secret")
@@ -145,7 +244,7 @@ def save_settings(
         stored = locked(connection.company)
         if stored.enabled:
             raise Refused("The connection is enabled, so its settings are locked. Turn Enabled off first.")
-        _apply(stored, values, secret)
+        apply_settings(stored, values, secret)
         stored.save()
     return stored
 
@@ -153,7 +252,7 @@ def save_settings(
 def test_connection(*, connection: DataverseConnection) -> Report:
     """Test the stored settings, whether enabled or not, and keep the report with the connection."""
     report, _ = _tested(connection)
-    _keep(connection, report)
+    keep_report(connection, report)
     return report
 
 
@@ -162,7 +261,7 @@ def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -
     """Test settings that are not stored, and store nothing. A setting that cannot be is the one failing check."""
     connection = connection_of(company)
     try:
-        _apply(connection, values, secret)
+        apply_settings(connection, values, secret)
     except Refused as refused:
         cause, fix = checks.sentences(str(refused))
         name = checks.ADDRESS if refused.field == "environment_url" else checks.SIGN_IN
@@ -172,56 +271,31 @@ def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -
 
 @sensitive_variables("secret")
 def enable(
-    *, company: Company, user: Any, values: Mapping[str, Any] | None = None, secret: str | None = None
+    *,
+    company: Company,
+    user: Any,
+    values: Mapping[str, Any] | None = None,
+    secret: str | None = None,
+    on_step: "Callable[[Told], None] | None" = None,
 ) -> Report:
-    """Test, make what is missing in the environment, then switch the connection on. Repeatable.
+    """Take all steps of enabling at once, with the default synchronization setup. Repeatable. See enabling.enable.
 
     With `values` (and `secret`) these settings are taken, even while the connection is enabled with others: they
     replace the old ones only once they work. A report that is not ok means that nothing was switched on or changed
-    here; what was already made in the environment is found by the next try. Raises Refused, DataverseError.
+    here; what was already made in the environment is found by the next try. `on_step` is told each step as it ends.
+    Raises Refused, DataverseError.
     """
-    connection = connection_of(company)
-    known, version = connection.pk, connection.changed_at
-    if values is not None:
-        _apply(connection, values, secret)
-    # Enabling makes the team and may take another organization, so it is tested as not enabled.
-    connection.enabled = False
-    report, findings = _tested(connection)
-    if not report.ok or findings.who is None or findings.organization is None:
-        if values is None:
-            _keep(connection, report)
-        return report
-    made = provisioning.provision(
-        _client(connection, credentials.opened(connection), None),
-        who=findings.who,
-        company_name=company.name,
-        company_id=company.system_id,
-    )
-    with audited(user), transaction.atomic():
-        stored = locked(company)
-        if known and stored.changed_at != version:
-            raise Refused("The settings were changed meanwhile. Look at them, then enable again.")
-        if values is not None:
-            _apply(stored, values, secret)
-        stored.enabled, stored.disable_reason = True, ""
-        stored.enabled_at = stored.enabled_at or timezone.now()
-        stored.business_unit_id, stored.business_unit_name = made.business_unit_id, made.business_unit_name
-        stored.owning_team_id, stored.company_row_id = made.team_id, made.company_row_id
-        stored.integration_user_id = findings.who.user_id
-        stored.organization_id, stored.organization_name = findings.who.organization_id, findings.organization.name
-        stored.base_currency_id = findings.organization.base_currency_id
-        stored.base_currency_code = findings.organization.base_currency_code
-        stored.changed_at = timezone.now()
-        stored.save()
-        hooks.run_enabled(company, user)
-    # The team that was missing is there now.
-    report = Report(tuple(checks.team(True, _wanted(stored)) if c.name == checks.TEAM else c for c in report.checks))
-    _keep(stored, report)
-    return report
+    from connection_setup import enabling
+
+    return enabling.enable(company=company, user=user, values=values, secret=secret, on_step=on_step)
 
 
 def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnection:
-    """Switch the connection off; settings, mappings and couplings are kept. Repeatable."""
+    """Switch the connection off; settings, mappings and couplings are kept. Repeatable.
+
+    Jobs in process stop at their next checkpoint, those that wait do not start, and schedules are on hold until the
+    connection is enabled again.
+    """
     with audited(user), transaction.atomic():
         stored = locked(company)
         if not stored.enabled:
@@ -230,21 +304,33 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
         stored.changed_at = timezone.now()
         stored.save()
         hooks.run_disabled(company, user)
+        who = f" by {user.get_username()}" if user is not None and getattr(user, "pk", None) else ""
+        jobs.stop_all(
+            company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip(), reason="not_enabled"
+        )
     return stored
 
 
-def rotate_keys() -> int:
-    """Seal every stored secret with the newest key; returns how many. Raises SealBroken and changes none."""
-    changed = 0
-    columns = credentials.SEALED_COLUMNS
-    with transaction.atomic():
-        for connection in DataverseConnection.objects.select_for_update():
-            sealed = {name: getattr(connection, name) for name in columns if getattr(connection, name)}
-            if sealed:
-                renewed = {name: reseal(value) for name, value in sealed.items()}
-                DataverseConnection.objects.filter(pk=connection.pk).update(**renewed)
-                changed += len(renewed)
-    return changed
+_DISABLED = (
+    "The connection to Dataverse was disabled{who}, so the job stopped. What it did until then is saved. Start it "
+    "again once the connection is enabled."
+)
+
+
+def ask_tenant(connection: DataverseConnection) -> None:
+    """Ask the sign-in of the settings' tenant whether there is such a tenant. Raises DataverseError where not."""
+    place = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
+    tenant.known(place, ca_file=_authority_file(connection))
+
+
+def secret_is_an_id(connection: DataverseConnection) -> bool:
+    """Whether the stored client secret is the secret's ID; no where there is none, or it cannot be opened."""
+    if connection.authentication_type != AuthenticationType.CLIENT_SECRET or not connection.client_secret:
+        return False
+    try:
+        return looks_like_a_secret_id(unseal(connection.client_secret))
+    except SealBroken:
+        return False
 
 
 def looks_like_a_secret_id(secret: str) -> bool:
@@ -276,7 +362,7 @@ def locked(company: Company) -> DataverseConnection:
 
 
 @sensitive_variables("secret")
-def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
+def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
     """Put checked settings on the record. Raises Refused."""
     before = [getattr(connection, name) for name in CREDENTIALS]
     receivers = _receivers(connection)
@@ -284,6 +370,10 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         if name in values:
             value = values[name]
             setattr(connection, name, value.strip() if isinstance(value, str) else value)
+    try:
+        connection.redirect_url = returning.check(connection.redirect_url)
+    except returning.NotHere as error:
+        raise Refused(str(error), field="redirect_url") from None
     if connection.environment_url:
         try:
             connection.environment_url = clouds.check_address(
@@ -310,6 +400,8 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
             credentials.store(connection, secret)
         except credentials.BadCertificate as bad:
             raise Refused(str(bad), field="certificate_file") from None
+        except SealBroken as broken:
+            raise Refused(str(broken)) from None
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings
@@ -317,7 +409,6 @@ def _apply(connection: DataverseConnection, values: Mapping[str, Any], secret: s
         # What belongs to the other environment; its organization stays, so that couplings are not mixed up.
         connection.business_unit_id = connection.owning_team_id = connection.company_row_id = None
         connection.integration_user_id, connection.business_unit_name = None, ""
-    connection.redirect_url = redirect_url()
     connection.changed_at = timezone.now()
 
 
@@ -337,7 +428,7 @@ def _receivers(connection: DataverseConnection) -> dict[str, str]:
     }
 
 
-def _client(
+def settings_client(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
 ) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
@@ -374,24 +465,25 @@ def _authority_file(connection: DataverseConnection) -> str | None:
 
 def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
     """All checks on these settings; what is missing among them is the first."""
-    missing = _missing(connection)
-    if missing:
-        return Report((missing,)), Findings()
+    lacking = missing(connection)
+    if lacking:
+        return Report((lacking,)), Findings()
     try:
         credential = credentials.opened(connection)
     except SealBroken as error:
         cause, fix = checks.sentences(error.user_message)
         return Report((Check(checks.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
-    wanted = _wanted(connection, credential)
+    side = wanted(connection, credential)
     try:
-        client = _client(connection, credential, None)
+        client = settings_client(connection, credential, None)
         client.sign_in_anew()
     except DataverseError as error:
-        return Report((checks.explained(error, checks.ADDRESS, wanted),)), Findings()
-    return checks.run(client, wanted)
+        return Report((checks.explained(error, checks.ADDRESS, side),)), Findings()
+    return testing.run(client, side)
 
 
-def _missing(connection: DataverseConnection) -> Check | None:
+def missing(connection: DataverseConnection) -> Check | None:
+    """The settings that are not filled in, as the check that fails; None when all are."""
     kind = AuthenticationType(connection.authentication_type)
     given = {
         "Environment URL": bool(connection.environment_url),
@@ -411,9 +503,10 @@ def _missing(connection: DataverseConnection) -> Check | None:
     )
 
 
-def _wanted(
+def wanted(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword | None = None
 ) -> Wanted:
+    """The company's side of the checks."""
     company = connection.company
     others: dict[UUID, list[tuple[str, str]]] = {}
     neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
@@ -437,10 +530,12 @@ def _wanted(
         expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,
+        business_unit_id=connection.business_unit_id,
         team_id=connection.owning_team_id,
         organization_id=connection.organization_id,
         organization_name=connection.organization_name,
         couplings=hooks.couplings(company),
+        tables=hooks.mapped_tables(company) or DEFAULT_TABLES,
     )
 
 
@@ -451,7 +546,7 @@ _WITH = {
 }
 
 
-def _keep(connection: DataverseConnection, report: Report) -> None:
+def keep_report(connection: DataverseConnection, report: Report) -> None:
     """Store the report of a test; nothing else changes."""
     connection.checks = [check.document() for check in report.checks]
     connection.checked_at = timezone.now()

@@ -5,12 +5,15 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup import pages, services
-from connection_setup.models import DataverseConnection
+from connection_setup import assisted, encryption, hooks, pages, services
+from connection_setup.guide import connecting, joining, own
+from connection_setup.guide import views as guide
+from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.pages import TITLE
+from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
-from ui.roles import Can
+from ui.roles import Can, may
 
 
 def register() -> None:
@@ -21,8 +24,6 @@ def register() -> None:
             "connection_setup:setup",
             group="Administration",
             also=(
-                "Set up a connection to Dataverse",
-                "Set up a connection to Microsoft Dataverse",
                 "Microsoft Dataverse Connection Setup",
                 "Client Secret",
                 "Environment URL",
@@ -31,14 +32,108 @@ def register() -> None:
             navigation=20,
         )
     )
+    tell_me(
+        Entry(
+            assisted.TITLE,
+            "connection_setup:assisted-setup",
+            group="Administration",
+            also=("Guides", "Set up"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            guide.TITLE,
+            "connection_setup:guide",
+            group="Administration",
+            also=("Set up a connection to Dataverse", "Dataverse Connection Setup guide", "Connect to Dataverse"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    assisted.add(
+        assisted.Setup(
+            guide.TITLE,
+            "Connects this company to a Dataverse environment, step by step, and runs the first synchronization.",
+            10,
+            "connection_setup:guide",
+            _guide_status,
+        )
+    )
+    own.register()
+    joining.register()
+    connecting.register()
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
         ("Administrator Sign-In", "connection_setup:administrator"),
+        ("Change Log", "connection_setup:change-log"),
+        ("Dataverse User Environments", "connection_setup:environments"),
     ):
         tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
+    tell_me(
+        Entry(
+            "Data Encryption Management",
+            "connection_setup:encryption",
+            group="Administration",
+            also=("Encryption Management", "Enable Encryption", "Change Encryption Key", "Encryption keys"),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            "Dynamics 365 Connection Setup",
+            "connection_setup:dynamics",
+            group="Administration",
+            also=("Microsoft Dynamics 365 Connection Setup", "Dynamics 365 Sales Integration Setup", "Products"),
+        )
+    )
+    tell_me(
+        Entry(
+            "Register an Application",
+            "connection_setup:registration",
+            group="Administration",
+            also=(
+                "App registration",
+                "Microsoft Entra ID",
+                "Azure Active Directory",
+                "Redirect URL",
+                "Credential Provider",
+                "Client ID",
+            ),
+            needs=Can.ADMINISTER,
+        )
+    )
+    tell_me(
+        Entry(
+            "Dataverse Connections of All Companies",
+            "connection_setup:companies",
+            group="Administration",
+            also=("All connections", "Companies", "Connections of all companies"),
+        )
+    )
+    hooks.question(ENCRYPTION)
     role_center_status(state)
     role_center_notice(first_step)
+
+
+def _guide_status(company: Company) -> Status:
+    """How far the guide is: a connection that was enabled without it counts as set up."""
+    kept = AssistedSetup.objects.filter(company=company).first()
+    completed = services.connection_of(company).enabled if kept is None else kept.completed_at is not None
+    return assisted.COMPLETED if completed else assisted.NOT_COMPLETED
+
+
+ENCRYPTION = hooks.Question(
+    "encryption",
+    encryption.QUESTION,
+    "Client secrets, private keys and passwords are sealed with a key that follows from the site's SECRET_KEY. Yes "
+    "gives them a key of their own; the next page asks for it, or makes one. No leaves it as it is: you can enable it "
+    "later under Encryption.",
+    applies=lambda connection: bool(encryption.question(connection)),
+    yes_url=lambda company: reverse("connection_setup:encryption-enable", kwargs={"company": company.slug}),
+    no="Data encryption stays as it is. Encryption Management enables it whenever you want.",
+    order=10,
+)
 
 
 def state(request: HttpRequest, company: Any) -> Status | None:
@@ -53,7 +148,9 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
         return None
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
     setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
-    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", (setup,))
+    assisted_setup = Action(guide.TITLE, guide.address(company), icon="run")
+    ways = (assisted_setup, setup) if may(request.user, Can.ADMINISTER) else (setup,)
+    return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

@@ -12,6 +12,9 @@ SOLUTION = "TandemBaseIntegration"
 COMPANY_TABLE = "tandem_company"
 COMPANY_SET = "tandem_companies"
 
+DEFAULT_TABLES = ("systemuser", "transactioncurrency", "account", "contact")
+"""What the default mappings are about, while there are none."""
+
 CheckState = Literal["ok", "warning", "error"]
 
 
@@ -93,11 +96,14 @@ class Wanted:
     expires: "Expires | None" = None
     """How long the credential is still good, where that is known."""
     business_unit: str = ""
+    business_unit_id: UUID | None = None
     team_id: UUID | None = None
     organization_id: UUID | None = None
     organization_name: str = ""
     couplings: int = 0
     """Couplings kept that belong to that organization."""
+    tables: Sequence[str] = DEFAULT_TABLES
+    """The tables in Dataverse that mappings are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +114,11 @@ class Findings:
     organization: Organization | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioned:
-    """What the environment holds for a company."""
-
-    business_unit_id: UUID
-    business_unit_name: str
-    team_id: UUID
-    company_row_id: UUID
-
-
 class Dataverse(Protocol):
     """The part of the client that checks and provisioning use."""
 
     def ping(self) -> Ping: ...  # noqa: D102
+    def sign_in_anew(self) -> None: ...  # noqa: D102
     def who_am_i(self) -> WhoAmI: ...  # noqa: D102
     def organization(self) -> Organization: ...  # noqa: D102
     def version(self) -> str: ...  # noqa: D102

@@ -2,19 +2,57 @@
 
 from django.urls import path
 
-from connection_setup import administrator_views, certificate_views, views
+from connection_setup import (
+    action_views,
+    administrator_views,
+    assisted,
+    certificate_views,
+    change_log,
+    companies_views,
+    dynamics_views,
+    enabling_views,
+    encryption_views,
+    environment_views,
+    registration_views,
+    standing_views,
+    unit_views,
+    views,
+)
+from connection_setup.guide import views as guide
 
 app_name = "connection_setup"
 
 _PAGE = "c/<slug:company>/dataverse-connection-setup/"
+_DYNAMICS = "c/<slug:company>/dynamics-365-connection-setup/"
+_ASSISTED = "c/<slug:company>/assisted-setup/"
+_ENCRYPTION = "c/<slug:company>/data-encryption-management/"
 
 urlpatterns = [
     path(_PAGE, views.setup, name="setup"),
     path(f"{_PAGE}save/", views.save, name="save"),
     path(f"{_PAGE}choose/", views.choose, name="choose"),
+    path(f"{_PAGE}environment-url/", views.environment_url, name="environment-url"),
+    path(f"{_PAGE}environments/", environment_views.show, name="environments"),
+    path(f"{_PAGE}environments/look-up/", environment_views.look_up, name="environments-look-up"),
+    path(f"{_PAGE}environments/sign-in/", environment_views.sign_in, name="environments-sign-in"),
+    path(f"{_PAGE}environments/again/", environment_views.again, name="environments-again"),
+    path(f"{_PAGE}environments/forget/", environment_views.forget, name="environments-forget"),
+    path(f"{_PAGE}environments/choose/", environment_views.choose, name="environments-choose"),
+    path(f"{_PAGE}business-units/", unit_views.show, name="units"),
+    path(f"{_PAGE}business-units/look-up/", unit_views.look_up, name="units-look-up"),
+    path(f"{_PAGE}business-units/choose/", unit_views.choose, name="units-choose"),
     path(f"{_PAGE}test/", views.test, name="test"),
+    path(f"{_PAGE}assist/", action_views.assist, name="assist"),
+    path(f"{_PAGE}default-setup/", action_views.default_setup, name="default-setup"),
+    path(f"{_PAGE}synchronize-modified/", action_views.synchronize_modified, name="synchronize-modified"),
+    path(f"{_PAGE}integration-solutions/", standing_views.solutions, name="solutions"),
+    path(f"{_PAGE}integration-user-roles/", standing_views.user_roles, name="user-roles"),
+    path(f"{_PAGE}owning-team-roles/", standing_views.team_roles, name="team-roles"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
+    path(f"{_PAGE}enabling/", enabling_views.enabling_page, name="enabling"),
+    path(f"{_PAGE}change-log/", change_log.show, name="change-log"),
+    path(f"{_PAGE}questions/<slug:name>/", enabling_views.answer, name="answer"),
     path(f"{_PAGE}disable/", views.disable, name="disable"),
     path(f"{_PAGE}administrator/", administrator_views.show, name="administrator"),
     path(f"{_PAGE}administrator/sign-in/", administrator_views.sign_in, name="administrator-sign-in"),
@@ -26,5 +64,23 @@ urlpatterns = [
     path(f"{_PAGE}certificate/file/", certificate_views.file, name="certificate-file"),
     path(f"{_PAGE}certificate/switch/", certificate_views.switch, name="certificate-switch"),
     path(f"{_PAGE}certificate/withdraw/", certificate_views.withdraw, name="certificate-withdraw"),
+    path(f"{_PAGE}registration/", registration_views.show, name="registration"),
+    path(f"{_PAGE}registration/check/", registration_views.check, name="registration-check"),
+    path("c/<slug:company>/dataverse-connections/", companies_views.show, name="companies"),
+    path(_DYNAMICS, dynamics_views.show, name="dynamics"),
+    path(f"{_DYNAMICS}test/", dynamics_views.test, name="dynamics-test"),
+    path(f"{_DYNAMICS}toggle/", dynamics_views.toggle, name="dynamics-toggle"),
+    path(f"{_DYNAMICS}enable/", dynamics_views.enable, name="dynamics-enable"),
+    path(f"{_DYNAMICS}disable/", dynamics_views.disable, name="dynamics-disable"),
+    path(f"{_DYNAMICS}reset/", dynamics_views.reset, name="dynamics-reset"),
+    path(_ASSISTED, assisted.show, name="assisted-setup"),
+    path(f"{_ASSISTED}dataverse/", guide.guide, name="guide"),
+    path(f"{_ASSISTED}dataverse/<slug:step>/", guide.step, name="guide-step"),
+    path(_ENCRYPTION, encryption_views.show, name="encryption"),
+    path(f"{_ENCRYPTION}enable/", encryption_views.enable, name="encryption-enable"),
+    path(f"{_ENCRYPTION}change/", encryption_views.change, name="encryption-change"),
+    path(f"{_ENCRYPTION}rotate/", encryption_views.rotate, name="encryption-rotate"),
+    path(f"{_ENCRYPTION}disable/", encryption_views.disable, name="encryption-disable"),
+    path(f"{_ENCRYPTION}copy/", encryption_views.copy, name="encryption-copy"),
     path("connection/signed-in", administrator_views.signed_in, name="signed-in"),
 ]

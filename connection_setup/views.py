@@ -1,19 +1,20 @@
 """Dataverse Connection Setup: read, save, test, enable, disable."""
 
+from collections import Counter
 from collections.abc import Callable
 from functools import wraps
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import hooks, pages, services
+from connection_setup import enabling_views, hooks, pages, services
 from connection_setup.forms import SettingsForm
 from connection_setup.models import DataverseConnection
-from dataverse.errors import DataverseError
-from jobs.models import OPEN_STATES, Job
+from jobs.models import OPEN_STATES, Job, State
+from jobs.registry import registry
 from masterdata.access import company as company_of
 from ui import render
 from ui.kit import Action
@@ -36,9 +37,9 @@ def typed_is_saved_first(act: Acting) -> Callable[..., HttpResponse]:
         connection = services.connection_of(company_of(request, company))
         if request.method != "POST":
             return HttpResponseRedirect(pages.address("setup", connection.company))
-        form = _saved(request, connection)
+        form = saved(request, connection, request.POST)
         if form is not None:
-            return _again(request, connection, form)
+            return again(request, connection, form)
         return act(request, services.connection_of(connection.company))
 
     return view
@@ -60,7 +61,20 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     if request.method != "POST" or connection.enabled:
         return _back(request, connection)
-    return _again(request, connection, SettingsForm(connection=connection, typed=request.POST))
+    return again(request, connection, SettingsForm(connection=connection, typed=request.POST))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("client_secret", "user_password")
+def environment_url(request: HttpRequest, company: str) -> HttpResponse:
+    """The page with a verdict on the address just typed, of which the field alone is taken; nothing is saved."""
+    connection = services.connection_of(company_of(request, company))
+    if request.method != "POST" or connection.enabled:
+        return _back(request, connection)
+    form = SettingsForm(request.POST, connection=connection)
+    form.is_valid()
+    return render.page(request, pages.setup(request, connection, form))
 
 
 @typed_is_saved_first
@@ -95,8 +109,8 @@ def toggle(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 
 @typed_is_saved_first
 def enable(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    """Enable, by its own POST; enabled already is fine."""
-    return _enabled(request, connection)
+    """Enable, by its own POST: the steps follow; enabled already is fine."""
+    return enabling_views.begun(request, connection)
 
 
 @requires(Can.ADMINISTER)
@@ -107,7 +121,11 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     back = pages.address("setup", connection.company)
     if request.method == "POST":
         services.disable(company=connection.company, user=request.user)
-        messages.success(request, "The connection is disabled. Settings, mappings and couplings are kept.")
+        messages.success(
+            request,
+            "The connection is disabled. Settings, mappings and couplings are kept; schedules are on hold until it is "
+            "enabled again.",
+        )
         return HttpResponseRedirect(back)
     return render.confirm(
         request,
@@ -120,24 +138,40 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _what_disabling_does(connection: DataverseConnection) -> str:
-    couplings = hooks.couplings(connection.company)
-    jobs = Job.objects.filter(company=connection.company, state__in=OPEN_STATES).count()
-    kept = "1 coupling is kept" if couplings == 1 else f"{couplings:,} couplings are kept"
-    going = {0: "No job is waiting or running", 1: "1 job that waits or runs stops with the reason"}.get(
-        jobs, f"{jobs:,} jobs that wait or run stop with the reason"
-    )
-    return (
-        f"{kept}, with all settings and mappings. {going}, and no further jobs are scheduled until the connection is "
-        "enabled again. Nothing is removed in Dataverse."
-    )
+    company = connection.company
+    couplings = hooks.couplings(company)
+    states = Counter(Job.objects.filter(company=company, state__in=OPEN_STATES).values_list("state", flat=True))
+    running = states.pop(State.IN_PROCESS, 0)
+    waiting = sum(states.values())
+    schedules = sum(1 for provider in registry.schedules for _ in provider(company))
+    return " ".join(
+        [
+            f"{_many(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings.",
+            f"{_many(running, 'job in process stops', 'jobs in process stop')} at the next checkpoint, and "
+            f"{_many(waiting, 'queued job does', 'queued jobs do')} not start; what was done is saved."
+            if running or waiting
+            else "No job is queued or in process.",
+            f"{_many(schedules, 'schedule goes', 'schedules go')} on hold until the connection is enabled again."
+            if schedules
+            else "No mapping is on a schedule.",
+            "Nothing is removed in Dataverse.",
+            "To connect another environment later, delete the couplings first: they belong to this one."
+            if couplings
+            else "",
+        ]
+    ).strip()
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
 
 
 @sensitive_variables("secret")
-def _saved(request: HttpRequest, connection: DataverseConnection) -> SettingsForm | None:
+def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDict) -> SettingsForm | None:
     """Save the form that came along, if one did; the form itself when it was refused."""
-    if connection.enabled or "environment_url" not in request.POST:
+    if connection.enabled or "environment_url" not in given:
         return None
-    form = SettingsForm(request.POST, request.FILES, connection=connection)
+    form = SettingsForm(given, request.FILES, connection=connection)
     if not form.is_valid():
         return form
     try:
@@ -151,27 +185,10 @@ def _saved(request: HttpRequest, connection: DataverseConnection) -> SettingsFor
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     if connection.enabled:
         return _to(request, pages.address("disable", connection.company))
-    return _enabled(request, connection)
+    return enabling_views.begun(request, connection)
 
 
-def _enabled(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    try:
-        report = services.enable(company=connection.company, user=request.user)
-    except (services.Refused, DataverseError) as error:
-        messages.error(request, f"The connection is not enabled. {getattr(error, 'user_message', error)}")
-        return _back(request, connection)
-    if report.failed:
-        messages.error(request, f"The connection is not enabled. {report.failed.sentence}")
-    else:
-        messages.success(
-            request,
-            "The connection is enabled. Next, look at the Integration Table Mappings, couple records, or run a full "
-            "synchronization.",
-        )
-    return _back(request, connection)
-
-
-def _again(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:
+def again(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:
     """The page with what is wrong; the secret typed is not sent back."""
     response = render.page(request, pages.setup(request, connection, form), status=200)
     if request.htmx:  # type: ignore[attr-defined]

@@ -7,15 +7,25 @@ from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from connection_setup.services import unavailable
 from coupling import criteria as criteria_
-from coupling import drafts, from_lists, local, records, services, suggestion
+from coupling import drafts, from_lists, local, pages, records, services, suggestion
 from coupling.criteria_form import Chosen, Row
 from coupling.measures import Measures, measure
 from coupling.models import CompareAs, Draft, IntegrationTableMapping
-from coupling.pages import NOT_ENABLED, SENTENCES, crumbs, denied, job_log, mapping_or_404, notice_of, of_mapping
+from coupling.pages import (
+    NOT_ENABLED,
+    SENTENCES,
+    crumbs,
+    denied,
+    job_log,
+    mapping_or_404,
+    notice_of,
+    of_mapping,
+)
 from coupling.preview import Preview
 from coupling.turns import turn
 from jobs.models import Reason
@@ -28,6 +38,12 @@ TITLE = "Select Coupling Criteria"
 PREVIEW_S = 20.0
 """Seconds a preview may take on a page; a larger table is for the job."""
 _SALT = "coupling.criteria"
+WITHIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "review": ("sync:review", {}),
+    "guide": ("connection_setup:guide-step", {"step": "recommendations"}),
+}
+"""Where the page was opened from, by a word in its address, and where it leads back to. The guide only chooses
+criteria; everywhere else Couple starts at once."""
 
 
 class TooLong(Exception):
@@ -177,7 +193,8 @@ def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         return _shown(request, chosen, status=400)
     services.save_criteria(mapping=chosen.mapping, settings=chosen.settings())
     messages.success(request, f"The matching criteria of {chosen.mapping.name} are saved.")
-    return HttpResponseRedirect(_again(chosen))
+    within = _within(request)
+    return HttpResponseRedirect(_back(chosen, within) if within == "guide" else _again(chosen, within))
 
 
 @require_POST
@@ -187,7 +204,8 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     one = mapping_or_404(access.company(request, company), mapping)
     services.reset_criteria(mapping=one)
     messages.success(request, f"No field of {one.name} is matched on any more.")
-    return HttpResponseRedirect(_again(Chosen.stored(one, drafts.of(one, request.user, request.POST.get("draft", "")))))
+    chosen = Chosen.stored(one, drafts.of(one, request.user, request.POST.get("draft", "")))
+    return HttpResponseRedirect(_again(chosen, _within(request)))
 
 
 @require_POST
@@ -238,8 +256,14 @@ def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chos
     return chosen, chosen.settings() if chosen.valid else None
 
 
-def _again(chosen: Chosen) -> str:
-    return of_mapping("criteria", chosen.mapping, f"draft={chosen.draft.pk}" if chosen.draft else "")
+def _within(request: HttpRequest) -> str:
+    """Where the page was opened from: a word of WITHIN, "" from the mappings or a list."""
+    said = request.POST.get("within") or request.GET.get("within", "")
+    return said if said in WITHIN else ""
+
+
+def _again(chosen: Chosen, within: str) -> str:
+    return of_mapping("criteria", chosen.mapping, urlencode(_kept_values(chosen, within)))
 
 
 def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, status: int = 200) -> HttpResponse:
@@ -248,6 +272,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
     off = unavailable(company)
     operates, maps = may(request.user, Can.OPERATE), may(request.user, Can.MAP)
     no_try = denied(request, Can.PREVIEW)
+    within = _within(request)
     if off:
         chosen.notices.insert(0, Notice(off, "warn"))
     if wrong := [f"{row.caption}: {row.error}" for row in chosen.rows if row.error]:
@@ -273,7 +298,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
             Action("Save Criteria", of_mapping("save-criteria", mapping), "post", "save", with_form=True,
                    off=denied(request, Can.MAP)),
             Action("Reset Criteria", of_mapping("reset-criteria", mapping), "post", "reset",
-                   off=denied(request, Can.MAP), values=_draft_values(chosen)),
+                   off=denied(request, Can.MAP), values=_kept_values(chosen, within)),
             Action("Integration Coupling Job Log", job_log(company, type="coupling", mapping=mapping.name), icon="job"),
         ],
         fast_tabs=[
@@ -292,28 +317,34 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
                     "measured": _measured(mapping, measured),
                     "compare": CompareAs.choices,
                     "locked": not (operates or maps),
-                    "draft": chosen.draft.pk if chosen.draft else "",
+                    "kept": _kept_values(chosen, within),
                 },
                 gist=", ".join(row.caption for row in chosen.rows if row.use) or "Nothing chosen yet",
             ),
         ],
-        form_url=of_mapping("start", mapping),
-        submit=Action("Couple", icon="couple", off=NOT_ENABLED if off else denied(request, Can.OPERATE), primary=True),
-        cancel=Link("Cancel", _back(chosen)),
-        fact_boxes=_boxes(chosen, found, operates),
+        form_url=of_mapping("save-criteria" if within == "guide" else "start", mapping),
+        submit=Action("OK", primary=True)
+        if within == "guide"
+        else Action("Couple", icon="couple", off=NOT_ENABLED if off else denied(request, Can.OPERATE), primary=True),
+        cancel=Link("Cancel", _back(chosen, within)),
+        fact_boxes=_boxes(chosen, found, operates and within != "guide", within),
     )  # fmt: skip
     return render.page(request, page, status=status)
 
 
-def _back(chosen: Chosen) -> str:
+def _back(chosen: Chosen, within: str) -> str:
     company = chosen.mapping.company
+    if within and (url := pages.address(WITHIN[within][0], company, **WITHIN[within][1])):
+        return url
     if chosen.draft is not None:
         return records.list_url(company, local.table_of(chosen.mapping))
     return reverse("coupling:mappings", kwargs={"company": company.slug})
 
 
-def _draft_values(chosen: Chosen) -> Mapping[str, str]:
-    return {"draft": str(chosen.draft.pk)} if chosen.draft else {}
+def _kept_values(chosen: Chosen, within: str) -> Mapping[str, str]:
+    """What every form of the page carries along."""
+    found = {"draft": str(chosen.draft.pk) if chosen.draft else "", "within": within}
+    return {name: value for name, value in found.items() if value}
 
 
 def _gist(chosen: Chosen) -> str:
@@ -351,7 +382,7 @@ def _measured(mapping: IntegrationTableMapping, measured: Measures) -> str:
     return f"Filled and Distinct measured on {first}{measured.records:,} {what}"
 
 
-def _boxes(chosen: Chosen, found: Preview | None, operates: bool) -> list[FactBox]:
+def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> list[FactBox]:
     if found is None:
         return [
             FactBox(
@@ -382,9 +413,9 @@ def _boxes(chosen: Chosen, found: Preview | None, operates: bool) -> list[FactBo
         salt=_SALT, compress=True,
     )  # fmt: skip
     action = None
-    if operates and (found.coupled or (settings.create_new and found.unmatched)):
+    if starts and (found.coupled or (settings.create_new and found.unmatched)):
         label = f"Couple these {found.coupled:,}" if found.coupled else f"Create these {found.unmatched:,}"
-        values = {"settings": token, **_draft_values(chosen)}
+        values = {"settings": token, **_kept_values(chosen, within)}
         action = Action(label, of_mapping("start", chosen.mapping), "post", "couple", primary=True, values=values)
     order = [(f"{at}. {one.caption}", f"{one.coupled:,} coupled") for at, one in enumerate(found.order, 1)]
     return [FactBox("Preview", cues=cues, text=text, action=action), FactBox("In this order", facts=order)]

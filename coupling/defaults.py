@@ -3,21 +3,30 @@
 Keys of a field row beyond the model's: `only_with` (the ownership model it belongs to), `needs` (the mapping of the
 related table; where that does not exist the row is off and says so). Dependencies on mappings that do not exist are
 left out until they do.
+
+An entry with `part_of` belongs to a setup of its own (Dynamics 365 Connection Setup): a company gets it there, and
+nothing runs for it while that setup is not enabled.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from django.db import transaction
+from django.utils import timezone
 
+from connection_setup import dynamics
 from connection_setup.models import OwnershipModel
 from connection_setup.services import connection_of
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 
-_EXTRA = ("fields", "name", "dependencies")
+SALESPEOPLE = "SALESPEOPLE"
+"""The mapping of salespeople to Dataverse users, which the ownership model Person goes by."""
+DYNAMICS_365 = "dynamics_365"
+_EXTRA = ("fields", "name", "dependencies", "part_of")
 
 
 @cache
@@ -31,11 +40,29 @@ def names() -> list[str]:
     return [entry["name"] for entry in _data()]
 
 
+def names_of(part: str) -> list[str]:
+    """The names of the default mappings that belong to a part."""
+    return [entry["name"] for entry in _data() if entry.get("part_of", "") == part]
+
+
+def unused(company: Any) -> list[str]:
+    """The names of the mappings whose part is not enabled for the company: nothing runs for them."""
+    return [] if dynamics.enabled(company) else names_of(DYNAMICS_365)
+
+
 def ensure(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
     """Make the default mappings a company does not have yet; those it has stay as they are. Returns what was made."""
     del user
     there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    there |= set(unused(company))
     return _write(company, [entry for entry in _data() if entry["name"] not in there])
+
+
+def ensure_part(company: Any, part: str) -> list[IntegrationTableMapping]:
+    """Make the default mappings of a part that a company does not have yet. Returns what was made."""
+    there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    entries = [entry for entry in _data() if entry.get("part_of", "") == part]
+    return _write(company, [entry for entry in entries if entry["name"] not in there])
 
 
 def reset(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
@@ -43,22 +70,51 @@ def reset(company: Any, wanted: Iterable[str] | None = None) -> list[Integration
 
     Raises LookupError, with a sentence, for a mapping that has no default.
     """
-    chosen = list(wanted) if wanted is not None else names()
+    left_out = [] if wanted is not None else unused(company)
+    chosen = list(wanted) if wanted is not None else [name for name in names() if name not in left_out]
     known = {entry["name"]: entry for entry in _data()}
     for name in chosen:
         if name not in known:
             raise LookupError(f"The mapping {name} has no default; these have: {', '.join(known)}.")
+        if name in unused(company):
+            raise LookupError(f"The mapping {name} comes with Dynamics 365 Connection Setup. Enable that first.")
     return _write(company, [known[name] for name in chosen])
+
+
+@transaction.atomic
+def schedule(company: Any) -> int:
+    """Put the company's mappings on their schedules, the first run after one period; how many. Choices have none.
+
+    SALESPEOPLE is scheduled with Person alone: with Team nothing asks for it.
+    """
+    mappings = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid", scheduled=False)
+    mappings = mappings.exclude(name__in=unused(company))
+    if connection_of(company).ownership_model == OwnershipModel.TEAM:
+        mappings = mappings.exclude(name=SALESPEOPLE)
+    for mapping in mappings:
+        _schedule(mapping, on=True)
+    return len(mappings)
+
+
+def _schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:
+    mapping.scheduled = on
+    mapping.next_run_at = timezone.now() + timedelta(minutes=max(1, mapping.every_minutes)) if on else None
+    mapping.save(update_fields=["scheduled", "next_run_at"])
 
 
 @transaction.atomic
 def follow_ownership(company: Any) -> None:
     """Give existing mappings the field rows and the dependency of the connection's ownership model, and no other's.
 
-    With Person a record's salesperson decides who owns its row, so that salespeople are synchronized first. What
-    people changed on other rows stays.
+    With Person a record's salesperson decides who owns its row, so that salespeople are synchronized first, on a
+    schedule where others have one; with Team nothing asks for them. What people changed on other rows stays.
     """
     ownership = connection_of(company).ownership_model
+    people = IntegrationTableMapping.objects.filter(company=company, name=SALESPEOPLE).first()
+    scheduled = IntegrationTableMapping.objects.filter(company=company, scheduled=True).exclude(name=SALESPEOPLE)
+    wanted_schedule = ownership == OwnershipModel.PERSON and scheduled.exists()
+    if people is not None and people.scheduled != wanted_schedule:
+        _schedule(people, on=wanted_schedule)
     existing = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
     for entry in _data():
         rows = [(position, row) for position, row in enumerate(entry["fields"]) if "only_with" in row]
@@ -71,9 +127,9 @@ def follow_ownership(company: Any) -> None:
                 found.delete()
             elif not found.exists():
                 _field(mapping, row, position, existing).save()
-        others = [name for name in mapping.dependencies if name != "SALESPEOPLE"]
-        after = ownership == OwnershipModel.PERSON and "SALESPEOPLE" in entry.get("dependencies", ())
-        wanted = ["SALESPEOPLE", *others] if after else others
+        others = [name for name in mapping.dependencies if name != SALESPEOPLE]
+        after = ownership == OwnershipModel.PERSON and SALESPEOPLE in entry.get("dependencies", ())
+        wanted = [SALESPEOPLE, *others] if after else others
         if sorted(wanted) != sorted(mapping.dependencies):
             mapping.dependencies = wanted
             mapping.save(update_fields=["dependencies"])
@@ -90,7 +146,7 @@ def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTable
         values["dependencies"] = [
             name
             for name in entry.get("dependencies", ())
-            if name in existing and not (name == "SALESPEOPLE" and ownership == OwnershipModel.TEAM)
+            if name in existing and not (name == SALESPEOPLE and ownership == OwnershipModel.TEAM)
         ]
         mapping, _ = IntegrationTableMapping.objects.update_or_create(
             company=company,

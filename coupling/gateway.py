@@ -233,6 +233,25 @@ class Gateway:
         )
         return {row.id: row for row in rows}
 
+    def rows(self, table: str, columns: Sequence[str], equal: Mapping[str, Any]) -> list[RemoteRow]:
+        """All rows of another table of the environment that have these values; few are expected."""
+        info = self._client.table(table)
+        read = {
+            name: odata.lookup(name) if info.columns[name].type in _LOOKUPS else name
+            for name in columns
+            if name in info.columns
+        }
+        pages = self._client.pages(
+            info.entity_set,
+            select=[info.primary_id, *read.values()],
+            filter=odata.and_(*(odata.eq(name, value) for name, value in equal.items())),
+        )
+        return [
+            RemoteRow(UUID(row[info.primary_id]), "", {name: row.get(wire) for name, wire in read.items()}, "")
+            for page in pages
+            for row in page.rows
+        ]
+
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def create(

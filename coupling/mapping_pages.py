@@ -5,10 +5,12 @@ from types import MappingProxyType
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from connection_setup import hooks
 from connection_setup.services import unavailable
 from coupling import counts, defaults, filters, local
 from coupling.models import (
@@ -42,8 +44,8 @@ def mappings(request: HttpRequest, company: str) -> HttpResponse:
     """Integration Table Mappings."""
     owner = access.company(request, company)
     jobs = counts.last_jobs(owner)
-    shown = mappings_listing(owner, jobs)
     off = unavailable(owner)
+    shown = mappings_listing(owner, jobs, off=off)
     page = Page(
         "Integration Table Mappings",
         company=owner,
@@ -64,8 +66,13 @@ _TIP = Tip(
 )
 
 
-def mappings_listing(company: Company, jobs: Mapping[str, Job] = MappingProxyType({})) -> listing.Listing:
-    """The list of a company's mappings, as its page (with the last jobs) and the views behind its actions see it."""
+def mappings_listing(
+    company: Company, jobs: Mapping[str, Job] = MappingProxyType({}), *, off: str = ""
+) -> listing.Listing:
+    """The list of a company's mappings, as its page (with the last jobs) and the views behind its actions see it.
+
+    off: why the connection cannot be used, for a list that is empty.
+    """
 
     def decorate(rows: list[Any]) -> None:
         found = counts.of(company, rows)
@@ -117,16 +124,21 @@ def mappings_listing(company: Company, jobs: Mapping[str, Job] = MappingProxyTyp
             ),
             listing.Column("next_run", "Next run", lambda row: ago(row.next_run_at), default=False),
         ],
-        empty=Notice(
-            "The mappings of this company are made when its connection to Dataverse is enabled.",
-            title="No mappings yet",
-            actions=[
-                Action("Dataverse Connection Setup", address("connection_setup:setup", company), icon="plug")
-            ]
-            if address("connection_setup:setup", company)
-            else (),
-        ),
+        empty=_no_mappings(company, off),
     )  # fmt: skip
+
+
+def _no_mappings(company: Company, off: str) -> Notice:
+    """Why there is no mapping yet, and the way to the first ones."""
+    if off:
+        setup = address("connection_setup:setup", company)
+        return Notice(
+            f"{off} It then asks whether to use the default synchronization setup.",
+            title="No mappings yet",
+            actions=[Action("Dataverse Connection Setup", setup, icon="plug")] if setup else (),
+        )
+    use = Action("Use Default Synchronization Setup", address("coupling:reset", company), icon="reset", dialog=True)
+    return Notice("Synchronization is not set up for this company.", title="No mappings yet", actions=[use])
 
 
 def table_cell(row: Any) -> Cell:
@@ -287,7 +299,10 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
     back = reverse("coupling:mappings", kwargs={"company": owner.slug})
     given = request.POST if request.method == "POST" else request.GET
     wanted = ids.numbers(given.getlist("id"))
-    names = list(IntegrationTableMapping.objects.filter(company=owner, pk__in=wanted).values_list("name", flat=True))
+    mappings = IntegrationTableMapping.objects.filter(company=owner)
+    names = list(mappings.filter(pk__in=wanted).values_list("name", flat=True))
+    if not names and not mappings.exists():
+        return _first_setup(request, owner, back)
     if not names:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
@@ -306,6 +321,27 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
         action=Action(
             "Use default setup", request.path, "post", "reset", values={"id": ",".join(map(str, wanted))}, primary=True
         ),
+        back=back,
+        company=owner,
+    )
+
+
+def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
+    """Make the default mappings with their schedules, where a company has none yet."""
+    if why := unavailable(owner):
+        messages.warning(request, why)
+        return HttpResponseRedirect(back)
+    if request.method == "POST":
+        with transaction.atomic():
+            told = hooks.apply_default_setup(owner, schedules=True)
+        messages.success(request, told)
+        return HttpResponseRedirect(back)
+    return render.confirm(
+        request,
+        title="Use Default Synchronization Setup",
+        text=f"The default mappings are made, with their schedules: {', '.join(defaults.names())}. Records which are "
+        "coupled are then kept alike on both sides. Nothing is coupled or created by it.",
+        action=Action("Use default setup", request.path, "post", "reset", primary=True),
         back=back,
         company=owner,
     )

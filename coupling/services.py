@@ -8,9 +8,10 @@ from uuid import UUID
 from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
 
+from connection_setup import dynamics
 from connection_setup.services import unavailable
 from coupling import criteria as criteria_
-from coupling import local
+from coupling import defaults, local
 from coupling.gateway import Gateway
 from coupling.models import (
     CompareAs,
@@ -67,6 +68,16 @@ def make_sure_enabled(company: Any) -> None:
         raise Refused(Reason.NOT_ENABLED, why)
 
 
+def make_sure_usable(mapping: IntegrationTableMapping) -> None:
+    """Raise Refused (not_enabled) when the connection, or the setup that the mapping is part of, is off."""
+    make_sure_enabled(mapping.company)
+    if mapping.name in defaults.unused(mapping.company):
+        raise Refused(
+            Reason.NOT_ENABLED,
+            f"{mapping.name} is part of {dynamics.TITLE}, which is not enabled. An administrator enables it there.",
+        )
+
+
 def start_coupling(
     *,
     mapping: IntegrationTableMapping,
@@ -88,7 +99,7 @@ def start_coupling(
     without criteria is refused here (NoCriteria); without it the job itself ends failed with that reason (full
     synchronization, schedules). Raises Refused, EmptySelection, criteria.BadCriteria.
     """
-    make_sure_enabled(mapping.company)
+    make_sure_usable(mapping)
     given = list(criteria if criteria is not None else criteria_.stored(mapping))
     if given or strict:
         given = criteria_.check(mapping, given)
@@ -278,7 +289,7 @@ def preview(
     """
     from coupling.preview import Preview
 
-    make_sure_enabled(mapping.company)
+    make_sure_usable(mapping)
     given = criteria_.check(mapping, list(criteria if criteria is not None else criteria_.stored(mapping)))
     chosen = None if selection is None else list(selection)
     if chosen is not None and not chosen:

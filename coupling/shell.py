@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from coupling import counts, defaults, local, records
+from coupling import counts, defaults, local, records, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
@@ -23,7 +23,12 @@ def register() -> None:
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.record_links(_record_links)
-    hooks.on_enabled(_default_mappings)
+    hooks.on_enabled(_follow_ownership)
+    hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
+    hooks.question(_DEFAULT_SETUP)
+    sales.register()
+    hooks.default_setup(_reset)
+    hooks.name_tables(_tables)
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
@@ -46,6 +51,18 @@ _ENTRIES = (
 )
 
 
+_DEFAULT_SETUP = hooks.Question(
+    "default-setup",
+    "Use the default synchronization setup?",
+    "Synchronization is not set up yet. Yes makes the default mappings with their schedules, so that records which are "
+    "coupled are kept alike on both sides. No leaves it to you; Integration Table Mappings offers the same later.",
+    applies=lambda connection: bool(connection.enabled) and not _standing(connection.company),
+    yes=lambda company, _: _default_mappings(company, True),
+    no="Nothing was set up. Choose Use Default Synchronization Setup on Integration Table Mappings when you want it.",
+    order=20,
+)
+
+
 def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     """The cards of the records that a page of outcomes is about."""
     mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
@@ -55,9 +72,39 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 
-def _default_mappings(company: Any, user: Any) -> None:
-    defaults.ensure(company, user)
+def _default_mappings(company: Any, schedules: bool) -> str:
+    made = defaults.ensure(company)
+    if not made:
+        return f"{_standing(company)} Nothing of it was replaced."
+    if schedules:
+        defaults.schedule(company)
+        return f"{len(made)} default mappings are made, with their schedules."
+    return f"{len(made)} default mappings are made."
+
+
+def _standing(company: Any) -> str:
+    own = IntegrationTableMapping.objects.filter(company=company)
+    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
+    return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
+
+
+def _follow_ownership(company: Any, user: Any) -> None:
+    del user
     defaults.follow_ownership(company)
+
+
+def _tables(company: Any) -> list[str]:
+    """The tables in Dataverse that the company's mappings are about; choices stand in another table's columns."""
+    own = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid").order_by("position")
+    return list(own.values_list("integration_table", flat=True))
+
+
+def _reset(company: Any, user: Any) -> str:
+    """Use Default Synchronization Setup, for all mappings that have a default."""
+    del user  # the audit names who did it
+    made = defaults.reset(company)
+    defaults.schedule(company)
+    return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
 
 
 def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:

@@ -87,7 +87,13 @@ class Address:
     suggested: bool
 
 
+ANY_TENANT = "organizations"
+"""The name the sign-in gives to the tenant of whoever signs in."""
+LONGEST_ADDRESS = 250
+
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MISREAD = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+"""What two readers of an address could read differently, or what hides its host."""
 
 
 def is_tenant_id(text: str) -> bool:
@@ -131,7 +137,12 @@ def check_address(typed: str, *, cloud: str = "commercial", loopback_allowed: bo
             "The Environment URL is empty. Enter the address of the Dataverse environment, "
             "for example https://contoso.crm4.dynamics.com."
         )
-    parts = _split(text if "://" in typed else f"https://{text}")
+    if len(text) > LONGEST_ADDRESS:
+        raise ConfigurationError(
+            f"The Environment URL is longer than {LONGEST_ADDRESS} characters. Enter the address of the environment "
+            "alone, for example https://contoso.crm4.dynamics.com."
+        )
+    parts = None if _MISREAD.search(text) else _split(text if "://" in typed else f"https://{text}")
     if parts is None:
         raise ConfigurationError(
             f"{text[:80]} is not a web address. Enter one like https://contoso.crm4.dynamics.com; "
@@ -141,8 +152,10 @@ def check_address(typed: str, *, cloud: str = "commercial", loopback_allowed: bo
         raise ConfigurationError(
             f"The Environment URL begins with {parts.scheme}://. Dataverse is reached over https only: enter https://."
         )
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("The Environment URL must not hold a user name or password. Enter the address alone.")
+    if "@" in text:
+        raise ConfigurationError(
+            "The Environment URL must not hold a user name or password, nor any @. Enter the address alone."
+        )
     host = parts.hostname or ""
     if is_loopback(host):
         if not loopback_allowed:
@@ -164,13 +177,16 @@ def cloud_of(url: str) -> str:
     return next((cloud.name for cloud in CLOUDS.values() if cloud.has(host)), "commercial")
 
 
-def authority(cloud: str, tenant: str, environment_url: str) -> str:
+def authority(cloud: str, tenant: str, environment_url: str, *, any_tenant: bool = False) -> str:
     """The tenant's sign-in address: of the cloud, or of the sandbox itself where the environment is on loopback.
 
-    Raises ConfigurationError when the tenant is neither a GUID nor a domain name, or the cloud is unknown.
+    any_tenant: no tenant at all means that of whoever signs in. Raises ConfigurationError when the tenant is neither a
+    GUID nor a domain name, or the cloud is unknown.
     """
     tenant = tenant.strip()
-    if not _TENANT.fullmatch(tenant):
+    if any_tenant and not tenant:
+        tenant = ANY_TENANT
+    elif not _TENANT.fullmatch(tenant):
         raise ConfigurationError(
             "The Tenant ID is missing or not valid. Enter the Directory (tenant) ID from the application's "
             "registration, a GUID, or the tenant's domain name.",

@@ -39,13 +39,18 @@ class Started:
     flow: dict[str, Any]
 
 
-def begin(credentials: Credentials, environment: Environment, *, redirect_url: str, login_hint: str = "") -> Started:
-    """Begin a sign-in that asks for access to the environment. Raises SignInError, ConfigurationError, Unavailable."""
+def begin(
+    credentials: Credentials, environment: Environment, *, redirect_url: str, login_hint: str = "", resource: str = ""
+) -> Started:
+    """Begin a sign-in that asks for access to the environment, or to another `resource` (an origin) of its cloud.
+
+    Raises SignInError, ConfigurationError, Unavailable.
+    """
     service = SignInService(credentials, environment.ca_file, Timeouts())
 
     def ask() -> dict[str, Any]:
         flow: dict[str, Any] = service.application().initiate_auth_code_flow(
-            [_scope(origin_of(environment))],
+            [_scope(resource or origin_of(environment))],
             redirect_uri=redirect_url,
             # A form posted from another site would arrive without this site's session.
             response_mode="query",

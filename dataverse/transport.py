@@ -5,7 +5,6 @@ cookie, obeys the machine's proxies and certificate bundle, and trusts a sandbox
 alone. Transport sends requests with a token, repeats what is safe to repeat, and turns refusals into errors.
 """
 
-import contextlib
 import http.client
 import logging
 import os
@@ -330,12 +329,13 @@ class Transport:
                 timeout=(min(limits.connect, total), min(limits.read, total)),
             )  # fmt: skip
             with response:
+                # Told before the lane and the connection are free, or who stands in line is sent into the wait.
                 if response.status_code == 429:
-                    # Told before the lane and the connection are free, or who stands in line is sent into the wait.
-                    refused = refusal(429, response.headers, b"", request_id)
-                    self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
+                    self._limited(response.headers, request_id)
                 content = _read(response, started + total)
-                self._hear_parts(response.headers.get("Content-Type", ""), content, request_id)
+                kind = response.headers.get("Content-Type", "")
+                for part in batch.limited(content, kind) if kind.startswith("multipart/mixed") else ():
+                    self._limited({"Retry-After": part.headers.get("retry-after", "")}, request_id)
         except requests.RequestException as error:
             raise unavailable(error, request_id=request_id, to=self.origin) from None
         request_id = response.headers.get("x-ms-service-request-id") or response.headers.get("REQ_ID") or request_id
@@ -352,24 +352,10 @@ class Transport:
             return Answer(response.status_code, response.headers, content, request_id)
         raise refusal(response.status_code, response.headers, content, request_id)
 
-    def _hear_parts(self, content_type: str, content: bytes, request_id: str) -> None:
-        """A limit that refused a part of a $batch is the user's too, though the answer around it says 200."""
-        if not content_type.startswith("multipart/mixed") or b" 429 " not in content:
-            return
-        with contextlib.suppress(InvalidAnswer):  # whoever sent it says so
-            for part in batch.decode(content, content_type):
-                if part.status == 429:
-                    named = {"Retry-After": part.headers.get("retry-after", "")}
-                    refused = refusal(429, named, b"", request_id)
-                    self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
-
-    def waiting(self, error: Throttled, seconds: float) -> float:
-        """A part of a $batch asked for a wait: all of this user wait. The moment it ends, for `waited`."""
-        return self._patience.told(error, seconds)
-
-    def waited(self, until: float) -> None:
-        """The wait that was to end then has been waited for."""
-        self._patience.over(until)
+    def _limited(self, headers: Mapping[str, str], request_id: str) -> None:
+        """The service refused a request for a limit and may name a wait: the user's other requests wait too."""
+        refused = refusal(429, headers, b"", request_id)
+        self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
 
     def _take_hint(self, text: str | None) -> None:
         if text and text.isdecimal() and len(text) < 6:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from jobs.models import Reason
+from ui.reporting import own_keys
 
 
 class EmptySelection(ValueError):
@@ -144,9 +145,8 @@ def scrub(text: str) -> str:
     """The text without what looks like a secret, and without this machine's paths."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    for secret in (settings.SECRET_KEY, *getattr(settings, "FIELD_ENCRYPTION_KEYS", ())):
-        if secret:
-            text = text.replace(secret, "[secret]")
+    for secret in own_keys():
+        text = text.replace(secret, "[secret]")
     for folder, name in ((settings.STATE_DIR, "[state]"), (settings.BASE_DIR, "")):
         text = text.replace(f"{folder}/", f"{name}/" if name else "").replace(str(folder), name or "[app]")
     text = _SITE_PACKAGES.sub("", text)

@@ -19,7 +19,7 @@ from jobs.publishing import next_on, publish_on_commit
 from jobs.registry import kind
 from storage import bulk
 
-__all__ = ["EmptySelection", "cancel", "run_to_end", "start", "summary", "waits_for"]
+__all__ = ["EmptySelection", "cancel", "run_to_end", "start", "stop_all", "summary", "waits_for"]
 
 
 def start(
@@ -77,19 +77,36 @@ def _insert_selection(job: Job, selection: Iterable[UUID], side: str) -> int:
     return len(seen)
 
 
-def cancel(*, job: Job, user: Any = None) -> Job:
-    """End a job: at once when no worker has it, else at its next checkpoint. Ended jobs stay as they are."""
+def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
+    """End a job: at once when no worker has it, else at its next checkpoint. Ended jobs stay as they are.
+
+    why: what the job says then; that somebody cancelled it, unless given.
+    """
     who = f" by {user.get_username()}" if user is not None and user.pk else ""
+    message = why or f"Cancelled{who}."
     job.refresh_from_db()
     if not job.ended:
         auditing.tell(job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user)
         unheld = job.state != State.IN_PROCESS or job.lease_until is None
-        if not (unheld and end_unheld(job, State.CANCELLED, message=f"Cancelled{who}.")):
+        if not (unheld and end_unheld(job, State.CANCELLED, message=message)):
             asked = Job.objects.filter(pk=job.pk, state__in=OPEN_STATES)
-            asked.update(cancel_requested=True, message=f"Cancelled{who}.")
+            asked.update(cancel_requested=True, message=message)
             publish_on_commit(job.pk)  # in case its worker is gone
         job.refresh_from_db()
     return job
+
+
+def stop_all(*, company: Any, user: Any = None, why: str, reason: str) -> int:
+    """End every open job of a company; how many. Those nobody works on fail at once, others end at a checkpoint.
+
+    why: what they say then; reason: a word of the closed list, why those that fail do.
+    """
+    open_ones = list(Job.objects.filter(company=company, state__in=OPEN_STATES))
+    for job in open_ones:
+        unheld = job.state != State.IN_PROCESS or job.lease_until is None
+        if not (unheld and end_unheld(job, State.FAILED, message=why, reason=reason)):
+            cancel(job=job, user=user, why=why)
+    return len(open_ones)
 
 
 def waits_for(job: Job) -> Job | None:

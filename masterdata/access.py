@@ -6,6 +6,11 @@ from masterdata.models import Company
 from ui.context import Shell
 
 
+def companies(request: HttpRequest) -> list[Company]:
+    """Every company that the person may see."""
+    return list(Shell(request).companies)
+
+
 def company(request: HttpRequest, slug: str) -> Company:
     """The company whose address part is `slug`. Raises Http404 with a sentence.
 

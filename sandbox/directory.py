@@ -70,10 +70,13 @@ class Directory:
         with self._lock:
             return list(self._places)
 
-    def resource(self, tenant_id: str, resource: str, asked_at: str) -> bool:
-        """Whether a tenant knows a resource (an origin) that a token is asked for, at the address that is asked."""
+    def resource(self, tenant_id: str, resource: str, asked_at: str, person: bool) -> bool:
+        """Whether a tenant knows a resource (an origin) that a token is asked for, at the address that is asked.
+
+        Every port is global discovery too, which all tenants know and only people ask.
+        """
         for place in self.places():
-            if place.environment.tenant.id == tenant_id and resource in local_origins(place.origin):
+            if (person or place.environment.tenant.id == tenant_id) and resource in local_origins(place.origin):
                 return True
         # A proxy before the sandbox has an address of its own.
         here = [place for place in self.places() if asked_at in local_origins(place.origin)]

@@ -114,7 +114,7 @@ class Tenant:
     """Applications, people and the tokens given out. `resource` knows what tokens may be asked for."""
 
     def __init__(
-        self, tenant_id: str, clock: Clock, name: str, domain: str, resource: Callable[[str, str, str], bool]
+        self, tenant_id: str, clock: Clock, name: str, domain: str, resource: Callable[[str, str, str, bool], bool]
     ) -> None:
         self.id = tenant_id
         self.clock = clock
@@ -345,7 +345,8 @@ class Tenant:
         resource, _, permission = wanted[0].rpartition("/")
         if permission not in {".default", "user_impersonation"}:
             raise SignInError(400, "invalid_scope", 1002012, f"The provided value for scope '{scope}' is not valid.")
-        if not self._resource(self.id, resource.rstrip("/").lower(), origin):
+        person = permission == "user_impersonation"
+        if not self._resource(self.id, resource.rstrip("/").lower(), origin, person):
             raise SignInError(
                 400,
                 "invalid_resource",

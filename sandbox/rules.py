@@ -21,6 +21,7 @@ _UNIQUE = {
     "transactioncurrency": ("isocurrencycode",),
     "solution": ("uniquename",),
     "publisher": ("uniquename",),
+    "product": ("productnumber",),
 }
 _REQUIRED = {
     "businessunit": ("name",),
@@ -63,6 +64,7 @@ def create(
         if not row.get(name):
             raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
     _check_unique(store, table, position)
+    _check_unit(store, table, position)
     keys.check(store, table, position, writer.now)
     near = privileges.within(store, writer.caller, table, mask) if table.owned else None
     if near is not None and not near(position):
@@ -71,7 +73,32 @@ def create(
         _new_business_unit(writer, made, row)
     if table.name == "role":
         _new_role(writer, made)
+    if table.name == "uomschedule" and row.get("baseuomname"):
+        _new_base_unit(writer, made, row)
     return made
+
+
+def _new_base_unit(writer: Writer, group_id: str, row: Fragments) -> None:
+    """A unit group comes with its base unit."""
+    store = writer.store
+    name = plain(row["baseuomname"])
+    body = {"name": name, "quantity": 1, "uomscheduleid@odata.bind": f"/uomschedules({group_id})"}
+    unit_id = writer.create(store.tables["uom"], body)
+    rows = store.rows["uom"]
+    place = rows.index[unit_id.encode()]
+    whole = {**rows.fragments(place), "isschedulebaseuom": b"true", "organizationid": row.get("organizationid", b"")}
+    rows.put(place, {name: value for name, value in whole.items() if value}, rows.versions[place])
+
+
+def _check_unit(store: Store, table: Table, position: int) -> None:
+    """A product's default unit is one of its unit group."""
+    if table.name != "product":
+        return
+    products, units = store.rows["product"], store.rows["uom"]
+    place = units.index.get(products.fragment(position, "defaultuomid")[1:-1])
+    group = products.fragment(position, "defaultuomscheduleid")
+    if place is not None and units.fragment(place, "uomscheduleid") != group:
+        raise invalid_argument("The default unit of a product must be a unit of its unit group.")
 
 
 def _new_role(writer: Writer, role_id: str) -> None:
@@ -116,6 +143,7 @@ def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any])
     writer.update(table, position, body)
     if table.name in _UNIQUE:
         _check_unique(writer.store, table, position)
+    _check_unit(writer.store, table, position)
     keys.check(writer.store, table, position, writer.now)
 
 

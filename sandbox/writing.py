@@ -145,7 +145,7 @@ class Writer:
                 412, "0x80040237", "A record with matching key values already exists. Cannot insert duplicate key."
             )
         row: Fragments = {name: fragment for name, fragment in changes.items() if fragment}
-        self._set_state(table, row, changes)
+        self._set_state(table, row)
         self._set_owner(table, row, changes)
         self._set_money(table, row, creating=True)
         set_full_name(table, row)
@@ -164,11 +164,15 @@ class Writer:
         self.store.insert(table.name, row_id.encode(), row, self.transaction)
         return row_id
 
-    def _set_state(self, table: Table, row: Fragments, changes: Mapping[str, bytes]) -> None:
+    def _set_state(self, table: Table, row: Fragments) -> None:
         if "statecode" not in table.columns:
             return
         reasons = table.columns["statuscode"].choices
-        if "statecode" not in changes or not changes["statecode"]:
+        if table.name == "product":
+            # Publishing is a change of its own: a new product is a draft whatever its body says.
+            row.pop("statecode", None)
+            row.pop("statuscode", None)
+        if "statecode" not in row:
             row["statecode"] = b"%d" % default_state(table)
         state = int(row["statecode"])
         if not row.get("statuscode"):

@@ -3,7 +3,7 @@
 The rules are in sync.plan and sync.transfer; this brings them the values, and their answers to those who send and save.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,9 @@ from coupling.types import Direction, RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.runner import OutcomeRow
 from sync.apply import Ledger, NewLocal, Saved, shown
-from sync.canonical import canonical_remote, local_reader, remote_reader
+from sync.canonical import FieldSpec, canonical_remote, local_reader, remote_reader
 from sync.doubts import Doubts
-from sync.extras import extra_for
+from sync.extras import Beside, extra_for
 from sync.fields import Fields, build
 from sync.models import Waits
 from sync.pairs import Link, Pair, Reader, Record
@@ -108,9 +108,10 @@ class Decider:
         self.fields: Fields = build(mapping, rows, self.info, self.connection)
         self.rules = self.fields.rules
         specs = self.fields.specs.items()
-        self._here = [(name, spec.local_name, local_reader(spec)) for name, spec in specs]
-        self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.extra = extra_for(mapping.integration_table)
+        self._here = [(name, spec.local_name, self._reads(spec)) for name, spec in specs]
+        self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
+        self.beside = Beside(gateway, mapping.company.currency_code)
         extra_names = [name for name in (self.extra.names if self.extra else ()) if name not in self.fields.local_names]
         self.reader = Reader(mapping, [*self.fields.local_names, *extra_names])
         self.job_id = job_id
@@ -121,6 +122,18 @@ class Decider:
         wanted = [spec.column.name for spec in self.fields.specs.values()]
         self.columns = list(dict.fromkeys([*wanted, *(one.column for one in self.conditions)]))
         self.missing_columns()
+
+    def _reads(self, spec: FieldSpec) -> Callable[[Any], Carried]:
+        """What makes a canonical value of a local one; where Dataverse takes nothing below 0, that is 0."""
+        read = local_reader(spec)
+        if self.extra is None or spec.column.name not in self.extra.not_negative:
+            return read
+
+        def not_negative(value: Any) -> Carried:
+            found = read(value)
+            return "0" if isinstance(found, str) and found.startswith("-") else found
+
+        return not_negative
 
     def missing_columns(self) -> None:
         """Raise when the filter names a column that Dataverse does not have."""
@@ -223,6 +236,13 @@ class Decider:
         fields, refused = fields_for(specs, found.to_local)
         if refused:
             return self._refused(chunk, pair, Side.LOCAL, refused, ours, theirs)
+        if self.extra is not None and self.extra.along is not None and columns:
+            along = self.extra.along(columns, self.beside)
+            if isinstance(along, Problem):
+                return self._refused(chunk, pair, Side.INTEGRATION, [(next(iter(specs)), along)], ours, theirs)
+            columns |= along
+        if columns and COMPANY_COLUMN in self._stamp:
+            columns[COMPANY_COLUMN] = self._stamp[COMPANY_COLUMN]  # a row of nobody's is this company's from now on
         written = {**dict.fromkeys(found.to_integration, "integration"), **dict.fromkeys(found.to_local, "local")}
         detail = {"fields": self._compared(written, pair, ours, theirs, written)}
         outcome = self.ledger.row(Outcome.MODIFIED, pair, detail=detail)
@@ -364,7 +384,7 @@ class Decider:
             base |= self._blanks
         columns = {**self._stamp, **columns}
         if self.extra is not None and not problems:
-            extra = self.extra.columns(record.values, columns)
+            extra = self.extra.columns(record.values, columns, self.beside)
             if isinstance(extra, Problem):
                 problems = [("", extra)]
             else:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from coupling import criteria, local
+from coupling import criteria, defaults, local
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.services import Refused, make_sure_enabled, mapping_of, start_coupling
@@ -52,6 +52,7 @@ def _counted(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
     make_sure_enabled(company)
     door = Gateway(company)
     mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
+    mappings = mappings.exclude(name__in=defaults.unused(company))
     return [(mapping, _facts(mapping, door)) for mapping in mappings]
 
 
@@ -225,7 +226,7 @@ def _job_for(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: 
     """What a recommendation runs: creating on the other side, or coupling by the stored criteria."""
     stored = bool(criteria.stored(mapping))
     both = bool(line.local_count and line.integration_count)
-    if line.recommendation == Recommendation.FULL and not (both and stored and not line.overridden):
+    if line.recommendation == Recommendation.FULL and not (both and stored):
         return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
     # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.
     if line.recommendation == Recommendation.FULL:

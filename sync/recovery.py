@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from coupling.gateway import WriteResult
 from coupling.models import Coupling
 from coupling.types import RemoteRow
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
@@ -50,6 +51,7 @@ class _Part:
         open_ = Job.objects.filter(pk__in=jobs, state__in=OPEN_STATES).exclude(pk=run.ctx.job.pk)
         self.open = set(open_.values_list("pk", flat=True))
         self.chosen = self._chosen()
+        self.published: dict[UUID, WriteResult] = {}
 
     def _chosen(self) -> set[UUID]:
         """The records for which this run creates rows."""
@@ -66,6 +68,12 @@ class _Part:
         worker.fields.prepare(
             [one.values for one in self.records.values()], [row.values for row in self.there.values()]
         )
+        # Killed between creating and publishing: the row is there, and not yet what it shall be.
+        found = [link.integration_id for link in self.waiting if link.integration_id in self.there]
+        self.published = worker.publish(found)
+        waits = [one.retry_after for one in self.published.values() if one.retry_after is not None]
+        if waits:
+            self.run.ctx.postpone(max(waits), "Dataverse limits how much may be sent, and asked to wait.")
         for link in self.waiting:
             record, row = self.records.get(link.local_id), self.there.get(link.integration_id)
             restores = self._restores(link, record)
@@ -92,7 +100,9 @@ class _Part:
 
     def _found(self, chunk: Chunk, link: Link, record: Record | None, row: RemoteRow) -> None:
         doubt = self.worker.doubts.get(link.id)
-        self.worker.confirm(chunk.saved, link, record, row.version, row.name, doubt.values if doubt else None)
+        then = self.published.get(link.integration_id)
+        version = then.version if then is not None and then.ok else row.version
+        self.worker.confirm(chunk.saved, link, record, version, row.name, doubt.values if doubt else None)
         chunk.saved.due[link.id] = 0  # either side may have changed since it was sent
 
     def _nothing_left(self, chunk: Chunk, link: Link, restores: Pair | None) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connection_setup.services import NotConnected, unavailable
@@ -49,8 +48,8 @@ def review(request: HttpRequest, company: str) -> HttpResponse:
     if any(row.started and row.status in ("", *OPEN_STATES) for row in rows):
         full.advance(owner)
         rows = full.lines(owner)
-    chosen = _with_criteria(owner)
-    notices += _warnings(rows, chosen)
+    chosen = with_criteria(owner)
+    notices += warnings(rows, chosen)
     return render.page(request, _page(request, owner, rows, notices, off, chosen))
 
 
@@ -82,7 +81,7 @@ def _page(
         help="synchronization#full",
         actions=_actions(request, company, rows, off),
         notices=notices,
-        progress=_progress(company, rows),
+        progress=progress(company, rows),
         listing=_listing(company, chosen),
         fact_boxes=(_facts(rows),),
     )
@@ -90,7 +89,7 @@ def _page(
 
 def _listing(company: Company, chosen: Collection[str] = ()) -> listing.Listing:
     """The lines. `chosen`: the mappings with coupling criteria; only what is shown needs them."""
-    shown = _Shown(company, chosen)
+    shown = Shown(company, chosen)
     return listing.Listing(
         id="full-synch-review",
         caption="Mappings",
@@ -117,11 +116,12 @@ def _listing(company: Company, chosen: Collection[str] = ()) -> listing.Listing:
     )
 
 
-class _Shown:
+class Shown:
     """The cells of a line."""
 
-    def __init__(self, company: Company, chosen: Collection[str]) -> None:
-        self.company, self.chosen = company, chosen
+    def __init__(self, company: Company, chosen: Collection[str], *, within: str = "") -> None:
+        """`within`: where the criteria lead back to, a word of coupling.criteria_pages.WITHIN."""
+        self.company, self.chosen, self.within = company, chosen, within
 
     def recommendation(self, line: FullSynchReviewLine) -> Cell:
         """What is recommended; for what is on both sides, the way to the criteria."""
@@ -132,7 +132,7 @@ class _Shown:
             return Status(str(line.get_recommendation_display()), look)  # type: ignore[arg-type]
         chosen = line.name in self.chosen
         text = "Review Selected Coupling Criteria" if chosen else "Select Coupling Criteria"
-        return Link(text, _criteria_url(self.company, line.name), "ok" if chosen else "warn")
+        return Link(text, _criteria_url(self.company, line.name, self.within), "ok" if chosen else "warn")
 
     def status(self, line: FullSynchReviewLine) -> Cell:
         """How the line stands, leading to its job."""
@@ -151,15 +151,12 @@ class _Shown:
 _WORDS = {"": "Not started", "blocked": "Blocked"}
 
 
-def _criteria_url(company: Company, name: str) -> str:
-    back = urlencode({"next": _url(company)})
-    try:
-        return f"{reverse('coupling:criteria', kwargs={'company': company.slug, 'mapping': name})}?{back}"
-    except NoReverseMatch:
-        return _url(company)
+def _criteria_url(company: Company, name: str, within: str) -> str:
+    url = reverse("coupling:criteria", kwargs={"company": company.slug, "mapping": name})
+    return f"{url}?within={within or 'review'}"
 
 
-def _warnings(rows: Sequence[FullSynchReviewLine], chosen: Collection[str]) -> list[Notice]:
+def warnings(rows: Sequence[FullSynchReviewLine], chosen: Collection[str]) -> list[Notice]:
     """What to know before Sync All: likely duplicates with their counts, and lines that cannot run as they are."""
     found = [
         Notice(row.message or "Open its job to see why.", "bad", f"{row.name} {_BROKEN[row.status]}")
@@ -167,7 +164,7 @@ def _warnings(rows: Sequence[FullSynchReviewLine], chosen: Collection[str]) -> l
         if row.status in _BROKEN
     ]
     fresh = [row for row in rows if not row.status]
-    if doubled := full.duplicates(rows):
+    if doubled := [row for row in full.duplicates(rows) if row.name not in chosen]:
         found.append(
             Notice(
                 f"Full synchronization is chosen for mappings with uncoupled records on both sides: {_both(doubled)}. "
@@ -215,13 +212,13 @@ def _names(rows: Sequence[FullSynchReviewLine]) -> str:
     return ", ".join(row.name for row in rows)
 
 
-def _with_criteria(company: Company) -> set[str]:
+def with_criteria(company: Company) -> set[str]:
     """The names of the mappings that have coupling criteria."""
     mappings = IntegrationTableMapping.objects.filter(company=company).prefetch_related("fields")
     return {mapping.name for mapping in mappings if criteria.stored(mapping)}
 
 
-def _plan(row: FullSynchReviewLine, chosen: Collection[str]) -> str:
+def plan(row: FullSynchReviewLine, chosen: Collection[str]) -> str:
     """What Sync All does for a line, as a sentence."""
     if row.recommendation == Recommendation.NO_RECORDS:
         return ""
@@ -236,6 +233,8 @@ def _plan(row: FullSynchReviewLine, chosen: Collection[str]) -> str:
         parts.append(f"{row.local_count:,} in Dataverse")
     if row.direction != Direction.TO:
         parts.append(f"{row.integration_count or 0:,} here")
+    if row.local_count and row.integration_count and row.name in chosen:
+        return f"{row.name}: couple by the criteria, then create what finds no unique match on the other side."
     return f"{row.name}: create {' and '.join(parts)}."
 
 
@@ -265,8 +264,8 @@ def _actions(request: HttpRequest, company: Company, rows: list[FullSynchReviewL
     ]
 
 
-def _progress(company: Company, rows: list[FullSynchReviewLine]) -> Progress | None:
-    """The run as a whole, and what its jobs are doing; polled while it goes on."""
+def progress(company: Company, rows: list[FullSynchReviewLine], *, poll_url: str = "") -> Progress | None:
+    """The run as a whole, and what its jobs are doing; polled while it goes on, None when it does not."""
     at_work = [row for row in rows if row.status in OPEN_STATES]
     if not at_work:
         return None
@@ -279,7 +278,11 @@ def _progress(company: Company, rows: list[FullSynchReviewLine]) -> Progress | N
             details.append(f"{row.name}: {job.phase} {job.text}".strip() if job else f"{row.name}: waiting")
     percent = int(100 * len(ended) / max(1, len(part)))
     return Progress(
-        "Full synchronization", f"{len(ended)} of {len(part)} mappings", percent, details, poll_url=_url(company)
+        "Full synchronization",
+        f"{len(ended)} of {len(part)} mappings",
+        percent,
+        details,
+        poll_url=poll_url or _url(company),
     )
 
 
@@ -308,9 +311,9 @@ def sync_all(request: HttpRequest, company: str) -> HttpResponse:
     if why := full.may_start(rows):
         messages.warning(request, why)
         return HttpResponseRedirect(_url(owner))
-    chosen = _with_criteria(owner)
-    warned = _warnings(rows, chosen)
-    plans = " ".join(filter(None, (_plan(row, chosen) for row in rows if not row.status)))
+    chosen = with_criteria(owner)
+    warned = warnings(rows, chosen)
+    plans = " ".join(filter(None, (plan(row, chosen) for row in rows if not row.status)))
     return render.confirm(
         request,
         title="Sync All",

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from coupling import defaults
 from coupling.models import Coupling, Direction, IntegrationTableMapping
-from coupling.services import Refused, description, key_of, make_sure_enabled
+from coupling.services import Refused, description, key_of, make_sure_enabled, make_sure_usable
 from coupling.types import Direction as Way
 from jobs import services as jobs
 from jobs.errors import EmptySelection
@@ -48,7 +49,7 @@ def start_synchronization(
     direction it wins wherever they differ. retry: pairs left out after failing twice are taken back in. Raises
     Refused, EmptySelection.
     """
-    make_sure_enabled(mapping.company)
+    make_sure_usable(mapping)
     make_sure_possible(mapping, direction)
     ConflictOption(force)
     parameters: dict[str, Any] = {"full": full, "direction": direction, "force": force}
@@ -99,7 +100,9 @@ def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
     make_sure_enabled(company)
     mappings = {
         one.name: one
-        for one in IntegrationTableMapping.objects.select_related("company").filter(company=company, uid_kind="guid")
+        for one in IntegrationTableMapping.objects.select_related("company")
+        .filter(company=company, uid_kind="guid")
+        .exclude(name__in=defaults.unused(company))
     }
     order = waves({name: one.dependencies for name, one in mappings.items()})
     return [start_synchronization(mapping=mappings[name], user=user) for wave in order for name in wave]
@@ -172,6 +175,8 @@ def run_due(now: datetime) -> list[Job]:
         company__connection__enabled=True,
     )  # fmt: skip
     for mapping in due.order_by("company_id", "position")[:100]:
+        if mapping.name in defaults.unused(mapping.company):
+            continue
         with transaction.atomic():
             following = now + timedelta(minutes=max(1, mapping.every_minutes))
             mine = IntegrationTableMapping.objects.filter(

@@ -7,6 +7,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
+from connection_setup.services import unavailable
 from coupling import records
 from coupling.models import Direction, IntegrationTableMapping
 from masterdata.access import company as company_of
@@ -47,6 +48,9 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     chosen = records.selected(request, owner, what)
     if not chosen:
         return listing.nothing_selected(request, back)
+    if why := unavailable(owner):  # told before anything is asked
+        messages.error(request, why)
+        return HttpResponseRedirect(back)
     mapping = next((one for one in records.mappings_of(owner, what) if one.uid_kind == "guid"), None)
     if mapping is None:
         messages.error(request, f"{what.caption_plural} have no integration table mapping to synchronize by.")
@@ -105,6 +109,7 @@ def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpRespons
             else f"What changed on either side since the last run of {found.name} is synchronized. {only}"
         )
         values = {"full": "1" if full else "", "next": back}
+        text = f"{unavailable(owner)} {text}".strip()
         action = Action(title, request.path, "post", icon="sync", primary=True, values=values)
         return render.confirm(request, title=title, text=text, action=action, back=back, company=owner)
     try:

@@ -194,15 +194,29 @@ class Worker(Decider):
             columns = ("integration_id", "organization_id", "job_id", "version", "pending")
             bulk.update(Coupling, "id", columns, changed)
 
+    def publish(self, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
+        """Change new rows to what they could not be created as; by id what came of it, where there is such a thing."""
+        then = self.extra.then if self.extra is not None else None
+        if not then or not ids:
+            return {}
+        return {one.id: one for one in self.gateway.update(self.mapping, [(key, then, "") for key in ids])}
+
     def _created(self, chunk: Chunk, results: Sequence[WriteResult]) -> float | None:
         wait: float | None = None
-        for one, result in zip(chunk.creates, results, strict=True):
+        published = self.publish([result.id for result in results if result.ok])
+        for one, created in zip(chunk.creates, results, strict=True):
+            result, message = created, ""
             assert one.link is not None
+            if (then := published.get(result.id)) is not None:
+                if then.ok or then.retry_after is not None:
+                    result = then  # where the limit stopped it, the pair stays pending: the next slice finds it
+                else:
+                    message = f"The row was created, and could not be published: {then.message}"
             if result.ok:
                 base, link = None, one.link
                 if one.restores is not None:  # the coupling of the row that was deleted leads to the new one now
                     base, link = one.base, replace(one.link, integration_id=one.id)
-                self.confirm(chunk.saved, link, one.record, result.version, self._sent_name(one), base)
+                self.confirm(chunk.saved, link, one.record, result.version, self._sent_name(one), base, message)
             elif result.retry_after is not None:
                 wait = max(wait or 0.0, result.retry_after)  # it stays pending: the next slice finds it
             elif one.restores is not None:
@@ -226,7 +240,14 @@ class Worker(Decider):
         saved.sure.append(restores.link.id)
 
     def confirm(
-        self, saved: Saved, link: Link, record: Record | None, version: str, name: str, base: Mapping[str, Value] | None
+        self,
+        saved: Saved,
+        link: Link,
+        record: Record | None,
+        version: str,
+        name: str,
+        base: Mapping[str, Value] | None,
+        message: str = "",
     ) -> None:
         """A created row is there: the pair is settled as inserted. `record`: None when it was deleted meanwhile."""
         self.ledger.confirm(saved, link, version, record.modified_at if record else None, base)
@@ -235,6 +256,7 @@ class Worker(Decider):
             OutcomeRow(
                 Outcome.INSERTED, local_id=link.local_id, local_key=key, local_name=title,
                 integration_id=link.integration_id, integration_name=name, detail={"side": "integration"},
+                message=message,
             )
         )  # fmt: skip
 

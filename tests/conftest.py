@@ -52,6 +52,13 @@ def quickly_hashed_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
+@pytest.fixture(autouse=True)
+def no_key_outlives_a_test() -> Iterator[None]:
+    """Encryption is not enabled when a test begins, whatever the one before did: the key file is no database row."""
+    yield
+    Path(django_settings.FIELD_ENCRYPTION_KEY_FILE).unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def sandbox_server() -> Iterator[Sandbox]:
     """One stand-in environment for the whole run; its authority stands where the application looks for it."""

@@ -37,6 +37,7 @@ def start(tmp_path: Path, command: str = "check", **variables: str) -> subproces
         ({"PORT": "70000"}, "PORT is 70000; it must lie between 1 and 65535."),
         ({"SECRET_KEY": "short"}, "SECRET_KEY has 5 characters; it must have at least 32."),
         ({"FIELD_ENCRYPTION_KEYS": "nonsense"}, "FIELD_ENCRYPTION_KEYS: key 1 is not 32 bytes"),
+        ({"SECRET_KEY_FALLBACKS": "k" * 40 + " short"}, "SECRET_KEY_FALLBACKS: key 2 has 5 characters; it must have"),
         (
             {"DATABASE_URL": "mysql://localhost/x"},
             "DATABASE_URL begins with 'mysql'; it must be a sqlite: or postgresql:",
@@ -83,8 +84,15 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert start(tmp_path, SECRET_KEY_FILE=str(secret)).returncode == 0
 
 
+ENABLE = "from connection_setup import encryption; encryption.enable(user=None)"
+
+
 def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
-    assert start(tmp_path).returncode == 0
+    assert start(tmp_path, "migrate").returncode == 0
+    assert not (tmp_path / "state" / "field-encryption-key").exists(), "a key nobody asked for"
+    shell = [sys.executable, "manage.py", "shell", "-c", ENABLE]
+    environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state")}
+    subprocess.run(shell, cwd=ROOT, env=environment, check=True, capture_output=True)
     keys = [tmp_path / "state" / name for name in ("secret-key", "field-encryption-key")]
     first = [key.read_text() for key in keys]
     assert start(tmp_path).returncode == 0

@@ -70,6 +70,21 @@ class Menu:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question about what stands in a field, shown with its error; the answers submit the page's form.
+
+    name: what the answer comes back as. url: where the form goes with it. swap_url: where scripts run, this address
+    gets the form instead, and the field alone is replaced by the one in its answer.
+    """
+
+    name: str
+    answers: Sequence[tuple[str, str]]
+    """(value, label): ("yes", "Yes")."""
+    url: str
+    swap_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One caption with a value (read) or a bound form field (write) on a FastTab. `form_field` wins."""
 
@@ -79,6 +94,7 @@ class Field:
     hint: str = ""
     copy: bool = False
     with_action: Action | None = None
+    question: Question | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,13 @@ class Table:
     numeric: frozenset[int] = frozenset()
     wrap: frozenset[int] = frozenset()
     empty: str = ""
+    row_actions: "Sequence[Action | None]" = ()
+    """An action of each row, such as Choose; the row's first cell tells it apart from the others'."""
+
+    @property
+    def lines(self) -> "list[tuple[Sequence[Cell], Action | None]]":
+        """Each row with its action."""
+        return [(row, self.row_actions[at] if at < len(self.row_actions) else None) for at, row in enumerate(self.rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,35 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class GuideStep:
+    """A step of a guide. `url` leads to it; "" while it cannot be opened yet."""
+
+    caption: str
+    url: str = ""
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """What makes a page one step of an assisted setup guide: where it stands, what it asks, and the ways on.
+
+    The page's `submit` is Next or Finish. Its FastTabs show as plain sections, in a form when `form_url` is set.
+    """
+
+    steps: Sequence[GuideStep]
+    at: int
+    """The step's place among `steps`, from 0."""
+    heading: str
+    text: Sequence[str] = ()
+    """Paragraphs between the heading and the sections."""
+    back: Link | None = None
+    later: Link | None = None
+    """Where leaving the guide leads; it can be gone on with afterwards."""
+    actions: Sequence[Action] = ()
+    """What else can be done at this step, below the sections."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page: title (its one h1), actions, body, fact boxes.
 
@@ -179,6 +231,7 @@ class Page:
     progress: Progress | None = None
     cues: Sequence[Cue] = ()
     fast_tabs: Sequence[FastTab] = ()
+    guide: Guide | None = None
     form_url: str = ""
     form_enctype: str = ""
     form_window: str = ""

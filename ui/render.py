@@ -64,7 +64,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
         status=status,
     )
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    if template == "ui/page.html" and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
+    if template in ("ui/page.html", "ui/guide.html") and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
         # The job has ended: the whole page changes (its actions, its list), not the progress alone.
         response["HX-Retarget"] = "#main"
         response["HX-Reselect"] = "#main"
@@ -81,13 +81,15 @@ def confirm(
     back: str,
     company: Any = None,
     notice: Notice | None = None,
+    careful: bool = False,
 ) -> HttpResponse:
     """Ask before doing: a page, or a dialog where a link with `dialog` opened it.
 
     text: what will happen, in numbers; action: the POST that does it (its values go along); back: where Cancel leads.
+    careful: the answer that stands out is Cancel.
     """
     asked = Page(title, company=company, notices=(notice,) if notice else ())
-    context = {"title": title, "text": text, "action": action, "back": back, "page": asked}
+    context = {"title": title, "text": text, "action": action, "back": back, "page": asked, "careful": careful}
     if request.htmx and request.htmx.target == "dialog-body":  # type: ignore[attr-defined]
         response = render_template(request, "ui/confirm-body.html", {**context, "in_dialog": True})
     else:
@@ -103,8 +105,9 @@ def _bound(request: HttpRequest, page: Page) -> Bound | None:
 def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, dict[str, Any]]:
     """The template for what is asked for."""
     htmx = request.htmx  # type: ignore[attr-defined]
+    whole = "ui/guide.html" if page.guide is not None else "ui/page.html"
     if not htmx or htmx.history_restore_request:
-        return "ui/page.html", {}
+        return whole, {}
     if bound is not None and htmx.target == f"{bound.id}-rows":
         return "ui/list-rows.html", {}
     if bound is not None and htmx.target == f"{bound.id}-columns":
@@ -113,7 +116,7 @@ def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, d
         return "ui/list.html", {}
     if htmx.target == "live" and page.progress is not None and page.progress.poll_url:
         return "ui/live.html", {"swapped": True}
-    return "ui/page.html", {}
+    return whole, {}
 
 
 def _nodes(items: Any, prefix: str = "menu") -> tuple[Node, ...]:

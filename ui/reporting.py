@@ -1,11 +1,27 @@
 """What a report of an exception may hold: for whoever gets Django's own, or sends one to a service for errors."""
 
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.views.debug import SafeExceptionReporterFilter
+
+_sources: list[Callable[[], Iterable[str]]] = []
+
+
+def keep_silent_about(source: Callable[[], Iterable[str]]) -> None:
+    """Name what knows further keys of this installation, which no report and no log may hold."""
+    if source not in _sources:
+        _sources.append(source)
+
+
+def own_keys() -> list[str]:
+    """Every key of this installation."""
+    named = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.FIELD_ENCRYPTION_KEYS)
+    known = [*named, *(key for source in _sources for key in source())]
+    return [key for key in dict.fromkeys(known) if key]
 
 
 class ReticentFilter(SafeExceptionReporterFilter):
@@ -34,5 +50,4 @@ class ReticentFilter(SafeExceptionReporterFilter):
             text = repr(value)
         except Exception:
             return self.cleansed_substitute
-        keys = (settings.SECRET_KEY, *settings.FIELD_ENCRYPTION_KEYS)
-        return self.cleansed_substitute if any(key in text for key in keys) else value
+        return self.cleansed_substitute if any(key in text for key in own_keys()) else value

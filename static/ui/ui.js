@@ -6,6 +6,13 @@
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const say = (text) => { const box = $("#announcer"); if (box && text) box.textContent = text; };
 
+  // What is posted says that scripts run, so that the server may take steps one by one.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.elements.namedItem("scripts")) return;
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "scripts", value: "1" }));
+  });
+
   // A form that is sent from a window of its own (a sign-in elsewhere); where none opens, from this one.
   document.addEventListener("submit", (event) => {
     const form = event.target.closest("[data-window]");
@@ -128,7 +135,7 @@
   document.addEventListener("click", async (event) => {
     const button = event.target instanceof Element && event.target.closest("[data-copy]");
     if (!button) return;
-    try { await navigator.clipboard.writeText(button.dataset.copy); say("Copied"); } catch { say("Copying is not allowed here"); }
+    try { await navigator.clipboard.writeText(document.getElementById(button.dataset.copyFrom)?.value ?? button.dataset.copy); say("Copied"); } catch { say("Copying is not allowed here"); }
   });
 
   // Dialogs: a link with hx-target #dialog-body fills it; Cancel and Escape close it, focus returns to the link.

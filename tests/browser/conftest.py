@@ -132,7 +132,9 @@ def watch(page: Any) -> list[str]:
     page.on(
         "console",
         lambda message: (
-            wrong.append(message.text) if message.type == "error" and "status of 4" not in message.text else None
+            wrong.append(f"{page.url}: {message.text}")
+            if message.type == "error" and "status of 4" not in message.text
+            else None
         ),
     )
     return wrong
@@ -174,10 +176,11 @@ def screenshot(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
             width = page.viewport_size["width"]
             dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
             page.screenshot(
+                caret="initial",  # hiding it is an inline style, which the pages' policy refuses
                 path=str(
                     Path(folder)
                     / f"{re.sub(r'[^a-z0-9]+', '-', name.lower())}-{width}-{'dark' if dark else 'light'}.png"
-                )
+                ),
             )
 
     return take

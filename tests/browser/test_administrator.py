@@ -74,7 +74,7 @@ def test_an_administrator_signs_in_in_a_window_and_the_environment_is_prepared_s
     page.get_by_label("I accept").check()
     with page.expect_popup() as opened:
         page.get_by_role("button", name="Sign in with administrator user").last.click()
-    page.get_by_text("Waiting for the sign-in").wait_for()
+    page.get_by_text("Waiting for the sign-in").first.wait_for()
     axe(page)
     screenshot(page, "administrator waiting")
     sign_in_at_microsoft(opened.value, empty)

@@ -77,7 +77,7 @@ def places(company: Company) -> dict[str, str]:
     administrator = client_of(Role.ADMINISTRATOR)
     given = {
         **here, "table": "customer", "system_id": record and record.system_id, "mapping": "CUSTOMER",
-        "pk": job and job.pk, "name": "index", "what": "fields", "to": "off",
+        "pk": job and job.pk, "name": "index", "what": "fields", "to": "off", "step": "before-you-start",
     }  # fmt: skip
     for door in DOORS:
         if door.name in NO_PAGES or any(given[name] is None for name in door.parameters):

@@ -58,9 +58,9 @@ def by_name(report: Any) -> dict[str, Any]:
 def test_everything_is_right_in_a_ready_environment(connected: DataverseConnection) -> None:
     report = services.test_connection(connection=connected)
     assert report.ok, report.document()
-    assert [check.state for check in report.checks] == ["ok"] * 11, report.document()
+    assert [check.state for check in report.checks] == ["ok"] * 12, report.document()
     connected.refresh_from_db()
-    assert len(connected.checks) == 11
+    assert len(connected.checks) == 12
     assert not connected.enabled
 
 
@@ -293,6 +293,8 @@ def test_the_page_tests_enables_and_disables(admin: Client, connected: Dataverse
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
     assert "The connection test was successful. All checks are right." in page
     page = text_of(admin.post(f"{PAGE}toggle/", {"enabled": "on"}, follow=True).content.decode())
+    assert "Your consent is asked for, once." in page
+    page = text_of(admin.post(f"{PAGE}enabling/", {"consent": "on"}, follow=True).content.decode())
     assert "The connection is enabled." in page
     assert "Connected" in page
     assert admin.post(f"{PAGE}enable/", follow=True).status_code == 200

@@ -126,10 +126,10 @@ def test_an_address_is_suggested_and_saved_only_when_confirmed(
     admin: Client, company: Company, typed: str, suggested: str
 ) -> None:
     html = admin.post(f"{PAGE}save/", fields(environment_url=typed)).content.decode()
-    assert f'value="{suggested}"' in html
+    assert f'value="{typed}"' in html
     assert f'value="{APPLICATION}"' in html
     assert "a secret is never sent back" in html
-    assert "was replaced by the suggested" in html
+    assert f"Replace {typed} with the suggested {suggested}?" in text_of(html)
     assert not DataverseConnection.objects.filter(company=company).exists()
     admin.post(f"{PAGE}save/", fields(environment_url=suggested))
     assert DataverseConnection.objects.get(company=company).environment_url == suggested
@@ -166,7 +166,9 @@ def test_a_sandbox_that_is_down_is_told_with_the_next_step_and_nothing_is_enable
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
     assert "https://127.0.0.1:9 cannot be reached" in page
     assert "Check the Environment URL and this machine's network" in page
-    html = admin.post(f"{PAGE}enable/", follow=True).content.decode()
+    asked = admin.post(f"{PAGE}enable/", follow=True)
+    assert "Your consent is asked for, once." in text_of(asked.content.decode())
+    html = admin.post(f"{PAGE}enabling/", {"consent": "on"}, follow=True).content.decode()
     assert "The connection is not enabled. https://127.0.0.1:9 cannot be reached" in text_of(html)
     connection.refresh_from_db()
     assert not connection.enabled

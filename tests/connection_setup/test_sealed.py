@@ -55,8 +55,12 @@ def test_the_command_seals_everything_anew(connection: DataverseConnection, sett
 def test_a_lost_key_stops_the_command_and_changes_nothing(
     connection: DataverseConnection, settings: Any, capsys: Any
 ) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [OLD]
+    call_command("rotate_keys")
+    connection.refresh_from_db()
     before = bytes(connection.client_secret)
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
+    capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         call_command("rotate_keys", "--json")
     assert ended.value.code == 1

@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
-from connection_setup import sealed, services
+from connection_setup import consent, keyring, sealed, services
 from connection_setup.models import DataverseConnection
 from coupling.services import mapping_of
 from dataverse.client import DataverseClient
@@ -51,7 +51,7 @@ def watch(caplog: pytest.LogCaptureFixture) -> Iterator[Watch]:
     for name, secret in (("the client secret", SECRET), ("a wrong secret", WRONG), ("the password", PASSWORD)):
         found.hide(name, secret)
     found.hide("SECRET_KEY", django_settings.SECRET_KEY)
-    for key in django_settings.FIELD_ENCRYPTION_KEYS:
+    for key in keyring.secrets():
         found.hide("an encryption key", key)
     yield found
     found.look("log", "\n".join(_whole(record) for record in caplog.get_records("call")))
@@ -136,7 +136,10 @@ def connect(watch: Watch, client: Client, company: Company, sandbox: Sandbox) ->
     post("enable", **settings_of(sandbox, WRONG))
     post("test", **settings_of(sandbox, WRONG))
     post("toggle", **settings_of(sandbox, SECRET), enabled="on")
+    post("enabling", consent="on")
     assert DataverseConnection.objects.get(company=company).enabled
+    default = reverse("connection_setup:answer", kwargs={"company": company.slug, "name": "default-setup"})
+    watch.look("page of an answer", client.post(default, {"answer": "yes"}, follow=True).content)
 
 
 def everything(
@@ -152,7 +155,7 @@ def given(company: Company) -> dict[str, Any]:
     job = Job.objects.filter(company=company).earliest("pk")
     return {
         "company": company.slug, "table": "customer", "system_id": Customer.objects.first().system_id,
-        "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on",
+        "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on", "step": "before-you-start",
     }  # fmt: skip
 
 
@@ -237,6 +240,9 @@ def test_an_error_of_our_own_tells_nobody_the_secret(
     User.objects.create_superuser("ada", password=PASSWORD)
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.get(), backend="django.contrib.auth.backends.ModelBackend")
+    save = reverse("connection_setup:save", kwargs={"company": company.slug})
+    watch.look("page save", client.post(save, settings_of(sandbox, SECRET), follow=True).content)
+    consent.give(company=company, user=None)
     place(monkeypatch)
     url = reverse("connection_setup:enable", kwargs={"company": company.slug})
     answer = client.post(url, settings_of(sandbox, SECRET))

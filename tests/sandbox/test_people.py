@@ -234,3 +234,20 @@ def test_discovery_is_for_people(sandbox: Sandbox) -> None:
     assert instances(sandbox, grant_type="client_credentials").status_code == 403
     address = f"{sandbox.environment_url}/api/discovery/v2.0/Instances"
     assert plain_session(sandbox).get(address, timeout=30).status_code == 401
+
+
+def test_discovery_lists_the_environments_of_another_tenant_to_its_people(sandbox: Sandbox) -> None:
+    theirs = other(sandbox, name="Theirs", tenant="other")
+    session = plain_session(sandbox)
+    form = {
+        "grant_type": "password", "client_id": theirs.client_id, "client_secret": theirs.client_secret,
+        "username": theirs.admin_user, "password": theirs.admin_password,
+        "scope": f"{sandbox.environment_url}/user_impersonation",
+    }  # fmt: skip
+    token = session.post(f"{sandbox.environment_url}/{OTHER_TENANT_ID}/oauth2/v2.0/token", data=form, timeout=30).json()
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    answer = session.get(f"{sandbox.environment_url}/api/discovery/v2.0/Instances", headers=headers, timeout=30)
+    assert [one["FriendlyName"] for one in answer.json()["value"]] == ["Theirs"]
+    # It is no key to the environment at that port, which is another tenant's.
+    web_api = session.get(f"{sandbox.environment_url}/api/data/v9.2/WhoAmI", headers=headers, timeout=30)
+    assert web_api.status_code == 401

@@ -111,6 +111,28 @@ def test_criteria_couple_and_recommending_full_creates_the_rest(company, remote)
     assert set(accounts(remote)) == {"Adatum Inc", "Contoso"}
 
 
+def test_recommending_full_at_once_couples_by_the_criteria_first_and_duplicates_nothing(company, remote):
+    customer(company, "10000", "Adatum", phone_no="555")
+    customer(company, "10001", "Contoso", phone_no="556")
+    remote.load(
+        {
+            "accounts": [
+                {"name": "Adatum Inc", "telephone1": "555", **ACTIVE_CUSTOMER},
+                {"name": "Fabrikam", "telephone1": "557", **ACTIVE_CUSTOMER},
+            ]
+        }
+    )
+    changed(company).fields.filter(field="phone_no").update(use_for_match=True)
+    code, document = command("fullsync", "--company", company.name, "--mapping", "CUSTOMER", "--full", "CUSTOMER")
+    (line,) = document["lines"]
+    assert (code, line["recommendation"], line["job"]["type"], line["job"]["counters"]["coupled"]) == (
+        0, "full", "coupling", 1,
+    )  # fmt: skip
+    assert [after["counters"]["inserted"] for after in line["job"]["followups"]] == [2]
+    assert set(accounts(remote)) == {"Adatum Inc", "Contoso", "Fabrikam"}
+    assert set(Customer.objects.values_list("name", flat=True)) == {"Adatum", "Contoso", "Fabrikam"}
+
+
 def test_people_on_both_sides_are_coupled_by_criteria_before_the_rest_is_created(company, remote):
     Salesperson.objects.create(company=company, code="SELLER", name="A Seller", e_mail="seller@contoso.example")
     remote.load(

@@ -6,15 +6,17 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
-from connection_setup import credentials, services
+from connection_setup import credentials, dynamics, services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken
+from connection_setup.steps import Told
 from connection_setup.types import Check, Report
 from dataverse import clouds
 from dataverse.errors import DataverseError
 from masterdata.commands import CompanyCommand
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+STEP_MARKS = {"done": "done   ", "attention": "warning", "skipped": "-      ", "asks": "ERROR  ", "failed": "ERROR  "}
 OPTIONS = {"environment_url": "--environment-url", "tenant_id": "--tenant", "client_id": "--client-id"}
 
 
@@ -62,7 +64,7 @@ class Command(CompanyCommand):
             raise SystemExit(1)
 
     def _enable(self, values: dict[str, Any] | None, secret: str) -> None:
-        report = services.enable(company=self.company, user=None, values=values, secret=secret)
+        report = services.enable(company=self.company, user=None, values=values, secret=secret, on_step=self._told)
         if report.failed:
             failed: Check = report.failed
             self.refuse(failed.reason or "configuration", f"The connection is not enabled. {failed.sentence}")
@@ -72,6 +74,10 @@ class Command(CompanyCommand):
             return
         self._show(report)
         self.say(f"The connection of {self.company} to {connection.organization_name} is enabled.")
+
+    def _told(self, told: Told) -> None:
+        """A step that ended, as it happens; on stderr, since stdout is the answer's."""
+        self.stderr.write(f"{STEP_MARKS[told.state]}  {told.caption}: {told.sentence}", self.style.NOTICE)
 
     def _disable(self, _values: None, _secret: str) -> None:
         connection = services.disable(company=self.company, user=None)
@@ -151,4 +157,5 @@ def _standing(connection: DataverseConnection) -> dict[str, Any]:
         "organization_id": connection.organization_id,
         "business_unit": connection.business_unit_name,
         "checked_at": connection.checked_at,
+        "dynamics_365": {"enabled": dynamics.enabled(connection.company)},
     }

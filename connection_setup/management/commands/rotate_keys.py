@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from connection_setup import sealed, services
+from connection_setup import encryption, sealed, services
 from masterdata.commands import TandemCommand
 
 
 class Command(TandemCommand):
-    """Seal every stored secret with the first of FIELD_ENCRYPTION_KEYS, so that older keys can be dropped."""
+    """Seal every stored secret with the newest key, so that older ones can be dropped."""
 
-    help = "Seal every stored secret with the first of FIELD_ENCRYPTION_KEYS, so that older keys can be dropped."
+    help = "Seal every stored secret with the newest key (the first of FIELD_ENCRYPTION_KEYS where that is set)."
 
     def run(self, options: dict[str, Any]) -> None:  # noqa: ARG002 - the command's shape
         """Do it; all or none."""
         try:
-            changed = services.rotate_keys()
-        except sealed.SealBroken as broken:
-            self.refuse("configuration", broken.user_message)
+            changed = encryption.rotate(user=None).resealed
+        except (sealed.SealBroken, services.Refused) as broken:
+            self.refuse("configuration", str(broken))
         if self.as_json:
             self.document({"secrets": changed})
         self.say(f"{changed} stored {'secret is' if changed == 1 else 'secrets are'} sealed with the newest key.")

@@ -1,0 +1,243 @@
+"""The last steps of the assisted setup guide: the review of recommendations, and finishing with or without a run."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from connection_setup.guide import flow
+from connection_setup.guide.flow import Ended, Shown, Situation, Step
+from connection_setup.guide.views import address
+from connection_setup.services import NotConnected
+from coupling import local
+from dataverse.errors import DataverseError
+from jobs.models import OPEN_STATES
+from masterdata.models import Company
+from sync import full, review_page
+from sync.models import FullSynchReviewLine, Recommendation
+from sync.services import Refused
+from ui.kit import Action, FastTab, Field, Notice, Table
+
+RECOMMENDATIONS = "recommendations"
+FINISH = "finish"
+_MISHAPS = (Refused, DataverseError, NotConnected, local.Unusable)
+
+
+def register() -> None:
+    """Bring the steps to the guide; called once, when the app loads."""
+    flow.add(
+        Step(
+            RECOMMENDATIONS,
+            "Recommendations",
+            80,
+            show_recommendations,
+            take_recommendations,
+            done=lambda situation: situation.confirmed(RECOMMENDATIONS),
+            applies=lambda situation: not situation.kept.without_synchronization,
+        )
+    )
+    flow.add(
+        Step(
+            FINISH,
+            "Finish",
+            90,
+            show_finish,
+            finish,
+            done=lambda situation: situation.kept.completed_at is not None,
+        )
+    )
+
+
+class OverrideForm(forms.Form):
+    """The lines with records on both sides that are to be synchronized in full all the same."""
+
+    overridden = forms.MultipleChoiceField(
+        label="Recommend Full Synchronization",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="For these, what finds no match by the criteria is created on the other side too.",
+    )
+
+    def __init__(self, lines: list[FullSynchReviewLine], data: Any = None) -> None:
+        super().__init__(data)
+        names = [line.name for line in lines if not line.status and line.recommendation == Recommendation.NONE]
+        self.fields["overridden"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+
+_WAYS = (
+    ("full", "Run full synchronization", "It starts now, goes by these recommendations, and shows how it goes."),
+    ("later", "Finish without synchronizing", "Dataverse Full Synch. Review runs it any time."),
+)
+
+
+class FinishForm(forms.Form):
+    """How the guide ends."""
+
+    run = forms.ChoiceField(
+        label="How to finish",
+        choices=[(value, label) for value, label, _ in _WAYS],
+    )
+
+
+# -- recommendations --------------------------------------------------------------------------------------------------
+
+
+def show_recommendations(situation: Situation, form: OverrideForm | None = None) -> Shown:
+    """The lines with the counts of both sides; counted when the step is opened."""
+    company = situation.company
+    notices = _counted(company)
+    lines = full.lines(company)
+    chosen = review_page.with_criteria(company)
+    form = form or OverrideForm(lines)
+    sections = [FastTab("lines", "", table=_lines_table(company, lines, chosen))]
+    if form.fields["overridden"].choices:  # type: ignore[attr-defined]
+        sections.append(FastTab("overridden", "", (Field(form_field=form["overridden"]),)))
+    return Shown(
+        "What to synchronize first?",
+        (
+            "The uncoupled records on both sides were counted. What exists on one side only can be created on the "
+            "other. Where both sides have records, couple them by criteria first: synchronizing them in full would "
+            "duplicate those that are the same.",
+        ),
+        sections,
+        [*notices, *review_page.warnings(lines, chosen)],
+        actions=(
+            Action(
+                "Dataverse Full Synch. Review", reverse("sync:review", kwargs={"company": company.slug}), icon="list"
+            ),
+        ),
+        next=Action("Next"),
+    )
+
+
+def take_recommendations(situation: Situation) -> Ended:
+    """Keep what is to be synchronized in full all the same."""
+    lines = full.lines(situation.company)
+    form = OverrideForm(lines, situation.request.POST)
+    if not form.is_valid():
+        return show_recommendations(situation, form)
+    for line in lines:
+        if line.name in form.cleaned_data["overridden"]:
+            full.recommend_full(line)
+    return None
+
+
+def _counted(company: Company) -> list[Notice]:
+    try:
+        full.generate(company)
+    except _MISHAPS as error:
+        return [Notice(str(getattr(error, "user_message", error)), "bad", "The records could not be counted.")]
+    return []
+
+
+def _lines_table(company: Company, lines: list[FullSynchReviewLine], chosen: set[str]) -> Table:
+    cells = review_page.Shown(company, chosen, within="guide")
+    return Table(
+        "Recommendations",
+        ("Name", "Here", "In Dataverse", "Recommendation"),
+        [
+            (line.name, f"{line.local_count:,}", f"{line.integration_count or 0:,}", cells.recommendation(line))
+            for line in lines
+        ],
+        numeric=frozenset({1, 2}),
+        wrap=frozenset({3}),
+        empty="There are no mappings yet. They are made with the default synchronization setup.",
+    )
+
+
+# -- finish -----------------------------------------------------------------------------------------------------------
+
+
+def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
+    """Ask how to finish; afterwards, how the run goes."""
+    company = situation.company
+    if situation.kept.completed_at is not None:
+        return _finished(situation)
+    if situation.kept.without_synchronization:
+        return Shown(
+            "The connection is ready",
+            (
+                f"{company.name} is connected. Nothing is synchronized yet: couple records on their lists, or run a "
+                "full synchronization when you are ready.",
+            ),
+            next=Action("Finish", primary=True),
+        )
+    lines, chosen = full.lines(company), review_page.with_criteria(company)
+    plans = [plan for line in lines if not line.status and (plan := review_page.plan(line, chosen))]
+    form = form or FinishForm()
+    return Shown(
+        "Everything is set up",
+        ("A full synchronization does this, in the order of what depends on what:", *plans) if plans else (),
+        (FastTab("finish", "", template="ui/choices.html", context=_ways(form)),),
+        review_page.warnings(lines, chosen),
+        next=Action("Finish", primary=True),
+    )
+
+
+def _ways(form: FinishForm) -> dict[str, Any]:
+    """The ways to finish, for ui/choices.html."""
+    chosen = form["run"].value() or "full"
+    return {
+        "legend": "How to finish",
+        "name": "run",
+        "error": " ".join(str(error) for error in form["run"].errors),
+        "options": [
+            {"value": value, "label": label, "text": text, "chosen": value == chosen} for value, label, text in _WAYS
+        ],
+    }
+
+
+def finish(situation: Situation) -> Ended:
+    """Complete the guide, and start the full synchronization where that was chosen."""
+    company, request = situation.company, situation.request
+    if situation.kept.completed_at is not None:
+        return HttpResponseRedirect(reverse("sync:review", kwargs={"company": company.slug}))
+    run = False
+    if not situation.kept.without_synchronization:
+        form = FinishForm(request.POST)
+        if not form.is_valid():
+            return show_finish(situation, form)
+        run = form.cleaned_data["run"] == "full"
+    if run:
+        try:
+            full.start(company, user=request.user)
+        except _MISHAPS as error:
+            messages.error(request, f"Nothing was started. {getattr(error, 'user_message', error)}")
+            return show_finish(situation)
+    situation.kept.completed_at = timezone.now()
+    situation.kept.save()
+    if run:
+        return HttpResponseRedirect(address(company, FINISH))
+    messages.success(request, f"{company.name} is connected to Dataverse. The setup is completed.")
+    return HttpResponseRedirect(reverse("connection_setup:setup", kwargs={"company": company.slug}))
+
+
+def _finished(situation: Situation) -> Shown:
+    company = situation.company
+    if any(line.started and line.status in ("", *OPEN_STATES) for line in full.lines(company)):
+        full.advance(company)
+    lines = [line for line in full.lines(company) if line.started]
+    progress = review_page.progress(company, lines, poll_url=address(company, FINISH))
+    cells = review_page.Shown(company, ())
+    rows = [(line.name, cells.status(line), line.message) for line in lines]
+    sections = (
+        (
+            FastTab(
+                "run",
+                "",
+                table=Table("Full synchronization", ("Name", "Status", "What happened"), rows, wrap=frozenset({2})),
+            ),
+        )
+        if rows
+        else ()
+    )
+    return Shown(
+        "The full synchronization is running" if progress else "The setup is completed",
+        ("You can leave this page; the work goes on.",) if progress else (f"{company.name} is connected.",),
+        sections,
+        progress=progress,
+        next=Action("Dataverse Full Synch. Review", reverse("sync:review", kwargs={"company": company.slug})),
+    )
