@@ -1,6 +1,7 @@
 """Mappings, couplings, matching."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CouplingConfig(AppConfig):
@@ -12,7 +13,7 @@ class CouplingConfig(AppConfig):
         """Bring the kinds of jobs, the default mappings, and the entries of pages to the rooms below."""
         from auditlog.registry import auditlog
 
-        from coupling import records, shell
+        from coupling import listed, records, shell
         from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 
         # The log tells what people change: not when the next run is, which the schedule writes.
@@ -20,3 +21,4 @@ class CouplingConfig(AppConfig):
         auditlog.register(IntegrationFieldMapping)
         shell.register()
         records.register()
+        post_migrate.connect(listed.keep, sender=self)

@@ -3,7 +3,7 @@
 A view that acts on selected records asks `selected(request, company, table)`; the list's form posts to it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,12 @@ from django.http import Http404, HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from connection_setup.services import unavailable
+from coupling import listed
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
-from ui import listing
+from ui import listing, paging
 from ui.kit import Action, Cell, Menu, Notice, Status
 from ui.registry import Entry, Found, find_records, tell_me_source
 from ui.roles import Can, may
@@ -85,6 +86,7 @@ def listing_of(
         search=[f"{name}__icontains" for name in (table.key, table.title, *searched)],
         selectable=True,
         row_url=lambda row: card_url(company, table, row.system_id),
+        through=lambda given, sort: _through(company, table, given, sort),
         row_label=lambda row: f"{getattr(row, table.key)} {getattr(row, table.title)}".strip(),
         decorate=lambda rows: mark_coupled(rows, company, table),
         search_label=f"Search {table.caption_plural.lower()}",
@@ -195,6 +197,13 @@ def _coupled(
     if any(mapping.uid_kind == "option" for mapping in known):
         coupled |= Q(Exists(OptionMapping.objects.filter(company=company, local_id=OuterRef("system_id"))))
     return rows.filter(coupled if value == "yes" else ~coupled)
+
+
+def _through(company: Company, table: LocalTable, given: Mapping[str, str], sort: str) -> "paging.Through | None":
+    """Where nothing but being coupled narrows the list, and it is in key order, its index is another table's."""
+    if set(given) != {"coupled"} or sort not in {"", table.key}:
+        return None
+    return listed.through(company, table, coupled=given["coupled"] == "yes")
 
 
 class _Blocked:

@@ -139,7 +139,7 @@ class Application:
 
         def after() -> None:
             environment.traffic.leave()
-            if answer.status == 429:
+            if answer.status == 429 or answer.headers.get("Content-Type", "").startswith("multipart/"):
                 environment.protection.heard(request.connection)
 
         answer.after = after
@@ -205,7 +205,10 @@ class Application:
             prefer = preferences.parse(request.prefer())
             batch = Batch(self.environment, operations, request.origin, prefer.continue_on_error)
             batch.partial = fault is not None and fault.fault == "partial_batch"
-            return batch.run(request.headers.get("content-type", ""), request.body)
+            made = batch.run(request.headers.get("content-type", ""), request.body)
+            if batch.wait_s:
+                self.environment.protection.told(caller.user_id, batch.wait_s, request.connection)
+            return made
         if request.headers.get("content-encoding", "identity") != "identity":
             raise query_error("A compressed request body is not supported.")
         operation = Operation(request.method, path, request.query, request.headers, request.body)

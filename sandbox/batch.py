@@ -61,6 +61,8 @@ class Batch:
     rows_read: int = 0
     rows_written: int = 0
     seen: int = 0
+    wait_s: float = 0.0
+    """The longest wait a part was refused with: the user is told so, though the answer around it says 200."""
     addresses: dict[str, str] = field(default_factory=dict)
 
     def run(self, content_type: str, body: bytes) -> Response:
@@ -134,6 +136,7 @@ class Batch:
         except ServiceError as error:
             if error.status == 429:
                 environment.traffic.count("throttled")
+                self.wait_s = max(self.wait_s, float(error.headers.get("Retry-After", 0)))
             headers = {"Content-Type": "application/json; odata.metadata=minimal", **error.headers}
             return Response(error.status, error.body(), headers)
         self.rows_read += response.rows_read

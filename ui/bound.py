@@ -83,6 +83,11 @@ class Bound:
         column = next(column for column in self.listing.columns if column.name == self.sort.lstrip("-"))
         return paging.ordered(rows, [("-" if self.sort.startswith("-") else "") + column.sort])
 
+    @cached_property
+    def through(self) -> paging.Through | None:
+        """The narrow table that holds the rows that pass, in order, if there is one."""
+        return self.listing.through(self.in_force, self.sort.lstrip("-")) if self.listing.through else None
+
     # -- columns
 
     @cached_property
@@ -134,11 +139,13 @@ class Bound:
         """The page of rows asked for, decorated."""
         number = self.given.get("page", "")
         found = paging.page(
-            self.matching,
+            self.listing.rows if self.through else self.matching,
             number=int(number) if number.isascii() and number.isdigit() and len(number) < 8 else 1,
             size=self.listing.page_size,
             after=self.given.get("after", ""),
             before=self.given.get("before", ""),
+            through=self.through,
+            descending=self.sort.startswith("-"),
         )
         if self.listing.decorate and found.rows:
             self.listing.decorate(found.rows)
@@ -172,7 +179,7 @@ class Bound:
             return self.listing.total, True
         if self.slice.number == 1 and not self.slice.has_next:
             return len(self.slice.rows), True
-        return paging.counted(self.matching)
+        return paging.counted(self.through.rows if self.through else self.matching)
 
     @property
     def count_text(self) -> str:

@@ -18,7 +18,7 @@ from django.db.models import IntegerField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from ui import ids
+from ui import ids, paging
 from ui.kit import Cell, Notice
 
 MAX_SEARCH = 200
@@ -85,6 +85,9 @@ class Listing:
     decorate: Callable[[list[Any]], None] | None = None
     total: int | None = None
     search_label: str = "Search this list"
+    through: "Callable[[Mapping[str, str], str], paging.Through | None] | None" = None
+    """Given the filters in force and the column sorted by ("" for the list's own order): the narrow table that holds
+    such rows in that order, if there is one."""
     row_label: Callable[[Any], str] | None = None
     """What a row's checkbox is called; the first column's text where absent."""
 

@@ -4,7 +4,7 @@ Next and previous carry the last and first row's id, and the database seeks ther
 skips over ids only (an index holds them), never over whole rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,27 @@ class Slice:
     has_next: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Through:
+    """A narrow table that holds the rows that pass, in order, where the rows' own table has no index for both.
+
+    rows: one company's, unordered; columns: the own table's columns -> the narrow one's, the order's first and the
+    row's unique id last. Its order goes by these columns.
+    """
+
+    rows: "QuerySet[Any]"
+    columns: Mapping[str, str]
+
+    @property
+    def id(self) -> tuple[str, str]:
+        """The unique id: its name in the rows' own table, and in the narrow one."""
+        return list(self.columns.items())[-1]
+
+    def ordered(self, descending: bool) -> "QuerySet[Any]":
+        """The narrow rows in order."""
+        return self.rows.order_by(*(f"{'-' if descending else ''}{name}" for name in self.columns.values()))
+
+
 def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
     """The rows in the order asked for, else in their own, made total by the id."""
     terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
@@ -43,27 +64,54 @@ def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
     return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
 
-def page(rows: "QuerySet[Any]", *, number: int, size: int, after: str = "", before: str = "") -> Slice:
-    """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped."""
+def page(
+    rows: "QuerySet[Any]",
+    *,
+    number: int,
+    size: int,
+    after: str = "",
+    before: str = "",
+    through: Through | None = None,
+    descending: bool = False,
+) -> Slice:
+    """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped.
+
+    through: which of the rows are meant, and their order, `descending` or not; those of `rows` do not count then.
+    """
     number = max(number, 1)
-    if number > 1 and after and (parts := _beyond(rows, after, forward=True)) is not None:
-        found = _first(rows, parts, size + 1)
+    order = through.ordered(descending) if through else rows
+    if number > 1 and after and (parts := _beyond(rows, after, order, through, forward=True)) is not None:
+        found = _first(order, parts, size + 1)
         if found:
-            return Slice(found[:size], number, len(found) > size)
-    elif before and (parts := _beyond(rows, before, forward=False)) is not None:
-        found = _first(rows.reverse(), parts, size)[::-1]
+            return Slice(_own(rows, found[:size], through), number, len(found) > size)
+    elif before and (parts := _beyond(rows, before, order, through, forward=False)) is not None:
+        found = _first(order.reverse(), parts, size)[::-1]
         if len(found) == size:
-            return Slice(found, number, has_next=True)
+            return Slice(_own(rows, found, through), number, has_next=True)
         number = 1  # the list's head: rows before the first page have come in meanwhile
     if number == 1:
-        found = list(rows[: size + 1])
-        return Slice(found[:size], number, len(found) > size)
+        found = list(order[: size + 1])
+        return Slice(_own(rows, found[:size], through), number, len(found) > size)
+    own, name = through.id if through else ("pk", "pk")
     start = (number - 1) * size
-    ids = list(rows.values_list("pk", flat=True)[start : start + size + 1])
+    ids = list(order.values_list(name, flat=True)[start : start + size + 1])
     if not ids:
-        return page(rows, number=1, size=size)
-    by_id = {row.pk: row for row in rows.order_by().filter(pk__in=ids[:size])}
-    return Slice([by_id[pk] for pk in ids[:size] if pk in by_id], number, len(ids) > size)
+        return page(rows, number=1, size=size, through=through, descending=descending)
+    return Slice(_by_ids(rows, own, ids[:size]), number, len(ids) > size)
+
+
+def _own(rows: "QuerySet[Any]", found: list[Any], through: Through | None) -> list[Any]:
+    """The rows themselves, where those of the narrow table were found."""
+    if through is None:
+        return found
+    own, name = through.id
+    return _by_ids(rows, own, [getattr(one, name) for one in found])
+
+
+def _by_ids(rows: "QuerySet[Any]", own: str, ids: list[Any]) -> list[Any]:
+    """The rows of these ids, in their order; one that is gone is left out."""
+    found = {getattr(row, own): row for row in rows.order_by().filter(**{f"{own}__in": ids})} if ids else {}
+    return [found[pk] for pk in ids if pk in found]
 
 
 def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
@@ -76,26 +124,28 @@ def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
     return found
 
 
-def _beyond(rows: "QuerySet[Any]", pk: str, *, forward: bool) -> list[Q] | None:
+def _beyond(
+    rows: "QuerySet[Any]", pk: str, order: "QuerySet[Any]", through: Through | None, *, forward: bool
+) -> list[Q] | None:
     """What holds for the rows past the row of that id, the nearest rows' part first.
 
     Each part is one stretch of an index on the columns in order. A column of few values comes as a part of its own:
     as one comparison of many columns, SQLite would read on from the first row of the same value.
     None where the order cannot be sought in, or the row is gone.
     """
-    terms = _plain_terms(rows)
+    terms = _plain_terms(order)
     if terms is None:
         return None
     names = [name for name, _ in terms]
     try:
-        values = rows.order_by().filter(pk=pk).values_list(*names).first()
+        values = rows.order_by().filter(pk=pk).values_list(*(through.columns if through else names)).first()
     except (ValueError, TypeError):
         return None
     if values is None:
         return None
     one_way = len({descending for _, descending in terms}) == 1
     alone = (
-        next((at for at, name in enumerate(names) if not _few_values(rows.model, name)), 0) if one_way else len(names)
+        next((at for at, name in enumerate(names) if not _few_values(order.model, name)), 0) if one_way else len(names)
     )
     parts: list[Q] = []
     if one_way and len(names) - alone > 1:

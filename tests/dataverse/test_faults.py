@@ -12,7 +12,7 @@ import pytest
 
 from dataverse import bulk, odata
 from dataverse.client import DataverseClient
-from dataverse.errors import ChangesExpired, Duplicate, Gone
+from dataverse.errors import ChangesExpired, Duplicate, Gone, Throttled
 from dataverse.transport import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page, Request
 from sandbox.testing import Sandbox
@@ -353,3 +353,14 @@ def test_a_client_that_did_not_wait_would_be_seen(world: World) -> None:
     world.read()
     assert world.sandbox.requests()["before_retry_after"] >= 1
     world.sandbox.control("DELETE", "requests")
+
+
+def test_a_limit_that_refuses_a_part_of_a_batch_is_not_answered_with_another_request(world: World) -> None:
+    rule = {"method": "PATCH", "path": "accounts(id)", "fault": "429", "retry_after": 120, "times": 1}
+    world.sandbox.control("POST", "faults", [rule])
+    (refused,) = world.client.batch([Request("PATCH", f"accounts({world.ids[0]})", {"name": "Changed"})])
+    assert isinstance(refused.error, Throttled)
+    asked = world.sandbox.requests()["total"]
+    with pytest.raises(Throttled):
+        world.client.first_page("accounts", select=["name"])
+    assert world.sandbox.requests()["total"] == asked

@@ -204,6 +204,46 @@ def test_whoever_waits_for_a_lane_is_not_sent_into_a_wait_told_meanwhile(
     assert came[1] - came[0] >= 1.25, "sent while the service wanted to hear nothing"
 
 
+def test_a_limit_that_refuses_a_part_of_a_batch_has_all_of_the_user_wait(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    """The answer around the part says 200. Others stand in line behind it, and one comes while the batch waits."""
+    came: list[float] = []
+
+    def answer(asked: Asked) -> Reply:
+        came.append(time.monotonic())
+        if len(came) == 1:
+            time.sleep(0.3)
+            return batch_answer((429, "Retry-After: 1", SLOW_DOWN))
+        return batch_answer((204, 'ETag: W/"1"', b"")) if "$batch" in asked.path else Reply(body=BODY)
+
+    server.answer = answer
+    client, other = client_of(sleep=time.sleep), client_of(sleep=time.sleep)
+    with ThreadPoolExecutor(6) as pool:
+        batch = pool.submit(client.batch, PATCHES[:1])
+        time.sleep(0.1)
+        reads = [pool.submit(client.first_page, "accounts", select=["name"]) for _ in range(3)]
+        time.sleep(0.5)
+        reads += [pool.submit(client.first_page, "accounts", select=["name"]) for _ in range(2)]
+        assert all(one.result().rows for one in reads)
+        assert batch.result()[0].error is None
+    assert other.first_page("accounts", select=["name"]).rows
+    assert len(came) == 8
+    assert min(came[1:]) - came[0] >= 1.25, "sent while the service wanted to hear nothing"
+
+
+def test_a_long_wait_that_a_part_of_a_batch_asks_for_holds_for_the_next_request(
+    server: Server, client: DataverseClient, slept: list[float]
+) -> None:
+    server.answer = scripted(batch_answer((429, "Retry-After: 120", SLOW_DOWN)), Reply(body=BODY))
+    (result,) = client.batch(PATCHES[:1])
+    assert isinstance(result.error, Throttled)
+    with pytest.raises(Throttled) as error:
+        client.first_page("accounts", select=["name"])
+    assert 110 < (error.value.retry_after or 0) <= 120
+    assert (len(server.api), slept) == (1, [])
+
+
 def test_a_part_of_a_batch_that_is_always_throttled_is_asked_a_few_times(
     server: Server, client: DataverseClient, slept: list[float]
 ) -> None:
