@@ -21,6 +21,7 @@ from connection_setup import (
     hooks,
     pages,
     preparing,
+    reaching,
     returning,
     services,
 )
@@ -182,7 +183,7 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: own.Purp
         purpose = found.purpose if found is not None else "prepare"
     response = render.page(request, own.page(request, connection, found, form, purpose=purpose))
     # A browser holds the answer to a form, which leads to Microsoft, against where forms of this page may go.
-    if origin := services.sign_in_origin(connection):
+    if origin := reaching.sign_in_origin(connection):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
 

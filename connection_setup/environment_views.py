@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from connection_setup import administrator, environments, pages, services, views
+from connection_setup import administrator, environments, pages, reaching, services, views
 from connection_setup import environment_pages as own
 from connection_setup.forms import SettingsForm, address_problem
 from connection_setup.models import DataverseConnection
@@ -115,7 +115,7 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: own.Tena
     found = environments.current(connection.company, request.session.session_key)
     response = render.page(request, own.page(request, connection, found, form))
     # A browser holds the answer to a form, which leads to the sign-in, against where forms of this page may go.
-    if origin := services.sign_in_origin(connection, any_tenant=True):
+    if origin := reaching.sign_in_origin(connection, any_tenant=True):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
 

@@ -3,12 +3,10 @@
 Nothing is sent while a database transaction is open, and nothing is kept of an enabling that fails.
 """
 
-import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from auditlog.context import set_actor
@@ -17,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, returning, testing
+from connection_setup import checks, credentials, hooks, reaching, returning, testing
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken, unseal
 from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
@@ -131,7 +129,7 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
     """
     if lacking := missing(connection):
         raise Refused(lacking.sentence, reason="configuration")
-    return _credentials(connection, credentials.opened(connection)), _environment(connection)
+    return reaching.signs_in(connection, credentials.opened(connection)), reaching.environment(connection)
 
 
 def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
@@ -150,7 +148,7 @@ def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tup
             f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not filled in, and the sign-in goes "
             "through the registered application. Fill in and save, then look for environments again."
         )
-    place, ca_file = _sandbox_of(connection)
+    place, ca_file = reaching.sandbox_of(connection)
     authority = clouds.authority(connection.cloud, tenant, place, any_tenant=True)
     return (
         Credentials(
@@ -169,7 +167,10 @@ def application_answers(connection: DataverseConnection, url: str, tenant: str) 
     Asking it raises DataverseError, where it is not.
     """
     environment = Environment(
-        url, ca_file=_sandbox_of(connection)[1], loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud
+        url,
+        ca_file=reaching.sandbox_of(connection)[1],
+        loopback_allowed=settings.SANDBOX_ALLOWED,
+        cloud=connection.cloud,
     )
     opened = Credentials(
         clouds.authority(connection.cloud, tenant, url),
@@ -189,40 +190,9 @@ def _no_patience(_: float) -> None:
     """Not waited: who looks at a list of environments would wait as well."""
 
 
-def _sandbox_of(connection: DataverseConnection) -> tuple[str, str | None]:
-    """Where the sandbox is and its certificate authority; ("", None) for the clouds.
-
-    It is the Environment URL's; while there is none, the one that this machine's demo started.
-    """
-    url = connection.environment_url
-    if not settings.SANDBOX_ALLOWED or (url and not clouds.is_loopback(urlsplit(url).hostname or "")):
-        return "", None
-    if url:
-        return clouds.origin(url), _authority_file(connection)
-    try:
-        said = json.loads(settings.SANDBOX_FILE.read_text())
-        return clouds.check_address(said["environment_url"], loopback_allowed=True).url, str(said["ca_file"])
-    except (OSError, ValueError, KeyError, TypeError, ConfigurationError):
-        return "", None
-
-
-def sandbox_authority(connection: DataverseConnection) -> str:
-    """The certificate authority of the sandbox whose environments are listed; "" for the clouds."""
-    return _sandbox_of(connection)[1] or ""
-
-
-def sign_in_origin(connection: DataverseConnection, *, any_tenant: bool = False) -> str:
-    """Where people of these settings sign in; "" while the settings name no tenant, unless any will do."""
-    place = _sandbox_of(connection)[0] if any_tenant else connection.environment_url
-    try:
-        return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, place, any_tenant=any_tenant))
-    except ConfigurationError:
-        return ""
-
-
 def administrators_client(connection: DataverseConnection, person: Person) -> DataverseClient:
     """A client that acts as the administrator who signed in. Raises ConfigurationError."""
-    environment = _environment(connection)
+    environment = reaching.environment(connection)
     return DataverseClient(environment, person.tokens(environment))
 
 
@@ -320,7 +290,7 @@ _DISABLED = (
 def ask_tenant(connection: DataverseConnection) -> None:
     """Ask the sign-in of the settings' tenant whether there is such a tenant. Raises DataverseError where not."""
     place = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
-    tenant.known(place, ca_file=_authority_file(connection))
+    tenant.known(place, ca_file=reaching.authority_file(connection))
 
 
 def secret_is_an_id(connection: DataverseConnection) -> bool:
@@ -432,35 +402,7 @@ def settings_client(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
 ) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
-    return DataverseClient(_environment(connection), _credentials(connection, credential), usage=usage)
-
-
-def _environment(connection: DataverseConnection) -> Environment:
-    return Environment(
-        connection.environment_url,
-        ca_file=_authority_file(connection),
-        loopback_allowed=settings.SANDBOX_ALLOWED,
-        cloud=connection.cloud,
-    )
-
-
-def _credentials(connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword) -> Credentials:
-    """Raises ConfigurationError."""
-    return Credentials(
-        clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),
-        credentials.client_id(connection),
-        credential,
-        version=connection.credential_version,
-    )
-
-
-def _authority_file(connection: DataverseConnection) -> str | None:
-    """The certificate authority of a sandbox: the one named, else that of sandboxes of this state folder."""
-    if not settings.SANDBOX_ALLOWED:
-        return None
-    if connection.sandbox_ca_file:
-        return connection.sandbox_ca_file
-    return str(settings.SANDBOX_CA_FILE) if settings.SANDBOX_CA_FILE.exists() else None
+    return DataverseClient(reaching.environment(connection), reaching.signs_in(connection, credential), usage=usage)
 
 
 def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import administrator, environments, services
+from connection_setup import administrator, environments, reaching, services
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Shown, Situation, Step
 from connection_setup.models import AssistedSetup
@@ -126,7 +126,7 @@ def _shown(situation: Situation, taken: list[Step], step: Step, shown: Shown) ->
     )
     response = render.page(situation.request, page)
     # A browser holds the answer to a form, which may lead to Microsoft, against where forms of this page may go.
-    if origin := services.sign_in_origin(situation.connection, any_tenant=True):
+    if origin := reaching.sign_in_origin(situation.connection, any_tenant=True):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
 
