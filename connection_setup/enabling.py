@@ -83,9 +83,12 @@ def begin(*, company: Company, user: Any, page_url: str, done_url: str, with_def
 def of(company: Company) -> EnablingRun | None:
     """The run about the present settings: one that goes on, or the one that enabled the connection; None without."""
     run = EnablingRun.objects.select_related("company").filter(company=company).first()
-    if run is None or run.ended_at is not None:
-        return run
-    return run if _current(run, services.connection_of(company).changed_at) else None
+    if run is None:
+        return None
+    connection = services.connection_of(company)
+    if run.ended_at is not None:
+        return run if connection.enabled else None
+    return run if _current(run, connection.changed_at) else None
 
 
 def told(run: EnablingRun) -> list[Told]:

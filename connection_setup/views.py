@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import enabling_views, hooks, pages, services
+from connection_setup import dynamics, enabling_views, hooks, pages, services
 from connection_setup.forms import SettingsForm
 from connection_setup.models import DataverseConnection
 from jobs.models import OPEN_STATES, Job, State
@@ -144,24 +144,24 @@ def _what_disabling_does(connection: DataverseConnection) -> str:
     running = states.pop(State.IN_PROCESS, 0)
     waiting = sum(states.values())
     schedules = sum(1 for provider in registry.schedules for _ in provider(company))
-    return " ".join(
-        [
-            f"{_many(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings."
-            if couplings
-            else "Nothing is coupled; all settings and mappings are kept.",
-            f"{_many(running, 'job in process stops', 'jobs in process stop')} at the next checkpoint, and "
-            f"{_many(waiting, 'queued job does', 'queued jobs do')} not start; what was done is saved."
-            if running or waiting
-            else "No job is queued or in process.",
-            f"{_many(schedules, 'schedule goes', 'schedules go')} on hold until the connection is enabled again."
-            if schedules
-            else "No mapping is on a schedule.",
-            "Nothing is removed in Dataverse.",
-            "To connect another environment later, delete the couplings first: they belong to this one."
-            if couplings
-            else "",
-        ]
-    ).strip()
+    sentences = [
+        f"{_many(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings."
+        if couplings
+        else "Nothing is coupled; all settings and mappings are kept.",
+        f"{_many(running, 'job in process stops', 'jobs in process stop')} at the next checkpoint, and "
+        f"{_many(waiting, 'queued job does', 'queued jobs do')} not start; what was done is saved."
+        if running or waiting
+        else "No job is queued or in process.",
+        f"{_many(schedules, 'schedule goes', 'schedules go')} on hold until the connection is enabled again."
+        if schedules
+        else "No mapping is on a schedule.",
+        "Dynamics 365 Connection Setup comes on top of it and rests as well." if dynamics.enabled(company) else "",
+        "Nothing is removed in Dataverse.",
+        "To connect another environment later, delete the couplings first: they belong to this one."
+        if couplings
+        else "",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 def _many(count: int, one: str, more: str) -> str:

@@ -304,6 +304,15 @@ def test_the_page_leads_to_the_sign_in_and_back(
     assert "The environment is prepared and the connection is enabled." in done
 
 
+def test_what_enabled_a_connection_is_shown_until_it_is_disabled(admin: Client, connected: DataverseConnection) -> None:
+    admin.post(f"{PAGE}enable/")
+    accept(admin)
+    assert "The connection to" in text_of(admin.get(f"{PAGE}enabling/").content.decode())
+    admin.post(f"{PAGE}disable/")
+    assert admin.get(f"{PAGE}enabling/").headers["Location"] == PAGE
+    assert enabling.of(connected.company) is None
+
+
 # -- commands and mappings ---------------------------------------------------------------------------------------------
 
 

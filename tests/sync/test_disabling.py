@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from connection_setup import services as connections
+from connection_setup.models import Dynamics365Connection
 from coupling.models import Coupling
 from jobs import services as jobs
 from jobs.models import State
@@ -45,6 +46,9 @@ def test_it_asks_with_the_numbers_of_couplings_jobs_and_schedules(admin, company
     assert "1 job in process stops at the next checkpoint, and 1 queued job does not start" in asked
     assert "1 schedule goes on hold until the connection is enabled again." in asked
     assert "delete the couplings first" in asked
+    assert "Dynamics 365 Connection Setup" not in asked
+    Dynamics365Connection.objects.create(company=company, enabled=True)
+    assert "Dynamics 365 Connection Setup comes on top of it and rests as well." in read(admin, f"{SETUP}disable/")
 
 
 def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(admin, company, customers):
