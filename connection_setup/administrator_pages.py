@@ -16,6 +16,21 @@ TITLE = "Administrator Sign-In"
 SIGN_IN_HOST = "https://login.microsoftonline.com"
 
 
+TITLES = {
+    "prepare": "Preparation of the environment",
+    "certificate": "Preparation of the environment",
+    "team": "Members of the owning team",
+    preparing.REDEPLOY: "Redeployment of the integration solution",
+}
+BUTTONS = {
+    "prepare": "Prepare the environment",
+    "certificate": "Prepare the environment",
+    "team": "Add Coupled Users to Team",
+    preparing.REDEPLOY: "Redeploy the solution",
+}
+"""By the purpose of a sign-in: what its steps are called, and the button that takes them."""
+
+
 class PurposeForm(forms.Form):
     """Before the sign-in; `purpose` is what it is for."""
 
@@ -29,7 +44,7 @@ class ConsentForm(AcceptForm, PurposeForm):
 def consent_form(connection: DataverseConnection, data: Any = None, *, purpose: str = "prepare") -> PurposeForm:
     """The form before the sign-in: what was consented to once is not asked again."""
     purpose = str(data.get("purpose") or "prepare") if data is not None else purpose
-    known = purpose == "prepare" and consent.given(connection)
+    known = purpose in ("prepare", "team") and consent.given(connection)
     return (PurposeForm if known else ConsentForm)(data, initial={"purpose": purpose})
 
 
@@ -98,7 +113,7 @@ def page(
 def _notices(
     connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
 ) -> tuple[Notice, ...]:
-    if connection.enabled and purpose == "prepare":
+    if connection.enabled and purpose in ("prepare", preparing.REDEPLOY):
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
@@ -131,7 +146,7 @@ def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
 
 
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
-    return steps_table.tab("Preparation of the environment", preparing.steps_of(signed_in), preparing.told(signed_in))
+    return steps_table.tab(TITLES[signed_in.purpose], preparing.steps_of(signed_in), preparing.told(signed_in))
 
 
 def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
@@ -142,7 +157,7 @@ def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
         told,
         going=going,
         step_url=address("administrator-step", signed_in.company),
-        button="Try again" if failed else "Go on" if told else "Prepare the environment",
+        button="Try again" if failed else "Go on" if told else BUTTONS[signed_in.purpose],
         cancel_url=address("administrator-forget", signed_in.company),
         cancel="Forget the sign-in",
     )

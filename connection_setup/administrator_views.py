@@ -18,6 +18,7 @@ from connection_setup import (
     enabling,
     enabling_views,
     environments,
+    hooks,
     pages,
     preparing,
     returning,
@@ -31,6 +32,9 @@ from dataverse.errors import DataverseError, SignInError
 from masterdata.access import company as company_of
 from ui import render
 from ui.roles import Can, requires
+
+DISABLED = frozenset({"prepare", preparing.REDEPLOY})
+"""What is done only while the connection is not enabled."""
 
 
 @requires(Can.ADMINISTER)
@@ -56,7 +60,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(own.address("administrator", connection.company))
     form = own.consent_form(connection, request.POST)
     purpose = str(form.data.get("purpose") or "prepare")
-    if not form.is_valid() or (connection.enabled and purpose == "prepare"):
+    if not form.is_valid() or (connection.enabled and purpose in DISABLED):
         # The page is read anew while the sign-in goes on in a window: it must not stand at the address of this POST.
         again = urlencode({"purpose": form.data.get("purpose", ""), "accept": "missing"})
         return HttpResponseRedirect(f"{own.address('administrator', connection.company)}?{again}")
@@ -117,7 +121,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     found = _current(request, connection)
     ready = found is not None and found.signed_in_at is not None
-    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose == "prepare"):
+    if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose in DISABLED):
         return _to(request, own.address("administrator", connection.company))
     if found.purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
@@ -126,8 +130,10 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     told = preparing.go_on(found)
     while told is not None and told.ended and not by_steps:
         told = preparing.go_on(found)
+    if preparing.next_step(found) is None and found.purpose == preparing.REDEPLOY:
+        return _deployed(request, connection)
     if preparing.next_step(found) is None:
-        return _switched(request, connection)
+        return _switched(request, connection) if found.purpose == "certificate" else _joined(request, found)
     going = by_steps and told is not None and told.ended
     if not by_steps:
         return HttpResponseRedirect(own.address("administrator", connection.company))
@@ -144,10 +150,29 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
     return HttpResponseRedirect(pages.address("setup", owner))
 
 
+def _deployed(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
+    """The integration solution is there again, as this version brings it; forget who brought it."""
+    administrator.drop(connection.company, _session(request))
+    messages.success(
+        request,
+        "The integration solution is deployed: solution, tables, role and user are as they must be. The "
+        "administrator's sign-in is forgotten. Next, turn on Enabled.",
+    )
+    return _to(request, pages.address("setup", connection.company))
+
+
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """The other application's user is there: change to its certificate, and forget who made it."""
     administrator.drop(connection.company, _session(request))
     return _to(request, certificate_views.switched(request, connection.company))
+
+
+def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
+    """The coupled users were added to the owning team: say whom, and forget who did it."""
+    last = preparing.told(found)[-1]
+    administrator.drop(found.company, _session(request))
+    (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
+    return _to(request, hooks.users_page(found.company) or pages.address("setup", found.company))
 
 
 def _shown(request: HttpRequest, connection: DataverseConnection, form: own.PurposeForm | None = None) -> HttpResponse:

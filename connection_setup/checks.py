@@ -1,26 +1,23 @@
-"""Test Connection: one result per check, each with its cause and its fix.
+"""The checks of Test Connection: one result each, with its cause and its fix. Every judgement is a pure function.
 
-`run` asks the environment step by step; every judgement is a pure function beside it. A check that needs a failed one
-is left out instead of failing too.
+`testing` makes them all; enabling makes them one by one.
 """
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from connection_setup import solution as solution_module
 from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import (
-    COMPANY_SET,
     ROLE,
     SOLUTION,
     Check,
     Dataverse,
-    Findings,
-    Report,
     Wanted,
 )
 from dataverse import odata
 from dataverse.errors import DataverseError, Gone, Kind
-from dataverse.types import Organization, PartResult, Ping, Request, WhoAmI
+from dataverse.types import Organization, PartResult, Ping, WhoAmI
 
 ADDRESS = "Address answers"
 CLOCK = "Clock"
@@ -33,23 +30,13 @@ SOLUTION_CHECK = "Integration solution"
 TEAM = "Team and business unit"
 TABLES = "Tables and privileges"
 CURRENCY = "Currency"
+CHANGES = "Change tracking"
 LIMITS = "Service limits"
 
 CLOCK_WARNING_S = 60
 CLOCK_ERROR_S = 300
 OLDEST_VERSION = (9, 2)
 SYSTEM_ADMINISTRATOR = "System Administrator"
-
-TABLES_READ = {
-    "accounts": "accountid",
-    "contacts": "contactid",
-    "systemusers": "systemuserid",
-    "teams": "teamid",
-    "businessunits": "businessunitid",
-    "roles": "roleid",
-    "transactioncurrencies": "transactioncurrencyid",
-    COMPANY_SET: "tandem_companyid",
-}
 
 _PLACES = {
     Kind.CONFIGURATION: ADDRESS,
@@ -60,44 +47,6 @@ _PLACES = {
     Kind.ADMINISTRATION_MODE: MODE,
     Kind.THROTTLED: LIMITS,
 }
-
-
-def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
-    """Make all checks. Raises nothing: a DataverseError becomes the check it belongs to."""
-    checks: list[Check] = []
-    findings = Findings()
-    place, hint = ADDRESS, ""
-    try:
-        ping = client.ping()
-        hint = tenant_hint(ping, wanted.tenant_id)
-        checks += [address(ping), clock(ping)]
-        place = SIGN_IN
-        who = client.who_am_i()
-        checks += [
-            signed_in(wanted),
-            Check(MODE, "ok", "The environment is not in administration mode."),
-        ]
-        findings = Findings(who)
-        place = ORGANIZATION
-        organization_found = client.organization()
-        checks.append(organization(organization_found, who, wanted))
-        findings = Findings(who, organization_found)
-        place = VERSION
-        checks.append(version(client.version()))
-        place = USER
-        checks.append(find_user(client, who))
-        place = SOLUTION_CHECK
-        checks.append(find_solution(client))
-        if checks[-1].state != "error":
-            place = TEAM
-            checks.append(_team(client, wanted))
-        place = TABLES
-        checks.append(_tables(client))
-        place = CURRENCY
-        checks.append(find_currency(client, organization_found, wanted))
-    except DataverseError as error:
-        checks = _after(checks, explained(error, place, wanted, hint))
-    return Report(tuple(checks)), findings
 
 
 # -- judgements, pure -------------------------------------------------------------------------------------------------
@@ -244,7 +193,14 @@ def user(name: str, disabled: bool, roles: Iterable[str]) -> Check:
 
 
 def solution(versions: Sequence[str]) -> Check:
-    """The integration solution is there."""
+    """The integration solution is there, and not older than what this version brings."""
+    if versions and solution_module.older(versions[0]):
+        return Check(
+            SOLUTION_CHECK,
+            "warning",
+            f"{SOLUTION} {versions[0]} is installed, which is older than {solution_module.VERSION}.",
+            "Turn Enabled off and choose Redeploy Integration Solution.",
+        )
     if versions:
         return Check(SOLUTION_CHECK, "ok", f"{SOLUTION} {versions[0]} is installed.")
     return Check(
@@ -308,20 +264,39 @@ def currency(found: Organization, in_dataverse: bool, wanted: Wanted) -> Check:
     return Check(CURRENCY, "ok", f"{local} here, {base} in Dataverse; {base} has an exchange rate in Currencies.")
 
 
-def team(found: bool, wanted: Wanted) -> Check:
-    """The owning team is there once the connection is enabled; before, enabling makes it."""
-    if found:
-        unit = wanted.business_unit or unit_name(wanted.company_name, wanted.company_id)
-        return Check(TEAM, "ok", f"{team_name(unit)} owns new rows.")
-    if not wanted.enabled:
+def team(found: bool, wanted: Wanted, *, roles: Sequence[str] | None = None, unit_id: UUID | None = None) -> Check:
+    """The owning team is there once the connection is enabled, with its role, in the business unit of the settings.
+
+    Before that enabling makes it.
+    """
+    if not wanted.enabled and (not found or (roles is not None and ROLE not in roles)):
         return Check(TEAM, "ok", "Business unit and owning team are made when the connection is enabled.")
-    return Check(
-        TEAM,
-        "error",
-        "The owning team no longer exists in Dataverse, so nothing can be created there.",
-        "Turn Enabled off and on again: that makes the team anew.",
-        "configuration",
-    )
+    if not found:
+        return Check(
+            TEAM,
+            "error",
+            "The owning team no longer exists in Dataverse, so nothing can be created there.",
+            "Turn Enabled off and on again: that makes the team anew.",
+            "configuration",
+        )
+    name = team_name(wanted.business_unit or unit_name(wanted.company_name, wanted.company_id))
+    if roles is not None and ROLE not in roles:
+        return Check(
+            TEAM,
+            "error",
+            f"The team {name} lacks the role {ROLE}, so it cannot own rows.",
+            "Turn Enabled off and on again: that assigns the role.",
+            "denied",
+        )
+    if unit_id is not None and wanted.business_unit_id not in (None, unit_id):
+        return Check(
+            TEAM,
+            "error",
+            f"The team {name} belongs to another business unit than {wanted.business_unit}.",
+            "Turn Enabled off and on again: that makes a team in the coupled business unit.",
+            "configuration",
+        )
+    return Check(TEAM, "ok", f"{name} owns new rows.")
 
 
 # -- questions to the environment ------------------------------------------------------------------------------------
@@ -342,21 +317,6 @@ def find_solution(client: Dataverse) -> Check:
     return solution([str(row.get("version") or "") for row in rows])
 
 
-def _team(client: Dataverse, wanted: Wanted) -> Check:
-    if wanted.team_id is None:
-        return team(False, wanted)
-    try:
-        client.get("teams", wanted.team_id, select=["name"])
-    except Gone:
-        return team(False, wanted)
-    return team(True, wanted)
-
-
-def _tables(client: Dataverse) -> Check:
-    requests = [Request("GET", f"{name}?$select={key}&$top=1") for name, key in TABLES_READ.items()]
-    return tables(list(zip(TABLES_READ, client.batch(requests), strict=True)))
-
-
 def find_currency(client: Dataverse, found: Organization, wanted: Wanted) -> Check:
     """The rule of currencies, with what Dataverse knows of the company's."""
     known = client.first_page(
@@ -365,5 +325,6 @@ def find_currency(client: Dataverse, found: Organization, wanted: Wanted) -> Che
     return currency(found, bool(known.rows), wanted)
 
 
-def _after(checks: list[Check], failed: Check) -> list[Check]:
+def after(checks: Sequence[Check], failed: Check) -> list[Check]:
+    """The checks made so far with one that failed, which takes the place of its own earlier result."""
     return [check for check in checks if check.name != failed.name] + [failed]

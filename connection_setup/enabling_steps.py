@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, consent, credentials, hooks, preparing, provisioning, services
+from connection_setup import checks, consent, credentials, hooks, preparing, provisioning, services, testing
 from connection_setup.models import AdministratorSignIn
 from connection_setup.preparing import Preparation
 from connection_setup.sealed import SealBroken
@@ -204,6 +204,7 @@ def _administrator(work: Enabling) -> Result:
         if lacks is None:
             work.tell(user)
             work.tell(solution)
+            work.found["there"] = {"user": user.document(), "solution": solution.document()}
             return Result("What only an administrator could make is there.", state="skipped")
     if not work.asks:
         work.judge(lacks)
@@ -240,8 +241,8 @@ def _currency(work: Enabling) -> Result:
 
 _THERE = {
     "solution": f"{SOLUTION} is installed.",
-    "tables": "They came with the solution.",
-    "role": "It came with the solution.",
+    "tables": "They come with the solution; the step Requirements reads them.",
+    "role": "It comes with the solution.",
     "user": "The application has its user.",
 }
 
@@ -251,7 +252,9 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
 
     def run(work: Enabling) -> Result:
         if work.preparation is None:
-            return Result(_THERE[step.name], state="skipped")
+            seen = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
+            needs = seen.get("state") == "warning"
+            return Result(seen["message"], seen.get("fix", ""), "attention" if needs else "skipped")
         found = step.run(work.preparation)
         if step.name == preparing.STEPS[-1].name:  # from here on the application works as its own user
             work.found.pop("lacks", None)
@@ -265,7 +268,8 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
 
 
 def _unit(work: Enabling) -> Result:
-    unit_id, unit = provisioning.business_unit(work.client, work.who, work.company.name, work.company.system_id)
+    company, chosen = work.company, services.units_choice(work.connection)
+    unit_id, unit = provisioning.business_unit(work.client, work.who, company.name, company.system_id, chosen)
     work.found |= {"unit": str(unit_id), "unit_name": unit}
     return Result(f"{unit}.")
 
@@ -291,11 +295,12 @@ def _row(work: Enabling) -> Result:
 
 def _requirements(work: Enabling) -> Result:
     made, who = work.connection, work.who
-    made.business_unit_name, made.owning_team_id = work.found["unit_name"], work.uuid("team")
+    made.business_unit_id, made.business_unit_name = work.uuid("unit"), work.found["unit_name"]
+    made.owning_team_id = work.uuid("team")
     made.organization_id, made.organization_name = who.organization_id, work.organization.name
     made.enabled = True
     try:
-        report, _ = checks.run(work.client, work.wanted)
+        report, _ = testing.run(work.client, work.wanted)
     finally:
         made.enabled = False
     work.found["checks"] = [{**one.document(), "reason": one.reason} for one in report.checks]

@@ -1,17 +1,24 @@
 """What the rooms above add to connecting, registered while their apps load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Hook = Callable[[Any, Any], None]
 Counter = Callable[[Any], int]
+Reset = Callable[[Any, Any], str]
+Starter = Callable[[Any, Any], int]
+Lister = Callable[[Any], Iterable[str]]
 
 _enabled: list[Hook] = []
 _disabled: list[Hook] = []
 _couplings: list[Counter] = []
+_resets: list[Reset] = []
+_starters: list[Starter] = []
+_listers: list[Lister] = []
 _setups: "list[SynchronizationSetup]" = []
 _questions: "list[Question]" = []
+_users: "list[CoupledUsers]" = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,30 @@ class SynchronizationSetup:
 
     standing: Callable[[Any], str]
     apply: Callable[[Any, bool], str]
+
+
+@dataclass(frozen=True, slots=True)
+class CoupledUsers:
+    """The Dataverse users that salespeople of a company are coupled with: their ids and names, and their page."""
+
+    users: Callable[[Any], dict[Any, str]]
+    page: Callable[[Any], str]
+
+
+def coupled_users(one: CoupledUsers) -> None:
+    """Name what knows the coupled users."""
+    if one not in _users:
+        _users.append(one)
+
+
+def users_of(company: Any) -> dict[Any, str]:
+    """The coupled users of a company, id -> name."""
+    return {user: name for one in _users for user, name in one.users(company).items()}
+
+
+def users_page(company: Any) -> str:
+    """The page on which users and salespeople are coupled; "" without one."""
+    return next((one.page(company) for one in _users), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +108,42 @@ def count_couplings(counter: Counter) -> None:
     """Name what counts a company's couplings: they are what another environment would break."""
     if counter not in _couplings:
         _couplings.append(counter)
+
+
+def default_setup(reset: Reset) -> None:
+    """Name what brings mappings and schedules back to their default: reset(company, user), saying so in a sentence."""
+    if reset not in _resets:
+        _resets.append(reset)
+
+
+def synchronizer(start: Starter) -> None:
+    """Name what queues a synchronization of every mapping: start(company, user), giving how many jobs.
+
+    It raises an error with a sentence (user_message) where none may be queued.
+    """
+    if start not in _starters:
+        _starters.append(start)
+
+
+def name_tables(lister: Lister) -> None:
+    """Name what lists the tables in Dataverse that a company's mappings are about, by their logical names."""
+    if lister not in _listers:
+        _listers.append(lister)
+
+
+def mapped_tables(company: Any) -> tuple[str, ...]:
+    """The tables in Dataverse that the company's mappings are about, each once."""
+    return tuple(dict.fromkeys(name for lister in _listers for name in lister(company)))
+
+
+def use_default_setup(company: Any, user: Any) -> str:
+    """Bring mappings and schedules back to their default; a sentence about it, "" where no room above knows any."""
+    return " ".join(reset(company, user) for reset in _resets)
+
+
+def synchronize_modified(company: Any, user: Any) -> int:
+    """Queue a synchronization of every mapping, in their order; how many jobs."""
+    return sum(start(company, user) for start in _starters)
 
 
 def synchronization_setup(setup: SynchronizationSetup) -> None:

@@ -7,10 +7,10 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import date as formatted_date
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import checks, credentials, enabling, enabling_pages, hooks, questions, returning
+from connection_setup import checks, credentials, enabling, enabling_pages, hooks, menus, questions, returning
 from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
 from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
@@ -18,14 +18,12 @@ from connection_setup.provisioning import team_name, unit_name
 from connection_setup.types import Report
 from dataverse import clouds
 from masterdata.models import Company
-from ui.kit import Action, FactBox, FastTab, Field, Link, Menu, Notice, Page, Question, Status, Table, Tip
+from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
 from ui.roles import Can, may
 
 TITLE = "Dataverse Connection Setup"
 PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
-ONLY_ADMINISTRATORS = "Only an Administrator may do this."
-ENABLE_FIRST = "Enable the connection first."
 WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
 STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
@@ -74,7 +72,7 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
             "It connects this company to one Dataverse environment. Fill in the address and the application's "
             "registration, test, then turn on Enabled.",
         ),
-        actions=_actions(connection, administrator, editable),
+        actions=menus.of(request, connection, editable=editable),
         notices=_notices(connection, report, administrator) if form is None or not form.errors else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
@@ -111,7 +109,8 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     told = enabling.failed(run) if run is not None else None
     if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
         ways: tuple[Action, ...] = ()
-        if report.failed.name in PREPARED and not connection.enabled and administrator:
+        # A check of one table is named after it: "Tables and privileges: account".
+        if report.failed.name.partition(":")[0] in PREPARED and not connection.enabled and administrator:
             ways = (Action("Prepare the environment", address("administrator", connection.company)),)
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
@@ -143,64 +142,6 @@ def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
         for word, value in (("Yes", "yes"), ("No", "no"))
     )
     return Notice(asked.text, title=asked.caption, actions=ways)
-
-
-def _actions(connection: DataverseConnection, administrator: bool, editable: bool) -> tuple[Action | Menu, ...]:
-    company = connection.company
-    off = "" if administrator else ONLY_ADMINISTRATORS
-    test = Action(
-        "Test Connection", address("test", company), "post", icon="check", off=off, with_form=editable and not off
-    )
-    enabled = "" if connection.enabled else ENABLE_FIRST
-    full = Action("Run Full Synchronization", _elsewhere("sync:review", company), icon="sync", off=enabled)
-    mappings = Action("Integration Table Mappings", _elsewhere("coupling:mappings", company), icon="list", off=enabled)
-    toggle = (
-        Action("Disable", address("disable", company), icon="disconnect", off=off, dialog=True)
-        if connection.enabled
-        else Action("Enable", address("enable", company), "post", icon="plug", off=off, with_form=editable and not off)
-    )
-    prepare = Action(
-        "Prepare the Environment",
-        address("administrator", company),
-        icon="person",
-        off=off or ("Turn Enabled off first." if connection.enabled else ""),
-        note="Sign in as an administrator, once",
-    )
-    certificate = Action(
-        "Use Certificate Authentication",
-        address("certificate", company),
-        icon="shield",
-        off=off or ("" if connection.enabled else ENABLE_FIRST),
-    )
-    register = Action("Register an Application", address("registration", company), icon="guide", off=off)
-    return (
-        Menu("Connection", (test, toggle, certificate, prepare, register), icon="plug"),
-        Menu(
-            "Integration",
-            (
-                mappings,
-                Action("Dynamics 365 Connection Setup", address("dynamics", company), icon="plug"),
-                Action("Dataverse Connections of All Companies", address("companies", company), icon="list"),
-            ),
-            icon="settings",
-        ),
-        Menu(
-            "Encryption",
-            (Action("Encryption Management", address("encryption", company), icon="lock", off=off),),
-            icon="lock",
-        ),
-        Menu("Synchronization", (full,), icon="sync"),
-        test,
-        *((full, mappings) if connection.enabled else ()),
-    )
-
-
-def _elsewhere(name: str, company: Company) -> str:
-    """The address of a page of a room above, which brings it while it loads."""
-    try:
-        return reverse(name, kwargs={"company": company.slug})
-    except NoReverseMatch:
-        return reverse("ui:role-center", kwargs={"company": company.slug})
 
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
@@ -303,6 +244,7 @@ def _stored_credential(connection: DataverseConnection) -> list[Field]:
     return [*fields, Field(credentials.LABELS[kind], stored)]
 
 
+UNIT_LATER = "Enter the Environment URL first: the default is then <company> (<company id>)."
 PROVIDED = "Client ID and credential come from the provider that CREDENTIAL_PROVIDER names, not from this page."
 LEGACY = (
     "Office365 is deprecated: multi-factor authentication refuses it, and Microsoft no longer supports it. Register an "
@@ -351,17 +293,23 @@ def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) ->
     model = connection.get_ownership_model_display()
     hint = (
         f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
-        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team."
+        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team. With "
+        "Person, only the default business unit is recommended."
     )
     ownership = (
         Field("Ownership Model", model, hint=hint)
         if form is None
         else Field(form_field=form["ownership_model"], hint=hint)
     )
+    pick = Action("Look Up", address("units-look-up", company), "post") if form is not None else None
+    shown = unit if connection.environment_url or connection.business_unit_name else ""
+    coupled = Field(
+        "Coupled Business Unit", shown, hint=made if shown else UNIT_LATER, with_action=pick if shown else None
+    )
     return FastTab(
         "advanced",
         "Advanced Settings",
-        (ownership, Field("Coupled Business Unit", unit, hint=made)),
+        (ownership, coupled),
         gist=f"{model} · {unit}",
         open=False,
     )

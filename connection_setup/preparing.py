@@ -6,7 +6,7 @@ What was done stands with the sign-in (see steps). Enabling takes the same steps
 from collections.abc import Mapping
 from typing import Any
 
-from connection_setup import administrator, credentials, services, solution, steps
+from connection_setup import administrator, credentials, hooks, membership, services, solution, steps
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.steps import DONE, FAILED, Result, Step, Told
 from connection_setup.types import ROLE, SOLUTION
@@ -72,6 +72,18 @@ def _roles(work: Preparation) -> Result:
     return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the user before.")
 
 
+def _members(work: Preparation) -> Result:
+    team = work.connection.owning_team_id
+    if team is None:
+        raise services.Refused("The connection has no owning team yet. Turn Enabled off and on again.")
+    client: Any = work.client
+    users = membership.missing(client, team, hooks.users_of(work.connection.company))
+    if not users:
+        return Result("Every coupled user is in the owning team already.")
+    told, failed = membership.sentence(membership.add(client, team, users))
+    return Result(told, failed, "attention" if failed else "done")
+
+
 ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
 
 STEPS: tuple[Step[Preparation], ...] = (
@@ -89,7 +101,12 @@ MOVE: tuple[Step[Preparation], ...] = (
     Step("roles", "Roles of the user before", _roles),
 )
 
-PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {"prepare": STEPS, "certificate": MOVE}
+TEAM: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
+REDEPLOY = "redeploy"
+
+PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {
+    "prepare": STEPS, "certificate": MOVE, "team": TEAM, REDEPLOY: STEPS,
+}  # fmt: skip
 """What a sign-in is for, and the steps that follow it."""
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from connection_setup.types import COMPANY_SET, COMPANY_TABLE, ROLE, Dataverse
 from dataverse import odata
-from dataverse.errors import ConfigurationError
+from dataverse.errors import ConfigurationError, Gone
 from dataverse.types import Row, WhoAmI
 
 OWNER_TEAM = 0
@@ -24,18 +24,51 @@ def unit_name(company_name: str, company_id: UUID) -> str:
 
 
 def team_name(unit: str) -> str:
-    """`Tandem - <business unit>`."""
-    return f"Tandem - {unit}"
+    """`Tandem - <business unit>`, within the column's length."""
+    return f"Tandem - {unit}"[:LONGEST_NAME]
 
 
-def business_unit(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID) -> tuple[UUID, str]:
-    """The company's business unit, found or made below the root: its id and name."""
+def is_own(unit: str, company_id: UUID) -> bool:
+    """Whether a business unit is the one made for the company, whatever the company was called then."""
+    return unit.endswith(f" ({company_id})")
+
+
+def chosen_unit(client: Dataverse, company_id: UUID, chosen: tuple[UUID, str]) -> tuple[UUID, str] | None:
+    """The business unit that was picked, as it is called now; None where the company's own is gone, to be made anew.
+
+    Raises ConfigurationError where another one is gone or disabled.
+    """
+    unit_id, name = chosen
+    try:
+        row = client.get("businessunits", unit_id, select=["name", "isdisabled"])
+    except Gone:
+        if not name or is_own(name, company_id):
+            return None
+        raise ConfigurationError(
+            f"The business unit {name} is no longer in Dataverse. Choose another one in Coupled Business Unit.",
+            reason="configuration",
+        ) from None
+    if row.get("isdisabled"):
+        raise ConfigurationError(
+            f"The business unit {row['name']} is disabled in Dataverse. Enable it there, or choose another one in "
+            "Coupled Business Unit.",
+            reason="configuration",
+        )
+    return unit_id, str(row["name"])
+
+
+def business_unit(
+    client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, chosen: tuple[UUID, str] | None = None
+) -> tuple[UUID, str]:
+    """The company's business unit: the one that was picked (`chosen`), else its own, found or made below the root."""
+    if chosen is not None and (found := chosen_unit(client, company_id, chosen)) is not None:
+        return found
     wanted = unit_name(company_name, company_id)
     columns = ["businessunitid", "name"]
     # A company that was renamed keeps its unit: the id at the end tells it.
-    found = _first(client, "businessunits", columns, f"endswith(name,{odata.quote(f' ({company_id})')})")
-    if found:
-        return UUID(found["businessunitid"]), found["name"]
+    own = _first(client, "businessunits", columns, f"endswith(name,{odata.quote(f' ({company_id})')})")
+    if own:
+        return UUID(own["businessunitid"]), own["name"]
     root = _first(client, "businessunits", columns, f"{odata.lookup('parentbusinessunitid')} eq null")
     if not root:
         raise ConfigurationError(
@@ -60,7 +93,7 @@ def owning_team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, compan
     if found:
         return UUID(found["teamid"])
     body = {
-        "teamid": str(_own_id(who, "team", company_id)),
+        "teamid": str(_own_id(who, f"team of {unit_id}", company_id)),
         "name": name,
         "teamtype": OWNER_TEAM,
         **odata.bind("businessunitid", "businessunits", unit_id),
@@ -104,7 +137,7 @@ def company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: U
     changes: dict[str, Any] = {}
     if found["tandem_name"] != company_name:
         changes["tandem_name"] = company_name
-    if not found.get(team_column):
+    if str(found.get(team_column) or "") != str(team_id):
         changes |= owning
     if changes:
         client.update(COMPANY_SET, row_id, changes)

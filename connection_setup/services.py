@@ -17,10 +17,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, credentials, hooks, returning
+from connection_setup import checks, credentials, hooks, returning, testing
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken, unseal
-from connection_setup.types import Check, Findings, Report, Wanted
+from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
 from dataverse import clouds, tenant
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError, DataverseError
@@ -89,6 +89,20 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
         return settings_client(connection, credentials.opened(connection), usage)
     except (DataverseError, SealBroken) as error:
         raise NotConnected(error.reason, error.user_message) from error
+
+
+def stored_client(connection: DataverseConnection) -> DataverseClient:
+    """A client for the stored settings, whether enabled or not. Raises Refused, SealBroken, ConfigurationError."""
+    if lacking := missing(connection):
+        raise Refused(lacking.sentence, reason="configuration")
+    return settings_client(connection, credentials.opened(connection), None)
+
+
+def units_choice(connection: DataverseConnection) -> tuple[UUID, str] | None:
+    """The business unit the connection names, by id and name; None while it is to be the company's own."""
+    if connection.business_unit_id is None:
+        return None
+    return connection.business_unit_id, connection.business_unit_name
 
 
 def verify_organization(company: Company, client: DataverseClient) -> UUID:
@@ -291,7 +305,9 @@ def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnec
         stored.save()
         hooks.run_disabled(company, user)
         who = f" by {user.get_username()}" if user is not None and getattr(user, "pk", None) else ""
-        jobs.stop_all(company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip())
+        jobs.stop_all(
+            company=company, user=user, why=f"{_DISABLED.format(who=who)} {reason}".strip(), reason="not_enabled"
+        )
     return stored
 
 
@@ -463,7 +479,7 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
         client.sign_in_anew()
     except DataverseError as error:
         return Report((checks.explained(error, checks.ADDRESS, side),)), Findings()
-    return checks.run(client, side)
+    return testing.run(client, side)
 
 
 def missing(connection: DataverseConnection) -> Check | None:
@@ -514,10 +530,12 @@ def wanted(
         expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,
+        business_unit_id=connection.business_unit_id,
         team_id=connection.owning_team_id,
         organization_id=connection.organization_id,
         organization_name=connection.organization_name,
         couplings=hooks.couplings(company),
+        tables=hooks.mapped_tables(company) or DEFAULT_TABLES,
     )
 
 

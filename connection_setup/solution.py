@@ -114,8 +114,12 @@ def make_solution(client: Definer) -> bool:
             primary_id="publisherid",
         )
     )  # fmt: skip
-    if _first(client, "solutions", ["solutionid"], odata.eq("uniquename", SOLUTION)):
-        return publisher is None
+    there = _first(client, "solutions", ["solutionid", "version"], odata.eq("uniquename", SOLUTION))
+    if there:
+        if not older(str(there.get("version") or "")):
+            return publisher is None
+        client.update("solutions", there["solutionid"], {"version": VERSION})
+        return True
     client.create(
         "solutions",
         {
@@ -126,6 +130,16 @@ def make_solution(client: Definer) -> bool:
         primary_id="solutionid",
     )  # fmt: skip
     return True
+
+
+def older(version: str) -> bool:
+    """Whether a solution's version is older than the one that is brought; a text that is no version is."""
+    return _numbers(version) < _numbers(VERSION)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
 
 
 def make_tables(client: Definer) -> bool:

@@ -35,7 +35,7 @@ def tab(title: str, steps: Sequence[Step[Any]], told: Iterable[Told], *, going: 
         "steps",
         title,
         gist=f"{ended} of {len(rows)} steps",
-        table=Table("Steps", ("Step", "Result", "What happened"), rows, wrap=frozenset({2})),
+        table=Table("Steps", ("Step", "Result", "What happened"), rows, wrap=frozenset({2}), stack=True),
     )
 
 

@@ -12,6 +12,9 @@ SOLUTION = "TandemBaseIntegration"
 COMPANY_TABLE = "tandem_company"
 COMPANY_SET = "tandem_companies"
 
+DEFAULT_TABLES = ("systemuser", "transactioncurrency", "account", "contact")
+"""What the default mappings are about, while there are none."""
+
 CheckState = Literal["ok", "warning", "error"]
 
 
@@ -93,11 +96,14 @@ class Wanted:
     expires: "Expires | None" = None
     """How long the credential is still good, where that is known."""
     business_unit: str = ""
+    business_unit_id: UUID | None = None
     team_id: UUID | None = None
     organization_id: UUID | None = None
     organization_name: str = ""
     couplings: int = 0
     """Couplings kept that belong to that organization."""
+    tables: Sequence[str] = DEFAULT_TABLES
+    """The tables in Dataverse that mappings are about."""
 
 
 @dataclass(frozen=True, slots=True)

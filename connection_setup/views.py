@@ -146,7 +146,9 @@ def _what_disabling_does(connection: DataverseConnection) -> str:
     schedules = sum(1 for provider in registry.schedules for _ in provider(company))
     return " ".join(
         [
-            f"{_many(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings.",
+            f"{_many(couplings, 'coupling is', 'couplings are')} kept, with all settings and mappings."
+            if couplings
+            else "Nothing is coupled; all settings and mappings are kept.",
             f"{_many(running, 'job in process stops', 'jobs in process stop')} at the next checkpoint, and "
             f"{_many(waiting, 'queued job does', 'queued jobs do')} not start; what was done is saved."
             if running or waiting

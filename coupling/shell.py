@@ -27,6 +27,8 @@ def register() -> None:
     hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
     hooks.question(_DEFAULT_SETUP)
     sales.register()
+    hooks.default_setup(_reset)
+    hooks.name_tables(_tables)
     hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
@@ -89,6 +91,20 @@ def _standing(company: Any) -> str:
 def _follow_ownership(company: Any, user: Any) -> None:
     del user
     defaults.follow_ownership(company)
+
+
+def _tables(company: Any) -> list[str]:
+    """The tables in Dataverse that the company's mappings are about; choices stand in another table's columns."""
+    own = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid").order_by("position")
+    return list(own.values_list("integration_table", flat=True))
+
+
+def _reset(company: Any, user: Any) -> str:
+    """Use Default Synchronization Setup, for all mappings that have a default."""
+    del user  # the audit names who did it
+    made = defaults.reset(company)
+    defaults.schedule(company)
+    return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
 
 
 def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:

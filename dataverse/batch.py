@@ -71,6 +71,20 @@ def decode(body: bytes, content_type: str) -> list[Part]:
     return [_part(piece) for piece in pieces[1:-1]]
 
 
+def limited(body: bytes, content_type: str) -> list[Part]:
+    """The parts of an answer that were refused with 429: a limit is the user's, so all of the user's requests wait.
+
+    Called on every answer before anything else may be sent: it looks for the status line first, which no JSON text can
+    hold (a line break in it is escaped). An answer that cannot be taken apart has none here; `decode` says so.
+    """
+    if b"\nHTTP/1.1 429" not in body and b"\nHTTP/1.0 429" not in body:
+        return []
+    try:
+        return [part for part in decode(body, content_type) if part.status == 429]
+    except InvalidAnswer:
+        return []
+
+
 def _boundary_of(content_type: str) -> str:
     message = Message()
     message["Content-Type"] = content_type

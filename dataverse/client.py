@@ -31,6 +31,7 @@ from dataverse.errors import (
 )
 from dataverse.lanes import MOST
 from dataverse.metadata_cache import cache_of
+from dataverse.patience import patience_of
 from dataverse.transport import Answer, Timeouts, TokenSource, Transport
 from dataverse.types import (
     Credentials,
@@ -83,6 +84,7 @@ class DataverseClient:
             timeouts=timeouts,
             sleep=sleep,
         )
+        self._patience = patience_of(self._tokens)
         self._tables = cache_of(self._transport.origin)
         self._lock = threading.Lock()
 
@@ -374,11 +376,16 @@ class DataverseClient:
             # A limit's wait counts for all of them; it also is the one that goes on longest.
             slowest = max((error for _, error in late), key=lambda e: (isinstance(e, Throttled), e.retry_after or 0.0))
             step = retry.decide(slowest, attempt=attempt, slept=slept, repeatable=repeatable)
-            if not isinstance(step, retry.Wait):
+            if isinstance(step, retry.GiveUp):
+                break
+            # Whoever else sends as this user keeps still as long, and after a wait too long to sleep as well.
+            until = self._patience.told(slowest, step.seconds) if isinstance(slowest, Throttled) else 0.0
+            if isinstance(step, retry.Postpone):
                 break
             with self._lock:
                 self.usage.throttled += isinstance(slowest, Throttled)
             self._sleep(step.seconds)
+            self._patience.over(until)
             attempt, slept = attempt + 1, slept + step.seconds
             again = self._batch([requests[index] for index, _ in late], continue_on_error, repeatable)
             for (index, _), result in zip(late, again, strict=True):

@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 import requests
 import urllib3
 
-from dataverse import clouds, retry
+from dataverse import batch, clouds, retry
 from dataverse.answers import ahead, refusal, throttled, unavailable
 from dataverse.errors import (
     ConfigurationError,
@@ -329,11 +329,13 @@ class Transport:
                 timeout=(min(limits.connect, total), min(limits.read, total)),
             )  # fmt: skip
             with response:
+                # Told before the lane and the connection are free, or who stands in line is sent into the wait.
                 if response.status_code == 429:
-                    # Told before the lane and the connection are free, or who stands in line is sent into the wait.
-                    refused = refusal(429, response.headers, b"", request_id)
-                    self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
+                    self._limited(response.headers, request_id)
                 content = _read(response, started + total)
+                kind = response.headers.get("Content-Type", "")
+                for part in batch.limited(content, kind) if kind.startswith("multipart/mixed") else ():
+                    self._limited({"Retry-After": part.headers.get("retry-after", "")}, request_id)
         except requests.RequestException as error:
             raise unavailable(error, request_id=request_id, to=self.origin) from None
         request_id = response.headers.get("x-ms-service-request-id") or response.headers.get("REQ_ID") or request_id
@@ -349,6 +351,11 @@ class Transport:
         if response.status_code < 300 or response.headers.get("Content-Type", "").startswith("multipart/mixed"):
             return Answer(response.status_code, response.headers, content, request_id)
         raise refusal(response.status_code, response.headers, content, request_id)
+
+    def _limited(self, headers: Mapping[str, str], request_id: str) -> None:
+        """The service refused a request for a limit and may name a wait: the user's other requests wait too."""
+        refused = refusal(429, headers, b"", request_id)
+        self._patience.told(throttled(refused, 0.0), refused.retry_after or 0.0)
 
     def _take_hint(self, text: str | None) -> None:
         if text and text.isdecimal() and len(text) < 6:

@@ -96,11 +96,16 @@ def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
     return job
 
 
-def stop_all(*, company: Any, user: Any = None, why: str) -> int:
-    """End every open job of a company, each at once or at its next checkpoint; how many. why: what they say then."""
+def stop_all(*, company: Any, user: Any = None, why: str, reason: str) -> int:
+    """End every open job of a company; how many. Those nobody works on fail at once, others end at a checkpoint.
+
+    why: what they say then; reason: a word of the closed list, why those that fail do.
+    """
     open_ones = list(Job.objects.filter(company=company, state__in=OPEN_STATES))
     for job in open_ones:
-        cancel(job=job, user=user, why=why)
+        unheld = job.state != State.IN_PROCESS or job.lease_until is None
+        if not (unheld and end_unheld(job, State.FAILED, message=why, reason=reason)):
+            cancel(job=job, user=user, why=why)
     return len(open_ones)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
+from connection_setup import hooks
+from connection_setup.models import OwnershipModel
 from connection_setup.services import unavailable
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Type
 from jobs.registry import Schedule
-from sync import full, guide_steps, services
+from sync import full, guide_steps, salespeople, salespeople_pages, services
 from ui import registry
 from ui.kit import Cue
 
@@ -23,10 +25,32 @@ _ENTRIES = (
         also=("Run Full Synchronization", "Initial synchronization", "Recommendations"),
         navigation=50,
     ),
+    registry.Entry(
+        salespeople_pages.TITLE,
+        "sync:salespeople",
+        group="Administration",
+        also=("Couple Salespeople", "Users - Dataverse", "Add Coupled Users to Team", "Salespeople and users"),
+    ),
     registry.Entry("Resolve Update Conflicts", "sync:conflicts", also=("Conflicts",)),
     registry.Entry(
         "Coupled Data Synchronization Errors", "sync:skipped", also=("Skipped records", "Retry", "Records left out")
     ),
+)
+
+
+_SALESPEOPLE = hooks.Question(
+    "salespeople",
+    "Map salespeople to Dataverse users?",
+    "With the ownership model Person, the user coupled with a record's salesperson owns its row. Yes opens Couple "
+    "Dataverse Users with Salespeople; rows of records without a salesperson belong to the owning team.",
+    applies=lambda connection: (
+        bool(connection.enabled)
+        and connection.ownership_model == OwnershipModel.PERSON
+        and salespeople.ready(connection.company)
+    ),
+    yes_url=lambda company: salespeople_pages.address("salespeople", company),
+    no="Nobody was coupled. Choose Integration, then Couple Salespeople, when you want to.",
+    order=30,
 )
 
 
@@ -35,14 +59,24 @@ def register() -> None:
     from sync.handler import handle
 
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
+    hooks.synchronizer(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
+    hooks.coupled_users(
+        hooks.CoupledUsers(salespeople.coupled_users, lambda company: salespeople_pages.address("salespeople", company))
+    )
+    hooks.question(_SALESPEOPLE)
     for entry in _ENTRIES:
         registry.tell_me(entry)
     guide_steps.register()
     registry.cues("Needs attention", attention_cues, position=30)
+
+
+def _synchronize_modified(company: Any, user: Any) -> int:
+    """Synchronize Modified Records: one job per mapping, those that others depend on first."""
+    return len(services.synchronize_in_order(company=company, user=user))
 
 
 def _start_due(now: datetime) -> None:

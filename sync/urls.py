@@ -2,11 +2,18 @@
 
 from django.urls import path
 
-from sync import pages, review_page, start_pages
+from sync import pages, review_page, salespeople_pages, start_pages
 
 app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"
+_people = "c/<slug:company>/couple-dataverse-users-with-salespeople/"
 urlpatterns = [
+    path(_people, salespeople_pages.show, name="salespeople"),
+    path(_people + "save/", salespeople_pages.save, name="salespeople-save"),
+    path(_people + "create/", salespeople_pages.create, name="salespeople-create"),
+    path(_people + "delete-couplings/", salespeople_pages.delete_couplings, name="salespeople-delete"),
+    path(_people + "match/", salespeople_pages.match, name="salespeople-match"),
+    path(_people + "team/", salespeople_pages.add_to_team, name="salespeople-team"),
     path(_review, review_page.review, name="review"),
     path(_review + "sync-all/", review_page.sync_all, name="sync-all"),
     path(_review + "refresh/", review_page.refresh, name="review-refresh"),

@@ -122,6 +122,8 @@ class Table:
     numeric: frozenset[int] = frozenset()
     wrap: frozenset[int] = frozenset()
     empty: str = ""
+    stack: bool = False
+    """On a narrow screen each row stands over lines: the first cells beside each other, the last one below."""
     row_actions: "Sequence[Action | None]" = ()
     """An action of each row, such as Choose; the row's first cell tells it apart from the others'."""
 

@@ -81,13 +81,15 @@ def confirm(
     back: str,
     company: Any = None,
     notice: Notice | None = None,
+    careful: bool = False,
 ) -> HttpResponse:
     """Ask before doing: a page, or a dialog where a link with `dialog` opened it.
 
     text: what will happen, in numbers; action: the POST that does it (its values go along); back: where Cancel leads.
+    careful: the answer that stands out is Cancel.
     """
     asked = Page(title, company=company, notices=(notice,) if notice else ())
-    context = {"title": title, "text": text, "action": action, "back": back, "page": asked}
+    context = {"title": title, "text": text, "action": action, "back": back, "page": asked, "careful": careful}
     if request.htmx and request.htmx.target == "dialog-body":  # type: ignore[attr-defined]
         response = render_template(request, "ui/confirm-body.html", {**context, "in_dialog": True})
     else:

@@ -134,3 +134,43 @@ def test_a_declined_consent_is_told_and_the_sign_in_can_be_begun_again(
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("The sign-in did not work.").wait_for()
     assert page.get_by_role("button", name="Sign in with administrator user").last.is_visible()
+
+
+@pytest.mark.parametrize("java_script", [True, False])
+def test_enabling_asks_for_the_administrator_and_goes_on_by_itself_after_the_sign_in(
+    contexts: Callable[..., Any],
+    company: Company,
+    empty: Sandbox,
+    axe: Callable[..., None],
+    screenshot: Callable[..., None],
+    java_script: bool,
+) -> None:
+    page = contexts(java_script=java_script, ignore_https_errors=True).new_page()
+    page.goto(PAGE)
+    page.get_by_label("Enabled").check()
+    if not java_script:
+        page.get_by_role("button", name="Save").click()
+    page.get_by_role("heading", name="Enable the Connection").wait_for()
+    page.get_by_label("I accept").check()
+    page.get_by_role("button", name="Accept and enable").last.click()
+    page.get_by_text("An administrator is needed.").wait_for()
+    waits = page.get_by_role("row").filter(has_text="Waits for you")
+    assert waits.get_by_text("Administrator", exact=True).is_visible()
+    if java_script:
+        axe(page)
+        screenshot(page, "enabling needs an administrator")
+    page.get_by_role("link", name="Sign in with administrator user").click()
+    page.get_by_role("heading", name="Administrator Sign-In").wait_for()
+    assert not page.get_by_label("I accept").count(), "the consent was given already"
+    button = page.get_by_role("button", name="Sign in with administrator user").last
+    if java_script:
+        with page.expect_popup() as opened:
+            button.click()
+        sign_in_at_microsoft(opened.value, empty)
+    else:
+        button.click()
+        sign_in_at_microsoft(page, empty)
+        page.get_by_role("button", name="Go on").click()
+    page.get_by_text("The environment is prepared and the connection is enabled.").wait_for(timeout=20_000)
+    assert DataverseConnection.objects.get().enabled
+    assert not AdministratorSignIn.objects.exists()

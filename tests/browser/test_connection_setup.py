@@ -12,6 +12,7 @@ from sandbox.testing import Sandbox
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
 from tests.browser.test_administrator import sign_in_at_microsoft
 from tests.connection_setup.test_environment import values
+from tests.connection_setup.test_units import make_unit
 
 PAGE = "/c/cronus-international/dataverse-connection-setup/"
 
@@ -91,7 +92,7 @@ def test_test_connection_in_the_menu_takes_along_what_was_typed(page: Any, compa
     page.get_by_role("button", name="Connection", exact=True).click()
     page.locator("[popover]").get_by_role("button", name="Test Connection").click()
     page.get_by_text("The connection test was successful.").wait_for()
-    assert page.get_by_role("row").count() == 12
+    assert page.get_by_role("row").count() == 13
 
 
 def test_everything_works_without_scripts(contexts: Callable[..., Any], company: Company, sandbox: Sandbox) -> None:
@@ -222,3 +223,55 @@ def test_an_environment_is_looked_up_and_chosen(
         page.get_by_text("The settings are saved.").wait_for()
     assert DataverseConnection.objects.get().environment_url == second["environment_url"]
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize(("width", "scheme", "java_script"), [(1440, "light", True), (390, "dark", False)])
+def test_a_business_unit_is_looked_up_and_chosen(
+    contexts: Callable[..., Any],
+    company: Company,
+    sandbox: Sandbox,
+    axe: Callable[..., None],
+    screenshot: Callable[..., None],
+    width: int,
+    scheme: str,
+    java_script: bool,
+) -> None:
+    page = contexts(width=width, scheme=scheme, java_script=java_script).new_page()
+    wrong = watch(page)
+    connection = services.save_settings(
+        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+    )
+    for name in ("Sales", "Service", *[f"Branch {number:02}" for number in range(15)]):
+        make_unit(connection, name)
+    page.goto(PAGE)
+    page.get_by_role("heading", name="Advanced Settings").click()
+    page.locator("#tab-advanced").get_by_role("button", name="Look Up").click()
+    page.get_by_role("heading", name="Dataverse Business Units").wait_for()
+    if java_script:
+        axe(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    screenshot(page, "business units")
+    page.get_by_label("Name or parent").fill("serv")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("button", name="Choose Service").click()
+    page.get_by_text("Service is the Coupled Business Unit.").wait_for()
+    assert DataverseConnection.objects.get().business_unit_name == "Service"
+    assert not wrong, wrong
+
+
+def test_the_redirect_url_is_copied_as_it_stands_in_the_field(
+    contexts: Callable[..., Any], company: Company, site: Any
+) -> None:
+    context = contexts()
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.origin)
+    page = context.new_page()
+    page.goto(PAGE)
+    copy = page.get_by_role("button", name="Copy Redirect URL")
+    field = page.get_by_label("Redirect URL", exact=True)
+    copy.click()
+    page.locator("#announcer").get_by_text("Copied").wait_for(state="attached")
+    assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
+    field.fill("https://localhost/connection/signed-in")
+    copy.click()
+    page.wait_for_timeout(100)
+    assert page.evaluate("navigator.clipboard.readText()") == "https://localhost/connection/signed-in"

@@ -58,9 +58,9 @@ def by_name(report: Any) -> dict[str, Any]:
 def test_everything_is_right_in_a_ready_environment(connected: DataverseConnection) -> None:
     report = services.test_connection(connection=connected)
     assert report.ok, report.document()
-    assert [check.state for check in report.checks] == ["ok"] * 11, report.document()
+    assert [check.state for check in report.checks] == ["ok"] * 12, report.document()
     connected.refresh_from_db()
-    assert len(connected.checks) == 11
+    assert len(connected.checks) == 12
     assert not connected.enabled
 
 

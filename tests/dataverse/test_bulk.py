@@ -1,24 +1,30 @@
 """Many rows at once: every row's own fate, whatever became of the answers."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from dataverse import bulk, odata
+from dataverse import bulk, lanes, odata
 from dataverse.client import DataverseClient
 from dataverse.errors import Duplicate, Gone, Invalid, Throttled, Unavailable, VersionMismatch
 from dataverse.types import ClientSecret, Credentials, Environment, Request, TableInfo
 
 
-@pytest.fixture
-def client(sandbox: Any) -> DataverseClient:
+def client_of(sandbox: Any, sleep: Callable[[float], None] = lambda seconds: None) -> DataverseClient:
     return DataverseClient(
         Environment(sandbox.environment_url, ca_file=sandbox.ca_file, loopback_allowed=True),
         Credentials(sandbox.authority, sandbox.client_id, ClientSecret(sandbox.client_secret)),
-        sleep=lambda seconds: None,
+        sleep=sleep,
     )
+
+
+@pytest.fixture
+def client(sandbox: Any) -> DataverseClient:
+    return client_of(sandbox)
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def new(number: int, **more: Any) -> list[tuple[UUID, dict[str, Any]]]:
 
 
 def fault(sandbox: Any, kind: str, path: str, **more: Any) -> None:
-    sandbox.control("POST", "faults", [{"method": "POST", "path": path, "fault": kind, **more}])
+    sandbox.control("POST", "faults", [{"method": "POST", "path": path, "fault": kind} | more])
 
 
 def names(sandbox: Any) -> dict[str, str]:
@@ -100,6 +106,52 @@ def test_a_limit_stops_the_whole_and_a_repeat_completes_it(
     with pytest.raises(Throttled):
         bulk.create(client, account, rows)
     assert names(sandbox) == {}
+
+
+@pytest.mark.parametrize("how", ["same client", "another client of the user"])
+def test_a_limit_met_by_one_part_of_a_batch_stops_every_request_of_that_user(
+    client: DataverseClient, account: TableInfo, sandbox: Any, how: str
+) -> None:
+    """The batch itself is answered with 200; only what is inside it names the wait."""
+    rows = new(3)
+    bulk.create(client, account, rows)
+    fault(sandbox, "429", "accounts", method="PATCH", after=1, retry_after=120)
+    other = client if how == "same client" else client_of(sandbox)
+    other.who_am_i()
+    sandbox.control("DELETE", "requests")
+    results = client.batch([Request("PATCH", odata.key("accounts", row), {"telephone1": "1"}) for row, _ in rows])
+    assert [type(result.error) for result in results] == [type(None), Throttled, type(None)]
+    with pytest.raises(Throttled) as refused:
+        other.who_am_i()
+    assert 110 < (refused.value.retry_after or 0) <= 120
+    assert sandbox.requests()["by"] == {"POST $batch": 1}, "sent while the service wanted to hear nothing"
+
+
+def test_who_stands_in_line_behind_a_batch_with_a_limited_part_waits_as_well(
+    account: TableInfo, client: DataverseClient, sandbox: Any
+) -> None:
+    """Five requests wait for the one lane there is at first, which a batch is in; one of its parts is refused."""
+    ((row, _),) = rows = new(1)
+    bulk.create(client, account, rows)
+    lanes.forget()
+    patient = client_of(sandbox, sleep=time.sleep)
+    came: list[float] = []
+
+    def ask(number: int) -> None:
+        if number:
+            time.sleep(0.15)  # behind the batch
+            patient.who_am_i()
+            came.append(time.monotonic())
+        else:
+            patient.batch([Request("PATCH", odata.key("accounts", row), {"telephone1": "1"})])
+
+    fault(sandbox, "429", "accounts", method="PATCH", retry_after=1)
+    sandbox.control("PUT", "latency", {"request_ms": 300})
+    began = time.monotonic()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(ask, range(6)))
+    assert min(came) - began >= 1.3, "sent while the service wanted to hear nothing"
+    assert patient.usage.throttled == 1
 
 
 def test_changes_go_through_only_on_the_version_they_are_based_on(

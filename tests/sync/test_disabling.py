@@ -62,7 +62,7 @@ def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(adm
     assert job.state == State.CANCELLED
     assert "disabled by ada, so the job stopped" in job.message
     waiting.refresh_from_db()
-    assert waiting.state == State.CANCELLED
+    assert (waiting.state, waiting.failure_reason) == (State.FAILED, "not_enabled")
     assert "disabled by ada" in waiting.message
     kept = Coupling.objects.filter(company=company).count()
     assert connections.enable(company=company, user=None).ok
