@@ -121,7 +121,7 @@ def _standing(state: State) -> Status:
 
 
 def _actions(company: Company, state: State) -> tuple[Action, ...]:
-    off = encryption.OUTSIDE if state.outside else "" if state.enabled else "It is not enabled."
+    off = "Named by FIELD_ENCRYPTION_KEYS" if state.outside else "" if state.enabled else "It is not enabled."
     rotate = "" if state.secrets else "Nothing is sealed yet."
     first = (
         Action(CHANGE, address("encryption-change", company), icon="key", off=off)
@@ -153,9 +153,9 @@ def _notices(company: Company, state: State) -> tuple[Notice, ...]:
     if state.lost:
         found.append(
             Notice(
-                f"The key of {_secrets(len(state.lost))} is not here. Choose {CHANGE if state.enabled else ENABLE} and "
-                "give the copy you kept; after a change of SECRET_KEY name the one before in SECRET_KEY_FALLBACKS and "
-                "start again; or enter them anew on Dataverse Connection Setup. Until then they stay stored.",
+                f"The key of {_secrets(len(state.lost))} is not here. {_mend(state)}; after a change of SECRET_KEY "
+                "name the one before in SECRET_KEY_FALLBACKS and start again; or enter them anew on Dataverse "
+                "Connection Setup. Until then they stay stored.",
                 "bad",
                 "Some secrets cannot be opened.",
             )
@@ -189,6 +189,13 @@ def _notices(company: Company, state: State) -> tuple[Notice, ...]:
             )
         )
     return tuple(found)
+
+
+def _mend(state: State) -> str:
+    """How a key that is not here is brought back."""
+    if state.outside:
+        return "Add it at the end of FIELD_ENCRYPTION_KEYS and start again"
+    return f"Choose {CHANGE if state.enabled else ENABLE} and give the copy you kept"
 
 
 def _encryption_tab(state: State) -> FastTab | None:

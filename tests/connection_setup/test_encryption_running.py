@@ -23,7 +23,7 @@ from masterdata.models import Company
 from tests.connection_setup.conftest import SECRET
 from tests.jobs.test_worker import database_url
 
-pytestmark = pytest.mark.big
+pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
 
 READER = """
 import json, os, sys, time
