@@ -11,6 +11,7 @@ from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.forms import ApplicationForm, ConsentForm, OwnershipForm
 from connection_setup.guide.views import address
 from connection_setup.models import OwnershipModel
+from connection_setup.pages import address as setup_address
 from connection_setup.provisioning import team_name, unit_name
 from ui.kit import Action, FastTab, Field, Link, Notice
 
@@ -153,7 +154,7 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
             "then enter what its Overview and its Certificates & secrets show.",
         ),
         (FastTab("application", "", fields),),
-        actions=_how(situation),
+        actions=(Action("Register an Application", setup_address("registration", situation.company), icon="guide"),),
         next=_next(),
         enctype="multipart/form-data",
     )
@@ -300,9 +301,3 @@ def _next() -> Action:
 
 def _locks(situation: Situation) -> tuple[Notice, ...]:
     return (LOCKED,) if situation.connection.enabled else ()
-
-
-def _how(situation: Situation) -> tuple[Action, ...]:
-    """The way to the page that explains the registration."""
-    del situation
-    return ()
