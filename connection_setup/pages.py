@@ -109,7 +109,8 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     told = enabling.failed(run) if run is not None else None
     if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
         ways: tuple[Action, ...] = ()
-        if report.failed.name in PREPARED and not connection.enabled and administrator:
+        # A check of one table is named after it: "Tables and privileges: account".
+        if report.failed.name.partition(":")[0] in PREPARED and not connection.enabled and administrator:
             ways = (Action("Prepare the environment", address("administrator", connection.company)),)
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
@@ -293,7 +294,7 @@ def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) ->
     hint = (
         f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
         "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team. With "
-        "Person only the default business unit is recommended."
+        "Person, only the default business unit is recommended."
     )
     ownership = (
         Field("Ownership Model", model, hint=hint)

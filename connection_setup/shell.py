@@ -68,8 +68,15 @@ def register() -> None:
         ("Administrator Sign-In", "connection_setup:administrator"),
         ("Change Log", "connection_setup:change-log"),
         ("Dataverse User Environments", "connection_setup:environments"),
+        ("Dataverse Business Units", "connection_setup:units"),
     ):
         tell_me(Entry(title, name, group="Administration", needs=Can.ADMINISTER))
+    for title, name in (
+        ("Integration Solutions", "connection_setup:solutions"),
+        ("Integration User Roles", "connection_setup:user-roles"),
+        ("Owning Team Roles", "connection_setup:team-roles"),
+    ):
+        tell_me(Entry(title, name, group="Administration", needs=Can.READ))
     tell_me(
         Entry(
             "Data Encryption Management",

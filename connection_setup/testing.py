@@ -94,9 +94,8 @@ def _tables_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> list[Check]:
     definitions = answers.definitions
     found = privileges.checks(checks.TABLES, definitions, privileges.held(answers.row("held")), wanted.tables)
     if first.state == "ok" and not found:
-        first = replace(
-            first, message=f"{first.message} Every privilege that synchronization needs on {len(definitions)} is there."
-        )
+        needed = f"Every privilege that synchronization needs on {len(definitions)} tables is there."
+        first = replace(first, message=f"{first.message} {needed}")
     return [first, *found]
 
 

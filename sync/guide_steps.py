@@ -1,4 +1,4 @@
-"""The last steps of the assisted setup guide: the review of recommendations, and finishing with or without a run."""
+"""The last steps of the assisted setup guide: salespeople (Person), recommendations, and how it ends."""
 
 from typing import Any
 
@@ -11,16 +11,18 @@ from django.utils import timezone
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.views import address
+from connection_setup.models import OwnershipModel
 from connection_setup.services import NotConnected
 from coupling import local
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES
 from masterdata.models import Company
-from sync import full, review_page
+from sync import full, review_page, salespeople
 from sync.models import FullSynchReviewLine, Recommendation
 from sync.services import Refused
-from ui.kit import Action, FastTab, Field, Notice, Table
+from ui.kit import Action, FastTab, Field, Notice, State, Status, Table
 
+PEOPLE = "salespeople"
 RECOMMENDATIONS = "recommendations"
 FINISH = "finish"
 _MISHAPS = (Refused, DataverseError, NotConnected, local.Unusable)
@@ -28,6 +30,17 @@ _MISHAPS = (Refused, DataverseError, NotConnected, local.Unusable)
 
 def register() -> None:
     """Bring the steps to the guide; called once, when the app loads."""
+    flow.add(
+        Step(
+            PEOPLE,
+            "Salespeople",
+            75,
+            show_people,
+            take_people,
+            done=lambda situation: situation.confirmed(PEOPLE),
+            applies=lambda situation: situation.connection.ownership_model == OwnershipModel.PERSON,
+        )
+    )
     flow.add(
         Step(
             RECOMMENDATIONS,
@@ -80,6 +93,47 @@ class FinishForm(forms.Form):
         label="How to finish",
         choices=[(value, label) for value, label, _ in _WAYS],
     )
+
+
+# -- salespeople ------------------------------------------------------------------------------------------------------
+
+
+def show_people(situation: Situation) -> Shown:
+    """How many users are coupled with salespeople, and the way to couple the rest."""
+    company = situation.company
+    notices: tuple[Notice, ...] = ()
+    fields: tuple[Field, ...] = ()
+    try:
+        known = salespeople.users(company)
+    except _MISHAPS as error:
+        said = str(getattr(error, "user_message", error))
+        notices = (Notice(said, "bad", title="The users of Dataverse cannot be read."),)
+    else:
+        coupled = sum(one.local_id is not None for one in known)
+        state: State = "ok" if coupled == len(known) else "warn"
+        fields = (Field("Users coupled with salespeople", Status(f"{coupled:,} of {len(known):,}", state)),)
+    return Shown(
+        "Which user is which salesperson?",
+        (
+            "Each row that is created in Dataverse belongs to the user coupled with the record's salesperson. Records "
+            "whose salesperson is not coupled fail with that reason, so couple them before you synchronize.",
+        ),
+        (FastTab("people", "", fields),),
+        notices,
+        actions=(
+            Action(
+                "Couple Salespeople to Users",
+                reverse("sync:salespeople", kwargs={"company": company.slug}),
+                icon="couple",
+            ),
+        ),
+        next=Action("Next"),
+    )
+
+
+def take_people(_: Situation) -> Ended:
+    """On; whoever is not coupled can be later."""
+    return None
 
 
 # -- recommendations --------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from connection_setup import membership
+from connection_setup.guide import views as guide
 from connection_setup.models import OwnershipModel
 from connection_setup.services import NotConnected, connection_of, unavailable
 from coupling.services import Refused
@@ -56,9 +57,9 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
     except SENTENCES as error:
         return _told(request, owner, error)
     left = sum(not one.code for one in known)
-    setup = reverse("connection_setup:setup", kwargs={"company": owner.slug})
+    after = guide.back(request, owner)
     if not left:
-        return HttpResponseRedirect(setup)
+        return HttpResponseRedirect(after)
     word = "salesperson is" if left == 1 else "salespeople are"
     return render.confirm(
         request,
@@ -66,7 +67,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
         text=f"{len(known) - left:,} of {len(known):,} Dataverse users are coupled. {left:,} {word} created for the "
         "rest, with name, e-mail and phone number, and coupled with them.",
         action=Action("Create Salesperson", address("salespeople-create", owner), "post", values={"all": "1"}),
-        back=setup,
+        back=after,
         company=owner,
     )
 
@@ -282,7 +283,7 @@ def _context(
         "number": number, "last": last, "count": len(found), "total": len(known), "here": here,
         "save_url": address("salespeople-save", owner), "previous": page(number - 1) if number > 1 else "",
         "next": page(number + 1) if number < last else "", "narrowed": bool(text or only in ("yes", "no")),
-        "cancel_url": reverse("connection_setup:setup", kwargs={"company": owner.slug}),
+        "cancel_url": guide.back(request, owner),
     }  # fmt: skip
 
 

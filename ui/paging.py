@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import BooleanField, F, Model, Q, QuerySet
 from django.db.models.expressions import Col
-from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan, TupleLookupMixin
 from django.db.models.lookups import Exact
 
 COUNT_LIMIT = 10_000
@@ -46,48 +46,89 @@ def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
 def page(rows: "QuerySet[Any]", *, number: int, size: int, after: str = "", before: str = "") -> Slice:
     """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped."""
     number = max(number, 1)
-    ids: list[Any] | None = None
-    has_next = True
-    if number > 1 and after and (condition := _beyond(rows, after, forward=True)) is not None:
-        ids = list(rows.filter(condition).values_list("pk", flat=True)[: size + 1])
-        has_next = len(ids) > size
-    elif before and (condition := _beyond(rows, before, forward=False)) is not None:
-        ids = list(rows.filter(condition).reverse().values_list("pk", flat=True)[:size])[::-1]
-        if len(ids) < size:
-            number, ids = 1, None  # the list's head: rows before the first page have come in meanwhile
-    if ids is None:
-        start = (number - 1) * size
-        ids = list(rows.values_list("pk", flat=True)[start : start + size + 1])
-        has_next = len(ids) > size
-        if not ids and number > 1:
-            return page(rows, number=1, size=size)
-    ids = ids[:size]
-    found = {row.pk: row for row in rows.order_by().filter(pk__in=ids)} if ids else {}
-    return Slice([found[pk] for pk in ids if pk in found], number, has_next)
+    if number > 1 and after and (parts := _beyond(rows, after, forward=True)) is not None:
+        found = _first(rows, parts, size + 1)
+        if found:
+            return Slice(found[:size], number, len(found) > size)
+    elif before and (parts := _beyond(rows, before, forward=False)) is not None:
+        found = _first(rows.reverse(), parts, size)[::-1]
+        if len(found) == size:
+            return Slice(found, number, has_next=True)
+        number = 1  # the list's head: rows before the first page have come in meanwhile
+    if number == 1:
+        found = list(rows[: size + 1])
+        return Slice(found[:size], number, len(found) > size)
+    start = (number - 1) * size
+    ids = list(rows.values_list("pk", flat=True)[start : start + size + 1])
+    if not ids:
+        return page(rows, number=1, size=size)
+    by_id = {row.pk: row for row in rows.order_by().filter(pk__in=ids[:size])}
+    return Slice([by_id[pk] for pk in ids[:size] if pk in by_id], number, len(ids) > size)
 
 
-def _beyond(rows: "QuerySet[Any]", pk: str, *, forward: bool) -> Q | None:
-    """What holds for the rows past the row of that id. None where the order cannot be sought in, or the row is gone."""
+def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
+    """The first rows of those that a part holds, part after part."""
+    found: list[Any] = []
+    for part in parts:
+        found += rows.filter(part)[: number - len(found)]
+        if len(found) == number:
+            break
+    return found
+
+
+def _beyond(rows: "QuerySet[Any]", pk: str, *, forward: bool) -> list[Q] | None:
+    """What holds for the rows past the row of that id, the nearest rows' part first.
+
+    Each part is one stretch of an index on the columns in order. A column of few values comes as a part of its own:
+    as one comparison of many columns, SQLite would read on from the first row of the same value.
+    None where the order cannot be sought in, or the row is gone.
+    """
     terms = _plain_terms(rows)
     if terms is None:
         return None
+    names = [name for name, _ in terms]
     try:
-        values = rows.order_by().filter(pk=pk).values_list(*(name for name, _ in terms)).first()
+        values = rows.order_by().filter(pk=pk).values_list(*names).first()
     except (ValueError, TypeError):
         return None
     if values is None:
         return None
-    if len(terms) > 1 and len({descending for _, descending in terms}) == 1:
+    one_way = len({descending for _, descending in terms}) == 1
+    alone = (
+        next((at for at, name in enumerate(names) if not _few_values(rows.model, name)), 0) if one_way else len(names)
+    )
+    parts: list[Q] = []
+    if one_way and len(names) - alone > 1:
         # Compared as a row of values, which an index on these columns seeks by.
-        compare = TupleLessThan if terms[0][1] == forward else TupleGreaterThan
-        return Q(compare(Tuple(*(F(name) for name, _ in terms)), values))
-    condition, equal = Q(), Q()
-    for (name, descending), value in zip(terms, values, strict=True):
-        condition |= equal & Q(**{f"{name}__{'lt' if descending == forward else 'gt'}": value})
-        equal &= Q(**{name: value})
-    # The same again for the first term alone: this is what an index can seek by.
-    (name, descending), value = terms[0], values[0]
-    return Q(**{f"{name}__{'lte' if descending == forward else 'gte'}": value}) & condition
+        compare = _Less if terms[0][1] == forward else _Greater
+        same = Q(**dict(zip(names[:alone], values[:alone], strict=True)))
+        parts.append(same & Q(compare(Tuple(*map(F, names[alone:])), values[alone:])))
+    else:
+        alone = len(names)
+    for at in reversed(range(alone)):
+        way = "lt" if terms[at][1] == forward else "gt"
+        same = Q(**dict(zip(names[:at], values[:at], strict=True)))
+        parts.append(same & Q(**{f"{names[at]}__{way}": values[at]}))
+    return parts
+
+
+def _few_values(model: type[Model], name: str) -> bool:
+    field = None if name == "pk" else model._meta.get_field(name)
+    return isinstance(field, BooleanField) or bool(getattr(field, "choices", None))
+
+
+class _Greater(TupleGreaterThan):
+    """SQLite compares rows of values too. Spelled out with OR, as Django does for it, no index is sought in."""
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+        return super(TupleLookupMixin, self).as_sql(compiler, connection)
+
+
+class _Less(TupleLessThan):
+    """As _Greater."""
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> Any:
+        return super(TupleLookupMixin, self).as_sql(compiler, connection)
 
 
 def _plain_terms(rows: "QuerySet[Any]") -> list[tuple[str, bool]] | None:

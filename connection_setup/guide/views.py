@@ -17,7 +17,7 @@ from masterdata.access import company as company_of
 from masterdata.models import Company
 from ui import render
 from ui.kit import Guide, GuideStep, Link, Page
-from ui.roles import Can, requires
+from ui.roles import Can, may, requires
 
 TITLE = "Set up a connection to Microsoft Dataverse"
 
@@ -27,6 +27,13 @@ def address(company: Company, step: str = "") -> str:
     if step:
         return reverse("connection_setup:guide-step", kwargs={"company": company.slug, "step": step})
     return reverse("connection_setup:guide", kwargs={"company": company.slug})
+
+
+def back(request: HttpRequest, company: Company) -> str:
+    """Where a page that the guide leads to goes back to: the guide while it is under way, else the setup page."""
+    if may(request.user, Can.ADMINISTER) and AssistedSetup.objects.filter(company=company, completed_at=None).exists():
+        return address(company)
+    return reverse("connection_setup:setup", kwargs={"company": company.slug})
 
 
 @requires(Can.ADMINISTER)

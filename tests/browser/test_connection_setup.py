@@ -257,3 +257,21 @@ def test_a_business_unit_is_looked_up_and_chosen(
     page.get_by_text("Service is the Coupled Business Unit.").wait_for()
     assert DataverseConnection.objects.get().business_unit_name == "Service"
     assert not wrong, wrong
+
+
+def test_the_redirect_url_is_copied_as_it_stands_in_the_field(
+    contexts: Callable[..., Any], company: Company, site: Any
+) -> None:
+    context = contexts()
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.origin)
+    page = context.new_page()
+    page.goto(PAGE)
+    copy = page.get_by_role("button", name="Copy Redirect URL")
+    field = page.get_by_label("Redirect URL", exact=True)
+    copy.click()
+    page.locator("#announcer").get_by_text("Copied").wait_for(state="attached")
+    assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
+    field.fill("https://localhost/connection/signed-in")
+    copy.click()
+    page.wait_for_timeout(100)
+    assert page.evaluate("navigator.clipboard.readText()") == "https://localhost/connection/signed-in"

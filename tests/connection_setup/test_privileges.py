@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from connection_setup import checks, privileges, services, solution
 from connection_setup.models import DataverseConnection
@@ -12,6 +13,7 @@ from dataverse import odata
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.connection_setup.test_environment import by_name, services_currency, values
+from tests.connection_setup.test_page import PAGE, text_of
 from tests.sandbox.conftest import Api, api_of
 
 
@@ -93,6 +95,7 @@ def test_a_test_asks_in_three_requests_and_signs_in(connected: DataverseConnecti
 
 
 def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
+    admin: Client,
     connected: DataverseConnection,
     sandbox: Sandbox,
 ) -> None:
@@ -121,6 +124,9 @@ def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
     contact = found["Tables and privileges: contact"]
     assert contact.state == "error"
     assert "prvReadContact, prvWriteContact are missing for the table contact." in contact.message
+    page = admin.get(PAGE).content.decode()
+    assert "prvReadContact, prvWriteContact are missing" in text_of(page)
+    assert "Prepare the environment" in page, "who mends it is one step away"
     assert found[checks.USER].state == "warning"
     assert "Weak" in found[checks.USER].message
 

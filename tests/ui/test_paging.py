@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from masterdata.models import Company, Customer
+from masterdata.models.parties import CustomerBlocked
 from storage import bulk
 from tests.ui.conftest import customers
 from ui import paging
@@ -32,20 +33,21 @@ class WalkingTest(TestCase):
     @given(
         names=st.lists(st.sampled_from(["", "a", "A", "b", "ä", "zz"]), max_size=23),
         size=st.integers(1, 7),
-        sort=st.sampled_from([(), ("name",), ("-name",), ("-name", "city"), ("name", "-no")]),
+        sort=st.sampled_from(
+            [(), ("name",), ("-name",), ("-name", "city"), ("name", "-no"), ("blocked", "name"), ("-blocked",)]
+        ),
     )
     def test_next_and_previous_visit_every_row_once_in_order(
         self, names: list[str], size: int, sort: tuple[str, ...]
     ) -> None:
         company = Company.objects.create(name="X", currency_code="EUR")
-        bulk.insert(
-            Customer, ("company_id", "no", "name"), [(company.pk, f"{n:03}", name) for n, name in enumerate(names)]
-        )
+        given = [(company.pk, f"{n:03}", name, CustomerBlocked.SHIP if n % 2 else "") for n, name in enumerate(names)]
+        bulk.insert(Customer, ("company_id", "no", "name", "blocked"), given)
         rows = paging.ordered(Customer.objects.filter(company=company), sort)
         in_order = list(rows.values_list("no", flat=True))
         assert walk(rows, size) == in_order
         last = max(1, -(-len(names) // size))
-        part, seen = paging.page(rows, number=last, size=size), []
+        part, seen = paging.page(rows, number=last, size=size), list[str]()
         while True:
             seen = [row.no for row in part.rows] + seen
             if part.number == 1:
