@@ -39,10 +39,11 @@ def back(request: HttpRequest, company: Company) -> str:
 @requires(Can.ADMINISTER)
 @require_safe
 def guide(request: HttpRequest, company: str) -> HttpResponse:
-    """Go on where the guide is."""
+    """The step at which the guide goes on."""
     situation = _situation(request, company)
     taken = flow.steps(situation)
-    return HttpResponseRedirect(address(situation.company, flow.first_open(taken, situation).name))
+    now = flow.first_open(taken, situation)
+    return _shown(situation, taken, now, now.show(situation))
 
 
 @requires(Can.ADMINISTER)

@@ -57,7 +57,7 @@ def test_the_last_step_follows_itself() -> None:
 
 
 def test_the_list_tells_how_far_the_guide_is(admin: Client, company: Company) -> None:
-    admin.get(GUIDE, follow=True)  # opened, and closed at once
+    admin.get(GUIDE)  # opened, and closed at once
     assert "Set up a connection to Microsoft Dataverse Not Completed" in text_of(admin.get(LIST))
     admin.post(f"{GUIDE}before-you-start/")
     assert "Set up a connection to Microsoft Dataverse Not Completed" in text_of(admin.get(LIST))
@@ -71,9 +71,9 @@ def test_a_company_that_was_connected_without_the_guide_counts_as_set_up(
 
 
 def test_the_guide_opens_at_its_first_step_and_later_where_it_was_left(admin: Client, company: Company) -> None:
-    assert admin.get(GUIDE)["Location"] == f"{GUIDE}before-you-start/"
+    assert "Connect CRONUS International to Dataverse" in text_of(admin.get(GUIDE))
     assert admin.post(f"{GUIDE}before-you-start/")["Location"] == f"{GUIDE}consent/"
-    assert Client.get(admin, GUIDE)["Location"] == f"{GUIDE}consent/"
+    assert "What the administrator permits" in text_of(admin.get(GUIDE))
 
 
 def test_every_step_has_the_guides_title_and_says_where_it_stands(admin: Client, company: Company) -> None:
