@@ -1,7 +1,7 @@
 """Mappings, couplings, matching."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CouplingConfig(AppConfig):
@@ -21,4 +21,5 @@ class CouplingConfig(AppConfig):
         auditlog.register(IntegrationFieldMapping)
         shell.register()
         records.register()
+        pre_migrate.connect(listed.lift, sender=self)
         post_migrate.connect(listed.keep, sender=self)

@@ -153,7 +153,8 @@ class Coupling(models.Model):
     expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
     few_values: ClassVar[tuple[str, ...]] = ("table",)
 
-    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="couplings")
+    # The indexes below begin with the company: one of its own would be written with each row and serve nobody.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="couplings")
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="couplings")
     table = models.CharField(
         max_length=60, help_text="The local table; a Dataverse row is coupled once per local table."

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -158,6 +159,27 @@ def test_triggers_that_are_gone_are_laid_again_and_the_rows_counted_anew(company
     call_command("migrate", verbosity=0)
     assert kept("contact") == expected("contact")
     assert one.system_id in kept("contact")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite rebuilds tables")
+@pytest.mark.parametrize("model", [Coupling, Listed, OptionMapping, IntegrationTableMapping, Customer])
+def test_a_migration_may_rebuild_every_table_that_a_trigger_names(company: Company, model: type[Model]) -> None:
+    Customer.objects.create(company=company, no="10000")
+    listed.lift("default", plan=[("a migration", False)])
+    with connection.schema_editor() as editor:
+        editor._remake_table(model)
+    Customer.objects.create(company=company, no="10010")
+    listed.keep("default")
+    assert kept() == expected()
+    couple(company, Customer.objects.create(company=company, no="10020").system_id)
+    assert kept() == expected()
+
+
+def test_nothing_is_lifted_where_no_migration_waits(company: Company) -> None:
+    listed.lift("default", plan=[])
+    couple(company, Customer.objects.create(company=company, no="10000").system_id)
+    assert kept() == expected()
 
 
 def test_rows_counted_anew_are_what_the_triggers_kept(company: Company) -> None:
