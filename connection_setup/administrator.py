@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup import returning, services
-from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.sealed import SealBroken, seal, unseal
 from dataverse import clouds, discovery, signin
 from dataverse.discovery import Instance
@@ -24,6 +24,8 @@ from masterdata.models import Company
 
 WAITS = timedelta(minutes=15)
 GOOD_FOR = timedelta(hours=1)
+CERTIFICATE = "certificate"
+"""The purpose of a sign-in that moves the connection to a certificate: preparing.MOVE follows it."""
 DISCOVER = "discover"
 """The purpose of a sign-in that looks for environments; no steps follow it."""
 STRANGE = (
@@ -149,6 +151,8 @@ def drop(company: Company, session_key: str) -> None:
 def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
     if purpose == DISCOVER:
         return services.discovery_signs_in_with(connection, tenant)
+    if purpose == CERTIFICATE and connection.authentication_type == AuthenticationType.OFFICE365:
+        return services.next_certificate_signs_in_with(connection)
     return services.person_signs_in_with(connection)
 
 

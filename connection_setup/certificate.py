@@ -85,7 +85,7 @@ def switch(*, company: Company, user: Any) -> Report:
     bundle = f"{unseal(connection.next_private_key)}\n{connection.next_certificate}"
     values = {
         "authentication_type": AuthenticationType.CERTIFICATE.value,
-        "client_id": connection.next_client_id or connection.client_id,
+        "client_id": target(connection),
     }
     report = services.enable(company=company, user=user, values=values, secret=bundle)
     if report.ok:
@@ -93,9 +93,18 @@ def switch(*, company: Company, user: Any) -> Report:
     return report
 
 
+def target(connection: DataverseConnection) -> str:
+    """The client (application) that the certificate which waits is registered for."""
+    return connection.next_client_id or credentials.client_id(connection)
+
+
 def needs_administrator(connection: DataverseConnection, report: Report) -> bool:
-    """Whether the certificate works, and only its application's user is missing in Dataverse."""
-    return bool(connection.next_client_id and report.failed and report.failed.name == checks.USER)
+    """Whether the certificate works, and only its application's user is missing in Dataverse.
+
+    The application of a client secret has its user; that of the legacy sign-in need not, since a person's was used.
+    """
+    moves = connection.next_client_id or connection.authentication_type == AuthenticationType.OFFICE365
+    return bool(moves and report.failed and report.failed.name == checks.USER)
 
 
 def _forget(connection: DataverseConnection) -> None:

@@ -165,13 +165,26 @@ class Expiry:
 
 
 def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
-    """When the credential in use runs out; None where nobody knows."""
-    kind = AuthenticationType(connection.authentication_type)
+    """When the credential in use runs out; None where nobody knows. A provider's secret says nothing about it."""
+    kind = in_use(connection)
+    if given := provided(connection):
+        try:
+            ends = describe(given["certificate"]).expires_at.date() if "certificate" in given else None
+        except ValueError:
+            ends = None
+        return Expiry(LABELS[kind], ends, (ends - today).days) if ends else None
     on = {
         AuthenticationType.CLIENT_SECRET: connection.client_secret_expires_on,
         AuthenticationType.CERTIFICATE: connection.certificate_expires_at and connection.certificate_expires_at.date(),
     }.get(kind)
     return Expiry(LABELS[kind], on, (on - today).days) if on else None
+
+
+def in_use(connection: DataverseConnection) -> AuthenticationType:
+    """What the connection signs in with: what its provider gives, else the type that is chosen."""
+    if given := provided(connection):
+        return AuthenticationType.CERTIFICATE if "certificate" in given else AuthenticationType.CLIENT_SECRET
+    return _kind(connection)
 
 
 def has_secret(connection: DataverseConnection) -> bool:
@@ -191,8 +204,6 @@ def store(connection: DataverseConnection, secret: str) -> None:
         connection.private_key = seal(pair.private_key_pem)
         connection.certificate, connection.certificate_expires_at = pair.certificate_pem, pair.expires_at
         return
-    if kind is AuthenticationType.CLIENT_SECRET:
-        connection.client_secret_expires_on = None  # that of the one before
     # A password may begin or end with a space; a pasted client secret never means to.
     setattr(connection, SECRET_COLUMNS[kind], seal(secret if kind is AuthenticationType.OFFICE365 else secret.strip()))
 
@@ -218,9 +229,6 @@ class Provided(TypedDict, total=False):
     client_secret: str
     private_key: str
     certificate: str
-
-
-_WHOLE = ({"client_id", "client_secret"}, {"client_id", "private_key", "certificate"})
 
 
 def provided(connection: DataverseConnection) -> Provided:

@@ -6,7 +6,7 @@ What was done stands with the sign-in (see steps). Enabling takes the same steps
 from collections.abc import Mapping
 from typing import Any
 
-from connection_setup import administrator, credentials, hooks, membership, services, solution, steps
+from connection_setup import administrator, certificate, credentials, hooks, membership, services, solution, steps
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.steps import DONE, FAILED, Result, Step, Told
 from connection_setup.types import ROLE, SOLUTION
@@ -62,13 +62,15 @@ def _made(made: bool, what: str, *, plural: bool = False) -> Result:
 
 
 def _next_user(work: Preparation) -> Result:
-    _, made = solution.make_application_user(work.client, work.connection.next_client_id)
+    _, made = solution.make_application_user(work.client, certificate.target(work.connection))
     return _made(made, "The new application's user, which needs no licence, with its role")
 
 
 def _roles(work: Preparation) -> Result:
     connection = work.connection
-    copied = solution.copy_roles(work.client, credentials.client_id(connection), connection.next_client_id)
+    if connection.integration_user_id is None:
+        raise services.Refused("The connection's user is not known. Turn Enabled off and on again.")
+    copied = solution.copy_roles(work.client, connection.integration_user_id, certificate.target(connection))
     return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the user before.")
 
 

@@ -132,6 +132,23 @@ def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, 
     return reaching.signs_in(connection, credentials.opened(connection)), reaching.environment(connection)
 
 
+def next_certificate_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, Environment]:
+    """What an administrator's sign-in goes through where the legacy sign-in is left: nobody signs in with a password's.
+
+    It is the application that the certificate which waits is registered for. Raises Refused, SealBroken,
+    ConfigurationError.
+    """
+    if not connection.next_certificate:
+        raise Refused("There is no certificate to change to. Make one, or choose a file.")
+    authority = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
+    given = Certificate(unseal(connection.next_private_key), connection.next_certificate)
+    application = connection.next_client_id or connection.client_id
+    return (
+        Credentials(authority, application, given, version=connection.credential_version),
+        reaching.environment(connection),
+    )
+
+
 def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
     """What a sign-in goes through that looks for environments, in a tenant or ("") in that of whoever signs in.
 
@@ -335,7 +352,7 @@ def locked(company: Company) -> DataverseConnection:
 def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
     """Put checked settings on the record. Raises Refused."""
     before = [getattr(connection, name) for name in CREDENTIALS]
-    receivers = _receivers(connection)
+    receivers, expired = _receivers(connection), connection.client_secret_expires_on
     for name in SETTINGS:
         if name in values:
             value = values[name]
@@ -372,6 +389,10 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             raise Refused(str(bad), field="certificate_file") from None
         except SealBroken as broken:
             raise Refused(str(broken)) from None
+        # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
+        typed = values.get("client_secret_expires_on")
+        if kind is AuthenticationType.CLIENT_SECRET:
+            connection.client_secret_expires_on = typed if typed != expired else None
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings
@@ -468,7 +489,7 @@ def wanted(
         other_currencies=others,
         tenant_id=connection.tenant_id,
         secret_is_an_id=isinstance(credential, ClientSecret) and looks_like_a_secret_id(credential.secret),
-        signs_in_with=_WITH[AuthenticationType(connection.authentication_type)],
+        signs_in_with=_WITH[credentials.in_use(connection)],
         expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,

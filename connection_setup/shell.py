@@ -4,8 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
-from connection_setup import assisted, encryption, hooks, pages, services
+from connection_setup import assisted, credentials, encryption, hooks, pages, services
+from connection_setup.checks import sentences
 from connection_setup.guide import connecting, joining, own
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
@@ -121,6 +123,7 @@ def register() -> None:
     hooks.question(ENCRYPTION)
     role_center_status(state)
     role_center_notice(first_step)
+    role_center_notice(running_out)
 
 
 def _guide_status(company: Company) -> Status:
@@ -158,6 +161,17 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
     assisted_setup = Action(guide.TITLE, guide.address(company), icon="run")
     ways = (assisted_setup, setup) if may(request.user, Can.ADMINISTER) else (setup,)
     return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
+
+
+def running_out(request: HttpRequest, company: Any) -> Notice | None:
+    """That the credential runs out within 30, 14, 7 or 1 days, or has: where everybody begins the day."""
+    connection = _connection(request, company)
+    found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
+    if found is None or found.step is None:
+        return None
+    cause, fix = sentences(found.sentence)
+    setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
+    return Notice(fix, "warn" if found.step > 7 else "bad", cause, (setup,))
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

@@ -339,12 +339,12 @@ def make_application_user(client: Definer, application_id: str) -> tuple[UUID, b
     return user_id, True
 
 
-def copy_roles(client: Definer, from_application: str, to_application: str) -> list[str]:
-    """Assign the user of one application every role of another's; the names of those that were missing.
+def copy_roles(client: Definer, before: UUID, to_application: str) -> list[str]:
+    """Assign an application's user every role of the user before; the names of those that were missing.
 
-    Raises ConfigurationError when one of the two has no user.
+    Raises ConfigurationError when the application has no user.
     """
-    before, after = (_application_user(client, one) for one in (from_application, to_application))
+    after = _application_user(client, to_application)
     held = {row["roleid"] for row in _roles(client, after)}
     missing = [row for row in _roles(client, before) if row["roleid"] not in held]
     for row in missing:

@@ -39,12 +39,13 @@ class EnvironmentForm(SettingsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         secret = [name for name in ("client_secret", "user_password") if name in self.fields]
-        stored = bool(self.connection.environment_url) and credentials.has_secret(self.connection)
+        placed = self.connection.environment_url or self.connection.tenant_id
+        stored = bool(placed) and credentials.has_secret(self.connection)
         shown = ["environment_url", *(secret if stored else ()), "cloud"]
         self.fields = {name: self.fields[name] for name in shown}
         self.fields["cloud"].widget = forms.HiddenInput()
         for name in self.fields.keys() & set(secret):
-            self.fields[name].help_text = "Only where the environment is another one: enter it again for that."
+            self.fields[name].help_text = "Only for another environment or tenant than before: enter it again for that."
 
     @property
     def values(self) -> dict[str, Any]:

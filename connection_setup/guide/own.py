@@ -111,7 +111,7 @@ def show_consent(situation: Situation, form: ConsentForm | None = None) -> Shown
             ),
             FastTab("consent", "", (Field(form_field=form["consent"]),)),
         ),
-        actions=(Action("Privacy at Microsoft", "https://privacy.microsoft.com/privacystatement"),),
+        actions=(Action("Privacy and Cookies", "https://privacy.microsoft.com/privacystatement"),),
         next=Action("Next"),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from connection_setup import administrator, certificate, preparing, services
+from connection_setup import administrator, certificate, preparing, returning, services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import unseal
 from connection_setup.types import ROLE
@@ -88,6 +88,44 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
     assert str(now.integration_user_id) == users[other]
     assert now.integration_user_id != enabled.integration_user_id
     assert ROLE in told[1].message or "made" in told[1].message
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user(
+    company: Company, sandbox: Sandbox, admin_user: Any, another: bool
+) -> None:
+    """The document's own case: user name and password are deprecated, and the way out must not need them."""
+    company.currency_code = services_currency(sandbox)
+    company.save()
+    line = sandbox.line()
+    client_id = str(uuid4())
+    registered = {
+        "client_id": client_id, "redirect_urls": [returning.of(services.connection_of(company))], "consented": True,
+        "certificates": [PAIRS.one.certificate_pem],
+    }  # fmt: skip
+    sandbox.control("POST", "applications", registered)
+    legacy = values(
+        sandbox, authentication_type="office365", user_name=line["admin_user"],
+        client_id=sandbox.client_id if another else client_id,
+    )  # fmt: skip
+    report = services.enable(company=company, user=None, values=legacy, secret=line["admin_password"])
+    assert report.ok, report.document()
+    before = services.connection_of(company)
+    certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
+    report = certificate.switch(company=company, user=None)
+    assert certificate.needs_administrator(services.connection_of(company), report), report.document()
+    address = administrator.begin(
+        company=company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
+    )
+    back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
+    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
+    assert not signed_in.problem, signed_in.problem
+    told = preparing.prepare(signed_in)
+    assert [one.state for one in told] == ["done"] * 3, told
+    assert certificate.switch(company=company, user=None).ok
+    now = services.connection_of(company)
+    assert (now.client_id, now.authentication_type) == (client_id, AuthenticationType.CERTIFICATE)
+    assert now.integration_user_id not in (None, before.integration_user_id)
 
 
 def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> None:

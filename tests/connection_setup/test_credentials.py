@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from connection_setup.credentials import BadCertificate, Expiry, KeyPair, make_p
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.sealed import unseal
 from masterdata.models import Company
-from tests.connection_setup.conftest import APPLICATION, TENANT
+from tests.connection_setup.conftest import APPLICATION, TENANT, fields
 from tests.connection_setup.test_command import run
 from tests.connection_setup.test_environment import services_currency, values
 from tests.connection_setup.test_page import PAGE
@@ -164,6 +165,36 @@ def test_an_enabled_connection_changes_to_a_certificate_without_a_gap(here: Comp
     assert services.enable(company=here, user=None, values=by_certificate(sandbox), secret=renewed.bundle).ok
     registered(sandbox, renewed)
     assert services.client_for(here).who_am_i()
+
+
+def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_entered_with(
+    admin: Client, company: Company
+) -> None:
+    typed = {**fields(client_secret_expires_on="2027-01-31")}
+    assert admin.post(f"{PAGE}save/", typed).status_code == 302
+    kept = DataverseConnection.objects.get()
+    assert kept.client_secret_expires_on == date(2027, 1, 31)
+    assert admin.post(f"{PAGE}save/", {**typed, "client_secret": ""}).status_code == 302
+    kept.refresh_from_db()
+    assert kept.client_secret_expires_on == date(2027, 1, 31)
+    # A new secret beside the old one's date: nobody said when the new one runs out.
+    assert admin.post(f"{PAGE}save/", {**typed, "client_secret": "another~secret.of-many-letters"}).status_code == 302
+    kept.refresh_from_db()
+    assert kept.client_secret_expires_on is None
+    newer = {**typed, "client_secret": "a-third~secret.of-many-letters", "client_secret_expires_on": "2028-01-31"}
+    assert admin.post(f"{PAGE}save/", newer).status_code == 302
+    kept.refresh_from_db()
+    assert kept.client_secret_expires_on == date(2028, 1, 31)
+
+
+@pytest.mark.parametrize(("days", "told"), [(31, False), (30, True), (14, True), (7, True), (1, True), (-1, True)])
+def test_the_role_center_says_when_the_credential_runs_out(
+    admin: Client, connection: DataverseConnection, days: int, told: bool
+) -> None:
+    ends = timezone.localdate() + timedelta(days=days)
+    DataverseConnection.objects.update(enabled=True, client_secret_expires_on=ends)
+    page = html.unescape(admin.get("/c/cronus-international/").content.decode())
+    assert ("The Client Secret ran" in page or "The Client Secret runs out" in page) is told
 
 
 # -- the legacy sign-in ------------------------------------------------------------------------------------------------

@@ -205,6 +205,14 @@ def test_another_environment_asks_for_the_secret_again_at_the_step(admin: Client
     assert DataverseConnection.objects.get().environment_url == "https://fabrikam.crm4.dynamics.com"
 
 
+def test_an_environment_of_another_tenant_asks_for_the_secret_again_where_it_can_be_entered(
+    admin: Client, company: Company
+) -> None:
+    registered(admin)  # with a tenant, and no environment yet
+    admin.post(f"{GUIDE}sign-in/", {"without": "1"})
+    assert 'name="client_secret"' in admin.get(f"{GUIDE}environment/").content.decode()
+
+
 @pytest.mark.parametrize("model", ["team", "person"])
 def test_who_owns_new_rows_is_kept(admin: Client, company: Company, model: str) -> None:
     registered(admin)
