@@ -178,6 +178,8 @@ class Job(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["company", "mapping_name", "type", "-id"], name="job_by_mapping"),
+            models.Index(fields=["company", "mapping_name", "-id"], name="job_of_mapping"),
+            models.Index(fields=["company", "type", "-id"], name="job_by_type"),
             models.Index(fields=["state", "not_before"], name="job_by_state"),
         ]
 

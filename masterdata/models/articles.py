@@ -66,7 +66,7 @@ class Item(SynchronizedRecord):
         ]
         indexes: ClassVar = [
             *SynchronizedRecord.Meta.indexes,
-            models.Index(fields=["company", "description"], name="masterdata_item_description"),
+            models.Index(fields=["company", "description", "id"], name="masterdata_item_description"),
         ]
 
     def __str__(self) -> str:

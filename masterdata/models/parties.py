@@ -130,7 +130,7 @@ class Customer(TradingPartner):
         constraints: ClassVar = [one_number_per_company("masterdata_one_customer")]
         indexes: ClassVar = [
             *SynchronizedRecord.Meta.indexes,
-            models.Index(fields=["company", "name"], name="masterdata_customer_name"),
+            models.Index(fields=["company", "name", "id"], name="masterdata_customer_name"),
         ]
 
 
@@ -148,7 +148,7 @@ class Vendor(TradingPartner):
         constraints: ClassVar = [one_number_per_company("masterdata_one_vendor")]
         indexes: ClassVar = [
             *SynchronizedRecord.Meta.indexes,
-            models.Index(fields=["company", "name"], name="masterdata_vendor_name"),
+            models.Index(fields=["company", "name", "id"], name="masterdata_vendor_name"),
         ]
 
 
@@ -176,7 +176,7 @@ class Contact(Party):
         constraints: ClassVar = [one_number_per_company("masterdata_one_contact")]
         indexes: ClassVar = [
             *SynchronizedRecord.Meta.indexes,
-            models.Index(fields=["company", "name"], name="masterdata_contact_name"),
+            models.Index(fields=["company", "name", "id"], name="masterdata_contact_name"),
         ]
 
     derives: ClassVar = ("name",)
