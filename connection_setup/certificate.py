@@ -65,10 +65,16 @@ def offer(*, company: Company, user: Any, bundle: str = "", client_id: str = "")
 
 def withdraw(*, company: Company, user: Any) -> None:
     """Throw away the certificate that waits."""
+    _withdraw(company, user)
+
+
+def _withdraw(company: Company, user: Any, only: str | None = None) -> None:
+    """Throw away the certificate that waits; only: this one, where another may have been offered meanwhile."""
     with services.audited(user), transaction.atomic():
         stored = services.locked(company)
-        _forget(stored)
-        stored.save()
+        if only is None or stored.next_certificate == only:
+            _forget(stored)
+            stored.save()
 
 
 @sensitive_variables("bundle")
@@ -89,7 +95,7 @@ def switch(*, company: Company, user: Any) -> Report:
     }
     report = services.enable(company=company, user=user, values=values, secret=bundle)
     if report.ok:
-        withdraw(company=company, user=user)
+        _withdraw(company, user, only=connection.next_certificate)
     return report
 
 

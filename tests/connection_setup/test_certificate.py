@@ -152,3 +152,26 @@ def test_what_was_typed_wrong_is_told(
     file = SimpleUploadedFile("c.pem", PAIRS.one.certificate_pem.encode())
     assert said in shown(admin.post(HERE + "offer/", {**typed, "certificate_file": file}))
     assert not services.connection_of(enabled.company).next_certificate
+
+
+def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
+    enabled: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = enabled.company
+    certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle)
+    sandbox.control(
+        "POST", "applications", {"client_id": sandbox.client_id, "certificates": [PAIRS.one.certificate_pem]}
+    )
+    enable = services.enable
+
+    def meanwhile(**given: Any) -> Any:
+        report = enable(**given)
+        certificate.offer(company=company, user=None)
+        return report
+
+    monkeypatch.setattr(services, "enable", meanwhile)
+    assert certificate.switch(company=company, user=None).ok
+    now = services.connection_of(company)
+    assert now.certificate.strip() == PAIRS.one.certificate_pem.strip()
+    assert now.next_certificate
+    assert now.next_certificate != now.certificate
