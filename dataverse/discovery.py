@@ -6,6 +6,7 @@ a server names is never taken for an address to send a secret to.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -93,13 +94,15 @@ def instances(
             message=str(error)[:300],
             request_id=answer.request_id,
         ) from None
-    made = [_instance(one) for one in found if _known(one.url, environment)]
+    made = [_instance(one) for one in found if _known(one.url, environment, origin)]
     return sorted(made, key=lambda one: one.name.casefold())
 
 
-def _known(url: str, environment: Environment) -> bool:
+def _known(url: str, environment: Environment, asked: str) -> bool:
+    """Whether it is an address of the cloud; this machine's only from a discovery of the same host, the sandbox's."""
+    here = urlsplit(clouds.origin(url)).hostname == urlsplit(asked).hostname
     try:
-        clouds.check_address(url, cloud=environment.cloud, loopback_allowed=environment.loopback_allowed)
+        clouds.check_address(url, cloud=environment.cloud, loopback_allowed=environment.loopback_allowed and here)
     except ConfigurationError:
         return False
     return True

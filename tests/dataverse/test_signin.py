@@ -221,3 +221,17 @@ def test_an_environment_of_another_tenant_does_not_know_the_person(sandbox: Sand
     with pytest.raises(NotAMember):
         client.who_am_i()
     assert discovery.instances(person, environment_of(sandbox)) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "taken"),
+    [
+        ("https://127.0.0.1:8443", "https://127.0.0.1:9443", True),
+        ("https://127.0.0.1:8443", "https://globaldisco.crm.dynamics.com", False),
+        ("https://localhost:8443", "https://127.0.0.1:9443", False),
+        ("https://contoso.crm4.dynamics.com", "https://globaldisco.crm.dynamics.com", True),
+    ],
+)
+def test_this_machine_is_an_environment_only_where_it_was_asked_itself(url: str, asked: str, taken: bool) -> None:
+    anywhere = Environment("https://contoso.crm4.dynamics.com", loopback_allowed=True)
+    assert discovery._known(url, anywhere, asked) is taken
