@@ -138,7 +138,8 @@ def tables(results: Sequence[tuple[str, PartResult]]) -> Check:
             TABLES,
             "error",
             f"The environment has no {', '.join(missing)}: Dynamics 365 Sales is not installed in it.",
-            "Install Dynamics 365 Sales in the Power Platform admin center, prepare the environment, then test again.",
+            "Install Dynamics 365 Sales in the Power Platform admin center. Then, on Dataverse Connection Setup, turn "
+            "Enabled off, choose Redeploy Integration Solution, turn Enabled on, and test again.",
             "configuration",
         )
     cause, fix = checks.sentences(refused[0][1].user_message)  # type: ignore[attr-defined]
@@ -154,8 +155,8 @@ def prepared(columns: Sequence[str]) -> Check:
         PREPARED,
         "error",
         "A product cannot tell which company it belongs to: the integration solution was brought before Sales was.",
-        "Turn Enabled off on Dataverse Connection Setup and choose Prepare the Environment there: what is missing is "
-        "added.",
+        "On Dataverse Connection Setup turn Enabled off, then choose Redeploy Integration Solution: what is missing is "
+        "added. Turn Enabled on afterwards.",
         "configuration",
     )
 
@@ -169,7 +170,8 @@ def privileges(needed: Mapping[str, str], held: Sequence[str]) -> Check:
         PRIVILEGES,
         "error",
         f"The application's user lacks {', '.join(missing)}.",
-        "Choose Prepare the Environment on Dataverse Connection Setup, or add them to the user's security role.",
+        "On Dataverse Connection Setup turn Enabled off, then choose Redeploy Integration Solution; or add them to the "
+        "user's security role.",
         "denied",
     )
 

@@ -88,7 +88,7 @@ class _Menus:
                 self._own("administrator"),
                 icon="person",
                 off=self.administers or self.disabled,
-                note="" if self.administers or self.disabled else "Sign in as an administrator, once",
+                note="" if self.administers or self.disabled else "Prepares, then enables",
             ),
             Action("Register an Application", self._own("registration"), icon="guide", off=self.administers),
             Action("Change Log", self._own("change-log"), icon="list", off=self.administers),

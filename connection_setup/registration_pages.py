@@ -43,7 +43,7 @@ def page(connection: DataverseConnection, found: Mapping[str, Found]) -> Page:
             Action("Check Registration", address("registration-check", company), "post", icon="check"),
             Action(pages.TITLE, address("setup", company), icon="plug"),
             Action("Prepare the Environment", address("administrator", company), icon="person",
-                   note="Sign in as an administrator, once"),
+                   note="Prepares, then enables"),
         ),
         fast_tabs=(*_steps(connection, found), _provider(found["provider"])),
         fact_boxes=(_facts(connection, found),),
