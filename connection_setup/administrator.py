@@ -7,7 +7,7 @@ verifier are of this one sign-in (dataverse.signin).
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -32,6 +32,10 @@ STRANGE = (
     "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so "
     "nothing was taken from it. Begin it again on Dataverse Connection Setup."
 )
+UNFINISHED = (
+    "The sign-in did not come back within a quarter of an hour, or something went wrong here when it did. Begin it "
+    "again."
+)
 
 
 def begin(
@@ -54,7 +58,7 @@ def begin(
     resource = clouds.discovery(environment.cloud, environment.url) if purpose == DISCOVER else ""
     started = signin.begin(credentials, environment, redirect_url=returning.of(connection), resource=resource)
     with transaction.atomic():
-        AdministratorSignIn.objects.filter(began_at__lt=timezone.now() - GOOD_FOR).delete()
+        drop_old(timezone.now())
         _of(company, session_key).delete()
         AdministratorSignIn.objects.create(
             company=company,
@@ -89,20 +93,26 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
     # Taken once: of two that come back with the same state only one changes the row.
     if waiting is None or not found.exclude(sealed=b"").update(sealed=b""):
         raise SignInError(STRANGE)
-    flow = json.loads(unseal(waiting.sealed))
-    connection = services.connection_of(waiting.company)
     try:
-        if not _fits(waiting, connection):
-            raise SignInError("The settings were changed while you signed in. Begin the sign-in again.")
-        credentials, environment = _through(connection, waiting.purpose, waiting.tenant)
-        person = signin.finish(credentials, environment, flow, returned)
+        person = _came_back(waiting, returned)
+        kept = seal(person.kept())
     except (DataverseError, services.Refused, SealBroken) as error:
         waiting.problem = str(getattr(error, "user_message", error))
         waiting.sealed = b""
+    except Exception:
+        waiting.problem = UNFINISHED
+        keep(waiting, "problem")
+        raise
     else:
-        waiting.name, waiting.signed_in_at, waiting.sealed = person.name, timezone.now(), seal(person.kept())
-    waiting.save(update_fields=["name", "signed_in_at", "sealed", "problem"])
+        waiting.name, waiting.signed_in_at, waiting.sealed = person.name, timezone.now(), kept
+    keep(waiting, "name", "signed_in_at", "sealed", "problem")
     return waiting
+
+
+def keep(signed_in: AdministratorSignIn, *columns: str) -> None:
+    """Keep these columns; where another window has dropped the sign-in meanwhile, it stays dropped."""
+    values = {column: getattr(signed_in, column) for column in columns}
+    AdministratorSignIn.objects.filter(pk=signed_in.pk).update(**values)
 
 
 def current(company: Company, session_key: str | None, *, discovering: bool = False) -> AdministratorSignIn | None:
@@ -115,6 +125,9 @@ def current(company: Company, session_key: str | None, *, discovering: bool = Fa
     found = _of(company, session_key).filter(began_at__gt=timezone.now() - GOOD_FOR).order_by("-pk").first()
     if found is None or (found.purpose == DISCOVER) is not discovering:
         return None
+    # Nothing is taken any more after that time, so nothing will come of waiting.
+    if found.signed_in_at is None and not found.problem and found.began_at <= timezone.now() - WAITS:
+        found.problem = UNFINISHED
     return found if _fits(found, services.connection_of(company)) else None
 
 
@@ -140,12 +153,22 @@ def keep_with(signed_in: AdministratorSignIn, connection: DataverseConnection, *
         connection.credential_version,
     )
     signed_in.purpose = purpose
-    signed_in.save(update_fields=["environment_url", "credential_version", "purpose"])
+    keep(signed_in, "environment_url", "credential_version", "purpose")
 
 
 def drop(company: Company, session_key: str) -> None:
     """Forget the session's sign-in for the company, tokens and all."""
     _of(company, session_key).delete()
+
+
+def drop_preparations(company: Company) -> None:
+    """Forget, in every session, who signed in to look for or to prepare the environment that is enabled now."""
+    AdministratorSignIn.objects.filter(company=company, purpose__in=("prepare", DISCOVER)).delete()
+
+
+def drop_old(now: datetime) -> None:
+    """Forget the sign-ins that have had their hour; at every tick, so that no tokens outlive it."""
+    AdministratorSignIn.objects.filter(began_at__lt=now - GOOD_FOR).delete()
 
 
 def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
@@ -154,6 +177,15 @@ def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tupl
     if purpose == CERTIFICATE and connection.authentication_type == AuthenticationType.OFFICE365:
         return services.next_certificate_signs_in_with(connection)
     return services.person_signs_in_with(connection)
+
+
+def _came_back(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> signin.Person:
+    """Who signed in. Raises SignInError and other DataverseErrors, Refused, SealBroken."""
+    flow, connection = json.loads(unseal(waiting.sealed)), services.connection_of(waiting.company)
+    if not _fits(waiting, connection):
+        raise SignInError("The settings were changed while you signed in. Begin the sign-in again.")
+    credentials, environment = _through(connection, waiting.purpose, waiting.tenant)
+    return signin.finish(credentials, environment, flow, returned)
 
 
 def _fits(signed_in: AdministratorSignIn, connection: DataverseConnection) -> bool:

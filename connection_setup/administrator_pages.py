@@ -117,6 +117,8 @@ def _notices(
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
+    if purpose == "prepare":
+        return (Notice("What is missing in the environment is made first.", title="Prepares, then enables."),)
     return ()
 
 

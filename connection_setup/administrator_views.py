@@ -144,9 +144,14 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.ADMINISTER)
 @require_POST
 def forget(request: HttpRequest, company: str) -> HttpResponse:
-    """Drop the sign-in."""
+    """Drop the sign-in; where an enabling failed by it, that can go on without."""
     owner = company_of(request, company)
+    run = enabling.of(owner)
+    again = run is not None and enabling.failed_by_administrator(run, _session(request))
     administrator.drop(owner, _session(request))
+    if run is not None and again:
+        messages.success(request, "The administrator's sign-in is forgotten. Try again to go on without it.")
+        return HttpResponseRedirect(run.page_url)
     messages.success(request, "The administrator's sign-in is forgotten.")
     return HttpResponseRedirect(pages.address("setup", owner))
 

@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import administrator, services, steps
-from connection_setup.enabling_steps import RULES, STEPS, Enabling
+from connection_setup.enabling_steps import PREPARED, RULES, STEPS, Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
 from connection_setup.steps import Told
 from connection_setup.types import Report
@@ -102,6 +102,12 @@ def failed(run: EnablingRun) -> Told | None:
     return next((one for one in told(run) if one.state == steps.FAILED), None)
 
 
+def failed_by_administrator(run: EnablingRun, session_key: str | None) -> bool:
+    """Whether a step failed that this session's administrator took: without that sign-in it is tried another way."""
+    told_last = failed(run)
+    return told_last is not None and told_last.name in PREPARED and _signed_in(run.company, session_key) is not None
+
+
 def asks(run: EnablingRun) -> str:
     """What somebody must do before it goes on: "consent", "administrator" (a sign-in), or ""."""
     return next((one.reason for one in told(run) if one.state == "asks"), "")
@@ -110,8 +116,9 @@ def asks(run: EnablingRun) -> str:
 def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Told | None:
     """Take the next step of a run, and keep what became of it; None when it has ended, or its settings changed.
 
-    session_key: the browser session, whose administrator's sign-in is used where there is one; it is dropped once the
-    connection is enabled. Where two take the same step, the first one's word counts; nothing is made twice.
+    session_key: the browser session, whose administrator's sign-in is used where something is lacking; those of the
+    company are dropped once the connection is enabled. Where two take the same step, the first one's word counts;
+    nothing is made twice.
     """
     if run.ended_at is not None:
         return None
@@ -121,6 +128,7 @@ def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Tol
         done = [Told(one.name, one.caption, steps.DONE, "The connection is enabled.") for one in STEPS]
         missing = [one for one in done if not any(other.name == one.name and other.ended for other in known)]
         _keep(run, steps.kept([*(one for one in known if one.ended), *missing]), run.found, ended=True)
+        administrator.drop_preparations(run.company)
         return None
     if not _current(run, connection.changed_at):
         return None
@@ -132,12 +140,14 @@ def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Tol
     work = Enabling(
         run.company, user=user, asks=True, with_defaults=run.with_defaults, found=dict(run.found), signed_in=signed_in
     )  # fmt: skip
+    if work.version != run.settings_of:  # they were changed since they were looked at above
+        return None
     ended, _ = steps.take(step, work)
     _keep(run, steps.kept(steps.with_one(told(run), ended)), work.found)
     if ended.state == steps.FAILED and step.name in RULES:
         services.keep_report(work.connection, work.report)
     if work.connection.enabled:
-        _finish(run, work, session_key)
+        _finish(run, work)
     return ended
 
 
@@ -160,16 +170,15 @@ def pause(run: EnablingRun) -> None:
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
-def _finish(run: EnablingRun, work: Enabling, session_key: str | None) -> None:
-    """The switch is on: say what is left to say, and forget who prepared the environment."""
+def _finish(run: EnablingRun, work: Enabling) -> None:
+    """The switch is on: say what is left to say."""
     while (step := steps.next_step(STEPS, told(run))) is not None:
         last, _ = steps.take(step, work)
         run.steps = steps.kept(steps.with_one(told(run), last))
         if not last.ended:
             break
-    if work.signed_in is not None and session_key:
+    if work.signed_in is not None and "there" not in work.found:
         work.found["prepared"] = True
-        administrator.drop(run.company, session_key)
     _keep(run, run.steps, work.found, ended=True)
 
 
@@ -188,16 +197,9 @@ def _current(run: EnablingRun, changed_at: Any) -> bool:
 
 
 def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn | None:
-    """Who signed in to prepare the environment, or to look for it, in this session."""
-    for discovering in (False, True):
-        found = administrator.current(company, session_key, discovering=discovering)
-        if (
-            found is not None
-            and found.signed_in_at is not None
-            and found.purpose in ("prepare", administrator.DISCOVER)
-        ):
-            return found
-    return None
+    """Who signed in to prepare the environment, in this session; who only looks for one is not taken for it."""
+    found = administrator.current(company, session_key)
+    return found if found is not None and found.signed_in_at is not None and found.purpose == "prepare" else None
 
 
 def _keep(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> None:

@@ -33,7 +33,7 @@ def address(name: str, company: Company) -> str:
 
 
 def page(
-    request: HttpRequest,  # noqa: ARG001 - the shape of every page
+    request: HttpRequest,
     connection: DataverseConnection,
     run: EnablingRun,
     form: AcceptForm | None = None,
@@ -60,12 +60,10 @@ def page(
             submit=Action("Accept and enable", icon="plug", primary=True),
             cancel=Link("Cancel", address("setup", company)),
         )
-    return Page(
-        **common,
-        fast_tabs=(steps_tab(run, going=going),),
-        template=steps_table.TEMPLATE,
-        context=going_context(run, going=going, step_url=address("enabling", company)),
-    )
+    context = going_context(run, going=going, step_url=address("enabling", company))
+    if not going and enabling.failed_by_administrator(run, request.session.session_key):
+        context |= {"cancel_url": address("administrator-forget", company), "cancel": "Forget the sign-in"}
+    return Page(**common, fast_tabs=(steps_tab(run, going=going),), template=steps_table.TEMPLATE, context=context)
 
 
 def steps_tab(run: EnablingRun, *, going: bool = False) -> FastTab:

@@ -16,7 +16,17 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import checks, consent, credentials, hooks, preparing, provisioning, services, testing
+from connection_setup import (
+    administrator,
+    checks,
+    consent,
+    credentials,
+    hooks,
+    preparing,
+    provisioning,
+    services,
+    testing,
+)
 from connection_setup.models import AdministratorSignIn
 from connection_setup.preparing import Preparation
 from connection_setup.sealed import SealBroken
@@ -193,8 +203,7 @@ def _mode(work: Enabling) -> Result:
 
 
 def _administrator(work: Enabling) -> Result:
-    if work.preparation is not None:
-        return preparing.ADMINISTRATOR.run(work.preparation)
+    """Who signed in is needed only where something is lacking: anybody's sign-in may stand beside what is there."""
     lacks = work.lacks
     if lacks is None:
         with work.explaining(checks.USER):
@@ -206,9 +215,16 @@ def _administrator(work: Enabling) -> Result:
             work.tell(solution)
             work.found["there"] = {"user": user.document(), "solution": solution.document()}
             return Result("What only an administrator could make is there.", state="skipped")
+        work.found["lacks"] = {**lacks.document(), "reason": lacks.reason}
+    if work.preparation is not None:
+        return preparing.ADMINISTRATOR.run(work.preparation)
+    return _asked_for(work, lacks)
+
+
+def _asked_for(work: Enabling, lacks: Check) -> Result:
+    """That an administrator is needed. Raises Stopped where nobody can be asked."""
     if not work.asks:
         work.judge(lacks)
-    work.found["lacks"] = {**lacks.document(), "reason": lacks.reason}
     return Result(
         lacks.message,
         "An administrator of the environment signs in once, so that it can be made.",
@@ -248,10 +264,13 @@ _THERE = {
 
 
 def _prepared(step: Step[Preparation]) -> Step[Enabling]:
-    """A step of preparing, taken where an administrator signed in."""
+    """A step of preparing, taken by the administrator where something is lacking."""
 
     def run(work: Enabling) -> Result:
-        if work.preparation is None:
+        lacks = work.lacks
+        if work.preparation is None and lacks is not None:  # the sign-in was forgotten or is over
+            return _asked_for(work, lacks)
+        if work.preparation is None or "there" in work.found:
             seen = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
             needs = seen.get("state") == "warning"
             return Result(seen["message"], seen.get("fix", ""), "attention" if needs else "skipped")
@@ -338,6 +357,7 @@ def _switch(work: Enabling) -> Result:
         )  # fmt: skip
         stored.changed_at = timezone.now()
         stored.save()
+        administrator.drop_preparations(work.company)
         if work.with_defaults:
             found["defaults"] = hooks.apply_default_setup(work.company, schedules=work.asks)
         hooks.run_enabled(work.company, work.user)
@@ -375,3 +395,5 @@ RULES = frozenset(
     {"consent", "address", "sign-in", "mode", "administrator", "organization", "currency", "requirements"}
 )
 """Steps that only ask: what fails in them is a check."""
+PREPARED = frozenset({"administrator", *(step.name for step in preparing.STEPS[1:])})
+"""Steps that an administrator takes where something is lacking."""

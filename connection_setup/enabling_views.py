@@ -80,8 +80,12 @@ def go_on(
     if run.ended_at is not None:
         messages.success(request, done(run))
         return _to(request, run.done_url)
-    if told is None:  # the settings were changed meanwhile
-        messages.warning(request, "The settings were changed meanwhile, so nothing went on. Enable again.")
+    if told is None:
+        messages.warning(
+            request,
+            "The settings were changed meanwhile, or this was begun more than an hour ago, so nothing went on. "
+            "Enable again.",
+        )
         return _to(request, own.address("setup", connection.company))
     if told.state == "failed":
         enabling.pause(run)

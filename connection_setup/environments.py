@@ -93,7 +93,7 @@ def look(signed_in: AdministratorSignIn) -> None:
     else:
         signed_in.problem = ""
         signed_in.found = [{**asdict(one), "id": str(one.id)} for one in found]
-    signed_in.save(update_fields=["problem", "found"])
+    administrator.keep(signed_in, "problem", "found")
 
 
 def discovered(signed_in: AdministratorSignIn) -> tuple[Found, ...]:

@@ -134,7 +134,7 @@ def go_on(signed_in: AdministratorSignIn) -> Told | None:
         return None
     found, _ = steps.take(step, Preparation(signed_in))
     signed_in.steps = steps.kept(steps.with_one(told(signed_in), found))
-    signed_in.save(update_fields=["steps"])
+    administrator.keep(signed_in, "steps")
     return found
 
 

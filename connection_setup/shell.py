@@ -6,12 +6,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import assisted, credentials, encryption, hooks, pages, services
+from connection_setup import administrator, assisted, credentials, encryption, hooks, pages, services
 from connection_setup.checks import sentences
 from connection_setup.guide import connecting, joining, own
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.pages import TITLE
+from jobs import registry as jobs
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
@@ -124,6 +125,7 @@ def register() -> None:
     role_center_status(state)
     role_center_notice(first_step)
     role_center_notice(running_out)
+    jobs.on_tick(administrator.drop_old)
 
 
 def _guide_status(company: Company) -> Status:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from connection_setup import administrator, consent, enabling, services
 from connection_setup.enabling_steps import STEPS
-from connection_setup.models import DataverseConnection, EnablingRun
+from connection_setup.models import AdministratorSignIn, DataverseConnection, EnablingRun
 from connection_setup.provisioning import team_name, unit_name
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company
@@ -345,3 +345,118 @@ def test_enabling_again_never_replaces_mappings_that_exist(connected: DataverseC
     mine.refresh_from_db()
     assert mine.create_new
     assert not mine.fields.get(field="city").enabled
+
+
+# -- who signed in -----------------------------------------------------------------------------------------------------
+
+
+def came(connection: DataverseConnection, server: Sandbox, user: Any, session: str, *, bob: bool = False) -> None:
+    """Somebody signed in to prepare; bob is no administrator."""
+    name, word = server.admin_user, server.admin_password
+    if bob:
+        name, word = "bob@tandem-sandbox.example", "word"
+        server.control("POST", "people", {"name": name, "password": word, "roles": ["Basic User"]})
+    opens = administrator.begin(company=connection.company, user=user, session_key=session, return_url="/here/")
+    found = administrator.finish(session_key=session, user=user, returned=sign_in(server, opens, name, word))
+    assert found.problem == ""
+
+
+def known(server: Sandbox) -> None:
+    """People sign in through the application, too."""
+    server.control("POST", "applications", {"client_id": server.client_id, "redirect_urls": [services.redirect_url()]})
+
+
+def test_enabling_forgets_who_signed_in_to_prepare_or_to_look_in_every_session(
+    connected: DataverseConnection, sandbox: Sandbox, admin_user: Any
+) -> None:
+    known(sandbox)
+    came(connected, sandbox, admin_user, "one")
+    came(connected, sandbox, admin_user, "two")
+    AdministratorSignIn.objects.filter(pk=AdministratorSignIn.objects.latest("pk").pk).update(purpose="discover")
+    assert AdministratorSignIn.objects.count() == 2
+    enabling.go_to_the_end(begun(connected), user=None, session_key="one")
+    assert services.connection_of(connected.company).enabled
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_a_run_stopped_after_the_switch_forgets_them_as_well(
+    connected: DataverseConnection, sandbox: Sandbox, admin_user: Any
+) -> None:
+    known(sandbox)
+    run = begun(connected)
+    came(connected, sandbox, admin_user, "one")
+    DataverseConnection.objects.update(enabled=True)
+    assert enabling.go_on(run, user=None) is None
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_who_is_no_administrator_stands_not_in_the_way_where_nothing_is_lacking(
+    connected: DataverseConnection, sandbox: Sandbox, admin_user: Any
+) -> None:
+    known(sandbox)
+    came(connected, sandbox, admin_user, "s", bob=True)
+    run = begun(connected)
+    enabling.go_to_the_end(run, user=None, session_key="s")
+    assert services.connection_of(connected.company).enabled, enabling.failed(run)
+    assert states(run)["administrator"] == "skipped"
+    assert "prepared" not in run.found
+
+
+def test_a_sign_in_that_looks_for_environments_prepares_none(
+    unprepared: DataverseConnection, empty_server: Sandbox, admin_user: Any
+) -> None:
+    came(unprepared, empty_server, admin_user, "s")
+    AdministratorSignIn.objects.update(purpose=administrator.DISCOVER)
+    run = begun(unprepared)
+    enabling.go_to_the_end(run, user=None, session_key="s")
+    assert enabling.asks(run) == "administrator"
+    assert empty_server.requests()["writes"] == 0
+
+
+def test_where_the_persons_sign_in_fails_a_step_it_can_be_forgotten_and_another_is_asked_for(
+    admin: Client, unprepared: DataverseConnection, empty_server: Sandbox
+) -> None:
+    empty_server.control(
+        "POST", "people", {"name": "bob@tandem-sandbox.example", "password": "word", "roles": ["Basic User"]}
+    )
+    admin.post(f"{PAGE}enable/")
+    accept(admin)
+    answer = admin.post(f"{PAGE}administrator/sign-in/", {"purpose": "prepare"})
+    back = sign_in(empty_server, answer.headers["Location"], "bob@tandem-sandbox.example", "word")
+    admin.get("/connection/signed-in", back)
+    page = text_of(admin.post(f"{PAGE}enabling/", follow=True).content.decode())
+    assert "System Administrator" in page
+    assert "Forget the sign-in" in page
+    answer = admin.post(f"{PAGE}administrator/forget/")
+    assert answer.headers["Location"] == f"{PAGE}enabling/"
+    page = text_of(admin.post(f"{PAGE}enabling/", follow=True).content.decode())
+    assert "An administrator is needed." in page
+    assert "Forget the sign-in" not in page
+
+
+def test_a_sign_in_forgotten_between_two_steps_is_asked_for_again(
+    unprepared: DataverseConnection, empty_server: Sandbox, admin_user: Any
+) -> None:
+    came(unprepared, empty_server, admin_user, "s")
+    run = begun(unprepared)
+    while (last := enabling.go_on(run, user=None, session_key="s")) is not None and last.name != "solution":
+        continue
+    administrator.drop(unprepared.company, "s")
+    last = enabling.go_on(run, user=None, session_key="s")
+    assert last is not None
+    assert (last.name, last.state, enabling.asks(run)) == ("tables", "asks", "administrator")
+
+
+def test_settings_changed_between_two_looks_at_them_take_no_step(
+    connected: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(connected)
+    looked_at = enabling._signed_in
+
+    def meanwhile(*given: Any) -> Any:
+        services.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
+        return looked_at(*given)
+
+    monkeypatch.setattr(enabling, "_signed_in", meanwhile)
+    assert enabling.go_on(run, user=None) is None
+    assert enabling.told(run) == []

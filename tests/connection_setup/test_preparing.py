@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from connection_setup import administrator, preparing, services, solution
+from connection_setup import administrator, environments, preparing, services, solution
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.sealed import unseal
 from dataverse.errors import SignInError
+from jobs import registry
 from masterdata.models import Company
 from sandbox.testing import Sandbox, running
 from tests.connection_setup.test_environment import services_currency, values
@@ -178,4 +180,57 @@ def test_tokens_are_sealed_and_dropped(saved: DataverseConnection, empty: Sandbo
     assert "AccessToken" in unseal(done.sealed)
     assert [one.url for one in administrator.environments(done)] == [empty.environment_url]
     administrator.drop(saved.company, "s")
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_at_the_tick_a_sign_in_that_had_its_hour_is_dropped(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    done, now = signed_in(saved, empty, admin_user), timezone.now()
+    for work in registry.registry.ticks:
+        if work.__module__.startswith("connection_setup"):
+            work(now)
+    assert AdministratorSignIn.objects.filter(pk=done.pk).exists()
+    for work in registry.registry.ticks:
+        if work.__module__.startswith("connection_setup"):
+            work(now + administrator.GOOD_FOR + timedelta(seconds=1))
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_a_key_file_broken_meanwhile_is_told_when_the_sign_in_comes_back(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any, settings: Any, tmp_path: Path
+) -> None:
+    back = begun(saved, empty, admin_user)
+    settings.FIELD_ENCRYPTION_KEY_FILE = tmp_path / "key"
+    settings.FIELD_ENCRYPTION_KEY_FILE.write_text("nonsense\n")
+    found = administrator.finish(session_key="s", user=admin_user, returned=back)
+    assert found.signed_in_at is None
+    assert found.problem
+    kept = administrator.current(saved.company, "s")
+    assert kept is not None
+    assert kept.problem == found.problem, "nobody waits for it any more"
+
+
+def test_a_sign_in_that_never_came_back_is_not_waited_for(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    begun(saved, empty, admin_user)
+    waiting = administrator.current(saved.company, "s")
+    assert waiting is not None
+    assert not waiting.problem
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    over = administrator.current(saved.company, "s")
+    assert over is not None
+    assert "Begin it again" in over.problem
+
+
+def test_a_sign_in_that_another_window_dropped_stays_dropped(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    done = signed_in(saved, empty, admin_user)
+    administrator.drop(saved.company, "s")
+    told = preparing.go_on(done)
+    assert told is not None
+    assert told.state == "done"
+    environments.look(done)
     assert not AdministratorSignIn.objects.exists()
