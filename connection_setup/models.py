@@ -150,6 +150,10 @@ class AssistedSetup(models.Model):
 
     company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
     confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="Who ticked the consent: it is theirs alone.",
+    )  # fmt: skip
     without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
     began_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
