@@ -29,6 +29,7 @@ UNTOLD = frozenset(
     {
         "id", "company", "business_unit_id", "owning_team_id", "company_row_id", "integration_user_id",
         "organization_id", "base_currency_id", "enabled_at", "consented_for", "consented_at", "next_client_id",
+        "credential_version",
     }
 )  # fmt: skip
 """Columns that say nothing to a person: ids, and what follows from another column beside it."""
@@ -47,8 +48,8 @@ LONGEST = 120
 GROUPS = (
     ("enabled", "Enabled and disabled", ("enabled",)),
     ("consent", "Consent", ("consented_by",)),
-    ("settings", "Settings", ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name",
-                              "ownership_model", "credential_version")),
+    ("settings", "Settings", (*services.CREDENTIALS, "ownership_model", "secret_entered_at", "redirect_url",
+                              "client_secret_expires_on", "business_unit_name", "next_certificate", "certificate")),
 )  # fmt: skip
 
 
@@ -92,8 +93,10 @@ def listing_of(connection: DataverseConnection) -> Listing:
 
 
 def who(row: LogEntry) -> str:
-    """Who made a change."""
-    return str(row.actor.get_username()) if row.actor is not None else capfirst(consent.BY_COMMAND)
+    """Who made a change. A command has no address; a person's entries outlive the person."""
+    if row.actor is not None:
+        return str(row.actor.get_username())
+    return "A user who was deleted" if row.remote_addr or row.actor_email else capfirst(consent.BY_COMMAND)
 
 
 def what(row: LogEntry) -> Cell:
@@ -115,8 +118,8 @@ def told(row: LogEntry) -> Iterator[str]:
             continue
         if name == "enabled" and (_blank(before), _blank(after)) == ("", "False"):
             continue  # it was made, and is not enabled yet
-        if name == "credential_version":
-            yield f"Credential: {HIDDEN}, {'entered' if _blank(before) in ('', '0') else 'changed'}"
+        if name == "secret_entered_at":
+            yield f"Credential: {HIDDEN}, {'changed' if _blank(before) else 'entered'}"
         elif name in ("next_certificate", "certificate", "sandbox_ca_file"):
             yield f"{_caption(name)}: {'changed' if _blank(after) else 'removed'}"
         elif name == "answers":

@@ -63,7 +63,8 @@ class Question:
 
     applies: whether it is asked now, given the connection; yes: what the answer Yes does (company, user), saying so in
     a sentence; yes_url: where Yes leads afterwards, given the company (None: the setup page); no: what No says.
-    default: the answer whose button stands out. order: questions are asked one by one, the lowest first.
+    default: the answer whose button stands out. order: questions are asked one by one, the lowest first. by_test:
+    whether each test that goes well asks again, while it applies.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Question:
     no: str = ""
     default: Literal["yes", "no"] = "yes"
     order: int = 100
+    by_test: bool = True
 
 
 def question(one: Question) -> None:

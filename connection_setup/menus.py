@@ -10,7 +10,8 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from connection_setup.models import DataverseConnection, OwnershipModel
+from connection_setup import credentials
+from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from dataverse import clouds
 from masterdata.models import Company
 from ui.kit import Action, Menu
@@ -18,6 +19,7 @@ from ui.roles import Can, may
 
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable the connection first."
+NOTHING_TO_REPLACE = "The connection does not sign in with a client secret."
 DISABLE_FIRST = "Turn Enabled off first."
 NOT_YOURS = {Can.OPERATE: "Only an Operator may do this.", Can.MAP: "Only a Mapper may do this."}
 
@@ -82,6 +84,14 @@ class _Menus:
                 self._own("certificate"),
                 icon="shield",
                 off=self.administers or self.enabled,
+            ),
+            Action(
+                "Replace Client Secret",
+                self._own("secret"),
+                icon="lock",
+                off=self.administers
+                or self.enabled
+                or ("" if credentials.in_use(self.kept) == AuthenticationType.CLIENT_SECRET else NOTHING_TO_REPLACE),
             ),
             Action(
                 "Prepare the Environment",

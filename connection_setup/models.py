@@ -49,6 +49,9 @@ class DataverseConnection(models.Model):
     user_password = models.BinaryField(blank=True, default=b"", help_text="Sealed.")
     redirect_url = models.CharField("Redirect URL", max_length=250, blank=True)
     sandbox_ca_file = models.CharField(max_length=500, blank=True, help_text="The authority of a sandbox on loopback.")
+    secret_entered_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody entered the secret in use: what the change log tells of it."
+    )
     credential_version = models.PositiveIntegerField(default=0, help_text="Grows with every change of a credential.")
 
     consented_at = models.DateTimeField("Consented At", null=True, blank=True)
@@ -150,6 +153,10 @@ class AssistedSetup(models.Model):
 
     company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
     confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+",
+        help_text="Who ticked the consent: it is theirs alone.",
+    )  # fmt: skip
     without_synchronization = models.BooleanField("Complete setup without synchronization", default=False)
     began_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)

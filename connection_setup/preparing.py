@@ -79,6 +79,7 @@ def _members(work: Preparation) -> Result:
     if team is None:
         raise services.Refused("The connection has no owning team yet. Turn Enabled off and on again.")
     client: Any = work.client
+    services.verify_organization(work.connection.company, client)
     users = membership.missing(client, team, hooks.users_of(work.connection.company))
     if not users:
         return Result("Every coupled user is in the owning team already.")

@@ -28,6 +28,17 @@ def tested_well(connection: DataverseConnection) -> bool:
     return connection.checked_at is not None and Report.stored(connection.checks).ok
 
 
+def ask_again(*, company: Company) -> None:
+    """Forget the answers to what a test that went well asks: what no longer applies is not asked all the same."""
+    kept = {one.name for one in hooks.questions() if not one.by_test}
+    with transaction.atomic():
+        stored = services.locked(company)
+        answers = {name: given for name, given in stored.answers.items() if name in kept}
+        if answers != stored.answers:
+            stored.answers = answers
+            stored.save(update_fields=["answers"])
+
+
 def answer(*, company: Company, name: str, yes: bool, user: Any) -> tuple[str, str]:
     """Keep an answer and do what it says; what to tell, and where to go ("": back to the setup page).
 

@@ -390,6 +390,7 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
         except SealBroken as broken:
             raise Refused(str(broken)) from None
         # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
+        connection.secret_entered_at = timezone.now()
         typed = values.get("client_secret_expires_on")
         if kind is AuthenticationType.CLIENT_SECRET:
             connection.client_secret_expires_on = typed if typed != expired else None

@@ -68,6 +68,7 @@ def register() -> None:
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
+        ("Replace Client Secret", "connection_setup:secret"),
         ("Administrator Sign-In", "connection_setup:administrator"),
         ("Change Log", "connection_setup:change-log"),
         ("Dataverse User Environments", "connection_setup:environments"),

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from connection_setup import dynamics, enabling_views, hooks, pages, services
+from connection_setup import dynamics, enabling_views, hooks, pages, questions, services
 from connection_setup.forms import SettingsForm
 from connection_setup.models import DataverseConnection
 from jobs.models import OPEN_STATES, Job, State
@@ -91,6 +91,7 @@ def test(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Test Connection: what was typed is saved first."""
     report = services.test_connection(connection=connection)
     if report.failed is None:
+        questions.ask_again(company=connection.company)
         left = report.attention
         words = (
             f"{left} {'check needs' if left == 1 else 'checks need'} attention." if left else "All checks are right."

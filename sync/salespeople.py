@@ -14,7 +14,7 @@ from auditlog.models import LogEntry
 from django.db import transaction
 
 from connection_setup import membership
-from connection_setup.services import client_for, connection_of
+from connection_setup.services import client_for, connection_of, verify_organization
 from coupling.defaults import SALESPEOPLE
 from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
@@ -114,12 +114,19 @@ class Saved:
 
 
 def choose(
-    *, company: Company, known: Sequence[User], choices: Mapping[UUID, str], move: bool = False, user: Any = None
+    *,
+    company: Company,
+    known: Sequence[User],
+    choices: Mapping[UUID, str],
+    shown: Mapping[UUID, str] | None = None,
+    move: bool = False,
+    user: Any = None,
 ) -> Saved:
     """Couple users with the salespeople chosen for them by code; "" takes a coupling away. All of it, or nothing.
 
     known: the users as they were read. A salesperson who is coupled with another user already is moved only with
-    `move`; else `moves` names them and nothing is saved. Raises Refused, NotConnected.
+    `move`; else `moves` names them and nothing is saved. shown: the codes that stood beside the users when they were
+    chosen: where another stands there by now, somebody else was first, and theirs stays. Raises Refused, NotConnected.
     """
     mapping = mapping_of(company, SALESPEOPLE)
     by_id = {one.id: one for one in known}
@@ -140,6 +147,12 @@ def choose(
             one.integration_id: one for one in Coupling.objects.select_for_update().filter(company=company, table=TABLE)
         }
         holder = {one.local_id: user_id for user_id, one in couplings.items()}
+        codes = {key: code for key, code, _ in people.values()}
+        for user_id in wanted.keys() & (shown or {}).keys():
+            now = codes.get(couplings[user_id].local_id, "") if user_id in couplings else ""
+            if now.upper() != (shown or {})[user_id].strip().upper():
+                stands = f"{now} stands here" if now else "nobody stands here"
+                saved.problems[user_id] = f"Somebody else changed this meanwhile: {stands} now. Look, and choose again."
         changed = {
             user_id: one
             for user_id, one in wanted.items()
@@ -276,6 +289,7 @@ def add_to_team(*, company: Company) -> list[membership.Added]:
     client = client_for(company)
     if team is None:
         return []
+    verify_organization(company, client)
     return membership.add(client, team, membership.missing(client, team, coupled_users(company)))
 
 

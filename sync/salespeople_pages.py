@@ -321,11 +321,13 @@ def _facts(known: Sequence[User]) -> tuple[FactBox, ...]:
 
 def _choose(request: HttpRequest, owner: Company, known: Sequence[User]) -> HttpResponse | None:
     """Save what was chosen on the page; the page again, or a question, where something is in the way."""
-    typed = _typed(request)
+    shown = _by_user(request, "was-")
+    # What was left as it stood is no choice: it may be another by now.
+    typed = {key: code for key, code in _by_user(request, "code-").items() if shown.get(key) != code}
     if not typed:
         return None
     saved: Saved = salespeople.choose(
-        company=owner, known=known, choices=typed, move=request.POST.get("move") == "1", user=request.user
+        company=owner, known=known, choices=typed, shown=shown, move=request.POST.get("move") == "1", user=request.user
     )
     if saved.problems:
         messages.error(request, "Nothing was saved: what was chosen for some users cannot be.")
@@ -333,6 +335,7 @@ def _choose(request: HttpRequest, owner: Company, known: Sequence[User]) -> Http
     if saved.moves:
         named = " ".join(f"{who} is coupled with {before} and moves to {after}." for who, before, after in saved.moves)
         values = {f"code-{key}": code for key, code in typed.items()}
+        values |= {f"was-{key}": shown[key] for key in typed if key in shown}
         values |= {name: str(request.POST.get(name, "")) for name in ("q", "page", "coupled", "way")}
         return render.confirm(
             request,
@@ -351,11 +354,11 @@ def _choose(request: HttpRequest, owner: Company, known: Sequence[User]) -> Http
     return None
 
 
-def _typed(request: HttpRequest) -> dict[UUID, str]:
-    """The choices on the page, by user; what is no user's id is left out."""
+def _by_user(request: HttpRequest, prefix: str) -> dict[UUID, str]:
+    """The codes on the page, by user: those chosen (`code-`), or those that stood there (`was-`)."""
     found: dict[UUID, str] = {}
     for name, value in request.POST.items():
-        key = _uuid(name.removeprefix("code-")) if name.startswith("code-") else None
+        key = _uuid(name.removeprefix(prefix)) if name.startswith(prefix) else None
         if key is not None and len(found) < MANY:
             found[key] = str(value).replace("\x00", "")[:40]
     return found

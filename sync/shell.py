@@ -51,6 +51,7 @@ _SALESPEOPLE = hooks.Question(
     yes_url=lambda company: salespeople_pages.address("salespeople", company),
     no="Nobody was coupled. Choose Integration, then Couple Salespeople, when you want to.",
     order=30,
+    by_test=False,
 )
 
 

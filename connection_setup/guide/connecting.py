@@ -11,7 +11,7 @@ from connection_setup.enabling_views import is_going
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.joining import SIGN_IN
-from connection_setup.guide.own import CONSENT
+from connection_setup.guide.own import accepted
 from connection_setup.guide.views import address, confirm
 from connection_setup.models import EnablingRun
 from connection_setup.steps import FAILED
@@ -64,7 +64,7 @@ def take(situation: Situation) -> Ended:
     if connection.enabled:
         return None
     here, signed_in = address(company, CONNECT), situation.signed_in
-    if situation.confirmed(CONSENT):
+    if accepted(situation):
         consent.give(company=company, user=request.user)
     if signed_in is not None and signed_in.purpose == administrator.DISCOVER:
         environments.go_on_to_prepare(signed_in)

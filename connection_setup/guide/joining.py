@@ -8,11 +8,13 @@ from django.http import HttpResponseRedirect
 from connection_setup import administrator, environments, services
 from connection_setup.administrator_pages import SIGN_IN_HOST
 from connection_setup.environments import Found
+from connection_setup.forms import SECRETS
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.forms import EnvironmentForm, SignInForm
 from connection_setup.guide.own import LOCKED, saved
 from connection_setup.guide.views import address
+from connection_setup.models import AdministratorSignIn
 from connection_setup.sealed import SealBroken
 from dataverse.errors import DataverseError
 from ui.kit import Action, FastTab, Field, Notice, Progress, Question
@@ -21,6 +23,7 @@ SIGN_IN, ENVIRONMENT = "sign-in", "environment"
 WITHOUT = "without-sign-in"
 """Confirmed where somebody goes on without an administrator: the environment is prepared already."""
 OTHER = "other"
+AT_ENVIRONMENT = "That is asked for at the step Environment: leave the address as it is here, and change it there."
 WORDS = {"enabled": "", "disabled": "It is disabled.", "administration_mode": "It is in administration mode."}
 
 
@@ -135,8 +138,11 @@ def take_sign_in(situation: Situation) -> Ended:
     if typed != connection.environment_url:
         own = EnvironmentForm({**form.data.dict(), "replace": "yes"}, connection=connection)  # type: ignore[attr-defined]
         if not saved(situation, own):
-            for error in own.errors.get("environment_url") or own.non_field_errors():
-                form.add_error("environment_url", error)
+            for name, errors in own.errors.items():
+                form.add_error(
+                    "environment_url",
+                    [f"{error} {AT_ENVIRONMENT if name in SECRETS else ''}".strip() for error in errors],
+                )
             return show_sign_in(situation, form)
     try:
         leads_to = environments.begin(
@@ -234,9 +240,9 @@ def take_environment(situation: Situation) -> Ended:
     chosen = request.POST.get("environment", "")
     form = EnvironmentForm(request.POST, connection=connection)
     try:
-        if signed_in is not None and chosen and chosen != OTHER:
+        if chosen and chosen != OTHER:
             form.is_valid()
-            values = environments.chosen_values(signed_in, chosen)
+            values = environments.chosen_values(_finder(situation), chosen)
             stored = services.save_settings(
                 connection=connection, values=values, secret=form.secret or None, user=request.user
             )
@@ -254,6 +260,16 @@ def take_environment(situation: Situation) -> Ended:
     if signed_in is not None and _signed_in(situation):
         administrator.keep_with(signed_in, stored, purpose=administrator.DISCOVER)
     return None
+
+
+def _finder(situation: Situation) -> AdministratorSignIn:
+    """Who found the environments shown. Raises Refused once that sign-in is over."""
+    if situation.signed_in is None or not _signed_in(situation):
+        raise services.Refused(
+            "The sign-in that found these environments is over, so nothing was chosen. Go back to Sign in, or enter "
+            "the Environment URL."
+        )
+    return situation.signed_in
 
 
 def _tenant(situation: Situation) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def register() -> None:
         flow.add(Step(name, caption, position, show, act, lambda now: now.connection.enabled or done(now)))
 
     add(BEFORE, "Before you start", 10, show_before, go_on, lambda now: now.confirmed(BEFORE))
-    add(CONSENT, "Consent", 20, show_consent, take_consent, lambda now: now.confirmed(CONSENT))
+    add(CONSENT, "Consent", 20, show_consent, take_consent, accepted)
     add(APPLICATION, "Application", 30, show_application, take_application, _registered)
     add(OWNERSHIP, "Ownership", 60, show_ownership, take_ownership, lambda now: now.confirmed(OWNERSHIP))
 
@@ -94,7 +94,7 @@ def show_before(situation: Situation) -> Shown:
 def show_consent(situation: Situation, form: ConsentForm | None = None) -> Shown:
     """The three permissions, in words."""
     if form is None:
-        form = ConsentForm(initial={"consent": situation.confirmed(CONSENT)})
+        form = ConsentForm(initial={"consent": accepted(situation)})
     return Shown(
         "What the administrator permits",
         (
@@ -119,7 +119,15 @@ def show_consent(situation: Situation, form: ConsentForm | None = None) -> Shown
 def take_consent(situation: Situation) -> Ended:
     """Nothing goes on before it is given."""
     form = ConsentForm(situation.request.POST)
-    return None if form.is_valid() else show_consent(situation, form)
+    if not form.is_valid():
+        return show_consent(situation, form)
+    situation.kept.accepted_by = situation.request.user  # type: ignore[assignment]
+    return None
+
+
+def accepted(situation: Situation) -> bool:
+    """Whether the person at the page accepted: nobody consents for another."""
+    return situation.confirmed(CONSENT) and situation.kept.accepted_by_id == situation.request.user.pk
 
 
 # -- application ------------------------------------------------------------------------------------------------------
@@ -252,7 +260,8 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
                             "label": "Person",
                             "aside": "",
                             "text": "Each row belongs to the Dataverse user coupled with the record's salesperson. You "
-                            "couple salespeople after the connection is made; records without one go to the team.",
+                            "couple salespeople after the connection is made; records without a salesperson go to the "
+                            "team.",
                             "chosen": chosen == OwnershipModel.PERSON.value,
                         },
                     ],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -74,9 +75,16 @@ def step(request: HttpRequest, company: str, step: str) -> HttpResponse:
 
 def confirm(situation: Situation, name: str) -> None:
     """Keep that Next was chosen on a step."""
-    if not situation.confirmed(name):
-        situation.kept.confirmed = [*situation.kept.confirmed, name]
-    situation.kept.save()
+    mine = situation.kept
+    with transaction.atomic():
+        AssistedSetup.objects.get_or_create(company=situation.company)
+        stored = AssistedSetup.objects.select_for_update().get(company=situation.company)
+        # Another tab may have gone on meanwhile: what it confirmed stays.
+        stored.confirmed = list(dict.fromkeys([*stored.confirmed, *mine.confirmed, name]))
+        stored.accepted_by = mine.accepted_by or stored.accepted_by
+        stored.without_synchronization = mine.without_synchronization
+        stored.completed_at = mine.completed_at or stored.completed_at
+        stored.save()
 
 
 def _situation(request: HttpRequest, company: str) -> Situation:

@@ -2,11 +2,14 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.conf import settings
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("masterdata", "0001_initial"), ("connection_setup", "0006_rooms_data_encryption")]
+    dependencies = [("masterdata", "0001_initial"), ("connection_setup", "0006_rooms_data_encryption"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
 
     operations = [
         migrations.CreateModel(
@@ -16,6 +19,17 @@ class Migration(migrations.Migration):
                 (
                     "confirmed",
                     models.JSONField(blank=True, default=list, help_text="The steps on which Next was chosen."),
+                ),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Who ticked the consent: it is theirs alone.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
                 (
                     "without_synchronization",

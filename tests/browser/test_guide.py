@@ -145,6 +145,44 @@ def test_from_nothing_to_a_synchronized_company(
 
 
 @pytest.mark.timeout(240)
+def test_with_person_the_salespeople_are_coupled_on_the_way(
+    contexts: Callable[..., Any],
+    company: Company,
+    empty: Sandbox,
+    axe: Callable[..., None],
+    screenshot: Callable[..., None],
+) -> None:
+    page = contexts(ignore_https_errors=True).new_page()
+    wrong = watch(page)
+    page.goto("/c/cronus-international/")
+    to_the_sign_in(page, empty)
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Sign in with administrator user").click()
+    sign_in_at_microsoft(opened.value, empty)
+    page.get_by_text(f"{empty.admin_user} is signed in").wait_for()
+    go_on(page)
+    at(page, "Which environment?")
+    go_on(page)
+    at(page, "Who should own new rows?")
+    page.get_by_label("Person").check()
+    go_on(page)
+    page.get_by_role("button", name="Connect", exact=True).click()
+    at(page, "CRONUS International is connected")
+    go_on(page)
+    at(page, "Which user is which salesperson?")
+    axe(page)
+    screenshot(page, "guide salespeople")
+    page.get_by_role("link", name="Couple Salespeople to Users").click()
+    page.get_by_role("heading", level=1, name="Couple Dataverse Users with Salespeople").wait_for()
+    page.get_by_role("link", name="Cancel", exact=True).click()
+    at(page, "Which user is which salesperson?")
+    go_on(page)
+    at(page, "What to synchronize first?")
+    page.get_by_role("row", name="SALESPEOPLE").wait_for()
+    assert not wrong, wrong
+
+
+@pytest.mark.timeout(240)
 def test_the_guide_is_walked_without_scripts_left_and_gone_on_with(
     contexts: Callable[..., Any], company: Company, empty: Sandbox
 ) -> None:

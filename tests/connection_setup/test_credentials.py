@@ -197,6 +197,43 @@ def test_the_role_center_says_when_the_credential_runs_out(
     assert ("The Client Secret ran" in page or "The Client Secret runs out" in page) is told
 
 
+@pytest.fixture
+def in_use(here: Company, sandbox: Any) -> DataverseConnection:
+    """Enabled with a client secret that has a date."""
+    assert services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    DataverseConnection.objects.update(client_secret_expires_on=date(2027, 1, 31))
+    return services.connection_of(here)
+
+
+def test_a_client_secret_is_replaced_while_the_connection_is_enabled(
+    admin: Client, in_use: DataverseConnection, sandbox: Any
+) -> None:
+    page = f"{PAGE}secret/"
+    assert "New client secret" in html.unescape(admin.get(page).content.decode())
+    wrong = html.unescape(admin.post(page, {"client_secret": "not~registered.yet_at-all"}).content.decode())
+    assert "Nothing was changed; the secret in use stays." in wrong
+    assert "not~registered" not in wrong
+    before = services.connection_of(in_use.company)
+    assert (before.enabled, before.client_secret) == (True, in_use.client_secret)
+    secrets = [{"value": value} for value in (sandbox.client_secret, "second~secret.side-by-side_1")]
+    sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "secrets": secrets})
+    typed = {"client_secret": "second~secret.side-by-side_1", "client_secret_expires_on": "2029-01-31"}
+    assert admin.post(page, typed)["Location"] == PAGE
+    now = services.connection_of(in_use.company)
+    assert (now.enabled, unseal(now.client_secret)) == (True, "second~secret.side-by-side_1")
+    assert now.client_secret_expires_on == date(2029, 1, 31)
+    assert services.client_for(in_use.company).who_am_i()
+
+
+@pytest.mark.parametrize("kind", ["certificate", "office365"])
+def test_where_there_is_no_secret_to_replace_the_page_says_so(
+    admin: Client, connection: DataverseConnection, kind: str
+) -> None:
+    DataverseConnection.objects.update(enabled=True, authentication_type=kind)
+    assert "does not sign in with a client secret" in admin.get(f"{PAGE}secret/").content.decode()
+    assert admin.post(f"{PAGE}secret/", {"client_secret": "x"}).status_code == 200
+
+
 # -- the legacy sign-in ------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from connection_setup.guide import flow
@@ -101,6 +102,39 @@ def test_nothing_goes_on_without_the_consent(admin: Client, company: Company) ->
     for permission in ("Access Dataverse as you", "Have full access to", "Sign in and read your profile"):
         assert permission in text_of(refused)
     assert admin.post(f"{GUIDE}consent/", {"consent": "on"})["Location"] == f"{GUIDE}application/"
+
+
+def test_nobody_consents_for_another(admin: Client, company: Company) -> None:
+    admin.post(f"{GUIDE}before-you-start/")
+    admin.post(f"{GUIDE}consent/", {"consent": "on"})
+    other = User.objects.create_user("grace", password="x")
+    other.groups.add(Group.objects.get(name="Administrator"))
+    hers = Client()
+    hers.force_login(other)
+    page = hers.get(GUIDE)
+    assert "What the administrator permits" in text_of(page)
+    assert "checked" not in page.content.decode().partition('name="consent"')[2][:200]
+    assert hers.get(f"{GUIDE}application/").status_code == 302
+    assert "Which application signs in?" in text_of(admin.get(GUIDE))
+
+
+def test_an_address_that_needs_the_secret_again_says_so_at_the_sign_in(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    at_application(admin)
+    said = text_of(admin.post(f"{GUIDE}sign-in/", {"environment_url": "https://contoso.crm4.dynamics.com"}))
+    assert "Enter the Client Secret again. That is asked for at the step Environment" in said
+    assert DataverseConnection.objects.get().environment_url == connection.environment_url
+
+
+def test_a_choice_of_environments_that_nobody_is_signed_in_for_is_not_taken_for_the_address(
+    admin: Client, company: Company
+) -> None:
+    registered(admin)
+    admin.post(f"{GUIDE}sign-in/", {"without": "1"})
+    chosen = {"environment": "0f0e0d0c-0000-4000-8000-000000000001", "environment_url": "https://a.crm4.dynamics.com"}
+    assert "The sign-in that found these environments is over" in text_of(admin.post(f"{GUIDE}environment/", chosen))
+    assert DataverseConnection.objects.get().environment_url == ""
 
 
 def at_application(admin: Client) -> None:

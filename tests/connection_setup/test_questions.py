@@ -88,6 +88,16 @@ def test_no_sets_nothing_up_is_remembered_and_can_be_made_good_later(
     assert IntegrationTableMapping.objects.filter(company=enabled.company, scheduled=True).exists()
 
 
+def test_a_test_that_goes_well_asks_again_what_still_applies(admin: Client, enabled: DataverseConnection) -> None:
+    answer(admin, "default-setup", "no")
+    assert DEFAULT not in page(admin)
+    admin.post(f"{PAGE}test/")
+    assert DEFAULT in page(admin)
+    answer(admin, "default-setup", "yes")
+    admin.post(f"{PAGE}test/")
+    assert DEFAULT not in page(admin)
+
+
 def test_an_answer_given_twice_does_nothing_twice(admin: Client, enabled: DataverseConnection) -> None:
     answer(admin, "default-setup", "yes")
     IntegrationTableMapping.objects.filter(name="CUSTOMER").update(create_new=True, scheduled=False)

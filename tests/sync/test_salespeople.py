@@ -115,6 +115,22 @@ def test_the_page_lists_users_of_dataverse_and_is_found(admin, owned, people, re
     assert PAGE in found
 
 
+def test_a_page_that_is_out_of_date_undoes_nothing_that_others_did_meanwhile(admin, owned, people):
+    ada, ben = people(["Ada Adams", "Ben Bright"])
+    seller(owned, "AA"), seller(owned, "BB"), seller(owned, "CC")
+    page = admin.get(PAGE).content.decode()
+    assert f'name="was-{ada}" value=""' in page
+    # Somebody couples Ada; this page still shows her without a salesperson, and only Ben is chosen on it.
+    post(admin, "save", **{f"code-{ada}": "AA", "way": "save"})
+    stale = {f"code-{ada}": "", f"was-{ada}": "", f"code-{ben}": "BB", f"was-{ben}": "", "way": "save"}
+    assert "1 user is coupled." in told(post(admin, "save", **stale))
+    assert pairs(owned) == {ada: "AA", ben: "BB"}
+    # Chosen on that page all the same: theirs stays, and the row says so.
+    refused = told(post(admin, "save", **{**stale, f"code-{ada}": "CC"}))
+    assert "Somebody else changed this meanwhile: AA stands here now." in refused
+    assert pairs(owned) == {ada: "AA", ben: "BB"}
+
+
 def test_choosing_couples_moves_and_takes_away(admin, owned, people):
     ada, ben = people(["Ada Adams", "Ben Bright"])
     seller(owned, "AA"), seller(owned, "BB")
