@@ -158,8 +158,11 @@ def rotate(*, user: Any) -> Sealing:
     Raises SealBroken, with nothing changed, when a secret cannot be opened.
     """
     with _changing(user) as decided:
+        newest = _newest()
+        # A key that came into the file, and whose commit never happened, was not offered to anybody yet.
+        unheard = newest.place is Place.FILE and newest.fingerprint != decided.fingerprint
         done = _reseal(strict=True)
-        _decide(decided, done, offer=decided.offer)
+        _decide(decided, done, offer=newest.fingerprint if unheard else decided.offer)
     used = {one.key.fingerprint for one in _stored() if one.key is not None}
     try:
         older = {key.fingerprint for key in keyring.ring()[1:]} - used

@@ -222,6 +222,7 @@ def _alone() -> Iterator[None]:
     try:
         with open(path.with_name(f"{path.name}.lock"), "a", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            _sweep(path)
             look_again()
             yield
     except OSError as error:
@@ -229,6 +230,13 @@ def _alone() -> Iterator[None]:
             f"The key cannot be kept in the state folder: {error.strerror}. Nothing was changed. Let this site's "
             "processes write there, or name the keys with FIELD_ENCRYPTION_KEYS."
         ) from None
+
+
+def _sweep(path: Path) -> None:
+    """Take away what a killed write left: keys are in it. Nobody writes now, as the lock is held."""
+    for left in path.parent.iterdir():
+        if left.name.startswith(f".{path.name}-"):
+            left.unlink(missing_ok=True)
 
 
 def _private(path: str, flags: int) -> int:

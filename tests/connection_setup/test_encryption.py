@@ -154,6 +154,30 @@ def test_an_older_key_stays_until_nothing_uses_it_and_a_while_longer(
         sealed.unseal(before)
 
 
+def test_a_new_key_is_offered_although_the_process_died_before_it_was_decided(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    encryption.enable(user=None)
+    encryption.take_copy(user=None)
+    keyring.put_in_front(keyring.new_key())  # in the file, and then the process died
+    encryption.rotate(user=None)
+    assert "Keep a copy of the new key." in shown(admin)
+    assert encryption.take_copy(user=None).secret == keyring.ring()[0].secret
+    encryption.rotate(user=None)
+    assert "Keep a copy of the new key." not in shown(admin)
+
+
+def test_what_a_killed_write_left_is_taken_away_with_the_next_one(
+    connection: DataverseConnection, settings: Any
+) -> None:
+    file = key_file(settings)
+    left = file.with_name(f".{file.name}-killed")
+    left.write_text(KEY)
+    encryption.enable(user=None)
+    assert not left.exists()
+    assert len(keyring.ring()) > 1
+
+
 def test_a_key_that_something_is_sealed_with_is_never_taken_out(
     connection: DataverseConnection, later: None, settings: Any
 ) -> None:
