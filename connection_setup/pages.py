@@ -115,6 +115,9 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
         notices.append(_question(connection, asked))
+    if problem := credentials.problem(connection):
+        cause, fix = sentences(problem)
+        notices.append(Notice(fix, "bad", title=cause))
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.step is not None:
         cause, fix = sentences(expires.sentence)
