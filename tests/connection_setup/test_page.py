@@ -9,11 +9,13 @@ from auditlog.models import LogEntry
 from django.core.signals import got_request_exception
 from django.db import connection as database
 from django.test import Client
+from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from connection_setup import credentials, hooks, services
+from connection_setup import checks, credentials, hooks, services
 from connection_setup.models import DataverseConnection
 from connection_setup.sealed import unseal
+from connection_setup.types import Check, Report
 from masterdata.models import Company
 from tests.connection_setup.conftest import APPLICATION, SECRET, fields, signed_in
 from tests.ui.pages import check
@@ -180,6 +182,24 @@ def test_the_test_saves_what_was_typed_first(admin: Client, company: Company) ->
     page = admin.post(f"{PAGE}test/", fields(environment_url="https://127.0.0.1:9"), follow=True)
     assert "cannot be reached" in text_of(page.content.decode())
     assert DataverseConnection.objects.get(company=company).environment_url == "https://127.0.0.1:9"
+
+
+def test_solution_version_roles_and_entities_are_told_from_the_last_test_alone(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    assert "Solution Version" not in text_of(admin.get(PAGE).content.decode())
+    tables = checks.TABLES
+    told = [
+        checks.solution(["1.0.0.0"]), checks.version("9.2.24.1"), checks.user("app", False, []),
+        Check(f"{tables}: account", "error", "It cannot be read.", "Assign the role."), Check(tables, "ok", "Others."),
+    ]  # fmt: skip
+    connection.checks, connection.checked_at = Report(tuple(told)).document()["checks"], timezone.now()
+    connection.save()
+    text = text_of(admin.get(PAGE).content.decode())
+    for words in ("Solution Version 1.0.0.0", "Dataverse Version checked OK", "User Roles checked Not OK",
+                  "Entities availability checked Not OK"):  # fmt: skip
+        assert words in text, words
+    assert "Team Roles checked" not in text
 
 
 def test_what_is_missing_is_named(admin: Client, company: Company) -> None:
