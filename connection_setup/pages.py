@@ -125,6 +125,7 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
         notices.append(_question(connection, asked))
+    notices += _shared(connection)
     if problem := credentials.problem(connection):
         cause, fix = sentences(problem)
         notices.append(Notice(fix, "bad", title=cause))
@@ -133,6 +134,27 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
         cause, fix = sentences(expires.sentence)
         notices.append(Notice(fix, STATES[expires.state], title=cause))
     return tuple(notices)
+
+
+def _shared(connection: DataverseConnection) -> list[Notice]:
+    """That other companies of this site use the same environment, and where to say what each synchronizes."""
+    if not connection.enabled or connection.organization_id is None:
+        return []
+    others = DataverseConnection.objects.filter(enabled=True, organization_id=connection.organization_id)
+    names = list(others.exclude(pk=connection.pk).order_by("company__name").values_list("company__name", flat=True))
+    if not names:
+        return []
+    mappings = menus.elsewhere("coupling:mappings", connection.company)
+    ways = [Action("Integration Table Mappings", mappings)] if mappings else []
+    ways.append(Action("Learn more", f"{reverse('ui:help', kwargs={'name': 'connection'})}#companies"))
+    return [
+        Notice(
+            f"{', '.join(names)} {'uses' if len(names) == 1 else 'use'} it too. Look at the filters of the mappings, "
+            "so that each company synchronizes its own rows.",
+            title="Several companies share this environment.",
+            actions=tuple(ways),
+        )
+    ]
 
 
 def _unfinished(run: EnablingRun) -> list[Notice]:

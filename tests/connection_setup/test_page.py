@@ -3,6 +3,7 @@
 import re
 import sys
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from auditlog.models import LogEntry
@@ -211,6 +212,28 @@ def enabled(connection: DataverseConnection) -> DataverseConnection:
     connection.enabled = True
     connection.save()
     return connection
+
+
+def test_companies_that_share_the_environment_are_named_with_what_to_look_at(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    said = "Several companies share this environment."
+    mine = enabled(connection)
+    mine.organization_id = uuid4()
+    mine.save()
+    other = DataverseConnection.objects.create(
+        company=Company.objects.create(name="Fabrikam", currency_code="EUR"), organization_id=mine.organization_id
+    )
+    assert said not in text_of(admin.get(PAGE).content.decode())  # the other one is not enabled
+    other.enabled = True
+    other.save()
+    page = admin.get(PAGE).content.decode()
+    assert f"{said}" in text_of(page)
+    assert "Fabrikam uses it too." in text_of(page)
+    assert 'href="/help/connection/#companies"' in page
+    other.organization_id = uuid4()
+    other.save()
+    assert said not in text_of(admin.get(PAGE).content.decode())
 
 
 def test_while_enabled_the_settings_are_locked(admin: Client, connection: DataverseConnection) -> None:
