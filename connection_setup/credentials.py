@@ -3,6 +3,7 @@
 Secrets are sealed in the database. `opened` is called by connection_setup.services alone.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,9 +18,10 @@ from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import seal, unseal
+from connection_setup.sealed import SealBroken, seal, unseal
 from dataverse.types import Certificate, ClientSecret, UserPassword
 
+logger = logging.getLogger(__name__)
 KEY_BITS = 3072
 VALID_DAYS = 365
 LEAST_KEY_BITS = 2048
@@ -182,7 +184,7 @@ def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
 
 def in_use(connection: DataverseConnection) -> AuthenticationType:
     """What the connection signs in with: what its provider gives, else the type that is chosen."""
-    if given := provided(connection):
+    if (given := provided(connection)) and "problem" not in given:
         return AuthenticationType.CERTIFICATE if "certificate" in given else AuthenticationType.CLIENT_SECRET
     return _kind(connection)
 
@@ -209,8 +211,10 @@ def store(connection: DataverseConnection, secret: str) -> None:
 
 
 def opened(connection: DataverseConnection) -> ClientSecret | Certificate | UserPassword:
-    """The credential of the chosen authentication type. Raises SealBroken."""
+    """The credential of the chosen authentication type. Raises SealBroken, also where the provider breaks."""
     if given := provided(connection):
+        if "problem" in given:
+            raise SealBroken(given["problem"])
         if "private_key" in given:
             return Certificate(given["private_key"], given["certificate"])
         return ClientSecret(given["client_secret"])
@@ -223,26 +227,46 @@ def opened(connection: DataverseConnection) -> ClientSecret | Certificate | User
 
 
 class Provided(TypedDict, total=False):
-    """What a provider gives: client_id, and client_secret or private_key with certificate (PEM)."""
+    """What a provider gives: client_id, and client_secret or private_key with certificate (PEM).
+
+    Where it breaks there is a problem instead, as a sentence: what is stored here is not used in its place.
+    """
 
     client_id: str
     client_secret: str
     private_key: str
     certificate: str
+    problem: str
 
 
+@sensitive_variables("given")
 def provided(connection: DataverseConnection) -> Provided:
     """What CREDENTIAL_PROVIDER has for the company's connection; empty without one, or for the legacy sign-in."""
     if not settings.CREDENTIAL_PROVIDER or connection.authentication_type == AuthenticationType.OFFICE365:
         return {}
-    provider: Callable[[Any], Mapping[str, str]] = import_string(settings.CREDENTIAL_PROVIDER)
-    given = provider(connection.company) or {}
+    try:
+        provider: Callable[[Any], Mapping[str, str]] = import_string(settings.CREDENTIAL_PROVIDER)
+        given = dict(provider(connection.company) or {})
+    except Exception as error:
+        # Its text and its frames may hold a secret, so neither is logged.
+        named = type(error).__name__
+        logger.error("The credential provider %s failed: %s", settings.CREDENTIAL_PROVIDER, named)  # noqa: TRY400
+        return Provided(
+            problem=f"The credential provider {settings.CREDENTIAL_PROVIDER} cannot be used: {named}. Whoever runs "
+            "the server calls it in manage.py shell to see why, and mends it or what it asks; then test the connection."
+        )
+    given.pop("problem", None)
     whole = {"client_id", "client_secret"} <= given.keys() or {
         "client_id",
         "private_key",
         "certificate",
     } <= given.keys()
     return Provided(**given) if whole else {}  # type: ignore[typeddict-item]
+
+
+def problem(connection: DataverseConnection) -> str:
+    """Why the provider cannot be used, as a sentence; "" where it can, or there is none."""
+    return provided(connection).get("problem", "")
 
 
 def client_id(connection: DataverseConnection) -> str:

@@ -1,5 +1,6 @@
 """Dataverse Connection Setup as data for the page kit: actions, FastTabs, fact box."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from connection_setup.checks import sentences
 from connection_setup.forms import CLOUDS, SettingsForm
 from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
 from connection_setup.provisioning import team_name, unit_name
-from connection_setup.types import Report
+from connection_setup.types import SOLUTION, Report
 from dataverse import clouds
 from masterdata.models import Company
 from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
@@ -26,6 +27,15 @@ PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
 WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
 STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
+
+CHECKED = (
+    ("Solution Version", checks.SOLUTION_CHECK),
+    ("Dataverse Version checked", checks.VERSION),
+    ("User Roles checked", checks.USER),
+    ("Team Roles checked", checks.TEAM),
+    ("Entities availability checked", checks.TABLES),
+)
+"""What the FastTab says of the last test above its table, and the check that says it."""
 
 
 class EnabledForm(forms.Form):
@@ -115,11 +125,36 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
         notices.append(_question(connection, asked))
+    notices += _shared(connection)
+    if problem := credentials.problem(connection):
+        cause, fix = sentences(problem)
+        notices.append(Notice(fix, "bad", title=cause))
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.step is not None:
         cause, fix = sentences(expires.sentence)
         notices.append(Notice(fix, STATES[expires.state], title=cause))
     return tuple(notices)
+
+
+def _shared(connection: DataverseConnection) -> list[Notice]:
+    """That other companies of this site use the same environment, and where to say what each synchronizes."""
+    if not connection.enabled or connection.organization_id is None:
+        return []
+    others = DataverseConnection.objects.filter(enabled=True, organization_id=connection.organization_id)
+    names = list(others.exclude(pk=connection.pk).order_by("company__name").values_list("company__name", flat=True))
+    if not names:
+        return []
+    mappings = menus.elsewhere("coupling:mappings", connection.company)
+    ways = [Action("Integration Table Mappings", mappings)] if mappings else []
+    ways.append(Action("Learn more", f"{reverse('ui:help', kwargs={'name': 'connection'})}#companies"))
+    return [
+        Notice(
+            f"{', '.join(names)} {'uses' if len(names) == 1 else 'use'} it too. Look at the filters of the mappings, "
+            "so that each company synchronizes its own rows.",
+            title="Several companies share this environment.",
+            actions=tuple(ways),
+        )
+    ]
 
 
 def _unfinished(run: EnablingRun) -> list[Notice]:
@@ -212,9 +247,9 @@ def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
     if not rows:
         gist = "not tested yet"
     else:
-        checks = "1 check" if len(rows) == 1 else f"{len(rows)} checks"
+        count = "1 check" if len(rows) == 1 else f"{len(rows)} checks"
         left = report.attention
-        gist = f"{checks}, {left} {'needs' if left == 1 else 'need'} attention" if left else f"{checks}, all OK"
+        gist = f"{count}, {left} {'needs' if left == 1 else 'need'} attention" if left else f"{count}, all OK"
         if connection.checked_at:
             moment = formatted_date(timezone.localtime(connection.checked_at), "j M Y H:i")
             gist = f"{gist} · tested {moment}"
@@ -222,6 +257,7 @@ def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
         "checks",
         "Integration Solution Settings",
         gist=gist,
+        fields=_solution_settings(report, enabled=connection.enabled),
         table=Table(
             "Checks of the last test",
             ("Check", "Result", "What it means"),
@@ -230,6 +266,20 @@ def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
             empty="Nothing was tested yet. Choose Connection, then Test Connection.",
         ),
     )
+
+
+def _solution_settings(report: Report, *, enabled: bool) -> list[Field]:
+    """What the last test found of solution, version, roles and tables; what it did not get to is left out."""
+    fields = []
+    for caption, name in CHECKED:
+        found = [check for check in report.checks if check.name.partition(":")[0] == name]
+        # Until it is enabled there is no team yet whose roles could be checked.
+        if not found or (name == checks.TEAM and not enabled):
+            continue
+        state = max((check.state for check in found), key=list(WORDS).index)
+        version = re.search(rf"\b{SOLUTION} ([\w.]*\w)", found[0].message) if name == checks.SOLUTION_CHECK else None
+        fields.append(Field(caption, Status(version[1] if version else WORDS[state], STATES[state])))
+    return fields
 
 
 def _stored_credential(connection: DataverseConnection) -> list[Field]:

@@ -181,12 +181,11 @@ def provider(connection: DataverseConnection) -> Found:
     """What CREDENTIAL_PROVIDER gives for the company, if it is set."""
     if not settings.CREDENTIAL_PROVIDER:
         return Found("ok", "None is set: client id and secret are kept by Dataverse Connection Setup.")
-    try:
-        given = credentials.provided(connection)
-    except Exception as error:
+    given = credentials.provided(connection)
+    if "problem" in given:
         return Found(
             "error",
-            f"{settings.CREDENTIAL_PROVIDER} cannot be used: {type(error).__name__}.",
+            checks.sentences(given["problem"])[0],
             "It must be the dotted path of a function that is given a company. Call it in manage.py shell to see why.",
         )
     if not given:
@@ -197,18 +196,12 @@ def provider(connection: DataverseConnection) -> Found:
 
 def credentials_client(connection: DataverseConnection) -> str:
     """The Client ID in use; that of the page where the provider breaks."""
-    try:
-        return credentials.client_id(connection)
-    except Exception:
-        return connection.client_id
+    return credentials.client_id(connection)
 
 
 def has_credential(connection: DataverseConnection) -> bool:
     """Whether there is something to sign in with."""
-    try:
-        return credentials.has_secret(connection)
-    except Exception:
-        return False
+    return not credentials.problem(connection) and credentials.has_secret(connection)
 
 
 def name() -> str:

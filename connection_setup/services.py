@@ -157,7 +157,7 @@ def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tup
     """
     kind = AuthenticationType(connection.authentication_type)
     given = {
-        "Client ID": bool(credentials.client_id(connection)),
+        "Client ID": bool(credentials.client_id(connection) or credentials.problem(connection)),
         credentials.LABELS[kind]: credentials.has_secret(connection),
     }
     if names := [name for name, there in given.items() if not there]:
@@ -452,7 +452,7 @@ def missing(connection: DataverseConnection) -> Check | None:
     given = {
         "Environment URL": bool(connection.environment_url),
         "Tenant ID": bool(connection.tenant_id),
-        "Client ID": bool(credentials.client_id(connection)),
+        "Client ID": bool(credentials.client_id(connection) or credentials.problem(connection)),
         "User Name": bool(connection.user_name) or kind is not AuthenticationType.OFFICE365,
         credentials.LABELS[kind]: credentials.has_secret(connection),
     }

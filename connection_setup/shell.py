@@ -169,6 +169,9 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
 def running_out(request: HttpRequest, company: Any) -> Notice | None:
     """That the credential runs out within 30, 14, 7 or 1 days, or has: where everybody begins the day."""
     connection = _connection(request, company)
+    if connection.enabled and (problem := credentials.problem(connection)):
+        cause, fix = sentences(problem)
+        return Notice(fix, "bad", cause)
     found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
     if found is None or found.step is None:
         return None

@@ -305,6 +305,32 @@ def test_a_provider_takes_the_place_of_client_id_and_secret(
     assert 'name="client_id"' not in page
 
 
+def breaks(company: Company) -> dict[str, str]:
+    raise RuntimeError("vault said no to token-in-the-message")
+
+
+def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_used_instead(
+    here: Company, sandbox: Any, settings: Any, admin: Client, caplog: Any
+) -> None:
+    services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
+    settings.CREDENTIAL_PROVIDER = f"{__name__}.breaks"
+    said = "cannot be used: RuntimeError."
+    for url in (PAGE, "/c/cronus-international/"):
+        answer = admin.get(url)
+        assert answer.status_code == 200
+        assert said in shown(answer)
+        assert "manage.py shell" in shown(answer)
+    with pytest.raises(services.NotConnected, match=said):
+        services.client_for(here)
+    services.disable(company=here, user=None)
+    report = services.enable(company=here, user=None, values=values(sandbox), secret=None)
+    assert report.failed is not None
+    assert said in report.failed.message
+    assert said in shown(admin.post(f"{PAGE}test/", follow=True))
+    assert "RuntimeError" in caplog.text
+    assert "token-in-the-message" not in caplog.text
+
+
 def test_a_provider_without_an_answer_leaves_the_page_in_charge(
     here: Company, sandbox: Any, provides: dict[str, str]
 ) -> None:

@@ -3,17 +3,20 @@
 import re
 import sys
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from auditlog.models import LogEntry
 from django.core.signals import got_request_exception
 from django.db import connection as database
 from django.test import Client
+from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from connection_setup import credentials, hooks, services
+from connection_setup import checks, credentials, hooks, services
 from connection_setup.models import DataverseConnection
 from connection_setup.sealed import unseal
+from connection_setup.types import Check, Report
 from masterdata.models import Company
 from tests.connection_setup.conftest import APPLICATION, SECRET, fields, signed_in
 from tests.ui.pages import check
@@ -182,6 +185,24 @@ def test_the_test_saves_what_was_typed_first(admin: Client, company: Company) ->
     assert DataverseConnection.objects.get(company=company).environment_url == "https://127.0.0.1:9"
 
 
+def test_solution_version_roles_and_entities_are_told_from_the_last_test_alone(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    assert "Solution Version" not in text_of(admin.get(PAGE).content.decode())
+    tables = checks.TABLES
+    told = [
+        checks.solution(["1.0.0.0"]), checks.version("9.2.24.1"), checks.user("app", False, []),
+        Check(f"{tables}: account", "error", "It cannot be read.", "Assign the role."), Check(tables, "ok", "Others."),
+    ]  # fmt: skip
+    connection.checks, connection.checked_at = Report(tuple(told)).document()["checks"], timezone.now()
+    connection.save()
+    text = text_of(admin.get(PAGE).content.decode())
+    for words in ("Solution Version 1.0.0.0", "Dataverse Version checked OK", "User Roles checked Not OK",
+                  "Entities availability checked Not OK"):  # fmt: skip
+        assert words in text, words
+    assert "Team Roles checked" not in text
+
+
 def test_what_is_missing_is_named(admin: Client, company: Company) -> None:
     page = text_of(admin.post(f"{PAGE}test/", fields(tenant_id="", client_secret=""), follow=True).content.decode())
     assert "Tenant ID and Client Secret are not filled in." in page
@@ -191,6 +212,28 @@ def enabled(connection: DataverseConnection) -> DataverseConnection:
     connection.enabled = True
     connection.save()
     return connection
+
+
+def test_companies_that_share_the_environment_are_named_with_what_to_look_at(
+    admin: Client, connection: DataverseConnection
+) -> None:
+    said = "Several companies share this environment."
+    mine = enabled(connection)
+    mine.organization_id = uuid4()
+    mine.save()
+    other = DataverseConnection.objects.create(
+        company=Company.objects.create(name="Fabrikam", currency_code="EUR"), organization_id=mine.organization_id
+    )
+    assert said not in text_of(admin.get(PAGE).content.decode())  # the other one is not enabled
+    other.enabled = True
+    other.save()
+    page = admin.get(PAGE).content.decode()
+    assert f"{said}" in text_of(page)
+    assert "Fabrikam uses it too." in text_of(page)
+    assert 'href="/help/connection/#companies"' in page
+    other.organization_id = uuid4()
+    other.save()
+    assert said not in text_of(admin.get(PAGE).content.decode())
 
 
 def test_while_enabled_the_settings_are_locked(admin: Client, connection: DataverseConnection) -> None:
