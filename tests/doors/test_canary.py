@@ -222,7 +222,7 @@ def _place(company: Company) -> Any:
 BREAKS: list[tuple[str, Callable[[pytest.MonkeyPatch], None]]] = [
     ("where it is sealed", lambda patch: patch.setattr("connection_setup.sealed.Fernet.__init__", _breaks)),
     ("where it is stored", lambda patch: patch.setattr(DataverseConnection, "save", _breaks)),
-    ("where it is opened", lambda patch: patch.setattr("connection_setup.services.Credentials", _breaks)),
+    ("where it is opened", lambda patch: patch.setattr("connection_setup.reaching.Credentials", _breaks)),
     ("where it is sent", lambda patch: patch.setattr("dataverse.auth.msal.ConfidentialClientApplication", _breaks)),
     ("where it is checked", lambda patch: patch.setattr("connection_setup.forms.looks_like_a_secret_id", _breaks)),
 ]

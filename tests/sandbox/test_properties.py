@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.metadata import catalog
@@ -248,13 +248,15 @@ COLUMNS = st.sampled_from(
 @given(
     body=st.dictionaries(COLUMNS, JSON, max_size=4) | JSON, action=st.sampled_from(["", "Create", "Update", "Upsert"])
 )
+@example(body={"preferredsystemuserid": {}}, action="")  # a row within a row of a table the caller may not create in
 def test_no_body_makes_the_sandbox_fail_or_keep_half_a_row(api: Api, body: Any, action: str) -> None:
     path = "accounts"
     if action:
         path, body = f"accounts/Microsoft.Dynamics.CRM.{action}Multiple", {"Targets": [body]}
     before = api.sandbox.environment.traffic.rows_written
     answer = api.send("POST", path, json=body)
-    assert answer.status_code in {200, 204, 400, 404, 412, 501}, answer.text
+    denied = answer.status_code == 403 and answer.json()["error"]["code"] == "0x80040220"
+    assert denied or answer.status_code in {200, 204, 400, 404, 412, 501}, answer.text
     written = api.sandbox.environment.traffic.rows_written - before
     assert written == (1 + nested(body) if answer.status_code < 300 else 0)
 
