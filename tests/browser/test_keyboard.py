@@ -112,7 +112,18 @@ def test_the_main_path_is_walked_with_the_keyboard_alone(
     page.get_by_text("The application signs in with its client secret").wait_for()
     keys.to(page.get_by_role("switch", name="Enabled"))
     keys.press("Space")
+    keys.to(page.get_by_label("I accept"))
+    keys.press("Space")
+    keys.to(page.get_by_role("button", name="Accept and enable").last)
+    keys.press("Enter")
     page.locator("#page-state", has_text="Connected").wait_for()
+    for question, answer in (
+        ("Data encryption is not enabled. Enable it?", "No"), ("Use the default synchronization setup?", "Yes"),
+    ):  # fmt: skip
+        page.get_by_text(question).wait_for()
+        keys.to(page.get_by_role("button", name=answer, exact=True))
+        keys.press("Enter")
+    page.get_by_text("default mappings are made").first.wait_for()
 
     keys.tell_me("Customers")
     for no in (MATCHED, TWICE, UNKNOWN):

@@ -58,6 +58,18 @@ def fill_in(page: Any, sandbox: Sandbox) -> None:
     page.get_by_role("button", name="Save").click()
 
 
+def consent_and_use_the_defaults(page: Any) -> None:
+    """What enabling asks: the consent, then one question after the other."""
+    page.get_by_label("I accept").check()
+    page.get_by_role("button", name="Accept and enable").last.click()
+    page.locator("#page-state", has_text="Connected").wait_for()
+    page.get_by_text("Data encryption is not enabled. Enable it?").wait_for()
+    page.get_by_role("button", name="No", exact=True).click()
+    page.get_by_text("Use the default synchronization setup?").wait_for()
+    page.get_by_role("button", name="Yes", exact=True).click()
+    page.get_by_text("default mappings are made").first.wait_for()
+
+
 def choose(page: Any, *path: str) -> None:
     """Open menus down to an action: Related > Dataverse > Coupling > Match-Based Coupling."""
     bar = page.get_by_role("navigation", name="Actions")
@@ -86,7 +98,7 @@ def test_a_new_user_connects_couples_selected_customers_and_sees_why_two_failed(
     choose(page, "Connection", "Test Connection")
     page.get_by_text("The application signs in with its client secret").wait_for()
     page.get_by_role("switch", name="Enabled").click()
-    page.locator("#page-state", has_text="Connected").wait_for()
+    consent_and_use_the_defaults(page)
     screenshot(page, "path-connected")
 
     tell_me(page, "Customers")
@@ -148,7 +160,7 @@ def test_the_path_is_walked_without_javascript(
     page.get_by_text("The application signs in with its client secret").wait_for()
     page.get_by_role("switch", name="Enabled").check()
     page.get_by_role("button", name="Save").click()
-    page.locator("#page-state", has_text="Connected").wait_for()
+    consent_and_use_the_defaults(page)
 
     find(page, "Customers")
     for no in (MATCHED, TWICE, UNKNOWN):
