@@ -16,7 +16,7 @@ from coupling import criteria, defaults, local
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.services import Refused, make_sure_enabled, mapping_of, start_coupling
-from jobs.models import OPEN_STATES, Job, Reason, State, Trigger
+from jobs.models import OPEN_STATES, Job, Reason, State, Trigger, Type
 from sync.models import FullSynchReviewLine, Recommendation
 from sync.review import BROKEN, Facts, Kind, Line, recommend, step
 from sync.review import Recommendation as Advice
@@ -222,11 +222,23 @@ def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
     return True
 
 
+def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
+    """Whether the criteria couple what is the same before a full synchronization creates the rest.
+
+    Where a person recommends it after the mapping was coupled, what is left found no match: it is created at once.
+    """
+    if not (has_criteria and line.local_count and line.integration_count):
+        return False
+    if not line.overridden:
+        return True
+    coupled = Job.objects.filter(company=line.company, mapping_name=line.name, type=Type.COUPLING, state=State.FINISHED)
+    return not coupled.exists()
+
+
 def _job_for(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
     """What a recommendation runs: creating on the other side, or coupling by the stored criteria."""
-    stored = bool(criteria.stored(mapping))
-    both = bool(line.local_count and line.integration_count)
-    if line.recommendation == Recommendation.FULL and not (both and stored):
+    couple_first = couples_first(line, has_criteria=bool(criteria.stored(mapping)))
+    if line.recommendation == Recommendation.FULL and not couple_first:
         return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
     # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.
     if line.recommendation == Recommendation.FULL:

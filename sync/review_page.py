@@ -164,7 +164,9 @@ def warnings(rows: Sequence[FullSynchReviewLine], chosen: Collection[str]) -> li
         if row.status in _BROKEN
     ]
     fresh = [row for row in rows if not row.status]
-    if doubled := [row for row in full.duplicates(rows) if row.name not in chosen]:
+    if doubled := [
+        row for row in full.duplicates(rows) if not full.couples_first(row, has_criteria=row.name in chosen)
+    ]:
         found.append(
             Notice(
                 f"Full synchronization is chosen for mappings with uncoupled records on both sides: {_both(doubled)}. "
@@ -233,7 +235,7 @@ def plan(row: FullSynchReviewLine, chosen: Collection[str]) -> str:
         parts.append(f"{row.local_count:,} in Dataverse")
     if row.direction != Direction.TO:
         parts.append(f"{row.integration_count or 0:,} here")
-    if row.local_count and row.integration_count and row.name in chosen:
+    if full.couples_first(row, has_criteria=row.name in chosen):
         return f"{row.name}: couple by the criteria, then create what finds no unique match on the other side."
     return f"{row.name}: create {' and '.join(parts)}."
 
