@@ -56,7 +56,7 @@ _DEFAULT_SETUP = hooks.Question(
     "Use the default synchronization setup?",
     "Synchronization is not set up yet. Yes makes the default mappings with their schedules, so that records which are "
     "coupled are kept alike on both sides. No leaves it to you; Integration Table Mappings offers the same later.",
-    applies=lambda connection: bool(connection.enabled) and not _standing(connection.company),
+    applies=lambda connection: not _standing(connection.company),
     yes=lambda company, _: _default_mappings(company, True),
     no="Nothing was set up. Choose Use Default Synchronization Setup on Integration Table Mappings when you want it.",
     order=20,

@@ -98,6 +98,18 @@ def test_a_test_that_goes_well_asks_again_what_still_applies(admin: Client, enab
     assert DEFAULT not in page(admin)
 
 
+def test_a_test_that_goes_well_asks_before_the_connection_is_enabled_too(
+    admin: Client, connected: DataverseConnection
+) -> None:
+    assert DEFAULT not in page(admin)
+    admin.post(f"{PAGE}test/")
+    assert DEFAULT in page(admin)
+    assert "default mappings are made" in answer(admin, "default-setup", "yes")
+    assert IntegrationTableMapping.objects.filter(company=connected.company, scheduled=True).exists()
+    queue = text_of(admin.get("/c/cronus-international/jobs/queue/").content.decode())
+    assert "On Hold" in queue, "nothing runs before the connection is enabled"
+
+
 def test_an_answer_given_twice_does_nothing_twice(admin: Client, enabled: DataverseConnection) -> None:
     answer(admin, "default-setup", "yes")
     IntegrationTableMapping.objects.filter(name="CUSTOMER").update(create_new=True, scheduled=False)
