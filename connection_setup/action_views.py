@@ -17,12 +17,7 @@ from ui.roles import Can, requires
 @views.typed_is_saved_first
 def assist(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Assisted Setup: the guide goes on with what was typed."""
-    company = connection.company
-    return HttpResponseRedirect(
-        menus.elsewhere("connection_setup:guide", company)
-        or menus.elsewhere("connection_setup:assisted-setup", company)
-        or pages.address("setup", company)
-    )
+    return HttpResponseRedirect(pages.address("guide", connection.company))
 
 
 @requires(Can.MAP)

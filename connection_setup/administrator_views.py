@@ -9,7 +9,6 @@ from django.shortcuts import render as render_template
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from connection_setup import (
     administrator,
@@ -45,7 +44,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     found, run = _current(request, connection), enabling.of(connection.company)
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits(run):
-        return _to(request, run.page_url)  # what asked for the sign-in goes on
+        return render.redirect(request, run.page_url)  # what asked for the sign-in goes on
     form = None
     if found is None and request.GET.get("accept") == "missing":
         form = own.consent_form(connection, {"purpose": request.GET.get("purpose", "")})
@@ -123,7 +122,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     found = _current(request, connection)
     ready = found is not None and found.signed_in_at is not None
     if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose in DISABLED):
-        return _to(request, own.address("administrator", connection.company))
+        return render.redirect(request, own.address("administrator", connection.company))
     if found.purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
         return enabling_views.begun(request, connection)
@@ -164,13 +163,13 @@ def _deployed(request: HttpRequest, connection: DataverseConnection) -> HttpResp
         "The integration solution is deployed: solution, tables, role and user are as they must be. The "
         "administrator's sign-in is forgotten. Next, turn on Enabled.",
     )
-    return _to(request, pages.address("setup", connection.company))
+    return render.redirect(request, pages.address("setup", connection.company))
 
 
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """The other application's user is there: change to its certificate, and forget who made it."""
     administrator.drop(connection.company, _session(request))
-    return _to(request, certificate_views.switched(request, connection.company))
+    return render.redirect(request, certificate_views.switched(request, connection.company))
 
 
 def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
@@ -178,7 +177,7 @@ def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
     last = preparing.told(found)[-1]
     administrator.drop(found.company, _session(request))
     (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
-    return _to(request, hooks.users_page(found.company) or pages.address("setup", found.company))
+    return render.redirect(request, hooks.users_page(found.company) or pages.address("setup", found.company))
 
 
 def _shown(request: HttpRequest, connection: DataverseConnection, form: own.PurposeForm | None = None) -> HttpResponse:
@@ -204,9 +203,3 @@ def _current(request: HttpRequest, connection: DataverseConnection) -> Administr
 
 def _session(request: HttpRequest) -> str:
     return str(request.session.session_key or "")
-
-
-def _to(request: HttpRequest, url: str) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(url)
-    return HttpResponseRedirect(url)

@@ -1,9 +1,8 @@
 """Dynamics 365 Connection Setup in the browser."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from connection_setup import dynamics, services
 from connection_setup import dynamics_pages as own
@@ -43,7 +42,7 @@ def toggle(request: HttpRequest, company: str) -> HttpResponse:
     if wanted == dynamics.setup_of(owner).enabled:
         return _back(request, owner)
     if not wanted:
-        return _to(request, own.address("dynamics-disable", owner))
+        return render.redirect(request, own.address("dynamics-disable", owner))
     return _enabled(request, owner)
 
 
@@ -115,11 +114,4 @@ def _enabled(request: HttpRequest, company: Company) -> HttpResponse:
 
 
 def _back(request: HttpRequest, company: Company) -> HttpResponse:
-    return _to(request, own.address("dynamics", company))
-
-
-def _to(request: HttpRequest, url: str) -> HttpResponse:
-    """A redirect that a switch's own request follows with the whole page."""
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(url)
-    return HttpResponseRedirect(url)
+    return render.redirect(request, own.address("dynamics", company))

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from connection_setup import administrator, consent, enabling, questions, services
 from connection_setup import enabling_pages as own
@@ -23,7 +22,7 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     run = enabling.of(connection.company)
     if run is None:
-        return _to(request, own.address("setup", connection.company))
+        return render.redirect(request, own.address("setup", connection.company))
     if request.method != "POST" or run.ended_at is not None:
         return render.page(request, own.page(request, connection, run, going=is_going(request, run)))
     if enabling.asks(run) == CONSENT and not consent.given(connection):
@@ -62,7 +61,7 @@ def begun(request: HttpRequest, connection: DataverseConnection) -> HttpResponse
         )
     except services.Refused as refusal:
         messages.info(request, str(refusal))
-        return _to(request, own.address("setup", company))
+        return render.redirect(request, own.address("setup", company))
     return go_on(request, connection, run, first=True)
 
 
@@ -73,20 +72,20 @@ def go_on(
     who: Any = {"user": request.user, "session_key": request.session.session_key}
     htmx = bool(request.htmx)  # type: ignore[attr-defined]
     if first and (htmx or request.POST.get("scripts")):
-        return _to(request, run.page_url)  # the page takes the steps by itself
+        return render.redirect(request, run.page_url)  # the page takes the steps by itself
     if not htmx and request.POST.get("scripts"):
         return HttpResponseRedirect(run.page_url)
     told = enabling.go_on(run, **who) if htmx else enabling.go_to_the_end(run, **who)
     if run.ended_at is not None:
         messages.success(request, done(run))
-        return _to(request, run.done_url)
+        return render.redirect(request, run.done_url)
     if told is None:
         messages.warning(
             request,
             "The settings were changed meanwhile, or this was begun more than an hour ago, so nothing went on. "
             "Enable again.",
         )
-        return _to(request, own.address("setup", connection.company))
+        return render.redirect(request, own.address("setup", connection.company))
     if told.state == "failed":
         enabling.pause(run)
     if not htmx:
@@ -113,9 +112,3 @@ def is_going(request: HttpRequest, run: EnablingRun) -> bool:
         found = administrator.current(run.company, request.session.session_key)
         return found is not None and found.signed_in_at is not None
     return not asks or consent.given(services.connection_of(run.company))
-
-
-def _to(request: HttpRequest, url: str) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(url)
-    return HttpResponseRedirect(url)

@@ -1,7 +1,6 @@
 """The action menus of Dataverse Connection Setup: Connection, Integration, Encryption, Synchronization.
 
-An action that cannot be used now says why. Pages of other rooms, and of this one that may not be there, are left out
-while they do not exist.
+An action that cannot be used now says why. Pages of the rooms above are left out where these are not there.
 """
 
 from urllib.parse import urlsplit
@@ -73,10 +72,8 @@ class _Menus:
             if self.kept.enabled
             else self._form("Enable", "enable", "plug")
         )
-        found = [
-            self._form("Assisted Setup", "assist", "guide", off="The connection is enabled already.")
-            if elsewhere("connection_setup:assisted-setup", self.company)
-            else None,
+        return [
+            self._form("Assisted Setup", "assist", "guide", off="The connection is enabled already."),
             self.test(),
             toggle,
             Action(
@@ -103,7 +100,6 @@ class _Menus:
             Action("Register an Application", self._own("registration"), icon="guide", off=self.administers),
             Action("Change Log", self._own("change-log"), icon="list", off=self.administers),
         ]
-        return [one for one in found if one is not None]
 
     def integration(self) -> list[Action]:
         """Integration."""
@@ -141,8 +137,7 @@ class _Menus:
 
     def encryption(self) -> list[Action]:
         """Encryption."""
-        url = elsewhere("connection_setup:encryption", self.company)
-        return [Action("Encryption Management", url, icon="lock", off=self.administers)] if url else []
+        return [Action("Encryption Management", self._own("encryption"), icon="lock", off=self.administers)]
 
     def synchronization(self) -> list[Action]:
         """Synchronization."""

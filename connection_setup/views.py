@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from connection_setup import dynamics, enabling_views, hooks, pages, questions, services
 from connection_setup.forms import SettingsForm
@@ -187,7 +186,7 @@ def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDic
 
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     if connection.enabled:
-        return _to(request, pages.address("disable", connection.company))
+        return render.redirect(request, pages.address("disable", connection.company))
     return enabling_views.begun(request, connection)
 
 
@@ -202,11 +201,4 @@ def again(request: HttpRequest, connection: DataverseConnection, form: SettingsF
 
 
 def _back(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    return _to(request, pages.address("setup", connection.company))
-
-
-def _to(request: HttpRequest, url: str) -> HttpResponse:
-    """A redirect that a switch's own request follows with the whole page."""
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(url)
-    return HttpResponseRedirect(url)
+    return render.redirect(request, pages.address("setup", connection.company))

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render as render_template
 from django.utils.cache import patch_vary_headers
 from django.utils.text import slugify
+from django_htmx.http import HttpResponseClientRedirect
 
 from ui import preferences
 from ui.bound import Bound
@@ -70,6 +71,13 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
         response["HX-Reselect"] = "#main"
         response["HX-Reswap"] = "outerHTML"
     return response
+
+
+def redirect(request: HttpRequest, url: str) -> HttpResponse:
+    """A redirect that a request of htmx follows with the whole page, not with the part it would have replaced."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(url)
+    return HttpResponseRedirect(url)
 
 
 def confirm(

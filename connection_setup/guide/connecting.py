@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseRedirect
-from django_htmx.http import HttpResponseClientRedirect
+from django.http import HttpResponseRedirect
 
 from connection_setup import administrator, consent, enabling, enabling_pages, environments, services, steps_table
 from connection_setup.enabling_steps import ADMINISTRATOR
@@ -15,6 +14,7 @@ from connection_setup.guide.own import accepted
 from connection_setup.guide.views import address, confirm
 from connection_setup.models import EnablingRun
 from connection_setup.steps import FAILED
+from ui import render
 from ui.kit import Action, FastTab, Field, Notice
 
 CONNECT = "connect"
@@ -79,7 +79,7 @@ def take(situation: Situation) -> Ended:
     told = enabling.go_on(run, **who) if htmx else enabling.go_to_the_end(run, **who)
     if run.ended_at is not None:
         confirm(situation, CONNECT)
-        return _to(situation, here)
+        return render.redirect(request, here)
     if told is not None and told.state == FAILED:
         enabling.pause(run)
     return _steps(run, going=htmx and told is not None and told.ended)
@@ -106,9 +106,3 @@ def _steps(run: EnablingRun, *, going: bool) -> Shown:
         template=steps_table.TEMPLATE if going else "",
         context=context,
     )
-
-
-def _to(situation: Situation, url: str) -> HttpResponse:
-    if situation.request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(url)
-    return HttpResponseRedirect(url)

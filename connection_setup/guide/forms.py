@@ -15,16 +15,6 @@ APPLICATION = (
 )  # fmt: skip
 
 
-class ConsentForm(forms.Form):
-    """The consent, before anything is asked of Microsoft."""
-
-    consent = forms.BooleanField(
-        label="I accept",
-        help_text="I have read what is asked for, and may give these permissions on behalf of my organization.",
-        error_messages={"required": "Tick this to go on: without the permissions nothing can be set up."},
-    )
-
-
 class ApplicationForm(SettingsForm):
     """The application's registration: all of the settings but the environment and who owns rows."""
 

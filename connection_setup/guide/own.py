@@ -5,10 +5,11 @@ from django.urls import reverse
 
 from connection_setup import credentials, services
 from connection_setup.consent import PERMISSIONS
+from connection_setup.enabling_pages import AcceptForm
 from connection_setup.forms import SettingsForm
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
-from connection_setup.guide.forms import ApplicationForm, ConsentForm, OwnershipForm
+from connection_setup.guide.forms import ApplicationForm, OwnershipForm
 from connection_setup.guide.views import address
 from connection_setup.models import OwnershipModel
 from connection_setup.pages import address as setup_address
@@ -91,10 +92,10 @@ def show_before(situation: Situation) -> Shown:
 # -- consent ----------------------------------------------------------------------------------------------------------
 
 
-def show_consent(situation: Situation, form: ConsentForm | None = None) -> Shown:
+def show_consent(situation: Situation, form: AcceptForm | None = None) -> Shown:
     """The three permissions, in words."""
     if form is None:
-        form = ConsentForm(initial={"consent": accepted(situation)})
+        form = AcceptForm(initial={"consent": accepted(situation)})
     return Shown(
         "What the administrator permits",
         (
@@ -118,7 +119,7 @@ def show_consent(situation: Situation, form: ConsentForm | None = None) -> Shown
 
 def take_consent(situation: Situation) -> Ended:
     """Nothing goes on before it is given."""
-    form = ConsentForm(situation.request.POST)
+    form = AcceptForm(situation.request.POST)
     if not form.is_valid():
         return show_consent(situation, form)
     situation.kept.accepted_by = situation.request.user  # type: ignore[assignment]

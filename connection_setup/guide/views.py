@@ -4,11 +4,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from connection_setup import administrator, environments, reaching, services
 from connection_setup.guide import flow
@@ -60,7 +59,7 @@ def step(request: HttpRequest, company: str, step: str) -> HttpResponse:
     if not flow.may_open(taken, found, situation):
         now = flow.first_open(taken, situation)
         messages.info(request, f"{found.caption} comes after {now.caption}.")
-        return _to(request, address(situation.company, now.name))
+        return render.redirect(request, address(situation.company, now.name))
     if request.method != "POST":
         return _shown(situation, taken, found, found.show(situation))
     ended = found.act(situation)
@@ -70,7 +69,7 @@ def step(request: HttpRequest, company: str, step: str) -> HttpResponse:
         return _shown(situation, taken, found, ended)
     confirm(situation, found.name)
     fresh = _situation(request, company)
-    return _to(request, address(situation.company, flow.after(flow.steps(fresh), found).name))
+    return render.redirect(request, address(situation.company, flow.after(flow.steps(fresh), found).name))
 
 
 def confirm(situation: Situation, name: str) -> None:
@@ -138,9 +137,3 @@ def _shown(situation: Situation, taken: list[Step], step: Step, shown: Shown) ->
     if origin := reaching.sign_in_origin(situation.connection, any_tenant=True):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
-
-
-def _to(request: HttpRequest, url: str) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseClientRedirect(url)
-    return HttpResponseRedirect(url)
