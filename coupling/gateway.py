@@ -266,8 +266,10 @@ class Gateway:
         _ = self.organization_id
         table = self._written(mapping)
 
+        body = self._bodies(mapping)
+
         def send(part: list[tuple[UUID, Mapping[str, Any]]]) -> list[bulk.RowResult]:
-            return bulk.create(self._client, table, [(row_id, self.body(mapping, values)) for row_id, values in part])
+            return bulk.create(self._client, table, [(row_id, body(values)) for row_id, values in part])
 
         return self._bulk(list(items), send)
 
@@ -278,8 +280,10 @@ class Gateway:
         _ = self.organization_id
         table = self._written(mapping)
 
+        body = self._bodies(mapping)
+
         def send(part: list[tuple[UUID, Mapping[str, Any], str]]) -> list[bulk.RowResult]:
-            changes = [(row_id, self.body(mapping, values), version) for row_id, values, version in part]
+            changes = [(row_id, body(values), version) for row_id, values, version in part]
             return bulk.update(self._client, table, changes)
 
         return self._bulk(list(items), send)
@@ -292,24 +296,40 @@ class Gateway:
 
     def body(self, mapping: IntegrationTableMapping, values: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON body that sets these columns; lookups become bindings."""
-        info = self.table(mapping)
-        made: dict[str, Any] = {}
-        for name, value in values.items():
-            column = info.columns.get(name)
-            if column is None or column.type not in _LOOKUPS:
-                made[name] = value
-                continue
-            table, row_id = value if isinstance(value, tuple | list) else (next(iter(column.binds), ""), value)
-            if table not in column.binds:
+        return self._bodies(mapping)(values)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _bodies(self, mapping: IntegrationTableMapping) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Makes the bodies of many rows: what a lookup becomes is found once for each row it leads to."""
+        columns = self.table(mapping).columns
+        lookups = {name: column for name, column in columns.items() if column.type in _LOOKUPS}
+        bound: dict[tuple[str, Any], dict[str, str | None]] = {}
+
+        def bind(name: str, value: Any) -> dict[str, str | None]:
+            binds = lookups[name].binds
+            table, row_id = value if isinstance(value, tuple) else (next(iter(binds), ""), value)
+            if table not in binds:
                 raise Invalid(
                     f"The column {name} of {mapping.integration_table} does not refer to {table or 'any table'}.",
                     reason="configuration",
                 )
             entity_set = self._client.table(table).entity_set if row_id is not None else ""
-            made |= odata.bind(column.binds[table], entity_set, row_id)
-        return made
+            return odata.bind(binds[table], entity_set, row_id)
 
-    # -- inside ----------------------------------------------------------------------------------------------------
+        def body(values: Mapping[str, Any]) -> dict[str, Any]:
+            made: dict[str, Any] = {}
+            for name, value in values.items():
+                if name not in lookups:
+                    made[name] = value
+                    continue
+                key = (name, tuple(value) if isinstance(value, list) else value)
+                if (binding := bound.get(key)) is None:
+                    binding = bound[key] = bind(*key)
+                made |= binding
+            return made
+
+        return body
 
     def _bulk(self, items: list[Part], send: Callable[[list[Part]], list[bulk.RowResult]]) -> list[WriteResult]:
         """Send the items in parts, as many at once as the service bears; one result per item, in order."""

@@ -7,8 +7,10 @@ A transaction that writes holds SQLite's one write lock: keep each below MAX_ROW
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -36,12 +38,10 @@ def insert(
         return 0
     quote = connection.ops.quote_name
     table, names = quote(model._meta.db_table), ", ".join(map(quote, columns))
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with _together(connection), connection.cursor() as cursor:
         if connection.vendor != "postgresql":
-            marks = ", ".join(["%s"] * len(columns))
             clause = "ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {clause}", values)  # nosec B608
-            return int(cursor.rowcount)
+            return _many(cursor, f"INSERT INTO {table} ({names}) VALUES", clause, values, model._meta.db_table)  # nosec B608
         _grew(connection, table, len(values))
         if not ignore_conflicts:
             _copy(cursor, table, names, values)
@@ -64,7 +64,7 @@ def insert_from(model: type[models.Model], given: Mapping[str, Any], field: str,
     types = [_field(model, name).rel_db_type(connection) for name in given]
     chosen = ", ".join(f"CAST(%s AS {type_})" for type_ in types)
     query, parameters = values.order_by().query.sql_with_params()
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with _together(connection), connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} ({names}) WITH picked(value) AS ({query}) "  # nosec B608
             f"SELECT DISTINCT {', '.join(filter(None, (chosen, 'value')))} FROM picked WHERE value IS NOT NULL",
@@ -84,7 +84,7 @@ def update(model: type[models.Model], key: str, fields: Sequence[str], rows: Ite
         return 0
     quoted = [connection.ops.quote_name(column) for column in columns]
     table, key_column = connection.ops.quote_name(model._meta.db_table), quoted[0]
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with _together(connection), connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             sets = ", ".join(f"{column} = %s" for column in quoted[1:])
             statement = f"UPDATE {table} SET {sets} WHERE {key_column} = %s"  # nosec B608
@@ -103,13 +103,42 @@ def delete(model: type[models.Model], key: str, values: Iterable[Any]) -> int:
     quote = connection.ops.quote_name
     table, column = quote(model._meta.db_table), quote(columns[0])
     deleted = 0
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+    with _together(connection), connection.cursor() as cursor:
         for start in range(0, len(adapted), 500):
             part = adapted[start : start + 500]
             cursor.execute(f"DELETE FROM {table} WHERE {column} IN ({', '.join(['%s'] * len(part))})", part)  # nosec B608
             deleted += cursor.rowcount
     return deleted
 
+
+def _together(connection: Any) -> Any:
+    """All or nothing. Within a transaction that is its own matter: a savepoint would keep a copy of each page."""
+    return transaction.atomic(using=connection.alias, savepoint=False)
+
+
+def _many(cursor: Any, head: str, tail: str, values: Sequence[Row], table: str) -> int:
+    """Insert rows on SQLite; the number inserted.
+
+    Before each statement that a trigger could break off half done, SQLite puts the pages aside that it changes: row by
+    row that takes as long as all the rest. Where a trigger lies on the table, a statement therefore has many rows.
+    """
+    width = len(values[0])
+    row = f"({', '.join(['?'] * width)})"  # SQLite's own marks: Django would look for thousands of %s to replace
+    cursor.execute("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s LIMIT 1", [table])
+    if cursor.fetchone() is None:
+        cursor.executemany(f"{head} {row} {tail}", values)
+        return int(cursor.rowcount)
+    at_once = min(_AT_ONCE, cursor.db.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width)
+    inserted = 0
+    for start in range(0, len(values), at_once):
+        part = values[start : start + at_once]
+        cursor.execute(f"{head} {', '.join([row] * len(part))} {tail}", list(chain.from_iterable(part)))
+        inserted += cursor.rowcount
+    return inserted
+
+
+_AT_ONCE = 250
+"""Rows in one statement: more save little, and a statement grows with them."""
 
 _grown: dict[str, tuple[int, int]] = {}
 """Table -> rows copied into it since its statistics were renewed here, and how many make it time again."""
@@ -246,6 +275,13 @@ def _maker(field: "models.Field[Any, Any]", adapt: Callable[[Any], Any]) -> Call
     return lambda count: [constant] * count
 
 
+def _adapted_column(column: Sequence[Any], adapt: Callable[[Any], Any]) -> list[Any]:
+    """A column's values adapted; in many columns every row has the very same one (the job, the moment)."""
+    first = column[0]
+    same = adapt(first)
+    return [same if value is first else adapt(value) for value in column]
+
+
 def _adapted(
     rows: Iterable[Row],
     adapters: Sequence[Callable[[Any], Any]],
@@ -260,6 +296,6 @@ def _adapted(
         return given
     columns: list[Sequence[Any]] = list(zip(*given, strict=True))
     for position, adapt in touched:
-        columns[position] = list(map(adapt, columns[position]))
+        columns[position] = _adapted_column(columns[position], adapt)
     columns += [make(len(given)) for make in makers]
     return list(zip(*columns, strict=True))

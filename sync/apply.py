@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -20,6 +20,7 @@ from storage import bulk
 from sync import keys
 from sync.canonical import canonical_local
 from sync.fields import Fields
+from sync.ids import new_id
 from sync.models import DuePair, FailedRow, Waits
 from sync.pairs import Link, Pair, Reader, Record
 from sync.plan import Conflict
@@ -347,7 +348,7 @@ class Ledger:
                 outcomes.append(self._not_inserted(saved, new, problem))
                 continue
             used.add(key.upper())
-            good.append((new, uuid4(), key))
+            good.append((new, new_id(), key))
         try:
             with transaction.atomic():
                 self._insert_good(saved, good)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from connection_setup.services import connection_of
 from coupling import filters
@@ -21,6 +21,7 @@ from sync.canonical import FieldSpec, canonical_remote, local_reader, remote_rea
 from sync.doubts import Doubts
 from sync.extras import Beside, extra_for
 from sync.fields import Fields, build
+from sync.ids import new_id
 from sync.models import Waits
 from sync.pairs import Link, Pair, Reader, Record
 from sync.plan import (
@@ -406,7 +407,7 @@ class Decider:
                 )
             )  # fmt: skip
             return None
-        row_id = link.integration_id if link else uuid4()
+        row_id = link.integration_id if link else new_id()
         chunk.creates.append(Create(row_id, columns, record, base, link or (pair.link if pair else None), pair))
         return None
 

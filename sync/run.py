@@ -17,9 +17,8 @@ from where the last complete one stood.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -41,7 +40,7 @@ from sync.pairs import CHUNK, links
 from sync.plan import narrowed
 from sync.recovery import recover
 from sync.types import ConflictOption
-from sync.work import Worker
+from sync.work import Move, Worker
 
 OVERLAP = timedelta(minutes=15)
 """A transaction may commit after a later one was read: records changed this long before the mark are read again."""
@@ -391,12 +390,15 @@ class Run:
     # -- new rows ---------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
-        if not (self.options.creating and self.sends):
-            return
-        ready: tuple[Chunk, int] | None = self._next_new(self.ctx.resume.get("after", 0))
-        while ready is not None:
-            chunk, last = ready
-            ready = self.worker.finish(chunk, _moved_to(last), partial(self._next_new, last))
+        if self.options.creating and self.sends:
+            self.worker.finish_new(self._new())
+
+    def _new(self) -> Iterator[tuple[Chunk, Move]]:
+        """Chunks of uncoupled records, decided, each with what sets the place behind it."""
+        after = self.ctx.resume.get("after", 0)
+        while (found := self._next_new(after)) is not None:
+            chunk, after = found
+            yield chunk, _moved_to(after)
 
     def _next_new(self, after: int) -> tuple[Chunk, int] | None:
         """The next uncoupled records behind a key, decided, and the last of their keys."""
@@ -412,7 +414,7 @@ def stay(_: Checkpoint) -> None:
     """The place stays where it is."""
 
 
-def _moved_to(after: int) -> Callable[[Checkpoint], None]:
+def _moved_to(after: int) -> Move:
     """The stage goes on behind this row."""
 
     def move(point: Checkpoint) -> None:

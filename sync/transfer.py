@@ -196,6 +196,8 @@ def columns_for(
         if isinstance(value, str) and spec.kind == "text" and spec.surely_fits(value):  # most values of most tables
             columns[spec.column.name] = value
             continue
+        if value is None and new and spec.left_blank:
+            continue
         found = write(spec, value)
         if isinstance(found, Problem):
             problems.append((name, found))

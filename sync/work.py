@@ -9,17 +9,19 @@ Killed before saving, the chunk is read again: new rows are found by their GUIDs
 for our own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from operator import attrgetter
 from uuid import UUID
 
 from coupling.gateway import Gateway, WriteResult
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from coupling.uncouple import release
 from jobs import lease
-from jobs.errors import SliceEnded, Yielded
+from jobs.errors import Cancelled, SliceEnded, Yielded
 from jobs.models import Outcome, Reason
 from jobs.runner import Checkpoint, JobContext, OutcomeRow
 from storage import bulk
@@ -32,11 +34,14 @@ from sync.pairs import Link, Pair, Record
 from sync.transfer import pack
 from sync.types import Side, Value
 
-Ahead = TypeVar("Ahead")
+Move = Callable[[Checkpoint], None]
+"""Sets the place to go on from, in a checkpoint."""
 
 _PENDING = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id", "pending",
 )  # fmt: skip
+AT_ONCE = 2
+"""How many chunks of new rows are on their way at most: so that Dataverse need not wait for the next one."""
 MOST_TRIES = 3
 """How often a pair may change while it is written before it fails."""
 
@@ -64,23 +69,57 @@ class Worker(Decider):
             self.ledger.organization_id = found
         return found
 
-    def finish(
-        self, chunk: Chunk, move: Callable[[Checkpoint], None], meanwhile: Callable[[], Ahead] | None = None
-    ) -> Ahead | None:
+    def finish(self, chunk: Chunk, move: Move) -> None:
         """Send and save a decided chunk; `move` sets the place to go on from, in the same transaction.
 
-        `meanwhile` is done while Dataverse creates rows (deciding about the next chunk); its result is returned. Where
-        Dataverse's limit stopped some of the chunk, those stay pending or due, and the job is postponed.
+        Where Dataverse's limit stopped some of the chunk, those stay pending or due, and the job is postponed.
         """
+        self._prepare(chunk)
+        held = self._release(chunk) if chunk.released else None
+        self._land(chunk, move, self._create(chunk), held)
+
+    def finish_new(self, chunks: Iterable[tuple[Chunk, Move]]) -> None:
+        """Send and save chunks of nothing but new rows; while Dataverse creates those of one, the next is made ready.
+
+        Each is saved in its turn. Where the job is stopped, what has been sent is saved before.
+        """
+        flying: deque[tuple[Chunk, Move, Future[list[WriteResult]]]] = deque()
+
+        def land() -> None:
+            chunk, move, created = flying.popleft()
+            self._land(chunk, move, created.result())
+
+        with ThreadPoolExecutor(AT_ONCE, "create") as sender:
+            try:
+                for chunk, move in chunks:
+                    self._prepare(chunk)
+                    flying.append((chunk, move, sender.submit(self._create, chunk)))
+                    if len(flying) > AT_ONCE:
+                        land()
+                while flying:
+                    land()
+            except (SliceEnded, Yielded, Cancelled):
+                while flying:
+                    with suppress(SliceEnded, Yielded, Cancelled):
+                        land()
+                raise
+            except BaseException:
+                for *_, created in flying:
+                    created.cancel()
+                raise
+
+    def _prepare(self, chunk: Chunk) -> None:
         if chunk.sends or chunk.creates or chunk.released or chunk.saved.any:
             _ = self.organization_id  # what another organization says must change nothing here either
         self._store_intents(chunk)
+
+    def _create(self, chunk: Chunk) -> list[WriteResult]:
         items = [(one.id, one.columns) for one in chunk.creates]
-        held = self._release(chunk) if chunk.released else None
-        with ThreadPoolExecutor(1, "create") as aside:
-            creating = aside.submit(self.gateway.create, self.mapping, items) if items else None
-            ahead = meanwhile() if meanwhile is not None else None
-            wait = self._created(chunk, creating.result() if creating is not None else [])
+        return self.gateway.create(self.mapping, items) if items else []
+
+    def _land(self, chunk: Chunk, move: Move, created: Sequence[WriteResult], held: float | None = None) -> None:
+        """Send what is left of a chunk, and save it. held: the seconds to wait that Dataverse has asked for already."""
+        wait = self._created(chunk, created)
         wait = wait if held is None else held
         if wait is None:
             changes = [(one.pair.link.integration_id, one.columns, self._based_on(one.pair)) for one in chunk.sends]
@@ -98,7 +137,6 @@ class Worker(Decider):
             move(point)
         if wait is not None:
             self.ctx.postpone(wait, "Dataverse limits how much may be sent, and asked to wait.")
-        return ahead
 
     def _release(self, chunk: Chunk) -> float | None:
         """Take our company's mark from the rows of pairs about to be taken apart; where it stays, so does the pair."""
@@ -170,17 +208,29 @@ class Worker(Decider):
             ignore_conflicts=True,
         )  # fmt: skip
         if fresh:
-            ids = [one.record.id for one in fresh]
-            found = dict(self.reader.couplings.filter(local_id__in=ids).values_list("integration_id", "id"))
-            for one in fresh:
-                if one.id in found:
-                    one.link = _fresh(found[one.id], one)
+            for one, key in zip(fresh, self._inserted(fresh), strict=True):
+                if key is not None:
+                    one.link = _fresh(key, one)
             # Somebody coupled a record by hand in this instant: it is no longer ours to create.
             chunk.creates = [one for one in chunk.creates if one.link is not None]
         new = [(one.link.id, pack(one.base)) for one in chunk.creates if one.link is not None and one.restores is None]
         if len(new) > len(fresh):  # some of before, sent again
             bulk.delete(CouplingBase, "coupling_id", [key for key, _ in new])
         bulk.insert(CouplingBase, ("coupling_id", "values"), new)
+
+    def _inserted(self, fresh: Sequence[Create]) -> Sequence[int | None]:
+        """The keys of the pending couplings just inserted; None where a record was coupled by somebody before."""
+        ids = [one.id for one in fresh]
+        ordered = sorted(ids, key=attrgetter("int"))
+        # New ids follow each other in time, so the rows stand together in the index; read in its order, none is asked.
+        own = self.reader.couplings.filter(table=self.mapping.table, company_id=self.mapping.company_id)
+        among = own.filter(job_id=self.job_id, pending=True, integration_id__range=(ordered[0], ordered[-1]))
+        keys = list(among.order_by("integration_id").values_list("id", flat=True))
+        if len(keys) == len(ids):
+            by_id = dict(zip(ordered, keys, strict=True))
+        else:
+            by_id = dict(own.filter(integration_id__in=ids).values_list("integration_id", "id"))
+        return [by_id.get(key) for key in ids]
 
     def _intend_restored(self, restored: Sequence[Create], organization: UUID) -> None:
         changed = []

@@ -90,6 +90,22 @@ def test_conflicting_rows_are_left_out_or_refused_as_a_whole(company, mapping):
     assert Coupling.objects.count() == 3
 
 
+@pytest.mark.parametrize("taken", [0, 255, 599])
+def test_many_rows_of_a_table_with_triggers_are_inserted_all_or_as_far_as_they_are_free(company, mapping, taken):
+    fields = ("company_id", "mapping_id", "table", "local_id", "integration_id")
+    pairs = [(uuid.UUID(int=n), uuid.UUID(int=1000 + n)) for n in range(600)]
+    rows = [(company.pk, mapping.pk, "customer", *pair) for pair in pairs]
+    bulk.insert(Coupling, fields, [rows[taken]])
+    with transaction.atomic():
+        other = Company.objects.create(name="Written before in the same transaction", currency_code="USD")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            bulk.insert(Coupling, fields, rows)
+    assert (Coupling.objects.count(), Company.objects.filter(pk=other.pk).exists()) == (1, True)
+    assert bulk.insert(Coupling, fields, iter(rows), ignore_conflicts=True) == 599
+    inserted = Coupling.objects.exclude(local_id=pairs[taken][0]).order_by("id")
+    assert list(inserted.values_list("local_id", "integration_id")) == [p for p in pairs if p != pairs[taken]]
+
+
 def test_bytes_survive(company, mapping):
     coupling = Coupling.objects.create(
         company=company, mapping=mapping, table="customer", local_id=uuid.uuid4(), integration_id=uuid.uuid4()
