@@ -1,11 +1,14 @@
 """Couple Dataverse Users with Salespeople: choosing, creating, matching, the team; with 0, 1 and thousands of users."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
 from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
 
 from connection_setup import administrator, preparing
@@ -193,6 +196,24 @@ def test_actions_work_on_the_ticked_users_and_say_so_without_any(admin, owned, p
     assert Salesperson.objects.filter(company=owned).count() == 1
     for action in ("create", "delete-couplings"):
         assert "No user is selected, so nothing was done." in told(post(admin, action))
+
+
+def test_two_people_who_create_at_once_create_each_salesperson_once(company, owned, people):
+    people(12)
+    known = salespeople.users(company)
+    together = threading.Barrier(2)
+
+    def create(_number):
+        together.wait()
+        try:
+            return salespeople.create(company=company, known=known)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(create, range(2)))
+    assert sorted(made) == [0, len(known)]
+    assert Salesperson.objects.count() == Coupling.objects.filter(table="salesperson").count() == len(known)
 
 
 def test_match_by_e_mail_couples_what_is_clear_and_names_what_is_not(admin, owned, people):
