@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
+from django.test import override_settings
 
 from dataverse import lanes, metadata_cache, patience, transport
 from sandbox.testing import Sandbox, running
@@ -46,10 +47,16 @@ def plain_static_files(settings: Any) -> None:
     settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
-@pytest.fixture(autouse=True)
-def quickly_hashed_passwords(settings: Any) -> None:
+def quickly_hashed() -> override_settings:
     """A good hash takes its time, which is nothing that these tests are about."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    return override_settings(PASSWORD_HASHERS=[quick, *django_settings.PASSWORD_HASHERS])
+
+
+@pytest.fixture(autouse=True)
+def quickly_hashed_passwords() -> Iterator[None]:
+    with quickly_hashed():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.test import Client
@@ -17,9 +18,13 @@ from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine, Recommendation
+from tests.conftest import quickly_hashed
 from ui.roles import Role
 
 PASSWORD = "correct horse battery staple"
+
+_signed_in: dict[str, str] = {}
+"""The sessions of `places`, by the person's name: signing in is not what the thousands of tests on it are about."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,13 @@ def place(name: str, prefix: str) -> Place:
 @pytest.fixture(scope="module")
 def places(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
     """Both companies and everybody, once for a module; what a test changes is rolled back after it."""
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), quickly_hashed():
         made = place("CRONUS International", "C"), place("Northwind Traders", "N")
         for role in (*Role, None):
             person(role)
+            _signed_in[_name(role)] = client_of(role).cookies[settings.SESSION_COOKIE_NAME].value
     yield made
+    _signed_in.clear()
     with django_db_blocker.unblock():
         call_command("flush", interactive=False, verbosity=0)
 
@@ -107,18 +114,23 @@ def there(places: tuple[Place, Place], db: None) -> Place:
 def person(role: Role | None, name: str = "") -> User:
     """Somebody with that role, made as the command does; None for somebody who has none yet."""
     high = role is Role.ADMINISTRATOR
-    user = User.objects.create_user(
-        name or str(role or "nobody").lower(), password=PASSWORD, is_staff=high, is_superuser=high
-    )
+    user = User.objects.create_user(name or _name(role), password=PASSWORD, is_staff=high, is_superuser=high)
     if role:
         user.groups.add(Group.objects.get_or_create(name=role)[0])
     return user
 
 
 def client_of(role: Role | None, *, csrf: bool = False) -> Client:
-    """A browser in which somebody with that role is signed in."""
+    """A browser in which somebody with that role is signed in; to `places` they are signed in already."""
     client = Client(enforce_csrf_checks=csrf, raise_request_exception=False)
-    name = str(role or "nobody").lower()
+    name = _name(role)
+    if name in _signed_in:
+        client.cookies[settings.SESSION_COOKIE_NAME] = _signed_in[name]
+        return client
     user = User.objects.filter(username=name).first() or person(role)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def _name(role: Role | None) -> str:
+    return str(role or "nobody").lower()
