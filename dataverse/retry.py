@@ -15,6 +15,8 @@ LONGEST_SLEEP_S = 30.0
 """All waits of one request together."""
 ATTEMPTS = 4
 """How often an unavailable service is asked."""
+FIRST_PAUSE_S = 0.3
+"""How long it is left alone after the first time; twice as long after each other one."""
 _LONGEST_BACKOFF_S = 60.0
 
 
@@ -57,5 +59,5 @@ def decide(
         return GiveUp()
     if error.maybe_done and not repeatable:
         return GiveUp()
-    seconds = max(error.retry_after or 0.0, 0.3 * backoff)
+    seconds = max(error.retry_after or 0.0, FIRST_PAUSE_S * backoff)
     return Postpone(seconds) if seconds > LONGEST_WAIT_S else Wait(seconds)

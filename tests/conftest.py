@@ -14,7 +14,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import override_settings
 
-from dataverse import lanes, metadata_cache, patience, transport
+from dataverse import lanes, metadata_cache, patience, retry, transport
 from sandbox.testing import Sandbox, running
 
 
@@ -57,6 +57,12 @@ def quickly_hashed() -> override_settings:
 def quickly_hashed_passwords() -> Iterator[None]:
     with quickly_hashed():
         yield
+
+
+@pytest.fixture(autouse=True)
+def a_service_that_does_not_answer_is_soon_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as ever, but a tenth of the time later. What the service itself asks to be waited is waited."""
+    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.03)
 
 
 @pytest.fixture(autouse=True)

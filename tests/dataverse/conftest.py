@@ -19,6 +19,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture
+def a_service_that_does_not_answer_is_soon_asked_again() -> None:
+    """Not here: these tests are about the pauses too."""
+
+
 @pytest.fixture(autouse=True)
 def a_new_process() -> None:
     """Nothing is known of a service that another test asked before."""
