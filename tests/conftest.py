@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 
 from dataverse import lanes, metadata_cache, patience, retry, transport
 from sandbox.testing import Sandbox, running
+from tests.emptying import Beginning
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,16 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     if described["ENGINE"].endswith("sqlite3"):
         described["TEST"]["NAME"] = str(Path(os.environ["STATE_DIR"]) / "test.sqlite3")
     request.getfixturevalue("django_db_modify_db_settings_parallel_suffix")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Beginning]:
+    """The test database, to which every test that commits gives back what it held at first."""
+    with django_db_blocker.unblock():
+        beginning = Beginning(connections["default"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
+        yield beginning
 
 
 @pytest.fixture(autouse=True)

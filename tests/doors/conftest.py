@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +18,7 @@ from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine, Recommendation
 from tests.conftest import quickly_hashed
+from tests.emptying import Beginning
 from ui.roles import Role
 
 PASSWORD = "correct horse battery staple"
@@ -88,7 +88,7 @@ def place(name: str, prefix: str) -> Place:
 
 
 @pytest.fixture(scope="module")
-def places(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
+def places(django_db_setup: Beginning, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
     """Both companies and everybody, once for a module; what a test changes is rolled back after it."""
     with django_db_blocker.unblock(), quickly_hashed():
         made = place("CRONUS International", "C"), place("Northwind Traders", "N")
@@ -98,7 +98,7 @@ def places(django_db_setup: None, django_db_blocker: Any) -> Iterator[tuple[Plac
     yield made
     _signed_in.clear()
     with django_db_blocker.unblock():
-        call_command("flush", interactive=False, verbosity=0)
+        django_db_setup.restore()
 
 
 @pytest.fixture
