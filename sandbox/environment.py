@@ -51,7 +51,9 @@ class Credentials:
 
 
 @dataclass(slots=True)
-class _State:
+class State:
+    """What an environment holds at a moment."""
+
     rows: dict[str, Saved]
     links: dict[str, set[tuple[str, str]]]
     applications: dict[str, Application]
@@ -93,7 +95,7 @@ class Environment:
         self.choices: dict[str, OptionSet] = {}
         self.store = Store(self.tables)
         self._build()
-        self._start = self._snapshot()
+        self._start = self.snapshot()
 
     # -- content ------------------------------------------------------------------------------------------------------
 
@@ -122,27 +124,29 @@ class Environment:
         for name in people:
             tenant.people.setdefault(name, Person(name, password))
 
-    def _snapshot(self) -> _State:
-        links = {name: set(pairs) for name, pairs in self.store.links.items()}
-        applications = copy.deepcopy(self.tenant.applications)
-        definitions = {name: table.definition() for name, table in self.tables.items()}
-        return _State(self.store.save(), links, applications, dict(self.tenant.people), definitions, dict(self.choices))
+    def snapshot(self) -> State:
+        """What is here now, for `reset` to come back to."""
+        with self.lock:
+            links = {name: set(pairs) for name, pairs in self.store.links.items()}
+            applications, people = copy.deepcopy(self.tenant.applications), dict(self.tenant.people)
+            definitions = {name: table.definition() for name, table in self.tables.items()}
+            return State(self.store.save(), links, applications, people, definitions, dict(self.choices))
 
     def remember_start(self) -> None:
         """Let `reset` come back to what is here now."""
-        with self.lock:
-            self._start = self._snapshot()
+        self._start = self.snapshot()
 
-    def reset(self) -> None:
-        """Back to the state at start: rows, applications, limits, faults, latency, clock, counts."""
+    def reset(self, to: State | None = None) -> None:
+        """Back to the state at start, or to a snapshot; limits, faults, latency, clock and counts are those at start."""
+        state = to or self._start
         with self.lock:
-            self._redefine(self._start)
-            for name, saved in self._start.rows.items():
+            self._redefine(state)
+            for name, saved in state.rows.items():
                 self.store.rows[name].restore_all(saved)
-            self.store.links = {name: set(pairs) for name, pairs in self._start.links.items()}
+            self.store.links = {name: set(pairs) for name, pairs in state.links.items()}
             self.store.next_version()
-            self.tenant.applications = copy.deepcopy(self._start.applications)
-            self.tenant.people = dict(self._start.people)
+            self.tenant.applications = copy.deepcopy(state.applications)
+            self.tenant.people = dict(state.people)
             self.tenant.consents.clear()
             self.admin_mode = self.disabled = False
         if self.directory.places()[:1] == [one for one in self.directory.places() if one.environment is self]:
@@ -163,7 +167,7 @@ class Environment:
         self.sets.update({table.set: table for table in tables})
         self.choices = {one.name: one for one in choices}
 
-    def _redefine(self, state: _State) -> None:
+    def _redefine(self, state: State) -> None:
         """Tables, columns and choices as they were; rows of tables that come back are put in by the caller."""
         for name in [one for one in self.tables if one not in state.definitions]:
             del self.tables[name], self.store.rows[name]

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from sandbox.environment import Environment
+from sandbox.environment import Environment, State
 from sandbox.server import Server, described
 
 
@@ -64,9 +64,9 @@ class Sandbox:
         found: dict[str, Any] = self.control("GET", "requests")
         return found
 
-    def reset(self) -> None:
-        """Back to the state at start."""
-        self.environment.reset()
+    def reset(self, to: State | None = None) -> None:
+        """Back to the state at start, or to a snapshot of the environment."""
+        self.environment.reset(to)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
 from dataverse import lanes, metadata_cache, patience, retry, transport
+from masterdata.models import Company
+from sandbox.environment import State
 from sandbox.testing import Sandbox, running
-from tests.emptying import Beginning
+from tests.tables import Rows, Tables
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +31,13 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Beginning]:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tables]:
     """The test database, to which every test that commits gives back what it held at first."""
     with django_db_blocker.unblock():
-        beginning = Beginning(connections["default"])
+        tables = Tables(connections["default"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: beginning.restore())
-        yield beginning
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: tables.restore())
+        yield tables
 
 
 @pytest.fixture(autouse=True)
@@ -94,10 +96,44 @@ def sandbox_server() -> Iterator[Sandbox]:
 def sandbox(sandbox_server: Sandbox) -> Sandbox:
     """A stand-in environment as it is at its start; tokens given out before stay good."""
     sandbox_server.reset()
-    patience._known.clear()  # nor does it remember whom it asked to wait
+    nothing_is_known()
+    return sandbox_server
+
+
+def nothing_is_known() -> None:
+    """Of a service that was asked before: as in a new process."""
+    patience._known.clear()
     lanes.forget()
     metadata_cache.forget()
-    return sandbox_server
+
+
+@pytest.fixture(scope="session")
+def _scenes() -> dict[str, tuple[int, Rows, State]]:
+    return {}
+
+
+@pytest.fixture
+def connected(
+    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, State]]
+) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
+    """Gives a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
+
+    def give(name: str, connect: Callable[[Company, Sandbox], None]) -> Company:
+        if name in _scenes:
+            number, rows, state = _scenes[name]
+            django_db_setup.put(rows)
+            sandbox.reset(state)
+        else:
+            before = django_db_setup.rows()
+            made = Company.objects.create(name=name, currency_code="USD", country_code="US")
+            number = made.pk
+            connect(made, sandbox)
+            _scenes[name] = number, django_db_setup.since(before), sandbox.environment.snapshot()
+            sandbox.control("DELETE", "requests")
+            nothing_is_known()
+        return Company.objects.get(pk=number)
+
+    return give
 
 
 @pytest.fixture

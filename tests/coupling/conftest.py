@@ -7,7 +7,7 @@ import pytest
 from connection_setup import services as connection
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import services as jobs
-from masterdata.models import Company, Currency, Customer, Salesperson
+from masterdata.models import Currency, Customer, Salesperson
 
 
 @pytest.fixture
@@ -32,11 +32,8 @@ def connect(company, remote):
 
 
 @pytest.fixture
-def company(transactional_db, remote):
-    made = Company.objects.create(name="Cronus", currency_code="USD", country_code="US")
-    connect(made, remote)
-    remote.control("DELETE", "requests")
-    return Company.objects.get(pk=made.pk)
+def company(connected):
+    return connected("Cronus", connect)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine, Recommendation
 from tests.conftest import quickly_hashed
-from tests.emptying import Beginning
+from tests.tables import Tables
 from ui.roles import Role
 
 PASSWORD = "correct horse battery staple"
@@ -88,7 +88,7 @@ def place(name: str, prefix: str) -> Place:
 
 
 @pytest.fixture(scope="module")
-def places(django_db_setup: Beginning, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
+def places(django_db_setup: Tables, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
     """Both companies and everybody, once for a module; what a test changes is rolled back after it."""
     with django_db_blocker.unblock(), quickly_hashed():
         made = place("CRONUS International", "C"), place("Northwind Traders", "N")

@@ -25,10 +25,8 @@ def remote(sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def company(transactional_db: None, remote: Sandbox) -> Company:
-    owner = Company.objects.create(name="CRONUS International", currency_code="USD", country_code="US")
-    connect(owner, remote)
-    return owner
+def company(connected: Callable[..., Company]) -> Company:
+    return connected("CRONUS International", connect)
 
 
 def connect(owner: Company, remote: Sandbox) -> None:
