@@ -137,7 +137,7 @@ class Environment:
         self._start = self.snapshot()
 
     def reset(self, to: State | None = None) -> None:
-        """Back to the state at start, or to a snapshot; limits, faults, latency, clock and counts are those at start."""
+        """Back to the state at start, or to a snapshot: rows, applications, limits, faults, latency, clock, counts."""
         state = to or self._start
         with self.lock:
             self._redefine(state)
