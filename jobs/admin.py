@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from jobs import listings, telling
@@ -151,7 +151,4 @@ def _outcomes_link(job: Job, text: str, **query: str) -> SafeString:
 
 
 def _lines(found: list[SafeString]) -> SafeString | str:
-    text: SafeString | str = ""
-    for position, line in enumerate(found):
-        text = format_html("{}<br>{}", text, line) if position else line
-    return text or "-"
+    return format_html('<ul class="lines">{}</ul>', format_html_join("", "<li>{}</li>", zip(found))) if found else "-"
