@@ -23,7 +23,8 @@ from django.utils import timezone
 from masterdata import catalog
 from masterdata.admin import RecordAdmin
 from masterdata.models import Company, Customer
-from tests.browser.conftest import Looks
+from tests.browser.conftest import WIDTHS, Looks
+from tests.browser.test_keyboard import Keys
 from tests.ui.conftest import customers
 
 pytestmark = pytest.mark.browser
@@ -219,6 +220,23 @@ def test_axe_finds_nothing_after_what_people_do_in_lists_and_forms(
             rounds.look(f"{name} with errors")
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_stop_of_the_keyboard_can_be_seen(
+    contexts: Callable[..., Any], records: dict[type[models.Model], models.Model], width: int
+) -> None:
+    """On a list, a form and a question of each kind of admin, and on the first page."""
+    keys = Keys(contexts(width=width).new_page())
+    keys.page.goto(reverse("admin:index"))
+    assert len(keys.around()) > 40
+    for model in {type(shown): model for model, shown in registered().items()}.values():
+        for end in ("changelist", "change", "delete"):
+            address = addresses(model, records[model].pk)[f"{model._meta.app_label}_{model._meta.model_name}_{end}"]
+            if keys.page.goto(address).status == 200:
+                keys.page.locator("main").focus()  # where the link that skips the head and the sidebar leads
+                assert keys.around()
+
+
 @pytest.mark.timeout(200)
 def test_axe_finds_nothing_on_the_pages_of_the_site_itself(
     rounds: Rounds, contexts: Callable[..., Any], records: dict[type[models.Model], models.Model], administrator: User
@@ -251,5 +269,6 @@ def test_axe_finds_nothing_on_the_pages_of_the_site_itself(
     page.get_by_label("Username").fill("person1")
     page.get_by_label("Password").fill(PASSWORD)
     rounds.press("Sign in")
-    rounds.open("log in as somebody else", reverse("admin:login"))
+    page.goto(reverse("admin:login"))
     page.get_by_text("You are authenticated as person1").wait_for()
+    rounds.look("log in as somebody else")
