@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django.forms",
     "django_htmx",
     "template_partials",
     "django_filters",
@@ -106,6 +107,9 @@ TEMPLATES: list[dict[str, Any]] = [
         },
     }
 ]
+
+# The templates of fields may be ours, as those of pages are.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # -- database -------------------------------------------------------------------------------------------------------
 

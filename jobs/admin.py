@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from jobs import listings, telling
 from jobs.models import Job, JobOutcome
@@ -64,7 +65,7 @@ class JobAdmin(ReadOnly, _JobAdmin):
     """The job log."""
 
     list_display = (
-        "id", "company", "mapping_name", "type", "state", "started_at", "ended_at", "coupled", "failed", "message",
+        "id", "company", "mapping_name", "type", "state", "started_at", "ended_at", "coupled", "failed", "told",
     )  # fmt: skip
     list_filter = (
         "type",
@@ -94,6 +95,11 @@ class JobAdmin(ReadOnly, _JobAdmin):
         """The counter, leading to the failed records."""
         count = int(job.counters.get("failed", 0))
         return _outcomes_link(job, f"{count:,}", outcome__exact="failed") if count else count
+
+    @admin.display(description="Message")
+    def told(self, job: Job) -> str:
+        """The message, as much of it as a list has room for."""
+        return Truncator(job.message).chars(140)
 
     @admin.display(description="Outcomes")
     def outcomes_by_reason(self, job: Job) -> SafeString | str:
@@ -151,7 +157,4 @@ def _outcomes_link(job: Job, text: str, **query: str) -> SafeString:
 
 
 def _lines(found: list[SafeString]) -> SafeString | str:
-    text: SafeString | str = ""
-    for position, line in enumerate(found):
-        text = format_html("{}<br>{}", text, line) if position else line
-    return text or "-"
+    return format_html('<ul class="lines">{}</ul>', format_html_join("", "<li>{}</li>", zip(found))) if found else "-"

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from import_export import fields, resources, widgets
 from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV, XLSX
+from import_export.forms import SelectableFieldsExportForm
 
 from masterdata import catalog
 from masterdata.forms import SeenForm
@@ -38,6 +39,9 @@ else:
 _FORMULA = re.compile(r"[\t\r]*(?:[=@]|[+-](?![\d\s()./-]*$))|[\t\r]")
 """What a spreadsheet calculates; a number or phone number with its sign is none of it and stays as it is."""
 
+
+_FEW = {"choice", "boolean"}
+"""Types of fields whose values are few enough to choose from."""
 
 _STYLED = re.compile(r'<(ins|del|span) style="[^"<>]*">')
 
@@ -176,11 +180,46 @@ def resource_of(model: type[SynchronizedRecord]) -> type[RecordResource]:
     return Resource
 
 
+class FieldsForm(SelectableFieldsExportForm):  # type: ignore[misc]  # it has no types
+    """What to export: the fields under the names that lists and forms show, as CSV unless another kind is chosen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["format"].initial = "0"
+
+    def _get_field_label(self, resource: type[RecordResource], field_name: str) -> str:
+        if field_name == "company":
+            return "Company"
+        return catalog.table_of(resource._meta.model).field(field_name).caption
+
+
+class ChoiceFilter(admin.ChoicesFieldListFilter):
+    """Every choice, and the records without one: they hold a blank text, not the null that is looked for otherwise."""
+
+    def queryset(self, request: HttpRequest, queryset: "models.QuerySet[Any]") -> "models.QuerySet[Any] | None":
+        """The records of the choice."""
+        if self.lookup_val_isnull:
+            return queryset.filter(self._blank())
+        return super().queryset(request, queryset)
+
+    def get_facet_counts(self, pk_attname: str, filtered_qs: "models.QuerySet[Any]") -> dict[str, Any]:
+        """How many records each choice has."""
+        counts = super().get_facet_counts(pk_attname, filtered_qs)
+        for position, (value, _) in enumerate(self.field.flatchoices):
+            if value is None:
+                counts[f"{position}__c"] = models.Count(pk_attname, filter=self._blank())
+        return counts
+
+    def _blank(self) -> models.Q:
+        return models.Q(**{self.field_path: ""})
+
+
 class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no types
     """A table of records."""
 
     form = SeenForm
     import_form_class = FileForm
+    export_form_class = FieldsForm
     confirm_form_class = ConfirmForm
     export_formats = (CSV, XLSX)
     list_per_page = 50
@@ -232,10 +271,15 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
         """The columns lists show by default."""
         return (*catalog.table_of(self.model).default_columns, "company", "modified_at")
 
-    def get_list_filter(self, request: HttpRequest) -> Sequence[str]:  # noqa: ARG002
+    def get_list_filter(self, request: HttpRequest) -> Sequence[str | tuple[str, type[ChoiceFilter]]]:  # noqa: ARG002
         """Company, and every choice and yes-or-no."""
-        few = [f.name for f in catalog.table_of(self.model).fields if f.type in {"choice", "boolean"}]
+        fields = catalog.table_of(self.model).fields
+        few = [(f.name, ChoiceFilter) if f.type == "choice" else f.name for f in fields if f.type in _FEW]
         return ("company", *few, "changed_by")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
+        """What is kept of a record by itself, once there is one."""
+        return self.readonly_fields if obj else ()
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:  # noqa: ARG002
         """Key, title, and what else people look for."""

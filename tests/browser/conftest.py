@@ -143,15 +143,17 @@ def watch(page: Any) -> list[str]:
 @pytest.fixture
 def axe() -> Callable[..., None]:
     """Asserts that axe finds nothing against WCAG 2.2 AA on the page: axe(page), axe(page, "#main")."""
-    import axe_core_python.base as axe_core
+    import axe_playwright_python.base as axe_core
 
     def run(page: Any, scope: str = "") -> None:
         # evaluate() speaks to the page from outside, so the page's content security policy stays as strict as it is.
-        page.evaluate(axe_core.AXE_SCRIPT)
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(axe_core.AXE_SCRIPT)
         found = page.evaluate(
             """(scope) => axe.run(scope || document, {
                 runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
                 resultTypes: ["violations"],
+                preload: false,  // style sheets are fetched once more for rules that are not among these
             })""",
             scope,
         )
@@ -184,3 +186,51 @@ def screenshot(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
             )
 
     return take
+
+
+class Looks:
+    """Looks at pages at every width and in light and dark, and keeps what is wrong with them."""
+
+    def __init__(self, page: Any, axe: Callable[..., None], screenshot: Callable[[Any, str], None]) -> None:
+        self.page, self.axe, self.screenshot = page, axe, screenshot
+        self.complaints: list[str] = []
+        self.seen: set[str] = set()
+        self.errors = watch(page)
+
+    def open(self, name: str, url: str, *statuses: int) -> None:
+        """Open a page and look at it; one that leads to another is not looked at twice."""
+        answer = self.page.goto(url)
+        assert answer is not None
+        if answer.status not in (statuses or (200,)):
+            self.complaints.append(f"{name}: {answer.status}")
+        if self.page.url not in self.seen:
+            self.seen.add(self.page.url)
+            self.look(name)
+
+    def look(self, name: str) -> None:
+        """Look at what is shown now."""
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            for scheme in SCHEMES:
+                self.wear(width, scheme)
+                self.screenshot(self.page, name)
+                try:
+                    self.axe(self.page)
+                except AssertionError as error:
+                    self.complaints.append(f"{name}, {width}, {scheme}: {error}")
+            if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                self.complaints.append(f"{name} is wider than a screen of {width}")
+
+    def wear(self, width: int, scheme: str) -> None:
+        """Show the page in light or dark."""
+        self.page.emulate_media(color_scheme=scheme)
+
+    def end(self) -> None:
+        """Nothing may be wrong."""
+        assert not self.complaints, "\n".join(self.complaints)
+        assert not self.errors, self.errors
+
+
+@pytest.fixture
+def looks(contexts: Callable[..., Any], axe: Any, screenshot: Any) -> Callable[..., Looks]:
+    return lambda **asked: Looks(contexts(**asked).new_page(), axe, screenshot)

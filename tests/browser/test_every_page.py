@@ -14,7 +14,7 @@ from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine, Recommendation
-from tests.browser.conftest import SCHEMES, WIDTHS, watch
+from tests.browser.conftest import Looks
 from tests.doors.conftest import client_of
 from tests.doors.table import DOORS
 from tests.ui.conftest import customers
@@ -102,50 +102,6 @@ def places(company: Company) -> dict[str, str]:
 NO_PAGES = {"ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:by-key"}
 """What leads elsewhere, or is looked at below."""
 WRONG = {"not found": 404}
-
-
-class Looks:
-    """Looks at pages at every width and in light and dark, and keeps what is wrong with them."""
-
-    def __init__(self, page: Any, axe: Callable[..., None], screenshot: Callable[[Any, str], None]) -> None:
-        self.page, self.axe, self.screenshot = page, axe, screenshot
-        self.complaints: list[str] = []
-        self.seen: set[str] = set()
-        self.errors = watch(page)
-
-    def open(self, name: str, url: str, *statuses: int) -> None:
-        """Open a page and look at it; one that leads to another is not looked at twice."""
-        answer = self.page.goto(url)
-        assert answer is not None
-        if answer.status not in (statuses or (200,)):
-            self.complaints.append(f"{name}: {answer.status}")
-        if self.page.url not in self.seen:
-            self.seen.add(self.page.url)
-            self.look(name)
-
-    def look(self, name: str) -> None:
-        """Look at what is shown now."""
-        for width in WIDTHS:
-            self.page.set_viewport_size({"width": width, "height": 900})
-            for scheme in SCHEMES:
-                self.page.emulate_media(color_scheme=scheme)
-                self.screenshot(self.page, name)
-                try:
-                    self.axe(self.page)
-                except AssertionError as error:
-                    self.complaints.append(f"{name}, {width}, {scheme}: {error}")
-            if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                self.complaints.append(f"{name} is wider than a screen of {width}")
-
-    def end(self) -> None:
-        """Nothing may be wrong."""
-        assert not self.complaints, "\n".join(self.complaints)
-        assert not self.errors, self.errors
-
-
-@pytest.fixture
-def looks(contexts: Callable[..., Any], axe: Any, screenshot: Any) -> Callable[..., Looks]:
-    return lambda **asked: Looks(contexts(**asked).new_page(), axe, screenshot)
 
 
 @pytest.mark.timeout(400)

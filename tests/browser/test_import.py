@@ -10,6 +10,7 @@ from openpyxl import Workbook
 
 from masterdata.models import Company, Customer
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
+from tests.browser.test_keyboard import Keys
 from ui.roles import Role
 
 PAGE = "/admin/masterdata/customer/import/"
@@ -86,12 +87,71 @@ def test_somebody_else_than_an_administrator_does_not_get_there(contexts: Callab
 def test_it_is_walked_without_scripts_too(
     contexts: Callable[..., Any], company: Company, tmp_path: Path, java_script: bool
 ) -> None:
+    """From the first page of the administration to the record: a file that will not do, one that will, an export."""
     context = contexts(java_script=java_script)
     User.objects.filter(username="administrator").update(is_staff=True, is_superuser=True)
-    page = context.new_page()
-    (tmp_path / "customers.csv").write_text("no,name\n3,Fir\n")
-    choose(page, tmp_path / "customers.csv")
+    page, file = context.new_page(), tmp_path / "customers.csv"
+    page.goto("/admin/")
+    page.locator("#content").get_by_role("link", name="Customers").click()
+    page.locator(".object-tools").get_by_role("link", name="Import").click()
+    for text, button in (("no,name,credit_limit\n3,Fir,much\n", "Submit"), ("no,name\n3,Fir\n", "Confirm import")):
+        file.write_text(text)
+        page.get_by_label("File to import").set_input_files(str(file))
+        page.get_by_role("button", name="Submit").click()
+        page.get_by_role("button", name=button).wait_for()
+        if button == "Submit":
+            assert page.get_by_text("Write digits with a decimal point").is_visible()
     page.get_by_role("button", name="Confirm import").click()
+    page.get_by_text("Import finished").wait_for()
+    assert Customer.objects.get(no="3").name == "Fir"
+
+    page.locator(".object-tools").get_by_role("link", name="Export").click()
+    for name in ("City", "Address"):
+        page.get_by_label(name, exact=True).uncheck()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Submit").click()
+    header = download.value.path().read_text().splitlines()[0].split(",")
+    assert "name" in header
+    assert not {"city", "address"} & set(header)
+
+
+def test_every_field_of_an_export_is_chosen_or_not_at_once(page: Any, company: Company) -> None:
+    page.goto("/admin/masterdata/customer/export/")
+    every, name = page.get_by_label("Select all"), page.get_by_label("Name", exact=True)
+    every.uncheck()
+    assert not name.is_checked()
+    every.check()
+    assert name.is_checked()
+    name.uncheck()
+    assert not every.is_checked()
+
+
+def test_it_is_walked_with_the_keyboard_alone(page: Any, company: Company, tmp_path: Path) -> None:
+    """The errors of rows are read where they are, and wide tables are scrolled, without a mouse."""
+    keys, file = Keys(page), tmp_path / "customers.csv"
+    page.goto("/admin/")
+    keys.press("Tab")
+    assert "Skip" in page.evaluate("document.activeElement.textContent"), "the first stop leads past the head"
+    keys.press("Enter")
+    keys.to(page.locator("#content").get_by_role("link", name="Customers"))
+    keys.press("Enter")
+    keys.to(page.locator(".object-tools").get_by_role("link", name="Import"))
+    keys.press("Enter")
+    for text, button in (("no,name,credit_limit\n3,Fir,much\n", "Submit"), ("no,name\n3,Fir\n", "Confirm import")):
+        file.write_text(text)
+        keys.to(page.get_by_label("File to import"))
+        with page.expect_file_chooser() as chooser:
+            keys.press("Enter")
+        chooser.value.set_files(str(file))
+        keys.to(page.get_by_role("button", name="Submit"))
+        keys.press("Enter")
+        page.locator("table.import-preview").wait_for()
+        keys.to(page.locator(".results"))
+        keys.press("End", "ArrowRight")
+        if button == "Submit":
+            assert page.get_by_text("Write digits with a decimal point").is_visible()
+    keys.to(page.get_by_role("button", name="Confirm import"))
+    keys.press("Enter")
     page.get_by_text("Import finished").wait_for()
     assert Customer.objects.get(no="3").name == "Fir"
 

@@ -48,12 +48,26 @@ class Keys:
         for _ in range(MOST):
             if wanted.evaluate("one => one === document.activeElement"):
                 return
-            self.press("Tab")
-            shown = self.page.evaluate(_SHOWS)
-            if "<body" not in shown["told"]:
-                assert shown["marked"], f"the focus cannot be seen on {shown['told']}"
-                assert shown["inside"], f"the focus is out of sight on {shown['told']}"
+            self.stop()
         raise AssertionError(f"not reached by {MOST} tabs: {wanted}")
+
+    def stop(self) -> str:
+        """Tab once; what has the focus now shows it and can be seen. Its markup, "" where the page has ended."""
+        self.press("Tab")
+        shown = self.page.evaluate(_SHOWS)
+        if "<body" in shown["told"]:
+            return ""
+        assert shown["marked"], f"the focus cannot be seen on {shown['told']}"
+        assert shown["inside"], f"the focus is out of sight on {shown['told']}"
+        return str(shown["told"])
+
+    def around(self) -> list[str]:
+        """Tab through the page from its start to its end: every stop on the way."""
+        stops = []
+        while told := self.stop():
+            stops.append(told)
+            assert len(stops) < 2 * MOST, f"{self.page.url} has no end"
+        return stops
 
     def type(self, wanted: Any, text: str) -> None:
         self.to(wanted)

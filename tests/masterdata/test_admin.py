@@ -120,3 +120,30 @@ def test_a_change_over_one_made_meanwhile_is_refused_there_too(admin, company):
     data["seen"] = Customer.objects.get().modified_at.isoformat()
     assert admin.post(url, {**data, "name": "Birch"}).status_code == 302
     assert Customer.objects.get().name == "Birch"
+
+
+def test_records_without_a_choice_are_found_and_counted_by_it(admin, company):
+    for number, blocked in enumerate(["", "", "Ship"]):
+        Customer.objects.create(company=company, no=f"C{number}", name=f"Alder {number}", blocked=blocked)
+    url = reverse("admin:masterdata_customer_changelist")
+    page = admin.get(url, {"_facets": "True"})
+    (blank,) = (one for one in page.context["cl"].filter_specs if one.title == "Blocked")
+    links = {one["display"].strip(): one["query_string"] for one in blank.choices(page.context["cl"])}
+    assert "(blank)  (2)</a>" in page.content.decode()
+    assert [row.no for row in admin.get(url + links["(2)"]).context["cl"].result_list] == ["C0", "C1"]
+    assert [row.no for row in admin.get(url + links["Ship (1)"]).context["cl"].result_list] == ["C2"]
+
+
+def test_an_export_names_the_fields_as_pages_do_and_offers_csv_first(admin, company):
+    form = admin.get(reverse("admin:masterdata_customer_export")).context["form"]
+    labels = [field.label for field in form.visible_fields()]
+    assert labels[:2] == ["Company", "No."]
+    assert "VAT Registration No." in labels
+    assert dict(form.fields["format"].choices)[form["format"].value()] == "csv"
+
+
+def test_a_new_record_shows_nothing_that_it_does_not_have_yet(admin, company):
+    record = Customer.objects.create(company=company, no="1", name="Alder")
+    assert "System id" not in admin.get(reverse("admin:masterdata_customer_add")).content.decode()
+    kept = admin.get(reverse("admin:masterdata_customer_change", args=[record.pk])).content.decode()
+    assert str(record.system_id) in kept
