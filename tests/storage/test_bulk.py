@@ -206,3 +206,22 @@ def test_rows_are_inserted_from_a_query_once_per_value(job):
         (one, None) for one in ids
     ]
     assert bulk.insert_from(JobRecord, {"job_id": job.pk}, "local_id", chosen.filter(job=0)) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs TEST_DATABASE_URL")
+def test_nearly_every_coupling_that_is_confirmed_stays_on_its_page(company, mapping):
+    fields = ("company_id", "mapping_id", "table", "local_id", "integration_id", "pending")
+    rows = [(company.pk, mapping.pk, "customer", uuid.uuid4(), uuid.uuid4(), True) for _ in range(2000)]
+    bulk.insert(Coupling, fields, rows)
+
+    def pages():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id, ctid::text FROM coupling_coupling")
+            return {key: place.strip("()").split(",")[0] for key, place in cursor.fetchall()}
+
+    before = pages()
+    confirmed = [(key, "1", timezone.now(), False) for key in before]
+    assert bulk.update(Coupling, "id", ("version", "synchronized_at", "pending"), confirmed) == 2000
+    moved = [key for key, page in pages().items() if page != before[key]]
+    assert len(moved) < 100, len(moved)
