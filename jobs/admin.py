@@ -65,7 +65,7 @@ class JobAdmin(ReadOnly, _JobAdmin):
     """The job log."""
 
     list_display = (
-        "id", "company", "mapping_name", "type", "state", "started_at", "ended_at", "coupled", "failed", "told",
+        "id", "company", "mapping_name", "type", "state", "coupled", "failed", "told", "started_at", "ended_at",
     )  # fmt: skip
     list_filter = (
         "type",
