@@ -155,10 +155,18 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
         start_new_session=True,
     )
     yield process
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
+    with contextlib.suppress(ProcessLookupError):  # how workers end well is shown elsewhere
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with all tables, to be copied into a state folder: migrating takes seconds."""
+    folder = tmp_path_factory.mktemp("migrated")
+    environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(folder)}
+    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True)
+    database = folder / "tandem.sqlite3"
+    assert not database.with_name(f"{database.name}-wal").exists(), "the file alone is not all of it"
+    return database

@@ -1,6 +1,7 @@
 """The environment: a bad value stops the start with a sentence that names it."""
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -87,8 +88,9 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
 ENABLE = "from connection_setup import encryption; encryption.enable(user=None)"
 
 
-def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path) -> None:
-    assert start(tmp_path, "migrate").returncode == 0
+def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path, migrated: Path) -> None:
+    assert start(tmp_path).returncode == 0
+    shutil.copy(migrated, tmp_path / "state")
     assert not (tmp_path / "state" / "field-encryption-key").exists(), "a key nobody asked for"
     shell = [sys.executable, "manage.py", "shell", "-c", ENABLE]
     environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state")}

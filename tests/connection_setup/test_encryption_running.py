@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -134,7 +135,6 @@ import json, sys
 import django
 django.setup()
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.test import Client
 from connection_setup import encryption, services
 from connection_setup.models import DataverseConnection
@@ -142,7 +142,6 @@ from connection_setup.sealed import seal
 from masterdata.models import Company
 what, secret = sys.argv[1:]
 if what == "first":
-    call_command("migrate", verbosity=0)
     company = Company.objects.create(name="CRONUS International", currency_code="EUR")
     User.objects.create_superuser("ada", password="x")
     DataverseConnection.objects.create(
@@ -167,6 +166,13 @@ print(json.dumps({
 """
 
 
+@pytest.fixture
+def tables(tmp_path: Path, migrated: Path) -> None:
+    """The site's database has its tables."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    shutil.copy(migrated, tmp_path / "state")
+
+
 def site(tmp_path: Path, secret_key: str, what: str = "look", **variables: str) -> dict[str, Any]:
     """Start the site anew in a process of its own, do something, look at its pages, and end it."""
     environment = {
@@ -185,6 +191,7 @@ def site(tmp_path: Path, secret_key: str, what: str = "look", **variables: str) 
     return found
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_site_started_with_another_secret_key_loses_nothing(tmp_path: Path) -> None:
     assert site(tmp_path, A, "first")["opens"]
     # Another SECRET_KEY alone: nothing opens, nothing is overwritten, and both pages say what to do.
@@ -206,6 +213,7 @@ def test_a_site_started_with_another_secret_key_loses_nothing(tmp_path: Path) ->
     assert "Nothing is lost: no secret depends on it." in found["page"]
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(tmp_path: Path) -> None:
     """The key made in the state folder still opens what was sealed before."""
     assert site(tmp_path, "", "first")["opens"]
@@ -213,6 +221,7 @@ def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(tmp_p
     assert (found["lost"], found["older"], found["opens"]) == (0, 1, True)
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_site_may_move_from_its_own_key_to_the_environment_s_and_back(tmp_path: Path) -> None:
     site(tmp_path, A, "first")
     site(tmp_path, A, "enable")

@@ -9,12 +9,12 @@ from coupling import run as coupling_run
 from coupling.matching import Matching
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.types import CompareAs, Criterion
-from dataverse import patience
 from jobs import runner
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import Job, JobOutcome, Outcome, Reason
 from masterdata.models import Currency, Customer, Salesperson
+from tests.conftest import nothing_is_known
 from tests.coupling.conftest import counted, match_on, pairs, run
 
 PHONE = [Criterion("phone_no", "telephone1")]
@@ -447,7 +447,7 @@ def test_a_long_wait_gives_the_worker_back(customer_mapping, customers, account_
     assert job.state == "postponed"
     # The wait is over, for the job and for whoever sends as that user.
     Job.objects.filter(pk=job.pk).update(not_before=None)
-    patience._known.clear()
+    nothing_is_known()
     assert counted(run(job)) == {"total": 2, "coupled": 2}
 
 

@@ -1,6 +1,7 @@
 """manage.py serve: one command starts everything, restarts what dies, and leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,19 +17,6 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from config.serve import Site, SiteFailed, free_port, ready_line, sign_in
-
-ROOMS = ("sync", "coupling", "connection_setup", "jobs", "masterdata", "ui")
-TABLES = f"""
-import pathlib
-from django.conf import settings
-rooms = {ROOMS!r}
-new = [room for room in rooms if not list(pathlib.Path(room, "migrations").glob("0*.py"))]
-settings.MIGRATION_MODULES = dict.fromkeys(new)
-import django
-django.setup()
-from django.core.management import call_command
-call_command("migrate", run_syncdb=True, verbosity=0)
-"""
 
 
 def processes(folder: Path) -> dict[int, str]:
@@ -53,12 +41,12 @@ def until(holds: Callable[[], object], seconds: float = 30) -> bool:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path, str, str]]:
+def site(tmp_path: Path, migrated: Path) -> Iterator[tuple["subprocess.Popen[str]", Path, str, str]]:
     """A served site: its process, its state folder, its address, its administrator's password."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     environment |= {"STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "JOB_TICK_S": "1"}
     options = {"cwd": settings.BASE_DIR, "env": environment, "text": True}
-    subprocess.run([sys.executable, "-c", TABLES], check=True, **options)
+    shutil.copy(migrated, tmp_path)
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
     )
