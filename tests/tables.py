@@ -7,7 +7,7 @@ and permissions made anew.
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import connections, transaction
 
 from coupling.models import Listed
 
@@ -19,13 +19,18 @@ class Tables:
     """All tables of the application, looked at and filled as they are."""
 
     def __init__(self, connection: Any) -> None:
-        self._connection = connection
+        self._alias = connection.alias
         tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
         # What triggers keep goes first: they have nothing to look for when the rows go that they follow.
         tables = sorted(tables, key=lambda table: (table != Listed._meta.db_table, table))
         quoted = [connection.ops.quote_name(table) for table in tables]
         self._which = " UNION ALL ".join(f"SELECT '{one}' WHERE EXISTS (SELECT 1 FROM {one})" for one in quoted)
         self._first = self.rows()
+
+    @property
+    def _connection(self) -> Any:
+        """The one of now: within the loop of a browser's driver it is another than the one that the run began with."""
+        return connections[self._alias]
 
     def rows(self) -> Rows:
         """Everything there is."""
@@ -39,7 +44,7 @@ class Tables:
 
     def put(self, rows: Rows) -> None:
         """Put rows in."""
-        with transaction.atomic(using=self._connection.alias), self._connection.cursor() as cursor:
+        with transaction.atomic(using=self._alias), self._connection.cursor() as cursor:
             for table, its in rows.items():
                 values = ", ".join(["%s"] * len(its[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({values})", its)
@@ -47,7 +52,7 @@ class Tables:
     def restore(self) -> None:
         """Take out what came since the run began, and put back what went or was changed."""
         # All in one transaction: only at its end is looked for rows that name others which are gone.
-        with transaction.atomic(using=self._connection.alias), self._connection.cursor() as cursor:
+        with transaction.atomic(using=self._alias), self._connection.cursor() as cursor:
             filled = self._filled(cursor)
             changed = [table for table, rows in self._first.items() if self._all(cursor, table) != rows]
             for table in filled:
