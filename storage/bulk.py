@@ -123,7 +123,7 @@ def _many(cursor: Any, head: str, tail: str, values: Sequence[Row], table: str) 
     row that takes as long as all the rest. Where a trigger lies on the table, a statement therefore has many rows.
     """
     width = len(values[0])
-    row = f"({', '.join(['?'] * width)})"  # SQLite's own marks: Django would look for thousands of %s to replace
+    row = f"({', '.join(['%s'] * width)})"
     cursor.execute("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s LIMIT 1", [table])
     if cursor.fetchone() is None:
         cursor.executemany(f"{head} {row} {tail}", values)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -106,6 +107,14 @@ def test_many_rows_of_a_table_with_triggers_are_inserted_all_or_as_far_as_they_a
     assert bulk.insert(Coupling, fields, iter(rows), ignore_conflicts=True) == 599
     inserted = Coupling.objects.exclude(local_id=pairs[taken][0]).order_by("id")
     assert list(inserted.values_list("local_id", "integration_id")) == [p for p in pairs if p != pairs[taken]]
+
+
+def test_many_rows_are_told_as_any_statement_where_queries_are_written_down(company, mapping):
+    fields = ("company_id", "mapping_id", "table", "local_id", "integration_id")
+    row = (company.pk, mapping.pk, "customer", uuid.uuid4(), uuid.uuid4())
+    with CaptureQueriesContext(connection) as queries:
+        assert bulk.insert(Coupling, fields, [row]) == 1
+    assert connection.vendor == "postgresql" or row[3].hex in queries[-1]["sql"]
 
 
 def test_bytes_survive(company, mapping):
