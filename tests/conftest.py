@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
-from django.template.base import Template
 from django.test import TransactionTestCase, override_settings
 
 from dataverse import lanes, metadata_cache, patience, retry, transport
@@ -39,17 +38,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[T
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: tables.restore())
         yield tables
-
-
-_render = Template._render
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_account_is_kept_of_templates(django_test_environment: None) -> Iterator[None]:
-    """Tests read pages. Django copies every context for those who would ask which templates a page was made of."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Template, "_render", _render)
-        yield
 
 
 @pytest.fixture(autouse=True)
