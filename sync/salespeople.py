@@ -215,7 +215,8 @@ def create(*, company: Company, known: Sequence[User], user_ids: Iterable[UUID] 
     organization = Gateway(company).organization_id
     table = catalog.table(TABLE)
     with transaction.atomic():
-        type(mapping).objects.select_for_update().get(pk=mapping.pk)  # two people who create at once wait in turn
+        # Two people who create at once wait in turn.
+        IntegrationTableMapping.objects.select_for_update().get(pk=mapping.pk)
         coupled = set(Coupling.objects.filter(company=company, table=TABLE).values_list("integration_id", flat=True))
         new = [one for one in known if one.id not in coupled and (chosen is None or one.id in chosen)]
         for one, code in zip(new, keys.next_free(company, table, len(new)), strict=True):

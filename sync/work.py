@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from operator import attrgetter
 from uuid import UUID
 
 from coupling.gateway import Gateway, WriteResult
@@ -41,7 +40,7 @@ _PENDING = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id", "pending",
 )  # fmt: skip
 AT_ONCE = 2
-"""How many chunks of new rows are on their way at most: so that Dataverse need not wait for the next one."""
+"""How many chunks of new rows are sent at once: so that Dataverse need not wait for the next one."""
 MOST_TRIES = 3
 """How often a pair may change while it is written before it fails."""
 
@@ -89,24 +88,22 @@ class Worker(Decider):
             chunk, move, created = flying.popleft()
             self._land(chunk, move, created.result())
 
-        with ThreadPoolExecutor(AT_ONCE, "create") as sender:
-            try:
-                for chunk, move in chunks:
-                    self._prepare(chunk)
-                    flying.append((chunk, move, sender.submit(self._create, chunk)))
-                    if len(flying) > AT_ONCE:
-                        land()
-                while flying:
+        sender = ThreadPoolExecutor(AT_ONCE, "create")
+        try:
+            for chunk, move in chunks:
+                self._prepare(chunk)
+                flying.append((chunk, move, sender.submit(self._create, chunk)))
+                if len(flying) > AT_ONCE:
                     land()
-            except (SliceEnded, Yielded, Cancelled):
-                while flying:
-                    with suppress(SliceEnded, Yielded, Cancelled):
-                        land()
-                raise
-            except BaseException:
-                for *_, created in flying:
-                    created.cancel()
-                raise
+            while flying:
+                land()
+        except (SliceEnded, Yielded, Cancelled):
+            while flying:
+                with suppress(SliceEnded, Yielded, Cancelled):
+                    land()
+            raise
+        finally:
+            sender.shutdown(cancel_futures=True)  # what was not sent stays pending, for the next slice
 
     def _prepare(self, chunk: Chunk) -> None:
         if chunk.sends or chunk.creates or chunk.released or chunk.saved.any:
@@ -208,9 +205,10 @@ class Worker(Decider):
             ignore_conflicts=True,
         )  # fmt: skip
         if fresh:
-            for one, key in zip(fresh, self._inserted(fresh), strict=True):
-                if key is not None:
-                    one.link = _fresh(key, one)
+            found = self._inserted(fresh)
+            for one in fresh:
+                if one.id in found:
+                    one.link = _fresh(found[one.id], one)
             # Somebody coupled a record by hand in this instant: it is no longer ours to create.
             chunk.creates = [one for one in chunk.creates if one.link is not None]
         new = [(one.link.id, pack(one.base)) for one in chunk.creates if one.link is not None and one.restores is None]
@@ -218,19 +216,15 @@ class Worker(Decider):
             bulk.delete(CouplingBase, "coupling_id", [key for key, _ in new])
         bulk.insert(CouplingBase, ("coupling_id", "values"), new)
 
-    def _inserted(self, fresh: Sequence[Create]) -> Sequence[int | None]:
-        """The keys of the pending couplings just inserted; None where a record was coupled by somebody before."""
+    def _inserted(self, fresh: Sequence[Create]) -> dict[UUID, int]:
+        """The keys of the pending couplings just inserted, by the row's id; none where somebody coupled the record.
+
+        New ids follow each other in time, so these rows stand together in the index: none is looked up by itself.
+        """
         ids = [one.id for one in fresh]
-        ordered = sorted(ids, key=attrgetter("int"))
-        # New ids follow each other in time, so the rows stand together in the index; read in its order, none is asked.
-        own = self.reader.couplings.filter(table=self.mapping.table, company_id=self.mapping.company_id)
-        among = own.filter(job_id=self.job_id, pending=True, integration_id__range=(ordered[0], ordered[-1]))
-        keys = list(among.order_by("integration_id").values_list("id", flat=True))
-        if len(keys) == len(ids):
-            by_id = dict(zip(ordered, keys, strict=True))
-        else:
-            by_id = dict(own.filter(integration_id__in=ids).values_list("integration_id", "id"))
-        return [by_id.get(key) for key in ids]
+        own = self.reader.couplings.filter(company_id=self.mapping.company_id, table=self.mapping.table)
+        made = own.filter(job_id=self.job_id, integration_id__range=(min(ids), max(ids)))
+        return dict(made.values_list("integration_id", "id"))
 
     def _intend_restored(self, restored: Sequence[Create], organization: UUID) -> None:
         changed = []

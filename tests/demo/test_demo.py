@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from django.conf import settings
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.big, pytest.mark.timeout(300)]
 
 
 def run(state, *words):
@@ -55,16 +55,10 @@ def row(text, name):
     return tuple(int(number.replace(",", "")) for number in found.groups())
 
 
-def test_the_demo_does_as_it_says_and_goes_on_where_it_was(tmp_path):
-    """In one state folder, one after the other: making the data is what takes long."""
-    it_couples_synchronizes_and_finds_nothing_to_do_the_second_time(tmp_path)
-    the_second_company_can_be_connected_with_what_is_printed_and_stays_connected(tmp_path)
-
-
-def it_couples_synchronizes_and_finds_nothing_to_do_the_second_time(state):
-    done = demo(state)
-    assert done.returncode == 0, done.stdout + done.stderr
-    text = done.stdout
+def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(tmp_path):
+    first = demo(tmp_path)
+    assert first.returncode == 0, first.stdout + first.stderr
+    text = first.stdout
     assert row(text, "Customers coupled by criteria")[0] > 150
     assert row(text, "Customers coupled by criteria")[1] == 0
     assert row(text, "No match")[0] > 0
@@ -78,31 +72,13 @@ def it_couples_synchronizes_and_finds_nothing_to_do_the_second_time(state):
         assert row(text, nothing + (" in Dataverse" if nothing == "Rows written" else ""))[1] == 0
     ready = re.search(r"^READY (http://127\.0\.0\.1:\d+) admin (\S+)$", text, re.MULTILINE)
     assert ready, text
-    assert "Traceback" not in text + done.stderr
+    assert "Traceback" not in text + first.stderr
 
-    again = demo(state)
+    again = demo(tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert f"admin {ready[2]}" in again.stdout
     assert "has its data already" in again.stdout
     assert row(again.stdout, "Rows written in Dataverse") == (0, 0)
-
-
-def the_second_company_can_be_connected_with_what_is_printed_and_stays_connected(state):
-    other = "Sandpiper Outdoor Supply"
-    names = ("Environment URL", "Tenant ID", "Client ID", "Client Secret")
-    with served(state) as text:
-        told = {name: found[1] for name in names if (found := re.search(rf"^  {name} +(\S+)$", text, re.MULTILINE))}
-        assert set(told) == set(names), text
-        (state / "secret").write_text(told["Client Secret"])
-        typed = ("--environment-url", told["Environment URL"], "--tenant", told["Tenant ID"])
-        typed += ("--client-id", told["Client ID"], "--client-secret-file", str(state / "secret"))
-        code, said = connection(state, "enable", other, *typed)
-        assert (code, said.get("enabled")) == (0, True), said
-    assert stat.S_IMODE((state / "sandbox.json").stat().st_mode) == 0o600
-    with served(state) as text:
-        assert "Client Secret" not in text
-        code, said = connection(state, "test", other)
-        assert (code, said["ok"]) == (0, True), said
 
 
 def test_a_sandbox_that_does_not_start_says_why(tmp_path):
@@ -115,3 +91,21 @@ def test_a_sandbox_that_does_not_start_says_why(tmp_path):
     assert "environment.rows is no kept environment" in done.stderr
     assert "delete that file to begin with a fresh environment" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_second_company_can_be_connected_with_what_is_printed_and_stays_connected(tmp_path):
+    other = "Sandpiper Outdoor Supply"
+    names = ("Environment URL", "Tenant ID", "Client ID", "Client Secret")
+    with served(tmp_path) as text:
+        told = {name: found[1] for name in names if (found := re.search(rf"^  {name} +(\S+)$", text, re.MULTILINE))}
+        assert set(told) == set(names), text
+        (tmp_path / "secret").write_text(told["Client Secret"])
+        typed = ("--environment-url", told["Environment URL"], "--tenant", told["Tenant ID"])
+        typed += ("--client-id", told["Client ID"], "--client-secret-file", str(tmp_path / "secret"))
+        code, said = connection(tmp_path, "enable", other, *typed)
+        assert (code, said.get("enabled")) == (0, True), said
+    assert stat.S_IMODE((tmp_path / "sandbox.json").stat().st_mode) == 0o600
+    with served(tmp_path) as text:
+        assert "Client Secret" not in text
+        code, said = connection(tmp_path, "test", other)
+        assert (code, said["ok"]) == (0, True), said

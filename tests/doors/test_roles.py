@@ -227,8 +227,6 @@ def test_no_value_breaks_a_door(here: Place, door: Door) -> None:
     for value, query, form in EVERYTHING:
         assert client.get(url, QUERY_STRING=query).status_code < 500, value
         assert client.generic("POST", url, form, MULTIPART_CONTENT).status_code < 500, value
-    if "GET" not in methods(door, url):
-        return  # it has said so to all of them together, before it looked at any
     for position, name in enumerate(NAMES):
         value = HOSTILE[position % len(HOSTILE)]
         assert client.get(url, {name: value}).status_code < 500, (name, value)

@@ -1,5 +1,7 @@
 """Several chunks of new rows are on their way at once; whatever stops a job, what was sent is saved, and once."""
 
+from uuid import uuid4
+
 import pytest
 
 from coupling.gateway import Gateway
@@ -9,7 +11,9 @@ from jobs import lease
 from jobs.models import Job
 from jobs.runner import run
 from jobs.services import run_to_end
+from masterdata.models import Customer
 from sync.services import start_synchronization
+from sync.work import Worker
 from tests.sync.conftest import changed, counted, customer
 
 
@@ -95,3 +99,29 @@ def test_rows_behind_those_that_a_limit_held_up_are_created_once(company, custom
     assert (ended.state, counted(ended)) == ("finished", {"inserted": 61})
     assert len(remote.rows("accounts")) == 61
     assert not Coupling.objects.filter(mapping=mapping, pending=True).exists()
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_record_that_somebody_couples_meanwhile_is_left_to_that_coupling(company, customers, remote, monkeypatch):
+    mapping = many(company, customers)
+    one, row = Customer.objects.get(no="10013"), uuid4()
+    prepare, chunks = Worker._prepare, []
+
+    def beaten(self, chunk):
+        chunks.append(chunk)
+        if len(chunks) == 2:
+            Coupling.objects.create(
+                company=company, mapping=mapping, table="customer", local_id=one.system_id, integration_id=row,
+                organization_id=self.organization_id,
+            )  # fmt: skip
+        prepare(self, chunk)
+
+    monkeypatch.setattr(Worker, "_prepare", beaten)
+    job = run_to_end(start_synchronization(mapping=mapping, direction="to"))
+    assert (job.state, counted(job)) == ("finished", {"inserted": 60})
+    names = {account["name"]: account["accountid"] for account in remote.rows("accounts")}
+    assert len(names) == 60
+    assert one.name not in names
+    assert Coupling.objects.get(local_id=one.system_id).integration_id == row
+    for customer_ in Customer.objects.exclude(pk=one.pk):
+        assert str(Coupling.objects.get(local_id=customer_.system_id).integration_id) == names[customer_.name]
