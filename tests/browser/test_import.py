@@ -129,6 +129,7 @@ def test_every_field_of_an_export_is_chosen_or_not_at_once(page: Any, company: C
 def test_it_is_walked_with_the_keyboard_alone(page: Any, company: Company, tmp_path: Path) -> None:
     """The errors of rows are read where they are, and wide tables are scrolled, without a mouse."""
     keys, file = Keys(page), tmp_path / "customers.csv"
+    page.on("filechooser", lambda chooser: None)  # dialogs are caught from now on: asked for late, a key may be quicker
     page.goto("/admin/")
     keys.press("Tab")
     assert "Skip" in page.evaluate("document.activeElement.textContent"), "the first stop leads past the head"
