@@ -205,11 +205,13 @@ def _spread(template: Any, number: int, given: Mapping[str, str]) -> None:
 def _quickly(connection: Any) -> Iterator[None]:
     """Memory for the indexes that grow while filling; afterwards as the application has it, with statistics."""
     with connection.cursor() as cursor:
+        before = 0
         if connection.vendor == "sqlite":
+            before = cursor.execute("PRAGMA cache_size").fetchone()[0]
             cursor.execute("PRAGMA cache_size = -600000")
         yield
         if connection.vendor == "sqlite":
-            cursor.execute("PRAGMA cache_size = -2000")
+            cursor.execute(f"PRAGMA cache_size = {before}")
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")

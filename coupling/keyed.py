@@ -1,39 +1,133 @@
 """The keys of one priority: which local candidates have which, and which Dataverse rows met them. No Django here.
 
-One dictionary from key to slot does the comparing, whole pages at a time; everything else is arrays of numbers by slot.
-A dictionary with a list per key and a tuple per row takes three times the memory and a multiple of the time.
+Keys are looked up by their hashes, a whole page at a time, in one sorted column of numbers: the processor waits for
+many places of memory at once, where a dictionary makes it wait for one after the other. A hash only finds; whether two
+keys are equal is for their texts to say, which are kept and compared as columns of bytes.
 """
 
-from array import array
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 KEPT = 3
 """Rows remembered per key; beyond them only their number is known."""
 
+Slots = NDArray[np.uint32]
+Places = NDArray[np.intp]
+
+
+def encode(texts: Sequence[str]) -> tuple[bytes, list[int]]:
+    """The texts as UTF-8, one after the other, and how many bytes each has. Lone surrogates are kept as they are."""
+    data = "".join(texts).encode("utf-8", "surrogatepass")
+    sizes = list(map(len, texts))
+    if len(data) != sum(sizes):
+        parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+        data, sizes = b"".join(parts), list(map(len, parts))
+    return data, sizes
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """A column of texts: their bytes one after the other, and where each one begins and ends."""
+
+    data: NDArray[np.uint8]
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "_Texts":
+        data, sizes = encode(texts)
+        ends = np.zeros(len(texts) + 1, np.int64)
+        np.cumsum(sizes, out=ends[1:])
+        return cls(np.frombuffer(data, np.uint8), ends)
+
+    @classmethod
+    def joined(cls, parts: Sequence["_Texts"]) -> "_Texts":
+        before = np.cumsum([0, *(part.ends[-1] for part in parts)])
+        ends = [part.ends[1:] + size for part, size in zip(parts, before, strict=False)]
+        data = [part.data for part in parts]
+        return cls(np.concatenate([np.empty(0, np.uint8), *data]), np.concatenate([np.zeros(1, np.int64), *ends]))
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def __getitem__(self, place: int) -> str:
+        return self.data[self.ends[place] : self.ends[place + 1]].tobytes().decode("utf-8", "surrogatepass")
+
+    def same(self, places: Places, other: "_Texts", there: Places) -> NDArray[np.bool_]:
+        """Pair by pair: whether this column's text equals the other one's."""
+        sizes = self.ends[places + 1] - self.ends[places]
+        same: NDArray[np.bool_] = sizes == other.ends[there + 1] - other.ends[there]
+        if not same.all():
+            places, there, sizes = places[same], there[same], sizes[same]
+        ends = np.cumsum(sizes)
+        every = np.arange(ends[-1] if len(ends) else 0)
+        begins = ends - sizes
+        ours = self.data[np.repeat(self.ends[places] - begins, sizes) + every]
+        theirs = other.data[np.repeat(other.ends[there] - begins, sizes) + every]
+        differing = np.flatnonzero(ours != theirs)
+        if len(differing):
+            among = np.flatnonzero(same)
+            same[among[np.searchsorted(ends, differing, "right")]] = False
+        return same
+
 
 class KeyIndex:
-    """Slots for keys: the slot of a key is the number, from 1, of the first candidate that has it; 0 is "no key"."""
+    """Slots for keys: the slot of a key is the number, from 1, of the first candidate that has it; 0 is "no key".
 
-    def __init__(self) -> None:
-        # A dictionary of texts alone keeps no hashes of its own and looks into every key when it grows or probes, which
-        # at a million keys takes twice as long to fill; one key that is no text makes it keep them.
-        self._slot_of: dict[str | None, int] = {"": 0, None: 0}
-        self.slots = array("I")
-        """Per local candidate, its slot."""
-        self.first = array("I", [0])
+    Candidates are added first, then rows are met. hashed: gives 64 bits, the same for equal keys.
+    """
+
+    def __init__(self, hashed: Callable[[str], int] = hash) -> None:
+        self._hashed = hashed
+        self._added: list[tuple[NDArray[np.uint64], _Texts]] = []
+        self._texts = _Texts.of(())
+        self._hash_of = np.empty(0, np.uint64)
+        """Per candidate. The four below are per hash: what it is, whose it was first, and by its upper bits where to
+        look for it."""
+        self._hashes = np.empty(0, np.uint64)
+        self._owners = np.empty(0, np.uint32)
+        self._starts = np.zeros(3, np.int64)
+        self._shift = np.uint64(63)
+        self._strangers: dict[str, int] = {}
+        """Key -> slot, of keys that share their hash with an earlier candidate's other key."""
+        self._slots = np.empty(0, np.uint32)
+        self.first = np.zeros(1, np.uint32)
         """Per slot, the first Dataverse row that met it."""
         self.more: dict[int, list[int]] = {}
         """Slot -> [how many rows met it, second row, third row], for slots that more than one row met."""
 
-    def add(self, keys: Sequence[str], numbers: Iterable[int]) -> None:
-        """Add the keys of further candidates, in their order, with the candidates' numbers; "" stands for no key."""
-        self.slots.extend(map(self._slot_of.setdefault, keys, numbers))
-        self.first.frombytes(bytes(4 * len(keys)))
+    def add(self, keys: Sequence[str]) -> None:
+        """Add the keys of further candidates, in their order; "" stands for no key."""
+        self._added.append((self._hash(keys), _Texts.of(keys)))
 
-    def met(self, keys: Sequence[str]) -> list[int]:
+    @property
+    def slots(self) -> Slots:
+        """Per local candidate, its slot."""
+        self._sort()
+        return self._slots
+
+    def met(self, keys: Sequence[str]) -> Slots:
         """The slot of each key; 0 for those that no candidate has."""
-        return list(map(self._slot_of.get, keys, repeat(0)))
+        self._sort()
+        hashes = self._hash(keys)
+        slots = np.zeros(len(keys), np.uint32)
+        bucket = (hashes >> self._shift).astype(np.intp)
+        at, end = self._starts[bucket], self._starts[bucket + 1]
+        asking = np.flatnonzero(at < end)
+        while len(asking):
+            places = at[asking]
+            same = self._hashes[places] == hashes[asking]
+            slots[asking[same]] = self._owners[places[same]]
+            asking = asking[~same]
+            at[asking] += 1
+            asking = asking[at[asking] < end[asking]]
+        hits = np.flatnonzero(slots)
+        for row in hits[~self._texts.same(slots[hits].astype(np.intp) - 1, _Texts.of(keys), hits)].tolist():
+            slots[row] = self._strangers.get(keys[row], 0)
+        return slots
 
     def counts_further(self, slot: int) -> bool:
         """Whether the row that met the slot must be remembered; counts it where it need not be."""
@@ -51,6 +145,12 @@ class KeyIndex:
             more[0] += 1
             more.append(row)
 
+    def several(self) -> NDArray[np.bool_]:
+        """Per slot, whether more than one row met it."""
+        flags = np.zeros(len(self.first), np.bool_)
+        flags[list(self.more)] = True
+        return flags
+
     def count(self, slot: int) -> int:
         """How many rows met the slot."""
         more = self.more.get(slot)
@@ -58,5 +158,39 @@ class KeyIndex:
 
     def rows(self, slot: int) -> list[int]:
         """The rows remembered for the slot, in the order they came."""
-        first = self.first[slot]
+        first = int(self.first[slot])
         return [first, *self.more.get(slot, (0,))[1:]] if first else []
+
+    def _hash(self, keys: Sequence[str]) -> NDArray[np.uint64]:
+        return np.fromiter(map(self._hashed, keys), np.int64, len(keys)).view(np.uint64)
+
+    def _sort(self) -> None:
+        """Take in the candidates added since the last time; a slot once given stays."""
+        if not self._added:
+            return
+        self._hash_of = np.concatenate([self._hash_of, *(hashes for hashes, _ in self._added)])
+        self._texts = _Texts.joined([self._texts, *(texts for _, texts in self._added)])
+        self._added = []
+        number = len(self._texts)
+        filled = np.flatnonzero(np.diff(self._texts.ends))
+        order = filled[np.argsort(self._hash_of[filled])]
+        hashes = self._hash_of[order]
+        begins = np.flatnonzero(np.concatenate(([True], hashes[1:] != hashes[:-1]))) if len(order) else order
+        owners = np.minimum.reduceat(order, begins) if len(order) else order
+        self._hashes, self._owners = hashes[begins], (owners + 1).astype(np.uint32)
+        owner_of = np.repeat(owners, np.diff(begins, append=len(order)))
+        self._slots = np.zeros(number, np.uint32)
+        self._slots[order] = owner_of + 1
+        self._tell_apart(order[order != owner_of], owner_of[order != owner_of])
+        # Hashes are spread evenly, so their upper bits say where to look, give or take a few.
+        bits = max(len(owners).bit_length(), 1)
+        self._shift = np.uint64(64 - bits)
+        counts = np.bincount((self._hashes >> self._shift).astype(np.intp), minlength=1 << bits)
+        self._starts = np.concatenate(([0], np.cumsum(counts)))
+        self.first = np.concatenate((self.first, np.zeros(number + 1 - len(self.first), np.uint32)))
+
+    def _tell_apart(self, later: Places, owner: NDArray[Any]) -> None:
+        """Give candidates whose key only shares its hash with the owner's a slot of their own."""
+        self._strangers = {}
+        for place in np.sort(later[~self._texts.same(later, self._texts, owner)]).tolist():
+            self._slots[place] = self._strangers.setdefault(self._texts[place], place + 1)

@@ -10,22 +10,23 @@ tried at the next; a blank local value drops its field from the group, and a gro
 exactly one row, not coupled, is a match. Dataverse rows that are coupled already count as candidates; the first
 candidate in key order gets a row that two want.
 
-What is kept grows with the local candidates alone, whatever the size of the Dataverse table: per priority one
-dictionary of keys with arrays of numbers beside it (coupling.keyed), and of Dataverse rows only the first three that a
-key met. Pages are compared as a whole, by calls that run in C. No Django here.
+What is kept grows with the local candidates alone, whatever the size of the Dataverse table: per priority their keys
+with columns of numbers beside them (coupling.keyed), and of Dataverse rows only the first three that a key met. Pages
+are compared as a whole, by calls that run in C. No Django here.
 """
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, compress, repeat
+from itertools import accumulate
 from typing import NamedTuple
 from uuid import UUID
 
+import numpy as np
+
 from coupling import compare
-from coupling.keyed import KeyIndex
+from coupling.keyed import KeyIndex, Places, Slots, encode
 from coupling.types import Criterion, RemoteRow
 
 
@@ -133,11 +134,9 @@ class Matcher:
 
         Values of lookup criteria come as the id of the coupled Dataverse row.
         """
-        first = len(self) + 1
         self._ids += b"".join(ids)
         if len(self._ids) % 16:
             raise ValueError("An id has 16 bytes.")
-        numbers = list(range(first, first + len(ids)))  # the same objects for every priority
         for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
             canonical = [make(columns[criterion.local]) for criterion, make in zip(group.criteria, makers, strict=True)]
             keys = compare.keys(canonical)
@@ -154,7 +153,7 @@ class Matcher:
                     masks.update(used)
             else:
                 masks.add((True,) * len(canonical))
-            index.add(keys, numbers)
+            index.add(keys)
 
     # -- the Dataverse side ------------------------------------------------------------------------------------------
 
@@ -165,21 +164,17 @@ class Matcher:
             canonical = [
                 make(columns[criterion.integration]) for criterion, make in zip(group.criteria, makers, strict=True)
             ]
-            blanks = [("" in column) for column in canonical]
+            blanks = [len(canonical) > 1 and "" in column for column in canonical]
             for mask in masks:
                 if not any(mask):
                     continue
                 keys = compare.keys(
-                    [
-                        column if used else list(repeat("", len(ids)))
-                        for column, used in zip(canonical, mask, strict=True)
-                    ]
+                    [column if used else [""] * len(ids) for column, used in zip(canonical, mask, strict=True)]
                 )
-                if len(canonical) > 1:
-                    # A row that is blank where the mask looks cannot meet a key of this mask.
-                    for column, used, has_blank in zip(canonical, mask, blanks, strict=True):
-                        if used and has_blank:
-                            keys = [key if value else "" for key, value in zip(keys, column, strict=True)]
+                # A row that is blank where the mask looks cannot meet a key of this mask.
+                for column, used, has_blank in zip(canonical, mask, blanks, strict=True):
+                    if used and has_blank:
+                        keys = [key if value else "" for key, value in zip(keys, column, strict=True)]
                 page.meet(index, index.met(keys))
         self._keep(page, names)
 
@@ -194,47 +189,42 @@ class Matcher:
 
     def _keep(self, page: "_FedPage", names: Sequence[str | None]) -> None:
         """Remember the page's rows that are somebody's candidates."""
-        raw, rows = page.raw, page.kept
-        self._found_ids += b"".join([raw[16 * row : 16 * row + 16] for row in rows])
-        encoded = [(names[row] or "").encode("utf-8", "surrogatepass") for row in rows]
-        self._found_ends.extend(list(accumulate(map(len, encoded), initial=len(self._found_names)))[1:])
-        self._found_names += b"".join(encoded)
+        rows = page.kept
+        self._found_ids += np.frombuffer(page.raw, "V16")[rows].tobytes()
+        encoded, sizes = encode([names[row] or "" for row in rows])
+        self._found_ends.extend(list(accumulate(sizes, initial=len(self._found_names)))[1:])
+        self._found_names += encoded
 
     # -- deciding --------------------------------------------------------------------------------------------------
 
-    def decide(self, coupled: Callable[[list[bytes]], Iterable[bytes]] = lambda _ids: ()) -> "Decisions":
+    def decide(self, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> "Decisions":
         """Decide all candidates. `coupled` answers which of up to 5000 row ids (16 bytes each) are coupled already.
 
         The answer is asked once per kept row, before anything is decided.
         """
-        taken = bytearray(self.found + 1)
-        for start in range(0, self.found, 5000):
+        taken = np.zeros(self.found + 1, np.uint8)
+        for start in range(0, self.found if coupled else 0, 5000):
             stop = min(start + 5000, self.found)
             part = [bytes(self._found_ids[16 * at : 16 * at + 16]) for at in range(start, stop)]
-            among = set(coupled(part))
-            if among:
-                for at, found in enumerate(part, start + 1):
-                    if found in among:
-                        taken[at] = 1
-        partner = array("I", bytes(4 * (self.found + 1)))
-        decided = array("I", bytes(4 * len(self)))
-        by = bytearray(len(self))
-        open_positions: Iterable[int] = range(len(self))
+            if coupled and (known := set(coupled(part))):
+                taken[[at for at, found in enumerate(part, start + 1) if found in known]] = 1
+        partner = np.zeros(self.found + 1, np.uint32)
+        decided = np.zeros(len(self), np.uint32)
+        by = np.zeros(len(self), np.uint8)
         for number, index in enumerate(self._indexes, 1):
-            left = array("I")
-            slots, first, more = index.slots, index.first, index.more
-            rows = array("I", map(first.__getitem__, slots))
-            for position in open_positions:
-                row = rows[position]
-                if row and not taken[row] and not (more and slots[position] in more):
-                    taken[row] = 2
-                    partner[row] = position + 1
-                    decided[position] = row
-                    by[position] = number
-                else:
-                    left.append(position)
-            open_positions = left
-        return Decisions(self, taken, partner, decided, by)
+            slots = index.slots
+            rows = index.first[slots]
+            free = np.flatnonzero((by == 0) & (rows != 0) & (taken[rows] == 0) & ~index.several()[slots])
+            # Of those that want the same row, the first in key order gets it.
+            row, among = np.unique(rows[free], return_index=True)
+            position = free[among]
+            taken[row] = 2
+            partner[row] = position + 1
+            decided[position] = row
+            by[position] = number
+        return Decisions(
+            self, bytearray(taken), array("I", partner.tobytes()), array("I", decided.tobytes()), bytearray(by)
+        )
 
 
 class _FedPage:
@@ -243,25 +233,31 @@ class _FedPage:
     def __init__(self, matcher: Matcher, raw: bytes) -> None:
         self.raw = raw
         self.kept: list[int] = []
-        self._numbers = [0] * (len(raw) // 16)
+        self._numbers = np.zeros(len(raw) // 16, np.uint32)
         self._before = matcher.found
         self._earlier = matcher._found_ids
 
-    def meet(self, index: KeyIndex, slots: Sequence[int]) -> None:
+    def meet(self, index: KeyIndex, slots: Slots) -> None:
         """Note which rows met which slots of a priority; row by row, 0 for none."""
-        first, numbers, kept = index.first, self._numbers, self.kept
-        hits = list(filter(None, slots))
-        if not any(map(first.__getitem__, hits)) and len(set(hits)) == len(hits):
-            # Nobody's second row is among them, as on nearly every page.
-            fresh = [row for row, (slot, number) in enumerate(zip(slots, numbers, strict=True)) if slot and not number]
-            for number, row in enumerate(fresh, self._before + len(kept) + 1):
-                numbers[row] = number
-            kept += fresh
-            deque(map(first.__setitem__, hits, compress(numbers, slots)), maxlen=0)
-            return
-        for row, slot in enumerate(slots):
-            if slot:
-                self._meet(index, slot, row)
+        rows = np.flatnonzero(slots)
+        met = slots[rows]
+        alone = index.first[met] == 0
+        ordered = np.sort(met)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if len(twice):
+            alone &= ~np.isin(met, twice)
+        self._number(rows[alone])
+        index.first[met[alone]] = self._numbers[rows[alone]]
+        # What is left are second rows of somebody, and rows of one page that met the same slot.
+        for row, slot in zip(rows[~alone].tolist(), met[~alone].tolist(), strict=True):
+            self._meet(index, slot, row)
+
+    def _number(self, rows: Places) -> None:
+        """Keep these rows of the page, those that are not kept yet."""
+        fresh = rows[self._numbers[rows] == 0]
+        first = self._before + len(self.kept) + 1
+        self._numbers[fresh] = np.arange(first, first + len(fresh))
+        self.kept += fresh.tolist()
 
     def _meet(self, index: KeyIndex, slot: int, row: int) -> None:
         again = index.first[slot]
@@ -271,10 +267,8 @@ class _FedPage:
                 return
             if not index.counts_further(slot):
                 return
-        number = self._numbers[row]
-        if not number:
-            self.kept.append(row)
-            number = self._numbers[row] = self._before + len(self.kept)
+        self._number(np.array([row]))
+        number = int(self._numbers[row])
         if again:
             index.meet(slot, number)
         else:
