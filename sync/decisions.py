@@ -23,6 +23,7 @@ from sync.extras import Beside, extra_for
 from sync.fields import Fields, build
 from sync.ids import new_id
 from sync.models import Waits
+from sync.newrows import NewField, NewRow, new_rows
 from sync.pairs import Link, Pair, Reader, Record
 from sync.plan import (
     Conflict,
@@ -111,6 +112,11 @@ class Decider:
         specs = self.fields.specs.items()
         self.extra = extra_for(mapping.integration_table)
         self._here = [(name, spec.local_name, self._reads(spec)) for name, spec in specs]
+        self._sent_to_new = [
+            NewField(name, self.fields.specs[name], read)
+            for name, _, read in self._here
+            if self.fields.specs[name].direction != Direction.FROM
+        ]
         self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.beside = Beside(gateway, mapping.company.currency_code)
         extra_names = [name for name in (self.extra.names if self.extra else ()) if name not in self.fields.local_names]
@@ -157,8 +163,8 @@ class Decider:
             self._pair(chunk, pair)
         for row in rows:
             self._new_local(chunk, row)
-        for record in records:
-            self._new_remote(chunk, record)
+        for record, new in zip(records, self._rows_for(records), strict=True):
+            self._new_remote(chunk, record, new)
         return chunk
 
     def ours(self, record: Record) -> dict[str, Carried]:
@@ -321,7 +327,8 @@ class Decider:
                     chunk.released.append((pair, outcome))
             case Restore(side=Side.INTEGRATION):
                 assert pair.local is not None
-                self._new_remote(chunk, pair.local, pair)
+                (new,) = self._rows_for([pair.local])
+                self._new_remote(chunk, pair.local, new, pair)
             case Restore():
                 assert pair.remote is not None
                 self._new_local(chunk, pair.remote, pair)
@@ -368,22 +375,22 @@ class Decider:
     def create_again(self, chunk: Chunk, record: Record, link: Link, restores: Pair | None) -> bool:
         """Send a row once more under the GUID it was given before. False when its values cannot be sent any more."""
         known = len(chunk.creates)
-        self._new_remote(chunk, record, restores, link=link)
+        (new,) = self._rows_for([record])
+        self._new_remote(chunk, record, new, restores, link=link)
         return len(chunk.creates) > known
 
-    def _new_remote(self, chunk: Chunk, record: Record, pair: Pair | None = None, *, link: Link | None = None) -> None:
+    def _rows_for(self, records: Sequence[Record]) -> list[NewRow]:
+        """What local records become in Dataverse, without what does not come from their fields."""
+        return new_rows(self._sent_to_new, [record.values for record in records])
+
+    def _new_remote(
+        self, chunk: Chunk, record: Record, new: NewRow, pair: Pair | None = None, *, link: Link | None = None
+    ) -> None:
         """Create a row for a record, in place of the deleted one of a pair; `link`: the pending coupling it has."""
-        found = decide_new(self.rules, self.ours(record), side=Side.INTEGRATION)
-        problems: list[tuple[str, Problem]]
-        base: dict[str, Value] = {}
-        columns: dict[str, Any] = {}
-        if isinstance(found, Refused):
-            problems = [(name, problem) for name, _, problem in found.problems]
-        else:
-            base = dict(found.values)
-            columns, problems = columns_for(self.fields.specs, base, new=True)
+        problems, base = new.problems, new.base
+        columns = {**self._stamp, **new.columns}
+        if not problems:
             base |= self._blanks
-        columns = {**self._stamp, **columns}
         if self.extra is not None and not problems:
             extra = self.extra.columns(record.values, columns, self.beside)
             if isinstance(extra, Problem):

@@ -182,23 +182,13 @@ def _limit(limit: float | None) -> str:
 
 
 def columns_for(
-    specs: Mapping[str, FieldSpec],
-    values: Mapping[str, Value],
-    *,
-    new: bool = False,
+    specs: Mapping[str, FieldSpec], values: Mapping[str, Value]
 ) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
     """The columns to send for canonical values by field name, and what cannot be sent."""
     columns: dict[str, Any] = {}
     problems: list[tuple[str, Problem]] = []
-    write = new_columns if new else to_integration
     for name, value in values.items():
-        spec = specs[name]
-        if isinstance(value, str) and spec.kind == "text" and spec.surely_fits(value):  # most values of most tables
-            columns[spec.column.name] = value
-            continue
-        if value is None and new and spec.left_blank:
-            continue
-        found = write(spec, value)
+        found = to_integration(specs[name], value)
         if isinstance(found, Problem):
             problems.append((name, found))
         else:
