@@ -92,7 +92,7 @@ def test_where_pages_come_at_once_one_query_is_read_to_its_end(client: Dataverse
 
 def test_ranges_are_read_at_once_and_probed_in_few_requests(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 24_000 * 60, 60))
-    sandbox.control("PUT", "latency", {"request_ms": 20})
+    sandbox.control("PUT", "latency", {"request_ms": 100})
     sandbox.control("DELETE", "requests")
     assert len(ids(client.scan("accounts", "accountid", worth_s=0, select=["name"]))) == 24_000
     asked = sandbox.requests()
