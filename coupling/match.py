@@ -19,7 +19,6 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate
 from typing import NamedTuple
 from uuid import UUID
 
@@ -192,7 +191,7 @@ class Matcher:
         rows = page.kept
         self._found_ids += np.frombuffer(page.raw, "V16")[rows].tobytes()
         encoded, sizes = encode([names[row] or "" for row in rows])
-        self._found_ends.extend(list(accumulate(sizes, initial=len(self._found_names)))[1:])
+        self._found_ends.frombytes((np.cumsum(sizes) + len(self._found_names)).astype(np.uint64).tobytes())
         self._found_names += encoded
 
     # -- deciding --------------------------------------------------------------------------------------------------

@@ -188,13 +188,13 @@ class Coupling(models.Model):
     conflict = models.JSONField(null=True, blank=True, help_text="Fields changed on both sides, waiting for a person.")
 
     class Meta:
+        # Every index by an id costs a page of its own for nearly every coupling written, so there is one for each side:
+        # in this order they also find a record of any mapping, and a row of any table.
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["mapping", "local_id"], name="coupled_once_per_record"),
-            models.UniqueConstraint(fields=["company", "table", "integration_id"], name="coupled_once_per_row"),
+            models.UniqueConstraint(fields=["local_id", "mapping"], name="coupled_once_per_record"),
+            models.UniqueConstraint(fields=["company", "integration_id", "table"], name="coupled_once_per_row"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["company", "integration_id"], name="coupling_by_row"),
-            models.Index(fields=["company", "table", "local_id"], name="coupling_by_record"),
             models.Index(fields=["company", "id"], condition=Q(skipped=True), name="coupling_skipped"),
             models.Index(fields=["company", "id"], condition=Q(conflict__isnull=False), name="coupling_conflict"),
         ]

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connections, models, router, transaction
+from django.db import IntegrityError, connections, models, router, transaction
 from django.utils import timezone
 
 MAX_ROWS = 5000
@@ -43,9 +43,14 @@ def insert(
             clause = "ON CONFLICT DO NOTHING" if ignore_conflicts else ""
             return _many(cursor, f"INSERT INTO {table} ({names}) VALUES", clause, values, model._meta.db_table)  # nosec B608
         _grew(connection, table, len(values))
-        if not ignore_conflicts:
-            _copy(cursor, table, names, values)
+        try:
+            with transaction.atomic(using=connection.alias, savepoint=ignore_conflicts):
+                _copy(cursor, table, names, values)
             return len(values)
+        except IntegrityError:
+            if not ignore_conflicts:
+                raise
+        # Conflicts are rare: only where there is one do the rows pass through a table of their own.
         _stage(cursor, table, names, values)
         cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {_STAGE} ON CONFLICT DO NOTHING")  # nosec B608
         return _unstage(cursor)

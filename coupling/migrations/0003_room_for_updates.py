@@ -1,7 +1,7 @@
 """Half of each page of couplings is left free, so that PostgreSQL changes a row where it stands.
 
 A coupling is inserted pending and confirmed in the next transaction; on a full page each confirmation would put the row
-on another page and write it into all six indexes once more.
+on another page and write it into all its indexes once more.
 """
 
 from typing import Any
