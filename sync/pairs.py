@@ -91,8 +91,9 @@ class Reader:
 
     @property
     def couplings(self) -> "QuerySet[Coupling]":
-        """The mapping's couplings."""
-        return Coupling.objects.filter(mapping=self.mapping)
+        """The mapping's couplings; what the index by a row's id begins with is named too."""
+        mapping = self.mapping
+        return Coupling.objects.filter(mapping=mapping, company=mapping.company_id, table=mapping.table)
 
     @property
     def model_records(self) -> "QuerySet[Any]":

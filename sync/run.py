@@ -92,7 +92,7 @@ class Run:
     @property
     def couplings(self) -> Any:
         """The mapping's couplings."""
-        return Coupling.objects.filter(mapping=self.mapping)
+        return self.worker.reader.couplings
 
     def _others_since(self) -> bool:
         """Whether another job worked on the mapping since this one began: it gave way, or waited at a limit."""
