@@ -109,7 +109,8 @@ class Job(models.Model):
     expected_rows: ClassVar[int] = 100_000  # see storage.expected
     few_values: ClassVar[tuple[str, ...]] = ("mapping_name",)
 
-    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="jobs")
+    # The indexes below begin with the company.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="jobs")
     type = models.CharField(max_length=24, choices=Type)
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
     mapping_name = models.CharField("mapping", max_length=40, blank=True)
@@ -180,6 +181,7 @@ class Job(models.Model):
             models.Index(fields=["company", "mapping_name", "type", "-id"], name="job_by_mapping"),
             models.Index(fields=["company", "mapping_name", "-id"], name="job_of_mapping"),
             models.Index(fields=["company", "type", "-id"], name="job_by_type"),
+            models.Index(fields=["company", "-id"], name="job_of_company"),
             models.Index(fields=["state", "not_before"], name="job_by_state"),
         ]
 

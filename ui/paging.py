@@ -49,10 +49,10 @@ class Through:
 
 
 def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
-    """The rows in the order asked for, else in their own, made total by the id."""
+    """The rows in the order asked for, else in their own, made total by the id where it is not."""
     terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
     names = {str(term).lstrip("-") for term in terms if isinstance(term, str)}
-    if not names & {"pk", rows.model._meta.pk.name}:
+    if not names & {"pk", rows.model._meta.pk.name} and not _told_apart(rows, names):
         last = terms[-1] if terms else ""
         terms.append("-pk" if isinstance(last, str) and last.startswith("-") else "pk")
     return rows.order_by(*terms)
@@ -92,7 +92,7 @@ def page(
     if number == 1:
         found = list(order[: size + 1])
         return Slice(_own(rows, found[:size], through), number, len(found) > size)
-    own, name = through.id if through else ("pk", "pk")
+    own, name = through.id if through else (_key(rows),) * 2
     start = (number - 1) * size
     ids = list(order.values_list(name, flat=True)[start : start + size + 1])
     if not ids:
@@ -160,6 +160,21 @@ def _beyond(
         same = Q(**dict(zip(names[:at], values[:at], strict=True)))
         parts.append(same & Q(**{f"{names[at]}__{way}": values[at]}))
     return parts
+
+
+def _key(rows: "QuerySet[Any]") -> str:
+    """The column to know the rows by while others are skipped: the one they are sorted by, whose index need not hold
+    the id then; else the id."""
+    terms = _plain_terms(rows)
+    return terms[0][0] if terms and len(terms) == 1 and _told_apart(rows, {terms[0][0]}) else "pk"
+
+
+def _told_apart(rows: "QuerySet[Any]", names: set[str]) -> bool:
+    """Whether no two of the rows can have the same values in these columns of their own table."""
+    meta, known = rows.model._meta, names | _fixed(rows)
+    unique = [set(one.fields) for one in meta.total_unique_constraints]
+    unique += [{field.name} for field in meta.concrete_fields if field.unique]
+    return any(fields <= known and not any(meta.get_field(name).null for name in fields) for fields in unique)
 
 
 def _few_values(model: type[Model], name: str) -> bool:

@@ -56,6 +56,33 @@ class WalkingTest(TestCase):
         assert seen == in_order
 
 
+@pytest.mark.parametrize(
+    ("sort", "ordered", "skipped_by"),
+    [
+        ((), ("no",), "no"),
+        (("-no",), ("-no",), "no"),
+        (("name",), ("name", "pk"), "id"),
+        (("-name",), ("-name", "-pk"), "id"),
+        (("name", "no"), ("name", "no"), "id"),
+    ],
+)
+def test_an_order_that_tells_rows_apart_is_left_as_its_index_has_it(
+    cronus: Company, sort: tuple[str, ...], ordered: tuple[str, ...], skipped_by: str
+) -> None:
+    """PostgreSQL's index of numbers does not hold the ids, so neither sorting nor skipping asks for them."""
+    customers(cronus, 8)
+    rows = paging.ordered(Customer.objects.filter(company=cronus), sort)
+    assert rows.query.order_by == ordered
+    with CaptureQueriesContext(connection) as queries:
+        found = paging.page(rows, number=3, size=3)
+    assert [row.no for row in found.rows] == list(rows.values_list("no", flat=True))[6:]
+    assert f'"masterdata_customer"."{skipped_by}" AS' in queries[0]["sql"].split("FROM")[0]
+
+
+def test_the_same_number_in_several_companies_does_not_tell_rows_apart(cronus: Company) -> None:
+    assert paging.ordered(Customer.objects.all(), ("no",)).query.order_by == ("no", "pk")
+
+
 @pytest.mark.parametrize("given", [{"after": "999999"}, {"after": "x"}, {"before": "none"}, {}])
 def test_a_neighbour_that_is_gone_falls_back_to_the_pages_number(cronus: Company, given: dict[str, str]) -> None:
     customers(cronus, 25)
