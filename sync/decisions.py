@@ -36,6 +36,7 @@ from sync.plan import (
     decide,
     decide_missing,
     decide_new,
+    gets,
     narrowed,
 )
 from sync.transfer import columns_for, fields_for
@@ -113,9 +114,9 @@ class Decider:
         self.extra = extra_for(mapping.integration_table)
         self._here = [(name, spec.local_name, self._reads(spec)) for name, spec in specs]
         self._sent_to_new = [
-            NewField(name, self.fields.specs[name], read)
-            for name, _, read in self._here
-            if self.fields.specs[name].direction != Direction.FROM
+            NewField(name, spec, read)
+            for (name, spec), (_, _, read) in zip(specs, self._here, strict=True)
+            if gets(spec.direction, Side.INTEGRATION)
         ]
         self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
         self.beside = Beside(gateway, mapping.company.currency_code)

@@ -214,13 +214,17 @@ class Insert:
     values: Mapping[str, Value]
 
 
+def gets(direction: Direction, side: Side) -> bool:
+    """Whether a new record on `side` gets a field that flows that way."""
+    return direction != (Direction.FROM if side == Side.INTEGRATION else Direction.TO)
+
+
 def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, side: Side) -> Insert | Refused:
     """What a new record on `side` gets, from the values of the other side: every field that flows there, blanks too."""
-    against = Direction.FROM if side == Side.INTEGRATION else Direction.TO
     given: dict[str, Value] = {}
     problems: list[tuple[str, Side, Problem]] = []
     for rule in rules:
-        if rule.direction == against:
+        if not gets(rule.direction, side):
             continue
         value = values[rule.name]
         if isinstance(value, Problem):
