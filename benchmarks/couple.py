@@ -79,8 +79,8 @@ COUPLING = (
     "created_at", "version", "pending", "last_to_reason", "last_from_reason", "last_error", "skipped",
 )  # fmt: skip
 OUTCOME = (
-    "job_id", "outcome", "reason", "local_id", "local_key", "local_name", "integration_id", "integration_name",
-    "message", "detail",
+    "job_id", "outcome", "reason", "position", "local_id", "local_key", "local_name", "integration_id",
+    "integration_name", "message", "detail",
 )  # fmt: skip
 
 
@@ -94,6 +94,7 @@ def _insert(own: House, names: dict[Any, tuple], pairs: dict[Any, tuple]) -> Non
     organization = uuid.uuid4().hex
     common = (own.company.pk, own.mapping.pk, "customer")
     given = list(names.items())
+    coupled = failed = 0
     for start in range(0, len(given), WRITE):
         couplings, outcomes = [], []
         for row_id, (_, no, name, phone, _city, _mail) in given[start : start + WRITE]:
@@ -102,11 +103,15 @@ def _insert(own: House, names: dict[Any, tuple], pairs: dict[Any, tuple]) -> Non
                 {"fields": [{"local": "phone_no", "integration": "telephone1", "local_value": phone}]}
             ).decode()
             if met is None:
-                outcomes.append((job, "failed", "no_match", row_id, no, name, None, "", "No row has the same.", detail))
+                failed += 1
+                outcomes.append(
+                    (job, "failed", "no_match", failed, row_id, no, name, None, "", "No row has the same.", detail)
+                )
                 continue
             there = met[0].replace("-", "") if hexed else met[0]
             couplings.append((*common, row_id, there, organization, "matched", job, now, "", False, "", "", "", False))
-            outcomes.append((job, "coupled", "", row_id, no, name, there, met[1], "", detail))
+            coupled += 1
+            outcomes.append((job, "coupled", "", coupled, row_id, no, name, there, met[1], "", detail))
         with transaction.atomic():
             own.insert("coupling_coupling", COUPLING, couplings)
             own.insert("jobs_joboutcome", OUTCOME, outcomes)

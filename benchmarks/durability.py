@@ -6,8 +6,10 @@ matched and the couplings inserted, and nothing tells afterwards what became of 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 from benchmarks.couple import ours
 from benchmarks.house import House, house
@@ -23,7 +25,7 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     from coupling.matching import Matching
     from coupling.models import Coupling
     from coupling.run import WRITE, _Writer
-    from jobs.context import _OUTCOME_FIELDS, Checkpoint, _values
+    from jobs.context import _OUTCOME_FIELDS, Checkpoint, _outcomes
     from jobs.models import JobOutcome
     from storage import bulk
 
@@ -40,10 +42,15 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
             point = Checkpoint()
             with transaction.atomic():
                 yield point
-                bulk.insert(JobOutcome, _OUTCOME_FIELDS, [_values(own.job, row) for row in point.outcomes])
+                rows = list(_outcomes(self.job, point.outcomes))
+                bulk.insert(JobOutcome, _OUTCOME_FIELDS, rows)
+                for (outcome, reason), n in Counter((row[1], row[2]) for row in rows).items():
+                    by = self.job.breakdown.setdefault(outcome, {})
+                    by[reason] = by.get(reason, 0) + n
 
     class Job:
         pk = own.job
+        breakdown: ClassVar[dict[str, dict[str, int]]] = {}
 
     began = time.perf_counter()
     gateway = Gateway(own.company)

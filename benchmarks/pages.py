@@ -89,13 +89,14 @@ def fill(size: int = 1_000_000) -> Filled:
             "conflict": f"CASE WHEN {N} > {deep} AND {N} <= {2 * deep} THEN {conflict}{json} END",
         })  # fmt: skip
         outcome = JobOutcome(
-            job=job, outcome="failed", local_id="00000000-0000-0000-0000-000000000001",
+            job=job, outcome="failed", position=1, local_id="00000000-0000-0000-0000-000000000001",
             message="Phone No. found more than one row. Choose one of them, or add a criterion.",
         )  # fmt: skip
         _spread(outcome, size, {
             "local_id": _uuid(1), "local_key": _text("C"), "local_name": _text("Customer "),
             "outcome": f"CASE WHEN {N} <= {failed} THEN 'failed' ELSE 'coupled' END",
             "reason": f"CASE WHEN {N} > {failed} THEN '' WHEN {N} %% 2 = 0 THEN 'no_match' ELSE 'multiple_matches' END",
+            "position": f"CASE WHEN {N} > {failed} THEN {N} - {failed} ELSE ({N} + 1) / 2 END",
         })  # fmt: skip
     FullSynchReviewLine.objects.bulk_create(
         FullSynchReviewLine(

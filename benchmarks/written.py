@@ -78,9 +78,12 @@ def floor(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
     prepared = [
         (
             [(*map(raw, row), now, "", False, "", "", "", False) for row in couplings],
-            [(own.job, *map(raw, row[:-1]), msgspec.json.encode(row[-1]).decode()) for row in outcomes],
+            [
+                (own.job, *row[:2], position, *map(raw, row[2:-1]), msgspec.json.encode(row[-1]).decode())
+                for position, row in enumerate(outcomes, start * WRITE + 1)
+            ],
         )
-        for couplings, outcomes in given
+        for start, (couplings, outcomes) in enumerate(given)
     ]
     began = time.perf_counter()
     for couplings, outcomes in prepared:

@@ -41,8 +41,8 @@ class OutcomeRow(NamedTuple):
 
 
 _OUTCOME_FIELDS = (
-    "job_id", "outcome", "reason", "local_id", "local_key", "local_name", "integration_id", "integration_name",
-    "message", "detail",
+    "job_id", "outcome", "reason", "position", "local_id", "local_key", "local_name", "integration_id",
+    "integration_name", "message", "detail",
 )  # fmt: skip
 
 
@@ -253,7 +253,7 @@ class JobContext:
         if point.total is not None:
             counters["total"] = point.total
         if point.outcomes:
-            bulk.insert(JobOutcome, _OUTCOME_FIELDS, [_values(job.pk, row) for row in point.outcomes])
+            bulk.insert(JobOutcome, _OUTCOME_FIELDS, _outcomes(job, point.outcomes))
         for follow_up in point.follow_ups:
             services.start(
                 **{
@@ -314,11 +314,17 @@ def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None
     }  # fmt: skip
 
 
-def _values(job_id: int, row: OutcomeRow) -> tuple[Any, ...]:
-    return (
-        job_id, row.outcome, row.reason, row.local_id, _fit(row.local_key, 80), _fit(row.local_name, 200),
-        row.integration_id, _fit(row.integration_name, 200), _fit(row.message, 10_000), row.detail,
-    )  # fmt: skip
+def _outcomes(job: Job, rows: Iterable[OutcomeRow]) -> Iterator[tuple[Any, ...]]:
+    """The outcomes as _OUTCOME_FIELDS has them, numbered on from those the job's breakdown has counted."""
+    last = {(outcome, reason): n for outcome, by in job.breakdown.items() for reason, n in by.items()}
+    for row in rows:
+        group = row.outcome, row.reason
+        last[group] = position = last.get(group, 0) + 1
+        yield (
+            job.pk, row.outcome, row.reason, position, row.local_id, _fit(row.local_key, 80),
+            _fit(row.local_name, 200), row.integration_id, _fit(row.integration_name, 200), _fit(row.message, 10_000),
+            row.detail,
+        )  # fmt: skip
 
 
 def _fit(text: str, length: int) -> str:

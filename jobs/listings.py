@@ -1,5 +1,6 @@
 """The lists of this room, declared once: pages show them, actions above them find their selection in them."""
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from jobs import telling
 from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Type
 from jobs.registry import registry
 from masterdata.models import Company
+from storage import order
 from ui.kit import Cell, Link, Notice, Status
 from ui.listing import Column, Filter, Listing
 
@@ -138,8 +140,6 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
         rows = rows.filter(outcome=outcome)
         if reason is not None:
             rows = rows.filter(reason=reason)
-    # The order of the index outcome_by_reason, so that no page sorts.
-    order = ("outcome", "reason", "id")
     open_question = outcome in ("", Outcome.FAILED, Outcome.CONFLICT)
     coupling = job.type == Type.COUPLING
     rows_known = not (coupling and outcome == Outcome.FAILED)
@@ -158,7 +158,8 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
     return Listing(
         id=f"outcomes-{outcome}" if outcome else "outcomes",
         caption="Errors" if outcome == Outcome.FAILED else "Records",
-        rows=rows.order_by(*order),
+        # As the index outcome_by_position has them, so that no page sorts.
+        rows=rows.order_by("outcome", "reason", "position", "id"),
         columns=[
             Column("no", "No.", number),
             Column("name", "Name", "local_name"),
@@ -190,6 +191,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
         key="pk",
         selectable=bool(registry.outcome_actions),
         total=total(job, outcome, reason),
+        place=partial(_place, job, outcome, reason),
         decorate=links,
         row_label=lambda row: row.local_key or row.integration_name or str(row.pk),
         empty=Notice("No record had this outcome in this job.", title="Nothing here"),
@@ -202,6 +204,23 @@ def total(job: Job, outcome: str = "", reason: str | None = None) -> int:
         return sum(sum(by.values()) for by in job.breakdown.values())
     by = job.breakdown.get(outcome, {})
     return int(sum(by.values()) if reason is None else by.get(reason, 0))
+
+
+def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str, Any] | None:
+    """Where the first so many outcomes of such a list end; None past the last one."""
+    groups = [
+        ((one, why), count)
+        for one, by in job.breakdown.items()
+        for why, count in by.items()
+        if outcome in ("", one) and reason in (None, why)
+    ]
+    names = {*Outcome.values, *Reason.values, *(name for group, _ in groups for name in group)}
+    rank = order.ranks(names, JobOutcome.objects.db)
+    for (one, why), count in sorted(groups, key=lambda group: (rank[group[0][0]], rank[group[0][1]])):
+        if number <= count:
+            return {"outcome": one, "reason": why, "position": number}
+        number -= count
+    return None
 
 
 def reason_label(reason: str) -> str:
@@ -241,8 +260,7 @@ def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
 
 
 def _mappings(company: Company) -> list[tuple[str, str]]:
-    names = Job.objects.filter(company=company).exclude(mapping_name="").order_by("mapping_name")
-    return [(name, name) for name in names.values_list("mapping_name", flat=True).distinct()]
+    return [(name, name) for name in order.different(Job.objects.filter(company=company), "mapping_name") if name]
 
 
 def _queue_status(job: Job) -> Cell:

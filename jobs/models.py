@@ -218,6 +218,9 @@ class JobOutcome(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="outcomes")
     outcome = models.CharField(max_length=12, choices=Outcome)
     reason = models.CharField(max_length=24, choices=Reason, blank=True, default=Reason.NONE)
+    position = models.PositiveIntegerField(
+        default=0, help_text="Its number, from 1, among the job's outcomes of the same outcome and reason; 0: none."
+    )
     local_id = models.UUIDField(null=True, blank=True)
     local_key = models.CharField(max_length=80, blank=True, help_text="The local record's number or code.")
     local_name = models.CharField(max_length=200, blank=True)
@@ -233,7 +236,8 @@ class JobOutcome(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["job", "outcome", "reason", "id"], name="outcome_by_reason"),
+            # In the order of the lists, whose pages are sought by the position, whatever their number.
+            models.Index(fields=["job", "outcome", "reason", "position", "id"], name="outcome_by_position"),
             models.Index(fields=["local_id"], name="outcome_by_local"),
         ]
 

@@ -146,6 +146,7 @@ class Bound:
             before=self.given.get("before", ""),
             through=self.through,
             descending=self.sort.startswith("-"),
+            place=None if self.sort or self.in_force else self.listing.place,
         )
         if self.listing.decorate and found.rows:
             self.listing.decorate(found.rows)
@@ -179,6 +180,8 @@ class Bound:
             return self.listing.total, True
         if self.slice.number == 1 and not self.slice.has_next:
             return len(self.slice.rows), True
+        if self.slice.skipped >= paging.COUNT_LIMIT:
+            return paging.COUNT_LIMIT, False
         return paging.counted(self.through.rows if self.through else self.matching)
 
     @property

@@ -88,6 +88,8 @@ class Listing:
     through: "Callable[[Mapping[str, str], str], paging.Through | None] | None" = None
     """Given the filters in force and the column sorted by ("" for the list's own order): the narrow table that holds
     such rows in that order, if there is one."""
+    place: paging.Place | None = None
+    """Where the first so many rows of the whole list, in its own order, end, where the caller knows it."""
     row_label: Callable[[Any], str] | None = None
     """What a row's checkbox is called; the first column's text where absent."""
 

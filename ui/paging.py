@@ -1,15 +1,16 @@
 """Pages of a long list, at a cost that does not grow with the page's number.
 
-Next and previous carry the last and first row's id, and the database seeks there. A page asked for by number alone
-skips over ids only (an index holds them), never over whole rows.
+Next and previous carry the last and first row's id, and the database seeks there. For a page asked for by number alone
+it skips over the columns in order (an index holds them), never over whole rows, to the row before the page, and seeks
+from there; where the caller knows that row's place, it skips nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import BooleanField, F, Model, Q, QuerySet
+from django.db.models import BooleanField, F, Model, Q, QuerySet, Subquery
 from django.db.models.expressions import Col
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan, TupleLookupMixin
 from django.db.models.lookups import Exact
@@ -20,11 +21,12 @@ COUNT_LIMIT = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows of one page, in order, and whether others follow."""
+    """The rows of one page, in order, whether others follow, and how many before it were counted on the way."""
 
     rows: list[Any]
     number: int
     has_next: bool
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class Through:
     def ordered(self, descending: bool) -> "QuerySet[Any]":
         """The narrow rows in order."""
         return self.rows.order_by(*(f"{'-' if descending else ''}{name}" for name in self.columns.values()))
+
+
+Place = Callable[[int], Mapping[str, Any] | None]
+"""Given a number of rows: what the first columns in order hold in the last of so many; None if it is not known."""
 
 
 def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
@@ -73,31 +79,59 @@ def page(
     before: str = "",
     through: Through | None = None,
     descending: bool = False,
+    place: Place | None = None,
 ) -> Slice:
-    """One page of ordered rows. `after` and `before` are ids of rows beside it; else ids are skipped.
+    """One page of ordered rows. `after` and `before` are ids of rows beside it; else rows are skipped.
 
     through: which of the rows are meant, and their order, `descending` or not; those of `rows` do not count then.
+    place: where the rows before a page of any number end, if the caller knows it.
     """
     number = max(number, 1)
     order = through.ordered(descending) if through else rows
-    if number > 1 and after and (parts := _beyond(rows, after, order, through, forward=True)) is not None:
+    if number > 1 and after and (parts := _beside(rows, after, order, through, forward=True)) is not None:
         found = _first(order, parts, size + 1)
         if found:
             return Slice(_own(rows, found[:size], through), number, len(found) > size)
-    elif before and (parts := _beyond(rows, before, order, through, forward=False)) is not None:
+    elif before and (parts := _beside(rows, before, order, through, forward=False)) is not None:
         found = _first(order.reverse(), parts, size)[::-1]
         if len(found) == size:
             return Slice(_own(rows, found, through), number, has_next=True)
         number = 1  # the list's head: rows before the first page have come in meanwhile
-    if number == 1:
-        found = list(order[: size + 1])
-        return Slice(_own(rows, found[:size], through), number, len(found) > size)
-    own, name = through.id if through else (_key(rows),) * 2
-    start = (number - 1) * size
-    ids = list(order.values_list(name, flat=True)[start : start + size + 1])
-    if not ids:
-        return page(rows, number=1, size=size, through=through, descending=descending)
-    return Slice(_by_ids(rows, own, ids[:size]), number, len(ids) > size)
+    if number > 1:
+        skipped = (number - 1) * size
+        found = _behind(rows, order, skipped, size + 1, through, place)
+        if found:
+            return Slice(found[:size], number, len(found) > size, skipped)
+    found = list(order[: size + 1])
+    return Slice(_own(rows, found[:size], through), 1, len(found) > size)
+
+
+def _behind(
+    rows: "QuerySet[Any]", order: "QuerySet[Any]", start: int, number: int, through: Through | None, place: Place | None
+) -> list[Any]:
+    """That many rows behind the first `start`; none where there are none."""
+    terms = _plain_terms(order)
+    if through or terms is None:
+        own, name = through.id if through else ("pk", "pk")
+        return _by_ids(rows, own, list(order.values_list(name, flat=True)[start : start + number]))
+    if place and (known := place(start)) is not None:
+        found = _from(order, terms, known, number + 1)
+        if found:
+            return found[1:]
+    names = [name for name, _ in terms]
+    last = order.values_list(*names)[start - 1 : start]
+    values = [Subquery(last)] if len(names) == 1 else next(iter(last), None)
+    return _first(order, _parts(order.model, terms, values, forward=True), number) if values is not None else []
+
+
+def _from(
+    order: "QuerySet[Any]", terms: Sequence[tuple[str, bool]], known: Mapping[str, Any], number: int
+) -> list[Any]:
+    """That many rows from the one on that is known to hold these values; none where there is no such row."""
+    first = [(name, descending) for name, descending in terms if name in known]
+    values = [known[name] for name, _ in first]
+    found = _first(order, _parts(order.model, first, values, forward=True, including=True), number)
+    return found if found and [getattr(found[0], name) for name, _ in first] == values else []
 
 
 def _own(rows: "QuerySet[Any]", found: list[Any], through: Through | None) -> list[Any]:
@@ -124,31 +158,44 @@ def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
     return found
 
 
-def _beyond(
+def _beside(
     rows: "QuerySet[Any]", pk: str, order: "QuerySet[Any]", through: Through | None, *, forward: bool
 ) -> list[Q] | None:
-    """What holds for the rows past the row of that id, the nearest rows' part first.
+    """What holds for the rows past the row of that id (see _parts).
 
-    Each part is one stretch of an index on the columns in order. A column of few values comes as a part of its own:
-    as one comparison of many columns, SQLite would read on from the first row of the same value.
     None where the order cannot be sought in, or the row is gone.
     """
     terms = _plain_terms(order)
     if terms is None:
         return None
-    names = [name for name, _ in terms]
+    names = through.columns if through else [name for name, _ in terms]
     try:
-        values = rows.order_by().filter(pk=pk).values_list(*(through.columns if through else names)).first()
+        values = rows.order_by().filter(pk=pk).values_list(*names).first()
     except (ValueError, TypeError):
         return None
-    if values is None:
-        return None
+    return None if values is None else _parts(order.model, terms, values, forward=forward)
+
+
+def _parts(
+    model: type[Model],
+    terms: Sequence[tuple[str, bool]],
+    values: Sequence[Any],
+    *,
+    forward: bool,
+    including: bool = False,
+) -> list[Q]:
+    """What holds for the rows past the one that has these values in the columns in order, the nearest rows' part first.
+
+    `including`: for that one, too.
+
+    Each part is one stretch of an index on these columns. A column of few values comes as a part of its own: as one
+    comparison of many columns, SQLite would read on from the first row of the same value.
+    """
+    names = [name for name, _ in terms]
     one_way = len({descending for _, descending in terms}) == 1
-    alone = (
-        next((at for at, name in enumerate(names) if not _few_values(order.model, name)), 0) if one_way else len(names)
-    )
+    alone = next((at for at, name in enumerate(names) if not _few_values(model, name)), 0) if one_way else len(names)
     parts: list[Q] = []
-    if one_way and len(names) - alone > 1:
+    if one_way and len(names) - alone > 1 and not including:
         # Compared as a row of values, which an index on these columns seeks by.
         compare = _Less if terms[0][1] == forward else _Greater
         same = Q(**dict(zip(names[:alone], values[:alone], strict=True)))
@@ -158,15 +205,9 @@ def _beyond(
     for at in reversed(range(alone)):
         way = "lt" if terms[at][1] == forward else "gt"
         same = Q(**dict(zip(names[:at], values[:at], strict=True)))
-        parts.append(same & Q(**{f"{names[at]}__{way}": values[at]}))
+        equal = "e" if including and at == len(names) - 1 else ""
+        parts.append(same & Q(**{f"{names[at]}__{way}{equal}": values[at]}))
     return parts
-
-
-def _key(rows: "QuerySet[Any]") -> str:
-    """The column to know the rows by while others are skipped: the one they are sorted by, whose index need not hold
-    the id then; else the id."""
-    terms = _plain_terms(rows)
-    return terms[0][0] if terms and len(terms) == 1 and _told_apart(rows, {terms[0][0]}) else "pk"
 
 
 def _told_apart(rows: "QuerySet[Any]", names: set[str]) -> bool:

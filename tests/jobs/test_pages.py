@@ -7,6 +7,8 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.models import JobOutcome, State, no_counts
@@ -148,6 +150,39 @@ def test_outcomes_are_narrowed_by_outcome_reason_and_search(client, company, fai
     body = page.split("<tbody>")[1].split("</tbody>")[0]
     for text in hidden:
         assert text not in body
+
+
+GROUPS = {"failed": {"record_gone": 40, "no_match": 70, "multiple_matches": 1, "": 9}, "coupled": {"": 60}}
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize(
+    ("query", "last"), [("", 4), ("outcome=failed", 3), ("outcome=failed&reason=no_match", 2), ("outcome=coupled", 2)]
+)
+def test_every_page_of_outcomes_by_its_number_is_the_lists_next_part(client, company, query, last, numbered):
+    """Sought by positions where outcomes have them, and skipped to where they were written by somebody else."""
+    job = stored(company, type="coupling", state=State.FINISHED, breakdown=GROUPS)
+    fields = ("job_id", "outcome", "reason", "position", "local_key")
+    rows = [
+        (job.pk, outcome, reason, (n + 1) * numbered, f"{outcome}-{reason}-{n}")
+        for outcome, by in GROUPS.items()
+        for reason, count in by.items()
+        for n in range(count)
+    ]
+    bulk.insert(JobOutcome, fields, rows)
+    narrowed = dict(part.split("=") for part in query.split("&") if part)
+    expected = list(
+        job.outcomes.filter(**narrowed).order_by("outcome", "reason", "id").values_list("local_key", flat=True)
+    )
+    sign_in(client)
+    found = []
+    for number in range(1, last + 1):
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(f"/c/{company.slug}/jobs/{job.pk}/outcomes/?{query}&page={number}")
+        rows = read(answer).rows()
+        found += [row[0] or row[1] for row in rows]
+        assert any("OFFSET" in one["sql"] for one in queries) == (number > 1 and not numbered)
+    assert found == expected
 
 
 def test_a_failed_row_of_dataverse_is_named_although_it_has_no_record_here(client, company):

@@ -32,6 +32,24 @@ def test_a_job_runs_to_its_end_and_its_counters_equal_its_outcomes(company, kind
     assert done.ended_at >= done.started_at
 
 
+def test_outcomes_are_numbered_within_their_outcome_and_reason_across_checkpoints_and_slices(company, kinds, settings):
+    settings.JOB_SLICE_S = 0
+    groups = [("failed", "no_match"), ("coupled", ""), ("failed", "multiple_matches")]
+
+    def handler(context: JobContext) -> None:
+        for at in range(context.resume.get("at", 0), 4):
+            with context.checkpoint() as point:
+                point.outcomes += [OutcomeRow(*groups[n % 3]) for n in range(at + 5)]
+                point.resume = {"at": at + 1}
+
+    kinds("grouping", handler)
+    done = services.run_to_end(services.start(company=company, type="grouping"))
+    assert sum(sum(by.values()) for by in done.breakdown.values()) == 5 + 6 + 7 + 8
+    for outcome, reason in groups:
+        found = done.outcomes.filter(outcome=outcome, reason=reason).order_by("id")
+        assert list(found.values_list("position", flat=True)) == list(range(1, done.breakdown[outcome][reason] + 1))
+
+
 def test_slices_end_when_their_time_is_up_and_the_next_goes_on_from_the_checkpoint(company, kinds, settings):
     settings.JOB_SLICE_S = 0
     entered = []

@@ -68,4 +68,4 @@ def errors(job: Job, outcome: str) -> Iterator[dict[str, Any]]:
 
 def _rows(job: Job, outcome: str) -> Iterator[JobOutcome]:
     rows = JobOutcome.objects.filter(job=job, outcome=outcome)
-    yield from rows.order_by("outcome", "reason", "id").iterator(chunk_size=2000)
+    yield from rows.order_by("outcome", "reason", "position", "id").iterator(chunk_size=2000)
