@@ -17,10 +17,10 @@ from jobs.models import Outcome, Reason
 from jobs.runner import OutcomeRow
 from masterdata.models import ChangedBy
 from storage import bulk
+from storage.ids import new_id
 from sync import keys
 from sync.canonical import canonical_local
 from sync.fields import Fields
-from sync.ids import new_id
 from sync.models import DuePair, FailedRow, Waits
 from sync.pairs import Link, Pair, Reader, Record
 from sync.plan import Conflict

@@ -16,12 +16,12 @@ from coupling.models import IntegrationTableMapping
 from coupling.types import Direction, RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.runner import OutcomeRow
+from storage.ids import new_id
 from sync.apply import Ledger, NewLocal, Saved, shown
 from sync.canonical import FieldSpec, canonical_remote, local_reader, remote_reader
 from sync.doubts import Doubts
 from sync.extras import Beside, extra_for
 from sync.fields import Fields, build
-from sync.ids import new_id
 from sync.models import Waits
 from sync.newrows import NewField, NewRow, new_rows
 from sync.pairs import Link, Pair, Reader, Record

@@ -3,7 +3,6 @@
 A model of another app takes part by inheriting SynchronizedRecord and being registered in masterdata.catalog.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,11 +10,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import slugify
 
+from storage.ids import new_id
+
 
 class Company(models.Model):
     """A company: its own records, connection, mappings, couplings and jobs."""
 
-    system_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    system_id = models.UUIDField(default=new_id, unique=True, editable=False)
     name = models.CharField(max_length=100, unique=True)
     slug = models.SlugField(max_length=60, unique=True, help_text="The company in an address.")
     currency_code = models.CharField(max_length=3, help_text="The local currency, an ISO 4217 code.")
@@ -54,7 +55,7 @@ class SynchronizedRecord(models.Model):
     """What every synchronized record has; inherit it and register the model in masterdata.catalog."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
-    system_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    system_id = models.UUIDField(default=new_id, unique=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     modified_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_by = models.CharField(max_length=16, choices=ChangedBy, default=ChangedBy.PERSON, editable=False)

@@ -4,7 +4,11 @@ import time
 from datetime import UTC, datetime
 from uuid import RFC_4122
 
-from sync.ids import new_id
+import pytest
+
+from masterdata.models import Company, Customer
+from storage import bulk
+from storage.ids import new_id
 
 
 def test_an_id_tells_its_time_and_its_kind():
@@ -32,3 +36,15 @@ def test_ids_of_one_millisecond_differ_in_all_other_bits():
         seen |= one.int ^ made[0].int
     assert seen & ((1 << 62) - 1) == (1 << 62) - 1
     assert (seen >> 64) & 0xFFF == 0xFFF
+
+
+@pytest.mark.django_db
+def test_records_get_such_ids_from_a_form_and_in_bulk_so_that_those_made_together_stand_together():
+    company = Company.objects.create(name="CRONUS", currency_code="USD")
+    Customer.objects.create(company=company, no="1")
+    for part in range(3):
+        bulk.insert(Customer, ("company_id", "no"), [(company.pk, f"{part}-{n:04}") for n in range(500)])
+        time.sleep(0.002)
+    ids = list(Customer.objects.order_by("id").values_list("system_id", flat=True))
+    assert {one.version for one in (company.system_id, *ids)} == {7}
+    assert [one.int >> 80 for one in ids] == sorted(one.int >> 80 for one in ids)
