@@ -123,7 +123,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         # Rows are found by random ids. With SQLite's own 2 MB a job would read most pages anew for every row, and
         # carry them over from the log to the file, waiting for the disk, after every checkpoint of its own.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; "
-        "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8192;",
+        "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=32768;",
     }
 else:
     _database.update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
