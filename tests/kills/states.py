@@ -78,8 +78,17 @@ def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
 
 
 def make_sure_it_adds_up(root: Job) -> None:
-    """Counters equal outcomes, every record has exactly one, and nothing is in doubt."""
+    """Counters equal outcomes, every record has exactly one, these are numbered on, and nothing is in doubt."""
     for job in family(root.pk):
+        positions: dict[tuple[str, str], list[int]] = {}
+        for outcome, reason, position in JobOutcome.objects.filter(job=job).values_list(
+            "outcome", "reason", "position"
+        ):
+            positions.setdefault((outcome, reason), []).append(position)
+        numbered = {(outcome, reason): n for outcome, by in job.breakdown.items() for reason, n in by.items()}
+        assert {group: sorted(found) for group, found in positions.items()} == {
+            group: list(range(1, n + 1)) for group, n in numbered.items()
+        }, job
         counted = Counter(JobOutcome.objects.filter(job=job).values_list("outcome", flat=True))
         told = {name: n for name, n in job.counters.items() if n and name != "total"}
         assert told == {("conflicts" if name == "conflict" else name): n for name, n in counted.items()}, job
