@@ -35,7 +35,7 @@ class Page(msgspec.Struct):
 
 def ours(own: House) -> tuple[Any, float, str]:
     """Run the job; it, the seconds, and the address of the first page it read."""
-    from coupling.services import start_coupling
+    from coupling.couplings.services import start_coupling
 
     job = start_coupling(mapping=own.mapping, criteria=CRITERIA, user=None)
     with asked() as addresses:

@@ -19,15 +19,16 @@ from benchmarks.telling import Line
 
 def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     """Couple without lease and checkpoints, with or without outcomes; how many, and the seconds."""
-    from coupling import criteria, local
+    from core import bulk
+    from coupling import local_records as local
+    from coupling.couplings.couple_job import WRITE, _Writer
     from coupling.gateway import Gateway
-    from coupling.match import Result
-    from coupling.matching import Matching
+    from coupling.matching import criteria
+    from coupling.matching.match import Result
+    from coupling.matching.run_matching import Matching
     from coupling.models import Coupling
-    from coupling.run import WRITE, _Writer
-    from jobs.context import _OUTCOME_FIELDS, Checkpoint, _outcomes
     from jobs.models import JobOutcome
-    from storage import bulk
+    from jobs.running.context import _OUTCOME_FIELDS, Checkpoint, _outcomes
 
     class Context:
         """Lets the job's own writer write, and keeps nothing."""

@@ -66,8 +66,8 @@ class House:
     def __init__(self, line: dict[str, str], folder: Path) -> None:
         from django.db import connection
 
-        from connection_setup import services as connections
-        from coupling import defaults
+        from connection_setup.connection import state as connections
+        from coupling.mappings import defaults
         from coupling.models import IntegrationTableMapping
         from masterdata.models import Company
 
@@ -91,8 +91,8 @@ class House:
 
     def customers(self, size: int, first: int = 0) -> None:
         """The customers of benchmarks.rows, from `first` up to `size`."""
+        from core import bulk
         from masterdata.models import Customer
-        from storage import bulk
 
         for part in rows.customers(size - first, first):
             bulk.insert(Customer, ("company_id", "no", *rows.FIELDS), [(self.company.pk, *one) for one in part])

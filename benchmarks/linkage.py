@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coupling.match import Matcher, Result, groups
-from coupling.types import CompareAs, Criterion
+from coupling.matching.match import Matcher, Result, groups
+from coupling.rows import CompareAs, Criterion
 
 Record = dict[str, str]
 

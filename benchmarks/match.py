@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.rows import COLUMNS, CRITERIA, FIELDS, accounts, customers
 from benchmarks.telling import Line
-from coupling.match import Matcher, groups
+from coupling.matching.match import Matcher, groups
 
 
 def by_matcher(local: list, remote: list) -> tuple[int, object]:

@@ -45,7 +45,7 @@ def fill(size: int = 1_000_000) -> Filled:
     from django.utils import timezone
 
     from connection_setup.models import DataverseConnection
-    from coupling import defaults
+    from coupling.mappings import defaults
     from coupling.models import Coupling, IntegrationTableMapping
     from jobs.models import Job, JobOutcome
     from masterdata.models import Company, Customer
@@ -226,7 +226,7 @@ class Reader:
         from django.contrib.auth.models import Group, User
         from django.test import Client
 
-        from ui.roles import Role
+        from core.roles import Role
 
         settings.STORAGES = {
             **settings.STORAGES,

@@ -7,7 +7,7 @@ and another writing than the customers.
 import uuid
 from collections.abc import Iterator
 
-from coupling.types import Criterion
+from coupling.rows import Criterion
 
 PAGE = 5000
 CRITERIA = [

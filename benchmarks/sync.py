@@ -17,7 +17,7 @@ def synchronized(own: House, **asked: Any) -> tuple[Any, float]:
     """Run a synchronization here; its job and the seconds it took."""
     import time
 
-    from sync.services import start_synchronization
+    from sync.start.services import start_synchronization
 
     job = start_synchronization(mapping=own.mapping, **asked)
     began = time.perf_counter()

@@ -56,7 +56,7 @@ def timed(own: House, first: int, size: int, refused: list[int]) -> tuple[float,
 @contextmanager
 def waits() -> Iterator[list[tuple[float, float]]]:
     """The spans in which the service asked to wait, as the client heard of them."""
-    from dataverse.patience import Patience
+    from dataverse.throttle import Patience
 
     found: list[tuple[float, float]] = []
     told = Patience.told

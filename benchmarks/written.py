@@ -22,7 +22,7 @@ FIELDS = (
 
 def parts(own: House, size: int) -> list[tuple[list[tuple], list[Any]]]:
     """Couplings and outcomes in checkpoints' worth."""
-    from jobs.context import OutcomeRow
+    from jobs.running.context import OutcomeRow
 
     made, organization = [], uuid.uuid4()
     for start in range(0, size, WRITE):
@@ -42,9 +42,9 @@ def parts(own: House, size: int) -> list[tuple[list[tuple], list[Any]]]:
 
 def ours(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
     """The seconds of a job that writes them all."""
+    from core import bulk
     from coupling.models import Coupling
     from jobs import registry, services
-    from storage import bulk
 
     spent: list[float] = []
 

@@ -27,9 +27,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
+from accounts.people import save_user
 from config.env import private_file
-from masterdata.people import save_user
-from ui.roles import Role
+from core.roles import Role
 
 _GRACE_S = 25.0
 """Seconds children get to end by themselves: a slice ends at its next checkpoint, a request at its time-out."""

@@ -48,9 +48,10 @@ INSTALLED_APPS = [
     "coupling",
     "connection_setup",
     "jobs",
+    "accounts",
     "masterdata",
     "ui",
-    "storage",
+    "core",
     "sandbox",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -84,7 +85,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "ui.auditing.AuditMiddleware",
+    "accounts.audit.AuditMiddleware",
     "ui.middleware.refusals_in_words",
     "axes.middleware.AxesMiddleware",
 ]
@@ -144,11 +145,11 @@ LOGOUT_REDIRECT_URL = "ui:sign-in"
 
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_HANDLER = "ui.throttling.SignInLimits"  # limits per person and address, per address, per person
-AXES_CLIENT_IP_CALLABLE = "ui.throttling.client_ip"
+AXES_HANDLER = "accounts.sign_in_limits.SignInLimits"  # limits per person and address, per address, per person
+AXES_CLIENT_IP_CALLABLE = "accounts.sign_in_limits.client_ip"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "ui/locked-out.html"
+AXES_LOCKOUT_TEMPLATE = "ui/shell/locked_out.html"
 
 # -- jobs -----------------------------------------------------------------------------------------------------------
 
@@ -237,7 +238,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_SSL_REDI
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_REFERRER_POLICY = "same-origin"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "ui.reporting.ReticentFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "core.error_reports.ReticentFilter"
 CSRF_FAILURE_VIEW = "ui.errors.csrf"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if _https else []
 X_FRAME_OPTIONS = "DENY"

@@ -10,7 +10,7 @@ urlpatterns = [
     path("", include("jobs.urls")),
     path("", include("connection_setup.urls")),
     path("", include("coupling.urls")),
-    path("", include("coupling.records_urls")),
+    path("", include("coupling.records.urls")),
     path("", include("sync.urls")),
 ]
 

@@ -13,9 +13,10 @@ class ConnectionSetupConfig(AppConfig):
         """Make the page findable, tell the connection's state in the role center, and keep changes in the audit log."""
         from auditlog.registry import auditlog
 
-        from connection_setup import credentials, keyring, shell
+        from connection_setup import shell
         from connection_setup.models import DataEncryption, DataverseConnection, Dynamics365Connection
-        from ui.reporting import keep_silent_about
+        from connection_setup.secrets import credentials, keyring
+        from core.error_reports import keep_silent_about
 
         # Secrets are left out, sealed as they are; that one changed shows as the credential's version.
         left_out = [*credentials.SEALED_COLUMNS, "checks", "checked_at", "changed_at"]

@@ -6,17 +6,25 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import administrator, assisted, credentials, encryption, hooks, pages, services
-from connection_setup.checks import sentences
-from connection_setup.guide import connecting, joining, own
+from connection_setup import hooks
+from connection_setup.checks.judges import sentences
+from connection_setup.connection import state as services
+from connection_setup.encryption import services as encryption
+from connection_setup.guide import assisted_setup as assisted
+from connection_setup.guide import connect_step as connecting
+from connection_setup.guide import environment_steps as joining
+from connection_setup.guide import first_steps as own
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
-from connection_setup.pages import TITLE
+from connection_setup.provisioning import sign_in as administrator
+from connection_setup.secrets import credentials
+from connection_setup.setup import page as pages
+from connection_setup.setup.page import TITLE
+from core.roles import Can, may
 from jobs import registry as jobs
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
-from ui.roles import Can, may
 
 
 def register() -> None:

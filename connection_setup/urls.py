@@ -2,24 +2,21 @@
 
 from django.urls import path
 
-from connection_setup import (
-    action_views,
-    administrator_views,
-    assisted,
-    certificate_views,
-    change_log,
-    companies_views,
-    dynamics_views,
-    enabling_views,
-    encryption_views,
-    environment_views,
-    registration_views,
-    secret_views,
-    standing_views,
-    unit_views,
-    views,
-)
+from connection_setup.administrator import views as administrator_views
+from connection_setup.business_units import views as unit_views
+from connection_setup.certificate import secret_views
+from connection_setup.certificate import views as certificate_views
+from connection_setup.companies import change_log
+from connection_setup.companies import views as companies_views
+from connection_setup.dynamics365 import views as dynamics_views
+from connection_setup.enabling import views as enabling_views
+from connection_setup.encryption import views as encryption_views
+from connection_setup.environments import views as environment_views
+from connection_setup.guide import assisted_setup as assisted
 from connection_setup.guide import views as guide
+from connection_setup.provisioning import deployed_views as standing_views
+from connection_setup.registration import views as registration_views
+from connection_setup.setup import action_views, views
 
 app_name = "connection_setup"
 

@@ -13,8 +13,9 @@ class CouplingConfig(AppConfig):
         """Bring the kinds of jobs, the default mappings, and the entries of pages to the rooms below."""
         from auditlog.registry import auditlog
 
-        from coupling import listed, records, shell
+        from coupling import listed, shell
         from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
+        from coupling.records import lists as records
 
         # The log tells what people change: not when the next run is, which the schedule writes.
         auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at"])

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.core.management.base import CommandParser
 
-from coupling import local, services
+from coupling import local_records as local
+from coupling.couplings import services
 from coupling.models import IntegrationTableMapping
 from jobs import services as jobs
 from jobs.models import Job, Reason, State

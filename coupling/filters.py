@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from coupling.types import Condition
+from coupling.rows import Condition
 from dataverse import odata
 
 COMPANY = "@company"

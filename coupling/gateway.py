@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from connection_setup.services import client_for, connection_of, verify_organization
+from connection_setup.connection.state import client_for, connection_of, verify_organization
 from coupling import filters
 from coupling.models import IntegrationTableMapping
-from coupling.types import Condition, RemoteRow
-from dataverse import bulk, odata, ranges, scanning
+from coupling.rows import Condition, RemoteRow
+from dataverse import bulk, odata, ranges
+from dataverse import table_scan as scanning
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid, Throttled, VersionMismatch
 from dataverse.types import Page, Row, TableInfo, Usage

@@ -11,7 +11,7 @@ from masterdata.models import Company
 
 
 class Direction(models.TextChoices):
-    """Which way values flow. The values are those of coupling.types.Direction."""
+    """Which way values flow. The values are those of coupling.rows.Direction."""
 
     BIDIRECTIONAL = "bidirectional", "Bidirectional"
     TO = "to_integration_table", "To integration table"
@@ -35,7 +35,7 @@ class DeletionConflict(models.TextChoices):
 
 
 class CompareAs(models.TextChoices):
-    """How a criterion compares. The values are those of coupling.types.CompareAs."""
+    """How a criterion compares. The values are those of coupling.rows.CompareAs."""
 
     TEXT = "text", "Text"
     PHONE = "phone", "Phone number"

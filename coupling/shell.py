@@ -7,8 +7,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from coupling import counts, defaults, local, records, sales
+from coupling import local_records as local
+from coupling.mappings import counts, defaults, sales
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.records import lists as records
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
 from ui import registry
@@ -17,8 +19,8 @@ from ui.kit import Cue, State
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
-    from coupling.run import couple
-    from coupling.uncouple import uncouple
+    from coupling.couplings.couple_job import couple
+    from coupling.couplings.uncouple_job import uncouple
 
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")

@@ -2,7 +2,11 @@
 
 from django.urls import URLPattern, path
 
-from coupling import criteria_pages, field_pages, mapping_card, mapping_pages, uncouple_pages
+from coupling.couplings import criteria_page as criteria_pages
+from coupling.couplings import uncouple_page as uncouple_pages
+from coupling.mappings import card_page as mapping_card
+from coupling.mappings import fields_page as field_pages
+from coupling.mappings import list_page as mapping_pages
 
 app_name = "coupling"
 _MAPPINGS = "c/<slug:company>/mappings"

@@ -16,9 +16,10 @@ from uuid import UUID
 import msgspec
 
 from dataverse import batch as _batch
-from dataverse import bulk, changes, metadata, odata, retry, scanning
-from dataverse.answers import refusal
-from dataverse.auth import token_source
+from dataverse import bulk, changes, metadata, odata, retry
+from dataverse import table_scan as scanning
+from dataverse.concurrency import MOST
+from dataverse.error_answers import refusal
 from dataverse.errors import (
     DataverseError,
     Duplicate,
@@ -29,9 +30,9 @@ from dataverse.errors import (
     Unavailable,
     VersionMismatch,
 )
-from dataverse.lanes import MOST
 from dataverse.metadata_cache import cache_of
-from dataverse.patience import patience_of
+from dataverse.throttle import patience_of
+from dataverse.tokens import token_source
 from dataverse.transport import Answer, Timeouts, TokenSource, Transport
 from dataverse.types import (
     Credentials,

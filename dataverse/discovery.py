@@ -13,7 +13,7 @@ import msgspec
 
 from dataverse import clouds, odata
 from dataverse.errors import ConfigurationError, InvalidAnswer
-from dataverse.signin import Person
+from dataverse.person_sign_in import Person
 from dataverse.transport import Timeouts, Transport
 from dataverse.types import Environment, Usage
 

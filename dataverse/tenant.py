@@ -3,7 +3,7 @@
 import requests
 
 from dataverse import clouds
-from dataverse.answers import unavailable
+from dataverse.error_answers import unavailable
 from dataverse.errors import SignInError, Unavailable
 from dataverse.transport import Session, Timeouts
 

@@ -24,7 +24,9 @@ import requests
 import urllib3
 
 from dataverse import batch, clouds, retry
-from dataverse.answers import ahead, refusal, throttled, unavailable
+from dataverse.concurrency import lanes_of
+from dataverse.connection_pool import AskingAdapter, NotNow, asking
+from dataverse.error_answers import ahead, refusal, throttled, unavailable
 from dataverse.errors import (
     ConfigurationError,
     DataverseError,
@@ -32,9 +34,7 @@ from dataverse.errors import (
     SignInError,
     Throttled,
 )
-from dataverse.lanes import lanes_of
-from dataverse.patience import patience_of
-from dataverse.pool import AskingAdapter, NotNow, asking
+from dataverse.throttle import patience_of
 from dataverse.types import Environment, Ping, Usage
 
 logger = logging.getLogger("dataverse")

@@ -12,8 +12,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from jobs import listings, telling
+from jobs import display as telling
 from jobs.models import Job, JobOutcome
+from jobs.pages import lists as listings
 
 if TYPE_CHECKING:
     _JobAdmin = admin.ModelAdmin[Job]

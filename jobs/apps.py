@@ -10,7 +10,8 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the room's pages findable."""
-        from jobs import checks, shell
+        from jobs import shell
+        from jobs import system_checks as checks
 
         checks.register()
         shell.register()

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
+from core.error_reports import own_keys
 from jobs.models import Reason
-from ui.reporting import own_keys
 
 
 class EmptySelection(ValueError):

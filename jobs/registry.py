@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jobs.context import JobContext
     from jobs.models import Job, JobOutcome
+    from jobs.running.context import JobContext
 
 Handler = Callable[["JobContext"], None]
 

@@ -11,13 +11,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from jobs import auditing
+from core import bulk
+from jobs import audit as auditing
 from jobs.errors import EmptySelection
 from jobs.lease import end_unheld, holder_of
 from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
 from jobs.publishing import next_on, publish_on_commit
 from jobs.registry import kind
-from storage import bulk
 
 __all__ = ["EmptySelection", "cancel", "run_to_end", "start", "stop_all", "summary", "waits_for"]
 
@@ -123,7 +123,7 @@ def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Jo
     `on_progress` gets a fresh row of the job at work, after each checkpoint or twice a second.
     """
     from jobs.lease import Refused
-    from jobs.runner import run
+    from jobs.running.runner import run
 
     open_jobs = [job.pk]
     ended: list[int] = []

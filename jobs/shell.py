@@ -6,8 +6,9 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from jobs import listings, telling
+from jobs import display as telling
 from jobs.models import OPEN_STATES, Job, State
+from jobs.pages import lists as listings
 from ui.kit import Cue, Link, Table
 from ui.registry import Entry, cues, role_center_table, tell_me
 

@@ -3,7 +3,8 @@
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from jobs import lease, runner, sweep
+from jobs import lease
+from jobs.running import runner, sweep
 
 
 @shared_task(name="jobs.tasks.run_job", ignore_result=True)

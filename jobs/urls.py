@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from jobs import views
+from jobs.pages import views
 
 app_name = "jobs"
 urlpatterns: list[URLPattern] = [

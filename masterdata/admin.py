@@ -22,12 +22,12 @@ from import_export.formats.base_formats import CSV, XLSX
 from import_export.forms import SelectableFieldsExportForm
 
 from masterdata import catalog
+from masterdata.files.importing import UnknownColumns
+from masterdata.files.reading import Unreadable
+from masterdata.files.uploads import AnyFile, ConfirmForm, FileForm, Waiting, format_of, import_waiting
+from masterdata.files.values import NULL_TEXTS, BadValue, converter
 from masterdata.forms import SeenForm
-from masterdata.importing import UnknownColumns
 from masterdata.models import ChangedBy, Company, SynchronizedRecord
-from masterdata.reading import Unreadable
-from masterdata.uploads import AnyFile, ConfirmForm, FileForm, Waiting, format_of, import_waiting
-from masterdata.values import NULL_TEXTS, BadValue, converter
 
 # The type is generic for the type checker alone.
 if TYPE_CHECKING:

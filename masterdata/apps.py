@@ -10,9 +10,8 @@ class MasterdataConfig(AppConfig):
     verbose_name = "Master data"
 
     def ready(self) -> None:
-        """Register the tables, name the companies to the shell, and keep what becomes of people in the audit log."""
+        """Register the tables, and name the companies to the shell."""
         from auditlog.registry import auditlog
-        from django.contrib.auth import get_user_model
 
         from masterdata import tables
         from masterdata.models import Company
@@ -21,11 +20,3 @@ class MasterdataConfig(AppConfig):
         tables.register_all()
         companies(Company.objects.all)
         auditlog.register(Company)
-        # That a password changed is told, never a part of what it is kept as.
-        auditlog.register(
-            get_user_model(),
-            exclude_fields=["last_login"],
-            mask_fields=["password"],
-            mask_callable="masterdata.people.masked",
-            m2m_fields={"groups", "user_permissions"},
-        )

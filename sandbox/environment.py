@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from sandbox.directory import DOMAIN, TENANT_ID, Directory
-from sandbox.faults import Faults
-from sandbox.identity import Application, Person, Secret
-from sandbox.limits import Protection
+from sandbox.base.faults import Faults
+from sandbox.base.limits import Protection
+from sandbox.base.request_counts import Traffic
+from sandbox.base.values import encode, plain
+from sandbox.data.privileges import Held
+from sandbox.data.rules import ADMINISTRATOR, roles_of, teams_of
+from sandbox.data.seed import CURRENCIES, Seed
+from sandbox.data.store import Rows, Saved, Store, Transaction
+from sandbox.data.writing import Caller
+from sandbox.identity.directory import DOMAIN, TENANT_ID, Directory
+from sandbox.identity.tenant import Application, Person, Secret
 from sandbox.metadata import catalog, integration
 from sandbox.metadata.model import Definition, OptionSet, Table
-from sandbox.privileges import Held
-from sandbox.rules import ADMINISTRATOR, roles_of, teams_of
-from sandbox.seed import CURRENCIES, Seed
-from sandbox.store import Rows, Saved, Store, Transaction
-from sandbox.traffic import Traffic
-from sandbox.values import encode, plain
-from sandbox.writing import Caller
 
 VERSION = "9.2.24073.198"
 CLIENT_ID = "c2d1f0a4-63b5-4f0e-8d5e-6f2b8a3e9c41"

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from sandbox.environment import Environment, State
-from sandbox.server import Server, described
+from sandbox.service.server import Server, described
 
 
 @dataclass

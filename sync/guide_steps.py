@@ -8,18 +8,20 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from connection_setup.connection.state import NotConnected
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.views import address
 from connection_setup.models import OwnershipModel
-from connection_setup.services import NotConnected
-from coupling import local
+from coupling import local_records as local
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES
 from masterdata.models import Company
-from sync import full, review_page, salespeople
+from sync.full import page as review_page
+from sync.full import services as full
 from sync.models import FullSynchReviewLine, Recommendation
-from sync.services import Refused
+from sync.salespeople import services as salespeople
+from sync.start.services import Refused
 from ui.kit import Action, FastTab, Field, Notice, State, Status, Table
 
 PEOPLE = "salespeople"
@@ -225,7 +227,7 @@ def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
     return Shown(
         "Everything is set up",
         ("A full synchronization does this, in the order of what depends on what:", *plans) if plans else (),
-        (FastTab("finish", "", template="ui/choices.html", context=_ways(form)),),
+        (FastTab("finish", "", template="ui/shell/choices.html", context=_ways(form)),),
         review_page.warnings(lines, chosen),
         next=Action("Finish", primary=True),
     )

@@ -8,13 +8,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
+from connection_setup.connection.state import unavailable
 from connection_setup.models import OwnershipModel
-from connection_setup.services import unavailable
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Type
 from jobs.registry import Schedule
-from sync import full, guide_steps, salespeople, salespeople_pages, services
+from sync import guide_steps
+from sync.full import services as full
+from sync.salespeople import page as salespeople_pages
+from sync.salespeople import services as salespeople
+from sync.start import services
 from ui import registry
 from ui.kit import Cue
 
@@ -57,7 +61,7 @@ _SALESPEOPLE = hooks.Question(
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
-    from sync.handler import handle
+    from sync.engine.handler import handle
 
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
     hooks.synchronizer(_synchronize_modified)

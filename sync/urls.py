@@ -2,7 +2,10 @@
 
 from django.urls import path
 
-from sync import pages, review_page, salespeople_pages, start_pages
+from sync.conflicts import pages
+from sync.full import page as review_page
+from sync.salespeople import page as salespeople_pages
+from sync.start import pages as start_pages
 
 app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"

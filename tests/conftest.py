@@ -14,7 +14,9 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
-from dataverse import lanes, metadata_cache, patience, retry, transport
+from dataverse import concurrency as lanes
+from dataverse import metadata_cache, retry, transport
+from dataverse import throttle as patience
 from masterdata.models import Company
 from sandbox.environment import State
 from sandbox.testing import Sandbox, running

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from core.roles import Can, Role, capabilities, may
 from ui import preferences
 from ui.registry import Entry, registry
-from ui.roles import Can, Role, capabilities, may
 
 _OWN = {"pk", "system_id", "mapping"}
 """Parts of an address that name something of one company, which the others may not have."""

@@ -49,7 +49,7 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG00
 def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """500, without the database or the shell, since either may be what failed."""
     text = render_to_string(
-        "ui/error-bare.html",
+        "ui/shell/error_bare.html",
         {
             "title": "Something went wrong here",
             "text": "The error has been logged. What you were doing was not done, or not completely.",
@@ -61,5 +61,5 @@ def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 
 def _answer(request: HttpRequest, status: int, title: str, text: str, next_step: str = "") -> HttpResponse:
     user: Any = getattr(request, "user", None)
-    template = "ui/error.html" if user is not None and user.is_authenticated else "ui/error-bare.html"
+    template = "ui/shell/error.html" if user is not None and user.is_authenticated else "ui/shell/error_bare.html"
     return render_template(request, template, {"title": title, "text": text, "next_step": next_step}, status=status)

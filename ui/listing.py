@@ -156,7 +156,7 @@ class Selection:
 
 def bind(request: HttpRequest, listing: Listing) -> Any:
     """The listing as this request shows it: rows of the page, columns of the person, filters in force."""
-    from ui.bound import Bound
+    from ui.bound_list import Bound
 
     return Bound(request, listing)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from core.roles import Can
 from ui.kit import Cue, Notice, Table
-from ui.roles import Can
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 from django_htmx.http import HttpResponseClientRedirect
 
 from ui import preferences
-from ui.bound import Bound
+from ui.bound_list import Bound
 from ui.kit import Action, FastTab, Menu, Notice, Page
 from ui.listing import Listing
 
@@ -65,7 +65,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
         status=status,
     )
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    if template in ("ui/page.html", "ui/guide.html") and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
+    if template in ("ui/page/page.html", "ui/page/guide.html") and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
         # The job has ended: the whole page changes (its actions, its list), not the progress alone.
         response["HX-Retarget"] = "#main"
         response["HX-Reselect"] = "#main"
@@ -99,9 +99,9 @@ def confirm(
     asked = Page(title, company=company, notices=(notice,) if notice else ())
     context = {"title": title, "text": text, "action": action, "back": back, "page": asked, "careful": careful}
     if request.htmx and request.htmx.target == "dialog-body":  # type: ignore[attr-defined]
-        response = render_template(request, "ui/confirm-body.html", {**context, "in_dialog": True})
+        response = render_template(request, "ui/page/confirm_body.html", {**context, "in_dialog": True})
     else:
-        response = render_template(request, "ui/confirm.html", context)
+        response = render_template(request, "ui/page/confirm.html", context)
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response
 
@@ -113,17 +113,17 @@ def _bound(request: HttpRequest, page: Page) -> Bound | None:
 def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, dict[str, Any]]:
     """The template for what is asked for."""
     htmx = request.htmx  # type: ignore[attr-defined]
-    whole = "ui/guide.html" if page.guide is not None else "ui/page.html"
+    whole = "ui/page/guide.html" if page.guide is not None else "ui/page/page.html"
     if not htmx or htmx.history_restore_request:
         return whole, {}
     if bound is not None and htmx.target == f"{bound.id}-rows":
-        return "ui/list-rows.html", {}
+        return "ui/list/list_rows.html", {}
     if bound is not None and htmx.target == f"{bound.id}-columns":
-        return "ui/list-columns.html", {}
+        return "ui/list/list_columns.html", {}
     if bound is not None and htmx.target == bound.id:
-        return "ui/list.html", {}
+        return "ui/list/list.html", {}
     if htmx.target == "live" and page.progress is not None and page.progress.poll_url:
-        return "ui/live.html", {"swapped": True}
+        return "ui/page/live.html", {"swapped": True}
     return whole, {}
 
 

@@ -12,7 +12,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path(
         "sign-in/",
-        _form(auth.LoginView.as_view(template_name="ui/sign-in.html", redirect_authenticated_user=True)),
+        _form(auth.LoginView.as_view(template_name="ui/shell/sign_in.html", redirect_authenticated_user=True)),
         name="sign-in",
     ),
     path("sign-out/", auth.LogoutView.as_view(), name="sign-out"),

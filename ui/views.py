@@ -13,11 +13,11 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from core.roles import Can, may, requires
 from ui import preferences, render
 from ui.context import Shell, address
 from ui.kit import Link, Notice, Page
 from ui.registry import Found, registry
-from ui.roles import Can, may, requires
 
 MAX_QUERY = 100
 MOST_HITS = 8
@@ -52,7 +52,7 @@ def role_center(request: HttpRequest, company: str) -> HttpResponse:
             state=state,
             notices=notices,
             help="index",
-            template="ui/role-center.html",
+            template="ui/shell/role_center.html",
             context={"cue_groups": groups, "tables": tables},
         ),
     )
@@ -71,12 +71,18 @@ def search(request: HttpRequest, company: str) -> HttpResponse:
     )
     context = {"groups": groups, "text": text, "status": status}
     if request.htmx and request.htmx.target == "tellme-found":  # type: ignore[attr-defined]
-        response = render_template(request, "ui/results.html", context)
+        response = render_template(request, "ui/shell/results.html", context)
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response
     return render.page(
         request,
-        Page("Tell me what you want to do", company=found, template="ui/search.html", context=context, help="keyboard"),
+        Page(
+            "Tell me what you want to do",
+            company=found,
+            template="ui/shell/search.html",
+            context=context,
+            help="keyboard",
+        ),
     )
 
 
@@ -121,14 +127,14 @@ def _score(name: str, words: Iterable[str]) -> int:
 @requires(Can.READ)
 def help_page(request: HttpRequest, name: str) -> HttpResponse:
     """A page of docs/, found by its name."""
-    from ui import helping
+    from ui import help as helping
 
     text = helping.text(name)
     if text is None:
         raise Http404(f"There is no help page called {name!r}.")
     title, body = helping.html(text, name)
     crumbs = (Link("Help", reverse("ui:help", kwargs={"name": "index"})),) if name != "index" else ()
-    return render.page(request, Page(title, crumbs=crumbs, template="ui/help.html", context={"body": body}))
+    return render.page(request, Page(title, crumbs=crumbs, template="ui/shell/help.html", context={"body": body}))
 
 
 @require_POST

@@ -12,16 +12,16 @@ from config.demo import data, remote, seed
 from config.demo.environment import Environment
 from config.demo.show import Screen
 from config.serve import Site, SiteFailed, prepare, ready_line, sign_in
-from connection_setup import services as connections
-from coupling import criteria
-from coupling import services as couplings
+from connection_setup.connection import state as connections
+from coupling.couplings import services as couplings
+from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping, UpdateConflict
-from coupling.types import CompareAs, Criterion
+from coupling.rows import CompareAs, Criterion
 from jobs import services as jobs
 from jobs.models import ENDED_STATES, Job, Reason, State
 from masterdata import catalog
 from masterdata.models import Company
-from sync import full
+from sync.full import services as full
 
 # Mapping -> local field, priority, how it is compared.
 CRITERIA: dict[str, tuple[tuple[str, int, CompareAs], ...]] = {

@@ -6,9 +6,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.demo.data import DemoCompany
+from core import bulk
 from masterdata import catalog
 from masterdata.models import ChangedBy, Company
-from storage import bulk
 
 
 def seed(companies: tuple[DemoCompany, ...]) -> list[Company]:

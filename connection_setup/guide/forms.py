@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 
-from connection_setup import credentials
-from connection_setup.forms import SettingsForm
+from connection_setup.connection.state import Refused
 from connection_setup.models import OwnershipModel
-from connection_setup.services import Refused
+from connection_setup.secrets import credentials
+from connection_setup.setup.forms import SettingsForm
 
 APPLICATION = (
     "cloud", "tenant_id", "client_id", "authentication_type", "client_secret", "client_secret_expires_on",

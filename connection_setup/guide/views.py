@@ -9,15 +9,18 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from connection_setup import administrator, environments, reaching, services
+from accounts.access import company as company_of
+from connection_setup.connection import endpoints as reaching
+from connection_setup.connection import state as services
+from connection_setup.environments import services as environments
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Shown, Situation, Step
 from connection_setup.models import AssistedSetup
-from masterdata.access import company as company_of
+from connection_setup.provisioning import sign_in as administrator
+from core.roles import Can, may, requires
 from masterdata.models import Company
 from ui import render
 from ui.kit import Guide, GuideStep, Link, Page
-from ui.roles import Can, may, requires
 
 TITLE = "Set up a connection to Microsoft Dataverse"
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import storage.ids
+import core.ids
 
 _MODELS = (
     "company", "contact", "currency", "customer", "item", "paymentterms", "salesperson", "shipmentmethod",
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 migrations.AlterField(
                     model_name=name,
                     name="system_id",
-                    field=models.UUIDField(default=storage.ids.new_id, editable=False, unique=True),
+                    field=models.UUIDField(default=core.ids.new_id, editable=False, unique=True),
                 )
                 for name in _MODELS
             ]

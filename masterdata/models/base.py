@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import slugify
 
-from storage.ids import new_id
+from core.ids import new_id
 
 
 class Company(models.Model):

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox import privileges
+from sandbox.base.errors import ServiceError, payload_error
+from sandbox.base.values import plain
+from sandbox.data import privileges
+from sandbox.data.writing import Caller
 from sandbox.environment import Environment
-from sandbox.errors import ServiceError, payload_error
 from sandbox.metadata.model import Table
-from sandbox.values import plain
-from sandbox.writing import Caller
 
 CRM = "Microsoft.Dynamics.CRM."
 LARGEST = {"String": 4000, "Memo": 1_048_576}

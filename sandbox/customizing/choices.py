@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox import privileges
+from sandbox.base.errors import ServiceError, not_covered
+from sandbox.base.values import plain
 from sandbox.customizing.base import Customizing, in_use, invalid, label_of
-from sandbox.errors import ServiceError, not_covered
+from sandbox.data import privileges
 from sandbox.metadata.model import Choice, OptionSet
-from sandbox.values import plain
 
 
 class Choices(Customizing):

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox import privileges
+from sandbox.base.errors import ServiceError, not_covered
 from sandbox.customizing.base import LARGEST, in_use, invalid, label_of, length_of, required_of, schema_name_of, type_of
 from sandbox.customizing.choices import Choices
-from sandbox.errors import ServiceError, not_covered
+from sandbox.data import privileges
+from sandbox.data.store import Transaction
 from sandbox.metadata import common
 from sandbox.metadata.model import Choice, Column, Table, columns
-from sandbox.store import Transaction
 
 _TYPES = frozenset(
     {

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox import privileges
+from sandbox.base.errors import ServiceError, not_covered, payload_error
 from sandbox.customizing.base import CRM, in_use, invalid, label_of, required_of, schema_name_of
 from sandbox.customizing.columns import Columns
-from sandbox.errors import ServiceError, not_covered, payload_error
+from sandbox.data import privileges
 from sandbox.metadata.model import Association, Column, Table
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid5
 
-from sandbox import privileges
+from sandbox.base.errors import ServiceError
 from sandbox.customizing.base import in_use, invalid, label_of, plural, schema_name_of, type_of
 from sandbox.customizing.relationships import Relationships
-from sandbox.errors import ServiceError
+from sandbox.data import privileges
+from sandbox.data.store import Rows, Transaction
 from sandbox.metadata import common
 from sandbox.metadata.model import LOOKUPS, NAMESPACE, Key, Table
-from sandbox.store import Rows, Transaction
 
 _KEY_TYPES = frozenset({"String", "Integer", "Decimal", "DateTime", "Picklist", *LOOKUPS})
 _MOST_KEYS, _MOST_KEY_COLUMNS = 10, 16

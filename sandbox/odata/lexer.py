@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sandbox.errors import query_error
+from sandbox.base.errors import query_error
 
 _TOKEN = re.compile(
     r"""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from sandbox.errors import not_covered, query_error
+from sandbox.base.errors import not_covered, query_error
 from sandbox.odata.parser import parse_filter
 from sandbox.odata.syntax import Expression
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sandbox.errors import ServiceError, not_covered, query_error
+from sandbox.base.errors import ServiceError, not_covered, query_error
+from sandbox.base.values import as_decimal
 from sandbox.odata.lexer import Token, tokens
 from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, Quantified, Query, Text
-from sandbox.values import as_decimal
 
 _COMPARISONS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
 _TEXTS = frozenset({"contains", "startswith", "endswith"})

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sandbox.errors import query_error
+from sandbox.base.errors import query_error
 
 PREFIX = "Microsoft.Dynamics.CRM."
 _ROOT = re.compile(r"(?:https?://[^/]+)?/api/data/v9\.[0-2]/", re.IGNORECASE)

@@ -20,7 +20,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from ui.roles import Role
+from core.roles import Role
 
 WIDTHS = (1440, 390)
 SCHEMES = ("light", "dark")

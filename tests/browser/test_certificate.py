@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from connection_setup import services
+from connection_setup.connection import state as services
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.browser.conftest import watch
-from tests.connection_setup.test_environment import values
+from tests.connection_setup.provisioning.test_environment import values
 
 PAGE = "/c/cronus-international/dataverse-connection-setup/"
 

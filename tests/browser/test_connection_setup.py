@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from connection_setup import services
+from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
 from tests.browser.test_administrator import sign_in_at_microsoft
-from tests.connection_setup.test_environment import values
-from tests.connection_setup.test_units import make_unit
+from tests.connection_setup.business_units.test_business_units import make_unit
+from tests.connection_setup.provisioning.test_environment import values
 
 PAGE = "/c/cronus-international/dataverse-connection-setup/"
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from connection_setup import services
-from connection_setup.enabling_steps import STEPS
+from connection_setup.connection import state as services
+from connection_setup.enabling.steps import STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.browser.conftest import watch
 from tests.browser.test_connection_setup import accept
-from tests.connection_setup.test_environment import values
+from tests.connection_setup.provisioning.test_environment import values
 
 PAGE = "/c/cronus-international/dataverse-connection-setup/"
 

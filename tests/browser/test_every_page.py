@@ -9,18 +9,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
-from coupling import defaults
+from core.roles import Role
+from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine, Recommendation
 from tests.browser.conftest import Looks
-from tests.doors.conftest import client_of
-from tests.doors.table import DOORS
+from tests.every_url.conftest import client_of
+from tests.every_url.urls import DOORS
 from tests.ui.conftest import customers
 from ui.context import address
 from ui.registry import registry
-from ui.roles import Role
 
 pytestmark = pytest.mark.browser
 
@@ -158,7 +158,7 @@ def test_axe_finds_nothing_on_pages_of_what_went_wrong(
     stranger.end()
 
     broken = looks()
-    monkeypatch.setattr("connection_setup.services.connection_of", lambda _: 1 / 0)
+    monkeypatch.setattr("connection_setup.connection.state.connection_of", lambda _: 1 / 0)
     answer = broken.page.goto(f"/c/{company.slug}/dataverse-connection-setup/")
     assert answer is not None
     assert answer.status == 500

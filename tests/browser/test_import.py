@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 from openpyxl import Workbook
 
+from core.roles import Role
 from masterdata.models import Company, Customer
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
 from tests.browser.test_keyboard import Keys
-from ui.roles import Role
 
 PAGE = "/admin/masterdata/customer/import/"
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
+from core.roles import Role
 from jobs.models import Job
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from tests.browser.conftest import Site, watch
-from ui.roles import Role
 
 PASSWORD = "correct horse battery staple"
 MATCHED, TWICE, UNKNOWN = "10000", "20000", "30000"

@@ -8,13 +8,14 @@ import pytest
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
-from connection_setup import encryption, services
+from connection_setup.connection import state as services
+from connection_setup.encryption import services as encryption
 from connection_setup.models import DataverseConnection
-from connection_setup.sealed import seal
+from connection_setup.secrets.sealing import seal
+from core.roles import Role
 from masterdata.models import Company
 from tests.browser.conftest import SCHEMES, WIDTHS, Site, watch
-from tests.connection_setup.test_environment import values
-from ui.roles import Role
+from tests.connection_setup.provisioning.test_environment import values
 
 ENCRYPTION = "/c/cronus-international/data-encryption-management/"
 

@@ -6,14 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from connection_setup import services
+from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
-from coupling import defaults
+from coupling.mappings import defaults
 from coupling.models import Coupling
 from masterdata.models import Company, Salesperson
 from sandbox.testing import Sandbox
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
-from tests.connection_setup.test_environment import values
+from tests.connection_setup.provisioning.test_environment import values
 
 PAGE = "/c/cronus-international/couple-dataverse-users-with-salespeople/"
 

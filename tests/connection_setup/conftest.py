@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from connection_setup.models import DataverseConnection
-from connection_setup.sealed import seal
+from connection_setup.secrets.sealing import seal
 from masterdata.models import Company
 
 SECRET = "Qx8~only-a-test-secret.value_42"

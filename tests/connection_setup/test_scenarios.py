@@ -9,15 +9,15 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from connection_setup import services
+from connection_setup.connection import state as services
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
-from connection_setup.provisioning import unit_name
-from connection_setup.sealed import seal
+from connection_setup.provisioning.company_objects import unit_name
+from connection_setup.secrets.sealing import seal
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Type
 from masterdata.models import Company
 from tests.connection_setup.conftest import SECRET, fields
-from tests.connection_setup.test_page import PAGE, text_of
+from tests.connection_setup.setup.test_page import PAGE, text_of
 from tests.ui.pages import check
 
 

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from connection_setup import services as connection
+from connection_setup.connection import state as connection
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import services as jobs
 from masterdata.models import Currency, Customer, Salesperson

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coupling import filters, planner
-from coupling.compare import column
-from coupling.match import groups
-from coupling.types import CompareAs, Condition, Criterion
+from coupling import filters
+from coupling.matching import read_plan as planner
+from coupling.matching.compare import column
+from coupling.matching.match import groups
+from coupling.rows import CompareAs, Condition, Criterion
 
 COMPANY = UUID(int=7)
 CUSTOMER = [

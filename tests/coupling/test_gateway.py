@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from connection_setup.services import NotConnected
+from connection_setup.connection.state import NotConnected
 from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import Invalid

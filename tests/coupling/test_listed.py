@@ -11,12 +11,13 @@ from django.db.models import Model
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from coupling import defaults, listed
+from core import bulk
+from coupling import listed
+from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping, Listed, OptionMapping
-from coupling.records import listing_of
+from coupling.records.lists import listing_of
 from masterdata import catalog
 from masterdata.models import Company, Contact, Customer, PaymentTerms
-from storage import bulk
 from ui import listing
 
 pytestmark = pytest.mark.django_db

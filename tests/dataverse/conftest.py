@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from dataverse import lanes, metadata_cache
+from dataverse import concurrency as lanes
+from dataverse import metadata_cache
 from dataverse.client import DataverseClient
 from dataverse.transport import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment

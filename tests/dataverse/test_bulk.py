@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from dataverse import bulk, lanes, odata
+from dataverse import bulk, odata
+from dataverse import concurrency as lanes
 from dataverse.client import DataverseClient
 from dataverse.errors import Duplicate, Gone, Invalid, Throttled, Unavailable, VersionMismatch
 from dataverse.types import ClientSecret, Credentials, Environment, Request, TableInfo

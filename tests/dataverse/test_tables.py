@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dataverse import clouds, errors, retry
-from dataverse.answers import retry_after
+from dataverse.error_answers import retry_after
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,

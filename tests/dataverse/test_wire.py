@@ -18,7 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from dataverse import pool, transport
+from dataverse import connection_pool as pool
+from dataverse import transport
 from dataverse.client import DataverseClient
 from dataverse.errors import (
     ConfigurationError,

@@ -10,7 +10,7 @@ from jobs import registry
 from jobs.lease import stopping
 from jobs.models import Job
 from jobs.registry import Kind
-from jobs.runner import JobContext, OutcomeRow
+from jobs.running.runner import JobContext, OutcomeRow
 from masterdata.models import Company
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from jobs import services
 from jobs.models import COUNTERS
-from jobs.runner import JobContext, OutcomeRow
+from jobs.running.runner import JobContext, OutcomeRow
 from tests.jobs.conftest import stored
 
 pytestmark = pytest.mark.django_db

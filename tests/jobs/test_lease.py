@@ -1,10 +1,10 @@
 """A lease is over once it is given back, whatever its heartbeat is about to do."""
 
-from jobs import runner
-from jobs.context import JobContext
 from jobs.errors import LeaseLost
 from jobs.lease import Lease, claim
 from jobs.models import State
+from jobs.running import runner
+from jobs.running.context import JobContext
 from tests.jobs.conftest import stored
 
 

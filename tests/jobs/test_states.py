@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.checks import timing
 from jobs.errors import Failure, describe, scrub, wait_of
 from jobs.models import ENDED_STATES, Reason, State
 from jobs.states import MAX_LOST, TRANSITIONS, Claim, Event, Snapshot, after, decide_claim
+from jobs.system_checks import timing
 
 NOW = datetime(2026, 11, 22, 18, 4, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)

@@ -11,15 +11,15 @@ import requests
 from django.contrib.auth.models import User
 from django.test import Client
 
-from connection_setup import services as connection
-from coupling import services as coupling
+from connection_setup.connection import state as connection
+from core import bulk
+from coupling.couplings import services as coupling
 from coupling.models import Coupling
-from coupling.types import Criterion
+from coupling.rows import Criterion
 from jobs import services as jobs
 from jobs.models import Job, JobOutcome
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
-from storage import bulk
 
 pytestmark = [pytest.mark.big, pytest.mark.django_db(transaction=True)]
 

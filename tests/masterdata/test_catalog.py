@@ -6,7 +6,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, transaction
 from django.http import Http404
 
-from masterdata import access, catalog
+from accounts import access
+from masterdata import catalog
 from masterdata.models import ChangedBy, Company, Customer, SynchronizedRecord
 from tests.example_app.models import Subscription
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import Group
 
+from core.roles import Can, Role, capabilities
 from masterdata.models import Company, Customer
-from ui.roles import Can, Role, capabilities
 
 
 def test_a_new_person_gets_a_password_that_is_shown_once(run, rf):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox import keeping
+from sandbox.service import saved_state as keeping
 from sandbox.testing import running
 from tests.sandbox.conftest import Api, plain_session
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox import keeping
+from sandbox.service import saved_state as keeping
 from sandbox.testing import Sandbox
 from tests.sandbox.conftest import Api, api_of
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.directory import OTHER_TENANT_ID
+from sandbox.identity.directory import OTHER_TENANT_ID
 from sandbox.testing import Sandbox
 from tests.sandbox.conftest import api_of, ask_token, plain_session
 

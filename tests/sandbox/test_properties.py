@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from sandbox.base.values import decode, encode
+from sandbox.base.wildcards import like
 from sandbox.metadata import catalog
 from sandbox.odata.parser import parse_filter
 from sandbox.testing import Sandbox
-from sandbox.values import decode, encode
-from sandbox.wildcards import like
 from tests.sandbox.conftest import Api
 
 Row = dict[str, Any]
@@ -295,7 +295,7 @@ def test_no_path_makes_the_sandbox_fail(api: Api, path: str, method: str) -> Non
 
 @given(st.text(max_size=40))
 def test_the_parser_reads_a_text_or_refuses_it(text: str) -> None:
-    from sandbox.errors import ServiceError
+    from sandbox.base.errors import ServiceError
 
     try:
         parse_filter(text)

@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 
 from sandbox.environment import Environment
-from sandbox.loading import load
+from sandbox.service.load import load
 from tests.sandbox.conftest import Api
 
 

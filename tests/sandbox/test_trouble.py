@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.clock import Clock
-from sandbox.limits import UNDER_WAY_S, Protection
+from sandbox.base.clock import Clock
+from sandbox.base.limits import UNDER_WAY_S, Protection
 from tests.sandbox.conftest import Api
 from tests.sandbox.test_batch import GO_ON, part, send, statuses
 

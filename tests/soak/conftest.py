@@ -2,7 +2,7 @@
 
 import os
 
-from tests.kills.conftest import _fleet, fleet
+from tests.recovery.conftest import _fleet, fleet
 
 __all__ = ["_fleet", "fleet"]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.kills.plans import kill
-from tests.kills.scenarios import SCENARIOS
+from tests.recovery.plans import kill
+from tests.recovery.scenarios import SCENARIOS
 from tests.soak.conftest import FULL, size
 
 pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]

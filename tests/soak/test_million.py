@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from coupling import services as coupling
+from core import bulk
+from coupling.couplings import services as coupling
 from coupling.models import Coupling
 from jobs.models import Job, JobOutcome
 from jobs.services import run_to_end
 from masterdata.models import Customer
-from storage import bulk
-from tests.kills import harness, scenarios
-from tests.kills.harness import Fleet
-from tests.kills.scenarios import BY_PHONE, World
+from tests.recovery import harness, scenarios
+from tests.recovery.harness import Fleet
+from tests.recovery.scenarios import BY_PHONE, World
 from tests.soak.conftest import FULL, size
 
 pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]

@@ -12,18 +12,18 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from connection_setup.services import client_for
-from coupling import services as coupling
+from connection_setup.connection.state import client_for
+from coupling.couplings import services as coupling
 from coupling.models import Coupling
 from jobs.models import Job, State
 from jobs.services import run_to_end
 from masterdata.models import Customer
 from sandbox.testing import Sandbox
-from sync import services as sync
-from tests.kills import harness, scenarios, states
-from tests.kills.harness import Fleet
-from tests.kills.points import POINTS
-from tests.kills.scenarios import BY_PHONE
+from sync.start import services as sync
+from tests.recovery import harness, scenarios, states
+from tests.recovery.harness import Fleet
+from tests.recovery.points import POINTS
+from tests.recovery.scenarios import BY_PHONE
 
 FIELDS = {"city": "address1_city", "address": "address1_line1", "post_code": "address1_postalcode"}
 """What is edited: the field here, the column there."""

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from connection_setup import services as connections
+from connection_setup.connection import state as connections
 from connection_setup.models import DataverseConnection
-from coupling import defaults
+from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome
 from jobs.services import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
-from sync.services import start_synchronization
+from sync.start.services import start_synchronization
 
 ACTIVE_CUSTOMER = {"customertypecode": 3, "statecode": 0}
 

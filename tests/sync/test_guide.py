@@ -7,11 +7,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from connection_setup.models import AssistedSetup, DataverseConnection
-from coupling import criteria
-from coupling.pages import of_mapping
+from coupling.matching import criteria
+from coupling.page_parts import of_mapping
 from jobs.models import Job
-from sync import full
-from tests.connection_setup.test_page import text_of
+from sync.full import services as full
+from tests.connection_setup.setup.test_page import text_of
 from tests.sync.conftest import ACTIVE_CUSTOMER, changed, customer, gone
 
 GUIDE = "/c/cronus-international/assisted-setup/dataverse/"

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from core import bulk
+from core.roles import Role
 from masterdata.models import Company, Customer
-from storage import bulk
-from ui.roles import Role
 
 PASSWORD = "correct horse battery"
 

@@ -6,12 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from core.roles import Role, may
 from masterdata.models import Company
 from tests.ui.conftest import customers
 from tests.ui.pages import check
 from ui.context import address
 from ui.registry import Entry, registry
-from ui.roles import Role, may
 
 PAGES = [entry for entry in registry.all_entries() if entry.group != "Actions"]
 ENTRIES = [pytest.param(entry, id=entry.title) for entry in PAGES]

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from tests.ui.pages import check
-from ui import helping
+from ui import help as helping
 
 DOCS = sorted(path.stem for path in (Path(settings.BASE_DIR) / "docs").glob("*.md"))
 ROOMS = ("config", "sync", "coupling", "connection_setup", "jobs", "masterdata", "ui")

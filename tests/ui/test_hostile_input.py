@@ -11,7 +11,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
-from coupling import defaults
+from coupling.mappings import defaults
 from masterdata.models import Company
 from tests.ui.conftest import customers
 from ui import ids

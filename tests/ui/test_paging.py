@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from core import bulk
 from masterdata.models import Company, Customer
 from masterdata.models.parties import CustomerBlocked
-from storage import bulk
 from tests.ui.conftest import customers
 from ui import paging
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from benchmarks.pages import fill, numbered
-from ui.roles import Role
+from core.roles import Role
 
 MOST = 12
 

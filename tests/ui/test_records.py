@@ -11,13 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connection_setup.models import DataverseConnection
-from coupling import records
+from core.roles import Role
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.records import lists as records
 from masterdata import catalog
 from masterdata.models import Company, Customer
 from tests.ui.conftest import customers
 from tests.ui.pages import Document, check
-from ui.roles import Role
 
 TITLES = {
     "customer": "Customers", "vendor": "Vendors", "contact": "Contacts", "item": "Items",

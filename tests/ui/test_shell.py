@@ -6,12 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from core.roles import Role
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company
 from tests.ui.conftest import PASSWORD, customers, person
 from tests.ui.pages import check, read
 from ui.models import UserPreference
-from ui.roles import Role
 
 
 def test_signing_in_asks_for_a_name_and_a_password_and_leads_to_the_role_center(

@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
-from connection_setup import credentials, dynamics, services
+from connection_setup.connection import state as services
+from connection_setup.dynamics365 import services as dynamics
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.sealed import SealBroken
-from connection_setup.steps import Told
+from connection_setup.provisioning.steps import Told
+from connection_setup.secrets import credentials
+from connection_setup.secrets.sealing import SealBroken
 from connection_setup.types import Check, Report
 from dataverse import clouds
 from dataverse.errors import DataverseError

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from connection_setup import encryption, sealed, services
+from connection_setup.connection import state as services
+from connection_setup.encryption import services as encryption
+from connection_setup.secrets import sealing as sealed
 from masterdata.commands import TandemCommand
 
 

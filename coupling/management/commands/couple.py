@@ -4,10 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from coupling import criteria, services
 from coupling.commands import MappingCommand
+from coupling.couplings import services
+from coupling.matching import criteria
 from coupling.models import UpdateConflict
-from coupling.pages import SENTENCES
+from coupling.page_parts import SENTENCES
 
 
 class Command(MappingCommand):

@@ -4,8 +4,12 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from coupling import counts, criteria, defaults, filters, local, services
+from coupling import filters
+from coupling import local_records as local
 from coupling.commands import MappingCommand
+from coupling.couplings import services
+from coupling.mappings import counts, defaults
+from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from coupling import services
 from coupling.commands import MappingCommand
-from coupling.pages import SENTENCES
+from coupling.couplings import services
+from coupling.page_parts import SENTENCES
 
 
 class Command(MappingCommand):

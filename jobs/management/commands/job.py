@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from jobs import listings, telling
+from jobs import display as telling
 from jobs.models import Job, JobOutcome, Outcome
+from jobs.pages import lists as listings
 from jobs.services import summary
 from masterdata.commands import TandemCommand
 

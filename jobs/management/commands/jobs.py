@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from jobs import telling
+from jobs import display as telling
 from jobs.models import Job, State, Type
 from jobs.services import summary
 from masterdata.commands import CompanyCommand

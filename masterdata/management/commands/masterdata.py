@@ -8,8 +8,8 @@ from django.core.management.base import CommandParser
 
 from masterdata import catalog
 from masterdata.commands import CompanyCommand
-from masterdata.importing import Summary, UnknownColumns, import_file
-from masterdata.reading import Unreadable
+from masterdata.files.importing import Summary, UnknownColumns, import_file
+from masterdata.files.reading import Unreadable
 
 _SHOWN = 20
 _QUIET_S = 2.0

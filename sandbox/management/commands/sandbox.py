@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from sandbox import keeping
 from sandbox.environment import Environment
-from sandbox.server import Server, described
+from sandbox.service import saved_state as keeping
+from sandbox.service.server import Server, described
 
 KEEP_S = 30
 """How often the rows are kept, with --state, while the sandbox serves."""

@@ -5,16 +5,16 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from connection_setup.services import NotConnected
-from coupling import local
+from connection_setup.connection.state import NotConnected
+from coupling import local_records as local
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES, Job
 from jobs.services import run_to_end, summary
 from masterdata.commands import CompanyCommand
-from sync import full
+from sync.display import progress_line
+from sync.full import services as full
 from sync.models import FullSynchReviewLine
-from sync.services import Refused
-from sync.telling import progress_line
+from sync.start.services import Refused
 
 
 class Command(CompanyCommand):

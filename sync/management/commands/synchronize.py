@@ -5,12 +5,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from coupling.commands import MappingCommand
-from coupling.pages import SENTENCES
+from coupling.page_parts import SENTENCES
 from jobs.models import COUNTERS
-from sync.fields import MappingNotUsable
-from sync.preview import Preview
-from sync.services import Refused, start_synchronization
-from sync.telling import outcome_object
+from sync.display import outcome_object
+from sync.engine.field_specs import MappingNotUsable
+from sync.engine.preview import Preview
+from sync.start.services import Refused, start_synchronization
 
 
 class Command(MappingCommand):

@@ -5,7 +5,7 @@ import signal
 import time
 from pathlib import Path
 
-from jobs.runner import JobContext, OutcomeRow
+from jobs.running.runner import JobContext, OutcomeRow
 
 
 def dying(context: JobContext) -> None:

@@ -1,0 +1,23 @@
+"""People and what they may see, sign-in limits, the audit of who did what."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    """People and what they may see, sign-in limits, the audit of who did what."""
+
+    name = "accounts"
+
+    def ready(self) -> None:
+        """Keep changes of people in the audit log."""
+        from auditlog.registry import auditlog
+        from django.contrib.auth import get_user_model
+
+        # That a password changed is logged, never a part of what it is stored as.
+        auditlog.register(
+            get_user_model(),
+            exclude_fields=["last_login"],
+            mask_fields=["password"],
+            mask_callable="accounts.people.masked",
+            m2m_fields={"groups", "user_permissions"},
+        )

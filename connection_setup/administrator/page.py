@@ -1,0 +1,167 @@
+"""The page Administrator Sign-In: what is asked for, the sign-in, and the steps that prepare the environment."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.urls import reverse
+
+from connection_setup.connection import redirect_url as returning
+from connection_setup.enabling.page import AcceptForm, permissions_tab
+from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.provisioning import consent, steps_table
+from connection_setup.provisioning import preparation as preparing
+from masterdata.models import Company
+from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
+
+TITLE = "Administrator Sign-In"
+SIGN_IN_HOST = "https://login.microsoftonline.com"
+
+
+TITLES = {
+    "prepare": "Preparation of the environment",
+    "certificate": "Preparation of the environment",
+    "team": "Members of the owning team",
+    preparing.REDEPLOY: "Redeployment of the integration solution",
+}
+BUTTONS = {
+    "prepare": "Prepare the environment",
+    "certificate": "Prepare the environment",
+    "team": "Add Coupled Users to Team",
+    preparing.REDEPLOY: "Redeploy the solution",
+}
+"""By the purpose of a sign-in: what its steps are called, and the button that takes them."""
+
+
+class PurposeForm(forms.Form):
+    """Before the sign-in; `purpose` is what it is for."""
+
+    purpose = forms.ChoiceField(choices=[(name, name) for name in preparing.PURPOSES], widget=forms.HiddenInput)
+
+
+class ConsentForm(AcceptForm, PurposeForm):
+    """Before the sign-in, where nobody has consented yet."""
+
+
+def consent_form(connection: DataverseConnection, data: Any = None, *, purpose: str = "prepare") -> PurposeForm:
+    """The form before the sign-in: what was consented to once is not asked again."""
+    purpose = str(data.get("purpose") or "prepare") if data is not None else purpose
+    known = purpose in ("prepare", "team") and consent.given(connection)
+    return (PurposeForm if known else ConsentForm)(data, initial={"purpose": purpose})
+
+
+def address(name: str, company: Company) -> str:
+    """The address of one of this page's actions."""
+    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
+
+
+def page(
+    request: HttpRequest,  # noqa: ARG001 - the shape of every page
+    connection: DataverseConnection,
+    signed_in: AdministratorSignIn | None,
+    form: PurposeForm | None = None,
+    *,
+    purpose: str = "prepare",
+    going: bool = False,
+) -> Page:
+    """The page: the permissions and the sign-in, a sign-in that is waited for, or the steps. going: steps follow."""
+    company = connection.company
+    done = signed_in is not None and signed_in.signed_in_at is not None
+    waiting = signed_in is not None and not done and not signed_in.problem
+    common: dict[str, Any] = {
+        "title": TITLE,
+        "company": company,
+        "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
+        "notices": _notices(connection, signed_in, purpose),
+    }
+    if done and signed_in is not None:
+        return Page(
+            **common,
+            help="connection#administrator",
+            state=Status(f"Signed in as {signed_in.name}", "ok"),
+            fast_tabs=(_steps_tab(signed_in),),
+            template=steps_table.TEMPLATE,
+            context=_going_on(signed_in, going=going),
+        )
+    form = form or consent_form(connection, purpose=purpose)
+    return Page(
+        **common,
+        help="connection#administrator",
+        tip=Tip(
+            "Once, and only once",
+            "An administrator of the environment signs in here one time. Afterwards the application works as its own "
+            "user, and the administrator's sign-in is forgotten.",
+        ),
+        progress=Progress(
+            "Waiting for the sign-in",
+            f"It goes on in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and of this site, or "
+            "sign in again below: it then happens in this window.",
+            poll_url=address("administrator", company),
+        )
+        if waiting
+        else None,
+        fast_tabs=(
+            permissions_tab(),
+            _consent_tab(connection, form),
+            _registration_tab(connection),
+        ),
+        form_url=address("administrator-sign-in", company),
+        form_window="tandem-sign-in",
+        submit=Action("Sign in with administrator user", icon="person", primary=True),
+        cancel=Link("Cancel", address("setup", company)),
+    )
+
+
+def _notices(
+    connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
+) -> tuple[Notice, ...]:
+    if connection.enabled and purpose in ("prepare", preparing.REDEPLOY):
+        return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
+    if signed_in is not None and signed_in.problem:
+        return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
+    if purpose == "prepare":
+        return (Notice("What is missing in the environment is made first.", title="Prepares, then enables."),)
+    return ()
+
+
+def _registration_tab(connection: DataverseConnection) -> FastTab:
+    return FastTab(
+        "registration",
+        "Application and environment",
+        (
+            Field("Environment URL", connection.environment_url),
+            Field("Client ID", connection.client_id),
+            Field(
+                "Redirect URL",
+                returning.of(connection),
+                copy=True,
+                hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
+            ),
+        ),
+        gist=connection.environment_url.removeprefix("https://"),
+        open=False,
+    )
+
+
+def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
+    asked = "consent" in form.fields
+    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.sentence(connection))
+    return FastTab("consent", "Consent", (given, Field(form_field=form["purpose"])))
+
+
+def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
+    return steps_table.tab(TITLES[signed_in.purpose], preparing.steps_of(signed_in), preparing.told(signed_in))
+
+
+def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
+    told = preparing.told(signed_in)
+    failed = any(one.state == preparing.FAILED for one in told)
+    return steps_table.context(
+        preparing.steps_of(signed_in),
+        told,
+        going=going,
+        step_url=address("administrator-step", signed_in.company),
+        button="Try again" if failed else "Go on" if told else BUTTONS[signed_in.purpose],
+        cancel_url=address("administrator-forget", signed_in.company),
+        cancel="Forget the sign-in",
+    )

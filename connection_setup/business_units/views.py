@@ -1,0 +1,181 @@
+"""Dataverse Business Units: choose the one a company's rows belong to."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import company as company_of
+from connection_setup.business_units import services as units
+from connection_setup.connection import state as services
+from connection_setup.models import DataverseConnection
+from connection_setup.provisioning import sign_in as administrator
+from connection_setup.secrets.sealing import SealBroken
+from connection_setup.setup import page as pages
+from connection_setup.setup import views
+from core.roles import Can, requires
+from dataverse.errors import DataverseError
+from masterdata.models import Company
+from ui import render
+from ui.kit import Action, FastTab, Link, Notice, Page, Status, Table
+
+MANY = 15
+"""So many lines are looked through at a glance; above them stands a search."""
+MOST = 200
+"""More lines than this are not shown; the search narrows them."""
+
+
+def address(name: str, company: Company) -> str:
+    """The address of one of this page's actions."""
+    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
+
+
+@requires(Can.ADMINISTER)
+@require_safe
+def show(request: HttpRequest, company: str) -> HttpResponse:
+    """The list, as Dataverse gives it now."""
+    connection = services.connection_of(company_of(request, company))
+    owner = connection.company
+    if connection.enabled:
+        notice = Notice("Turn Enabled off to choose another one.", "warn", title="The connection is enabled.")
+        return render.page(request, _page(connection, (notice,)))
+    try:
+        found = units.listed(connection, administrator.current(owner, request.session.session_key))
+    except (DataverseError, services.Refused, SealBroken) as error:
+        kept = connection.business_unit_name or units.default_name(owner)
+        return render.page(
+            request,
+            _page(
+                connection,
+                (
+                    Notice(
+                        f"{getattr(error, 'user_message', error)} The choice stays as it is: {kept}.",
+                        "bad",
+                        title="The business units cannot be read.",
+                    ),
+                ),
+            ),
+        )
+    advice = units.advice(connection)
+    notices = (Notice(advice, "warn", title="Person: stay with the default."),) if advice else ()
+    return render.page(request, _page(connection, notices, _tabs(connection, found, request.GET.get("q", ""))))
+
+
+@views.typed_is_saved_first
+def look_up(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
+    """From the field Coupled Business Unit: what was typed is saved first."""
+    return HttpResponseRedirect(address("units", connection.company))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def choose(request: HttpRequest, company: str) -> HttpResponse:
+    """Take one; where another company is coupled with it, after a question."""
+    connection = services.connection_of(company_of(request, company))
+    owner = connection.company
+    if request.method != "POST":
+        return HttpResponseRedirect(address("units", owner))
+    try:
+        found = units.listed(connection, administrator.current(owner, request.session.session_key))
+        unit = _named(found, request.POST.get("unit", ""))
+        if unit.others and request.POST.get("sure") != "yes":
+            return _asked(request, owner, unit)
+        units.choose(connection=connection, unit=unit, user=request.user)
+    except (DataverseError, services.Refused, SealBroken) as error:
+        messages.error(request, f"Nothing was chosen. {getattr(error, 'user_message', error)}")
+        return HttpResponseRedirect(address("units", owner))
+    made = "" if unit.id else " It is made when the connection is enabled."
+    messages.success(request, f"{unit.name} is the Coupled Business Unit.{made}")
+    if not unit.own and (advice := units.advice(connection)):
+        messages.warning(request, advice)
+    return HttpResponseRedirect(pages.address("setup", owner))
+
+
+def _named(found: list[units.Unit], wanted: str) -> units.Unit:
+    """The unit with an id; the new one is "new". Raises Refused."""
+    try:
+        key = None if wanted == "new" else UUID(wanted)
+    except ValueError:
+        key = UUID(int=0)
+    unit = next((one for one in found if one.id == key), None)
+    if unit is None:
+        raise services.Refused("That business unit is not among those of the environment. Choose one of the list.")
+    return unit
+
+
+def _asked(request: HttpRequest, owner: Company, unit: units.Unit) -> HttpResponse:
+    others = " and ".join(unit.others)
+    return render.confirm(
+        request,
+        title="Couple with this business unit?",
+        text=f"{unit.name} is coupled with {others} already. Two companies in one business unit own each other's rows, "
+        "which can cause synchronization errors. Continue?",
+        action=Action("Continue", address("units-choose", owner), "post", values={"unit": str(unit.id), "sure": "yes"}),
+        back=address("units", owner),
+        company=owner,
+    )
+
+
+def _page(connection: DataverseConnection, notices: tuple[Notice, ...], tabs: tuple[FastTab, ...] = ()) -> Page:
+    company = connection.company
+    return Page(
+        units.TITLE,
+        company=company,
+        crumbs=(Link("Dataverse Connection Setup", pages.address("setup", company)),),
+        help="connection#unit",
+        notices=notices,
+        actions=(Action("Dataverse Connection Setup", pages.address("setup", company), icon="back"),),
+        fast_tabs=tabs,
+    )
+
+
+def _tabs(connection: DataverseConnection, found: list[units.Unit], search: str) -> tuple[FastTab, ...]:
+    company = connection.company
+    wanted = search.strip().casefold()
+    matching = [one for one in found if wanted in f"{one.shown} {one.parent}".casefold()]
+    shown = matching[:MOST]
+    rows = [
+        (
+            one.shown,
+            one.parent,
+            Status(f"Coupled with {' and '.join(one.others)}", "warn") if one.others else "Default" if one.own else "",
+        )
+        for one in shown
+    ]
+    choices = [
+        Action(
+            "Choose",
+            address("units-choose", company),
+            "post",
+            values={"unit": str(one.id) if one.id else "new"},
+            off="Current" if units.is_current(connection, one) else "",
+        )
+        for one in shown
+    ]
+    left = f", the first {MOST} shown" if len(matching) > MOST else ""
+    table = FastTab(
+        "units",
+        "Business units below the root",
+        gist=f"{len(matching)} of {len(found)}{left}" if wanted or left else f"{len(found)}",
+        table=Table(
+            units.TITLE,
+            ("Name", "Parent", "Remark"),
+            rows,
+            empty="No business unit has that in its name. Search for something else.",
+            row_actions=choices or (None,),
+        ),
+    )
+    if len(found) <= MANY and not wanted:
+        return (table,)
+    url = address("units", company)
+    clear = f"{url}?{urlencode({'q': ''})}" if wanted else ""
+    asked = FastTab(
+        "search",
+        "Search",
+        template="connection_setup/business_units/search.html",
+        context={"url": url, "search": search, "clear": clear, "told": f"{len(matching)} of {len(found)} shown{left}"},
+    )
+    return (asked, table)

@@ -1,0 +1,119 @@
+"""Use Certificate Authentication: from a client secret, or the legacy password, to a certificate without a gap.
+
+A key and a certificate are made here, or taken, and wait beside what is in use. Once the certificate is registered,
+the connection is tested with it, and only then signs in with it. A certificate of another client (application) needs
+that client's user in Dataverse, which an administrator who signs in makes, with all roles of the user before.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup.checks import judges as checks
+from connection_setup.connection import state as services
+from connection_setup.connection.state import Refused
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.secrets import credentials
+from connection_setup.secrets.credentials import BadCertificate, Described
+from connection_setup.secrets.sealing import SealBroken, seal, unseal
+from connection_setup.types import Report
+from masterdata.models import Company
+
+
+def application_name() -> str:
+    """What the registered application is called, and the certificates made here."""
+    return f"{settings.PRODUCT_NAME} Integration to Dataverse"
+
+
+def why_not(connection: DataverseConnection) -> str:
+    """Why there is nothing to upgrade, as a sentence; "" when there is."""
+    if not connection.enabled:
+        return (
+            "The connection is not enabled, so there is nothing to upgrade. Enable it first, or choose OAuth 2.0, "
+            "certificate as its Authentication Type."
+        )
+    if credentials.provided(connection):
+        return (
+            "What the connection signs in with comes from the provider that CREDENTIAL_PROVIDER names. Give it the "
+            "certificate there."
+        )
+    return ""
+
+
+@sensitive_variables("bundle", "pair")
+def offer(*, company: Company, user: Any, bundle: str = "", client_id: str = "") -> Described:
+    """Make a key and a certificate, or take those of a PEM text, to wait beside what is in use. Raises Refused.
+
+    client_id: where the certificate is registered for another application than the one in use.
+    """
+    try:
+        pair = credentials.read_pair(bundle) if bundle else credentials.make_pair(application_name())
+    except BadCertificate as bad:
+        raise Refused(str(bad), field="certificate_file") from None
+    with services.audited(user), transaction.atomic():
+        stored = services.locked(company)
+        if why := why_not(stored):
+            raise Refused(why)
+        try:
+            stored.next_certificate, stored.next_private_key = pair.certificate_pem, seal(pair.private_key_pem)
+        except SealBroken as broken:
+            raise Refused(str(broken)) from None
+        stored.next_client_id = "" if client_id == credentials.client_id(stored) else client_id
+        stored.save()
+    return credentials.describe(pair.certificate_pem)
+
+
+def withdraw(*, company: Company, user: Any) -> None:
+    """Throw away the certificate that waits."""
+    _withdraw(company, user)
+
+
+def _withdraw(company: Company, user: Any, only: str | None = None) -> None:
+    """Throw away the certificate that waits; only: this one, where another may have been offered meanwhile."""
+    with services.audited(user), transaction.atomic():
+        stored = services.locked(company)
+        if only is None or stored.next_certificate == only:
+            _forget(stored)
+            stored.save()
+
+
+@sensitive_variables("bundle")
+def switch(*, company: Company, user: Any) -> Report:
+    """Sign in with the certificate that waits, if it works; a report that is not ok means that nothing changed.
+
+    Raises Refused, SealBroken, DataverseError.
+    """
+    connection = services.connection_of(company)
+    if why := why_not(connection):
+        raise Refused(why)
+    if not connection.next_certificate:
+        raise Refused("There is no certificate to change to. Make one, or choose a file.")
+    bundle = f"{unseal(connection.next_private_key)}\n{connection.next_certificate}"
+    values = {
+        "authentication_type": AuthenticationType.CERTIFICATE.value,
+        "client_id": target(connection),
+    }
+    report = services.enable(company=company, user=user, values=values, secret=bundle)
+    if report.ok:
+        _withdraw(company, user, only=connection.next_certificate)
+    return report
+
+
+def target(connection: DataverseConnection) -> str:
+    """The client (application) that the certificate which waits is registered for."""
+    return connection.next_client_id or credentials.client_id(connection)
+
+
+def needs_administrator(connection: DataverseConnection, report: Report) -> bool:
+    """Whether the certificate works, and only its application's user is missing in Dataverse.
+
+    The application of a client secret has its user; that of the legacy sign-in need not, since a person's was used.
+    """
+    moves = connection.next_client_id or connection.authentication_type == AuthenticationType.OFFICE365
+    return bool(moves and report.failed and report.failed.name == checks.USER)
+
+
+def _forget(connection: DataverseConnection) -> None:
+    connection.next_certificate, connection.next_private_key, connection.next_client_id = "", b"", ""

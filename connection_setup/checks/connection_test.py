@@ -1,0 +1,122 @@
+"""Test Connection: all checks in three requests.
+
+`run` asks whether the environment answers and lets the application in, then all else at once (asking). A check that
+needs a failed one is left out instead of failing too; one part that is refused leaves the others as they are.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from uuid import UUID
+
+from connection_setup.checks import batch as asking
+from connection_setup.checks import judges as checks
+from connection_setup.checks import privileges
+from connection_setup.checks.batch import Answers
+from connection_setup.provisioning.company_objects import is_own
+from connection_setup.types import Check, Dataverse, Findings, Report, Wanted
+from dataverse import odata
+from dataverse.errors import DataverseError, Kind
+from dataverse.types import WhoAmI
+
+
+def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
+    """Make all checks, in three requests. Raises nothing: a DataverseError becomes the check it belongs to.
+
+    What answers at all is asked the rest at once, and one part that is refused leaves the others as they are.
+    """
+    made: list[Check] = []
+    findings = Findings()
+    place, hint = checks.ADDRESS, ""
+    try:
+        ping = client.ping()
+        hint = checks.tenant_hint(ping, wanted.tenant_id)
+        made += [checks.address(ping), checks.clock(ping)]
+        place = checks.SIGN_IN
+        who = client.who_am_i()
+        made += [
+            checks.signed_in(wanted),
+            Check(checks.MODE, "ok", "The environment is not in administration mode."),
+        ]
+        findings = Findings(who)
+        place = checks.ORGANIZATION
+        answers = asking.ask(client, who, wanted)
+    except DataverseError as error:
+        return Report(tuple(checks.after(made, checks.explained(error, place, wanted, hint)))), findings
+    for place, judge in _JUDGES:
+        try:
+            if (judged := judge(answers, who, wanted)) is None:
+                continue
+            made += judged if isinstance(judged, list) else [judged]
+        except DataverseError as error:
+            failed = checks.explained(error, place, wanted, hint)
+            # The environment answers and lets the user in: what is refused now is refused where it is needed.
+            made.append(failed if error.kind is Kind.THROTTLED else replace(failed, name=place))
+        if place == checks.ORGANIZATION and made[-1].name == checks.ORGANIZATION:
+            with suppress(DataverseError):
+                findings = Findings(who, answers.organization())
+    return Report(tuple(made)), findings
+
+
+def _solution_part(answers: Answers, _: WhoAmI, __: Wanted) -> Check:
+    return checks.solution([str(row.get("version") or "") for row in answers.rows("solution")])
+
+
+def _user_part(answers: Answers, _: WhoAmI, __: Wanted) -> Check:
+    row = answers.row("user")
+    roles = [str(role["name"]) for role in answers.rows("user roles")]
+    return checks.user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), roles)
+
+
+def _team_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check | None:
+    if not answers.rows("solution"):
+        return None  # it says all
+    if wanted.business_unit_id is not None and not wanted.enabled:
+        there = answers.has("unit")
+        named = wanted.business_unit
+        if not there and not is_own(named, wanted.company_id):
+            return Check(
+                checks.TEAM, "error", f"The business unit {named} is no longer in Dataverse.",
+                "Choose another one in Coupled Business Unit.", "configuration",
+            )  # fmt: skip
+        if there and answers.row("unit").get("isdisabled"):
+            return Check(
+                checks.TEAM, "error", f"The business unit {named} is disabled in Dataverse.",
+                "Enable it there, or choose another one in Coupled Business Unit.", "configuration",
+            )  # fmt: skip
+    if wanted.team_id is None or not answers.has("team"):
+        return checks.team(False, wanted)
+    roles = [str(role["name"]) for role in answers.rows("team roles")]
+    unit = answers.row("team").get(odata.lookup("businessunitid"))
+    return checks.team(True, wanted, roles=roles, unit_id=UUID(unit) if unit else None)
+
+
+def _tables_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> list[Check]:
+    first = checks.tables(answers.read)
+    definitions = answers.definitions
+    found = privileges.checks(checks.TABLES, definitions, privileges.held(answers.row("held")), wanted.tables)
+    if first.state == "ok" and not found:
+        needed = f"Every privilege that synchronization needs on {len(definitions)} tables is there."
+        first = replace(first, message=f"{first.message} {needed}")
+    return [first, *found]
+
+
+def _currency_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check:
+    codes = {str(row.get("isocurrencycode") or "") for row in answers.rows("currencies")}
+    return checks.currency(answers.organization(), wanted.currency in codes, wanted)
+
+
+def _changes_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check:
+    return privileges.tracking(checks.CHANGES, answers.definitions, wanted.tables)
+
+
+_JUDGES: tuple[tuple[str, Callable[[Answers, WhoAmI, Wanted], Check | list[Check] | None]], ...] = (
+    (checks.ORGANIZATION, lambda answers, who, wanted: checks.organization(answers.organization(), who, wanted)),
+    (checks.VERSION, lambda answers, _, __: checks.version(str(answers.row("version")["Version"]))),
+    (checks.USER, _user_part),
+    (checks.SOLUTION_CHECK, _solution_part),
+    (checks.TEAM, _team_part),
+    (checks.TABLES, _tables_part),
+    (checks.CURRENCY, _currency_part),
+    (checks.CHANGES, _changes_part),
+)

@@ -1,0 +1,213 @@
+"""The page Dynamics 365 Connection Setup as data for the page kit."""
+
+from typing import Any
+
+from django import forms
+from django.template.defaultfilters import date as formatted_date
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from connection_setup.connection import state as services
+from connection_setup.dynamics365 import services as dynamics
+from connection_setup.dynamics365.services import TITLE
+from connection_setup.models import DataverseConnection, Dynamics365Connection
+from connection_setup.setup import page as pages
+from connection_setup.types import Report
+from masterdata.models import Company
+from ui.kit import Action, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
+
+ONLY_ADMINISTRATORS = "Only an Administrator may do this."
+ENABLE_FIRST = "Enable it first."
+
+
+class EnabledForm(forms.Form):
+    """The switch alone: all else is the Dataverse connection's."""
+
+    enabled = forms.BooleanField(label="Enabled", required=False)
+
+
+def address(name: str, company: Company) -> str:
+    """The address of one of this page's actions."""
+    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
+
+
+def elsewhere(name: str, company: Company) -> str:
+    """The address of a page of a room above, which brings it while it loads; the start page without it."""
+    try:
+        return reverse(name, kwargs={"company": company.slug})
+    except NoReverseMatch:
+        return reverse("ui:role-center", kwargs={"company": company.slug})
+
+
+def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
+    """The page for this person."""
+    company = setup.company
+    connection = services.connection_of(company)
+    report = Report.stored(setup.checks)
+    return Page(
+        TITLE,
+        company=company,
+        crumbs=(Link(pages.TITLE, address("setup", company)),),
+        state=_state(setup, connection, report),
+        help="dynamics-365",
+        tip=Tip(
+            "What this page does",
+            "It adds Dynamics 365 Sales to the connection to Dataverse: units and items go along with unit groups and "
+            "products. Address and sign-in are those of Dataverse Connection Setup.",
+        ),
+        actions=_actions(setup, connection, administrator),
+        notices=_notices(setup, connection, report),
+        fast_tabs=(_connection_tab(setup, connection, administrator), _checks_tab(setup, report), _tables_tab()),
+        form_url=address("dynamics-toggle", company) if administrator else "",
+        submit=Action("Save", icon="save") if administrator else None,
+        submit_without_scripts=True,
+    )
+
+
+def _state(setup: Dynamics365Connection, connection: DataverseConnection, report: Report) -> Status:
+    if not setup.enabled:
+        return Status("Not enabled")
+    if not connection.enabled:
+        return Status("Enabled, Dataverse is not", "warn")
+    return Status("Enabled", "bad" if report.failed else "ok")
+
+
+def _notices(setup: Dynamics365Connection, connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
+    if not connection.enabled:
+        way = Action(pages.TITLE, address("setup", setup.company))
+        return (
+            Notice(
+                "Dynamics 365 comes on top of it. "
+                + ("Nothing is synchronized until it is enabled again." if setup.enabled else "Enable it first."),
+                "warn",
+                "The connection to Dataverse is not enabled.",
+                (way,),
+            ),
+        )
+    if report.failed:
+        return (Notice(report.failed.fix, "bad", report.failed.message),)
+    return ()
+
+
+def _actions(
+    setup: Dynamics365Connection, connection: DataverseConnection, administrator: bool
+) -> tuple[Action | Menu, ...]:
+    company = setup.company
+    off = "" if administrator else ONLY_ADMINISTRATORS
+    without = "" if connection.enabled else "Enable the connection to Dataverse first."
+    inside = off or without or ("" if setup.enabled else ENABLE_FIRST)
+    test = Action("Test Connection", address("dynamics-test", company), "post", icon="check", off=off)
+    toggle = (
+        Action("Disable", address("dynamics-disable", company), icon="disconnect", off=off, dialog=True)
+        if setup.enabled
+        else Action("Enable", address("dynamics-enable", company), "post", icon="plug", off=off or without)
+    )
+    certificate = Action(
+        "Use Certificate Authentication", address("certificate", company), icon="shield", off=off or without
+    )
+    mappings = Action("Integration Table Mappings", elsewhere("coupling:mappings", company), icon="list",
+                      off=without)  # fmt: skip
+    defaults = Action(
+        "Use Default Synchronization Setup", address("dynamics-reset", company), icon="reset", off=inside, dialog=True
+    )
+    usable = without or ("" if setup.enabled else ENABLE_FIRST)
+    full = Action("Run Full Synchronization", elsewhere("sync:review", company), icon="sync", off=usable)
+    queue = Action("Synch. Job Queue Entries", elsewhere("jobs:queue", company), icon="job")
+    encryption = Action("Encryption Management", address("encryption", company), icon="lock", off=off)
+    return (
+        Menu("Connection", (test, toggle, certificate), icon="plug"),
+        Menu("Mapping", (mappings, defaults), icon="settings"),
+        Menu("Synchronization", (full, queue), icon="sync"),
+        Menu("Encryption", (encryption,), icon="lock"),
+        test,
+        *((full, mappings) if setup.enabled and connection.enabled else ()),
+    )
+
+
+def jobs_told(active: int, total: int) -> str:
+    """What the number of active schedules means."""
+    if not active:
+        return "No scheduled synchronization is active."
+    if active == total:
+        return "All scheduled synchronizations are active."
+    return (
+        f"{active} of {total} scheduled synchronizations are active. Look at Integration Table Mappings for the others."
+    )
+
+
+def _connection_tab(setup: Dynamics365Connection, connection: DataverseConnection, administrator: bool) -> FastTab:
+    company = setup.company
+    active, total = dynamics.schedules(company) if setup.enabled else (0, 0)
+    hint = (
+        "Synchronization runs on its schedules. Turning this off puts them on hold; couplings are kept."
+        if setup.enabled
+        else "Turning this on tests the environment, and adds UNIT OF MEASURE and ITEM-PRODUCT with their schedules."
+    )
+    return FastTab(
+        "connection",
+        "Connection to Dynamics 365 Sales",
+        (
+            Field("Dynamics 365 Sales URL", connection.environment_url, copy=True,
+                  hint="The Environment URL of Dataverse Connection Setup."),
+            Field("Authentication Type", str(connection.get_authentication_type_display())),
+            Field("Enabled", hint=hint, form_field=_switch(setup)) if administrator
+            else Field("Enabled", "Yes" if setup.enabled else "No"),
+            Field(
+                "Active scheduled synchronization jobs",
+                Status(f"{active} of {total}", "warn" if setup.enabled and active < total else ""),
+                hint=jobs_told(active, total),
+            ),
+        ),
+        gist="enabled" if setup.enabled else "not enabled",
+    )  # fmt: skip
+
+
+def _switch(setup: Dynamics365Connection) -> Any:
+    """With scripts the switch acts at once; without, the form's button sends it."""
+    form = EnabledForm(initial={"enabled": setup.enabled})
+    form.fields["enabled"].widget.attrs.update(
+        {
+            "hx-post": address("dynamics-toggle", setup.company),
+            "hx-trigger": "change",
+            "hx-swap": "none",
+            "hx-sync": "this:drop",
+            "autocomplete": "off",
+        }
+    )
+    return form["enabled"]
+
+
+def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
+    rows = [(one.name, Status(pages.WORDS[one.state], pages.STATES[one.state]), one.sentence) for one in report.checks]
+    gist = "not tested yet"
+    if setup.checked_at:
+        moment = formatted_date(timezone.localtime(setup.checked_at), "j M Y H:i")
+        left = report.attention
+        gist = f"{f'{left} need attention' if left else 'all OK'} · tested {moment}"
+    return FastTab(
+        "checks",
+        "Integration Solution Settings",
+        gist=gist,
+        table=Table(
+            "Checks of the last test",
+            ("Check", "Result", "What it means"),
+            rows,
+            wrap=frozenset({2}),
+            empty="Nothing was tested yet. Choose Connection, then Test Connection.",
+        ),
+    )
+
+
+def _tables_tab() -> FastTab:
+    rows = (
+        ("UNIT OF MEASURE", "Units of Measure", "Unit groups (uomschedule)",
+         "To Dataverse: one unit group per unit, with the unit as its base unit"),
+        ("ITEM-PRODUCT", "Items", "Products (product)",
+         "Both ways: name and unit; numbers, prices, costs and stock go to Dataverse. New products are published"),
+    )  # fmt: skip
+    return FastTab(
+        "tables",
+        "What Is Synchronized",
+        gist="Units and items",
+        table=Table("What is synchronized", ("Mapping", "Here", "In Dynamics 365", "How"), rows, wrap=frozenset({3})),
+    )

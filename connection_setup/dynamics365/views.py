@@ -1,0 +1,118 @@
+"""Dynamics 365 Connection Setup in the browser."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import company as company_of
+from connection_setup.connection import state as services
+from connection_setup.dynamics365 import page as own
+from connection_setup.dynamics365 import services as dynamics
+from core.roles import Can, may, requires
+from dataverse.errors import DataverseError
+from masterdata.models import Company
+from ui import render
+from ui.kit import Action
+
+
+@requires(Can.READ)
+@require_safe
+def show(request: HttpRequest, company: str) -> HttpResponse:
+    """The page."""
+    setup = dynamics.setup_of(company_of(request, company))
+    return render.page(request, own.page(setup, administrator=may(request.user, Can.ADMINISTER)))
+
+
+@requires(Can.ADMINISTER)
+@require_POST
+def test(request: HttpRequest, company: str) -> HttpResponse:
+    """Test Connection."""
+    owner = company_of(request, company)
+    report = dynamics.test(company=owner)
+    if report.failed is None:
+        messages.success(request, "The connection test was successful. The environment has what Dynamics 365 needs.")
+    return _back(request, owner)
+
+
+@requires(Can.ADMINISTER)
+@require_POST
+def toggle(request: HttpRequest, company: str) -> HttpResponse:
+    """The Enabled switch; turning off asks before."""
+    owner = company_of(request, company)
+    wanted = bool(request.POST.get("enabled"))
+    if wanted == dynamics.setup_of(owner).enabled:
+        return _back(request, owner)
+    if not wanted:
+        return render.redirect(request, own.address("dynamics-disable", owner))
+    return _enabled(request, owner)
+
+
+@requires(Can.ADMINISTER)
+@require_POST
+def enable(request: HttpRequest, company: str) -> HttpResponse:
+    """Enable, by its own POST; enabled already is fine."""
+    return _enabled(request, company_of(request, company))
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def disable(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then switch off."""
+    owner = company_of(request, company)
+    if request.method == "POST":
+        dynamics.disable(company=owner, user=request.user)
+        messages.success(request, "Dynamics 365 is disabled. Its schedules are on hold; couplings are kept.")
+        return _back(request, owner)
+    return render.confirm(
+        request,
+        title="Disable Dynamics 365?",
+        text="The schedules of UNIT OF MEASURE and ITEM-PRODUCT are put on hold, and nothing is synchronized for them "
+        "until this is enabled again. Mappings and couplings are kept. Nothing is removed in Dynamics 365.",
+        action=Action("Disable", own.address("dynamics-disable", owner), "post", primary=True),
+        back=own.address("dynamics", owner),
+        company=owner,
+    )
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def reset(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then bring mappings and schedules back to their defaults."""
+    owner = company_of(request, company)
+    if request.method == "POST":
+        try:
+            dynamics.reset(company=owner, user=request.user)
+        except services.Refused as refusal:
+            messages.warning(request, f"Nothing was changed. {refusal}")
+        else:
+            messages.success(request, "UNIT OF MEASURE and ITEM-PRODUCT have their defaults again. Couplings are kept.")
+        return _back(request, owner)
+    return render.confirm(
+        request,
+        title="Use Default Synchronization Setup?",
+        text="The mappings UNIT OF MEASURE and ITEM-PRODUCT get their default settings, filters, fields and schedules. "
+        "What was customized on them is deleted. Couplings are kept.",
+        action=Action("Use Default Synchronization Setup", own.address("dynamics-reset", owner), "post", primary=True),
+        back=own.address("dynamics", owner),
+        company=owner,
+    )
+
+
+def _enabled(request: HttpRequest, company: Company) -> HttpResponse:
+    try:
+        report = dynamics.enable(company=company, user=request.user)
+    except (services.Refused, DataverseError) as error:
+        messages.error(request, f"Dynamics 365 is not enabled. {getattr(error, 'user_message', error)}")
+        return _back(request, company)
+    if report.failed:
+        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.sentence}")
+    else:
+        messages.success(
+            request,
+            "Dynamics 365 is enabled. Next, couple items with products by criteria, or run a full synchronization.",
+        )
+    return _back(request, company)
+
+
+def _back(request: HttpRequest, company: Company) -> HttpResponse:
+    return render.redirect(request, own.address("dynamics", company))

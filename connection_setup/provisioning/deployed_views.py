@@ -1,0 +1,108 @@
+"""Integration Solutions, Integration User Roles, Owning Team Roles: what stands in Dataverse, and what is missing."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.access import company as company_of
+from connection_setup.connection import state as services
+from connection_setup.models import DataverseConnection
+from connection_setup.provisioning import deployed as standing
+from connection_setup.setup import page as pages
+from core.roles import Can, requires
+from dataverse.errors import DataverseError
+from ui import render
+from ui.kit import FastTab, Link, Notice, Page, Status, Table
+
+Shown = tuple[str, Table, list[str]]
+"""Whose they are, the table, and a sentence for each that is missing."""
+
+
+@requires(Can.READ)
+@require_safe
+def solutions(request: HttpRequest, company: str) -> HttpResponse:
+    """Integration Solutions."""
+    return _page(request, company, "Integration Solutions", _solutions)
+
+
+@requires(Can.READ)
+@require_safe
+def user_roles(request: HttpRequest, company: str) -> HttpResponse:
+    """Integration User Roles."""
+    return _page(request, company, "Integration User Roles", _user_roles)
+
+
+@requires(Can.READ)
+@require_safe
+def team_roles(request: HttpRequest, company: str) -> HttpResponse:
+    """Owning Team Roles."""
+    return _page(request, company, "Owning Team Roles", _team_roles)
+
+
+def _page(request: HttpRequest, company: str, title: str, read: Callable[[DataverseConnection], Shown]) -> HttpResponse:
+    connection = services.connection_of(company_of(request, company))
+    owner = connection.company
+    notices: tuple[Notice, ...] = ()
+    tabs: tuple[FastTab, ...] = ()
+    try:
+        whose, table, missing = read(connection)
+    except (DataverseError, services.NotConnected) as error:
+        notices = (Notice(error.user_message, "bad", title=f"{title} cannot be read."),)
+    else:
+        notices = tuple(Notice(one, "bad") for one in missing)
+        tabs = (FastTab("standing", whose, table=table),)
+    crumbs = (Link(pages.TITLE, pages.address("setup", owner)),)
+    return render.page(
+        request,
+        Page(title, company=owner, crumbs=crumbs, help="connection#standing", notices=notices, fast_tabs=tabs),
+    )
+
+
+def _solutions(connection: DataverseConnection) -> Shown:
+    found = standing.solutions(connection)
+    rows = [
+        (
+            one.unique_name,
+            one.friendly_name,
+            one.version if one.there else Status("Not installed", "bad"),
+            one.installed_on,
+            "" if not one.there else "Yes" if one.managed else "No",
+        )
+        for one in found
+    ]
+    missing = [
+        f"The solution {one.unique_name} is not installed. {standing.REDEPLOY}" for one in found if not one.there
+    ]
+    head = ("Unique Name", "Friendly Name", "Version", "Installed On", "Managed")
+    return connection.organization_name or "Solutions", Table("Integration Solutions", head, rows), missing
+
+
+def _user_roles(connection: DataverseConnection) -> Shown:
+    name, roles = standing.user_roles(connection)
+    missing = [
+        f"The role {one.name} is not assigned to {name}. {standing.REDEPLOY}" for one in roles if not one.assigned
+    ]
+    return name, _roles("Integration User Roles", roles), missing
+
+
+def _team_roles(connection: DataverseConnection) -> Shown:
+    name, roles = standing.team_roles(connection)
+    missing = [
+        f"The role {one.name} is not assigned to the team {name}. Turn Enabled off and on again: that assigns it."
+        for one in roles
+        if not one.assigned
+    ]
+    return name, _roles("Owning Team Roles", roles), missing
+
+
+def _roles(caption: str, roles: list[standing.Role]) -> Table:
+    rows = [
+        (
+            one.name,
+            Status("Yes", "ok") if one.assigned else Status("No", "bad"),
+            "Yes" if one.required else "",
+        )
+        for one in roles
+    ]
+    return Table(caption, ("Role Name", "Assigned", "Required"), rows)

@@ -1,0 +1,153 @@
+"""Preparing an environment as the administrator who signed in: steps one after the other, each with its result.
+
+What was done stands with the sign-in (see steps). Enabling takes the same steps where the environment lacks something.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connection_setup import hooks
+from connection_setup.certificate import services as certificate
+from connection_setup.connection import state as services
+from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import solution, steps
+from connection_setup.provisioning import team_members as membership
+from connection_setup.provisioning.steps import DONE, FAILED, Result, Step, Told
+from connection_setup.secrets import credentials
+from connection_setup.types import ROLE, SOLUTION
+
+__all__ = ["DONE", "FAILED", "PURPOSES", "STEPS", "Preparation", "Told", "go_on", "next_step", "prepare", "told"]
+
+
+class Preparation:
+    """What the steps work with: a client of the administrator who signed in, made when it is needed, and the settings.
+
+    Making it raises ConfigurationError, SignInError.
+    """
+
+    def __init__(self, signed_in: AdministratorSignIn, connection: DataverseConnection | None = None) -> None:
+        self.signed_in = signed_in
+        self.connection = connection or services.connection_of(signed_in.company)
+        self._client: solution.Definer | None = None
+
+    @property
+    def client(self) -> solution.Definer:
+        """The administrator's client."""
+        if self._client is None:
+            made: Any = services.administrators_client(self.connection, administrator.person(self.signed_in))
+            self._client = made
+        return self._client
+
+
+def _administrator(work: Preparation) -> Result:
+    return Result(f"{solution.administrator(work.client)} is licensed and a System Administrator.")
+
+
+def _solution(work: Preparation) -> Result:
+    return _made(solution.make_solution(work.client), f"The solution {SOLUTION}")
+
+
+def _tables(work: Preparation) -> Result:
+    made = solution.make_tables(work.client)
+    return _made(made, "The table tandem_company and the columns that refer to it", plural=True)
+
+
+def _role(work: Preparation) -> Result:
+    return _made(solution.make_role(work.client), f"The security role {ROLE} with its privileges")
+
+
+def _user(work: Preparation) -> Result:
+    _, made = solution.make_application_user(work.client, credentials.client_id(work.connection))
+    return _made(made, "The application's user, which needs no licence, with its role")
+
+
+def _made(made: bool, what: str, *, plural: bool = False) -> Result:
+    verb = "are" if plural else "is"
+    return Result(f"{what} {verb} made." if made else f"{what} {verb} there already.")
+
+
+def _next_user(work: Preparation) -> Result:
+    _, made = solution.make_application_user(work.client, certificate.target(work.connection))
+    return _made(made, "The new application's user, which needs no licence, with its role")
+
+
+def _roles(work: Preparation) -> Result:
+    connection = work.connection
+    if connection.integration_user_id is None:
+        raise services.Refused("The connection's user is not known. Turn Enabled off and on again.")
+    copied = solution.copy_roles(work.client, connection.integration_user_id, certificate.target(connection))
+    return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the user before.")
+
+
+def _members(work: Preparation) -> Result:
+    team = work.connection.owning_team_id
+    if team is None:
+        raise services.Refused("The connection has no owning team yet. Turn Enabled off and on again.")
+    client: Any = work.client
+    services.verify_organization(work.connection.company, client)
+    users = membership.missing(client, team, hooks.users_of(work.connection.company))
+    if not users:
+        return Result("Every coupled user is in the owning team already.")
+    told, failed = membership.sentence(membership.add(client, team, users))
+    return Result(told, failed, "attention" if failed else "done")
+
+
+ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
+
+STEPS: tuple[Step[Preparation], ...] = (
+    ADMINISTRATOR,
+    Step("solution", "Integration solution", _solution),
+    Step("tables", "Tables and columns", _tables),
+    Step("role", "Security role", _role),
+    Step("user", "Application user", _user),
+)
+
+
+MOVE: tuple[Step[Preparation], ...] = (
+    ADMINISTRATOR,
+    Step("next user", "New application user", _next_user),
+    Step("roles", "Roles of the user before", _roles),
+)
+
+TEAM: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
+REDEPLOY = "redeploy"
+
+PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {
+    "prepare": STEPS, "certificate": MOVE, "team": TEAM, REDEPLOY: STEPS,
+}  # fmt: skip
+"""What a sign-in is for, and the steps that follow it."""
+
+
+def steps_of(signed_in: AdministratorSignIn) -> tuple[Step[Preparation], ...]:
+    """The steps of a sign-in."""
+    return PURPOSES[signed_in.purpose]
+
+
+def told(signed_in: AdministratorSignIn) -> list[Told]:
+    """What became of the steps taken so far."""
+    return steps.stored(signed_in.steps)
+
+
+def next_step(signed_in: AdministratorSignIn) -> Step[Preparation] | None:
+    """The first step that is not done; None when all are."""
+    return steps.next_step(steps_of(signed_in), told(signed_in))
+
+
+def go_on(signed_in: AdministratorSignIn) -> Told | None:
+    """Take the next step, and keep what became of it with the sign-in; None when there is none left."""
+    step = next_step(signed_in)
+    if step is None:
+        return None
+    found, _ = steps.take(step, Preparation(signed_in))
+    signed_in.steps = steps.kept(steps.with_one(told(signed_in), found))
+    administrator.keep(signed_in, "steps")
+    return found
+
+
+def prepare(signed_in: AdministratorSignIn) -> list[Told]:
+    """Take all steps from the first; what became of them. Ends at the first that fails."""
+    signed_in.steps = []
+    while (found := go_on(signed_in)) is not None and found.ended:
+        continue
+    return told(signed_in)

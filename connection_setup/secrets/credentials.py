@@ -1,0 +1,323 @@
+"""What an application signs in with: certificates made and read, secrets opened, and how long they are still good.
+
+Secrets are sealed in the database. `opened` is called by connection_setup.services alone.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, TypedDict
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.secrets.sealing import SealBroken, seal, unseal
+from dataverse.types import Certificate, ClientSecret, UserPassword
+
+logger = logging.getLogger(__name__)
+KEY_BITS = 3072
+VALID_DAYS = 365
+LEAST_KEY_BITS = 2048
+WARN_DAYS = (30, 14, 7, 1)
+"""How many days before a credential runs out people are told again."""
+
+SECRET_COLUMNS = {
+    AuthenticationType.CLIENT_SECRET: "client_secret",
+    AuthenticationType.CERTIFICATE: "private_key",
+    AuthenticationType.OFFICE365: "user_password",
+}
+"""Where the secret of each authentication type is kept, sealed."""
+
+SEALED_COLUMNS = (*SECRET_COLUMNS.values(), "next_private_key")
+"""Every column that holds something sealed."""
+
+LABELS = {
+    AuthenticationType.CLIENT_SECRET: "Client Secret",
+    AuthenticationType.CERTIFICATE: "Certificate",
+    AuthenticationType.OFFICE365: "Password",
+}
+"""What the secret of each authentication type is called on pages."""
+
+
+class BadCertificate(ValueError):
+    """A text that is no usable key and certificate; str() is the sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A private key and the certificate that belongs to it, as PEM text."""
+
+    private_key_pem: str = field(repr=False)
+    certificate_pem: str
+    subject: str
+    thumbprint: str
+    expires_at: datetime
+
+    @property
+    def bundle(self) -> str:
+        """Key and certificate in one text, as a file holds them."""
+        return f"{self.private_key_pem.strip()}\n{self.certificate_pem.strip()}\n"
+
+
+@sensitive_variables("bundle")
+def read_pair(bundle: str) -> KeyPair:
+    """The private key and the certificate in a PEM text. Raises BadCertificate with a sentence.
+
+    The key must be an RSA key of at least 2048 bits without a passphrase, and belong to the first certificate.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates(bundle.encode())
+    except ValueError:
+        raise BadCertificate(
+            "There is no certificate in it. It must be a PEM file that holds the private key and the certificate, "
+            "which begin with -----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----."
+        ) from None
+    key = _private_key(bundle)
+    certificate = certificates[0]
+    if key.public_key().public_numbers() != getattr(certificate.public_key(), "public_numbers", lambda: None)():
+        raise BadCertificate("The private key does not belong to the certificate. Take both from the same export.")
+    if certificate.not_valid_after_utc <= datetime.now(UTC):
+        raise BadCertificate(
+            f"The certificate ran out on {certificate.not_valid_after_utc:%d %B %Y}. Make a new one and register it."
+        )
+    return _pair(key, certificate)
+
+
+def make_pair(name: str, *, days: int = VALID_DAYS) -> KeyPair:
+    """A new private key and a certificate signed by itself, for an application of that name."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # The sign-in's clock may be behind this one.
+        .not_valid_before(now - timedelta(minutes=10))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+                key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+            ),
+            critical=True,
+        )
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    return _pair(key, certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What may be shown of a certificate."""
+
+    subject: str
+    thumbprint: str
+    expires_at: datetime
+
+
+def describe(certificate_pem: str) -> Described:
+    """A stored certificate, as people recognise it."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    return Described(*_told(certificate))
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """How long a credential is still good. `days` is negative once it has run out."""
+
+    label: str
+    on: date
+    days: int
+
+    @property
+    def state(self) -> Literal["ok", "warning", "error"]:
+        """ok, warning (30 days or less are left) or error (it has run out)."""
+        if self.days < 0:
+            return "error"
+        return "warning" if self.days <= WARN_DAYS[0] else "ok"
+
+    @property
+    def step(self) -> int | None:
+        """The warning in force: 30, 14, 7 or 1 days; 0 once it has run out; None while there is time."""
+        if self.days < 0:
+            return 0
+        return min((days for days in WARN_DAYS if self.days <= days), default=None)
+
+    @property
+    def sentence(self) -> str:
+        """What the user reads."""
+        when = f"{self.on:%d %B %Y}".lstrip("0")
+        if self.days < 0:
+            return f"The {self.label} ran out on {when}: nothing can sign in with it. Enter a new one."
+        left = {0: "today", 1: "tomorrow"}.get(self.days, f"in {self.days} days")
+        if self.state == "ok":
+            return f"The {self.label} is good until {when}."
+        return f"The {self.label} runs out {left}, on {when}. Make a new one now; both work side by side until then."
+
+
+def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
+    """When the credential in use runs out; None where nobody knows. A provider's secret says nothing about it."""
+    kind = in_use(connection)
+    if given := provided(connection):
+        try:
+            ends = describe(given["certificate"]).expires_at.date() if "certificate" in given else None
+        except ValueError:
+            ends = None
+        return Expiry(LABELS[kind], ends, (ends - today).days) if ends else None
+    on = {
+        AuthenticationType.CLIENT_SECRET: connection.client_secret_expires_on,
+        AuthenticationType.CERTIFICATE: connection.certificate_expires_at and connection.certificate_expires_at.date(),
+    }.get(kind)
+    return Expiry(LABELS[kind], on, (on - today).days) if on else None
+
+
+def in_use(connection: DataverseConnection) -> AuthenticationType:
+    """What the connection signs in with: what its provider gives, else the type that is chosen."""
+    if (given := provided(connection)) and "problem" not in given:
+        return AuthenticationType.CERTIFICATE if "certificate" in given else AuthenticationType.CLIENT_SECRET
+    return _kind(connection)
+
+
+def has_secret(connection: DataverseConnection) -> bool:
+    """Whether the secret of the chosen authentication type is stored, or comes from elsewhere."""
+    return bool(provided(connection) or getattr(connection, SECRET_COLUMNS[_kind(connection)]))
+
+
+@sensitive_variables("secret", "pair")
+def store(connection: DataverseConnection, secret: str) -> None:
+    """Seal the secret of the chosen authentication type into the record. Raises BadCertificate.
+
+    It is the client secret's value, a PEM text of private key and certificate, or the password.
+    """
+    kind = _kind(connection)
+    if kind is AuthenticationType.CERTIFICATE:
+        pair = read_pair(secret)
+        connection.private_key = seal(pair.private_key_pem)
+        connection.certificate, connection.certificate_expires_at = pair.certificate_pem, pair.expires_at
+        return
+    # A password may begin or end with a space; a pasted client secret never means to.
+    setattr(connection, SECRET_COLUMNS[kind], seal(secret if kind is AuthenticationType.OFFICE365 else secret.strip()))
+
+
+def opened(connection: DataverseConnection) -> ClientSecret | Certificate | UserPassword:
+    """The credential of the chosen authentication type. Raises SealBroken, also where the provider breaks."""
+    if given := provided(connection):
+        if "problem" in given:
+            raise SealBroken(given["problem"])
+        if "private_key" in given:
+            return Certificate(given["private_key"], given["certificate"])
+        return ClientSecret(given["client_secret"])
+    secret = unseal(getattr(connection, SECRET_COLUMNS[_kind(connection)]))
+    if connection.authentication_type == AuthenticationType.CERTIFICATE:
+        return Certificate(secret, connection.certificate)
+    if connection.authentication_type == AuthenticationType.OFFICE365:
+        return UserPassword(connection.user_name, secret)
+    return ClientSecret(secret)
+
+
+class Provided(TypedDict, total=False):
+    """What a provider gives: client_id, and client_secret or private_key with certificate (PEM).
+
+    Where it breaks there is a problem instead, as a sentence: what is stored here is not used in its place.
+    """
+
+    client_id: str
+    client_secret: str
+    private_key: str
+    certificate: str
+    problem: str
+
+
+@sensitive_variables("given")
+def provided(connection: DataverseConnection) -> Provided:
+    """What CREDENTIAL_PROVIDER has for the company's connection; empty without one, or for the legacy sign-in."""
+    if not settings.CREDENTIAL_PROVIDER or connection.authentication_type == AuthenticationType.OFFICE365:
+        return {}
+    try:
+        provider: Callable[[Any], Mapping[str, str]] = import_string(settings.CREDENTIAL_PROVIDER)
+        given = dict(provider(connection.company) or {})
+    except Exception as error:
+        # Its text and its frames may hold a secret, so neither is logged.
+        named = type(error).__name__
+        logger.error("The credential provider %s failed: %s", settings.CREDENTIAL_PROVIDER, named)  # noqa: TRY400
+        return Provided(
+            problem=f"The credential provider {settings.CREDENTIAL_PROVIDER} cannot be used: {named}. Whoever runs "
+            "the server calls it in manage.py shell to see why, and mends it or what it asks; then test the connection."
+        )
+    given.pop("problem", None)
+    whole = {"client_id", "client_secret"} <= given.keys() or {
+        "client_id",
+        "private_key",
+        "certificate",
+    } <= given.keys()
+    return Provided(**given) if whole else {}  # type: ignore[typeddict-item]
+
+
+def problem(connection: DataverseConnection) -> str:
+    """Why the provider cannot be used, as a sentence; "" where it can, or there is none."""
+    return provided(connection).get("problem", "")
+
+
+def client_id(connection: DataverseConnection) -> str:
+    """The Client ID: the provider's, else the one on the page."""
+    return provided(connection).get("client_id") or connection.client_id
+
+
+def _kind(connection: DataverseConnection) -> AuthenticationType:
+    return AuthenticationType(connection.authentication_type)
+
+
+@sensitive_variables("bundle")
+def _private_key(bundle: str) -> rsa.RSAPrivateKey:
+    begin = bundle.find("-----BEGIN ")
+    while begin >= 0:
+        end = bundle.find("-----END ", begin)
+        stop = bundle.find("-----", end + 9) + 5
+        block = bundle[begin:stop]
+        if "PRIVATE KEY-----" in block.partition("\n")[0]:
+            return _loaded(block)
+        begin = bundle.find("-----BEGIN ", max(stop, begin + 1))
+    raise BadCertificate(
+        "There is no private key in it, only a certificate. Export the certificate together with its private key, "
+        "as a PEM file."
+    )
+
+
+@sensitive_variables("block")
+def _loaded(block: str) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(block.encode(), password=None)
+    except TypeError:
+        raise BadCertificate("The private key is protected by a passphrase. Export it without one.") from None
+    except ValueError:
+        raise BadCertificate("The private key cannot be read. Export it again, as a PEM file.") from None
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < LEAST_KEY_BITS:
+        raise BadCertificate(f"The private key must be an RSA key of at least {LEAST_KEY_BITS} bits.")
+    return key
+
+
+def _pair(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> KeyPair:
+    return KeyPair(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+        certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        *_told(certificate),
+    )
+
+
+def _told(certificate: x509.Certificate) -> tuple[str, str, datetime]:
+    """Subject, thumbprint as the registration's page shows it, and the last moment it is valid."""
+    thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303  # nosec B303 - a name
+    return certificate.subject.rfc4514_string(), thumbprint, certificate.not_valid_after_utc

@@ -1,0 +1,291 @@
+"""The form of Dataverse Connection Setup: what may be typed, and a sentence for what may not."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup.connection import redirect_url as returning
+from connection_setup.connection.state import Refused, looks_like_a_secret_id
+from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
+from connection_setup.secrets import credentials
+from dataverse import clouds
+from dataverse.errors import ConfigurationError
+
+CLOUDS = [(cloud.name, cloud.label) for cloud in clouds.CLOUDS.values()]
+STORED = "A secret is stored. Leave this empty to keep it; another environment, cloud or tenant needs it entered again."
+LARGEST_CERTIFICATE = 100_000
+OF_TYPE = {
+    AuthenticationType.CLIENT_SECRET: ("client_secret", "client_secret_expires_on"),
+    AuthenticationType.CERTIFICATE: ("certificate_file",),
+    AuthenticationType.OFFICE365: ("user_name", "user_password"),
+}
+"""The fields that belong to one authentication type alone."""
+SECRETS = ("client_secret", "certificate_file", "user_password")
+AGAIN = "Enter it again: a secret is never sent back to the page."
+VALUE = "The secret's value, which the registration shows only when the secret is created."
+
+
+@sensitive_variables("text")
+def certificate_text(file: "UploadedFile[bytes] | None") -> str:
+    """The text of an uploaded PEM file, "" without one. Raises Refused."""
+    if not file:
+        return ""
+    if (file.size or 0) > LARGEST_CERTIFICATE:
+        raise Refused("The file is too large for a certificate. Choose the PEM file.", field="certificate_file")
+    try:
+        text: str = file.read().decode()
+    except UnicodeDecodeError:
+        raise Refused(
+            "This is no PEM file, which is text. From a PFX file, export the key and the certificate as PEM first.",
+            field="certificate_file",
+        ) from None
+    return text
+
+
+def address_problem(typed: str, cloud: str) -> bool:
+    """Whether an environment's address cannot be taken as it was typed."""
+    if not typed.strip():
+        return False
+    try:
+        return clouds.check_address(
+            typed, cloud=cloud or CLOUDS[0][0], loopback_allowed=settings.SANDBOX_ALLOWED
+        ).suggested
+    except ConfigurationError:
+        return True
+
+
+class SettingsForm(forms.Form):
+    """The settings of a connection that is not enabled. The secret is written, never shown.
+
+    An address that can be mended is asked about: `suggestion` then holds what it would be replaced with, and the answer
+    comes back as `replace`, yes or no.
+    """
+
+    environment_url = forms.CharField(
+        label="Environment URL",
+        max_length=250,
+        required=False,
+        help_text="Such as https://contoso.crm4.dynamics.com; the Power Platform admin center shows it.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    cloud = forms.ChoiceField(label="Cloud", choices=CLOUDS, required=False)
+    tenant_id = forms.CharField(
+        label="Tenant ID",
+        max_length=60,
+        required=False,
+        help_text="Directory (tenant) ID on the Overview of the application's registration.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    client_id = forms.CharField(
+        label="Client ID",
+        max_length=60,
+        required=False,
+        help_text="Application (client) ID on the same page.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    client_secret = forms.CharField(
+        label="Client Secret",
+        max_length=500,
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )
+    client_secret_expires_on = forms.DateField(
+        label="Secret Expires On",
+        required=False,
+        help_text="As Certificates & secrets shows it. Filled in, this page warns before the secret runs out.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    certificate_file = forms.FileField(
+        label="Certificate",
+        required=False,
+        help_text="A PEM file that holds the private key and the certificate.",
+        widget=forms.FileInput(attrs={"accept": ".pem,.crt,.cer,.key"}),
+    )
+    redirect_url = forms.CharField(
+        label="Redirect URL",
+        max_length=250,
+        required=False,
+        help_text="Register this under Authentication in the application's registration. Empty it to have the "
+        "suggested one again.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    user_name = forms.CharField(
+        label="User Name",
+        max_length=250,
+        required=False,
+        help_text="The integration user's, such as integration@contoso.com; not an administrator's.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    user_password = forms.CharField(
+        label="Password",
+        max_length=500,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )
+    authentication_type = forms.ChoiceField(
+        label="Authentication Type", choices=AuthenticationType.choices, required=False
+    )
+    ownership_model = forms.ChoiceField(label="Ownership Model", choices=OwnershipModel.choices, required=False)
+
+    def __init__(
+        self,
+        data: "QueryDict | None" = None,
+        files: "MultiValueDict[str, UploadedFile[bytes]] | None" = None,
+        *,
+        connection: DataverseConnection,
+        typed: "Mapping[str, Any] | None" = None,
+    ) -> None:
+        """`typed`: what stands on the page now, to be shown again as it is, without a judgement."""
+        kept = [name for name in self.base_fields if name not in SECRETS]
+        initial = {name: getattr(connection, name) for name in kept}
+        initial["redirect_url"] = returning.of(connection)
+        if typed is not None:
+            initial |= {name: typed[name] for name in kept if name in typed}
+        super().__init__(data, files, initial=initial)
+        self.connection = connection
+        self.suggestion = ""
+        self.kind = self._kind(data if data is not None else initial)
+        others = {name for kind, names in OF_TYPE.items() if kind is not self.kind for name in names}
+        if credentials.provided(connection):
+            others |= {"client_id", "client_secret", "client_secret_expires_on", "certificate_file"}
+        for name in others:
+            del self.fields[name]
+        for name in set(SECRETS) & self.fields.keys():
+            if credentials.has_secret(connection) and self.kind == connection.authentication_type:
+                self.fields[name].help_text = STORED
+        if "client_secret" in self.fields and not self.fields["client_secret"].help_text:
+            self.fields["client_secret"].help_text = VALUE
+
+    def _kind(self, given: Mapping[str, Any]) -> AuthenticationType:
+        chosen = given.get("authentication_type")
+        known = AuthenticationType.values
+        return AuthenticationType(chosen if chosen in known else self.connection.authentication_type)
+
+    @property
+    @sensitive_variables()
+    def secret(self) -> str:
+        """The secret that was typed or sent along, of whichever type; "" to keep the stored one."""
+        return str(next((self.cleaned_data[name] for name in SECRETS if self.cleaned_data.get(name)), ""))
+
+    @property
+    @sensitive_variables()
+    def values(self) -> dict[str, Any]:
+        """What was typed, without the secret."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in SECRETS}
+
+    def clean_authentication_type(self) -> str:
+        """The stored one unless another is chosen."""
+        return self.cleaned_data["authentication_type"] or self.connection.authentication_type
+
+    @sensitive_variables("text")
+    def clean_certificate_file(self) -> str:
+        """The file's text, once it is a usable key and certificate."""
+        try:
+            text = certificate_text(self.cleaned_data["certificate_file"])
+            if text:
+                credentials.read_pair(text)
+        except (Refused, credentials.BadCertificate) as refusal:
+            raise forms.ValidationError(str(refusal)) from None
+        return text
+
+    def clean_redirect_url(self) -> str:
+        """An address of this site; "" for the suggested one."""
+        if "redirect_url" not in self.data:
+            return self.connection.redirect_url
+        try:
+            return returning.check(self.cleaned_data["redirect_url"])
+        except returning.NotHere as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def clean_user_name(self) -> str:
+        """An address with an @, as the sign-in wants it."""
+        value: str = self.cleaned_data["user_name"]
+        if value and "@" not in value:
+            raise forms.ValidationError(
+                "The user name is the user's sign-in address, such as integration@contoso.com. Enter it with the @."
+            )
+        return value
+
+    def clean_cloud(self) -> str:
+        """Commercial unless another is chosen."""
+        return self.cleaned_data["cloud"] or CLOUDS[0][0]
+
+    def clean_ownership_model(self) -> str:
+        """Team unless another is chosen."""
+        return self.cleaned_data["ownership_model"] or OwnershipModel.TEAM.value
+
+    def clean_client_id(self) -> str:
+        """A GUID."""
+        value: str = self.cleaned_data["client_id"]
+        if not value:
+            return ""
+        try:
+            return str(uuid.UUID(value))
+        except ValueError:
+            raise forms.ValidationError(
+                "A Client ID is a GUID. Copy the Application (client) ID from the Overview of the registration."
+            ) from None
+
+    def clean_client_secret(self) -> str:
+        """Not the secret's ID."""
+        value: str = self.cleaned_data["client_secret"]
+        if looks_like_a_secret_id(value):
+            raise forms.ValidationError(
+                "This is a GUID: the secret's ID, not its value. Enter the value, which is shown only when the secret "
+                "is created; if it is not at hand, create a new secret under Certificates & secrets."
+            )
+        return value
+
+    def clean(self) -> dict[str, Any]:
+        """Address and tenant against the cloud; an address that can be mended is suggested, not changed unseen."""
+        values: dict[str, Any] = super().clean() or {}
+        typed = values.get("environment_url", "")
+        cloud = values.get("cloud") if "cloud" in self.fields else self.connection.cloud
+        if typed and cloud:
+            self._check_address(typed, cloud)
+        tenant = values.get("tenant_id", "")
+        if tenant:
+            try:
+                clouds.authority("commercial", tenant, "")
+            except ConfigurationError as error:
+                self.add_error("tenant_id", error.user_message)
+        if self.errors:
+            for name in set(SECRETS) & self.fields.keys():
+                if self.data.get(name) or self.files.get(name):
+                    self[name].help_text = AGAIN
+        return values
+
+    def _check_address(self, typed: str, cloud: str) -> None:
+        try:
+            address = clouds.check_address(typed, cloud=cloud, loopback_allowed=settings.SANDBOX_ALLOWED)
+        except ConfigurationError as error:
+            self.add_error("environment_url", error.user_message)
+            return
+        if not address.suggested:
+            self.cleaned_data["environment_url"] = address.url
+        elif self.data.get("replace") == "yes":
+            data: Any = self.data.copy()  # type: ignore[attr-defined]
+            data["environment_url"] = self.cleaned_data["environment_url"] = address.url
+            self.data = data
+        elif self.data.get("replace") == "no":
+            self.add_error(
+                "environment_url",
+                f"{typed} is kept in the field, but cannot be saved: an environment's address is https:// and the host "
+                "alone. Correct it.",
+            )
+        else:
+            self.suggestion = address.url
+            self.add_error(
+                "environment_url",
+                f"An environment's address is https:// and the host alone. Replace {typed} with the suggested "
+                f"{address.url}?",
+            )

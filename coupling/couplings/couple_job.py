@@ -1,0 +1,371 @@
+"""The coupling job: match the uncoupled records of a mapping, write couplings and outcomes, hand over to follow-ups.
+
+Stages, each going on from the job's resume state:
+    left_out  selected records that take no part (gone, outside the filter, coupled already) get their outcomes
+    match     both sides are read and decided, then written in key order, `after` the last key written
+
+What is read is not saved: after a lost worker both sides are read again. Rows written before are coupled by then, and
+the decisions on the others come out the same without them: whoever took a row took it before them in any order.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+
+from core import bulk
+from coupling import local_records as local
+from coupling.gateway import Gateway
+from coupling.matching import criteria
+from coupling.matching.match import Decision, Result
+from coupling.matching.partners import candidate_json, partner_names
+from coupling.matching.run_matching import Matching
+from coupling.models import Coupling, IntegrationTableMapping, Method
+from jobs import lease
+from jobs.errors import SliceEnded, Yielded
+from jobs.models import JobOutcome, JobRecord, Outcome, Reason, Type
+from jobs.running.context import Checkpoint, JobContext, OutcomeRow
+from masterdata.catalog import LocalTable
+
+WRITE = 2000
+"""Records written per checkpoint: each makes up to two rows, and a transaction holds at most bulk.MAX_ROWS."""
+TELL_S = 1.0
+"""Seconds between two progress notes while reading."""
+
+_COUPLING_FIELDS = (
+    "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
+)  # fmt: skip
+
+
+def couple(context: JobContext) -> None:
+    """Handle one slice of a coupling job. See the module."""
+    from coupling.couplings.services import mapping_of
+
+    mapping = mapping_of(context.company, context.job.mapping_name)
+    given = criteria.loaded(context.parameters.get("criteria", ()))
+    if not given:
+        _without_criteria(context, mapping)
+    if context.resume.get("stage") is None and context.job.selection_only:
+        _leave_out(context, mapping)
+    gateway = Gateway(context.company, context.usage)
+    # Asked once for what is read and matched with it; later slices of this process send nothing any more.
+    organization = context.kept.get("organization") or gateway.organization_id
+    context.kept["organization"] = organization
+    records = _records(context, mapping)
+    matching = context.kept.get("matching")
+    if matching is None:
+        matching = _matched(context, mapping, given, gateway, records)
+        context.kept["matching"] = matching
+        context.kept["position"] = 0
+    _Writer(context, mapping, matching, organization).write()
+    _finish(context, mapping)
+
+
+def _records(context: JobContext, mapping: IntegrationTableMapping) -> "QuerySet[Any]":
+    """What is still to be matched: uncoupled, inside the filter, of the selection, behind the last key written."""
+    records = local.uncoupled(mapping)
+    if context.job.selection_only:
+        records = records.filter(Exists(JobRecord.objects.filter(job=context.job, local_id=OuterRef("system_id"))))
+    if (after := context.resume.get("after")) is not None:
+        records = records.filter(**{f"{local.table_of(mapping).key}__gt": after})
+    return records
+
+
+def _without_criteria(context: JobContext, mapping: IntegrationTableMapping) -> None:
+    """End the job failed, with the one reason in its list of errors."""
+    refusal = criteria.NoCriteria(mapping.name)
+    with context.checkpoint() as point:
+        point.outcomes.append(OutcomeRow(Outcome.FAILED, Reason.NO_CRITERIA, message=str(refusal)))
+        point.fail(Reason.NO_CRITERIA, str(refusal))
+
+
+# -- stage left_out -----------------------------------------------------------------------------------------------
+
+
+def _leave_out(context: JobContext, mapping: IntegrationTableMapping) -> None:
+    """Give the selected records that take no part their outcome."""
+    after = context.resume.get("left_out")
+    table = local.table_of(mapping)
+    everything = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
+    for ids in context.selection(after=UUID(after) if after else None):
+        outcomes = list(_left_out(mapping, table, ids))
+        with context.checkpoint() as point:
+            point.total = everything
+            point.phase = "Looking up the selected records"
+            point.outcomes += outcomes
+            point.processed(len(outcomes))
+            point.resume = {"left_out": str(ids[-1])}
+    with context.checkpoint() as point:
+        point.total = everything
+        point.resume = {"stage": "match"}
+
+
+_BEFORE = (
+    "The record was selected, but it does not exist any more. Nothing was done.",
+    "The record is coupled already; it was left as it is.",
+    "The record is outside the table filter of {mapping}, so it was left out.",
+)
+_MEANWHILE = (
+    "The record was deleted while the job ran. Nothing was done.",
+    "The record was coupled by somebody else while the job ran. That coupling stays.",
+    "The record was changed while the job ran, and is outside the table filter of {mapping} now. It was left out.",
+)
+
+
+def _left_out(
+    mapping: IntegrationTableMapping, table: LocalTable, ids: Sequence[UUID], told: tuple[str, str, str] = _BEFORE
+) -> Iterator[OutcomeRow]:
+    gone_, coupled_, outside_ = told
+    chosen = table.records(mapping.company).filter(system_id__in=ids)
+    chosen = chosen.annotate(
+        _inside=Case(
+            When(local.table_filter_q(mapping) or Q(pk__isnull=False), then=Value(True)), default=Value(False)
+        ),
+        _coupled=local.coupled_q(mapping),
+    )
+    found = {row[0]: row for row in chosen.values_list("system_id", table.key, table.title, "_inside", "_coupled")}
+    for row_id in ids:
+        if row_id not in found:
+            yield OutcomeRow(
+                Outcome.SKIPPED, Reason.RECORD_GONE, row_id,
+                message=gone_,
+            )  # fmt: skip
+            continue
+        _, key, name, inside, coupled = found[row_id]
+        if coupled:
+            reason, message = Reason.ALREADY_COUPLED, coupled_
+        elif not inside:
+            reason = Reason.OUTSIDE_FILTER
+            message = (
+                f"{outside_.format(mapping=mapping.name)} Change the record or the filter on Integration Table "
+                "Mappings."
+            )
+        else:
+            continue
+        yield OutcomeRow(Outcome.SKIPPED, reason, row_id, str(key), str(name or ""), message=message)
+
+
+# -- stage match: reading -----------------------------------------------------------------------------------------
+
+
+def _matched(
+    context: JobContext,
+    mapping: IntegrationTableMapping,
+    given: Sequence[Any],
+    gateway: Gateway,
+    records: "QuerySet[Any]",
+) -> Matching:
+    told = [0.0]
+
+    def tell(phase: str, done: int, total: int | None) -> None:
+        if time.monotonic() - told[0] < TELL_S:
+            return
+        told[0] = time.monotonic()
+        note = f"{phase}: {done:,}" if done else phase
+        _note(context, note, total if phase.startswith("Reading") and context.job.total is None else None)
+
+    matching = Matching(
+        mapping,
+        given,
+        gateway,
+        records,
+        blank_is_no_match=bool(context.parameters.get("blank_is_no_match")),
+        on_part=tell,
+    )
+    matching.run()
+    total = context.job.total if context.job.total is not None else len(matching.decisions)
+    _note(context, "Writing", total, plan=matching.plan.kind, stage="match")
+    return matching
+
+
+def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "", stage: str = "") -> None:
+    """Say how far reading is. A slice does not end here, since what is read cannot be saved; a stopping worker does."""
+    try:
+        with context.checkpoint() as point:
+            point.phase = phase
+            if total is not None:
+                point.total = total
+            if plan:
+                point.plan = plan
+            if stage:
+                point.resume = {**context.resume, "stage": stage}
+    except (SliceEnded, Yielded):
+        if lease.stopping.is_set():
+            raise
+
+
+# -- stage match: writing -----------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Writes decisions in key order."""
+
+    def __init__(
+        self, context: JobContext, mapping: IntegrationTableMapping, matching: Matching, organization: UUID
+    ) -> None:
+        self.context = context
+        self.mapping = mapping
+        self.matching = matching
+        self.organization = organization
+        self.table = local.table_of(mapping)
+        self.creates = bool(context.parameters.get("create_new"))
+
+    def write(self) -> None:
+        """Write all that is left, checkpoint by checkpoint."""
+        decisions, kept = self.matching.decisions, self.context.kept
+        records = local.inside(self.mapping)
+        while (first := kept.get("position", 0)) < len(decisions):
+            kept["position"] = min(first + WRITE, len(decisions))
+            ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, kept["position"])]
+            rows = local.by_ids(records, self.table, self.matching.fields, ids)
+            for taken in Coupling.objects.filter(mapping=self.mapping, local_id__in=ids).values_list(
+                "local_id", flat=True
+            ):
+                rows.pop(taken.bytes, None)
+            gone = [row_id for row_id in ids if row_id.bytes not in rows]
+            met = [(decisions.at(at), rows.get(decisions.id_at(at))) for at in range(first, kept["position"])]
+            present = [(decision, row) for decision, row in met if row is not None]
+            outcomes = self._outcomes(present)
+            outcomes += _left_out(self.mapping, self.table, gone, _MEANWHILE) if gone else []
+            with self.context.checkpoint() as point:
+                self._save(point, outcomes)
+                point.phase = "Writing"
+                point.processed(len(outcomes))
+                point.resume = {**self.context.resume, "stage": "match"}
+                if present:
+                    point.resume["after"] = present[-1][1][1]
+
+    def _outcomes(self, met: list[tuple[Decision, tuple[Any, ...]]]) -> list[OutcomeRow]:
+        told = partner_names(self.mapping, self.matching, [decision for decision, _ in met])
+        return [self._outcome(decision, row, told) for decision, row in met]
+
+    def _outcome(self, decision: Decision, row: tuple[Any, ...], told: dict[UUID, str]) -> OutcomeRow:
+        key, name = str(row[1]), str(row[2] or "")
+        detail: dict[str, Any] = {"fields": self.matching.compared(decision, row[3:])}
+        first = decision.candidates[0] if len(decision.candidates) == 1 else None
+        if decision.result is Result.COUPLED and first is not None:
+            if len(decision.trail) > 1:
+                detail["trail"] = self.matching.trail(decision)
+            return OutcomeRow(
+                Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, first.id, first.name, "", detail
+            )
+        detail |= {
+            "candidates": [candidate_json(candidate, told) for candidate in decision.candidates],
+            "trail": self.matching.trail(decision),
+        }
+        message = self.matching.sentence(decision, told.get(first.id, "") if first else "")
+        if self.creates:
+            detail["found"] = decision.result.value
+            message += " A new row will be created in Dataverse."
+            outcome, reason = Outcome.SKIPPED, Reason.CREATE_QUEUED.value
+        else:
+            outcome, reason = Outcome.FAILED, decision.result.value
+        return OutcomeRow(
+            outcome, reason, decision.local_id, key, name, first.id if first else None, first.name if first else "",
+            message, detail,
+        )  # fmt: skip
+
+    def _save(self, point: Checkpoint, outcomes: list[OutcomeRow]) -> None:
+        """Insert the couplings; a record or a row that somebody else coupled meanwhile keeps that coupling."""
+        made = [row for row in outcomes if row.outcome == Outcome.COUPLED]
+        inserted = bulk.insert(
+            Coupling,
+            _COUPLING_FIELDS,
+            [
+                (
+                    self.mapping.company_id, self.mapping.pk, self.mapping.table, row.local_id, row.integration_id,
+                    self.organization, Method.MATCHED.value, self.context.job.pk,
+                )
+                for row in made
+            ],
+            ignore_conflicts=True,
+        )  # fmt: skip
+        if inserted != len(made):
+            outcomes = list(self._without_losers(outcomes, made))
+        point.outcomes += outcomes
+
+    def _without_losers(self, outcomes: list[OutcomeRow], made: list[OutcomeRow]) -> Iterator[OutcomeRow]:
+        own: dict[UUID, UUID] = {}
+        for start in range(0, len(made), 500):
+            ids = [row.local_id for row in made[start : start + 500] if row.local_id is not None]
+            own |= dict(
+                Coupling.objects.filter(mapping=self.mapping, local_id__in=ids, job_id=self.context.job.pk).values_list(
+                    "local_id", "integration_id"
+                )
+            )
+        for row in outcomes:
+            if row.outcome != Outcome.COUPLED or own.get(row.local_id) == row.integration_id:  # type: ignore[arg-type]
+                yield row
+                continue
+            yield OutcomeRow(
+                Outcome.FAILED, Reason.ALREADY_COUPLED, row.local_id, row.local_key, row.local_name, row.integration_id,
+                row.integration_name,
+                "The record or the row was coupled by somebody else while the job ran. That coupling stays.",
+                row.detail,
+            )  # fmt: skip
+
+
+# -- the end ------------------------------------------------------------------------------------------------------
+
+
+def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
+    """End the job; what follows is queued in the same transaction."""
+    job, follow_ups = context.job, []
+    if context.parameters.get("create_new") and job.reasons.get(Reason.CREATE_QUEUED.value):
+        waiting = JobOutcome.objects.filter(job=job, reason=Reason.CREATE_QUEUED).order_by("id")
+        follow_ups.append(
+            {
+                "type": Type.SYNCHRONIZATION.value,
+                "description": f"Create in {mapping.integration_table} what found no match",
+                "direction": "to_integration_table",
+                "parameters": {
+                    "scope": "selection", "create": True, "create_new": True, "only_coupled": False, "direction": "to",
+                    "force": "", "conflict": context.parameters.get("conflicts", ""),
+                },
+                "selection": waiting.values_list("local_id", flat=True),
+            }
+        )  # fmt: skip
+    coupled = Coupling.objects.filter(mapping=mapping, job_id=job.pk).order_by("id")
+    if context.parameters.get("synchronize") and coupled.exists():
+        conflicts = context.parameters.get("conflicts", "")
+        follow_ups.append(
+            {
+                "type": Type.SYNCHRONIZATION.value,
+                "description": "Synchronize after coupling",
+                "parameters": {
+                    "scope": "selection", "create": False, "create_new": False, "only_coupled": True,
+                    "direction": _direction(mapping, conflicts), "force": conflicts, "conflict": conflicts,
+                },
+                "selection": coupled.values_list("local_id", flat=True),
+            }
+        )  # fmt: skip
+    if context.parameters.get("full_after"):
+        follow_ups.append(
+            {
+                "type": Type.SYNCHRONIZATION.value,
+                "description": "Full synchronization after coupling",
+                "parameters": {"full": True, "create": True},
+            }
+        )
+    context.finish(_message(job), follow_ups=follow_ups)
+
+
+def _direction(mapping: IntegrationTableMapping, conflicts: str) -> str:
+    """Which way the synchronization after coupling goes: the mapping's own, or to where the conflict option points."""
+    if mapping.direction == "bidirectional":
+        return {"send": "to", "get": "from"}.get(conflicts, "")
+    return "to" if mapping.direction == "to_integration_table" else "from"
+
+
+def _message(job: Any) -> str:
+    counters, reasons = job.counters, job.reasons
+    said = [f"{counters.get('coupled', 0):,} coupled"]
+    if failed := counters.get("failed", 0):
+        why = {reason: reasons[reason] for reason in (r.value for r in Result) if reasons.get(reason)}
+        parts = ", ".join(f"{count:,} {Reason(reason).label.lower()}" for reason, count in why.items())
+        said.append(f"{failed:,} failed ({parts})" if parts else f"{failed:,} failed")
+    if queued := reasons.get(Reason.CREATE_QUEUED.value, 0):
+        said.append(f"{queued:,} will be created")
+    return ", ".join(said) + "."

@@ -1,0 +1,153 @@
+"""What match-based coupling would do, by the same matcher, with nothing written."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from coupling import local_records as local
+from coupling.gateway import Gateway
+from coupling.matching import criteria
+from coupling.matching.match import Decision, Result
+from coupling.matching.partners import candidate_json, partner_names
+from coupling.matching.run_matching import Matching
+from coupling.models import IntegrationTableMapping
+from coupling.rows import Criterion
+from dataverse.types import Usage
+from jobs.models import no_counts
+
+_PART = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One priority in the order they are tried, and how many records it couples."""
+
+    caption: str
+    coupled: int
+
+
+@dataclass
+class Preview:
+    """The numbers of a preview, and on demand a line per record."""
+
+    matching: Matching
+    total: int
+    coupled: int
+    no_match: int
+    multiple: int
+    already_coupled: int
+    outside: int
+    order: list[Order]
+    plan: str
+    measured: int
+    requests: int
+    seconds: float
+    usage: Usage = field(repr=False, default_factory=Usage)
+
+    @classmethod
+    def of(
+        cls,
+        mapping: IntegrationTableMapping,
+        given: Sequence[Criterion],
+        gateway: Gateway,
+        selection: Sequence[UUID] | None = None,
+        on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None,
+    ) -> "Preview":
+        """Read both sides and decide. Raises what the gateway and `on_part` raise."""
+        began = time.monotonic()
+        records = local.uncoupled(mapping)
+        outside = 0
+        if selection is not None:
+            records = records.filter(_among(selection))
+            outside = len(set(selection)) - records.count()
+        matching = Matching(mapping, given, gateway, records, mapping.blank_is_no_match, on_part)
+        decisions = matching.run()
+        tally = decisions.tally()
+        order = [
+            Order(criteria.group_caption(mapping, group), coupled)
+            for group, coupled in zip(matching.groups, decisions.coupled_by(), strict=True)
+        ]
+        return cls(
+            matching,
+            len(decisions),
+            tally[Result.COUPLED],
+            tally[Result.NO_MATCH],
+            tally[Result.MULTIPLE],
+            tally[Result.ALREADY_COUPLED],
+            outside,
+            order,
+            matching.plan.kind,
+            matching.measured,
+            gateway.requests,
+            time.monotonic() - began,
+        )
+
+    @property
+    def unmatched(self) -> int:
+        """The records that Create New would apply to."""
+        return self.no_match + self.multiple + self.already_coupled
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """One object per record, in key order."""
+        matching = self.matching
+        decisions = iter(matching.decisions)
+        for part in local.parts(matching.records, matching.table, matching.fields, size=_PART):
+            chunk = list(islice(decisions, len(part)))
+            told = partner_names(matching.mapping, matching, chunk)
+            for decision, row in zip(chunk, part, strict=False):
+                yield line(matching, decision, row, told)
+
+    def summary(self) -> dict[str, Any]:
+        """The numbers in the shape of a job's summary."""
+        mapping = self.matching.mapping
+        failed = {
+            Result.NO_MATCH.value: self.no_match,
+            Result.MULTIPLE.value: self.multiple,
+            Result.ALREADY_COUPLED.value: self.already_coupled,
+        }
+        return {
+            "job": None,
+            "type": "coupling",
+            "mapping": mapping.name,
+            "state": "preview",
+            "plan": self.plan,
+            "counters": {
+                **no_counts(), "total": self.total + self.outside, "coupled": self.coupled, "failed": self.unmatched,
+                "skipped": self.outside,
+            },
+            "reasons": {reason: count for reason, count in failed.items() if count},
+            "by_priority": [{"fields": one.caption, "coupled": one.coupled} for one in self.order],
+            "requests": self.requests,
+            "seconds": round(self.seconds, 3),
+            "followups": [],
+        }  # fmt: skip
+
+
+def line(matching: Matching, decision: Decision, row: Sequence[Any], told: dict[UUID, str]) -> dict[str, Any]:
+    """One record of a preview, in the shape of an error object with the outcome in front."""
+    first = decision.candidates[0] if len(decision.candidates) == 1 else None
+    coupled = decision.result is Result.COUPLED
+    return {
+        "outcome": "coupled" if coupled else "failed",
+        "local": {"id": str(decision.local_id), "key": str(row[1]), "name": str(row[2] or "")},
+        "integration": {"id": str(first.id), "name": first.name} if first else None,
+        "reason": "" if coupled else decision.result.value,
+        "message": "" if coupled else matching.sentence(decision, told.get(first.id, "") if first else ""),
+        "fields": matching.compared(decision, row[3:]),
+        "candidates": [candidate_json(candidate, told) for candidate in decision.candidates],
+        "trail": matching.trail(decision),
+    }
+
+
+def _among(selection: Sequence[UUID]) -> Q:
+    """The selected records; a chain of short lists, since a database takes only so many values in one."""
+    chosen = list(dict.fromkeys(selection))
+    wanted = Q()
+    for start in range(0, len(chosen), 900):
+        wanted |= Q(system_id__in=chosen[start : start + 900])
+    return wanted

@@ -1,0 +1,158 @@
+"""The card of one integration table mapping: its settings, filters, conflicts, and what it matches on."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts import access
+from connection_setup.connection.state import unavailable
+from core.roles import Can, may, requires
+from coupling import filters
+from coupling.couplings.services import save_mapping
+from coupling.mappings import counts
+from coupling.mappings.list_page import off_notice, table_cell, table_filter, troubleshooting
+from coupling.matching import criteria
+from coupling.models import DeletionConflict, Direction, IntegrationTableMapping, UpdateConflict
+from coupling.page_parts import ASK, NOT_ENABLED, crumbs, denied, job_log, mapping_or_404, of_mapping
+from masterdata.models import Company
+from ui import render
+from ui.cells import ago
+from ui.kit import Action, FactBox, FastTab, Field, Link, Page
+
+
+class MappingForm(forms.Form):
+    """What a person changes on a mapping."""
+
+    direction = forms.ChoiceField(label="Direction", choices=Direction.choices)
+    synch_only_coupled = forms.BooleanField(
+        label="Synch. Only Coupled Records",
+        required=False,
+        help_text="Off: a scheduled synchronization also creates what is missing on the other side.",
+    )
+    update_conflict = forms.ChoiceField(
+        label="Resolve Update Conflicts",
+        required=False,
+        choices=[("", ASK), *((value, label) for value, label in UpdateConflict.choices if value)],
+        help_text="What happens to a field that was changed on both sides.",
+    )
+    deletion_conflict = forms.ChoiceField(
+        label="Resolve Deletion Conflicts",
+        required=False,
+        choices=[("", ASK), *((value, label) for value, label in DeletionConflict.choices if value)],
+        help_text="What happens when one side of a pair was deleted.",
+    )
+    blank_is_no_match = forms.BooleanField(
+        label="Blank values: don't match",
+        required=False,
+        help_text="Off: a field that is blank here does not count when matching.",
+    )
+    every_minutes = forms.IntegerField(label="Synchronize every (minutes)", min_value=1, max_value=10_080)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.READ)
+def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """One mapping: read by everyone, changed by those who may."""
+    owner = access.company(request, company)
+    one = mapping_or_404(owner, mapping)
+    may_map = may(request.user, Can.MAP)
+    form = MappingForm(request.POST if request.method == "POST" else None, initial=_initial(one))
+    if request.method == "POST":
+        if not may_map:
+            raise PermissionDenied("This needs the right to map.")
+        if form.is_valid():
+            try:
+                save_mapping(mapping=one, values=form.cleaned_data)
+            except ValueError as error:
+                form.add_error("direction", str(error))
+            else:
+                messages.success(request, f"{one.name} is saved.")
+                return HttpResponseRedirect(request.path)
+    return render.page(request, _card(request, owner, one, form, may_map), status=400 if form.errors else 200)
+
+
+def _initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
+    return {name: getattr(mapping, name) for name in MappingForm.base_fields}
+
+
+def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, form: MappingForm, may_map: bool) -> Page:
+    off = NOT_ENABLED if (why := unavailable(owner)) else ""
+    numbers = counts.of(owner, [one])[one.pk]
+    switched = list(one.fields.values_list("enabled", flat=True))
+
+    def field(name: str) -> Field:
+        if may_map:
+            return Field(form_field=form[name])
+        value = getattr(one, name)
+        shown = getattr(one, f"get_{name}_display", lambda: value)()
+        return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else ASK)
+
+    tabs = [
+        FastTab(
+            "general",
+            "General",
+            [
+                Field("Table", table_cell(one)),
+                Field("Integration Table", one.integration_table),
+                field("direction"),
+                field("synch_only_coupled"),
+                field("every_minutes"),
+                Field("Integration Field", f"{one.uid_column} ({one.get_uid_kind_display()})"),
+            ],
+            gist=str(one.get_direction_display()),
+        ),
+        FastTab(
+            "filters",
+            "Filters",
+            [
+                Field("Table Filter", table_filter(one) or "All records"),
+                Field("Integration Table Filter", filters.readable(one.integration_filter) or "All rows"),
+            ],
+            gist="Which records and rows take part",
+        ),
+        FastTab("conflicts", "Conflicts", [field("update_conflict"), field("deletion_conflict")]),
+        FastTab("matching", "Matching", [Field("Match on", _match_on(one)), field("blank_is_no_match")]),
+    ]
+    return Page(
+        one.name,
+        crumbs=crumbs(owner),
+        company=owner,
+        help="mappings.md",
+        notices=[off_notice(owner, why)] if why else [],
+        actions=[
+            Action("Fields", of_mapping("fields", one), icon="columns"),
+            Action("Match-Based Coupling", of_mapping("criteria", one), icon="couple", off=off),
+            Action(
+                "Delete Couplings", f"{reverse('coupling:uncouple-mappings', args=[owner.slug])}?id={one.pk}",
+                icon="uncouple", off=off or denied(request, Can.OPERATE), dialog=True,
+            ),
+            Action("Integration Coupling Job Log", job_log(owner, type="coupling", mapping=one.name), icon="job"),
+        ],
+        fast_tabs=tabs,
+        form_url=request.path if may_map else "",
+        submit=Action("Save", icon="save") if may_map else None,
+        cancel=Link("Back to the list", reverse("coupling:mappings", args=[owner.slug])) if may_map else None,
+        fact_boxes=[
+            FactBox(
+                "Records",
+                [
+                    ("Records", numbers.records),
+                    ("Coupled", numbers.coupled),
+                    ("Uncoupled", numbers.uncoupled),
+                    ("Conflicts", numbers.conflicts),
+                    ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", of_mapping("fields", one))),
+                    ("Next run", ago(one.next_run_at) or "not scheduled"),
+                ],
+            ),
+            troubleshooting(owner, counts.last_jobs(owner), one),
+        ],
+    )  # fmt: skip
+
+
+def _match_on(mapping: IntegrationTableMapping) -> str:
+    return criteria.readable(mapping, criteria.stored(mapping)) or "Nothing chosen yet"

@@ -1,0 +1,341 @@
+"""Integration Table Mappings, a mapping's card, and Integration Field Mapping List."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import access
+from connection_setup import hooks
+from connection_setup.connection.state import unavailable
+from core.roles import Can, requires
+from coupling import filters
+from coupling import local_records as local
+from coupling.mappings import counts, defaults
+from coupling.models import (
+    Coupling,
+    Direction,
+    IntegrationTableMapping,
+)
+from coupling.page_parts import ASK, NOT_ENABLED, address, captions, denied, job_log, of_mapping
+from jobs.models import Job
+from masterdata.models import Company
+from ui import ids, listing, render
+from ui.cells import ago
+from ui.kit import Action, Cell, Cue, FactBox, Link, Menu, Notice, Page, Status, Tip
+
+# -- the list -----------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@requires(Can.READ)
+def mappings(request: HttpRequest, company: str) -> HttpResponse:
+    """Integration Table Mappings."""
+    owner = access.company(request, company)
+    jobs = counts.last_jobs(owner)
+    off = unavailable(owner)
+    shown = mappings_listing(owner, jobs, off=off)
+    page = Page(
+        "Integration Table Mappings",
+        company=owner,
+        tip=_TIP,
+        help="mappings.md",
+        notices=[off_notice(owner, off)] if off and shown.rows.exists() else [],
+        actions=_list_actions(request, owner, NOT_ENABLED if off else ""),
+        listing=shown,
+        fact_boxes=[troubleshooting(owner, jobs)],
+    )
+    return render.page(request, page)
+
+
+_TIP = Tip(
+    "About integration table mappings",
+    "Each line says which table here goes with which table in Dataverse, and which way the data flows. Select a "
+    "mapping, then choose Coupling, Match-Based Coupling to find out which records are the same on both sides.",
+)
+
+
+def mappings_listing(
+    company: Company, jobs: Mapping[str, Job] = MappingProxyType({}), *, off: str = ""
+) -> listing.Listing:
+    """The list of a company's mappings, as its page (with the last jobs) and the views behind its actions see it.
+
+    off: why the connection cannot be used, for a list that is empty.
+    """
+
+    def decorate(rows: list[Any]) -> None:
+        found = counts.of(company, rows)
+        for row in rows:
+            row.counted, row.last_job = found[row.pk], jobs.get(row.name)
+
+    return listing.Listing(
+        id="mappings",
+        caption="Mappings",
+        rows=IntegrationTableMapping.objects.filter(company=company).select_related("company"),
+        key="id",
+        selectable=True,
+        row_url=lambda row: of_mapping("mapping", row),
+        search=("name__icontains", "integration_table__icontains", "table__icontains"),
+        decorate=decorate,
+        filters=[
+            listing.Filter(
+                "direction", "Direction", lambda rows, value: rows.filter(direction=value), choices=Direction.choices
+            )
+        ],
+        columns=[
+            listing.Column("name", "Name", "name", sort="name"),
+            listing.Column("table", "Table", table_cell),
+            listing.Column("table_filter", "Table Filter", table_filter, default=False, wrap=True),
+            listing.Column("direction", "Direction", lambda row: row.get_direction_display(), sort="direction"),
+            listing.Column("integration_table", "Integration Table", _integration_table, sort="integration_table"),
+            listing.Column(
+                "integration_filter", "Integration Table Filter", lambda row: filters.readable(row.integration_filter),
+                default=False, wrap=True,
+            ),
+            listing.Column("records", "Records", lambda row: row.counted.records, numeric=True),
+            listing.Column("coupled", "Coupled", lambda row: row.counted.coupled, numeric=True),
+            listing.Column("uncoupled", "Uncoupled", _uncoupled, numeric=True),
+            listing.Column("errors", "Errors", _errors, numeric=True),
+            listing.Column("last_run", "Last run", _last_run),
+            listing.Column(
+                "only_coupled", "Synch. Only Coupled Records", "synch_only_coupled", sort="synch_only_coupled",
+                default=False,
+            ),
+            listing.Column("uid", "Integration Field", "uid_column", default=False),
+            listing.Column("uid_kind", "Integration Field Type", lambda row: row.get_uid_kind_display(), default=False),
+            listing.Column(
+                "deletion", "Resolve Deletion Conflicts",
+                lambda row: row.get_deletion_conflict_display() or ASK, default=False,
+            ),
+            listing.Column(
+                "update", "Resolve Update Conflicts",
+                lambda row: row.get_update_conflict_display() or ASK, default=False,
+            ),
+            listing.Column("next_run", "Next run", lambda row: ago(row.next_run_at), default=False),
+        ],
+        empty=_no_mappings(company, off),
+    )  # fmt: skip
+
+
+def _no_mappings(company: Company, off: str) -> Notice:
+    """Why there is no mapping yet, and the way to the first ones."""
+    if off:
+        setup = address("connection_setup:setup", company)
+        return Notice(
+            f"{off} It then asks whether to use the default synchronization setup.",
+            title="No mappings yet",
+            actions=[Action("Dataverse Connection Setup", setup, icon="plug")] if setup else (),
+        )
+    use = Action("Use Default Synchronization Setup", address("coupling:reset", company), icon="reset", dialog=True)
+    return Notice("Synchronization is not set up for this company.", title="No mappings yet", actions=[use])
+
+
+def table_cell(row: Any) -> Cell:
+    """The local table of a mapping, leading to its list."""
+    try:
+        table = local.table_of(row)
+    except local.Unusable:
+        return Status(f"{row.table} is not known", "bad")
+    return Link(table.caption_plural, address("records:list", row.company, table=table.name))
+
+
+def table_filter(row: Any) -> str:
+    """The table filter of a mapping, with the fields' captions."""
+    names = captions(row)
+    return filters.readable(row.table_filter, lambda name: names.get(name, name))
+
+
+def _integration_table(row: Any) -> str:
+    return f"{row.integration_table} (choice)" if row.uid_kind == "option" else row.integration_table
+
+
+def _uncoupled(row: Any) -> Cell:
+    count = row.counted.uncoupled
+    url = address("records:list", row.company, table=row.table)
+    return Link(f"{count:,}", f"{url}?coupled=no") if count and url else count
+
+
+def _errors(row: Any) -> Cell:
+    job = row.last_job
+    failed = int(job.counters.get("failed", 0)) if job else 0
+    if not failed:
+        return 0
+    url = reverse("jobs:outcomes", kwargs={"company": row.company.slug, "pk": job.pk})
+    return Link(f"{failed:,}", f"{url}?outcome=failed", "bad")
+
+
+def _last_run(row: Any) -> Cell:
+    job = row.last_job
+    if job is None:
+        return Status("Not yet")
+    url = reverse("jobs:job", kwargs={"company": row.company.slug, "pk": job.pk})
+    if not job.ended:
+        return Link(str(job.get_state_display()), url, "run")
+    if job.state == "failed":
+        return Link(f"Failed {ago(job.ended_at)}", url, "bad")
+    return Link(ago(job.ended_at), url, "ok" if job.state == "finished" else "warn")
+
+
+def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Action | Menu]:
+    maps, operates = denied(request, Can.MAP), denied(request, Can.OPERATE)
+
+    def act(label: str, what: str, icon: str, why: str = "", **kwargs: Any) -> Action:
+        url = reverse("coupling:selected", kwargs={"company": company.slug, "what": what})
+        return Action(label, url, "post", icon, selection=True, off=why, **kwargs)
+
+    synchronization = [act("Integration Synch. Job Log", "synch-log", "list")]
+    if address("sync:synchronize-mapping", company, mapping="x"):
+        synchronization.insert(0, act("Run Full Synchronization", "full", "sync", off or operates))
+        synchronization.insert(0, act("Synchronize Modified Records", "synchronize", "sync", off or operates))
+    return [
+        Menu(
+            "Mapping",
+            [
+                act("Fields", "fields", "columns"),
+                act("Edit", "edit", "edit"),
+                act("Use Default Synchronization Setup", "reset", "reset", maps),
+                Action("Job Queue Entry", address("jobs:queue", company), icon="job"),
+            ],
+            icon="table",
+        ),
+        Menu("Synchronization", synchronization, icon="sync"),
+        Menu(
+            "Coupling",
+            [
+                act("Match-Based Coupling", "match", "couple", off),
+                act("Integration Coupling Job Log", "coupling-log", "job"),
+            ],
+            icon="couple",
+        ),
+        Menu(
+            "Uncoupling",
+            [
+                act("Delete Couplings", "uncouple", "uncouple", off or operates),
+                act("Integration Uncouple Job Log", "uncoupling-log", "job"),
+            ],
+            icon="uncouple",
+        ),
+        act("Fields", "fields", "columns"),
+        act("Match-Based Coupling", "match", "couple", off),
+    ]
+
+
+def off_notice(company: Company, off: str) -> Notice:
+    """Why Dataverse cannot be used, and where that is mended."""
+    url = address("connection_setup:setup", company)
+    return Notice(off, "warn", actions=[Action("Dataverse Connection Setup", url)] if url else ())
+
+
+def troubleshooting(
+    company: Company, jobs: Mapping[str, Job], mapping: IntegrationTableMapping | None = None
+) -> FactBox:
+    """Failed records of the last runs, and couplings left out: of a mapping, or of all."""
+    errors = sum(
+        int(job.counters.get("failed", 0)) for name, job in jobs.items() if mapping is None or name == mapping.name
+    )
+    left_out = Coupling.objects.filter(company=company, skipped=True)
+    skipped = (left_out.filter(mapping=mapping) if mapping else left_out).count()
+    narrowed = {"mapping": mapping.name} if mapping else {}
+    return FactBox(
+        "Troubleshooting",
+        cues=[
+            Cue(f"{errors:,}", "Integration Errors", job_log(company, **narrowed), "bad" if errors else "ok"),
+            Cue(
+                f"{skipped:,}", "Coupled Data Sync Errors", address("sync:skipped", company),
+                "bad" if skipped else "ok",
+            ),
+        ],
+        text="Failed records in the last run of each mapping, and pairs left out until somebody retries them.",
+    )  # fmt: skip
+
+
+@require_POST
+@requires(Can.READ)
+def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
+    """Lead from the selected mappings to what is to be done with them."""
+    owner = access.company(request, company)
+    back = reverse("coupling:mappings", kwargs={"company": owner.slug})
+    chosen = list(listing.selected(request, mappings_listing(owner)).rows)
+    if not chosen:
+        return listing.nothing_selected(request, back)
+    if what in ("uncouple", "reset"):
+        query = "&".join(f"id={mapping.pk}" for mapping in chosen)
+        url = reverse(f"coupling:{'uncouple-mappings' if what == 'uncouple' else 'reset'}", args=[owner.slug])
+        return HttpResponseRedirect(f"{url}?{query}")
+    if len(chosen) > 1:
+        messages.warning(request, "Several mappings are selected. Select the one you mean, then choose the action.")
+        return HttpResponseRedirect(back)
+    return HttpResponseRedirect(_leads_to(owner, chosen[0], what))
+
+
+def _leads_to(company: Company, mapping: IntegrationTableMapping, what: str) -> str:
+    logs = {"coupling-log": "coupling", "uncoupling-log": "uncoupling", "synch-log": "synchronization"}
+    if what in logs:
+        return job_log(company, type=logs[what], mapping=mapping.name)
+    own = {"fields": "fields", "edit": "mapping", "match": "criteria"}
+    if what in own:
+        return of_mapping(own[what], mapping)
+    if what in ("synchronize", "full") and (url := address("sync:synchronize-mapping", company, mapping=mapping.name)):
+        return f"{url}?full=1" if what == "full" else url
+    raise Http404(f"There is no action {what!r} on mappings.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.MAP)
+def reset(request: HttpRequest, company: str) -> HttpResponse:
+    """Use Default Synchronization Setup: ask, then bring mappings back to their default."""
+    owner = access.company(request, company)
+    back = reverse("coupling:mappings", kwargs={"company": owner.slug})
+    given = request.POST if request.method == "POST" else request.GET
+    wanted = ids.numbers(given.getlist("id"))
+    mappings = IntegrationTableMapping.objects.filter(company=owner)
+    names = list(mappings.filter(pk__in=wanted).values_list("name", flat=True))
+    if not names and not mappings.exists():
+        return _first_setup(request, owner, back)
+    if not names:
+        return listing.nothing_selected(request, back)
+    if request.method == "POST":
+        try:
+            defaults.reset(owner, names)
+        except LookupError as error:
+            messages.error(request, str(error.args[0]))
+        else:
+            messages.success(request, f"{', '.join(names)}: settings, filters and field mappings are the default ones.")
+        return HttpResponseRedirect(back)
+    return render.confirm(
+        request,
+        title="Use Default Synchronization Setup",
+        text=f"{', '.join(names)}: settings, filters, field mappings and matching criteria go back to their default. "
+        "What was changed there is lost. Couplings and data stay as they are.",
+        action=Action(
+            "Use default setup", request.path, "post", "reset", values={"id": ",".join(map(str, wanted))}, primary=True
+        ),
+        back=back,
+        company=owner,
+    )
+
+
+def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
+    """Make the default mappings with their schedules, where a company has none yet."""
+    if why := unavailable(owner):
+        messages.warning(request, why)
+        return HttpResponseRedirect(back)
+    if request.method == "POST":
+        with transaction.atomic():
+            told = hooks.apply_default_setup(owner, schedules=True)
+        messages.success(request, told)
+        return HttpResponseRedirect(back)
+    return render.confirm(
+        request,
+        title="Use Default Synchronization Setup",
+        text=f"The default mappings are made, with their schedules: {', '.join(defaults.names())}. Records which are "
+        "coupled are then kept alike on both sides. Nothing is coupled or created by it.",
+        action=Action("Use default setup", request.path, "post", "reset", primary=True),
+        back=back,
+        company=owner,
+    )

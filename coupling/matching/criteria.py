@@ -1,0 +1,148 @@
+"""Matching criteria: what a mapping offers, what it keeps, and what one run is given."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from coupling import local_records as local
+from coupling.matching.match import Group, groups
+from coupling.models import CompareAs, IntegrationFieldMapping, IntegrationTableMapping
+from coupling.rows import CompareAs as Compare
+from coupling.rows import Criterion
+from masterdata.catalog import LocalField
+
+
+class NoCriteria(ValueError):
+    """Match-based coupling without a field to match on."""
+
+    reason = "no_criteria"
+
+    def __init__(self, mapping: str) -> None:
+        super().__init__(
+            f"No field of {mapping} is chosen to match on, so nothing was coupled. Choose at least one under Match on "
+            "this Field on the page Select Coupling Criteria, then run the coupling again."
+        )
+
+    @property
+    def user_message(self) -> str:
+        """What the user reads."""
+        return str(self)
+
+
+class BadCriteria(ValueError):
+    """Criteria that name a field the mapping does not have; the text is the user's sentence."""
+
+    reason = "configuration"
+
+    @property
+    def user_message(self) -> str:
+        """What the user reads."""
+        return str(self)
+
+
+def offered(mapping: IntegrationTableMapping) -> list[IntegrationFieldMapping]:
+    """The field mappings that can be matched on: any status and direction, no constants."""
+    return [field for field in mapping.fields.all() if field.field and field.integration_field and not field.constant]
+
+
+def stored(mapping: IntegrationTableMapping) -> list[Criterion]:
+    """The criteria kept on the mapping."""
+    return [criterion(field) for field in offered(mapping) if field.use_for_match]
+
+
+def criterion(field: IntegrationFieldMapping) -> Criterion:
+    """A field mapping as the criterion it is kept as."""
+    return Criterion(
+        field.field, field.integration_field, field.match_priority, field.case_sensitive, Compare(field.compare_as)
+    )
+
+
+def effective(given: Criterion, field: LocalField) -> Criterion:
+    """The criterion with the comparison its field's type asks for: numbers and dates compare by value."""
+    if given.compare_as is not Compare.TEXT:
+        return given
+    by_type = {"number": Compare.NUMBER, "integer": Compare.NUMBER, "date": Compare.DATE}
+    return Criterion(
+        given.local, given.integration, given.priority, given.case_sensitive, by_type.get(field.type, Compare.TEXT)
+    )
+
+
+def from_words(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
+    """Criteria as a command line gives them: FIELD[:PRIORITY][:cs]. Raises BadCriteria."""
+    known = {field.field: field for field in offered(mapping)}
+    found: list[Criterion] = []
+    for word in words:
+        parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?", word.strip())
+        if parts is None:
+            raise BadCriteria(f"{word!r} is not a criterion; write FIELD, FIELD:PRIORITY or FIELD:PRIORITY:cs.")
+        field = known.get(parts[1])
+        if field is None:
+            raise BadCriteria(
+                f"{mapping.name} has no field {parts[1]!r} to match on; it has {', '.join(sorted(known))}."
+            )
+        found.append(
+            Criterion(
+                field.field, field.integration_field, int(parts[2] or 0), bool(parts[3]), Compare(field.compare_as)
+            )
+        )
+    return found
+
+
+def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
+    """The criteria, once they are known to fit the mapping. Raises NoCriteria, BadCriteria."""
+    if not given:
+        raise NoCriteria(mapping.name)
+    pairs = {(field.field, field.integration_field) for field in offered(mapping)}
+    for one in given:
+        if (one.local, one.integration) not in pairs:
+            raise BadCriteria(
+                f"{mapping.name} has no field mapping between {one.local!r} and {one.integration!r} to match on."
+            )
+    return list(given)
+
+
+def dumped(given: Iterable[Criterion]) -> list[dict[str, Any]]:
+    """The criteria as a job's parameters keep them."""
+    return [
+        {
+            "field": one.local, "column": one.integration, "priority": one.priority,
+            "case_sensitive": one.case_sensitive, "compare_as": one.compare_as.value,
+        }
+        for one in given
+    ]  # fmt: skip
+
+
+def loaded(kept: Iterable[Mapping[str, Any]]) -> list[Criterion]:
+    """The criteria of a job's parameters."""
+    return [
+        Criterion(
+            one["field"], one["column"], int(one["priority"]), bool(one["case_sensitive"]), Compare(one["compare_as"])
+        )
+        for one in kept
+    ]
+
+
+def grouped(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:
+    """The criteria by priority, each compared as its local field's type asks. Raises local.Unusable."""
+    return groups(effective(one, local.field_of(mapping, one.local)) for one in given)
+
+
+def readable(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> str:
+    """The criteria in order, as a person reads them: "Phone No., then Name + City"."""
+    return ", then ".join(group_caption(mapping, group) for group in groups(given))
+
+
+def group_caption(mapping: IntegrationTableMapping, group: Group) -> str:
+    """The captions of one priority's fields: "Name + City"."""
+    return " + ".join(caption(mapping, one.local) for one in group.criteria)
+
+
+def caption(mapping: IntegrationTableMapping, name: str) -> str:
+    """The caption of a local field; its name where the field is gone."""
+    try:
+        return local.field_of(mapping, name).caption
+    except local.Unusable:
+        return name
+
+
+COMPARE_LABELS = dict(CompareAs.choices)

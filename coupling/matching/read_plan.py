@@ -1,0 +1,123 @@
+"""Scan or probe: whether to read the whole Dataverse table, or to ask for the few rows that may match. No Django here.
+
+The cost is the number of requests. A probe must find every row that a scan would have matched, so its filters are wide
+(they find a little more) and the matcher compares exactly afterwards; where no such filter can be said, all is scanned.
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from coupling.matching.match import Group
+from coupling.rows import CompareAs, Criterion
+from dataverse import odata
+
+PAGE = 5000
+UNKNOWN_ROWS = 100_000
+"""What a table of unknown size (the service counts to 5000) is taken for."""
+MOST_RECORDS = 2000
+"""Selections beyond this are not worth making filters for."""
+_CONDITIONS, _LENGTH = 300, 12_000
+"""What one filter holds, at most; Dataverse takes 500 conditions and 32,000 characters once they are encoded."""
+_SURE_PREFIX = 4
+"""From this length on a prefix is as good as the whole value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the Dataverse rows are read: scan (all, in pages) or probe (by these filters). `requests` is the estimate."""
+
+    kind: str
+    requests: int
+    filters: tuple[str, ...] = ()
+
+
+def choose(wanted: Sequence[str] | None, rows: int | None) -> Plan:
+    """The cheaper plan. wanted: the probe's filters, None where it cannot be asked; rows: how many the table has inside
+    the integration filter, None for "5000 or more"."""
+    pages = -(-max(UNKNOWN_ROWS if rows is None else rows, 1) // PAGE)
+    if wanted is not None and len(wanted) <= pages:
+        return Plan("probe", len(wanted), tuple(wanted))
+    return Plan("scan", pages)
+
+
+def filters(
+    groups: Sequence[Group], records: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]
+) -> list[str] | None:
+    """The $filter texts that find every row any of the records can match; None where that cannot be said in filters.
+
+    records: local field -> value (lookups as the id of the coupled row); kinds: Dataverse column -> its type.
+    """
+    texts: list[str] = []
+    for group in groups:
+        terms: dict[str, None] = {}
+        for record in records:
+            filled = [criterion for criterion in group.criteria if not _blank(record[criterion.local])]
+            if not filled:
+                continue
+            said = [
+                term for criterion in filled if (term := _term(criterion, record[criterion.local], kinds)) is not None
+            ]
+            if not said:
+                return None
+            terms[odata.and_(*said)] = None
+        texts += _packed(list(terms))
+    return texts
+
+
+def _packed(terms: list[str]) -> list[str]:
+    packed: list[str] = []
+    part: list[str] = []
+    length = conditions = 0
+    for term in terms:
+        own = term.count(" eq ") + term.count("with(") + term.count("contains(")
+        if part and (conditions + own > _CONDITIONS or length + len(term) > _LENGTH):
+            packed.append(odata.or_(*part))
+            part, length, conditions = [], 0, 0
+        part.append(term)
+        length += len(term) + 4
+        conditions += own
+    return [*packed, odata.or_(*part)] if part else packed
+
+
+def _blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _term(criterion: Criterion, value: Any, kinds: Mapping[str, str]) -> str | None:
+    """A filter that finds every row equal to the value under the criterion, and few others; None: there is none."""
+    column, kind = criterion.integration, kinds.get(criterion.integration, "")
+    if kind in {"Lookup", "Customer", "Owner", "Uniqueidentifier"}:
+        try:
+            identity = UUID(str(value))
+        except ValueError:
+            return None
+        return odata.eq(column if kind == "Uniqueidentifier" else odata.lookup(column), identity)
+    if kind in {"Integer", "BigInt", "Decimal", "Double", "Money", "Picklist", "State", "Status", "Boolean"}:
+        return odata.eq(column, value) if not isinstance(value, str) else None
+    if kind not in {"String", "Memo"} or not isinstance(value, str):
+        return None
+    if criterion.compare_as not in (CompareAs.TEXT, CompareAs.EMAIL):
+        return None
+    if criterion.compare_as is CompareAs.EMAIL and ("<" in value or ":" in value or "@" not in value):
+        return None
+    prefix = _plain_prefix(value.strip())
+    if len(prefix) < _SURE_PREFIX:
+        return None
+    # White space before a value does not count when comparing, so rows that begin with it are asked for as well.
+    wide = [odata.startswith(column, blank) for blank in (" ", "\t", "\u00a0")]
+    if criterion.compare_as is CompareAs.EMAIL:
+        wide += [odata.contains(column, f"<{prefix}"), odata.startswith(column, "mailto:")]
+    return odata.or_(odata.startswith(column, prefix), *wide)
+
+
+def _plain_prefix(value: str) -> str:
+    """The beginning that is written the same in every spelling that compares equal: ASCII without "ss", which may be
+    written with one letter, and without "[", which begins a pattern there."""
+    composed = unicodedata.normalize("NFC", value)
+    for position, sign in enumerate(composed):
+        if not sign.isascii() or sign == "[" or composed[position : position + 2].lower() == "ss":
+            return composed[:position]
+    return composed

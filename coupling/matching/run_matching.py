@@ -1,0 +1,190 @@
+"""One match-based coupling up to its decisions, for the job and for the preview alike: nothing is written here."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from coupling import local_records as local
+from coupling.gateway import Gateway
+from coupling.matching import criteria as criteria_
+from coupling.matching import read_plan as planner
+from coupling.matching.match import Decision, Decisions, Group, Matcher, Result
+from coupling.models import Coupling, IntegrationTableMapping
+from coupling.rows import Criterion
+
+_UNCOUPLED_REFERENCE = "\x02not coupled\x02"
+"""Stands before a code whose record is not coupled: it has a value, and no Dataverse row has it."""
+
+
+@dataclass
+class Matching:
+    """Reads both sides and decides.
+
+    records: the local candidates, in key order. on_part: called after each part read, with the phase, how many records
+    of it are done and how many there are (None: not known); it may raise to stop.
+    """
+
+    mapping: IntegrationTableMapping
+    given: Sequence[Criterion]
+    gateway: Gateway
+    records: "QuerySet[Any]"
+    blank_is_no_match: bool = False
+    on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None
+    groups: list[Group] = field(init=False)
+    plan: planner.Plan = field(init=False)
+    decisions: Decisions = field(init=False)
+    measured: int = 0
+    """How many Dataverse rows were compared."""
+
+    def __post_init__(self) -> None:
+        """Make sure both sides have the fields. Raises NoCriteria, local.Unusable, Invalid (unknown_column)."""
+        if not self.given:
+            raise criteria_.NoCriteria(self.mapping.name)
+        self.table = local.table_of(self.mapping)
+        self.groups = criteria_.grouped(self.mapping, self.given)
+        self.gateway.check_columns(self.mapping, self.columns)
+        infos = self.gateway.table(self.mapping).columns
+        self.kinds = {name: infos[name].type for name in self.columns}
+        self._partners = {
+            one.local: local.partners(self.mapping, self.table.field(one.local))
+            for one in self.given
+            if self.table.field(one.local).type == "reference" and self.kinds[one.integration] in _LOOKUPS
+        }
+
+        self._places = [
+            [(one.local, one.integration, self.fields.index(one.local)) for one in group.criteria]
+            for group in self.groups
+        ]
+
+    @property
+    def fields(self) -> list[str]:
+        """The local fields compared, each once."""
+        return list(dict.fromkeys(one.local for one in self.given))
+
+    @property
+    def columns(self) -> list[str]:
+        """The Dataverse columns compared, each once."""
+        return list(dict.fromkeys(one.integration for one in self.given))
+
+    def run(self, *, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> Decisions:
+        """Read both sides, by scan or probe as the planner says, and decide."""
+        total = self.records.count()
+        matcher = Matcher(
+            self.groups,
+            blank_is_no_match=self.blank_is_no_match,
+            country=self.mapping.company.country_code,
+        )
+        kept: list[dict[str, Any]] = []
+        self.on_part("Reading records here", 0, total)
+        for part in local.parts(self.records, self.table, self.fields):
+            values = self._values(part)
+            matcher.add(local.raw_ids(part), values)
+            if total <= planner.MOST_RECORDS:
+                kept += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+            self.on_part("Reading records here", len(matcher), total)
+        self.plan = self._plan(kept if total <= planner.MOST_RECORDS else None)
+        self._compare(matcher)
+        self.on_part("Deciding", 0, None)
+        self.decisions = matcher.decide(coupled or coupled_rows(self.mapping))
+        return self.decisions
+
+    def _plan(self, kept: list[dict[str, Any]] | None) -> planner.Plan:
+        wanted = planner.filters(self.groups, kept, self.kinds) if kept is not None else None
+        if wanted is not None and len(wanted) <= 1:
+            return planner.choose(wanted, None)
+        if wanted is None:
+            return planner.choose(None, None)
+        return planner.choose(wanted, self.gateway.size(self.mapping))
+
+    def _compare(self, matcher: Matcher) -> None:
+        phase = f"Comparing rows of {self.mapping.integration_table}"
+        self.on_part(phase, 0, None)
+        if self.plan.kind == "probe":
+            rows = self.gateway.probe(self.mapping, self.columns, self.plan.filters)
+            matcher.feed_rows(rows)
+            self.measured = len(rows)
+            return
+        for page in self.gateway.scan_columns(self.mapping, self.columns):
+            matcher.feed(page.ids, page.names, page.columns)
+            self.measured += len(page.ids)
+            self.on_part(phase, self.measured, None)
+
+    def _values(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
+        """The values of a part by field; references to coupled records as the id of their Dataverse row."""
+        columns = list(zip(*part, strict=True))[3:]
+        values: dict[str, Sequence[Any]] = dict(zip(self.fields, columns, strict=True))
+        for name, rows in self._partners.items():
+            values[name] = [rows.get(code, _UNCOUPLED_REFERENCE + str(code)) if code else "" for code in values[name]]
+        return values
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def compared(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
+        """The fields of the priority that decided, with the local values (`row`: the values of `fields`, in order)."""
+        return [
+            {"local": here, "integration": there, "local_value": plain(row[at])}
+            for here, there, at in self._places[decision.group]
+        ]
+
+    def trail(self, decision: Decision) -> list[dict[str, Any]]:
+        """Every priority tried: its fields, how many rows met them, and what that meant."""
+        return [
+            {
+                "priority": tried.priority,
+                "fields": [one.local for one in group.criteria],
+                "rows": tried.met,
+                "result": tried.result.value,
+            }
+            for tried, group in zip(decision.trail, self.groups, strict=False)
+        ]
+
+    def sentence(self, decision: Decision, partner: str = "") -> str:
+        """Why a record was not coupled, and what to do next."""
+        said = criteria_.group_caption(self.mapping, self.groups[decision.group])
+        if decision.result is Result.MULTIPLE:
+            return (
+                f"{decision.count:,} rows in Dataverse have the same {said}, so none was chosen. Add a field that "
+                "tells them apart, or merge the duplicates there."
+            )
+        if decision.result is Result.ALREADY_COUPLED:
+            whom = (partner or "another record").removesuffix(".")
+            return (
+                f"The one row with the same {said} is already coupled to {whom}. Match on other fields, or check "
+                "whether the two records here are duplicates."
+            )
+        if all(tried.result is Result.BLANK for tried in decision.trail):
+            return f"The record has no value in {said} to match on. Fill it in, or match on other fields."
+        also = " (every priority was tried)" if len(decision.trail) > 1 else ""
+        return f"No row in Dataverse has the same {said}{also}. Match on other fields, or create it there."
+
+
+_LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
+
+
+def coupled_rows(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], Iterable[bytes]]:
+    """Which of some Dataverse rows are coupled to a record of any table of the company, in one query per 5000."""
+    couplings = Coupling.objects.filter(company=mapping.company)
+    any_at_all: list[bool] = []
+
+    def among(ids: list[bytes]) -> Iterable[bytes]:
+        if not any_at_all:
+            any_at_all.append(couplings.exists())
+        if not any_at_all[0]:
+            return ()
+        found: list[bytes] = []
+        for start in range(0, len(ids), 500):
+            part = [UUID(bytes=raw) for raw in ids[start : start + 500]]
+            found += [
+                row.bytes for row in couplings.filter(integration_id__in=part).values_list("integration_id", flat=True)
+            ]
+        return found
+
+    return among
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON keeps it in an outcome."""
+    return value if value is None or isinstance(value, str | int | bool) else str(value)

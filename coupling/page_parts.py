@@ -1,0 +1,92 @@
+"""What the pages of this room share: the mapping of an address, crumbs, menus that are off and say why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from connection_setup.connection.state import NotConnected
+from core.roles import Can, may
+from coupling.couplings.services import Refused
+from coupling.filters import BadFilter
+from coupling.local_records import Unusable
+from coupling.matching.criteria import BadCriteria, NoCriteria
+from coupling.models import IntegrationTableMapping
+from dataverse.errors import DataverseError
+from jobs.errors import EmptySelection
+from masterdata.models import Company
+from ui.kit import Link, Notice
+
+SENTENCES = (
+    Refused, NotConnected, DataverseError, NoCriteria, BadCriteria, BadFilter, Unusable, EmptySelection,
+)  # fmt: skip
+"""Errors whose text is the user's sentence."""
+
+
+def mapping_or_404(company: Company, name: str) -> IntegrationTableMapping:
+    """The mapping of that name. Raises Http404 with a sentence."""
+    mapping = IntegrationTableMapping.objects.select_related("company").filter(company=company, name=name).first()
+    if mapping is None:
+        raise Http404(f"{company} has no integration table mapping {name!r}.")
+    return mapping
+
+
+def address(name: str, company: Company, **kwargs: Any) -> str:
+    """Where a page is; "" where its room does not offer it."""
+    try:
+        return reverse(name, kwargs={"company": company.slug, **kwargs})
+    except NoReverseMatch:
+        return ""
+
+
+def of_mapping(name: str, mapping: IntegrationTableMapping, query: str = "") -> str:
+    """Where a page of a mapping is."""
+    url = reverse(f"coupling:{name}", kwargs={"company": mapping.company.slug, "mapping": mapping.name})
+    return f"{url}?{query}" if query else url
+
+
+def job_log(company: Company, **query: str) -> str:
+    """The job log, narrowed."""
+    from urllib.parse import urlencode
+
+    return f"{reverse('jobs:list', kwargs={'company': company.slug})}?{urlencode(query)}"
+
+
+def crumbs(company: Company, mapping: IntegrationTableMapping | None = None) -> list[Link]:
+    """Integration Table Mappings > CUSTOMER."""
+    trail = [Link("Integration Table Mappings", reverse("coupling:mappings", kwargs={"company": company.slug}))]
+    return [*trail, Link(mapping.name, of_mapping("mapping", mapping))] if mapping is not None else trail
+
+
+ASK = "Ask a person"
+"""What a blank conflict option means."""
+
+NOT_ENABLED = "The connection is not enabled."
+"""Beside an action; the notice on the page tells the rest."""
+
+
+def denied(request: HttpRequest, can: Can) -> str:
+    """Why the person may not, or ""."""
+    return "" if may(request.user, can) else "Your role may look, not change."
+
+
+def tell(request: HttpRequest, error: Exception) -> None:
+    """Show a refusal as a message: the user's sentence."""
+    messages.error(request, str(getattr(error, "user_message", "") or error))
+
+
+def notice_of(error: Exception, title: str = "") -> Notice:
+    """A refusal as a notice on the page."""
+    return Notice(str(getattr(error, "user_message", "") or error), "bad", title)
+
+
+def captions(mapping: IntegrationTableMapping) -> Mapping[str, str]:
+    """Local field -> caption; empty where the table is gone."""
+    from coupling import local_records as local
+
+    try:
+        return {field.name: field.caption for field in local.table_of(mapping).fields}
+    except Unusable:
+        return {}

@@ -1,0 +1,260 @@
+"""The pages of the company's own records: a list per table, a card per record, and the forms behind them."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.access import company as company_of
+from connection_setup.connection.state import connection_of
+from core.roles import Can, may, requires
+from coupling.models import Coupling, OptionMapping
+from coupling.records import lists as records
+from coupling.records.forms import RecordForm, form_of, groups
+from masterdata.catalog import LocalField, LocalTable
+from masterdata.models import Company
+from ui import render
+from ui.cells import ago, in_sentence, text_of
+from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
+
+
+@require_safe
+@requires(Can.READ)
+def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
+    """All records of a table."""
+    owner, what = company_of(request, company), records.table_or_404(table)
+    mappings = records.mappings_of(owner, what)
+    actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
+    if may(request.user, Can.ADMINISTER):
+        actions.append(Action(f"New {in_sentence(what.caption)}", _url("new", owner, what), icon="add"))
+    return render.page(
+        request,
+        Page(
+            what.caption_plural,
+            company=owner,
+            actions=actions,
+            listing=records.listing_of(owner, what, mappings),
+            help="records",
+        ),
+    )
+
+
+@require_safe
+@requires(Can.READ)
+def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
+    """One record, its values and its partner in Dataverse."""
+    owner, what = company_of(request, company), records.table_or_404(table)
+    record = _record(owner, what, system_id)
+    actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, record=record)]
+    if may(request.user, Can.ADMINISTER):
+        actions += [
+            Action("Edit", _url("edit", owner, what, record), icon="edit"),
+            Action("Delete", _url("delete", owner, what, record), icon="delete", dialog=True),
+        ]
+    tabs = [
+        FastTab(
+            tab, title, [_shown(owner, what.field(name), record) for name in names], gist=_gist(record, what, names)
+        )
+        for tab, title, names in groups(what)
+    ]
+    box, state = _dataverse(owner, what, record)
+    return render.page(
+        request,
+        Page(
+            _title(what, record),
+            company=owner,
+            crumbs=(Link(what.caption_plural, records.list_url(owner, what)),),
+            state=state,
+            actions=actions,
+            fast_tabs=tabs,
+            fact_boxes=(box, _history(record)),
+            help="records",
+        ),
+    )
+
+
+@require_safe
+@requires(Can.READ)
+def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
+    """The card of the record with the number or code in ?key=."""
+    owner, what = company_of(request, company), records.table_or_404(table)
+    key = request.GET.get("key", "").replace("\x00", "")[:100]
+    found = what.records(owner).filter(**{what.key: key}).values_list("system_id", flat=True).first()
+    if found is None:
+        raise Http404(f"There is no {in_sentence(what.caption)} {key!r} in {owner.name}.")
+    return HttpResponseRedirect(records.card_url(owner, what, found))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.ADMINISTER)
+def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
+    """Add a record."""
+    owner, what = company_of(request, company), records.table_or_404(table)
+    form = form_of(what, owner, data=request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        record = form.store()
+        messages.success(request, f"{_title(what, record)} has been added.")
+        return HttpResponseRedirect(records.card_url(owner, what, record.system_id))
+    return _form_page(
+        request, owner, what, form, title=f"New {in_sentence(what.caption)}", back=records.list_url(owner, what)
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.ADMINISTER)
+def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
+    """Change a record; a change that somebody else made meanwhile is never overwritten."""
+    owner, what = company_of(request, company), records.table_or_404(table)
+    record = _record(owner, what, system_id)
+    title, back = _title(what, record), records.card_url(owner, what, system_id)
+    form = form_of(what, owner, data=request.POST if request.method == "POST" else None, record=record)
+    if request.method == "POST" and form.is_valid():
+        form.store()
+        messages.success(request, "The changes have been saved.")
+        return HttpResponseRedirect(back)
+    return _form_page(request, owner, what, form, title=f"Edit {title}", back=back)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.ADMINISTER)
+def delete(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
+    """Delete a record, after asking."""
+    owner, what = company_of(request, company), records.table_or_404(table)
+    record = _record(owner, what, system_id)
+    title = _title(what, record)
+    if request.method == "POST":
+        record.delete()
+        messages.success(request, f"{title} has been deleted.")
+        return HttpResponseRedirect(records.list_url(owner, what))
+    records.mark_coupled([record], owner, what)
+    text = f"The record is deleted from {owner.name}; this cannot be undone."
+    if record.coupled_to_dataverse:
+        text += (
+            "\nIt is coupled with a row in Dataverse. The next synchronization treats that pair as the mapping's "
+            "Resolve Deletion Conflicts says."
+        )
+    return render.confirm(
+        request,
+        title=f"Delete {title}?",
+        text=text,
+        action=Action("Delete", _url("delete", owner, what, record), "post"),
+        back=records.card_url(owner, what, system_id),
+        company=owner,
+    )
+
+
+def _form_page(
+    request: HttpRequest, owner: Company, what: LocalTable, form: RecordForm, *, title: str, back: str
+) -> HttpResponse:
+    editable = set(form.fields)
+    tabs = [
+        FastTab(tab, caption, [_entry(what.field(name), form) for name in names if name in editable])
+        for tab, caption, names in groups(what)
+    ]
+    tabs[0] = FastTab(tabs[0].id, tabs[0].title, [*tabs[0].fields, Field(form_field=form["seen"])])
+    return render.page(
+        request,
+        Page(
+            title,
+            company=owner,
+            crumbs=(Link(what.caption_plural, records.list_url(owner, what)),),
+            fast_tabs=tabs,
+            form_url=request.path,
+            submit=Action("Save", icon="save"),
+            cancel=Link("Cancel", back),
+            help="records",
+        ),
+    )
+
+
+def _entry(field: LocalField, form: RecordForm) -> Field:
+    return Field(field.caption, form_field=form[field.name])
+
+
+def _shown(owner: Company, field: LocalField, record: Any) -> Field:
+    """A field's value to read; a reference leads to the record it names."""
+    value: Any = getattr(record, field.name)
+    if field.choices:
+        value = str(getattr(record, f"get_{field.name}_display")())
+    if field.references and value:
+        target = reverse("records:by-key", kwargs={"company": owner.slug, "table": field.references})
+        value = Link(str(value), f"{target}?{urlencode({'key': value})}")
+    return Field(field.caption, value)
+
+
+def _gist(record: Any, table: LocalTable, names: list[str]) -> str:
+    """What a closed FastTab says: its first few values."""
+    values = (
+        text_of(getattr(record, name)) for name in names if table.field(name).type in {"text", "code", "reference"}
+    )
+    return " · ".join([value for value in values if value][:3])
+
+
+def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox, Status | None]:
+    """The fact box about the record's partner, and the state in the page's head."""
+    pairs = list(
+        Coupling.objects.filter(company=owner, table=table.name, local_id=record.system_id).select_related("mapping")
+    )
+    if not pairs:
+        option = (
+            OptionMapping.objects.filter(company=owner, local_id=record.system_id).select_related("mapping").first()
+        )
+        if option is not None:
+            facts: list[tuple[str, Cell]] = [
+                ("Mapping", option.mapping.name),
+                ("Option", option.caption),
+                ("Value", option.value),
+            ]
+            return FactBox("Dataverse", facts), Status("Coupled to Dataverse", "ok")
+        text = "Not coupled. Use Related, Dataverse, Coupling to find its partner."
+        return FactBox("Dataverse", text=text), Status("Not coupled to Dataverse")
+    pair = pairs[0]
+    address = connection_of(owner).environment_url.rstrip("/")
+    row = f"{address}/main.aspx?pagetype=entityrecord&etn={pair.mapping.integration_table}&id={pair.integration_id}"
+    facts = [
+        ("Mapping", pair.mapping.name),
+        ("Row", Link("Open in Dataverse", row) if address else str(pair.integration_id)),
+        ("Coupled", f"{pair.get_method_display()}, {ago(pair.created_at)}"),
+        ("Last synchronization", ago(pair.synchronized_at) or "Not yet"),
+    ]
+    state = Status("Coupled to Dataverse", "ok")
+    if pair.pending:
+        state = Status("Being created in Dataverse", "run")
+    if pair.conflict:
+        state = Status("Changed on both sides", "warn")
+    if pair.last_error:
+        state = Status("Skipped after errors" if pair.skipped else "Last synchronization failed", "bad")
+    return FactBox("Dataverse", facts, text=f"Last error: {pair.last_error}" if pair.last_error else ""), state
+
+
+def _history(record: Any) -> FactBox:
+    facts = (
+        ("Last modified", ago(record.modified_at)),
+        ("By", str(record.get_changed_by_display())),
+        ("Created", ago(record.created_at)),
+    )
+    return FactBox("History", facts)
+
+
+def _record(owner: Company, table: LocalTable, system_id: UUID) -> Any:
+    """The record. Raises Http404 with a sentence; a record of another company is none."""
+    record = table.records(owner).filter(system_id=system_id).first()
+    if record is None:
+        raise Http404(f"This {in_sentence(table.caption)} does not exist in {owner.name}; perhaps it was deleted.")
+    return record
+
+
+def _title(table: LocalTable, record: Any) -> str:
+    key, title = str(getattr(record, table.key)), str(getattr(record, table.title))
+    return f"{key} · {title}" if title else key
+
+
+def _url(name: str, owner: Company, table: LocalTable, record: Any = None) -> str:
+    kwargs: dict[str, Any] = {"company": owner.slug, "table": table.name}
+    if record is not None:
+        kwargs["system_id"] = record.system_id
+    return reverse(f"records:{name}", kwargs=kwargs)

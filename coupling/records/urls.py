@@ -1,0 +1,15 @@
+"""The addresses of record lists and cards."""
+
+from django.urls import path
+
+from coupling.records import pages
+
+app_name = "records"
+urlpatterns = [
+    path("c/<slug:company>/records/<slug:table>/", pages.record_list, name="list"),
+    path("c/<slug:company>/records/<slug:table>/new/", pages.new, name="new"),
+    path("c/<slug:company>/records/<slug:table>/by-key/", pages.by_key, name="by-key"),
+    path("c/<slug:company>/records/<slug:table>/<uuid:system_id>/", pages.card, name="card"),
+    path("c/<slug:company>/records/<slug:table>/<uuid:system_id>/edit/", pages.edit, name="edit"),
+    path("c/<slug:company>/records/<slug:table>/<uuid:system_id>/delete/", pages.delete, name="delete"),
+]

@@ -1,0 +1,269 @@
+"""The lists of this room, declared once: pages show them, actions above them find their selection in them."""
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.urls import reverse
+
+from core import collation as order
+from jobs import display as telling
+from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Type
+from jobs.registry import registry
+from masterdata.models import Company
+from ui.kit import Cell, Link, Notice, Status
+from ui.listing import Column, Filter, Listing
+
+_HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
+
+
+def job_url(job: Job, company: Company) -> str:
+    """The job's card."""
+    return reverse("jobs:job", kwargs={"company": company.slug, "pk": job.pk})
+
+
+def outcomes_url(job: Job, company: Company, **query: str) -> str:
+    """The job's outcomes, narrowed by outcome and reason."""
+    url = reverse("jobs:outcomes", kwargs={"company": company.slug, "pk": job.pk})
+    return f"{url}?{urlencode(query)}" if query else url
+
+
+def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word of the model
+    """The job log, newest first; which columns show at first depends on the type it is filtered by."""
+    shown = set(telling.ALWAYS_SHOWN.get(type, ("coupled", "inserted", "modified", "unchanged", "failed", "skipped")))
+
+    def counter(name: str) -> Column:
+        def cell(job: Job) -> Cell:
+            count = int(job.counters.get(name, 0))
+            if not count:
+                return count
+            look = {"failed": "bad", "conflicts": "warn"}.get(name, "")
+            url = outcomes_url(job, company, outcome=telling.OUTCOME_OF_COUNTER[name])
+            return Link(f"{count:,}", url, look)  # type: ignore[arg-type]
+
+        return Column(name, telling.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
+
+    rows = Job.objects.filter(company=company).defer(*_HEAVY)
+    filters = [
+        Filter("type", "Type", lambda found, value: found.filter(type=value), Type.choices),
+        Filter("mapping", "Mapping", lambda found, value: found.filter(mapping_name=value), _mappings(company)),
+        Filter("state", "State", _by_state, [*State.choices, ("open", "Not ended"), ("errors", "With errors")]),
+    ]
+    return Listing(
+        id=f"jobs-{type}" if type in Type.values else "jobs",
+        caption="Jobs",
+        rows=rows,
+        columns=[
+            Column("start", "Start", lambda job: job.started_at or "Not started", sort="pk"),
+            Column("finish", "Finish", lambda job: job.ended_at, default=False),
+            Column("duration", "Duration", telling.lasted, numeric=True),
+            Column("mapping", "Mapping", "mapping_name", sort="mapping_name"),
+            *map(counter, telling.COUNTER_LABELS),
+            Column("direction", "Direction", telling.direction, default=type == Type.SYNCHRONIZATION),
+            Column("type", "Type", "type", default=type not in Type.values),
+            Column("state", "State", telling.status, sort="state"),
+            Column("message", "Message", "message", wrap=True),
+            Column("job", "Job", lambda job: str(job.pk), default=False),
+            Column("requests", "Requests", "requests", numeric=True, default=False),
+        ],
+        filters=filters,
+        key="pk",
+        row_url=lambda job: job_url(job, company),
+        row_label=lambda job: f"{telling.title(job)}, job {job.pk}",
+        empty=Notice(
+            "Couple or synchronize records, or start a full synchronization: each run is listed here with its outcome.",
+            title="No jobs yet",
+        ),
+    )
+
+
+def queue(company: Company) -> Listing:
+    """What is in process, queued or postponed, in the order it was asked for."""
+    rows = Job.objects.filter(company=company, state__in=OPEN_STATES).select_related("requested_by").order_by("pk")
+
+    def waiting(found: list[Any]) -> None:
+        keys = {job.exclusive_key for job in found if job.state == State.QUEUED and job.exclusive_key}
+        before: dict[str, int] = {}
+        if keys:
+            ahead = Job.objects.filter(exclusive_key__in=keys, state__in=(State.IN_PROCESS, State.QUEUED))
+            for key, state, pk in ahead.order_by("pk").values_list("exclusive_key", "state", "pk"):
+                if state == State.IN_PROCESS or key not in before:
+                    before[key] = pk
+        for job in found:
+            job.ahead = before.get(job.exclusive_key) if job.state == State.QUEUED else None
+
+    def ahead(job: Any) -> Cell:
+        if job.ahead in (None, job.pk):
+            return ""
+        return Link(f"Job {job.ahead}", reverse("jobs:job", kwargs={"company": company.slug, "pk": job.ahead}))
+
+    return Listing(
+        id="queue",
+        caption="Job queue entries",
+        rows=rows.defer(*_HEAVY),
+        columns=[
+            Column("description", "Description", lambda job: job.description or telling.title(job)),
+            Column("state", "Status", _queue_status),
+            Column("requested", "Requested", "created_at"),
+            Column("earliest", "Earliest Start", "not_before"),
+            Column("waits", "Waits For", ahead),
+            Column("by", "Requested By", telling.started_by),
+            Column(
+                "progress",
+                "Progress",
+                lambda job: f"{percent} %" if (percent := telling.percent(job)) else "",
+                numeric=True,
+            ),
+            Column("attempts", "Lost Workers", "attempts", numeric=True, default=False),
+            Column("worker", "Worker", "worker", default=False),
+        ],
+        filters=[
+            Filter(
+                "state",
+                "Status",
+                lambda found, value: found.filter(state=value),
+                [(s.value, s.label) for s in OPEN_STATES],
+            )
+        ],
+        key="pk",
+        row_url=lambda job: job_url(job, company),
+        decorate=waiting,
+        empty=Notice("Nothing is queued, in process or postponed now.", title="The queue is empty"),
+    )
+
+
+def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
+    """What became of a job's records: all, those of one outcome, or of one reason within it."""
+    rows: QuerySet[JobOutcome] = JobOutcome.objects.filter(job=job)
+    if outcome:
+        rows = rows.filter(outcome=outcome)
+        if reason is not None:
+            rows = rows.filter(reason=reason)
+    open_question = outcome in ("", Outcome.FAILED, Outcome.CONFLICT)
+    coupling = job.type == Type.COUPLING
+    rows_known = not (coupling and outcome == Outcome.FAILED)
+
+    def links(found: list[Any]) -> None:
+        addresses: dict[Any, str] = {}
+        for provider in registry.record_links:
+            addresses.update(provider(job, found))
+        for row in found:
+            row.address = addresses.get(row.local_id, "")
+
+    def number(row: Any) -> Cell:
+        text = row.local_key or ("" if row.local_id or row.integration_id else "(the job)")
+        return Link(text, row.address) if text and row.address else text
+
+    return Listing(
+        id=f"outcomes-{outcome}" if outcome else "outcomes",
+        caption="Errors" if outcome == Outcome.FAILED else "Records",
+        # As the index outcome_by_position has them, so that no page sorts.
+        rows=rows.order_by("outcome", "reason", "position", "id"),
+        columns=[
+            Column("no", "No.", number),
+            Column("name", "Name", "local_name"),
+            Column("integration", "Dataverse Row", "integration_name", wrap=True, default=rows_known),
+            *([] if outcome else [Column("outcome", "Outcome", outcome_status)]),
+            Column("reason", "Reason", reason_status),
+            Column("why", "Why", "message", wrap=True),
+            Column(
+                "fields",
+                "Compared Fields",
+                lambda row: telling.fields_text(row.detail),
+                wrap=True,
+                default=open_question,
+            ),
+            Column(
+                "candidates",
+                "Candidates",
+                lambda row: telling.candidates_text(row.detail),
+                wrap=True,
+                default=open_question and coupling,
+            ),
+            Column("trail", "Priorities Tried", lambda row: telling.trail_text(row.detail), wrap=True, default=False),
+            Column("support", "Details", lambda row: telling.support_text(row.detail), wrap=True, default=False),
+            Column("integration_id", "Dataverse Row ID", "integration_id", default=False),
+            Column("local_id", "Record ID", "local_id", default=False),
+        ],
+        search=("local_key__istartswith", "local_name__icontains", "integration_name__icontains"),
+        search_label="Search by number or name",
+        key="pk",
+        selectable=bool(registry.outcome_actions),
+        total=total(job, outcome, reason),
+        place=partial(_place, job, outcome, reason),
+        decorate=links,
+        row_label=lambda row: row.local_key or row.integration_name or str(row.pk),
+        empty=Notice("No record had this outcome in this job.", title="Nothing here"),
+    )
+
+
+def total(job: Job, outcome: str = "", reason: str | None = None) -> int:
+    """How many outcomes a list of them has, from the job's own counts."""
+    if not outcome:
+        return sum(sum(by.values()) for by in job.breakdown.values())
+    by = job.breakdown.get(outcome, {})
+    return int(sum(by.values()) if reason is None else by.get(reason, 0))
+
+
+def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str, Any] | None:
+    """Where the first so many outcomes of such a list end; None past the last one."""
+    groups = [
+        ((one, why), count)
+        for one, by in job.breakdown.items()
+        for why, count in by.items()
+        if outcome in ("", one) and reason in (None, why)
+    ]
+    names = {*Outcome.values, *Reason.values, *(name for group, _ in groups for name in group)}
+    rank = order.ranks(names, JobOutcome.objects.db)
+    for (one, why), count in sorted(groups, key=lambda group: (rank[group[0][0]], rank[group[0][1]])):
+        if number <= count:
+            return {"outcome": one, "reason": why, "position": number}
+        number -= count
+    return None
+
+
+def reason_label(reason: str) -> str:
+    """The reason in words; the plain case has none."""
+    return str(Reason(reason).label) if reason in Reason.values and reason else ""
+
+
+def outcome_status(row: JobOutcome) -> Cell:
+    """The outcome as a word with a look."""
+    look = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}.get(Outcome(row.outcome), "")
+    return Status(str(row.get_outcome_display()), look) if look else str(row.get_outcome_display())  # type: ignore[arg-type]
+
+
+def reason_status(row: JobOutcome) -> Cell:
+    """The reason as a word; ambiguous cases look different from plain failures."""
+    text = reason_label(row.reason)
+    if not text:
+        return ""
+    if row.outcome == Outcome.FAILED:
+        open_question = row.reason in (Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)
+        return Status(text, "warn" if open_question else "bad")
+    return Status(text, "warn") if row.outcome in (Outcome.CONFLICT, Outcome.SKIPPED) else text
+
+
+def with_errors(company: Company) -> "QuerySet[Job]":
+    """The company's jobs that have failed records, newest first."""
+    failed = JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)
+    return Job.objects.filter(Exists(failed), company=company)
+
+
+def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+    if value == "open":
+        return found.filter(state__in=OPEN_STATES)
+    if value == "errors":
+        return found.filter(Exists(JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)))
+    return found.filter(state=value)
+
+
+def _mappings(company: Company) -> list[tuple[str, str]]:
+    return [(name, name) for name in order.different(Job.objects.filter(company=company), "mapping_name") if name]
+
+
+def _queue_status(job: Job) -> Cell:
+    if job.cancel_requested and not job.ended:
+        return Status("Cancelling", "warn")
+    return telling.status(job)

@@ -1,0 +1,213 @@
+"""The pages of this room as data: the job card and the lists of outcomes."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from core.roles import Can, may
+from jobs import display as telling
+from jobs import services
+from jobs.models import Job, Outcome, State, Trigger
+from jobs.pages import lists as listings
+from jobs.registry import registry
+from masterdata.models import Company
+from ui.cells import text_of
+from ui.kit import Action, Cue, FastTab, Field, Link, Notice, Page, Table
+
+
+def list_link(job: Job, company: Company) -> Link:
+    """The log the job is listed in: "Integration Coupling Jobs"."""
+    url = reverse("jobs:list", kwargs={"company": company.slug})
+    return Link(telling.LIST_TITLES.get(job.type, telling.LIST_TITLES[""]), f"{url}?type={job.type}")
+
+
+def card_link(job: Job, company: Company) -> Link:
+    """The job's card, by when it started."""
+    return Link(text_of(job.started_at or job.created_at), listings.job_url(job, company))
+
+
+def card(request: HttpRequest, job: Job, company: Company) -> Page:
+    """The job card: progress while it runs, counters that drill down, both texts of an error, its failed records."""
+    waits_for = services.waits_for(job)
+    url = listings.job_url(job, company)
+    failed = listings.total(job, Outcome.FAILED)
+    return Page(
+        title=telling.title(job),
+        company=company,
+        crumbs=(list_link(job, company), Link(text_of(job.started_at or job.created_at), "")),
+        state=telling.status(job),
+        help="jobs",
+        actions=_actions(request, job, company),
+        notices=_notices(job, company, waits_for),
+        progress=telling.progress(job, poll_url=url, waits_for=waits_for),
+        cues=counters(job, company),
+        fast_tabs=_tabs(job, company),
+        listing=listings.outcomes(job, Outcome.FAILED) if failed else None,
+    )
+
+
+def counters(job: Job, company: Company) -> list[Cue]:
+    """One cue per counter that matters for the kind of job; those without records lead nowhere."""
+    always = telling.ALWAYS_SHOWN.get(job.type, ())
+    found = []
+    for name, label in telling.COUNTER_LABELS.items():
+        count = int(job.counters.get(name, 0))
+        if not count and name not in always:
+            continue
+        outcome = telling.OUTCOME_OF_COUNTER[name]
+        url = listings.outcomes_url(job, company, outcome=outcome) if job.breakdown.get(outcome) else ""
+        look = {"failed": "bad", "conflicts": "warn", "skipped": "warn", "coupled": "ok"}.get(name, "") if count else ""
+        found.append(Cue(f"{count:,}", label, url, look))  # type: ignore[arg-type]
+    return found
+
+
+def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, reason: str | None) -> Page:
+    """What became of the job's records, with its reasons and how often each occurred."""
+    listing = listings.outcomes(job, outcome, reason)
+    errors = outcome == Outcome.FAILED
+    label = str(Outcome(outcome).label) if outcome else "All records"
+    page_title = telling.ERRORS_TITLE if errors else f"{label} in {telling.title(job)}"
+    export = reverse("jobs:export", kwargs={"company": company.slug, "pk": job.pk})
+    query = request.GET.urlencode()
+    actions: list[Any] = [action for provider in registry.outcome_actions for action in provider(request, job, outcome)]
+    return Page(
+        title=page_title,
+        company=company,
+        crumbs=(list_link(job, company), card_link(job, company), Link(label, "")),
+        help="jobs",
+        actions=[
+            *actions,
+            Action("Job", listings.job_url(job, company), icon="job"),
+            Action("Export", f"{export}?{query}" if query else export, icon="export"),
+        ],
+        notices=_notices(job, company, None) if errors else (),
+        cues=_reasons(job, company, outcome, reason),
+        listing=listing,
+    )
+
+
+def _reasons(job: Job, company: Company, outcome: str, reason: str | None) -> list[Cue]:
+    """The outcomes of the job, or the reasons of one outcome, each with its number of records."""
+    if not outcome:
+        return [
+            Cue(f"{sum(by.values()):,}", str(Outcome(name).label), listings.outcomes_url(job, company, outcome=name))
+            for name, by in job.breakdown.items()
+            if name in Outcome.values
+        ]
+    by = job.breakdown.get(outcome, {})
+    if set(by) <= {""}:
+        return []
+    everything = Cue(f"{sum(by.values()):,}", f"All {str(Outcome(outcome).label).lower()}", _url(job, company, outcome))
+    found = [_marked(everything, reason is None)]
+    for name, count in sorted(by.items(), key=lambda item: (-item[1], item[0])):
+        cue = Cue(f"{count:,}", listings.reason_label(name) or "Without a reason", _url(job, company, outcome, name))
+        found.append(_marked(cue, reason == name))
+    return found
+
+
+def _url(job: Job, company: Company, outcome: str, reason: str | None = None) -> str:
+    query = {"outcome": outcome} if reason is None else {"outcome": outcome, "reason": reason or "none"}
+    return listings.outcomes_url(job, company, **query)
+
+
+def _marked(cue: Cue, here: bool) -> Cue:
+    return Cue(cue.number, f"{cue.label}, shown", "", "run") if here else cue
+
+
+def _actions(request: HttpRequest, job: Job, company: Company) -> list[Action]:
+    kwargs = {"company": company.slug, "pk": job.pk}
+    actions = []
+    if not job.ended and may(request.user, Can.OPERATE):
+        off = "stops after the batch in hand" if job.cancel_requested else ""
+        actions.append(Action("Cancel", reverse("jobs:cancel", kwargs=kwargs), icon="cancel", off=off, dialog=not off))
+    if any(job.breakdown.values()):
+        actions.append(Action("All Records", listings.outcomes_url(job, company), icon="list"))
+        actions.append(Action("Export", reverse("jobs:export", kwargs=kwargs), icon="export"))
+    return actions
+
+
+def _notices(job: Job, company: Company, waits_for: Job | None) -> list[Notice]:
+    notices = []
+    if waits_for is not None:
+        open_it = Action("Open it", listings.job_url(waits_for, company))
+        text = (
+            f"It starts when {telling.title(waits_for)} (job {waits_for.pk}) has ended: both work on the same records."
+        )
+        notices.append(Notice(text, title="Waits for another job", actions=(open_it,)))
+    if job.state == State.FAILED:
+        title = listings.reason_label(job.failure_reason) or "The job failed"
+        notices.append(Notice(job.message or "The job failed.", "bad", title))
+    elif job.state == State.CANCELLED:
+        notices.append(Notice(f"{job.message or 'Cancelled.'} What was done until then stays.", "warn"))
+    elif job.state == State.FINISHED and job.message:
+        notices.append(Notice(job.message))
+    return notices
+
+
+def _tabs(job: Job, company: Company) -> list[FastTab]:
+    tabs = []
+    if by := job.breakdown.get(Outcome.FAILED.value):
+        reasons = sorted(by.items(), key=lambda item: (-item[1], item[0]))
+        named = [(listings.reason_label(reason) or "Without a reason", reason, count) for reason, count in reasons]
+        fields = [
+            Field(text, Link(f"{count:,}", _url(job, company, Outcome.FAILED, reason))) for text, reason, count in named
+        ]
+        gist = ", ".join(f"{text} {count:,}" for text, _, count in named)
+        tabs.append(FastTab("reasons", "Failed by reason", fields, gist=gist))
+    tabs.append(FastTab("general", "General", _general(job, company), gist=_gist(job), open=False))
+    if job.detail:
+        tabs.append(FastTab("details", "Details for support", (Field("Details", job.detail, copy=True),), open=False))
+    followups = list(job.followups.order_by("pk")) if job.ended or job.breakdown else []
+    if followups:
+        rows = [
+            (
+                Link(telling.title(one), listings.job_url(one, company)),
+                telling.status(one),
+                _counted(one),
+                telling.lasted(one),
+            )
+            for one in followups
+        ]
+        table = Table("Follow-up jobs", ("Job", "State", "Records", "Duration"), rows)
+        tabs.append(FastTab("followups", "Follow-up jobs", gist=f"{len(followups)}", table=table))
+    return tabs
+
+
+def _general(job: Job, company: Company) -> list[Field]:
+    fields = [
+        Field("Job", str(job.pk), copy=True),
+        Field("Type", str(job.get_type_display())),
+        Field("Mapping", job.mapping_name),
+        Field("Direction", telling.direction(job)),
+        Field("Requested", job.created_at),
+        Field("Start", job.started_at),
+        Field("Finish", job.ended_at),
+        Field("Duration", telling.lasted(job)),
+        Field("Worked on for", telling.duration(job.active_s) if job.active_s else ""),
+        Field("Started by", telling.started_by(job)),
+        Field("Records", "Selected ones" if job.selection_only else "All of the mapping"),
+        Field("Plan", _PLANS.get(job.plan, job.plan)),
+        Field("Requests to Dataverse", job.requests),
+        Field("Throttled", job.throttled),
+        Field("Worker", job.worker),
+        Field("Lost workers", job.attempts or ""),
+    ]
+    if job.parent is not None:
+        fields.append(Field("Follows", Link(telling.title(job.parent), listings.job_url(job.parent, company))))
+    elif job.trigger == Trigger.FOLLOW_UP:
+        fields.append(Field("Follows", "A job that was deleted"))
+    return [field for field in fields if field.value not in ("", None)]
+
+
+_PLANS = {"scan": "Download all rows and compare here", "probe": "Ask Dataverse for the selected records"}
+
+
+def _gist(job: Job) -> str:
+    parts = [text_of(job.started_at), telling.lasted(job), f"{job.requests:,} requests" if job.requests else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _counted(job: Job) -> str:
+    counted = [(label, job.counters.get(name, 0)) for name, label in telling.COUNTER_LABELS.items()]
+    return ", ".join(f"{count:,} {label.lower()}" for label, count in counted if count)

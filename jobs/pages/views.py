@@ -1,0 +1,194 @@
+"""The job log: lists, the job card, outcomes, export, cancel, and the queue."""
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import access
+from core.roles import Can, requires
+from jobs import display as telling
+from jobs import services
+from jobs.models import Job, JobOutcome, Outcome, Reason
+from jobs.pages import lists as listings
+from jobs.pages import page as pages
+from jobs.registry import registry
+from masterdata.models import Company
+from ui import render
+from ui.kit import Action, FastTab, Link, Page, Table
+
+
+@require_safe
+@requires(Can.READ)
+def job_list(request: HttpRequest, company: str) -> HttpResponse:
+    """Integration Synchronization Jobs; under a type filter the title is that type's."""
+    found = access.company(request, company)
+    chosen = request.GET.get("type", "")
+    page = Page(
+        title=telling.LIST_TITLES.get(chosen, telling.LIST_TITLES[""]),
+        company=found,
+        help="jobs",
+        actions=[
+            Action("Job Queue Entries", reverse("jobs:queue", kwargs={"company": found.slug}), icon="list"),
+            Action("Errors", reverse("jobs:errors", kwargs={"company": found.slug}), icon="error"),
+        ],
+        listing=listings.jobs(found, chosen),
+    )
+    return render.page(request, page)
+
+
+@require_safe
+@requires(Can.READ)
+def job_card(request: HttpRequest, company: str, pk: int) -> HttpResponse:
+    """One job; polled while it runs."""
+    found, job = _company_and_job(request, company, pk)
+    return render.page(request, pages.card(request, job, found))
+
+
+@require_safe
+@requires(Can.READ)
+def job_outcomes(request: HttpRequest, company: str, pk: int) -> HttpResponse:
+    """What became of the job's records."""
+    found, job = _company_and_job(request, company, pk)
+    outcome, reason = _narrowed(request)
+    return render.page(request, pages.outcomes(request, job, found, outcome, reason))
+
+
+@require_safe
+@requires(Can.READ)
+def errors(request: HttpRequest, company: str) -> HttpResponse:
+    """Integration Synchronization Errors: those of the newest job that has any."""
+    found = access.company(request, company)
+    job = listings.with_errors(found).first()
+    if job is None:
+        none = "No record has failed in any job of this company."
+        page = Page(
+            telling.ERRORS_TITLE,
+            company=found,
+            crumbs=(Link(telling.LIST_TITLES[""], reverse("jobs:list", kwargs={"company": found.slug})),),
+            fast_tabs=(FastTab("errors", "Errors", table=Table("Errors", ("No.", "Name", "Reason"), (), empty=none)),),
+            help="jobs",
+        )
+        return render.page(request, page)
+    return HttpResponseRedirect(listings.outcomes_url(job, found, outcome=Outcome.FAILED.value))
+
+
+@require_safe
+@requires(Can.READ)
+def export(request: HttpRequest, company: str, pk: int) -> HttpResponseBase:
+    """The outcomes list as CSV, narrowed and searched as the page is."""
+    _, job = _company_and_job(request, company, pk)
+    outcome, reason = _narrowed(request)
+    rows = listings.outcomes(job, outcome, reason).narrowed(request.GET.dict())
+    response = StreamingHttpResponse(_csv(rows), content_type="text/csv; charset=utf-8")
+    name = f"job-{job.pk}{f'-{outcome}' if outcome else ''}{f'-{reason}' if reason else ''}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.OPERATE)
+def cancel(request: HttpRequest, company: str, pk: int) -> HttpResponse:
+    """Ask, then end the job: at once when no worker has it, else at its next checkpoint."""
+    found, job = _company_and_job(request, company, pk)
+    back = listings.job_url(job, found)
+    if request.method != "POST":
+        text = "The job ends at its next checkpoint. What it has done until then stays; it can be started again later."
+        return render.confirm(
+            request, title=f"Cancel {telling.title(job)}?", text=text, company=found, back=back,
+            action=Action("Cancel the job", request.path, method="post", icon="cancel", primary=True),
+        )  # fmt: skip
+    if job.ended:
+        messages.info(request, f"The job had already ended: {str(job.get_state_display()).lower()}.")
+    elif services.cancel(job=job, user=request.user).ended:
+        messages.success(request, "The job is cancelled.")
+    else:
+        messages.success(request, "The job ends after the batch in hand.")
+    return HttpResponseRedirect(back)
+
+
+@require_safe
+@requires(Can.READ)
+def queue(request: HttpRequest, company: str) -> HttpResponse:
+    """Job Queue Entries: what is in process, queued, postponed; and what starts by schedule."""
+    found = access.company(request, company)
+    lines = [line for provider in registry.schedules for line in provider(found)]
+    rows = [(Link(line.description, line.url), line.mapping, line.state, line.next_run, line.every) for line in lines]
+    head = ("Description", "Mapping", "Status", "Earliest Start", "Recurs")
+    tabs = (
+        [FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")] if rows else []
+    )
+    page = Page(
+        telling.QUEUE_TITLE,
+        company=found,
+        help="jobs",
+        actions=[Action("Job Log", reverse("jobs:list", kwargs={"company": found.slug}), icon="list")],
+        fast_tabs=tabs,
+        listing=listings.queue(found),
+    )
+    return render.page(request, page)
+
+
+def _company_and_job(request: HttpRequest, slug: str, pk: int) -> tuple[Company, Job]:
+    company = access.company(request, slug)
+    job = Job.objects.select_related("parent", "requested_by").filter(company=company, pk=pk).first()
+    if job is None:
+        raise Http404(f"{company.name} has no job {pk}. It may have been deleted.")
+    job.company = company
+    return company, job
+
+
+def _narrowed(request: HttpRequest) -> tuple[str, str | None]:
+    """Outcome and reason of the address; what is no outcome or reason narrows nothing, "none" means without one."""
+    outcome, reason = request.GET.get("outcome", ""), request.GET.get("reason", "")
+    if outcome not in Outcome.values:
+        return "", None
+    if reason == "none":
+        return outcome, ""
+    return outcome, reason if reason in Reason.values and reason else None
+
+
+_CSV_HEAD = (
+    "Outcome", "Reason", "No.", "Name", "Why", "Compared Fields", "Candidates", "Priorities Tried", "Details",
+    "Dataverse Row", "Dataverse Row ID", "Record ID",
+)  # fmt: skip
+
+
+class _Echo:
+    """A file whose writes are handed back, so that rows stream."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _csv(rows: Any) -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield "\ufeff"  # spreadsheets then read it as UTF-8
+    yield writer.writerow(_CSV_HEAD)
+    for row in rows.iterator(chunk_size=2000):
+        yield writer.writerow([_harmless(text) for text in _line(row)])
+
+
+def _line(row: JobOutcome) -> tuple[str, ...]:
+    return (
+        str(row.get_outcome_display()), listings.reason_label(row.reason), row.local_key, row.local_name, row.message,
+        telling.fields_text(row.detail), telling.candidates_text(row.detail, shown=1000),
+        telling.trail_text(row.detail), telling.support_text(row.detail), row.integration_name,
+        str(row.integration_id or ""), str(row.local_id or ""),
+    )  # fmt: skip
+
+
+def _harmless(text: str) -> str:
+    """The text, so marked that a spreadsheet does not take it for a formula."""
+    return f"'{text}" if text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@") else text

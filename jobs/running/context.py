@@ -1,0 +1,332 @@
+"""What a handler gets: the job, its selection, and checkpoints that save data, outcomes and progress together."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, NoReturn
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from core import bulk
+from dataverse.types import Usage
+from jobs import lease as leases
+from jobs import services
+from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEnded, Yielded
+from jobs.lease import Lease
+from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, Reason, State, Trigger
+from jobs.publishing import publish_waiting
+from jobs.states import Event, after
+
+_COUNTER_OF = {outcome.value: outcome.value for outcome in Outcome} | {Outcome.CONFLICT.value: "conflicts"}
+
+
+class OutcomeRow(NamedTuple):
+    """What became of one record. `detail`: fields, candidates, trail, code and request id (models.JobOutcome)."""
+
+    outcome: str
+    reason: str = ""
+    local_id: UUID | None = None
+    local_key: str = ""
+    local_name: str = ""
+    integration_id: UUID | None = None
+    integration_name: str = ""
+    message: str = ""
+    detail: Mapping[str, Any] | None = None
+
+
+_OUTCOME_FIELDS = (
+    "job_id", "outcome", "reason", "position", "local_id", "local_key", "local_name", "integration_id",
+    "integration_name", "message", "detail",
+)  # fmt: skip
+
+
+class GuardedUsage(Usage):
+    """Counts what the client sends, and refuses to count a request that must not be sent.
+
+    The client counts a request before it sends it. So a worker that may have a successor stops sending, and nothing is
+    sent inside a checkpoint, where the answer's delay would hold the database's write lock.
+    """
+
+    _lease: Lease
+    _writing: int | None
+    """The thread that is inside a checkpoint; others may read ahead meanwhile."""
+
+    def __init__(self, lease: Lease) -> None:
+        object.__setattr__(self, "_lease", lease)
+        object.__setattr__(self, "_writing", None)
+        super().__init__()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "requests" and value:
+            self._lease.ensure()
+            if self._writing == threading.get_ident():
+                raise RuntimeError("A request was about to be sent inside a checkpoint; send it before.")
+        object.__setattr__(self, name, value)
+
+    def seconds_left(self) -> float:
+        """A request must have ended before anybody else can start on the job; Dataverse knows no fences."""
+        return max(0.01, self._lease.left())
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Nothing is sent from this thread inside the block."""
+        object.__setattr__(self, "_writing", threading.get_ident())
+        try:
+            yield
+        finally:
+            object.__setattr__(self, "_writing", None)
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """What one checkpoint saves beside the handler's own writes, all in one fenced transaction.
+
+    `outcomes` raise the counters and reasons by themselves; `count` is for what has no outcome rows, and for `total`.
+    """
+
+    outcomes: list[OutcomeRow] = field(default_factory=list)
+    resume: dict[str, Any] = field(default_factory=dict)
+    phase: str = ""
+    total: int | None = None
+    plan: str = ""
+    done: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    follow_ups: list[dict[str, Any]] = field(default_factory=list)
+    end: tuple[Event, str, Failure | None] | None = None
+
+    def processed(self, n: int) -> None:
+        """Move the progress on by `n` records."""
+        self.done += n
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Raise a counter for something without an outcome row. Raises ValueError for a name outside the list."""
+        if name not in COUNTERS:
+            raise ValueError(f"There is no counter {name!r}; there are {', '.join(COUNTERS)}.")
+        self.counts[name] = self.counts.get(name, 0) + n
+
+    def follow_up(
+        self,
+        *,
+        type: str,  # noqa: A002 - the word of the model
+        parameters: Mapping[str, Any] | None = None,
+        selection: Iterable[UUID] | None = None,
+        selection_side: str = "local",
+        **other: Any,
+    ) -> None:
+        """Queue a job in this transaction; company, mapping, key, user are this job's unless given (services.start)."""
+        self.follow_ups.append(
+            {"type": type, "parameters": parameters, "selection": selection, "selection_side": selection_side, **other}
+        )
+
+    def finish(self, message: str = "") -> None:
+        """End the job as finished with this checkpoint."""
+        self.end = (Event.FINISH, message, None)
+
+    def fail(self, reason: Reason, message: str, detail: str = "") -> None:
+        """End the job as failed with this checkpoint."""
+        self.end = (Event.FAIL, message, Failure(Reason(reason), message, detail))
+
+
+class JobContext:
+    """One slice of one job. The handler is entered anew for each slice and goes on from `resume`."""
+
+    def __init__(
+        self, job: Job, lease: Lease, *, kept: dict[str, Any], on_progress: Callable[[Job], None] | None = None
+    ) -> None:
+        self.job = job
+        self.company = job.company
+        self.parameters: dict[str, Any] = dict(job.parameters)
+        self.resume: dict[str, Any] = dict(job.resume)
+        self.usage = GuardedUsage(lease)
+        self.kept = kept
+        """Whatever the handler wants to find again if the next slice runs in this process; it may always be empty."""
+        self._lease = lease
+        self._on_progress = on_progress
+        self._began = self._saved = time.monotonic()
+        self._requests, self._throttled = job.requests, job.throttled
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def selection(self, *, after: UUID | None = None) -> Iterator[list[UUID]]:
+        """The ids of the job's selection in id order, in chunks of 1000, beginning behind `after`."""
+        column = f"{self.selection_side}_id"
+        while True:
+            records = JobRecord.objects.filter(job=self.job, **{f"{column}__isnull": False})
+            if after is not None:
+                records = records.filter(**{f"{column}__gt": after})
+            chunk = list(records.order_by(column).values_list(column, flat=True)[:1000])
+            if chunk:
+                yield chunk
+                after = chunk[-1]
+            if len(chunk) < 1000:
+                return
+
+    @property
+    def selection_side(self) -> str:
+        """Whether the selection holds "local" or "integration" ids."""
+        first = JobRecord.objects.filter(job=self.job).values_list("local_id", flat=True).first()
+        return "integration" if first is None and self.job.selection_only else "local"
+
+    @property
+    def due(self) -> bool:
+        """Whether the slice ends at the next checkpoint; a handler with long steps may cut them short."""
+        return leases.stopping.is_set() or time.monotonic() - self._began >= settings.JOB_SLICE_S
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def checkpoint(self) -> Iterator[Checkpoint]:
+        """A fenced transaction: the handler's writes inside the block, and the Checkpoint's, are saved together or not.
+
+        Raises LeaseLost before anything is written when this worker has been replaced. Leaving the block commits, then
+        ends the slice (SliceEnded, Cancelled, Yielded, Ended) when that is due. Keep each below bulk.MAX_ROWS rows,
+        and send nothing inside.
+        """
+        self._lease.ensure()
+        point = Checkpoint(resume=dict(self.resume), phase=self.job.phase, total=self.job.total, plan=self.job.plan)
+        with self.usage.silent(), transaction.atomic(durable=True):
+            self._lease.renew()
+            yield point
+            signal = self._save(point)
+        self._committed(signal)
+
+    def finish(
+        self,
+        message: str = "",
+        *,
+        outcomes: Iterable[OutcomeRow] = (),
+        follow_ups: Iterable[Mapping[str, Any]] = (),
+        total: int | None = None,
+        processed: int = 0,
+    ) -> NoReturn:
+        """End the job as finished, with a last checkpoint in the same transaction. Does not return."""
+        with self.checkpoint() as point:
+            point.outcomes += outcomes
+            for follow_up in follow_ups:
+                point.follow_up(**follow_up)
+            point.processed(processed)
+            if total is not None:
+                point.total = total
+            point.finish(message)
+        raise Ended
+
+    def fail(self, reason: Reason | str, message: str, detail: str = "") -> NoReturn:
+        """End the job as failed: the closed reason, the user's sentence, support's text. Does not return."""
+        raise JobFailed(Failure(Reason(reason), message, detail))
+
+    def postpone(self, seconds: float, why: str) -> NoReturn:
+        """Give the worker back and go on, from the last checkpoint, in `seconds`. Does not return."""
+        raise Postponed(seconds, why)
+
+    # -- saving -----------------------------------------------------------------------------------------------------
+
+    def progress_columns(self) -> dict[str, Any]:
+        """The columns of usage and working time, as they stand now."""
+        now = time.monotonic()
+        worked, self._saved = now - self._saved, now
+        return {
+            "requests": self._requests + self.usage.requests,
+            "throttled": self._throttled + self.usage.throttled,
+            "active_s": self.job.active_s + worked,
+        }
+
+    def _save(self, point: Checkpoint) -> BaseException | None:
+        """Write the checkpoint's part of the transaction; the signal to raise once it is committed."""
+        job = self.job
+        counters, reasons = dict(job.counters), dict(job.reasons)
+        breakdown = {outcome: dict(by) for outcome, by in job.breakdown.items()}
+        for name, n in point.counts.items():
+            counters[name] = counters.get(name, 0) + n
+        for (outcome, reason), n in Counter((row.outcome, row.reason) for row in point.outcomes).items():
+            counter = _COUNTER_OF[outcome]
+            counters[counter] = counters.get(counter, 0) + n
+            by = breakdown.setdefault(str(outcome), {})
+            by[str(reason)] = by.get(str(reason), 0) + n
+            if reason:
+                reasons[str(reason)] = reasons.get(str(reason), 0) + n
+        if point.total is not None:
+            counters["total"] = point.total
+        if point.outcomes:
+            bulk.insert(JobOutcome, _OUTCOME_FIELDS, _outcomes(job, point.outcomes))
+        for follow_up in point.follow_ups:
+            services.start(
+                **{
+                    "company": job.company, "mapping_name": job.mapping_name, "exclusive_key": job.exclusive_key,
+                    "user": job.requested_by, "direction": job.direction, "trigger": Trigger.FOLLOW_UP, "parent": job,
+                    **follow_up,
+                }
+            )  # fmt: skip
+        columns: dict[str, Any] = {
+            "counters": counters, "reasons": reasons, "breakdown": breakdown, "resume": point.resume,
+            "phase": point.phase[:60], "total": point.total, "plan": point.plan, "attempts": 0,
+            "outage_since": None,
+            "processed": job.processed + point.done, **self.progress_columns(),
+        }  # fmt: skip
+        signal = self._signal(point, columns)
+        Job.objects.filter(pk=job.pk).update(**columns)
+        self._columns = columns
+        return signal
+
+    def _signal(self, point: Checkpoint, columns: dict[str, Any]) -> BaseException | None:
+        if point.end is not None:
+            event, message, failure = point.end
+            columns |= end_columns(self.job, event, message=message, failure=failure)
+            return Ended()
+        if Job.objects.filter(pk=self.job.pk, cancel_requested=True).exists():
+            return Cancelled()
+        if self._in_the_way():
+            return Yielded()
+        return SliceEnded() if self.due else None
+
+    def _in_the_way(self) -> bool:
+        """Whether a one-record job of the same key waits for this one."""
+        if not self.job.exclusive_key or self.job.one_record:
+            return False
+        return Job.objects.filter(
+            state=State.QUEUED, exclusive_key=self.job.exclusive_key, one_record=True, cancel_requested=False
+        ).exists()
+
+    def _committed(self, signal: BaseException | None) -> None:
+        for name, value in self._columns.items():
+            setattr(self.job, name, value)
+        self.resume = dict(self.job.resume)
+        if self._on_progress:
+            self._on_progress(self.job)
+        if isinstance(signal, Ended):
+            publish_waiting(self.job.exclusive_key)
+        if signal is not None:
+            raise signal
+
+
+def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None = None) -> dict[str, Any]:
+    """The columns that end a job in process by an event (finish, fail, cancel)."""
+    return {
+        "state": after(State.IN_PROCESS, event), "ended_at": timezone.now(), "lease_until": None, "not_before": None,
+        "message": message, "phase": "",
+        "detail": failure.detail if failure else job.detail,
+        "failure_reason": failure.reason if failure else Reason.NONE,
+    }  # fmt: skip
+
+
+def _outcomes(job: Job, rows: Iterable[OutcomeRow]) -> Iterator[tuple[Any, ...]]:
+    """The outcomes as _OUTCOME_FIELDS has them, numbered on from those the job's breakdown has counted."""
+    last = {(outcome, reason): n for outcome, by in job.breakdown.items() for reason, n in by.items()}
+    for row in rows:
+        group = row.outcome, row.reason
+        last[group] = position = last.get(group, 0) + 1
+        yield (
+            job.pk, row.outcome, row.reason, position, row.local_id, _fit(row.local_key, 80),
+            _fit(row.local_name, 200), row.integration_id, _fit(row.integration_name, 200), _fit(row.message, 10_000),
+            row.detail,
+        )  # fmt: skip
+
+
+def _fit(text: str, length: int) -> str:
+    """The text as its column takes it: cut, and without the one character PostgreSQL has no place for."""
+    return text[:length].replace("\0", "")

@@ -1,0 +1,363 @@
+"""What the service does beside the row itself: privileges, default teams, copies of roles, unique names."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from sandbox.base.errors import ServiceError, invalid_argument
+from sandbox.base.values import plain
+from sandbox.data import keys, privileges
+from sandbox.data.privileges import demand, demand_row
+from sandbox.data.store import Fragments, Store
+from sandbox.data.writing import Writer
+from sandbox.metadata.model import Table
+
+ADMINISTRATOR = "System Administrator"
+BASIC = "Basic User"
+
+_UNIQUE = {
+    "businessunit": ("name",),
+    "team": ("name", "businessunitid"),
+    "transactioncurrency": ("isocurrencycode",),
+    "solution": ("uniquename",),
+    "publisher": ("uniquename",),
+    "product": ("productnumber",),
+}
+_REQUIRED = {
+    "businessunit": ("name",),
+    "team": ("name",),
+    "transactioncurrency": ("currencyname", "isocurrencycode", "exchangerate", "currencysymbol", "currencyprecision"),
+    "product": ("name", "productnumber", "defaultuomid", "defaultuomscheduleid", "quantitydecimal"),
+    "uomschedule": ("name",),
+    "uom": ("name", "quantity", "uomscheduleid"),
+    "pricelevel": ("name",),
+    "productpricelevel": ("pricelevelid", "productid", "uomid"),
+    "solution": ("uniquename", "friendlyname", "version", "publisherid"),
+    "publisher": ("uniquename", "friendlyname", "customizationprefix"),
+}
+
+
+def create(
+    writer: Writer, table: Table, body: Mapping[str, Any], row_id: str | None, applications: Mapping[str, str]
+) -> str:
+    """Create a row with everything the service adds; its id. `applications`: client id -> name of the tenant's."""
+    mask = demand(writer.caller, "create", table)
+    store = writer.store
+    _demand_references(writer, table, body)
+    if table.name in {"organization", "privilege", "roleprivileges"}:
+        raise ServiceError(405, "0x80040800", f"The 'Create' method does not support entities of type '{table.name}'.")
+    before: dict[str, bytes] = {}
+    if table.name == "systemuser":
+        before = _new_user(store, body, applications)
+    made = writer.create(table, body, row_id)
+    position = store.rows[table.name].index[made.encode()]
+    row = store.rows[table.name].fragments(position)
+    defaults = {**before, **_defaults(writer, table, row)}
+    missing = {name: fragment for name, fragment in defaults.items() if name not in row and name in table.columns}
+    if table.name == "systemuser" and before:
+        missing.update(before)
+    if missing:
+        row.update(missing)
+        rows = store.rows[table.name]
+        rows.put(position, row, rows.versions[position])
+    for name in _REQUIRED.get(table.name, ()):
+        if not row.get(name):
+            raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
+    _check_unique(store, table, position)
+    _check_unit(store, table, position)
+    keys.check(store, table, position, writer.now)
+    near = privileges.within(store, writer.caller, table, mask) if table.owned else None
+    if near is not None and not near(position):
+        demand_row(store, writer.caller, "create", table, position)
+    if table.name == "businessunit":
+        _new_business_unit(writer, made, row)
+    if table.name == "role":
+        _new_role(writer, made)
+    if table.name == "uomschedule" and row.get("baseuomname"):
+        _new_base_unit(writer, made, row)
+    return made
+
+
+def _new_base_unit(writer: Writer, group_id: str, row: Fragments) -> None:
+    """A unit group comes with its base unit."""
+    store = writer.store
+    name = plain(row["baseuomname"])
+    body = {"name": name, "quantity": 1, "uomscheduleid@odata.bind": f"/uomschedules({group_id})"}
+    unit_id = writer.create(store.tables["uom"], body)
+    rows = store.rows["uom"]
+    place = rows.index[unit_id.encode()]
+    whole = {**rows.fragments(place), "isschedulebaseuom": b"true", "organizationid": row.get("organizationid", b"")}
+    rows.put(place, {name: value for name, value in whole.items() if value}, rows.versions[place])
+
+
+def _check_unit(store: Store, table: Table, position: int) -> None:
+    """A product's default unit is one of its unit group."""
+    if table.name != "product":
+        return
+    products, units = store.rows["product"], store.rows["uom"]
+    place = units.index.get(products.fragment(position, "defaultuomid")[1:-1])
+    group = products.fragment(position, "defaultuomscheduleid")
+    if place is not None and units.fragment(place, "uomscheduleid") != group:
+        raise invalid_argument("The default unit of a product must be a unit of its unit group.")
+
+
+def _new_role(writer: Writer, role_id: str) -> None:
+    """A new role is its own root, and has a copy in every business unit below its own."""
+    rows = writer.store.rows["role"]
+    place = rows.index[role_id.encode()]
+    row = rows.fragments(place)
+    rows.put(place, {**row, "parentrootroleid": b'"%b"' % role_id.encode()}, rows.versions[place])
+    root = root_unit(writer.store)
+    if row.get("businessunitid") == b'"%b"' % root:
+        units = writer.store.rows["businessunit"]
+        for unit in [units.ids[i] for i in units.live() if units.ids[i] != root]:
+            copy_role(writer, place, b'"%b"' % unit)
+
+
+def _demand_references(writer: Writer, table: Table, body: Mapping[str, Any]) -> None:
+    """Setting a lookup needs Append on its table and AppendTo on the table it leads to."""
+    if writer.caller.administrator:
+        return
+    for name, value in body.items():
+        found = table.navigation.get(name.removesuffix("@odata.bind")) if name.endswith("@odata.bind") else None
+        if found is None or not isinstance(value, str) or found[0].type == "Owner":
+            continue
+        column, targets = found
+        # Setting up users, teams and units is governed by Create and Write alone here.
+        if not (column.for_create or column.for_update) or table.ownership not in {"UserOwned", "OrganizationOwned"}:
+            continue
+        demand(writer.caller, "append", table)
+        for target in targets[:1]:
+            if target in writer.store.tables:
+                demand(writer.caller, "append_to", writer.store.tables[target])
+
+
+def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any]) -> None:
+    """Change a row, checking what has to stay unique."""
+    if table.name in {"privilege", "roleprivileges"}:
+        raise ServiceError(405, "0x80040800", f"The 'Update' method does not support entities of type '{table.name}'.")
+    demand_row(writer.store, writer.caller, "update", table, position)
+    _demand_references(writer, table, body)
+    if table.owned and body.get("ownerid@odata.bind") is not None:
+        demand_row(writer.store, writer.caller, "assign", table, position)
+    writer.update(table, position, body)
+    if table.name in _UNIQUE:
+        _check_unique(writer.store, table, position)
+    _check_unit(writer.store, table, position)
+    keys.check(writer.store, table, position, writer.now)
+
+
+def delete(writer: Writer, table: Table, position: int) -> None:
+    """Delete a row, unless others need it."""
+    demand_row(writer.store, writer.caller, "delete", table, position)
+    store = writer.store
+    if table.name in {"organization", "systemuser", "privilege", "roleprivileges"}:
+        raise ServiceError(405, "0x80040800", f"The 'Delete' method does not support entities of type '{table.name}'.")
+    row = store.rows[table.name].fragments(position)
+    row_id = store.rows[table.name].ids[position].decode()
+    if table.name == "team" and row.get("isdefault") == b"true":
+        raise ServiceError(400, "0x80048307", "The default business unit team can't be deleted.")
+    needed = {
+        "businessunit": (("systemuser", "businessunitid"), ("businessunit", "parentbusinessunitid")),
+        "team": (("account", "ownerid"), ("contact", "ownerid"), ("tandem_company", "tandem_defaultowningteam")),
+        "transactioncurrency": (("account", "transactioncurrencyid"), ("organization", "basecurrencyid")),
+        "uomschedule": (("product", "defaultuomscheduleid"),),
+        "product": (("productpricelevel", "productid"),),
+        "publisher": (("solution", "publisherid"),),
+    }
+    for other, column in needed.get(table.name, ()):
+        if other in store.rows and row_id in store.rows[other].values(column):
+            raise ServiceError(
+                400,
+                "0x80040227",
+                f"The {table.name} with id {row_id} is associated with another object ({other}) and cannot be deleted.",
+            )
+    if table.name == "businessunit":
+        _drop_with(writer, "team", "businessunitid", row_id)
+        _drop_with(writer, "role", "businessunitid", row_id)
+    writer.delete(table, position)
+
+
+def _drop_with(writer: Writer, table: str, column: str, row_id: str) -> None:
+    rows = writer.store.rows[table]
+    for place in [i for i, value in enumerate(rows.values(column)) if value == row_id and rows.heads[i] is not None]:
+        writer.delete(rows.table, place)
+
+
+def _new_user(store: Store, body: Mapping[str, Any], applications: Mapping[str, str]) -> dict[str, bytes]:
+    client_id = body.get("applicationid")
+    if client_id is None:
+        raise invalid_argument("Users of the environment come from the tenant; only application users can be created.")
+    client_id = str(client_id).lower()
+    if client_id in store.rows["systemuser"].values("applicationid"):
+        raise ServiceError(
+            412, "0x8004f511", f"You are attempting to create an Application ID = {client_id} that already exists."
+        )
+    if client_id not in applications:
+        raise invalid_argument(f"The application {client_id} is not registered in the tenant.")
+    name = applications[client_id]
+    return {
+        "fullname": f'"# {name}"'.encode(),
+        "lastname": f'"{name}"'.encode(),
+        "firstname": b'"#"',
+        "accessmode": b"4",
+        "islicensed": b"false",
+        "isdisabled": b"false",
+        "azureactivedirectoryobjectid": b'"%b"' % str(uuid4()).encode(),
+    }
+
+
+def _defaults(writer: Writer, table: Table, row: Fragments) -> dict[str, bytes]:
+    caller = writer.caller
+    unit, user = b'"%b"' % caller.business_unit_id.encode(), b'"%b"' % caller.user_id.encode()
+    organization = next(iter(writer.store.rows["organization"].index), b"")
+    made: dict[str, bytes] = {}
+    if organization:
+        made["organizationid"] = b'"%b"' % organization
+    if table.name in {"team", "role", "systemuser"}:
+        made["businessunitid"] = unit
+    if table.name == "team":
+        made.update(administratorid=user, teamtype=b"0", isdefault=b"false", systemmanaged=b"false")
+    if table.name == "businessunit":
+        made.update(parentbusinessunitid=b'"%b"' % root_unit(writer.store), isdisabled=b"false")
+    if table.name == "product":
+        made.update(productstructure=b"1")
+    if table.name == "productpricelevel":
+        made.update(pricingmethodcode=b"1", quantitysellingcode=b"1")
+        product = writer.store.rows["product"]
+        place = product.index.get(row.get("productid", b"")[1:-1])
+        if place is not None:
+            made["productnumber"] = product.fragment(place, "productnumber")
+    if table.name in {"solution"}:
+        made.update(installedon=writer.stamp, ismanaged=b"false", isvisible=b"true")
+    return made
+
+
+def root_unit(store: Store) -> bytes:
+    """The id of the business unit without a parent."""
+    rows = store.rows["businessunit"]
+    parents = rows.values("parentbusinessunitid")
+    return rows.ids[next(i for i in rows.live() if parents[i] is None)]
+
+
+def _check_unique(store: Store, table: Table, position: int) -> None:
+    names = _UNIQUE.get(table.name)
+    if not names:
+        return
+    rows = store.rows[table.name]
+    columns = [rows.values(name) for name in names]
+    mine = [values[position] for values in columns]
+    if mine[0] is None:
+        return
+    for place in rows.live():
+        if place != position and all(values[place] == one for values, one in zip(columns, mine, strict=True)):
+            if table.name == "transactioncurrency":
+                raise ServiceError(
+                    412,
+                    "0x80048cf3",
+                    "Cannot insert duplicate currency record. Currency with the same currency code already exist in "
+                    "the system.",
+                )
+            shown = plain(rows.fragment(position, names[0]))
+            raise ServiceError(
+                412, "0x80040237", f"A record with matching key values already exists ({names[0]} '{shown}')."
+            )
+
+
+def _new_business_unit(writer: Writer, unit_id: str, row: Fragments) -> None:
+    """A business unit comes with its default team and a copy of every role."""
+    store = writer.store
+    unit = b'"%b"' % unit_id.encode()
+    team = store.tables["team"]
+    team_id = writer.create(
+        team, {"name": plain(row["name"]), "businessunitid@odata.bind": f"/businessunits({unit_id})"}
+    )
+    rows = store.rows["team"]
+    place = rows.index[team_id.encode()]
+    whole = {
+        **rows.fragments(place),
+        "isdefault": b"true",
+        "systemmanaged": b"false",
+        "teamtype": b"0",
+        "administratorid": b'"%b"' % writer.caller.user_id.encode(),
+        "organizationid": row.get("organizationid", b""),
+    }
+    rows.put(place, {name: value for name, value in whole.items() if value}, rows.versions[place])
+    root = root_unit(store)
+    roles = store.rows["role"]
+    units = roles.values("businessunitid")
+    for place in [i for i in roles.live() if units[i] == root.decode()]:
+        copy_role(writer, place, unit)
+
+
+def copy_role(writer: Writer, place: int, unit: bytes) -> None:
+    """A role of the root business unit, in another one."""
+    roles = writer.store.rows["role"]
+    original = roles.fragments(place)
+    parent = b'"%b"' % roles.ids[place]
+    made = {**original, "businessunitid": unit, "parentroleid": parent, "parentrootroleid": parent}
+    writer.store.insert("role", str(uuid4()).encode(), made, writer.transaction)
+
+
+def teams_of(store: Store, user_id: str) -> frozenset[str]:
+    """The teams a user belongs to."""
+    return frozenset(team for user, team in _pairs(store, "teammembership", "systemuser", "team") if user == user_id)
+
+
+def roles_of(store: Store, user_id: str) -> dict[str, str]:
+    """The roles a user has, by themselves or through teams: id of the role at the root -> name."""
+    teams = teams_of(store, user_id)
+    ids = {role for role, user in _pairs(store, "systemuserroles", "role", "systemuser") if user == user_id}
+    ids |= {role for role, team in _pairs(store, "teamroles", "role", "team") if team in teams}
+    rows = store.rows["role"]
+    found = {}
+    for role_id in ids:
+        place = rows.index.get(role_id.encode())
+        if place is not None:
+            root = str(plain(rows.fragment(place, "parentrootroleid")) or role_id)
+            found[root] = str(plain(rows.fragment(place, "name")))
+    return found
+
+
+def _pairs(store: Store, name: str, first: str, second: str) -> list[tuple[str, str]]:
+    """Links of a relationship as (first, second); they are stored with the alphabetically first table in front."""
+    pairs = store.links.get(name, set())
+    return [(two, one) for one, two in pairs] if first > second else list(pairs)
+
+
+def link(writer: Writer, table: Table, row_id: str, nav: str, other_id: str, *, remove: bool = False) -> None:
+    """Associate or disassociate two rows of a many-to-many relationship."""
+    association = table.associations[nav]
+    store = writer.store
+    demand(
+        writer.caller,
+        "assign" if "role" in {table.name, association.other} else "update",
+        _linked(store, table, association.other),
+    )
+    if "role" in {table.name, association.other} and not remove:
+        role_id, holder = (row_id, other_id) if table.name == "role" else (other_id, row_id)
+        holder_table = association.other if table.name == "role" else table.name
+        _same_unit(store, role_id, holder_table, holder)
+    pair = (row_id, other_id) if table.name < association.other else (other_id, row_id)
+    if remove:
+        store.unlink(association.name, pair, writer.transaction)
+    else:
+        store.link(association.name, pair, writer.transaction)
+
+
+def _linked(store: Store, table: Table, other: str) -> Table:
+    return store.tables["role"] if "role" in {table.name, other} else store.tables["team"]
+
+
+def _same_unit(store: Store, role_id: str, holder_table: str, holder: str) -> None:
+    roles, holders = store.rows["role"], store.rows[holder_table]
+    one = roles.fragment(roles.index[role_id.encode()], "businessunitid")
+    two = holders.fragment(holders.index[holder.encode()], "businessunitid")
+    if one != two:
+        code, kind = ("0x8004140d", "team") if holder_table == "team" else ("0x80041409", "user")
+        raise ServiceError(
+            400,
+            code,
+            f"The {kind} with id={holder} belongs to a different business unit={two[1:-1].decode()} than the role with "
+            f"roleId={role_id} and roleBusinessUnit={one[1:-1].decode()}.",
+        )

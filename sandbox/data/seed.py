@@ -1,0 +1,301 @@
+"""The rows a fresh environment begins with."""
+
+from collections.abc import Iterable
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from sandbox.base.clock import Clock
+from sandbox.base.values import encode
+from sandbox.data import privileges
+from sandbox.data.rules import ADMINISTRATOR, BASIC, root_unit
+from sandbox.data.store import Fragments, Store, Transaction
+from sandbox.identity.tenant import Tenant
+from sandbox.metadata import integration
+
+ROLE_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
+"""The template every System Administrator role comes from, in every environment."""
+
+CURRENCIES = {
+    "USD": ("US Dollar", "$", "1"),
+    "EUR": ("Euro", "€", "0.92"),
+    "GBP": ("Pound Sterling", "£", "0.79"),
+    "DKK": ("Danish Krone", "kr.", "6.86"),
+    "CAD": ("Canadian Dollar", "$", "1.36"),
+    "CHF": ("Swiss Franc", "CHF", "0.88"),
+}
+"""Code -> name, symbol, rate against the US dollar."""
+
+_BUSINESS = (
+    *integration.WITH_COMPANY, "tandem_company", "uom", "uomschedule", "productpricelevel", "transactioncurrency",
+)  # fmt: skip
+"""Tables whose rows the integration brings and takes."""
+_SEEN_BY_ALL = ("transactioncurrency", "systemuser", "team", "businessunit", "organization", "role", "privilege")
+
+_PEOPLE = (
+    ("Ada", "Lindqvist", "Sales Manager"),
+    ("Bruno", "Okafor", "Account Executive"),
+    ("Carla", "Jimenez", "Account Executive"),
+    ("Dmitri", "Halloran", "Purchasing Agent"),
+    ("Esra", "Vandenberg", "Account Executive"),
+)
+
+
+class Seed:
+    """Writes the first rows of an environment. Ids follow from the organization's id, so that they are stable."""
+
+    def __init__(self, store: Store, clock: Clock, organization_id: UUID, tenant: Tenant, name: str) -> None:
+        self.store = store
+        self.tenant = tenant
+        self.domain = tenant.domain
+        self.name = name
+        self.people: list[str] = []
+        self.stamp = f'"{clock.stamp()}"'.encode()
+        self.organization_id = organization_id
+        self.transaction = Transaction()
+        self.admin = self.id("administrator")
+        self.unit = self.id("root unit")
+
+    def id(self, what: str) -> str:
+        """The id of a named row."""
+        return str(uuid5(NAMESPACE_URL, f"{self.organization_id}/{what}"))
+
+    def currency_id(self, code: str) -> str:
+        """The id of a currency's row."""
+        return self.id(f"currency {code}")
+
+    def add(self, table: str, row_id: str, **values: object) -> None:
+        """Insert a row; lookups are given as ids, with `ownerid` as a pair of table and id."""
+        known = self.store.tables[table]
+        row: Fragments = {}
+        for name, value in values.items():
+            if name == "ownerid" and isinstance(value, tuple):
+                row["owneridtype"], value = b'"%b"' % value[0].encode(), value[1]
+            row[name] = encode(known, known.columns[name], value)
+        for name in ("createdon", "modifiedon"):
+            if name in known.columns:
+                row[name] = self.stamp
+        for name in ("createdby", "modifiedby"):
+            if name in known.columns:
+                row[name] = b'"%b"' % self.admin.encode()
+        self.store.insert(table, row_id.encode(), {k: v for k, v in row.items() if v}, self.transaction)
+
+    def environment(self, base_currency: str) -> None:
+        """What every environment has: organization, root business unit, currencies, roles, people."""
+        organization = str(self.organization_id)
+        for code in CURRENCIES:
+            self._currency(code, base_currency)
+        self.add(
+            "organization",
+            organization,
+            name=self.name,
+            basecurrencyid=self.currency_id(base_currency),
+            basecurrencyprecision=2,
+            basecurrencysymbol=CURRENCIES[base_currency][1],
+            currencysymbol=CURRENCIES[base_currency][1],
+            currencydecimalprecision=2,
+            currencydisplayoption=0,
+            pricingdecimalprecision=2,
+            expirechangetrackingindays=7,
+            languagecode=1033,
+            localeid=1033,
+            fullnameconventioncode=1,
+            organizationstate=3,
+            isdisabled=False,
+            schemanameprefix="new",
+        )
+        self.add("businessunit", self.unit, name=self.name, organizationid=organization, isdisabled=False)
+        self._user(self.admin, "Sandra", "Adminson", "Administrator", f"admin@{self.domain}")
+        for number, (first, last, title) in enumerate(_PEOPLE):
+            self._user(self.id(f"person {number}"), first, last, title, f"{first.lower()}@{self.domain}")
+        self.add(
+            "team",
+            self.id("root team"),
+            name=self.name,
+            businessunitid=self.unit,
+            administratorid=self.admin,
+            teamtype=0,
+            isdefault=True,
+            systemmanaged=False,
+            organizationid=organization,
+        )
+        for table in self.store.tables.values():
+            privileges.describe(self.store, table, self.transaction)
+        privileges.describe_metadata(self.store, self.transaction)
+        self._role(ADMINISTRATOR, roletemplateid=ROLE_TEMPLATE)
+        self._role(BASIC)
+        self._grant(BASIC, ("account", "contact"), tuple(privileges.RIGHTS), "Basic")
+        self._grant(BASIC, _SEEN_BY_ALL, ("read",), "Global")
+        self._grant(BASIC, ("transactioncurrency",), ("append_to",), "Global")
+        self.link("systemuserroles", self.id(f"role {ADMINISTRATOR}"), self.admin)
+        for number in range(len(_PEOPLE)):
+            self.link("systemuserroles", self.id(f"role {BASIC}"), self.id(f"person {number}"))
+        self._units()
+
+    def _currency(self, code: str, base: str) -> None:
+        name, symbol, rate = CURRENCIES[code]
+        shown = 1.0 if code == base else round(float(rate) / float(CURRENCIES[base][2]), 10)
+        self.add(
+            "transactioncurrency",
+            self.currency_id(code),
+            currencyname=name,
+            isocurrencycode=code,
+            currencysymbol=symbol,
+            currencyprecision=2,
+            exchangerate=shown,
+            organizationid=str(self.organization_id),
+            statecode=0,
+            statuscode=1,
+        )
+
+    def _user(
+        self,
+        row_id: str,
+        first: str,
+        last: str,
+        title: str,
+        mail: str,
+        *,
+        licensed: bool = True,
+        disabled: bool = False,
+    ) -> None:
+        self.people.append(mail)
+        self.add(
+            "systemuser",
+            row_id,
+            firstname=first,
+            lastname=last,
+            fullname=f"{first} {last}",
+            jobtitle=title,
+            domainname=mail,
+            internalemailaddress=mail,
+            businessunitid=self.unit,
+            organizationid=str(self.organization_id),
+            azureactivedirectoryobjectid=self.tenant.object_id(mail),
+            accessmode=0,
+            caltype=7,
+            islicensed=licensed,
+            isdisabled=disabled,
+            isintegrationuser=False,
+            issyncwithdirectory=True,
+        )
+
+    def member(self, name: str, *, licensed: bool, disabled: bool, roles: Iterable[str]) -> None:
+        """Make a person of the tenant a user, or change the one they are. Raises ValueError for an unknown role."""
+        users, known = self.store.rows["systemuser"], self.store.rows["role"]
+        values, units = known.values("name"), known.values("businessunitid")
+        self.unit = root_unit(self.store).decode()
+        ids = {str(values[place]): known.ids[place].decode() for place in known.live() if units[place] == self.unit}
+        wanted = {ids.get(role.casefold()) or role for role in roles}
+        unknown = [role for role in wanted if role not in ids.values()]
+        if unknown:
+            raise ValueError(f"There is no role '{unknown[0]}'.")
+        names = users.values("domainname")
+        place = next((i for i in users.live() if names[i] == name.casefold()), None)
+        if place is None:
+            row_id = self.id(f"member {name}")
+            self._user(row_id, name.partition("@")[0].capitalize(), "Member", "", name, licensed=licensed,
+                       disabled=disabled)  # fmt: skip
+        else:
+            row_id = users.ids[place].decode()
+            row = {**users.fragments(place), "islicensed": b"false", "isdisabled": b"false"}
+            row |= {"islicensed": b"true"} if licensed else {}
+            row |= {"isdisabled": b"true"} if disabled else {}
+            self.store.update("systemuser", place, row, self.transaction)
+        for pair in list(self.store.links.get("systemuserroles", ())):
+            if pair[1] == row_id and pair[0] not in wanted:
+                self.store.unlink("systemuserroles", pair, self.transaction)
+        for role in wanted:
+            self.link("systemuserroles", role, row_id)
+
+    def _role(self, name: str, **values: object) -> None:
+        row_id = self.id(f"role {name}")
+        self.add(
+            "role",
+            row_id,
+            name=name,
+            businessunitid=self.unit,
+            parentrootroleid=row_id,
+            organizationid=str(self.organization_id),
+            ismanaged=name != integration.ROLE,
+            isinherited=1,
+            **values,
+        )
+
+    def _units(self) -> None:
+        schedule, unit = self.id("unit group"), self.id("unit")
+        self.add("uomschedule", schedule, name="Default Unit", baseuomname="Primary Unit", statecode=0, statuscode=1)
+        self.add(
+            "uom",
+            unit,
+            name="Primary Unit",
+            quantity=1,
+            uomscheduleid=schedule,
+            isschedulebaseuom=True,
+            organizationid=str(self.organization_id),
+        )
+
+    def link(self, name: str, one: str, two: str) -> None:
+        """Associate two rows, that of the alphabetically first table in front."""
+        self.store.link(name, (one, two), self.transaction)
+
+    def solution(self) -> None:
+        """The integration solution: publisher, solution and role."""
+        publisher = self.id("publisher")
+        organization = str(self.organization_id)
+        self.add(
+            "publisher",
+            publisher,
+            friendlyname="Tandem",
+            uniquename=integration.PUBLISHER,
+            customizationprefix=integration.PUBLISHER,
+            customizationoptionvalueprefix=10_500,
+            organizationid=organization,
+        )
+        solution = self.id("solution")
+        self.add(
+            "solution",
+            solution,
+            friendlyname="Tandem Base Integration",
+            uniquename=integration.SOLUTION,
+            version="1.0.0.0",
+            publisherid=publisher,
+            organizationid=organization,
+            ismanaged=False,
+            isvisible=True,
+        )
+        rows = self.store.rows["solution"]
+        place = rows.index[solution.encode()]
+        rows.put(place, {**rows.fragments(place), "installedon": self.stamp}, rows.versions[place])
+        self._role(integration.ROLE)
+        every = tuple(privileges.RIGHTS)
+        setup = tuple(right for right in every if right != "delete")
+        self._grant(integration.ROLE, tuple(self.store.tables), ("read", "append_to"), "Global")
+        self._grant(integration.ROLE, _BUSINESS, every, "Global")
+        self._grant(integration.ROLE, ("businessunit", "team"), setup, "Global")
+        self._grant(integration.ROLE, ("role",), ("assign",), "Global")
+
+    def _grant(self, role: str, tables: Iterable[str], rights: Iterable[str], depth: str) -> None:
+        known = self.store.tables
+        names = {privileges.name_of(right, known[table]): depth for table in tables for right in rights}
+        privileges.grant(self.store, self.id(f"role {role}"), names, self.transaction)
+
+    def application_user(self, client_id: str, name: str, roles: Iterable[str]) -> str:
+        """The application's user, with roles; its id."""
+        row_id = self.id(f"application user {client_id}")
+        self.add(
+            "systemuser",
+            row_id,
+            firstname="#",
+            lastname=name,
+            fullname=f"# {name}",
+            businessunitid=self.unit,
+            organizationid=str(self.organization_id),
+            applicationid=client_id,
+            azureactivedirectoryobjectid=self.tenant.object_id(client_id),
+            accessmode=4,
+            islicensed=False,
+            isdisabled=False,
+            isintegrationuser=False,
+        )
+        for role in roles:
+            self.link("systemuserroles", self.id(f"role {role}"), row_id)
+        return row_id

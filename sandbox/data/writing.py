@@ -1,0 +1,355 @@
+"""Creating, changing and deleting rows: what a body may say, and what the service fills in by itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+from sandbox.base.clock import Clock
+from sandbox.base.errors import (
+    ServiceError,
+    does_not_exist,
+    invalid_argument,
+    not_covered,
+    payload_error,
+    unknown_property,
+)
+from sandbox.base.values import encode, guid, plain
+from sandbox.data import keys
+from sandbox.data.store import Fragments, Store, Transaction
+from sandbox.metadata.model import LOOKUPS, Column, Table
+
+_REFERENCE = re.compile(r"(?:https?://[^/]+)?(?:/api/data/v9\.[0-2])?/?([A-Za-z_]\w*)\(([^)]*)\)", re.IGNORECASE)
+_NEVER_CLEARED = frozenset(
+    {"createdby", "modifiedby", "createdonbehalfby", "modifiedonbehalfby", "owninguser", "owningteam", "ownerid"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The user a request acts as."""
+
+    user_id: str
+    business_unit_id: str
+    name: str
+    administrator: bool
+    roles: frozenset[str]
+    disabled: bool = False
+    licensed: bool = True
+    teams: frozenset[str] = frozenset()
+    privileges: Mapping[str, int] = field(default_factory=dict)
+    """Privilege id -> depth mask; administrators need none."""
+
+
+class Writer:
+    """Writes rows within one transaction, as one caller."""
+
+    def __init__(
+        self, store: Store, clock: Clock, caller: Caller, transaction: Transaction, base_currency: str
+    ) -> None:
+        self.store = store
+        self.stamp = f'"{clock.stamp()}"'.encode()
+        self.now = clock.now()
+        self.caller = caller
+        self.transaction = transaction
+        self.base_currency = base_currency
+
+    # -- bodies -------------------------------------------------------------------------------------------------------
+
+    def changes(self, table: Table, body: Mapping[str, Any], *, creating: bool) -> dict[str, bytes]:
+        """Column -> JSON (empty for null) of what a body sets; what only the service sets is left aside."""
+        made: dict[str, bytes] = {}
+        for name, value in body.items():
+            if name.endswith("@odata.bind"):
+                self._bind(table, name[: -len("@odata.bind")], value, made)
+                continue
+            if "@" in name:
+                _check_annotation(table, name, value)
+                continue
+            column = table.properties.get(name)
+            if column is None:
+                raise _undeclared(table, name, value)
+            if column.type in LOOKUPS:
+                raise payload_error(
+                    table.set,
+                    "CRM do not support direct update of Entity Reference properties, "
+                    "Use Navigation properties instead",
+                )
+            fragment = encode(table, column, value)
+            if column.primary_id or not (column.for_create if creating else column.for_update):
+                continue
+            made[column.name] = fragment
+        return made
+
+    def _bind(self, table: Table, nav: str, value: Any, made: dict[str, bytes]) -> None:
+        found = table.navigation.get(nav)
+        if found is None:
+            raise payload_error(
+                table.set,
+                f"An undeclared property '{nav}' which only has property annotations in the payload but no property "
+                "value was found in the payload. In OData, only declared navigation properties and declared named "
+                "streams can be represented as properties without values",
+            )
+        column, targets = found
+        if not (column.for_create or column.for_update):
+            return
+        if value is None:
+            made[column.name] = b""
+            if len(column.targets) > 1:
+                made[f"{column.name}type"] = b""
+            return
+        if not isinstance(value, str):
+            raise payload_error(table.set, f"The value of '{nav}@odata.bind' must be an address")
+        target, row_id = self.reference(value)
+        if target not in targets:
+            raise payload_error(
+                table.set,
+                f"The address '{value}' of '{nav}@odata.bind' names a '{target}', expected {' or '.join(targets)}",
+            )
+        made[column.name] = b'"%b"' % row_id.encode()
+        if len(column.targets) > 1:
+            made[f"{column.name}type"] = b'"%b"' % target.encode()
+
+    def reference(self, address: str) -> tuple[str, str]:
+        """Table and id of an existing row that an address names. Raises ServiceError."""
+        found = _REFERENCE.fullmatch(address.strip())
+        if found is None:
+            raise ServiceError(400, "0x80060888", f"Invalid URI: '{address}' names no row.")
+        entity_set, key = found.groups()
+        table = next((one for one in self.store.tables.values() if one.set == entity_set), None)
+        if table is None:
+            raise ServiceError(400, "0x80060888", f"Resource not found for the segment '{entity_set}'.")
+        row_id = guid(key.rpartition("=")[2] if key.lower().startswith(f"{table.primary_id}=") else key)
+        if row_id is None:
+            place = keys.find(self.store, table, unquote(key), self.now)
+            row_id = self.store.rows[table.name].ids[place].decode()
+        if row_id.encode() not in self.store.rows[table.name].index:
+            raise does_not_exist(table.name, row_id)
+        return table.name, row_id
+
+    # -- create -------------------------------------------------------------------------------------------------------
+
+    def create(self, table: Table, body: Mapping[str, Any], row_id: str | None = None) -> str:
+        """Add a row; its id. A caller's own id is honoured."""
+        changes = self.changes(table, body, creating=True)
+        own = body.get(table.primary_id)
+        if row_id is None and own is not None:
+            row_id = guid(own)
+        row_id = row_id or str(uuid4())
+        rows = self.store.rows[table.name]
+        if row_id.encode() in rows.index:
+            raise ServiceError(
+                412, "0x80040237", "A record with matching key values already exists. Cannot insert duplicate key."
+            )
+        row: Fragments = {name: fragment for name, fragment in changes.items() if fragment}
+        self._set_state(table, row)
+        self._set_owner(table, row, changes)
+        self._set_money(table, row, creating=True)
+        set_full_name(table, row)
+        me = b'"%b"' % self.caller.user_id.encode()
+        for name, fragment in (
+            ("createdon", self.stamp),
+            ("modifiedon", self.stamp),
+            ("createdby", me),
+            ("modifiedby", me),
+        ):
+            if name in table.columns:
+                row[name] = fragment
+        if "overriddencreatedon" in row:
+            row["createdon"] = b'"%bT00:00:00Z"' % row["overriddencreatedon"][1:-1]
+            row["overriddencreatedon"] = self.stamp[:11] + b'"'
+        self.store.insert(table.name, row_id.encode(), row, self.transaction)
+        return row_id
+
+    def _set_state(self, table: Table, row: Fragments) -> None:
+        if "statecode" not in table.columns:
+            return
+        reasons = table.columns["statuscode"].choices
+        if table.name == "product":
+            # Publishing is a change of its own: a new product is a draft whatever its body says.
+            row.pop("statecode", None)
+            row.pop("statuscode", None)
+        if "statecode" not in row:
+            row["statecode"] = b"%d" % default_state(table)
+        state = int(row["statecode"])
+        if not row.get("statuscode"):
+            row["statuscode"] = b"%d" % next(one.value for one in reasons if one.state == state)
+        self._check_state(table, row)
+
+    @staticmethod
+    def _check_state(table: Table, row: Fragments) -> None:
+        state, reason = int(row["statecode"]), int(row["statuscode"])
+        if not any(one.value == reason and one.state == state for one in table.columns["statuscode"].choices):
+            raise ServiceError(
+                400,
+                "0x80048408",
+                f"{reason} is not a valid status code for state code {table.schema_name}State."
+                f"{table.columns['statecode'].label_of(state)} on {table.name}.",
+            )
+
+    def _set_owner(self, table: Table, row: Fragments, changes: Mapping[str, bytes]) -> None:
+        if not table.owned:
+            return
+        if not row.get("ownerid"):
+            row["ownerid"] = b'"%b"' % self.caller.user_id.encode()
+            row["owneridtype"] = b'"systemuser"'
+        elif "ownerid" not in changes and row.get("owningbusinessunit"):
+            return
+        owner_type = row["owneridtype"][1:-1].decode()
+        owner = row["ownerid"]
+        row["owninguser"], row["owningteam"] = (owner, b"") if owner_type == "systemuser" else (b"", owner)
+        owners = self.store.rows[owner_type]
+        position = owners.index.get(owner[1:-1])
+        row["owningbusinessunit"] = b"" if position is None else owners.fragment(position, "businessunitid")
+
+    def _set_money(self, table: Table, row: Fragments, *, creating: bool) -> None:
+        """Currency, rate and the amounts in base currency follow the money columns."""
+        if "transactioncurrencyid" not in table.columns or table.name == "transactioncurrency":
+            return
+        money = [column for column in table.columns.values() if column.type == "Money" and column.for_create]
+        if creating and not row.get("transactioncurrencyid") and any(row.get(column.name) for column in money):
+            row["transactioncurrencyid"] = b'"%b"' % self.base_currency.encode()
+        currency = row.get("transactioncurrencyid", b"")
+        if not currency:
+            row.pop("exchangerate", None)
+            return
+        currencies = self.store.rows["transactioncurrency"]
+        position = currencies.index.get(currency[1:-1])
+        rate = b"" if position is None else currencies.fragment(position, "exchangerate")
+        rate = rate or b"1.0"
+        row["exchangerate"] = rate
+        for column in money:
+            base = f"{column.name}_base"
+            if base in table.columns:
+                amount = row.get(column.name, b"")
+                row[base] = _base_amount(amount, rate) if amount else b""
+
+    # -- update -------------------------------------------------------------------------------------------------------
+
+    def update(self, table: Table, position: int, body: Mapping[str, Any]) -> None:
+        """Change the columns a body names. Raises ServiceError and changes nothing when one cannot be."""
+        changes = self.changes(table, body, creating=False)
+        self.apply(table, position, changes)
+
+    def apply(self, table: Table, position: int, changes: Mapping[str, bytes]) -> None:
+        """Change columns that are already written as JSON."""
+        rows = self.store.rows[table.name]
+        row = rows.fragments(position)
+        if "ownerid" in changes and not changes["ownerid"]:
+            raise invalid_argument("The owner can't be cleared.")
+        row.update(changes)
+        if "statecode" in table.columns and ("statecode" in changes or "statuscode" in changes):
+            if "statuscode" not in changes or not changes["statuscode"]:
+                state = int(row.get("statecode") or b"0")
+                reasons = table.columns["statuscode"].choices
+                row["statuscode"] = b"%d" % next(one.value for one in reasons if one.state == state)
+            row["statecode"] = row.get("statecode") or b"0"
+            self._check_state(table, row)
+        if "ownerid" in changes:
+            self._set_owner(table, row, changes)
+        self._set_money(table, row, creating=False)
+        if {"firstname", "middlename", "lastname"} & changes.keys():
+            set_full_name(table, row)
+        if "modifiedon" in table.columns:
+            row["modifiedon"] = self.stamp
+            row["modifiedby"] = b'"%b"' % self.caller.user_id.encode()
+        self.store.update(table.name, position, {k: v for k, v in row.items() if v}, self.transaction)
+
+    # -- delete -------------------------------------------------------------------------------------------------------
+
+    def delete(self, table: Table, position: int) -> None:
+        """Delete a row; lookups that lead to it are cleared, as the standard relationships do."""
+        row_id = self.store.rows[table.name].ids[position].decode()
+        leading = [
+            (other, column)
+            for other in self.store.tables.values()
+            for column in other.columns.values()
+            if table.name in column.targets and column.name not in _NEVER_CLEARED
+        ]
+        for other, column in leading:
+            if column.on_delete == "Restrict" and self._leading(other, column, table.name, row_id):
+                raise ServiceError(
+                    400,
+                    "0x80040227",
+                    f"The object you tried to delete is associated with another object ({other.name}) and cannot be "
+                    "deleted.",
+                )
+        for other, column in leading:
+            if column.on_delete == "Cascade":
+                rows = self.store.rows[other.name]
+                for place in self._leading(other, column, table.name, row_id):
+                    if rows.heads[place] is not None:
+                        self.delete(other, place)
+            else:
+                self._clear(other, column, table.name, row_id)
+        for association in table.associations.values():
+            for pair in list(self.store.links.get(association.name, ())):
+                if row_id in pair:
+                    self.store.unlink(association.name, pair, self.transaction)
+        self.store.delete(table.name, position, self.transaction)
+
+    def _leading(self, other: Table, column: Column, target: str, row_id: str) -> list[int]:
+        """Where the rows are whose lookup leads to a row."""
+        rows = self.store.rows[other.name]
+        if rows.slot(column.name) is None:
+            return []
+        values = rows.values(column.name)
+        found = [i for i, value in enumerate(values) if value == row_id]
+        if len(column.targets) > 1:
+            return [i for i in found if plain(rows.fragment(i, f"{column.name}type")) == target]
+        return found
+
+    def _clear(self, other: Table, column: Column, target: str, row_id: str) -> None:
+        rows = self.store.rows[other.name]
+        for place in self._leading(other, column, target, row_id):
+            row = rows.fragments(place)
+            row.pop(column.name, None)
+            row.pop(f"{column.name}type", None)
+            self.store.update(other.name, place, row, self.transaction)
+
+
+def default_state(table: Table) -> int:
+    """The state of a new row: products begin as drafts, all others in their first state."""
+    return 2 if table.name == "product" else 0
+
+
+def set_full_name(table: Table, row: Fragments) -> None:
+    """The full name of a person from its parts."""
+    if "fullname" in table.columns and "lastname" in table.columns:
+        parts = [plain(row.get(name, b"")) for name in ("firstname", "middlename", "lastname")]
+        text = " ".join(part for part in parts if part)
+        limit = table.columns["fullname"].max_length
+        row["fullname"] = encode(table, table.columns["fullname"], text[:limit])
+
+
+def _base_amount(amount: bytes, rate: bytes) -> bytes:
+    value = round(Decimal(amount.decode()) / Decimal(rate.decode()), 4)
+    text = format(value, "f").rstrip("0")
+    return (text + "0" if text.endswith(".") else text).encode()
+
+
+def _check_annotation(table: Table, name: str, value: Any) -> None:
+    if name == "@odata.type":
+        expected = f"Microsoft.Dynamics.CRM.{table.name}"
+        if not isinstance(value, str) or value.lstrip("#") != expected:
+            raise payload_error(
+                table.set,
+                f"An entry with type '{value}' was found, but it is not assignable to the expected type '{expected}'",
+            )
+
+
+def _undeclared(table: Table, name: str, value: Any) -> ServiceError:
+    if name in table.navigation or name in table.associations:
+        if isinstance(value, dict | list):
+            return not_covered("rows nested in a body (deep insert)")
+        return payload_error(table.set, f"The navigation property '{name}' can't be given a plain value")
+    inner = unknown_property(name, table.name).message.rstrip(".")
+    return payload_error(
+        table.set,
+        f"Invalid property '{name}' was found in entity 'Microsoft.Dynamics.CRM.{table.name}'. The "
+        f"property '{name}' does "
+        f"not exist on type 'Microsoft.Dynamics.CRM.{table.name}'. {inner}",
+    )

@@ -1,0 +1,371 @@
+"""The wire: HTTP/1.1 over TLS, a thread per connection, connections kept open."""
+
+import contextlib
+import logging
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sandbox.base.messages import Request, Response
+from sandbox.environment import Environment
+from sandbox.service import authority
+from sandbox.service.application import Application, error_answer
+
+MOST_HEADERS = 200
+MOST_LINE = 131_072
+MOST_BODY = 2_000_000_000
+IDLE_S = 120
+_LOOPBACK = ("127.", "::1", "::ffff:127.")
+_SLOW_PIECES = 10
+_SLOW_PAUSE_S = 0.3
+
+_log = logging.getLogger("sandbox")
+
+
+class _Broken(Exception):
+    """The connection cannot go on."""
+
+
+class Server:
+    """Serves one environment on a port of this machine."""
+
+    def __init__(self, environment: Environment, ca_file: Path, port: int = 0, host: str = "127.0.0.1") -> None:
+        authority.prepare(ca_file)
+        self.environment = environment
+        self.ca_file = ca_file
+        self.application = Application(environment)
+        self.stopping = threading.Event()
+        self._context = authority.server_context(ca_file)
+        self._listeners = _listeners(host, port)
+        self.port: int = self._listeners[0].getsockname()[1]
+        self.others: list[Server] = []
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def url(self) -> str:
+        """The address of the environment."""
+        return f"https://localhost:{self.port}"
+
+    def start(self) -> None:
+        """Begin to accept connections, in threads of the server's own."""
+        directory = self.environment.directory
+        directory.opened(self.environment, self.url)
+        if directory.serve is None:
+            directory.serve, directory.close_others = self._beside, self._close_others
+        for listener in self._listeners:
+            thread = threading.Thread(target=self._accept, args=(listener,), name="sandbox", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _beside(self, environment: Environment) -> dict[str, str]:
+        """Serve another environment on a port of its own, as long as this one is served; how to connect to it."""
+        other = Server(environment, self.ca_file)
+        other.start()
+        self.others.append(other)
+        return described(other)
+
+    def _close_others(self) -> None:
+        while self.others:
+            self.others.pop().stop()
+
+    def stop(self) -> None:
+        """Stop accepting and close all connections."""
+        self.stopping.set()
+        self.environment.directory.closed(self.environment)
+        self._close_others()
+        for listener in self._listeners:
+            # A blocked accept() does not notice a close; a shutdown wakes it.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        with self._lock:
+            open_now = list(self._connections)
+        for connection in open_now:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self.stopping.is_set():
+            try:
+                connection, address = listener.accept()
+            except OSError:
+                return
+            came = time.monotonic()
+            thread = threading.Thread(target=self._serve, args=(connection, str(address[0]), came), daemon=True)
+            thread.start()
+
+    def _serve(self, connection: socket.socket, peer: str, came: float) -> None:
+        connection.settimeout(IDLE_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            wrapped = self._context.wrap_socket(connection, server_side=True)
+        except (OSError, ssl.SSLError):
+            connection.close()
+            return
+        with self._lock:
+            self._connections.add(wrapped)
+        try:
+            _Connection(self, wrapped, came, loopback=peer.startswith(_LOOPBACK)).serve()
+        except (OSError, _Broken):
+            pass
+        finally:
+            with self._lock:
+                self._connections.discard(wrapped)
+            with contextlib.suppress(OSError):
+                wrapped.close()
+
+
+def described(server: Server) -> dict[str, str]:
+    """Where a server's environment is and how to sign in to it."""
+    environment = server.environment
+    return {
+        "environment_url": server.url,
+        "authority": f"{server.url}/{environment.tenant.id}",
+        "tenant_id": environment.tenant.id,
+        "client_id": environment.client_id,
+        "client_secret": environment.credentials.client_secret,
+        "admin_user": environment.admin_user,
+        "admin_password": environment.credentials.admin_password,
+        "ca_file": str(server.ca_file),
+    }
+
+
+def _listeners(host: str, port: int) -> list[socket.socket]:
+    """Sockets on IPv4 and, where this machine has it, IPv6, both on the same port."""
+    four = socket.create_server((host, port), backlog=256)
+    made = [four]
+    if host == "127.0.0.1":
+        try:
+            made.append(socket.create_server(("::1", four.getsockname()[1]), family=socket.AF_INET6, backlog=256))
+        except OSError:
+            _log.debug("No IPv6 on this machine")
+    return made
+
+
+class _Connection:
+    """One connection: requests read and answered until either side has had enough."""
+
+    def __init__(self, server: Server, wire: ssl.SSLSocket, came: float, *, loopback: bool) -> None:
+        self.server = server
+        self.wire = wire
+        # Whoever opens a connection has decided to send: its first request came then, however long the handshake took.
+        self.came: float | None = came
+        self.loopback = loopback
+        self.buffer = bytearray()
+
+    def serve(self) -> None:
+        while not self.server.stopping.is_set():
+            try:
+                request, keep = self._read()
+            except _Refused as refused:
+                self._write(error_answer(refused.status, refused.message), keep=False)
+                return
+            if request is None:
+                return
+            answer = self._answer(request)
+            try:
+                if not self._send(answer, keep=keep, head=request.method == "HEAD") or not keep:
+                    return
+            finally:
+                if answer.after is not None:
+                    answer.after()
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self.server.application.answer(request)
+        except Exception:
+            _log.exception("%s %s", request.method, request.path)
+            return error_answer(500, "The sandbox met an error of its own; its log has the details.")
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def _fill(self) -> bool:
+        try:
+            more = self.wire.recv(262_144)
+        except (TimeoutError, ssl.SSLError):
+            return False
+        self.buffer += more
+        return bool(more)
+
+    def _read(self) -> tuple[Request | None, bool]:
+        while (end := self.buffer.find(b"\r\n\r\n")) < 0:
+            if len(self.buffer) > MOST_LINE:
+                raise _Refused(431, "The request's headers are too long.")
+            if not self._fill():
+                return None, False
+        arrived, self.came = time.monotonic() if self.came is None else self.came, None
+        head = bytes(self.buffer[:end]).decode("latin-1").split("\r\n")
+        del self.buffer[: end + 4]
+        words = head[0].split(" ")
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            raise _Refused(400, "The request line cannot be read.")
+        headers: dict[str, str] = {}
+        if len(head) > MOST_HEADERS:
+            raise _Refused(431, "The request has too many headers.")
+        for line in head[1:]:
+            name, colon, value = line.partition(":")
+            if not colon:
+                raise _Refused(400, "A header cannot be read.")
+            name, value = name.strip().lower(), value.strip()
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if headers.get("expect", "").lower() == "100-continue":
+            self.wire.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = self._read_body(headers)
+        target = words[1]
+        if target.lower().startswith(("http://", "https://")):
+            target = "/" + target.split("//", 1)[1].partition("/")[2]
+        path, _, query = target.partition("?")
+        keep = headers.get("connection", "").lower() != "close" and words[2] == "HTTP/1.1"
+        origin = f"https://{headers.get('host') or f'localhost:{self.server.port}'}".lower()
+        method = words[0].upper()
+        return Request(method, path, query, headers, body, origin, self.loopback, id(self), arrived), keep
+
+    def _read_body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            return self._read_chunks()
+        text = headers.get("content-length", "0")
+        if not text.isascii() or not text.isdigit():
+            raise _Refused(400, "The request's length cannot be read.")
+        return self._exactly(int(text))
+
+    def _exactly(self, length: int) -> bytes:
+        if length > MOST_BODY:
+            raise _Refused(413, "The request is too large.")
+        while len(self.buffer) < length:
+            if not self._fill():
+                raise _Broken
+        body = bytes(self.buffer[:length])
+        del self.buffer[:length]
+        return body
+
+    def _read_chunks(self) -> bytes:
+        made = bytearray()
+        while True:
+            while (end := self.buffer.find(b"\r\n")) < 0:
+                if not self._fill():
+                    raise _Broken
+            text = bytes(self.buffer[:end]).split(b";")[0].strip()
+            del self.buffer[: end + 2]
+            try:
+                size = int(text, 16)
+            except ValueError:
+                raise _Refused(400, "A chunk's length cannot be read.") from None
+            made += self._exactly(size)
+            self._exactly(2)
+            if size == 0:
+                return bytes(made)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def _send(self, answer: Response, *, keep: bool, head: bool) -> bool:
+        """Write the answer, or misbehave as a fault asks; whether the connection goes on."""
+        if answer.trick == "reset":
+            self._reset()
+            return False
+        if answer.trick == "lost_reply":
+            return False
+        if answer.trick == "timeout":
+            self._wait()
+            return False
+        if answer.trick in {"slow", "truncate"}:
+            self._badly(answer)
+            return False
+        if answer.stream is not None and not head:
+            self._stream(answer, answer.stream, keep=keep)
+        else:
+            self._write(answer, keep=keep, head=head)
+        return True
+
+    def _stream(self, answer: Response, pieces: Iterator[bytes], *, keep: bool) -> None:
+        self.wire.sendall(self._head(answer, -1, keep=keep))
+        for piece in pieces:
+            if piece:
+                self.wire.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+        self.wire.sendall(b"0\r\n\r\n")
+
+    @staticmethod
+    def _head(answer: Response, length: int, *, keep: bool) -> bytes:
+        lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Answer')}"]
+        lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+        if length < 0:
+            lines.append("Transfer-Encoding: chunked")
+        elif answer.status not in {204, 304}:
+            lines.append(f"Content-Length: {length}")
+        lines.append("Connection: keep-alive" if keep else "Connection: close")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+    def _write(self, answer: Response, *, keep: bool, head: bool = False) -> None:
+        body = b"" if head or answer.status in {204, 304} else answer.body
+        start = self._head(answer, len(answer.body), keep=keep)
+        if len(body) < 65_536:
+            self.wire.sendall(start + body)
+        else:
+            self.wire.sendall(start)
+            self.wire.sendall(body)
+
+    def _badly(self, answer: Response) -> None:
+        body = answer.body
+        self.wire.sendall(self._head(answer, len(body), keep=False))
+        if answer.trick == "truncate":
+            self.wire.sendall(body[: len(body) // 2])
+            return
+        size = max(1, -(-len(body) // _SLOW_PIECES))
+        for at in range(0, len(body), size):
+            if self.server.stopping.wait(_SLOW_PAUSE_S):
+                return
+            self.wire.sendall(body[at : at + size])
+
+    def _wait(self) -> None:
+        """Say nothing until the client gives up."""
+        self.wire.settimeout(0.5)
+        until = time.monotonic() + 3600
+        while time.monotonic() < until and not self.server.stopping.is_set():
+            try:
+                if not self.wire.recv(65_536):
+                    return
+            except TimeoutError:
+                continue
+            except (OSError, ssl.SSLError):
+                return
+
+    def _reset(self) -> None:
+        """Close so that the client sees a reset, not an end."""
+        self.wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class _Refused(Exception):
+    """A request that is no HTTP the server takes."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+_REASONS = {
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No Content",
+    302: "Found",
+    304: "Not Modified",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    412: "Precondition Failed",
+    413: "Payload Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}

@@ -1,0 +1,91 @@
+"""CreateMultiple, UpdateMultiple and UpsertMultiple: all targets or none."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sandbox.base.errors import ServiceError, does_not_exist, not_covered, payload_error, query_error
+from sandbox.base.messages import JSON, Response
+from sandbox.base.values import guid
+from sandbox.data import keys, rules
+from sandbox.data.writing import Writer
+from sandbox.metadata.model import Table
+
+if TYPE_CHECKING:
+    from sandbox.webapi.dispatch import Operations
+
+_ACTIONS = frozenset({"CreateMultiple", "UpdateMultiple", "UpsertMultiple"})
+
+
+def answer(writer: Writer, table: Table, action: str, body: Mapping[str, Any], operations: "Operations") -> Response:
+    """Run an action that is bound to a table's rows. Raises ServiceError; the caller then undoes everything."""
+    if action == "DeleteMultiple":
+        raise ServiceError(400, "0x80040203", "DeleteMultiple has not yet been implemented.")
+    if action not in _ACTIONS:
+        raise not_covered(f"the action '{action}'")
+    if not table.bulk:
+        raise ServiceError(
+            400, "0x80040800", f"The '{action}' method does not support entities of type '{table.name}'."
+        )
+    targets = _targets(table, action, body)
+    if action == "CreateMultiple":
+        ids = [operations.create(table, target, None, writer.transaction) for target in targets]
+        context = f"{operations.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
+        return Response(200, msgspec.json.encode({"@odata.context": context, "Ids": ids}), {"Content-Type": JSON})
+    seen: set[str] = set()
+    for given in targets:
+        target = given
+        try:
+            row_id = _row_id(table, target, operations)
+        except keys.NoSuchRow as missing:
+            if action == "UpdateMultiple" or not missing.values:
+                raise
+            row_id, target = None, operations.with_key(table, target, missing.values)
+        place = None if row_id is None else operations.environment.store.rows[table.name].index.get(row_id.encode())
+        if row_id is not None and row_id in seen:
+            raise query_error(f"The row {row_id} is named more than once in Targets.")
+        if place is not None:
+            rules.update(writer, table, place, target)
+        elif action == "UpdateMultiple":
+            raise does_not_exist(table.name, row_id or "(none)")
+        else:
+            row_id = operations.create(table, target, row_id, writer.transaction)
+        if row_id is not None:
+            seen.add(row_id)
+    return Response(204)
+
+
+def _targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    targets = body.get("Targets")
+    unknown = set(body) - {"Targets"}
+    if unknown:
+        raise payload_error(table.set, f"The parameter '{sorted(unknown)[0]}' isn't a parameter of '{action}'")
+    if not isinstance(targets, list) or not all(isinstance(one, dict) for one in targets):
+        raise payload_error(table.set, "The parameter 'Targets' must be a list of rows")
+    for one in targets:
+        if "@odata.type" not in one:
+            raise payload_error(
+                table.set,
+                "A type named '' could not be resolved: every item of 'Targets' needs '@odata.type', here "
+                f"'Microsoft.Dynamics.CRM.{table.name}'",
+            )
+    if not targets:
+        raise ServiceError(400, "0x80040203", "The parameter 'Targets' holds no rows.")
+    return targets
+
+
+def _row_id(table: Table, target: Mapping[str, Any], operations: "Operations") -> str | None:
+    address = target.get("@odata.id")
+    if isinstance(address, str):
+        name, _, key = address.rstrip(")").rpartition("(")
+        if name.rpartition("/")[2] != table.set:
+            raise payload_error(table.set, f"'{address}' is no row of '{table.set}'")
+        return operations.row_id(table, key)
+    value = target.get(table.primary_id)
+    if value is None:
+        return None
+    found = guid(value)
+    if found is None:
+        raise payload_error(table.set, f"Cannot convert the literal '{value}' to the expected type 'Edm.Guid'")
+    return found

@@ -1,0 +1,27 @@
+"""Jobs and outcomes in the words of the commands."""
+
+from typing import Any
+
+from jobs.models import Job
+from jobs.running.runner import OutcomeRow
+
+
+def outcome_object(row: OutcomeRow) -> dict[str, Any]:
+    """An outcome in the shape the commands print."""
+    detail = dict(row.detail or {})
+    return {
+        "outcome": str(row.outcome),
+        "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
+        "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
+        "reason": str(row.reason),
+        "message": row.message,
+        "fields": detail.get("fields", []),
+        "candidates": detail.get("candidates", []),
+    }
+
+
+def progress_line(job: Job) -> str:
+    """How far a job is, as one line."""
+    total = f" of {job.total:,}" if job.total else ""
+    phase = job.phase or str(job.get_state_display())
+    return f"{job.mapping_name} {job.get_type_display().lower()}: {phase}, {job.processed:,}{total}"

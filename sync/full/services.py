@@ -1,0 +1,293 @@
+"""Full synchronization of a company: the review's lines, their recommendations, and their run in waves.
+
+The lines are rows. A run is the lines with `started`; it moves on whenever a job of the company ends, and with every
+tick, so that a killed worker or a lost message delays it and stops nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from coupling import local_records as local
+from coupling.couplings.services import Refused, make_sure_enabled, mapping_of, start_coupling
+from coupling.gateway import Gateway
+from coupling.mappings import defaults
+from coupling.matching import criteria
+from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
+from jobs.models import OPEN_STATES, Job, Reason, State, Trigger, Type
+from sync.full.recommendations import BROKEN, Facts, Kind, Line, recommend, step
+from sync.full.recommendations import Recommendation as Advice
+from sync.models import FullSynchReviewLine, Recommendation
+from sync.start.services import start_synchronization
+
+_KINDS = {"salesperson": Kind.SALESPEOPLE, "currency": Kind.CURRENCY, "unit_of_measure": Kind.UNITS}
+
+
+def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
+    """The company's lines in the order of the mappings; those taken out are left out unless asked for."""
+    rows = FullSynchReviewLine.objects.filter(company=company).select_related("job")
+    return list(rows if removed else rows.filter(removed=False))
+
+
+def running(company: Any) -> bool:
+    """Whether a line's job waits or runs."""
+    return FullSynchReviewLine.objects.filter(company=company, status__in=OPEN_STATES).exists()
+
+
+def generate(company: Any) -> list[FullSynchReviewLine]:
+    """Count the uncoupled records on both sides of every mapping and write the recommendations.
+
+    Lines that have started keep what they say. Raises Refused (not_enabled), DataverseError.
+    """
+    counted = _counted(company)
+    with transaction.atomic():
+        _write(company, counted)
+    return lines(company)
+
+
+def _counted(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
+    """What there is on both sides of every mapping. Asks Dataverse, so nothing of the lines is written before it."""
+    make_sure_enabled(company)
+    door = Gateway(company)
+    mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
+    mappings = mappings.exclude(name__in=defaults.unused(company))
+    return [(mapping, _facts(mapping, door)) for mapping in mappings]
+
+
+def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]]) -> None:
+    """Bring the lines to what was counted; what people and jobs did with them meanwhile stays."""
+    known = {line.name: line for line in FullSynchReviewLine.objects.select_for_update().filter(company=company)}
+    found: dict[str, Facts] = {}
+    for mapping, facts in counted:
+        line = known.setdefault(mapping.name, FullSynchReviewLine(company=company, name=mapping.name))
+        found[mapping.name] = replace(facts, overridden=line.overridden)
+    removed = {name for name, line in known.items() if line.removed}
+    advice = recommend(facts for name, facts in found.items() if name not in removed)
+    now = timezone.now()
+    FullSynchReviewLine.objects.filter(company=company).exclude(name__in=list(found)).delete()
+    for mapping, facts in counted:
+        line = known[mapping.name]
+        line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
+        if not line.status:
+            line.local_count, line.integration_count, line.counted_at = facts.local, facts.integration, now
+            line.recommendation = Recommendation(advice.get(mapping.name, Advice.NO_RECORDS).value)
+        line.save()
+
+
+def _facts(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
+    kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
+    here = local.uncoupled(mapping).order_by().count()
+    if kind is Kind.OPTION:
+        coupled = OptionMapping.objects.filter(mapping=mapping).count()
+        here, there, only_base = max(0, local.inside(mapping).order_by().count() - coupled), 0, False
+    else:
+        there, only_base = _uncoupled_there(mapping, gateway, currencies=kind is Kind.CURRENCY)
+    return Facts(
+        mapping.name, here, there, tuple(mapping.dependencies), kind, bool(criteria.stored(mapping)),
+        only_base_currency=only_base,
+    )  # fmt: skip
+
+
+def _uncoupled_there(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, bool]:
+    """How many rows inside the filter are coupled to no record of the company; whether only the base currency is."""
+    columns = ["exchangerate"] if currencies else []
+    count, rates = 0, []
+    for page in gateway.scan(mapping, columns):
+        ids = [row.id for row in page.rows]
+        known = set(
+            Coupling.objects.filter(company=mapping.company, table=mapping.table, integration_id__in=ids, pending=False)
+            .values_list("integration_id", flat=True)
+        )  # fmt: skip
+        count += len(ids) - len(known)
+        if currencies:
+            rates += [row.values.get("exchangerate") for row in page.rows]
+    return count, len(rates) == 1 and float(rates[0] or 0) == 1.0
+
+
+def recommend_full(line: FullSynchReviewLine) -> FullSynchReviewLine:
+    """A person wants what is uncoupled created on the other side, although it exists on both. Raises Refused."""
+    if line.status:
+        raise Refused(Reason.CONFIGURATION, f"{line.name} has started already. Choose Restart to run it again.")
+    line.overridden, line.recommendation = True, Recommendation.FULL
+    line.save(update_fields=["overridden", "recommendation"])
+    return line
+
+
+def remove(line: FullSynchReviewLine) -> None:
+    """Take a line out of the run; Reset brings it back. Raises Refused while it runs."""
+    if line.status in OPEN_STATES:
+        raise Refused(Reason.CONFIGURATION, f"{line.name} is running. Cancel its job first.")
+    line.removed = True
+    line.save(update_fields=["removed"])
+
+
+def reset(company: Any) -> list[FullSynchReviewLine]:
+    """Forget every line, override and removal, and count anew. Raises Refused while lines run."""
+    _refuse_while_running(company)
+    counted = _counted(company)
+    with transaction.atomic():
+        _refuse_while_running(company)
+        FullSynchReviewLine.objects.filter(company=company).delete()
+        _write(company, counted)
+    return lines(company)
+
+
+def _refuse_while_running(company: Any) -> None:
+    if running(company):
+        raise Refused(Reason.CONFIGURATION, "Lines are running. Wait for their end or cancel their jobs, then reset.")
+
+
+def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchReviewLine]:
+    """Run a line that has ended once more, with what depended on it and could not start. Raises Refused."""
+    company = line.company
+    _refuse_unless_ended(line)
+    counted = _counted(company)
+    with transaction.atomic():
+        _refuse_unless_ended(FullSynchReviewLine.objects.select_for_update().get(pk=line.pk))
+        again = FullSynchReviewLine.objects.filter(Q(pk=line.pk) | Q(company=company, status="blocked"))
+        again.update(status="", message="", job=None)
+        _write(company, counted)
+    return start(company, user=user)
+
+
+def _refuse_unless_ended(line: FullSynchReviewLine) -> None:
+    if not line.status or line.status in OPEN_STATES:
+        raise Refused(Reason.CONFIGURATION, f"{line.name} has not ended, so it cannot be restarted.")
+
+
+def may_start(rows: Sequence[FullSynchReviewLine]) -> str:
+    """Blank when Sync All can be chosen for these lines, else the reason why not."""
+    if any(row.status in OPEN_STATES for row in rows):
+        return "A run is under way."
+    if not any(not row.status for row in rows):
+        return "Every line has run."
+    return ""
+
+
+def duplicates(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]:
+    """The lines that would create records although there are uncoupled ones on both sides."""
+    return [
+        row
+        for row in rows
+        if row.recommendation == Recommendation.FULL and row.local_count and row.integration_count and not row.status
+    ]
+
+
+def start(company: Any, *, user: Any = None, only: Sequence[str] | None = None) -> list[FullSynchReviewLine]:
+    """Start the run (Sync All): every line that has not run, or those named in `only`, in waves. Raises Refused."""
+    make_sure_enabled(company)
+    fresh = FullSynchReviewLine.objects.filter(company=company, status="", removed=False)
+    if only is not None:
+        fresh = fresh.filter(name__in=list(only))
+    fresh.update(started=True)
+    advance(company, user=user)
+    return lines(company)
+
+
+def advance(company: Any, *, user: Any = None) -> int:
+    """Bring the lines up to their jobs, and start what may start now. Returns how many jobs were started.
+
+    Safe to call at any time by anybody: a line is started by the one who changes its status.
+    """
+    _follow_jobs(company)
+    rows = FullSynchReviewLine.objects.filter(company=company, started=True)
+    found = step(
+        [Line(row.name, Advice(row.recommendation), tuple(row.dependencies), row.status, row.removed) for row in rows]
+    )
+    by_name = {row.name: row for row in rows}
+    for name in found.nothing_to_do:
+        _unstarted(by_name[name]).update(status=State.FINISHED, message="No records to synchronize now.")
+    for name, why in found.blocked.items():
+        _unstarted(by_name[name]).update(status="blocked", message=why)
+    return sum(_start_line(by_name[name], user) for name in found.start)
+
+
+def _unstarted(line: FullSynchReviewLine) -> Any:
+    return FullSynchReviewLine.objects.filter(pk=line.pk, status="")
+
+
+def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
+    """Start a line's job, once: in the transaction that changes the line."""
+    with transaction.atomic():
+        if not _unstarted(line).update(status=State.QUEUED, message=""):
+            return False
+        try:
+            job = _job_for(line, mapping_of(line.company, line.name), user)
+        except Refused as refused:
+            FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=str(refused))
+            return False
+        FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job)
+    return True
+
+
+def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
+    """Whether the criteria couple what is the same before a full synchronization creates the rest.
+
+    Where a person recommends it after the mapping was coupled, what is left found no match: it is created at once.
+    """
+    if not (has_criteria and line.local_count and line.integration_count):
+        return False
+    if not line.overridden:
+        return True
+    coupled = Job.objects.filter(company=line.company, mapping_name=line.name, type=Type.COUPLING, state=State.FINISHED)
+    return not coupled.exists()
+
+
+def _job_for(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
+    """What a recommendation runs: creating on the other side, or coupling by the stored criteria."""
+    couple_first = couples_first(line, has_criteria=bool(criteria.stored(mapping)))
+    if line.recommendation == Recommendation.FULL and not couple_first:
+        return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
+    # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.
+    if line.recommendation == Recommendation.FULL:
+        return start_coupling(
+            mapping=mapping, user=user, create_new=False, synchronize=False, strict=False, full_after=True
+        )
+    return start_coupling(mapping=mapping, user=user, strict=False)
+
+
+def _follow_jobs(company: Any) -> None:
+    """Write the state of each line's job, with its follow-ups, on the line."""
+    for line in FullSynchReviewLine.objects.filter(company=company, status__in=OPEN_STATES).select_related("job"):
+        if line.job is None:
+            FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status, job=None).update(
+                status=State.FAILED, message="Its job was deleted."
+            )
+            continue
+        status, message = _ended(line.job)
+        if status != line.status or message != line.message:
+            FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status).update(status=status, message=message)
+
+
+def _ended(job: Job) -> tuple[str, str]:
+    """The state of a job with its follow-ups: open while one of them is, else the job's own."""
+    family = [job]
+    while family:
+        one = family.pop()
+        if one.state in OPEN_STATES or one.state in BROKEN:
+            return one.state, one.message
+        family += list(one.followups.all())
+    return job.state, job.message
+
+
+def on_job_ended(exclusive_key: str) -> None:
+    """A job of a mapping ended: what waited for it may start. The hook of jobs' registry."""
+    company_id, _, _ = exclusive_key.partition(":")
+    if company_id.isdigit():
+        _advance_running(company_id=int(company_id))
+
+
+def on_tick(_now: Any) -> None:
+    """Move on the runs whose jobs ended unseen."""
+    _advance_running()
+
+
+def _advance_running(**where: Any) -> None:
+    waiting = FullSynchReviewLine.objects.filter(started=True, removed=False, status__in=["", *OPEN_STATES], **where)
+    companies = {line.company_id: line.company for line in waiting.select_related("company")}
+    for company in companies.values():
+        advance(company)

@@ -1,0 +1,226 @@
+"""How values cross: what either side is written with for canonical values, and the packed base. No Django, no HTTP.
+
+Every value is checked against the limits of the column or field first; what it cannot take is a Problem.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from sync.rules.canonical import KINDS, FieldSpec, boolean, integer, quoted, some, unknown_choice
+from sync.rules.values import LocalColumn, Problem, Value
+
+
+def to_integration(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
+    """What the gateway is given for a canonical value: {column: JSON value}, a lookup as (table, GUID).
+
+    A Problem when the column cannot take it: too long, not one of its choices, out of range.
+    """
+    column = spec.column
+    if spec.kind == "link" and not isinstance(value, int) and KINDS.get(column.type) == "reference":
+        return _bound(spec, value)
+    if spec.kind in ("choice", "link"):
+        if value is not None and column.choices and value not in column.choices:
+            return unknown_choice(spec, value)
+        return {column.name: value}
+    if spec.kind == "text":
+        if column.max_length is not None and value is not None and _length(str(value)) > column.max_length:
+            return _too_long(spec.caption, str(value), spec.column_caption, column.max_length)
+        return {column.name: value}
+    if spec.kind == "number":
+        number = Decimal(str(value or 0))
+        if (column.minimum is not None and number < Decimal(str(column.minimum))) or (
+            column.maximum is not None and number > Decimal(str(column.maximum))
+        ):
+            return Problem(
+                "value_invalid",
+                f"{spec.caption} is {value}; {spec.column_caption} takes "
+                f"{_limit(column.minimum)} to {_limit(column.maximum)}. Correct the value.",
+            )
+        return {column.name: float(number)}
+    return {column.name: value}
+
+
+def _bound(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
+    links, column = spec.links, spec.column
+    if value is None and links is not None and links.blank_partner:
+        value = links.blank_partner
+    if value is None:
+        return {column.name: None}
+    target = links.target if links is not None else ""
+    if not target or target not in column.binds:
+        return Problem(
+            "value_invalid",
+            f"{spec.column_caption} cannot point to the table {target or 'of this field'}. Change the field mapping.",
+        )
+    return {column.name: (target, value)}
+
+
+def new_columns(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
+    """As to_integration, for a row that does not exist yet.
+
+    A blank choice, number or yes-no is sent as such, so that the table's default does not come back as a change;
+    blank text and blank references are left out.
+    """
+    if value is None and spec.left_blank:
+        return {}
+    return to_integration(spec, value)
+
+
+def to_local(spec: FieldSpec, value: Value) -> Any:
+    """What the local field is written with, or a Problem when it cannot take it. The spec must have a field."""
+    field = spec.field
+    assert field is not None
+    if spec.kind == "link":
+        return _code_for(spec, field, value)
+    if spec.kind == "choice":
+        return _choice_for(spec, field, value)
+    try:
+        found = _local_form(spec, field, value)
+    except (ValueError, InvalidOperation):
+        return Problem(
+            "value_invalid",
+            f"{spec.column_caption} holds {quoted(value)}, which {field.caption} cannot hold. Correct it there.",
+        )
+    return found
+
+
+def _local_form(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
+    if field.type in ("text", "code", "reference"):
+        word = "" if value is None else ("Yes" if value is True else "No" if value is False else str(value))
+        if field.max_length is not None and len(word) > field.max_length:
+            return _too_long(spec.column_caption, word, field.caption, field.max_length)
+        if not word and field.required:
+            return Problem(
+                "value_invalid",
+                f"{spec.column_caption} is blank, and {field.caption} must have a value. Fill it in there.",
+            )
+        return word
+    if field.type == "choice":
+        return _one_of(spec, field, "" if value is None else str(value))
+    if field.type == "boolean":
+        return boolean(spec, value)
+    if field.type == "integer":
+        return integer(spec, value)
+    if field.type == "number":
+        return Decimal(str(value or 0))
+    if value is None:
+        return None
+    day = datetime.fromisoformat(str(value))
+    return day.date() if field.type == "date" else day.replace(tzinfo=day.tzinfo or UTC)
+
+
+def _code_for(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
+    if value is None:
+        return ""
+    code = spec.links.codes.get(value) if spec.links is not None and not isinstance(value, bool) else None
+    if code is None:
+        return Problem(
+            "reference_not_coupled",
+            f"{spec.column_caption} points to a row that is not coupled here. "
+            "Couple or synchronize it first, then run this again.",
+        )
+    if field.max_length is not None and len(code) > field.max_length:
+        return _too_long(spec.column_caption, code, field.caption, field.max_length)
+    return code
+
+
+def _choice_for(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
+    if value is None:
+        return _one_of(spec, field, "") if field.choices else ("" if field.type in ("text", "code", "reference") else 0)
+    if field.type == "integer":
+        return int(value)
+    label = spec.column.choices.get(int(value))
+    if label is None:
+        return Problem(
+            "unknown_choice",
+            f"{spec.column_caption} holds {value}, which is none of its known choices. Correct it there.",
+        )
+    if field.choices:
+        return _one_of(spec, field, label)
+    if field.max_length is not None and len(label) > field.max_length:
+        return _too_long(spec.column_caption, label, field.caption, field.max_length)
+    return label
+
+
+def _one_of(spec: FieldSpec, field: LocalColumn, word: str) -> Any:
+    wanted = word.casefold()
+    for key, label in field.choices:
+        if wanted in (key.casefold(), label.strip().casefold()):
+            return key
+    known = some(label for _, label in field.choices)
+    return Problem(
+        "unknown_choice",
+        f"{spec.column_caption} is {quoted(word)}, which {field.caption} does not offer (it offers {known}). "
+        "Change it there.",
+    )
+
+
+def _too_long(source: str, word: str, target: str, limit: int) -> Problem:
+    return Problem(
+        "value_too_long",
+        f"{source} has {_length(word)} characters; {target} takes at most {limit}. "
+        "Shorten the value, or disable this field in the mapping.",
+    )
+
+
+def _length(word: str) -> int:
+    """Characters as Dataverse counts them: UTF-16 units."""
+    if word.isascii():
+        return len(word)
+    return len(word) + sum(character > "\uffff" for character in word)
+
+
+def _limit(limit: float | None) -> str:
+    return "any number" if limit is None else f"{limit:,.10g}"
+
+
+# -- many fields at once --------------------------------------------------------------------------------------------
+
+
+def columns_for(
+    specs: Mapping[str, FieldSpec], values: Mapping[str, Value]
+) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
+    """The columns to send for canonical values by field name, and what cannot be sent."""
+    columns: dict[str, Any] = {}
+    problems: list[tuple[str, Problem]] = []
+    for name, value in values.items():
+        found = to_integration(specs[name], value)
+        if isinstance(found, Problem):
+            problems.append((name, found))
+        else:
+            columns.update(found)
+    return columns, problems
+
+
+def fields_for(
+    specs: Mapping[str, FieldSpec], values: Mapping[str, Value]
+) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
+    """The local fields to write for canonical values by field name, and what cannot be written."""
+    fields: dict[str, Any] = {}
+    problems: list[tuple[str, Problem]] = []
+    for name, value in values.items():
+        spec = specs[name]
+        found = to_local(spec, value)
+        if isinstance(found, Problem):
+            problems.append((name, found))
+        elif spec.field is not None:
+            fields[spec.field.name] = found
+    return fields, problems
+
+
+_packer = msgspec.msgpack.Encoder()
+_unpacker = msgspec.msgpack.Decoder(dict[str, bool | int | str | None])
+
+
+def pack(base: Mapping[str, Value]) -> bytes:
+    """A base as the table keeps it."""
+    return _packer.encode(dict(base))
+
+
+def unpack(packed: bytes | memoryview) -> dict[str, Value]:
+    """The base that pack() wrote."""
+    return _unpacker.decode(packed)

@@ -1,0 +1,181 @@
+"""Use Certificate Authentication: from a client secret to a certificate without a gap."""
+
+import html
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from connection_setup.certificate import services as certificate
+from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import state as services
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import sign_in as administrator
+from connection_setup.secrets.sealing import unseal
+from connection_setup.types import ROLE
+from masterdata.models import Company
+from sandbox.testing import Sandbox
+from tests.connection_setup.provisioning.test_environment import services_currency, values
+from tests.connection_setup.secrets.test_credentials import PAIRS
+from tests.connection_setup.setup.test_page import PAGE
+from tests.sandbox.browsing import sign_in
+
+HERE = PAGE + "certificate/"
+
+
+def shown(answer: Any) -> str:
+    return html.unescape(answer.content.decode())
+
+
+@pytest.fixture
+def enabled(company: Company, sandbox: Sandbox) -> DataverseConnection:
+    """Enabled with a client secret."""
+    company.currency_code = services_currency(sandbox)
+    company.save()
+    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    return services.connection_of(company)
+
+
+def test_a_certificate_made_here_is_registered_verified_and_used(
+    admin: Client, enabled: DataverseConnection, sandbox: Sandbox
+) -> None:
+    assert "In use: OAuth 2.0, client secret" in shown(admin.get(HERE))
+    assert admin.post(HERE + "offer/", {}).status_code == 302
+    page = shown(admin.get(HERE))
+    made = services.connection_of(enabled.company)
+    assert "Upload certificate" in page
+    assert "PRIVATE KEY" not in page
+    assert unseal(made.next_private_key).startswith("-----BEGIN PRIVATE KEY-----")
+    too_early = shown(admin.post(HERE + "switch/", follow=True))
+    assert "Nothing was changed." in too_early
+    assert services.connection_of(enabled.company).authentication_type == AuthenticationType.CLIENT_SECRET
+    file = admin.get(HERE + "file/")
+    assert "attachment" in file["Content-Disposition"]
+    assert "PRIVATE KEY" not in file.content.decode()
+    sandbox.control(
+        "POST", "applications", {"client_id": sandbox.client_id, "certificates": [file.content.decode()], "secrets": []}
+    )
+    assert "signs in with the certificate now" in shown(admin.post(HERE + "switch/", follow=True))
+    now = services.connection_of(enabled.company)
+    assert (now.enabled, now.authentication_type) == (True, AuthenticationType.CERTIFICATE)
+    assert (now.next_certificate, now.next_private_key, now.certificate) == ("", b"", file.content.decode())
+    assert services.client_for(enabled.company).who_am_i()
+    assert "In use: a certificate already" in shown(admin.get(HERE))
+
+
+def test_the_certificate_of_another_application_needs_an_administrator_who_gives_it_all_roles(
+    admin: Client, enabled: DataverseConnection, sandbox: Sandbox, admin_user: Any
+) -> None:
+    other = str(uuid4())
+    sandbox.control(
+        "POST", "applications", {"client_id": other, "certificates": [PAIRS.one.certificate_pem], "consented": True}
+    )
+    file = SimpleUploadedFile("c.pem", PAIRS.one.bundle.encode())
+    assert admin.post(HERE + "offer/", {"certificate_file": file, "client_id": other}).status_code == 302
+    answer = admin.post(HERE + "switch/")
+    assert answer["Location"] == f"{PAGE}administrator/?purpose=certificate"
+    assert "no user in Dataverse yet" in shown(admin.get(answer["Location"]))
+    address = administrator.begin(
+        company=enabled.company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
+    )
+    back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
+    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
+    told = preparing.prepare(signed_in)
+    assert [one.state for one in told] == ["done"] * 3, told
+    assert certificate.switch(company=enabled.company, user=None).ok
+    now = services.connection_of(enabled.company)
+    assert (now.client_id, now.authentication_type) == (other, AuthenticationType.CERTIFICATE)
+    users = {row.get("applicationid"): row["systemuserid"] for row in sandbox.rows("systemusers")}
+    assert str(now.integration_user_id) == users[other]
+    assert now.integration_user_id != enabled.integration_user_id
+    assert ROLE in told[1].message or "made" in told[1].message
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user(
+    company: Company, sandbox: Sandbox, admin_user: Any, another: bool
+) -> None:
+    """The document's own case: user name and password are deprecated, and the way out must not need them."""
+    company.currency_code = services_currency(sandbox)
+    company.save()
+    line = sandbox.line()
+    client_id = str(uuid4())
+    registered = {
+        "client_id": client_id, "redirect_urls": [returning.of(services.connection_of(company))], "consented": True,
+        "certificates": [PAIRS.one.certificate_pem],
+    }  # fmt: skip
+    sandbox.control("POST", "applications", registered)
+    legacy = values(
+        sandbox, authentication_type="office365", user_name=line["admin_user"],
+        client_id=sandbox.client_id if another else client_id,
+    )  # fmt: skip
+    report = services.enable(company=company, user=None, values=legacy, secret=line["admin_password"])
+    assert report.ok, report.document()
+    before = services.connection_of(company)
+    certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
+    report = certificate.switch(company=company, user=None)
+    assert certificate.needs_administrator(services.connection_of(company), report), report.document()
+    address = administrator.begin(
+        company=company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
+    )
+    back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
+    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
+    assert not signed_in.problem, signed_in.problem
+    told = preparing.prepare(signed_in)
+    assert [one.state for one in told] == ["done"] * 3, told
+    assert certificate.switch(company=company, user=None).ok
+    now = services.connection_of(company)
+    assert (now.client_id, now.authentication_type) == (client_id, AuthenticationType.CERTIFICATE)
+    assert now.integration_user_id not in (None, before.integration_user_id)
+
+
+def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> None:
+    assert "The connection is not enabled" in shown(admin.get(HERE))
+    assert "The connection is not enabled" in shown(admin.post(HERE + "offer/", {}))
+    assert "Nothing was changed." in shown(admin.post(HERE + "switch/", follow=True))
+    assert "there is none to download" in shown(admin.get(HERE + "file/", follow=True))
+
+
+def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: DataverseConnection) -> None:
+    certificate.offer(company=enabled.company, user=None)
+    assert admin.post(HERE + "withdraw/").status_code == 302
+    now = services.connection_of(enabled.company)
+    assert (now.next_certificate, now.next_private_key) == ("", b"")
+    assert now.enabled
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [({"client_id": "mine"}, "The Client ID is a GUID"), ({}, "no private key")]
+)
+def test_what_was_typed_wrong_is_told(
+    admin: Client, enabled: DataverseConnection, typed: dict[str, Any], said: str
+) -> None:
+    file = SimpleUploadedFile("c.pem", PAIRS.one.certificate_pem.encode())
+    assert said in shown(admin.post(HERE + "offer/", {**typed, "certificate_file": file}))
+    assert not services.connection_of(enabled.company).next_certificate
+
+
+def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
+    enabled: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = enabled.company
+    certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle)
+    sandbox.control(
+        "POST", "applications", {"client_id": sandbox.client_id, "certificates": [PAIRS.one.certificate_pem]}
+    )
+    enable = services.enable
+
+    def meanwhile(**given: Any) -> Any:
+        report = enable(**given)
+        certificate.offer(company=company, user=None)
+        return report
+
+    monkeypatch.setattr(services, "enable", meanwhile)
+    assert certificate.switch(company=company, user=None).ok
+    now = services.connection_of(company)
+    assert now.certificate.strip() == PAIRS.one.certificate_pem.strip()
+    assert now.next_certificate
+    assert now.next_certificate != now.certificate

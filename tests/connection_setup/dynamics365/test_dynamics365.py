@@ -1,0 +1,220 @@
+"""Dynamics 365 Connection Setup: the page, its checks, and what enabling and disabling do."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from connection_setup import hooks
+from connection_setup.connection import state as services
+from connection_setup.connection.state import Refused
+from connection_setup.dynamics365 import page as dynamics_pages
+from connection_setup.dynamics365 import services as dynamics
+from connection_setup.models import DataverseConnection, Dynamics365Connection
+from coupling.models import IntegrationTableMapping
+from dataverse.errors import AccessDenied, Gone
+from dataverse.types import PartResult
+from masterdata.models import Company
+from sandbox.testing import Sandbox
+from tests.connection_setup.conftest import signed_in
+from tests.connection_setup.provisioning.test_environment import services_currency, values
+from tests.connection_setup.setup.test_page import text_of
+from tests.ui.pages import check
+
+HERE = "/c/cronus-international/dynamics-365-connection-setup/"
+
+
+@pytest.fixture
+def connected(company: Company, sandbox: Sandbox) -> Company:
+    """A company whose connection to Dataverse is enabled."""
+    company.currency_code = services_currency(sandbox)
+    company.save()
+    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    return company
+
+
+def shown(client: Client, path: str = HERE) -> str:
+    return text_of(client.get(path).content.decode())
+
+
+def names(company: Company) -> set[str]:
+    return set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+
+
+def test_without_the_connection_to_dataverse_the_page_says_so_and_leads_there(admin: Client, company: Company) -> None:
+    page = check(admin.get(HERE))
+    assert page.h1 == "Dynamics 365 Connection Setup"
+    text = shown(admin)
+    assert "The connection to Dataverse is not enabled. Dynamics 365 comes on top of it. Enable it first." in text
+    assert page.links()["Dataverse Connection Setup"].endswith("/dataverse-connection-setup/")
+    answer = admin.post(f"{HERE}enable/", follow=True)
+    text = text_of(answer.content.decode())
+    assert "Dynamics 365 is not enabled. The connection to Dataverse is not enabled." in text
+    assert not dynamics.enabled(company)
+    with pytest.raises(Refused, match="comes on top of it"):
+        dynamics.enable(company=company, user=None)
+    report = dynamics.test(company=company)
+    assert [one.name for one in report.checks] == [dynamics.CONNECTION]
+    assert not report.ok
+
+
+def test_the_switch_tests_the_environment_and_brings_the_mappings_with_their_schedules(
+    admin: Client, connected: Company
+) -> None:
+    assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
+    answer = admin.post(f"{HERE}toggle/", {"enabled": "on"}, follow=True)
+    text = text_of(answer.content.decode())
+    assert "Dynamics 365 is enabled. Next, couple items with products by criteria" in text
+    assert {"UNIT OF MEASURE", "ITEM-PRODUCT"} <= names(connected)
+    assert "All 5 sales tables can be read." in text
+    assert "2 of 2" in text
+    assert "All scheduled synchronizations are active." in text
+    assert "Active scheduled synchronization jobs" in text
+    IntegrationTableMapping.objects.filter(name="ITEM-PRODUCT").update(scheduled=False)
+    assert "1 of 2 scheduled synchronizations are active." in shown(admin)
+
+    answer = admin.post(f"{HERE}toggle/", follow=True)
+    assert answer.redirect_chain[-1][0] == f"{HERE}disable/"
+    assert "Mappings and couplings are kept." in text_of(answer.content.decode())
+    text = text_of(admin.post(f"{HERE}disable/", follow=True).content.decode())
+    assert "Its schedules are on hold; couplings are kept." in text
+    assert "0 of 0" in text
+    assert "No scheduled synchronization is active." in text
+    assert {"UNIT OF MEASURE", "ITEM-PRODUCT"} <= names(connected)
+
+
+@pytest.mark.parametrize(
+    ("active", "total", "sentence"),
+    [(3, 3, "All scheduled"), (3, 4, "3 of 4 scheduled"), (0, 0, "No scheduled"), (0, 4, "No scheduled")],
+)
+def test_the_number_of_active_schedules_is_told_in_a_sentence(active: int, total: int, sentence: str) -> None:
+    assert dynamics_pages.jobs_told(active, total).startswith(sentence)
+
+
+def test_every_check_is_right_in_a_ready_environment(admin: Client, connected: Company) -> None:
+    answer = admin.post(f"{HERE}test/", follow=True)
+    assert "The connection test was successful." in text_of(answer.content.decode())
+    report = dynamics.test(company=connected)
+    assert [(one.name, one.state) for one in report.checks] == [
+        (name, "ok")
+        for name in (
+            dynamics.CONNECTION, dynamics.TABLES, dynamics.PREPARED, dynamics.PRIVILEGES, dynamics.CURRENCY,
+            dynamics.UNITS,
+        )
+    ]  # fmt: skip
+    assert not dynamics.enabled(connected), "a test enables nothing"
+
+
+def test_a_local_currency_that_dataverse_does_not_have_is_refused(
+    admin: Client, connected: Company, sandbox: Sandbox
+) -> None:
+    Company.objects.filter(pk=connected.pk).update(currency_code="SEK")
+    answer = admin.post(f"{HERE}enable/", follow=True)
+    assert "Dataverse has no currency SEK, which is the local currency" in text_of(answer.content.decode())
+    assert not dynamics.enabled(connected)
+    assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
+
+
+def test_an_environment_without_sales_or_with_another_organization_is_told_apart(
+    connected: Company, sandbox: Sandbox
+) -> None:
+    sandbox.control("PUT", "environment", {"organization_id": str(uuid4())})
+    report = dynamics.test(company=connected)
+    assert report.failed
+    assert report.failed.name == dynamics.CONNECTION
+    assert "another organization" in report.failed.message
+
+
+def test_the_judgements() -> None:
+    ok, gone = PartResult(200, {}), PartResult(404, {}, error=Gone("It is not there."))
+    denied = PartResult(403, {}, error=AccessDenied("You may not. Ask somebody."))
+    assert dynamics.tables([("products", ok)]).state == "ok"
+    missing = dynamics.tables([("products", gone), ("uoms", ok), ("pricelevels", gone)])
+    assert "has no products, pricelevels: Dynamics 365 Sales is not installed" in missing.message
+    refused = dynamics.tables([("products", denied), ("uoms", ok)])
+    assert "cannot be read: products. You may not." in refused.message
+    assert refused.fix == "Ask somebody."
+    assert dynamics.prepared(["name"]).state == "error"
+    assert dynamics.privileges({"1": "prvCreateProduct", "2": "prvReadProduct"}, ["2"]).message == (
+        "The application's user lacks prvCreateProduct."
+    )
+    assert dynamics.units(1).state == "ok"
+    assert "There are 7 unit groups" in dynamics.units(7).message
+
+
+def test_the_defaults_come_back_after_a_question(admin: Client, connected: Company) -> None:
+    assert "not enabled" in text_of(admin.post(f"{HERE}reset/", follow=True).content.decode())
+    dynamics.enable(company=connected, user=None)
+    mapping = IntegrationTableMapping.objects.get(company=connected, name="ITEM-PRODUCT")
+    mapping.fields.filter(field="description").delete()
+    IntegrationTableMapping.objects.filter(pk=mapping.pk).update(scheduled=False, every_minutes=5)
+    assert "What was customized on them is deleted." in shown(admin, f"{HERE}reset/")
+    admin.post(f"{HERE}reset/")
+    mapping.refresh_from_db()
+    assert mapping.fields.filter(field="description").exists()
+    assert (mapping.scheduled, mapping.every_minutes) == (True, 30)
+
+
+def test_it_rests_while_the_connection_to_dataverse_is_off(admin: Client, connected: Company) -> None:
+    dynamics.enable(company=connected, user=None)
+    services.disable(company=connected, user=None)
+    text = shown(admin)
+    assert "Enabled, Dataverse is not" in text
+    assert "Nothing is synchronized until it is enabled again." in text
+    assert dynamics.enabled(connected)
+    services.enable(company=connected, user=None)
+    assert "Enabled, Dataverse is not" not in shown(admin)
+
+
+def test_enabling_dataverse_alone_brings_none_of_its_mappings(connected: Company) -> None:
+    services.disable(company=connected, user=None)
+    services.enable(company=connected, user=None)
+    assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
+
+
+def test_the_page_s_actions_lead_where_they_say(admin: Client, connected: Company) -> None:
+    dynamics.enable(company=connected, user=None)
+    links = check(admin.get(HERE)).links()
+    for name, end in (
+        ("Use Certificate Authentication", "/certificate/"), ("Integration Table Mappings", "/mappings/"),
+        ("Run Full Synchronization", "/full-synch-review/"), ("Synch. Job Queue Entries", "/jobs/queue/"),
+        ("Encryption Management", "/data-encryption-management/"),
+    ):  # fmt: skip
+        assert admin.get(links[name]).status_code == 200, name
+        assert end in links[name] or name == "Run Full Synchronization", links[name]
+    setup = check(admin.get("/c/cronus-international/dataverse-connection-setup/")).links()
+    assert setup["Dynamics 365 Connection Setup"] == HERE
+
+
+@pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
+def test_others_read_it_and_change_nothing(connected: Company, role: str) -> None:
+    client = signed_in(role)
+    page = check(client.get(HERE))
+    assert "Only an Administrator may do this." in page.root.text
+    for name in ("test", "toggle", "enable", "disable", "reset"):
+        assert client.post(f"{HERE}{name}/", {"enabled": "on"}).status_code == 403
+    assert not Dynamics365Connection.objects.filter(enabled=True).exists()
+
+
+def test_the_command_tells_it(connected: Company, capsys: Any) -> None:
+    call_command("connection", "status", "--company", connected.name, "--json")
+    assert json.loads(capsys.readouterr().out)["dynamics_365"] == {"enabled": False}
+    dynamics.enable(company=connected, user=None)
+    call_command("connection", "status", "--company", connected.name, "--json")
+    assert json.loads(capsys.readouterr().out)["dynamics_365"] == {"enabled": True}
+    assert DataverseConnection.objects.get().enabled
+
+
+def test_it_brings_its_own_mappings_alone_and_the_default_setup_leaves_them_resting(connected: Company) -> None:
+    IntegrationTableMapping.objects.all().delete()
+    dynamics.enable(company=connected, user=None)
+    assert names(connected) == {"UNIT OF MEASURE", "ITEM-PRODUCT"}
+    assert not hooks.standing_setup(connected), "the default setup is still to be asked about"
+    dynamics.disable(company=connected, user=None)
+    hooks.apply_default_setup(connected, schedules=True)
+    assert "CUSTOMER" in names(connected)
+    resting = IntegrationTableMapping.objects.filter(company=connected, scheduled=False)
+    assert {"UNIT OF MEASURE", "ITEM-PRODUCT"} <= set(resting.values_list("name", flat=True))

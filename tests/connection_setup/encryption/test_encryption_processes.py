@@ -1,0 +1,234 @@
+"""Keys changed while web site and workers run, and a site started again with another SECRET_KEY."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings as django_settings
+from django.db import connections
+
+from connection_setup.encryption import services as encryption
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.secrets import credentials, keyring
+from connection_setup.secrets.sealing import seal
+from dataverse.types import ClientSecret
+from masterdata.models import Company
+from tests.connection_setup.conftest import SECRET
+from tests.jobs.running.test_worker import database_url
+
+pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
+
+READER = """
+import json, os, sys, time
+import django
+django.setup()
+from connection_setup import credentials
+from connection_setup.models import DataverseConnection
+stop, secret = sys.argv[1:]
+reads, failed = 0, []
+print("ready", flush=True)
+while not os.path.exists(stop):
+    for connection in DataverseConnection.objects.select_related("company"):
+        try:
+            assert credentials.opened(connection).secret == secret
+        except Exception as error:
+            failed.append(repr(error)[:200])
+        reads += 1
+print(json.dumps({"reads": reads, "failed": failed[:3], "failures": len(failed)}), flush=True)
+"""
+
+
+def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disabled(
+    transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        company = Company.objects.create(name=f"Company {number}", currency_code="EUR")
+        DataverseConnection.objects.create(
+            company=company, client_secret=seal(SECRET), authentication_type=AuthenticationType.CLIENT_SECRET
+        )
+    # As short as it takes to store what was sealed a moment ago; a quarter of an hour where nobody waits for a test.
+    monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(seconds=1))
+    stop = tmp_path / "stop"
+    environment = {**os.environ, "DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    readers = [
+        subprocess.Popen(
+            [sys.executable, "-c", READER, str(stop), SECRET], cwd=django_settings.BASE_DIR, env=environment,
+            stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    here: dict[str, Any] = {"reads": 0, "failed": []}
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            for connection in DataverseConnection.objects.select_related("company"):
+                try:
+                    given = credentials.opened(connection)
+                    assert isinstance(given, ClientSecret)
+                    assert given.secret == SECRET
+                except Exception as error:
+                    here["failed"].append(repr(error))
+                here["reads"] += 1
+        connections.close_all()
+
+    def save() -> None:
+        """Somebody enters secrets meanwhile, as the setup page does: row held, sealed, saved."""
+        from connection_setup.connection import state as services
+
+        companies = list(Company.objects.all())
+        while not ended.is_set():
+            for company in companies:
+                services.save_settings(
+                    connection=services.connection_of(company), values={"client_id": ""}, secret=SECRET, user=None
+                )
+                time.sleep(0.01)
+        connections.close_all()
+
+    threads = [threading.Thread(target=read), threading.Thread(target=save)]
+    try:
+        for process in readers:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for thread in threads:
+            thread.start()
+        dropped = 0
+        encryption.enable(user=None)
+        until = time.monotonic() + 6
+        while time.monotonic() < until:
+            for _ in range(3):
+                encryption.change_key(user=None)
+                dropped += len(encryption.rotate(user=None).dropped)
+            encryption.disable(user=None)
+            encryption.enable(user=None)
+        time.sleep(1.1)
+        dropped += len(encryption.rotate(user=None).dropped)
+    finally:
+        ended.set()
+        stop.touch()
+        for thread in threads:
+            thread.join(20)
+        told = [json.loads(process.communicate(timeout=20)[0]) for process in readers]
+    assert [one["failures"] for one in told] == [0, 0], told
+    assert here["failed"] == []
+    assert here["reads"] > 20
+    assert all(one["reads"] > 20 for one in told), told
+    assert dropped > 5
+    assert len(keyring.ring()) <= 3
+    for connection in DataverseConnection.objects.all():
+        assert credentials.opened(connection).secret == SECRET  # type: ignore[union-attr]
+
+
+# -- another SECRET_KEY -----------------------------------------------------------------------------------------------
+
+A, B, C = ("a" * 50, "b" * 50, "c" * 50)
+SITE = """
+import json, sys
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.test import Client
+from connection_setup import encryption, services
+from connection_setup.models import DataverseConnection
+from connection_setup.sealed import seal
+from masterdata.models import Company
+what, secret = sys.argv[1:]
+if what == "first":
+    company = Company.objects.create(name="CRONUS International", currency_code="EUR")
+    User.objects.create_superuser("ada", password="x")
+    DataverseConnection.objects.create(
+        company=company, environment_url="https://127.0.0.1:9", tenant_id="contoso.com",
+        client_id="4a6c0d1e-0f0b-4c7e-9b52-1d2f6f0a9b11", client_secret=seal(secret),
+    )
+elif what != "look":
+    getattr(encryption, what)(user=None)
+company = Company.objects.get()
+client = Client(headers={"host": "127.0.0.1"})
+client.force_login(User.objects.get(), backend="django.contrib.auth.backends.ModelBackend")
+start = f"/c/{company.slug}/"
+page = client.get(start + "data-encryption-management/").content.decode()
+setup = client.get(start + "dataverse-connection-setup/")
+report = services.test_connection(connection=services.connection_of(company))
+state = encryption.state()
+print(json.dumps({
+    "lost": len(state.lost), "older": len(state.older), "enabled": state.enabled, "page": page,
+    "setup": setup.status_code, "test": report.failed.sentence,
+    "opens": not state.lost and services.credentials.opened(services.connection_of(company)).secret == secret,
+}))
+"""
+
+
+@pytest.fixture
+def tables(tmp_path: Path, migrated: Path) -> None:
+    """The site's database has its tables."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    shutil.copy(migrated, tmp_path / "state")
+
+
+def site(tmp_path: Path, secret_key: str, what: str = "look", **variables: str) -> dict[str, Any]:
+    """Start the site anew in a process of its own, do something, look at its pages, and end it."""
+    environment = {
+        "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state"), "SANDBOX_ALLOWED": "1", "DEBUG": "1",
+        "DJANGO_SETTINGS_MODULE": "config.settings", **variables,
+    }  # fmt: skip
+    if secret_key:
+        environment["SECRET_KEY"] = secret_key
+    done = subprocess.run(
+        [sys.executable, "-c", SITE, what, SECRET], cwd=django_settings.BASE_DIR, env=environment,
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_site_started_with_another_secret_key_loses_nothing(tmp_path: Path) -> None:
+    assert site(tmp_path, A, "first")["opens"]
+    # Another SECRET_KEY alone: nothing opens, nothing is overwritten, and both pages say what to do.
+    found = site(tmp_path, B)
+    assert (found["lost"], found["opens"], found["setup"]) == (1, False, 200)
+    assert "after a change of SECRET_KEY name the one before in SECRET_KEY_FALLBACKS" in found["page"]
+    assert "name the one before in SECRET_KEY_FALLBACKS" in found["test"]
+    # With the one before it opens at once; rotated, it no longer needs it.
+    found = site(tmp_path, B, SECRET_KEY_FALLBACKS=A)
+    assert (found["lost"], found["older"], found["opens"]) == (0, 1, True)
+    found = site(tmp_path, B, "rotate", SECRET_KEY_FALLBACKS=A)
+    assert (found["lost"], found["older"], found["opens"]) == (0, 0, True)
+    assert site(tmp_path, B)["opens"]
+    # With a key of its own nothing depends on SECRET_KEY.
+    assert site(tmp_path, B, "enable")["opens"]
+    found = site(tmp_path, C)
+    assert (found["enabled"], found["lost"], found["opens"]) == (True, 0, True)
+    assert "SECRET_KEY changes" in found["page"]
+    assert "Nothing is lost: no secret depends on it." in found["page"]
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(tmp_path: Path) -> None:
+    """The key made in the state folder still opens what was sealed before."""
+    assert site(tmp_path, "", "first")["opens"]
+    found = site(tmp_path, A)
+    assert (found["lost"], found["older"], found["opens"]) == (0, 1, True)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_site_may_move_from_its_own_key_to_the_environment_s_and_back(tmp_path: Path) -> None:
+    site(tmp_path, A, "first")
+    site(tmp_path, A, "enable")
+    key = Fernet.generate_key().decode()
+    assert site(tmp_path, A, FIELD_ENCRYPTION_KEYS=key)["opens"]
+    assert site(tmp_path, A, "rotate", FIELD_ENCRYPTION_KEYS=key)["opens"]
+    (tmp_path / "state" / "field-encryption-key").unlink()
+    assert site(tmp_path, A, FIELD_ENCRYPTION_KEYS=key)["opens"]
+    assert not site(tmp_path, A)["opens"]

@@ -1,0 +1,281 @@
+"""Dataverse User Environments: the look-up beside Environment URL, in one's own tenant and in another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from django.test import Client
+
+from connection_setup.connection import state as services
+from connection_setup.environments import services as environments
+from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import sign_in as administrator
+from connection_setup.secrets.sealing import unseal
+from dataverse import clouds, transport
+from masterdata.models import Company
+from sandbox.identity.directory import OTHER_DOMAIN, OTHER_TENANT_ID
+from sandbox.testing import Sandbox
+from tests.connection_setup.conftest import SECRET, fields, signed_in
+from tests.connection_setup.provisioning.test_environment import services_currency, values
+from tests.connection_setup.setup.test_page import PAGE, text_of
+from tests.sandbox.browsing import sign_in
+from tests.ui.pages import check
+
+HERE = f"{PAGE}environments/"
+
+
+@pytest.fixture
+def applied(company: Company, sandbox: Sandbox, settings: Any) -> DataverseConnection:
+    """The registered application is filled in, and no Environment URL; the sandbox is the one the demo started."""
+    company.currency_code = services_currency(sandbox)
+    company.save()
+    settings.SANDBOX_FILE = settings.STATE_DIR / f"{company.slug}-sandbox.json"
+    settings.SANDBOX_FILE.write_text(
+        f'{{"environment_url": "{sandbox.environment_url}", "ca_file": "{sandbox.ca_file}"}}'
+    )
+    return services.save_settings(
+        connection=services.connection_of(company),
+        values=values(sandbox, environment_url="", tenant_id=""),
+        secret=sandbox.client_secret,
+        user=None,
+    )
+
+
+def looked(
+    client: Client, sandbox: Sandbox, *, tenant: str = "", name: str = "", password: str = "", **more: str
+) -> str:
+    """Sign in from the page and come back to it; its text."""
+    begun = client.post(f"{HERE}sign-in/", {"tenant": tenant, **more})
+    assert begun.status_code == 302, text_of(begun.content.decode())
+    back = sign_in(sandbox, begun["Location"], name or sandbox.admin_user, password or sandbox.admin_password)
+    return text_of(client.get("/connection/signed-in", back, follow=True).content.decode())
+
+
+def test_the_look_up_saves_what_was_typed_but_for_an_address_that_cannot_be(admin: Client, company: Company) -> None:
+    page = check(admin.get(PAGE))
+    assert any(one.text == "Look Up" for one in page.root.all("button"))
+    for typed in ("https://evil.example", "contoso.crm4.dynamics.com", ""):
+        answer = admin.post(f"{HERE}look-up/", fields(environment_url=typed))
+        assert answer["Location"] == HERE
+        saved = DataverseConnection.objects.get(company=company)
+        assert (saved.environment_url, unseal(saved.client_secret)) == ("", SECRET)
+    wrong = admin.post(f"{HERE}look-up/", fields(environment_url="", client_id="my app"))
+    assert "A Client ID is a GUID" in text_of(wrong.content.decode())
+    assert "Where to look" in text_of(admin.get(HERE).content.decode())
+
+
+def test_without_the_application_it_says_what_is_missing(admin: Client, company: Company) -> None:
+    page = admin.get(HERE)
+    assert check(page).h1 == "Dataverse User Environments"
+    assert "Client ID and Client Secret are not filled in" in text_of(page.content.decode())
+    answer = admin.post(f"{HERE}sign-in/", {"tenant": ""}, follow=True)
+    assert "The sign-in cannot begin. Client ID and Client Secret are not filled in" in text_of(answer.content.decode())
+
+
+def test_one_environment_is_found_without_an_address_and_chosen(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    page = looked(admin, sandbox)
+    assert f"One environment was found for {sandbox.admin_user} in the person's own tenant." in page
+    assert sandbox.environment_url in page
+    assert "Enabled" in page
+    page = text_of(admin.post(f"{HERE}choose/", {"environment": identity(sandbox)}, follow=True).content.decode())
+    assert f"{sandbox.environment_url} is the Environment URL now." in page
+    saved = services.connection_of(applied.company)
+    assert (saved.environment_url, saved.tenant_id) == (sandbox.environment_url, sandbox.tenant_id)
+    assert unseal(saved.client_secret) == sandbox.client_secret
+    assert services.test_connection(connection=saved).failed is None
+    page = text_of(admin.get(HERE).content.decode())
+    assert "Current" in page
+    assert "In use" in page
+
+
+def identity(sandbox: Sandbox) -> str:
+    (organization,) = sandbox.rows("organizations")
+    return str(organization["organizationid"])
+
+
+def test_many_are_told_apart_by_state_and_by_the_persons_role(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    away, closed = (sandbox.control("POST", "environments", {"name": name}) for name in ("Away", "Closed"))
+    put(away, sandbox, {"disabled": True})
+    put(closed, sandbox, {"admin_mode": True})
+    name = "bob@tandem-sandbox.example"
+    sandbox.control("POST", "people", {"name": name, "password": "word", "roles": ["Basic User"]})
+    page = looked(admin, sandbox)
+    assert f"3 environments were found for {sandbox.admin_user}" in page
+    rows = {one.name: (one.state, one.administrator) for one in found_by(applied)}
+    assert rows["Away"] == ("disabled", True)
+    assert rows["Closed"] == ("administration_mode", True)
+    assert ("enabled", True) in rows.values()
+    assert "Administration mode" in page
+    assert "Disabled" in page
+    admin.post(f"{HERE}forget/")
+    page = looked(admin, sandbox, name=name, password="word")
+    assert "One environment was found for bob@" in page
+    assert [one.administrator for one in found_by(applied)] == [False]
+
+
+def found_by(connection: DataverseConnection) -> tuple[environments.Found, ...]:
+    return environments.discovered(AdministratorSignIn.objects.get(company=connection.company))
+
+
+def put(line: dict[str, str], sandbox: Sandbox, state: dict[str, bool]) -> None:
+    answer = requests.put(
+        f"{line['environment_url']}/_sandbox/environment", json=state, verify=sandbox.ca_file, timeout=30
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_an_environment_in_another_tenant_is_found_by_its_administrator_and_taken_with_its_tenant(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    other = sandbox.control("POST", "environments", {"name": "Elsewhere", "tenant": "other"})
+    company = applied.company
+    services.save_settings(
+        connection=applied,
+        values={"client_id": other["client_id"], "tenant_id": sandbox.tenant_id},
+        secret=other["client_secret"],
+        user=None,
+    )
+    page = looked(admin, sandbox, tenant=OTHER_DOMAIN, name=other["admin_user"], password=other["admin_password"])
+    assert f"One environment was found for {other['admin_user']} in the tenant {OTHER_DOMAIN}." in page
+    (one,) = found_by(applied)
+    assert (one.name, one.tenant_id) == ("Elsewhere", OTHER_TENANT_ID)
+    answer = admin.post(f"{HERE}choose/", {"environment": str(one.id)})
+    page = text_of(answer.content.decode())
+    # The secret was entered for another tenant, so it is asked for again, with all else filled in.
+    assert "is filled in, but not saved yet. Tenant ID changed" in page
+    html = answer.content.decode()
+    assert f'value="{one.url}"' in html
+    assert f'value="{OTHER_TENANT_ID}"' in html
+    assert other["client_secret"] not in html
+    assert services.connection_of(company).environment_url == ""
+
+
+def test_none_found_is_told_with_what_to_do(admin: Client, applied: DataverseConnection, sandbox: Sandbox) -> None:
+    name = "guest@tandem-sandbox.example"
+    sandbox.control("POST", "people", {"name": name, "password": "word", "member": False})
+    page = looked(admin, sandbox, name=name, password="word")
+    assert f"No environment was found for {name} in the person's own tenant." in page
+    assert "enter the Environment URL by hand" in page
+
+
+def test_a_sign_in_that_is_refused_or_declined_is_told(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    begun = admin.post(f"{HERE}sign-in/", {"tenant": ""})
+    back = sign_in(sandbox, begun["Location"], sandbox.admin_user, sandbox.admin_password, "cancel")
+    page = text_of(admin.get("/connection/signed-in", back, follow=True).content.decode())
+    assert "The sign-in did not work." in page
+    assert "permissions were not granted" in page
+    answer = admin.post(f"{HERE}sign-in/", {"tenant": "../common"})
+    assert "Tenant ID is missing or not valid" in text_of(answer.content.decode())
+    answer = admin.post(f"{HERE}sign-in/", {"tenant": "nobody.example"}, follow=True)
+    assert "The sign-in cannot begin. There is no tenant with this Tenant ID." in text_of(answer.content.decode())
+
+
+@contextmanager
+def no_line_to_discovery() -> Iterator[None]:
+    def dead(_: str, url: str) -> None:
+        if "/api/discovery/" in url:
+            raise requests.ConnectionError("no line")
+
+    transport.before_send.append(dead)
+    try:
+        yield
+    finally:
+        transport.before_send.remove(dead)
+
+
+def test_a_discovery_that_does_not_answer_is_told_and_asked_again(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    with no_line_to_discovery():
+        page = looked(admin, sandbox)
+    assert "Nothing is listed. The environments cannot be listed." in page
+    assert "broke before its answer was complete" in page
+    page = text_of(admin.post(f"{HERE}again/", follow=True).content.decode())
+    assert "One environment was found" in page
+
+
+def test_a_person_who_was_disabled_meanwhile_is_told(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    name = "carol@tandem-sandbox.example"
+    sandbox.control("POST", "people", {"name": name, "password": "word"})
+    assert "One environment was found" in looked(admin, sandbox, name=name, password="word")
+    sandbox.control("POST", "people", {"name": name, "password": "word", "disabled": True})
+    sandbox.control("PUT", "clock", {"offset_s": 7200})
+    page = text_of(admin.post(f"{HERE}again/", follow=True).content.decode())
+    assert "The environments cannot be listed." in page
+
+
+def test_the_same_sign_in_goes_on_to_prepare_what_was_chosen(
+    applied: DataverseConnection, sandbox: Sandbox, admin_user: Any
+) -> None:
+    company = applied.company
+    opens = environments.begin(company=company, user=admin_user, session_key="s", return_url="/")
+    back = sign_in(sandbox, opens, sandbox.admin_user, sandbox.admin_password)
+    done = administrator.finish(session_key="s", user=admin_user, returned=back)
+    assert environments.current(company, "s") == done
+    assert administrator.current(company, "s") is None
+    (one,) = environments.discovered(done)
+    environments.choose(signed_in=done, organization_id=one.id, user=None)
+    environments.go_on_to_prepare(done)
+    again = administrator.current(company, "s")
+    assert again is not None
+    told = preparing.prepare(again)
+    assert [step.state for step in told] == ["done"] * len(preparing.STEPS), told
+
+
+def test_an_environment_that_was_not_found_is_not_chosen(
+    admin: Client, applied: DataverseConnection, sandbox: Sandbox
+) -> None:
+    looked(admin, sandbox)
+    for wanted in ("", "https://evil.example", "00000000-0000-0000-0000-000000000001"):
+        page = text_of(admin.post(f"{HERE}choose/", {"environment": wanted}, follow=True).content.decode())
+        assert "Nothing was chosen. That environment is not among those found." in page
+    assert services.connection_of(applied.company).environment_url == ""
+
+
+def test_while_enabled_nothing_is_looked_for(admin: Client, connection: DataverseConnection) -> None:
+    connection.enabled = True
+    connection.save()
+    assert "Turn Enabled off first" in text_of(admin.get(HERE).content.decode())
+    answer = admin.post(f"{HERE}sign-in/", {"tenant": ""}, follow=True)
+    assert "The sign-in cannot begin." in text_of(answer.content.decode())
+
+
+@pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
+def test_others_look_for_nothing(role: str, connection: DataverseConnection) -> None:
+    assert signed_in(role).get(HERE).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("cloud", "sign_in_at", "asks_for"),
+    [
+        ("commercial", "login.microsoftonline.com", "globaldisco.crm.dynamics.com"),
+        ("gcc", "login.microsoftonline.com", "globaldisco.crm9.dynamics.com"),
+        ("gcc_high", "login.microsoftonline.us", "globaldisco.crm.microsoftdynamics.us"),
+        ("dod", "login.microsoftonline.us", "globaldisco.crm.appsplatform.us"),
+        ("china", "login.partner.microsoftonline.cn", "globaldisco.crm.dynamics.cn"),
+    ],
+)
+def test_the_sign_in_and_the_discovery_are_those_of_the_chosen_cloud(
+    company: Company, cloud: str, sign_in_at: str, asks_for: str
+) -> None:
+    saved = services.save_settings(
+        connection=services.connection_of(company), values={**fields(environment_url="", cloud=cloud)},
+        secret=SECRET, user=None,
+    )  # fmt: skip
+    credentials, environment = services.discovery_signs_in_with(saved, "")
+    assert credentials.authority == f"https://{sign_in_at}/organizations"
+    assert urlsplit(clouds.discovery(environment.cloud, environment.url)).hostname == asks_for
+    assert services.discovery_signs_in_with(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
+    assert services.connection_of(company).cloud == cloud

@@ -1,0 +1,240 @@
+"""An empty environment is prepared by an administrator who signs in, and the company then connects by itself."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from connection_setup.connection import state as services
+from connection_setup.environments import services as environments
+from connection_setup.models import AdministratorSignIn, DataverseConnection
+from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import solution
+from connection_setup.secrets.sealing import unseal
+from dataverse.errors import SignInError
+from jobs import registry
+from masterdata.models import Company
+from sandbox.testing import Sandbox, running
+from tests.connection_setup.provisioning.test_environment import services_currency, values
+from tests.sandbox.browsing import sign_in
+
+
+@pytest.fixture(scope="module")
+def empty_server() -> Iterator[Sandbox]:
+    with running(empty=True) as made:
+        yield made
+
+
+@pytest.fixture
+def empty(empty_server: Sandbox) -> Sandbox:
+    """The application is registered; there is no application user, role or solution."""
+    empty_server.reset()
+    callback = {"client_id": empty_server.client_id, "redirect_urls": [services.redirect_url()]}
+    empty_server.control("POST", "applications", callback)
+    return empty_server
+
+
+@pytest.fixture
+def saved(company: Company, empty: Sandbox) -> DataverseConnection:
+    company.currency_code = services_currency(empty)
+    company.save()
+    return services.save_settings(
+        connection=services.connection_of(company), values=values(empty), secret=empty.client_secret, user=None
+    )
+
+
+def signed_in(saved: DataverseConnection, empty: Sandbox, user: Any, name: str = "", password: str = "") -> Any:
+    address = administrator.begin(company=saved.company, user=user, session_key="s", return_url="/")
+    back = sign_in(empty, address, name or empty.admin_user, password or empty.admin_password)
+    return administrator.finish(session_key="s", user=user, returned=back)
+
+
+def test_an_empty_environment_is_prepared_and_the_company_connects(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    assert services.enable(company=saved.company, user=None).failed is not None
+    done = signed_in(saved, empty, admin_user)
+    assert (done.name, done.problem) == (empty.admin_user, "")
+    told = list(preparing.prepare(done))
+    assert [one.state for one in told] == ["done"] * len(preparing.STEPS), told
+    assert [one.name for one in told] == [step.name for step in preparing.STEPS]
+    report = services.enable(company=saved.company, user=None)
+    assert report.ok, report.document()
+    assert not report.attention, report.document()
+    written = empty.requests()["rows_written"]
+    again = list(preparing.prepare(done))
+    assert all("there already" in one.message or one.name == "administrator" for one in again), again
+    assert empty.requests()["rows_written"] == written, "a second time changes nothing"
+
+
+def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    done = signed_in(saved, empty, admin_user)
+    ways = [
+        {"method": "POST", "path": "publishers", "fault": "lost_reply"},
+        {"method": "POST", "path": "solutions", "fault": "500"},
+        {"method": "POST", "path": "EntityDefinitions", "fault": "lost_reply"},
+        {"method": "POST", "path": "EntityDefinitions(*)/Attributes", "fault": "reset"},
+        {"method": "POST", "path": "RelationshipDefinitions", "fault": "lost_reply", "after": 2},
+        {"method": "POST", "path": "roles", "fault": "lost_reply"},
+        {"method": "POST", "path": "systemusers", "fault": "lost_reply"},
+    ]
+    for fault in ways:
+        empty.control("POST", "faults", [{**fault, "times": 1}])
+        list(preparing.prepare(done))
+    empty.control("DELETE", "faults")
+    assert all(one.state == "done" for one in preparing.prepare(done))
+    assert services.enable(company=saved.company, user=None).ok
+    for entity_set, name in (("publishers", "tandem"), ("solutions", solution.SOLUTION)):
+        assert sum(row["uniquename"] == name for row in empty.rows(entity_set)) == 1
+    assert sum(row.get("applicationid") == empty.client_id for row in empty.rows("systemusers")) == 1
+    roles = [row for row in empty.rows("roles") if row["name"] == solution.ROLE]
+    assert len({row["_businessunitid_value"] for row in roles}) == len(roles)
+
+
+@pytest.mark.parametrize(
+    ("person", "said"),
+    [
+        ({"licensed": False, "roles": ["System Administrator"]}, "no licence|licence"),
+        ({"licensed": True, "roles": ["Basic User"]}, "System Administrator"),
+    ],
+)
+def test_somebody_who_may_not_prepare_is_told_why(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any, person: dict[str, Any], said: str
+) -> None:
+    name = "bob@tandem-sandbox.example"
+    empty.control("POST", "people", {"name": name, "password": "word", **person})
+    told = list(preparing.prepare(signed_in(saved, empty, admin_user, name, "word")))
+    assert (told[-1].name, told[-1].state) == ("administrator", "failed")
+    assert said.split("|")[-1] in f"{told[-1].message} {told[-1].fix}"
+    assert told[-1].fix
+    assert empty.requests()["rows_written"] == 0
+
+
+# -- a sign-in belongs to one session, and is taken once ---------------------------------------------------------------
+
+
+def begun(saved: DataverseConnection, empty: Sandbox, user: Any, session: str = "s") -> dict[str, Any]:
+    address = administrator.begin(company=saved.company, user=user, session_key=session, return_url="/")
+    return sign_in(empty, address, empty.admin_user, empty.admin_password)
+
+
+def test_what_comes_back_is_taken_once_and_in_its_own_session_alone(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any, django_user_model: Any
+) -> None:
+    back = begun(saved, empty, admin_user)
+    other = django_user_model.objects.create(username="eve")
+    for session, user, returned in (
+        ("another", admin_user, back),
+        ("s", other, back),
+        ("s", admin_user, {**back, "state": "forged"}),
+        ("s", admin_user, {"code": back["code"]}),
+        ("s", admin_user, {}),
+    ):
+        with pytest.raises(SignInError, match="not begun in this browser"):
+            administrator.finish(session_key=session, user=user, returned=returned)
+    assert administrator.finish(session_key="s", user=admin_user, returned=back).signed_in_at
+    with pytest.raises(SignInError, match="was used already"):
+        administrator.finish(session_key="s", user=admin_user, returned=back)
+
+
+def test_a_code_of_another_sign_in_is_worth_nothing(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    stolen = begun(saved, empty, admin_user, "victim")
+    own = begun(saved, empty, admin_user, "attacker")
+    mixed = {**own, "code": stolen["code"]}
+    assert "code" in mixed
+    found = administrator.finish(session_key="attacker", user=admin_user, returned=mixed)
+    assert found.signed_in_at is None
+    assert found.problem
+
+
+def test_a_sign_in_that_took_too_long_or_whose_settings_changed_is_begun_again(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    back = begun(saved, empty, admin_user)
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    with pytest.raises(SignInError, match="quarter of an hour"):
+        administrator.finish(session_key="s", user=admin_user, returned=back)
+    back = begun(saved, empty, admin_user)
+    services.save_settings(connection=saved, values={}, secret=empty.client_secret, user=None)
+    assert "settings were changed" in administrator.finish(session_key="s", user=admin_user, returned=back).problem
+    assert administrator.current(saved.company, "s") is None
+
+
+def test_a_declined_consent_says_how_to_go_on(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
+    address = administrator.begin(company=saved.company, user=admin_user, session_key="s", return_url="/")
+    back = sign_in(empty, address, empty.admin_user, empty.admin_password, "cancel")
+    found = administrator.finish(session_key="s", user=admin_user, returned=back)
+    assert "permissions were not granted" in found.problem
+    assert administrator.current(saved.company, "s") == found
+    with pytest.raises(SignInError, match="is over"):
+        administrator.person(found)
+
+
+def test_tokens_are_sealed_and_dropped(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
+    done = signed_in(saved, empty, admin_user)
+    assert b"AccessToken" not in bytes(done.sealed)
+    assert "AccessToken" in unseal(done.sealed)
+    assert [one.url for one in administrator.environments(done)] == [empty.environment_url]
+    administrator.drop(saved.company, "s")
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_at_the_tick_a_sign_in_that_had_its_hour_is_dropped(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    done, now = signed_in(saved, empty, admin_user), timezone.now()
+    for work in registry.registry.ticks:
+        if work.__module__.startswith("connection_setup"):
+            work(now)
+    assert AdministratorSignIn.objects.filter(pk=done.pk).exists()
+    for work in registry.registry.ticks:
+        if work.__module__.startswith("connection_setup"):
+            work(now + administrator.GOOD_FOR + timedelta(seconds=1))
+    assert not AdministratorSignIn.objects.exists()
+
+
+def test_a_key_file_broken_meanwhile_is_told_when_the_sign_in_comes_back(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any, settings: Any, tmp_path: Path
+) -> None:
+    back = begun(saved, empty, admin_user)
+    settings.FIELD_ENCRYPTION_KEY_FILE = tmp_path / "key"
+    settings.FIELD_ENCRYPTION_KEY_FILE.write_text("nonsense\n")
+    found = administrator.finish(session_key="s", user=admin_user, returned=back)
+    assert found.signed_in_at is None
+    assert found.problem
+    kept = administrator.current(saved.company, "s")
+    assert kept is not None
+    assert kept.problem == found.problem, "nobody waits for it any more"
+
+
+def test_a_sign_in_that_never_came_back_is_not_waited_for(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    begun(saved, empty, admin_user)
+    waiting = administrator.current(saved.company, "s")
+    assert waiting is not None
+    assert not waiting.problem
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    over = administrator.current(saved.company, "s")
+    assert over is not None
+    assert "Begin it again" in over.problem
+
+
+def test_a_sign_in_that_another_window_dropped_stays_dropped(
+    saved: DataverseConnection, empty: Sandbox, admin_user: Any
+) -> None:
+    done = signed_in(saved, empty, admin_user)
+    administrator.drop(saved.company, "s")
+    told = preparing.go_on(done)
+    assert told is not None
+    assert told.state == "done"
+    environments.look(done)
+    assert not AdministratorSignIn.objects.exists()

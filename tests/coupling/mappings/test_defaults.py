@@ -1,0 +1,121 @@
+"""The default mappings: as the reference lists them, made when a connection is enabled, kept and reset."""
+
+import pytest
+
+from connection_setup.models import DataverseConnection
+from coupling import local_records as local
+from coupling.mappings import defaults
+from coupling.models import IntegrationTableMapping
+from masterdata import catalog
+from masterdata.models import Company
+
+
+@pytest.fixture
+def plain_company(db):
+    return Company.objects.create(name="Plain", currency_code="USD")
+
+
+EXPECTED = {
+    "SALESPEOPLE": {"e_mail": "internalemailaddress", "name": "fullname", "phone_no": "mobilephone"},
+    "CURRENCY": {"code": "isocurrencycode", "symbol": "currencysymbol", "description": "currencyname"},
+    "CUSTOMER": {
+        "name": "name", "contact": "address1_primarycontactname", "address": "address1_line1",
+        "address_2": "address1_line2", "post_code": "address1_postalcode", "city": "address1_city",
+        "country_region_code": "address1_country", "county": "address1_stateorprovince",
+        "currency_code": "transactioncurrencyid", "e_mail": "emailaddress1", "fax_no": "fax",
+        "home_page": "websiteurl", "phone_no": "telephone1", "credit_limit": "creditlimit",
+    },
+}  # fmt: skip
+
+
+def test_enabling_makes_the_default_mappings(company):
+    assert list(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True)) == list(
+        EXPECTED
+    )
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_default_mapping_has_the_fields_of_the_reference(plain_company, name):
+    defaults.ensure(plain_company)
+    mapping = IntegrationTableMapping.objects.get(company=plain_company, name=name)
+    enabled = {row.field: row.integration_field for row in mapping.fields.filter(enabled=True)}
+    assert enabled == EXPECTED[name]
+    table = catalog.table(mapping.table)
+    for row in mapping.fields.exclude(field=""):
+        assert table.field(row.field)
+    local.table_filter_q(mapping)
+
+
+def test_a_field_whose_related_mapping_does_not_exist_is_off_and_says_why(plain_company):
+    defaults.ensure(plain_company)
+    rows = IntegrationTableMapping.objects.get(name="CUSTOMER").fields.exclude(disabled_reason="")
+    assert {row.field for row in rows} == {
+        "payment_terms_code", "shipment_method_code", "shipping_agent_code", "primary_contact_no",
+    }  # fmt: skip
+    assert not any(row.enabled for row in rows)
+
+
+def test_owner_fields_and_the_dependency_on_salespeople_belong_to_person_ownership(plain_company):
+    defaults.ensure(plain_company)
+    mapping = IntegrationTableMapping.objects.get(name="CUSTOMER")
+    assert mapping.dependencies == ["CURRENCY"]
+    assert not mapping.fields.filter(field="salesperson_code").exists()
+    DataverseConnection.objects.create(company=plain_company, ownership_model="person")
+    defaults.reset(plain_company)
+    mapping.refresh_from_db()
+    assert mapping.dependencies == ["SALESPEOPLE", "CURRENCY"]
+    assert mapping.fields.get(field="salesperson_code").integration_field == "ownerid"
+
+
+def test_making_them_again_leaves_what_a_person_changed(plain_company):
+    defaults.ensure(plain_company)
+    IntegrationTableMapping.objects.filter(name="CUSTOMER").update(create_new=True)
+    assert defaults.ensure(plain_company) == []
+    assert IntegrationTableMapping.objects.get(name="CUSTOMER").create_new
+
+
+def test_a_reset_takes_back_everything_but_the_couplings(plain_company):
+    defaults.ensure(plain_company)
+    mapping = IntegrationTableMapping.objects.get(name="CUSTOMER")
+    mapping.fields.filter(field="name").delete()
+    mapping.fields.update(use_for_match=True, enabled=True)
+    IntegrationTableMapping.objects.filter(pk=mapping.pk).update(
+        create_new=True, update_conflict="send", direction="to_integration_table", table_filter=[]
+    )
+    defaults.reset(plain_company, ["CUSTOMER"])
+    again = IntegrationTableMapping.objects.get(name="CUSTOMER")
+    assert again.pk == mapping.pk
+    assert (again.create_new, again.update_conflict, again.direction) == (False, "", "bidirectional")
+    assert again.table_filter
+    assert not again.fields.filter(use_for_match=True).exists()
+    assert again.fields.filter(field="name").exists()
+
+
+def test_a_mapping_without_a_default_cannot_be_reset(plain_company):
+    with pytest.raises(LookupError, match="NOTHING"):
+        defaults.reset(plain_company, ["NOTHING"])
+
+
+def test_mappings_follow_the_ownership_model_and_keep_what_people_changed(plain_company):
+    connection = DataverseConnection.objects.create(company=plain_company, ownership_model="team")
+    defaults.ensure(plain_company)
+    mapping = IntegrationTableMapping.objects.get(company=plain_company, name="CUSTOMER")
+    mapping.fields.filter(field="city").update(enabled=False)
+
+    def owner_rows():
+        mapping.refresh_from_db()
+        return sorted(mapping.fields.filter(integration_field__startswith="owner").values_list("field", flat=True))
+
+    for _ in range(2):
+        connection.ownership_model = "person"
+        connection.save()
+        defaults.follow_ownership(plain_company)
+        defaults.follow_ownership(plain_company)
+        assert owner_rows() == ["", "salesperson_code"]
+        assert sorted(mapping.dependencies) == ["CURRENCY", "SALESPEOPLE"]
+        connection.ownership_model = "team"
+        connection.save()
+        defaults.follow_ownership(plain_company)
+        assert owner_rows() == []
+        assert mapping.dependencies == ["CURRENCY"]
+    assert not mapping.fields.get(field="city").enabled

@@ -1,0 +1,116 @@
+"""Canonical forms, as tables of what is equal and what is not."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coupling.matching.compare import column, keys
+from coupling.rows import CompareAs, Criterion
+
+
+def canonical(value, compare_as, country="US"):
+    return column(Criterion("a", "a", compare_as=compare_as), country)([value])[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "country", "equal"),
+    [
+        ("+1 (425) 555-0100", "425.555.0100", "US", True),
+        ("1-425-555-0100", "4255550100", "US", True),
+        ("011 44 20 7946 0000", "+44 20 7946 0000", "US", True),
+        ("030 1234567", "+49 30 1234567", "DE", True),
+        ("+49 (0)30 1234567", "0049 30 1234567", "DE", True),
+        ("030 1234567", "+49 30 1234567", "AT", False),
+        ("06 1234 5678", "+39 06 12345678", "IT", True),
+        ("8 495 123-45-67", "+7 495 1234567", "RU", True),
+        ("425 555 0100 ext. 12", "+1 425 555 0100 x12", "US", True),
+        ("425 555 0100", "425 555 0100 x12", "US", False),
+        ("555-0100", "5550100", "", True),
+        ("+1 555 0100", "555 0100", "", False),
+        ("\u0660\u0661\u0662\u0663\u0664\u0665\u0666", "012 3456", "", True),
+        ("n/a", "none", "US", False),
+        ("n/a", "N/A ", "US", True),
+    ],
+)
+def test_phone_numbers(one, other, country, equal):
+    assert (canonical(one, CompareAs.PHONE, country) == canonical(other, CompareAs.PHONE, country)) is equal
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ("Jo@Example.com", "jo@example.com ", True),
+        ("Jo Ann <jo@example.com>", "jo@example.com", True),
+        ("mailto:jo@example.com", "jo@example.com", True),
+        ("jo@example.com", "jo@example.org", False),
+    ],
+)
+def test_mail_addresses(one, other, equal):
+    assert (canonical(one, CompareAs.EMAIL) == canonical(other, CompareAs.EMAIL)) is equal
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ("Fabrikam, Inc.", "FABRIKAM", True),
+        ("Adatum GmbH & Co. KG", "adatum g.m.b.h.", True),
+        ("Smith & Sons", "Smith and Sons Ltd", True),
+        ("O'Neil Shipping", "ONEIL SHIPPING LLC", True),
+        ("Contoso-Retail", "Contoso Retail", True),
+        ("Inc.", "Ltd.", False),
+        ("Contoso North", "Contoso South", False),
+        ("Café Crème SARL", "CAFE\u0301 CRÈME", True),
+    ],
+)
+def test_company_names(one, other, equal):
+    assert (canonical(one, CompareAs.COMPANY_NAME) == canonical(other, CompareAs.COMPANY_NAME)) is equal
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (5, "5"), (5.0, "5"), (Decimal("5.00"), "5"), ("5,00", "5"), ("1,234.50", "1234.5"), ("1.234,50", "1234.5"),
+        ("1 234,5", "1234.5"), ("-0", "0"), (0, "0"), (1e21, "1000000000000000000000"), ("+7", "7"),
+    ],
+)  # fmt: skip
+def test_numbers(value, text):
+    assert canonical(value, CompareAs.NUMBER) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (date(2024, 2, 29), "2024-02-29"),
+        (datetime(2024, 2, 29, 23, 30, tzinfo=UTC), "2024-02-29"),
+        ("2024-02-29T23:30:00Z", "2024-02-29"),
+        ("2024-02-29", "2024-02-29"),
+    ],
+)
+def test_dates(value, text):
+    assert canonical(value, CompareAs.DATE) == text
+
+
+@pytest.mark.parametrize("compare_as", list(CompareAs))
+@pytest.mark.parametrize("blank", [None, "", "  ", "\t"])
+def test_a_blank_is_blank_however_it_is_compared(compare_as, blank):
+    assert canonical(blank, compare_as) == ""
+
+
+@given(st.lists(st.one_of(st.none(), st.text(max_size=5), st.integers(), st.booleans()), max_size=10))
+def test_a_column_is_what_its_values_are_one_by_one(values):
+    for case_sensitive in (False, True):
+        make = column(Criterion("a", "a", case_sensitive=case_sensitive))
+        assert make(values) == [make([value])[0] for value in values]
+
+
+part = st.text(alphabet="ab\x00\x01\x02", max_size=3)
+
+
+@given(st.tuples(part, part), st.tuples(part, part))
+def test_different_parts_give_different_keys(one, other):
+    make = column(Criterion("a", "a", case_sensitive=True))
+    key = [keys([make([first]), make([second])])[0] for first, second in (one, other)]
+    assert (key[0] == key[1]) == (one == other)

@@ -1,0 +1,136 @@
+"""Two companies with something behind every door, and a person per role."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+
+from connection_setup.models import DataverseConnection
+from core.roles import Role
+from coupling.mappings import defaults
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
+from masterdata.models import Company, Customer
+from sync.models import FullSynchReviewLine, Recommendation
+from tests.conftest import quickly_hashed
+from tests.tables import Tables
+
+PASSWORD = "correct horse battery staple"
+
+_signed_in: dict[str, str] = {}
+"""The sessions of `places`, by the person's name: signing in is not what the thousands of tests on it are about."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A company and one of its objects of each kind."""
+
+    company: Company
+    customer: Customer
+    mapping: IntegrationTableMapping
+    job: Job
+    coupling: Coupling
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What fills every address of the company."""
+        return {
+            "company": self.company.slug, "table": "customer", "system_id": self.customer.system_id,
+            "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
+            "step": "before-you-start",
+        }  # fmt: skip
+
+    @property
+    def selection(self) -> dict[str, Any]:
+        """Everything by which a form could name one of the company's objects."""
+        keys = [self.customer.system_id, self.mapping.pk, self.coupling.pk, self.job.pk]
+        return {"selected": [str(key) for key in keys], "id": str(self.mapping.pk), "name": self.mapping.name}
+
+
+def place(name: str, prefix: str) -> Place:
+    """A connected company with customers, couplings, a job that failed in part, and a review."""
+    company = Company.objects.create(name=name, currency_code="EUR")
+    DataverseConnection.objects.create(
+        company=company, environment_url="https://contoso.crm4.dynamics.com", tenant_id=str(uuid.uuid4()),
+        client_id=str(uuid.uuid4()), enabled=True, organization_id=uuid.uuid4(), organization_name="Contoso",
+    )  # fmt: skip
+    defaults.ensure(company)
+    mapping = IntegrationTableMapping.objects.get(company=company, name="CUSTOMER")
+    mapping.name = f"{prefix}CUSTOMER"  # a name that only this company has
+    mapping.save()
+    some = [Customer.objects.create(company=company, no=f"{prefix}{n}", name=f"{name} {n}") for n in range(3)]
+    job = Job.objects.create(
+        company=company, type=Type.COUPLING, state=State.QUEUED, mapping_name=mapping.name, started_at=timezone.now(),
+        counters={"failed": 1, "total": 1}, breakdown={"failed": {"no_match": 1}},
+    )  # fmt: skip
+    JobOutcome.objects.create(
+        job=job, outcome=Outcome.FAILED, reason=Reason.NO_MATCH, local_id=some[2].system_id, local_key=some[2].no
+    )
+    pairs = [
+        Coupling.objects.create(
+            company=company, mapping=mapping, table="customer", local_id=one.system_id, integration_id=uuid.uuid4(),
+            skipped=number == 0, last_to_reason=Reason.VALUE_TOO_LONG if number == 0 else "",
+            conflict={"fields": [{"local": "Name", "integration": "name"}]} if number == 1 else None,
+        )
+        for number, one in enumerate(some[:2])
+    ]  # fmt: skip
+    FullSynchReviewLine.objects.create(
+        company=company, name=mapping.name, direction="bidirectional", recommendation=Recommendation.FULL,
+        local_count=3, integration_count=1,
+    )  # fmt: skip
+    return Place(company, some[0], mapping, job, pairs[0])
+
+
+@pytest.fixture(scope="module")
+def places(django_db_setup: Tables, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
+    """Both companies and everybody, once for a module; what a test changes is rolled back after it."""
+    with django_db_blocker.unblock(), quickly_hashed():
+        made = place("CRONUS International", "C"), place("Northwind Traders", "N")
+        for role in (*Role, None):
+            person(role)
+            _signed_in[_name(role)] = client_of(role).cookies[settings.SESSION_COOKIE_NAME].value
+    yield made
+    _signed_in.clear()
+    with django_db_blocker.unblock():
+        django_db_setup.restore()
+
+
+@pytest.fixture
+def here(places: tuple[Place, Place], db: None) -> Place:
+    return places[0]
+
+
+@pytest.fixture
+def there(places: tuple[Place, Place], db: None) -> Place:
+    return places[1]
+
+
+def person(role: Role | None, name: str = "") -> User:
+    """Somebody with that role, made as the command does; None for somebody who has none yet."""
+    high = role is Role.ADMINISTRATOR
+    user = User.objects.create_user(name or _name(role), password=PASSWORD, is_staff=high, is_superuser=high)
+    if role:
+        user.groups.add(Group.objects.get_or_create(name=role)[0])
+    return user
+
+
+def client_of(role: Role | None, *, csrf: bool = False) -> Client:
+    """A browser in which somebody with that role is signed in; to `places` they are signed in already."""
+    client = Client(enforce_csrf_checks=csrf, raise_request_exception=False)
+    name = _name(role)
+    if name in _signed_in:
+        client.cookies[settings.SESSION_COOKIE_NAME] = _signed_in[name]
+        return client
+    user = User.objects.filter(username=name).first() or person(role)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def _name(role: Role | None) -> str:
+    return str(role or "nobody").lower()

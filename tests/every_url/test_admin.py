@@ -1,0 +1,98 @@
+"""The admin: for administrators alone, and without what must not be changed by hand."""
+
+from typing import Any
+
+import pytest
+from auditlog.models import LogEntry
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from connection_setup.models import DataverseConnection
+from core.roles import Role
+from jobs.models import Job, JobOutcome
+from masterdata.models import Company, Customer
+from tests.every_url.conftest import Place, client_of
+from tests.every_url.test_requests import carries
+from tests.every_url.test_roles import nothing_written
+from tests.every_url.urls import ADMIN, Door
+
+IDS = [pytest.param(door, id=door.name) for door in ADMIN]
+
+
+def address(door: Door, here: Place) -> str | None:
+    """A door of the admin, with an object of its model behind it."""
+    if door.name in {"admin:app_list", "admin:view_on_site", "admin:jsi18n"} or "<path:" in door.pattern.split("/")[0]:
+        return None
+    objects = {"company": here.company.pk, "customer": here.customer.pk, "job": here.job.pk}
+    model = door.pattern.split("/")[2] if door.pattern.count("/") > 2 else ""
+    given: dict[str, Any] = {"object_id": objects.get(model, User.objects.first().pk), "id": 1, "url": "nothing"}
+    return reverse(door.name, kwargs={name: given[name] for name in door.parameters if name in given})
+
+
+@pytest.mark.parametrize("door", IDS)
+def test_it_is_closed_to_everybody_but_administrators_and_never_fails_for_them(here: Place, door: Door) -> None:
+    url = address(door, here)
+    if url is None or door.name in {"admin:login", "admin:logout"}:
+        return
+    for role in (Role.VIEWER, Role.OPERATOR, Role.MAPPER, None):
+        for method in ("get", "post"):
+            answer = getattr(client_of(role), method)(url)
+            assert answer.status_code in (302, 403), (role, answer.status_code)
+            if answer.status_code == 302:
+                assert answer["Location"].startswith(("/admin/login/", "/sign-in/"))
+    assert Client().get(url)["Location"].startswith(("/admin/login/", "/sign-in/"))
+    answer = client_of(Role.ADMINISTRATOR).get(url)
+    assert answer.status_code in (200, 302, 403, 404, 405), answer.status_code
+    carries(answer)
+
+
+@pytest.mark.parametrize("door", IDS)
+def test_a_write_without_a_token_is_refused_here_too(here: Place, door: Door) -> None:
+    url = address(door, here)
+    if url is None:
+        return
+    client = client_of(Role.ADMINISTRATOR, csrf=True)
+    with nothing_written():
+        answer = client.post(url, {"post": "yes", "action": "delete_selected", "_selected_action": [here.customer.pk]})
+    assert answer.status_code in (403, 404, 405), answer.status_code
+    carries(answer)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_command_makes_administrators_staff_and_nobody_else(db: None, role: Role, capsys: Any) -> None:
+    call_command("user", "pat", "--role", role.value)
+    pat = User.objects.get(username="pat")
+    assert pat.is_staff is pat.is_superuser is (role is Role.ADMINISTRATOR)
+    assert [group.name for group in pat.groups.all()] == [role.value]
+    call_command("user", "pat", "--role", "Viewer")
+    pat.refresh_from_db()
+    assert not pat.is_staff
+    assert not pat.is_superuser
+    assert [group.name for group in pat.groups.all()] == ["Viewer"]
+
+
+def test_secrets_keys_and_couplings_are_not_in_the_admin() -> None:
+    from django.contrib import admin
+
+    shown = {model._meta.label for model in admin.site._registry}
+    assert DataverseConnection._meta.label not in shown
+    assert not {"coupling.Coupling", "coupling.CouplingBase", "jobs.Tick", "sessions.Session"} & shown
+    assert {Job._meta.label, JobOutcome._meta.label, Customer._meta.label, LogEntry._meta.label} <= shown
+
+
+def test_a_viewer_sees_every_page_and_no_button_that_works(here: Place) -> None:
+    client = client_of(Role.VIEWER)
+    page = client.get(reverse("records:list", kwargs={"company": here.company.slug, "table": "customer"}))
+    text = page.content.decode()
+    assert "New customer" not in text
+    assert "Your role may look, not change." in text
+    assert "/admin/" not in text
+
+
+def test_deleting_a_company_is_not_offered(here: Place) -> None:
+    client = client_of(Role.ADMINISTRATOR)
+    url = reverse("admin:masterdata_company_changelist")
+    client.post(url, {"action": "delete_selected", "_selected_action": [here.company.pk], "post": "yes"})
+    assert Company.objects.filter(pk=here.company.pk).exists()

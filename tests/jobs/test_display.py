@@ -1,0 +1,112 @@
+"""Jobs in words."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs import display as telling
+from jobs.models import Job, State
+
+
+def job(**columns):
+    return Job(**{"type": "coupling", "mapping_name": "CUSTOMER", **columns})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (-1, ""),
+        (0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (42.4, "42 s"),
+        (59.6, "1 min 00 s"),
+        (192, "3 min 12 s"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations(seconds, text):
+    assert telling.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "phase", "text", "details"),
+    [
+        ({}, "Queued", "Starts as soon as a worker is free", ()),
+        ({"processed": 20, "total": 40}, "Queued", "Starts as soon as a worker is free. 20 of 40 records are done", ()),
+        ({"state": State.IN_PROCESS}, "In process", "Getting ready", ()),
+        (
+            {"state": State.IN_PROCESS, "phase": "Coupling", "processed": 61_240, "total": 91_000, "active_s": 15.7,
+             "requests": 13},
+            "Coupling", "61,240 of 91,000 records", ("3,901 a second, about 8 s left", "13 requests, none throttled"),
+        ),
+        (
+            {"state": State.IN_PROCESS, "processed": 3, "active_s": 2.0, "requests": 1, "throttled": 1},
+            "In process", "3 records", ("1.5 a second", "1 request, 1 throttled"),
+        ),
+        (
+            {"state": State.IN_PROCESS, "cancel_requested": True, "processed": 1, "total": 2},
+            "Cancelling", "1 of 2 records", ("Stops after the batch in hand",),
+        ),
+    ],
+)  # fmt: skip
+def test_progress(columns, phase, text, details):
+    told = telling.progress(job(**columns), poll_url="/here/")
+    assert (told.phase, told.text, tuple(told.details), told.poll_url) == (phase, text, details, "/here/")
+
+
+def test_a_lost_worker_and_a_wait_are_said():
+    now = timezone.now()
+    silent = telling.progress(job(state=State.IN_PROCESS, lease_until=now - timedelta(seconds=1)), poll_url="/")
+    assert "another one goes on" in silent.details[0]
+    waiting = telling.progress(
+        job(state=State.POSTPONED, not_before=now, message="Dataverse asks to wait."), poll_url="/"
+    )
+    assert waiting.phase.startswith("Waiting until ")
+    assert waiting.text == "Dataverse asks to wait."
+    assert telling.progress(job(state=State.FINISHED), poll_url="/") is None
+
+
+@given(st.integers(0, 10**9), st.none() | st.integers(0, 10**9), st.sampled_from(State.values))
+def test_a_percentage_lies_between_0_and_100_and_is_100_only_at_the_end(processed, total, state):
+    percent = telling.percent(job(processed=processed, total=total, state=state))
+    if percent is not None:
+        assert 0 <= percent <= 100
+        assert percent < 100 or state in ("finished", "failed", "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("detail", "fields", "candidates", "trail", "support"),
+    [
+        (None, "", "", "", ""),
+        ("nonsense", "", "", "", ""),
+        ({"fields": "nonsense", "candidates": [1], "trail": {}}, "", "", "", ""),
+        (
+            {"fields": [{"local": "phone_no", "integration": "telephone1", "local_value": None}]},
+            "Phone No.: (blank)", "", "", "",
+        ),
+        (
+            {"fields": [{"local": "city", "local_value": "London", "integration_value": "Paris", "base": ""}]},
+            "City: London, Dataverse: Paris, last: (blank)", "", "", "",
+        ),
+        (
+            {"candidates": [{"name": "A", "coupled_to": {"key": "7"}}, {"id": "2"}, {"id": "3"}, {}, {}, {}]},
+            "", "A (coupled to 7), 2, 3 and 3 more", "", "",
+        ),
+        (
+            {"trail": [{"priority": 1, "fields": ["phone_no"], "rows": 0, "result": "none"},
+                       {"priority": 2, "fields": ["name", "city"], "rows": 2, "result": "multiple"},
+                       {"priority": 3, "fields": ["e_mail"], "rows": 0, "result": "blank"}]},
+            "", "", "1: Phone No., none | 2: Name + City, 2 rows | 3: E-Mail, blank here", "",
+        ),
+        ({"support": "0x80040237", "request_id": "r1"}, "", "", "", "0x80040237; Request id: r1"),
+    ],
+)  # fmt: skip
+def test_what_an_outcome_keeps_is_told_in_words(detail, fields, candidates, trail, support):
+    assert telling.fields_text(detail) == fields
+    assert telling.candidates_text(detail) == candidates
+    assert telling.trail_text(detail) == trail
+    assert telling.support_text(detail) == support

@@ -1,0 +1,158 @@
+"""Runs that break off at every named point, lose answers or meet limits end as an undisturbed run does."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from coupling.gateway import Gateway
+from coupling.models import Coupling
+from jobs.models import Job, JobOutcome
+from jobs.services import run_to_end
+from masterdata.models import Customer
+from sync.engine.ledger import Ledger
+from sync.engine.worker import Worker
+from sync.start.services import start_synchronization
+from tests.conftest import nothing_is_known
+from tests.sync.conftest import ACTIVE_CUSTOMER, changed, counted, coupled, customer, patch, synchronize
+
+
+class Killed(BaseException):
+    """The process is gone; nothing after this line happens."""
+
+
+def killing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool, at: int = 1) -> Counter[str]:
+    """Let a method break off once, at its n-th call, before or after it has done its work."""
+    whole, calls = getattr(owner, name), Counter[str]()
+
+    def broken(self: Any, *given: Any, **more: Any) -> Any:
+        calls["all"] += 1
+        if calls["all"] != at:
+            return whole(self, *given, **more)
+        if after:
+            whole(self, *given, **more)
+        raise Killed(name)
+
+    monkeypatch.setattr(owner, name, broken)
+    return calls
+
+
+def go_on(job: Job) -> Job:
+    """As the sweep does after the lease of a dead worker ran out."""
+    for _ in range(10):
+        try:
+            return run_to_end(job)
+        except Killed:
+            Job.objects.filter(pk=job.pk).update(lease_until=timezone.now())
+    raise AssertionError("It never ended.")
+
+
+POINTS = [
+    (Worker, "_store_intents", True),
+    (Gateway, "create", False),
+    (Gateway, "create", True),
+    (Ledger, "save", False),
+    (Ledger, "save", True),
+    (Gateway, "update", False),
+    (Gateway, "update", True),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "after"), POINTS)
+def test_a_run_killed_at_a_named_point_ends_as_if_it_had_not_been(
+    company, customers, remote, monkeypatch, owner, name, after
+):
+    known = [customer(company, f"2000{number}", city="Bonn") for number in range(3)]
+    synchronize(customers)
+    synchronize(customers)
+    for one in known[:2]:
+        one.city = "Ulm"
+        one.save()
+    patch(remote, coupled(customers, known[2]).integration_id, address1_city="Köln")
+    for number in range(4):
+        customer(company, f"1000{number}")
+    remote.load({"accounts": [{"name": f"Fabrikam {number}", **ACTIVE_CUSTOMER} for number in range(3)]})
+    calls = killing(monkeypatch, owner, name, after=after)
+    job = go_on(start_synchronization(mapping=customers))
+    assert calls["all"] >= 1
+    assert (job.state, counted(job)) == ("finished", {"inserted": 7, "modified": 3})
+    assert JobOutcome.objects.filter(job=job).count() == job.counters["total"] == 10
+    rows = remote.rows("accounts")
+    assert Counter(row["name"] for row in rows).most_common(1)[0][1] == 1
+    assert len(rows) == Customer.objects.count() == Coupling.objects.filter(pending=False).count() == 10
+    assert {row["address1_city"] for row in rows if row["name"].startswith("Customer 2")} == {"Ulm", "Köln"}
+    synchronize(customers)
+    assert counted(synchronize(customers)) == {}
+
+
+def test_a_lost_reply_creates_nothing_twice(company, customers, remote):
+    for number in range(5):
+        customer(company, f"1000{number}")
+    remote.control("POST", "faults", [{"method": "POST", "path": "accounts", "times": 1, "fault": "lost_reply"}])
+    job = synchronize(customers)
+    assert counted(job) == {"inserted": 5}
+    assert len(remote.rows("accounts")) == 5
+
+
+def test_a_batch_of_which_half_is_refused_creates_the_other_half(company, customers, remote):
+    for number in range(6):
+        customer(company, f"1000{number}")
+    synchronize(customers)
+    synchronize(customers)
+    Customer.objects.update(city="Ulm", modified_at=timezone.now())
+    remote.control(
+        "POST", "faults", [{"method": "POST", "path": "$batch", "after": 1, "times": 1, "fault": "partial_batch"}]
+    )
+    first, second = synchronize(customers), synchronize(customers)
+    assert counted(first).get("modified", 0) + counted(second).get("modified", 0) == 6
+    assert {row["address1_city"] for row in remote.rows("accounts")} == {"Ulm"}
+
+
+def test_a_limit_postpones_the_job_and_nothing_is_lost(company, customers, remote, settings):
+    for number in range(5):
+        customer(company, f"1000{number}")
+    fault = {"method": "POST", "path": "accounts", "times": 1, "fault": "429", "retry_after": 11}
+    remote.control("POST", "faults", [fault])
+    job = start_synchronization(mapping=customers)
+    from jobs.running.runner import run
+
+    run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "postponed"
+    assert job.not_before > timezone.now()
+    # The wait is over, for the job and for whoever sends as that user.
+    Job.objects.filter(pk=job.pk).update(not_before=timezone.now())
+    nothing_is_known()
+    assert counted(run_to_end(job)) == {"inserted": 5}
+    assert len(remote.rows("accounts")) == 5
+
+
+def test_a_cancelled_run_is_repeated_from_where_the_last_complete_one_stood(company, customers, remote, monkeypatch):
+    one = customer(company, "10000", city="Bonn")
+    synchronize(customers)
+    synchronize(customers)
+    patch(remote, coupled(customers, one).integration_id, address1_city="Ulm")
+    killing(monkeypatch, Ledger, "save", after=False)
+    job = start_synchronization(mapping=customers)
+    with pytest.raises(Killed):
+        run_to_end(job)
+    from jobs.services import cancel
+
+    Job.objects.filter(pk=job.pk).update(lease_until=None)
+    cancel(job=job)
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    assert counted(synchronize(customers)) == {"modified": 1}
+    one.refresh_from_db()
+    assert one.city == "Ulm"
+
+
+def test_a_long_run_goes_on_slice_after_slice(company, customers, remote, settings):
+    settings.JOB_SLICE_S = 0.01
+    for number in range(30):
+        customer(company, f"1{number:04}")
+    remote.load({"accounts": [{"name": f"Fabrikam {number}", **ACTIVE_CUSTOMER} for number in range(30)]})
+    job = synchronize(changed(company, synch_only_coupled=False))
+    assert counted(job) == {"inserted": 60}
+    assert len(remote.rows("accounts")) == Customer.objects.count() == 60

@@ -1,0 +1,258 @@
+"""Dynamics 365 end to end: enabled on a sandbox, fully synchronized, products there with their units, then nothing."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from connection_setup.connection.state import connection_of
+from connection_setup.dynamics365 import services as dynamics
+from coupling.couplings.services import Refused, start_coupling
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs.services import run_to_end
+from masterdata.models import Company, Item, UnitOfMeasure
+from sandbox.testing import Sandbox
+from sync.full import services as full
+from sync.start.services import run_due, start_synchronization
+from tests.coupling.conftest import match_on
+from tests.sync.conftest import changed, connect, counted, synchronize
+
+SALES = ["UNIT OF MEASURE", "ITEM-PRODUCT"]
+
+
+@pytest.fixture
+def sales(company: Company) -> Company:
+    """A connected company with two units and three items, and Dynamics 365 enabled."""
+    stock(company)
+    report = dynamics.enable(company=company, user=None)
+    assert report.ok, report.document()
+    return company
+
+
+def stock(company: Company) -> None:
+    for code in ("PCS", "HOUR"):
+        UnitOfMeasure.objects.create(company=company, code=code, description=code.title())
+    for number, (name, unit, price) in enumerate(
+        [("Bicycle", "PCS", "1000.50"), ("Saddle", "PCS", "19.99"), ("Assembly", "HOUR", "54")], 1
+    ):
+        Item.objects.create(
+            company=company, no=f"{company.pk}-{1000 + number}", description=name, base_unit_of_measure=unit,
+            unit_price=Decimal(price), unit_cost=Decimal("10"), inventory=Decimal("7"),
+        )  # fmt: skip
+
+
+def fullsync(company: Company) -> dict[str, Any]:
+    """A whole full synchronization, waves and all; the lines by name."""
+    full.reset(company)
+    full.start(company)
+    for _ in range(10):
+        waiting = [line.job for line in full.lines(company) if line.job and not line.job.ended_at]
+        if not waiting:
+            break
+        for job in waiting:
+            run_to_end(job)
+        full.advance(company)
+    return {line.name: line for line in full.lines(company)}
+
+
+def products(remote: Sandbox) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in remote.rows("products")}
+
+
+def units(remote: Sandbox) -> dict[str, str]:
+    """Name of the base unit of each unit group."""
+    return {row["_uomscheduleid_value"]: row["name"] for row in remote.rows("uoms") if row["isschedulebaseuom"]}
+
+
+def test_a_full_synchronization_brings_products_with_their_units_and_a_second_run_writes_nothing(
+    sales: Company, remote: Sandbox
+) -> None:
+    lines = fullsync(sales)
+    assert {name: lines[name].status for name in SALES} == dict.fromkeys(SALES, "finished")
+    assert [counted(lines[name].job) for name in SALES] == [{"inserted": 2}, {"inserted": 3}]
+    found = products(remote)
+    assert {name: row["productnumber"].partition("-")[2] for name, row in found.items()} == {
+        "Bicycle": "1001", "Saddle": "1002", "Assembly": "1003",
+    }  # fmt: skip
+    bicycle, assembly = found["Bicycle"], found["Assembly"]
+    assert (bicycle["statecode"], bicycle["statuscode"], bicycle["producttypecode"]) == (0, 1, 1)
+    assert (bicycle["price"], bicycle["standardcost"], bicycle["quantityonhand"]) == (1000.5, 10, 7)
+    assert bicycle["quantitydecimal"] == 2
+    named = units(remote)
+    assert [named[row["_defaultuomscheduleid_value"]] for row in (bicycle, assembly)] == ["PCS", "HOUR"]
+    for row in found.values():
+        unit = next(one for one in remote.rows("uoms") if one["uomid"] == row["_defaultuomid_value"])
+        assert unit["_uomscheduleid_value"] == row["_defaultuomscheduleid_value"]
+        assert row["_tandem_companyid_value"] == str(connection_of(sales).company_row_id)
+    groups = {row["name"] for row in remote.rows("uomschedules")}
+    assert groups == {"Default Unit", "Tandem PCS", "Tandem HOUR"}
+    assert Coupling.objects.filter(company=sales, table="item", pending=False).count() == 3
+
+    remote.control("DELETE", "requests")
+    for name in SALES:
+        assert counted(synchronize(changed(sales, name))) in ({}, {"unchanged": 2}, {"unchanged": 3})
+    assert remote.requests()["rows_written"] == 0
+    for name in SALES:
+        assert counted(synchronize(changed(sales, name), full=True)) in ({"unchanged": 2}, {"unchanged": 3})
+    assert remote.requests()["rows_written"] == 0
+
+
+def test_changes_cross_both_ways_and_a_new_unit_brings_its_base_unit_along(sales: Company, remote: Sandbox) -> None:
+    fullsync(sales)
+    bicycle = Item.objects.get(description="Bicycle")
+    bicycle.unit_price = Decimal("1200")
+    bicycle.save()
+    saddle = products(remote)["Saddle"]
+    kept = {
+        name: value
+        for name, value in saddle.items()
+        if not name.startswith("@") and value is not None and name not in ("versionnumber", "modifiedon")
+    }
+    remote.load({"products": [{**kept, "name": "Saddle, leather"}]})
+    assistance = Item.objects.get(description="Assembly")
+    assistance.base_unit_of_measure = "PCS"
+    assistance.save()
+    job = synchronize(changed(sales, "ITEM-PRODUCT"))
+    assert counted(job)["modified"] == 3
+    found = products(remote)
+    assert found["Bicycle"]["price"] == 1200
+    assert Item.objects.filter(description="Saddle, leather").exists()
+    named = units(remote)
+    row = found["Assembly"]
+    assert named[row["_defaultuomscheduleid_value"]] == "PCS"
+    unit = next(one for one in remote.rows("uoms") if one["uomid"] == row["_defaultuomid_value"])
+    assert unit["_uomscheduleid_value"] == row["_defaultuomscheduleid_value"]
+    assert remote.requests()
+    remote.control("DELETE", "requests")
+    synchronize(changed(sales, "ITEM-PRODUCT"))
+    assert remote.requests()["rows_written"] == 0
+
+
+def test_items_are_coupled_with_products_by_criteria(sales: Company, remote: Sandbox) -> None:
+    synchronize(changed(sales, "UNIT OF MEASURE"), full=True, create=True)
+    group = next(row for row in remote.rows("uomschedules") if row["name"] == "Tandem PCS")
+    unit = next(one for one in remote.rows("uoms") if one["_uomscheduleid_value"] == group["uomscheduleid"])
+    some = Item.objects.get(description="Bicycle")
+    common = {
+        "producttypecode": 1, "statecode": 0, "statuscode": 1, "quantitydecimal": 2,
+        "_defaultuomscheduleid_value": group["uomscheduleid"], "_defaultuomid_value": unit["uomid"],
+    }  # fmt: skip
+    remote.load(
+        {
+            "products": [
+                {"name": "Bike", "productnumber": some.no, **common},
+                {"name": "Other", "productnumber": "x", **common},
+            ]
+        }
+    )
+    mapping = changed(sales, "ITEM-PRODUCT")
+    match_on(mapping, "no")
+    job = run_to_end(start_coupling(mapping=mapping))
+    assert counted(job) == {"coupled": 1, "failed": 2}
+    pair = Coupling.objects.get(mapping=mapping)
+    assert pair.local_id == some.system_id
+    job = synchronize(mapping, force="send")
+    assert products(remote)["Bicycle"]["price"] == 1000.5
+
+
+def test_an_item_without_a_unit_fails_with_a_sentence_and_leaves_the_others(sales: Company, remote: Sandbox) -> None:
+    Item.objects.create(company=sales, no="9", description="Nothing to count in")
+    Item.objects.create(company=sales, no="10", description="Unknown unit", base_unit_of_measure="BOX")
+    fullsync(sales)
+    job = Coupling.objects.first() and full.lines(sales)[-1].job
+    failed = {row.local_name: row.message for row in job.outcomes.filter(outcome="failed")}
+    assert "has no Base Unit of Measure" in failed["Nothing to count in"]
+    assert "is not coupled to Dataverse" in failed["Unknown unit"]
+    assert len(products(remote)) == 3
+
+
+def test_a_stock_below_zero_is_none_in_dataverse_which_takes_nothing_below(sales: Company, remote: Sandbox) -> None:
+    Item.objects.filter(description="Bicycle").update(inventory=Decimal("-3"), unit_cost=Decimal("-1"))
+    fullsync(sales)
+    found = products(remote)["Bicycle"]
+    assert (found["quantityonhand"], found["standardcost"]) == (0, 0)
+    remote.control("DELETE", "requests")
+    for whole in (False, True):
+        assert counted(synchronize(changed(sales, "ITEM-PRODUCT"), full=whole)) in ({}, {"unchanged": 3})
+    assert remote.requests()["rows_written"] == 0
+    bicycle = Item.objects.get(description="Bicycle")
+    bicycle.inventory = Decimal("4")
+    bicycle.save()
+    synchronize(changed(sales, "ITEM-PRODUCT"))
+    assert products(remote)["Bicycle"]["quantityonhand"] == 4
+
+
+def test_a_product_is_published_although_the_worker_died_before_it(
+    sales: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sync.engine.worker import Worker
+
+    synchronize(changed(sales, "UNIT OF MEASURE"), full=True, create=True)
+    publish = Worker.publish
+    died: list[int] = []
+
+    def dies(self: Worker, ids: Any) -> Any:
+        if not died and ids:
+            died.append(len(ids))
+            raise RuntimeError("killed")
+        return publish(self, ids)
+
+    monkeypatch.setattr(Worker, "publish", dies)
+    mapping = changed(sales, "ITEM-PRODUCT")
+    job = run_to_end(start_synchronization(mapping=mapping, full=True, create=True))
+    assert job.state == "failed"
+    assert {row["statecode"] for row in remote.rows("products")} == {2}
+    assert Coupling.objects.filter(mapping=mapping, pending=True).count() == 3
+    job = synchronize(mapping, full=True, create=True)
+    assert counted(job) == {"inserted": 3}
+    assert {row["statecode"] for row in remote.rows("products")} == {0}
+    assert len(remote.rows("products")) == 3
+    remote.control("DELETE", "requests")
+    synchronize(mapping)
+    assert remote.requests()["rows_written"] == 0
+
+
+def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, remote: Sandbox) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    rows = IntegrationTableMapping.objects.filter(company=sales, name__in=SALES)
+    assert [row.scheduled for row in rows] == [True, True]
+    assert dynamics.schedules(sales) == (2, 2)
+    assert run_due(timezone.now()) == []
+    assert [job.mapping_name for job in run_due(later)] == SALES
+    fullsync(sales)
+    before = Coupling.objects.filter(company=sales).count()
+
+    dynamics.disable(company=sales, user=None)
+    assert dynamics.schedules(sales) == (0, 2)
+    assert run_due(later + timedelta(days=1)) == []
+    assert Coupling.objects.filter(company=sales).count() == before
+    full.reset(sales)
+    assert not set(SALES) & {line.name for line in full.lines(sales)}
+    with pytest.raises(Refused, match="part of Dynamics 365 Connection Setup, which is not enabled"):
+        start_synchronization(mapping=changed(sales, "ITEM-PRODUCT"))
+    assert dynamics.enable(company=sales, user=None).ok
+    assert dynamics.schedules(sales) == (2, 2)
+    assert Coupling.objects.filter(company=sales).count() == before
+
+
+def test_two_companies_in_one_environment_keep_their_products_apart(sales: Company, remote: Sandbox) -> None:
+    fullsync(sales)
+    other = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
+    connect(other, remote)
+    stock(other)
+    assert dynamics.enable(company=other, user=None).ok
+    mapping = changed(other, "UNIT OF MEASURE")
+    assert full.generate(other)
+    line = next(one for one in full.lines(other) if one.name == "UNIT OF MEASURE")
+    assert (line.integration_count, line.recommendation) == (3, "none"), "groups are there already: couple them"
+    match_on(mapping, "code")
+    assert counted(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 2}
+    assert counted(synchronize(changed(other, "ITEM-PRODUCT"), full=True, create=True)) == {"inserted": 3}
+    by_company: dict[str, int] = {}
+    for row in remote.rows("products"):
+        by_company[row["_tandem_companyid_value"]] = by_company.get(row["_tandem_companyid_value"], 0) + 1
+    assert by_company == {str(connection_of(one).company_row_id): 3 for one in (sales, other)}
+    assert {row["name"] for row in remote.rows("uomschedules")} == {"Default Unit", "Tandem PCS", "Tandem HOUR"}
+    assert counted(synchronize(changed(sales, "ITEM-PRODUCT"), full=True)) == {"unchanged": 3}

@@ -1,0 +1,137 @@
+"""Two companies in one environment: each with its own unit, team and row, its own rows, couplings and jobs."""
+
+from typing import Any
+
+import pytest
+
+from connection_setup.connection import state as services
+from connection_setup.models import DataverseConnection
+from coupling.couplings.services import start_coupling
+from coupling.gateway import Gateway
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs.services import run_to_end
+from masterdata.models import Company, Customer
+from sandbox.testing import Sandbox
+from sync.full import services as full
+from tests.coupling.conftest import match_on
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, changed, connect, counted, customer, synchronize
+
+
+@pytest.fixture
+def other(company: Company, remote: Sandbox) -> Company:
+    """The second company, connected to the same environment."""
+    made = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
+    connect(made, remote)
+    return made
+
+
+def connection(company: Company) -> DataverseConnection:
+    return services.connection_of(company)
+
+
+def marks(remote: Sandbox) -> dict[str, str | None]:
+    """Which company's mark each account has."""
+    return {name: row["_tandem_companyid_value"] for name, row in accounts(remote).items()}
+
+
+def test_each_has_a_unit_a_team_and_a_row_of_its_own(company: Company, other: Company, remote: Sandbox) -> None:
+    one, two = connection(company), connection(other)
+    assert one.organization_id == two.organization_id
+    for name in ("business_unit_id", "owning_team_id", "company_row_id", "business_unit_name"):
+        assert getattr(one, name) != getattr(two, name), name
+    rows = {row["tandem_companyid"]: row for row in remote.rows("tandem_companies")}
+    for connected, owner in ((one, company), (two, other)):
+        row = rows[str(connected.company_row_id)]
+        assert (row["tandem_name"], row["tandem_externalid"]) == (owner.name, str(owner.system_id))
+        assert row["_tandem_defaultowningteam_value"] == str(connected.owning_team_id)
+        assert row["_owningbusinessunit_value"] == str(connected.business_unit_id)
+
+
+def test_rows_belong_to_who_made_them_and_the_other_neither_sees_nor_changes_them(
+    company: Company, other: Company, remote: Sandbox
+) -> None:
+    customer(company, "1", "Of one")
+    customer(other, "1", "Of the other")
+    remote.load({"accounts": [{"name": "Of nobody", **ACTIVE_CUSTOMER}]})
+    for owner in (company, other):
+        job = synchronize(changed(owner, synch_only_coupled=False), direction="to", create=True)
+        assert counted(job) == {"inserted": 1}
+    assert marks(remote) == {
+        "Of one": str(connection(company).company_row_id),
+        "Of the other": str(connection(other).company_row_id),
+        "Of nobody": None,
+    }
+    teams = {name: row["_ownerid_value"] for name, row in accounts(remote).items()}
+    assert teams["Of one"] == str(connection(company).owning_team_id)
+    assert teams["Of the other"] == str(connection(other).owning_team_id)
+    for owner, own in ((company, "Of one"), (other, "Of the other")):
+        mapping = changed(owner)
+        seen = {row.name for page in Gateway(owner).scan(mapping, []) for row in page.rows}
+        assert seen == {own, "Of nobody"}
+        full.reset(owner)
+        line = next(one for one in full.lines(owner) if one.name == "CUSTOMER")
+        assert (line.local_count, line.integration_count) == (0, 1), "the row of nobody"
+    # One takes the row of nobody: it is out of the other's sight from then on.
+    taken = customer(company, "2", "Of nobody")
+    mapping = changed(company)
+    match_on(mapping, "name")
+    assert counted(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 1}
+    taken.city = "Oslo"
+    taken.save()
+    synchronize(mapping, force="send")
+    assert accounts(remote)["Of nobody"]["address1_city"] == "Oslo"
+    assert marks(remote)["Of nobody"] == str(connection(company).company_row_id)
+    seen = {row.name for page in Gateway(other).scan(changed(other), []) for row in page.rows}
+    assert seen == {"Of the other"}
+    assert Customer.objects.filter(company=other).count() == 1
+
+
+def test_couplings_and_second_runs_are_each_company_s_own(company: Company, other: Company, remote: Sandbox) -> None:
+    for owner in (company, other):
+        for number in range(3):
+            customer(owner, f"{number}", f"{owner.name} {number}")
+        synchronize(changed(owner, synch_only_coupled=False), full=True, create=True)
+    pairs: dict[int, set[Any]] = {
+        owner.pk: set(Coupling.objects.filter(company=owner).values_list("integration_id", flat=True))
+        for owner in (company, other)
+    }
+    assert [len(found) for found in pairs.values()] == [3, 3]
+    assert not pairs[company.pk] & pairs[other.pk]
+    row = next(iter(pairs[company.pk]))
+    known = next(one for one in remote.rows("accounts") if one["accountid"] == str(row))
+    kept = {name: value for name, value in known.items() if not name.startswith("@") and value is not None}
+    kept = {name: value for name, value in kept.items() if name not in ("versionnumber", "modifiedon")}
+    remote.load({"accounts": [{**kept, "address1_city": "Bergen"}]})
+    synchronize(changed(other))
+    assert not Customer.objects.filter(company=other, city="Bergen").exists()
+    synchronize(changed(company))
+    assert Customer.objects.filter(company=company, city="Bergen").count() == 1
+    remote.control("DELETE", "requests")
+    for owner in (company, other):
+        for full_run in (False, True):
+            assert set(counted(synchronize(changed(owner), full=full_run))) <= {"unchanged"}
+    assert remote.requests()["rows_written"] == 0
+    assert not Coupling.objects.filter(company=company, mapping__company=other).exists()
+
+
+def test_disabling_one_leaves_the_other_as_it_is(company: Company, other: Company, remote: Sandbox) -> None:
+    customer(other, "1", "Of the other")
+    services.disable(company=company, user=None)
+    assert services.unavailable(company)
+    job = synchronize(changed(other, synch_only_coupled=False), create=True, direction="to")
+    assert counted(job) == {"inserted": 1}
+    assert services.enable(company=company, user=None).ok
+    assert IntegrationTableMapping.objects.filter(company=other).exists()
+
+
+def test_a_third_company_needs_the_same_local_currency(company: Company, other: Company, remote: Sandbox) -> None:
+    third = Company.objects.create(name="Fabrikam", currency_code="EUR")
+    values = {
+        "environment_url": remote.environment_url, "tenant_id": remote.tenant_id, "client_id": remote.client_id,
+        "sandbox_ca_file": remote.ca_file,
+    }  # fmt: skip
+    report = services.enable(company=third, user=None, values=values, secret=remote.client_secret)
+    assert report.failed
+    assert "The local currency is EUR, but" in report.failed.message
+    assert "connected to the same organization, has USD" in report.failed.message
+    assert not connection(third).enabled
