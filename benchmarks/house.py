@@ -17,6 +17,8 @@ import msgspec
 import requests
 
 from benchmarks import rows
+from connection_setup.connection import settings
+from connection_setup.enabling import services
 
 BULK = 1000
 
@@ -83,8 +85,8 @@ class House:
             "client_id": line["client_id"], "sandbox_ca_file": line["ca_file"],
         }  # fmt: skip
         own = connections.connection_of(self.company)
-        connections.save_settings(connection=own, values=values, secret=line["client_secret"], user=None)
-        assert connections.enable(company=self.company, user=None).ok
+        settings.save_settings(connection=own, values=values, secret=line["client_secret"], user=None)
+        assert services.enable(company=self.company, user=None).ok
         defaults.ensure(self.company)
         mappings = IntegrationTableMapping.objects.select_related("company")
         self.mapping = mappings.get(company=self.company, name="CUSTOMER")
@@ -150,7 +152,7 @@ class House:
 
 def run_job(job: Any) -> Any:
     """Run a job and its follow-ups here."""
-    from jobs.services import run_to_end
+    from jobs.running.waiting import run_to_end
 
     job = run_to_end(job)
     assert job.state == "finished", (job.message, job.detail)

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.vocabulary import CompareAs
 from coupling.matching.match import Matcher, Result, groups
-from coupling.rows import CompareAs, Criterion
+from coupling.rows import Criterion
 
 Record = dict[str, str]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks.house import house
 from benchmarks.telling import Line
+from core.vocabulary import Recommendation
 
 PAGE = 50
 DEEP = 1000
@@ -49,7 +50,7 @@ def fill(size: int = 1_000_000) -> Filled:
     from coupling.models import Coupling, IntegrationTableMapping
     from jobs.models import Job, JobOutcome
     from masterdata.models import Company, Customer
-    from sync.models import FullSynchReviewLine, Recommendation
+    from sync.models import FullSynchReviewLine
 
     company = Company.objects.create(name="A million", currency_code="USD")
     DataverseConnection.objects.create(

@@ -6,8 +6,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import hooks
-from connection_setup.checks.judges import sentences
+from connection_setup import captions, hooks
+from connection_setup.captions import TITLE
 from connection_setup.connection import state as services
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup as assisted
@@ -18,8 +18,7 @@ from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets import credentials
-from connection_setup.setup import page as pages
-from connection_setup.setup.page import TITLE
+from connection_setup.types import sentences
 from core.roles import Can, may
 from jobs import registry as jobs
 from masterdata.models import Company
@@ -159,7 +158,7 @@ ENCRYPTION = hooks.Question(
 
 def state(request: HttpRequest, company: Any) -> Status | None:
     """The connection's state."""
-    return pages.state(_connection(request, company))
+    return captions.state(_connection(request, company))
 
 
 def first_step(request: HttpRequest, company: Any) -> Notice | None:

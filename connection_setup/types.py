@@ -7,6 +7,9 @@ from uuid import UUID
 
 from dataverse.types import Organization, Page, PartResult, Ping, Request, Row, TableInfo, WhoAmI
 
+ADDRESS = "Address answers"
+SIGN_IN = "Sign-in of the application"
+
 ROLE = "Tandem Dataverse Integration"
 SOLUTION = "TandemBaseIntegration"
 COMPANY_TABLE = "tandem_company"
@@ -131,3 +134,9 @@ class Dataverse(Protocol):
     def associate(  # noqa: D102
         self, entity_set: str, row_id: UUID | str, navigation: str, other_set: str, other_id: UUID | str
     ) -> None: ...
+
+
+def sentences(text: str) -> tuple[str, str]:
+    """A user's text as what happened (its first sentence) and what to do next (the rest)."""
+    cause, stop, rest = text.partition(". ")
+    return cause + (stop.strip() if stop else ""), rest.strip()

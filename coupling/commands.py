@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandParser
 
 from coupling import local_records as local
-from coupling.couplings import services
+from coupling.mappings import services as mappings_services
 from coupling.models import IntegrationTableMapping
 from jobs import services as jobs
 from jobs.models import Job, Reason, State
+from jobs.running import waiting
 from masterdata.commands import CompanyCommand
 
 
@@ -23,20 +24,14 @@ class MappingCommand(CompanyCommand):
         parser.add_argument("mapping", metavar="MAPPING", help="The mapping's name, CUSTOMER for one.")
 
     def mapping(self, name: str) -> IntegrationTableMapping:
-        """The mapping of that name. Refused where there is none."""
-        try:
-            return services.mapping_of(self.company, name)
-        except services.Refused as error:
-            self.refused(error)
+        """Return the mapping of that name. Raises Refusal where there is none."""
+        return mappings_services.mapping_of(self.company, name)
 
     def selection(self, mapping: IntegrationTableMapping, keys: Sequence[str] | None) -> list[UUID] | None:
-        """The ids of the records named by number or code; None where none was named. Refused for an unknown one."""
+        """The ids of the records named by number or code; None where none was named. Refusal for an unknown one."""
         if keys is None:
             return None
-        try:
-            table = local.table_of(mapping)
-        except local.Unusable as error:
-            self.refused(error)
+        table = local.table_of(mapping)
         wanted = list(dict.fromkeys(keys))
         found: dict[str, UUID] = {}
         for start in range(0, len(wanted), 500):
@@ -44,18 +39,13 @@ class MappingCommand(CompanyCommand):
             found |= {str(key): row_id for key, row_id in rows.values_list(table.key, "system_id")}
         unknown = [key for key in wanted if key not in found]
         if unknown:
+            more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
             self.refuse(
                 "unknown_record",
-                f"{self.company} has no {table.caption.lower()} {', '.join(unknown[:10])}"
-                + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else "")
-                + ". Nothing was done. Check the numbers after --select.",
+                f"{self.company} has no {table.caption.lower()} {', '.join(unknown[:10])}{more}, so nothing was done.",
+                "Check the numbers after --select.",
             )
         return [found[key] for key in wanted]
-
-    def refused(self, error: Exception) -> NoReturn:
-        """End with the error's word and sentence."""
-        reason = str(getattr(error, "reason", "") or "empty_selection")
-        self.refuse(reason, str(getattr(error, "user_message", "") or error))
 
     def finish(self, job: Job) -> None:
         """Wait for the job and its follow-ups, telling how far they are; print what came of it."""
@@ -69,7 +59,7 @@ class MappingCommand(CompanyCommand):
                 told[:] = [time.monotonic(), said]
                 self.progress(said)
 
-        job = jobs.run_to_end(job, tell)
+        job = waiting.run_to_end(job, tell)
         result = jobs.summary(job)
         if self.as_json:
             self.document(result)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from core.refusals import NotUsable
 from coupling.rows import Condition
 from dataverse import odata
 
@@ -16,15 +17,8 @@ COMPANY = "@company"
 OPERATORS = ("eq", "ne", "in")
 
 
-class BadFilter(ValueError):
-    """A stored filter that cannot be used; the text is the user's sentence."""
-
-    reason = "configuration"
-
-    @property
-    def user_message(self) -> str:
-        """What the user reads."""
-        return str(self)
+class BadFilter(NotUsable):
+    """A stored filter that cannot be used."""
 
 
 def conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = None) -> list[Condition]:
@@ -35,10 +29,13 @@ def conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = No
             column, operator, value = str(entry["column"]), str(entry["operator"]), entry.get("value")
         except (KeyError, TypeError, AttributeError):
             raise BadFilter(
-                f"A filter condition cannot be read: {entry!r}. Reset the mapping to its default."
+                f"A filter condition cannot be read: {entry!r}.",
+                "Reset the mapping to its default.",
             ) from None
         if operator not in OPERATORS or (operator == "in" and not isinstance(value, list)):
-            raise BadFilter(f"The filter on {column} uses {operator!r}, which is not one of {', '.join(OPERATORS)}.")
+            raise BadFilter(
+                f"The filter on {column} uses {operator!r}, which is not one of {', '.join(OPERATORS)}.",
+            )
         values = value if isinstance(value, list) else [value]
         if COMPANY in values:
             if company is None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from connection_setup.connection.state import client_for, connection_of, verify_organization
+from connection_setup.connection.clients import client_for, verify_organization
+from connection_setup.connection.state import connection_of
 from coupling import filters
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Condition, RemoteRow
@@ -370,10 +371,11 @@ class Gateway:
         column = self.table(mapping).columns.get(name)
         if column is None:
             raise Invalid(
-                f"Dataverse has no column {name!r} in the table {mapping.integration_table}. It may have been renamed "
-                f"or deleted there. Choose another column in the field mapping of {mapping.name}, or disable it.",
+                f"Dataverse has no column {name!r} in the table {mapping.integration_table}.",
+                "It may have been renamed or deleted there. Choose another column in the field mapping "
+                f"of {mapping.name}, or disable it.",
                 reason="unknown_column",
-                message=f"{mapping.integration_table}.{name}",
+                said=f"{mapping.integration_table}.{name}",
             )
         return odata.lookup(name) if column.type in _LOOKUPS else name
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
+from core.refusals import NotUsable
 from coupling import filters
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import LocalRow
@@ -17,15 +18,8 @@ from masterdata.catalog import LocalField, LocalTable
 PART = 5000
 
 
-class Unusable(Exception):
-    """A mapping that cannot be used as it is; the text is the user's sentence."""
-
-    reason = "configuration"
-
-    @property
-    def user_message(self) -> str:
-        """What the user reads."""
-        return str(self)
+class Unusable(NotUsable):
+    """A mapping that names a table or a field which is not there."""
 
 
 def table_of(mapping: IntegrationTableMapping) -> LocalTable:

@@ -7,42 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from core.vocabulary import CompareAs, ConflictOption, DeletionOption, Direction
 from masterdata.models import Company
-
-
-class Direction(models.TextChoices):
-    """Which way values flow. The values are those of coupling.rows.Direction."""
-
-    BIDIRECTIONAL = "bidirectional", "Bidirectional"
-    TO = "to_integration_table", "To integration table"
-    FROM = "from_integration_table", "From integration table"
-
-
-class UpdateConflict(models.TextChoices):
-    """What happens to a field changed on both sides."""
-
-    ASK = "", ""
-    SEND = "send", "Send data update to integration table"
-    GET = "get", "Get data update from integration table"
-
-
-class DeletionConflict(models.TextChoices):
-    """What happens when one side of a pair was deleted."""
-
-    ASK = "", ""
-    RESTORE = "restore", "Restore records"
-    UNCOUPLE = "uncouple", "Delete coupling"
-
-
-class CompareAs(models.TextChoices):
-    """How a criterion compares. The values are those of coupling.rows.CompareAs."""
-
-    TEXT = "text", "Text"
-    PHONE = "phone", "Phone number"
-    EMAIL = "email", "E-mail address"
-    COMPANY_NAME = "company_name", "Company name"
-    NUMBER = "number", "Number"
-    DATE = "date", "Date"
 
 
 class IntegrationTableMapping(models.Model):
@@ -57,7 +23,7 @@ class IntegrationTableMapping(models.Model):
     modified_on_column = models.CharField(max_length=128, blank=True)
     uid_kind = models.CharField(max_length=8, choices=[("guid", "GUID"), ("option", "Option")], default="guid")
     name_column = models.CharField(max_length=128, blank=True, help_text="The column people know a row by.")
-    direction = models.CharField(max_length=24, choices=Direction, default=Direction.BIDIRECTIONAL)
+    direction = models.CharField(max_length=24, choices=Direction.choices, default=Direction.BIDIRECTIONAL)
     table_filter = models.JSONField(default=list, blank=True, help_text="Conditions on local fields, all ANDed.")
     integration_filter = models.JSONField("integration table filter", default=list, blank=True)
     insert_values = models.JSONField(
@@ -65,10 +31,10 @@ class IntegrationTableMapping(models.Model):
     )
     synch_only_coupled = models.BooleanField("Synch. Only Coupled Records", default=True)
     update_conflict = models.CharField(
-        "Resolve Update Conflicts", max_length=8, choices=UpdateConflict, blank=True, default=""
+        "Resolve Update Conflicts", max_length=8, choices=ConflictOption.choices, blank=True, default=""
     )
     deletion_conflict = models.CharField(
-        "Resolve Deletion Conflicts", max_length=8, choices=DeletionConflict, blank=True, default=""
+        "Resolve Deletion Conflicts", max_length=8, choices=DeletionOption.choices, blank=True, default=""
     )
     synch_after_coupling = models.BooleanField("Synchronize After Coupling", default=False)
     create_new = models.BooleanField("Create New If Unable to Find a Match", default=False)
@@ -94,7 +60,7 @@ class IntegrationFieldMapping(models.Model):
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="fields")
     field = models.CharField(max_length=60, blank=True, help_text="The local field; blank for a constant to Dataverse.")
     integration_field = models.CharField(max_length=128, blank=True)
-    direction = models.CharField(max_length=24, choices=Direction, default=Direction.BIDIRECTIONAL)
+    direction = models.CharField(max_length=24, choices=Direction.choices, default=Direction.BIDIRECTIONAL)
     enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(
         max_length=200, blank=True, help_text="Why it is off, where Tandem switched it off."
@@ -105,12 +71,12 @@ class IntegrationFieldMapping(models.Model):
     clear_on_failed = models.BooleanField("Clear Value on Failed Sync", default=False)
     not_null = models.BooleanField(default=False)
     update_conflict = models.CharField(
-        "Resolve Update Conflicts", max_length=8, choices=UpdateConflict, blank=True, default=""
+        "Resolve Update Conflicts", max_length=8, choices=ConflictOption.choices, blank=True, default=""
     )
     use_for_match = models.BooleanField("Match on this Field", default=False)
     case_sensitive = models.BooleanField("Case-sensitive Matching", default=False)
     match_priority = models.PositiveIntegerField("Match Priority", default=0)
-    compare_as = models.CharField("Compare As", max_length=16, choices=CompareAs, default=CompareAs.TEXT)
+    compare_as = models.CharField("Compare As", max_length=16, choices=CompareAs.choices, default=CompareAs.TEXT)
     position = models.PositiveIntegerField(default=0)
 
     class Meta:

@@ -7,22 +7,16 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from connection_setup.connection.state import NotConnected
+from core.refusals import Explained, Refusal
 from core.roles import Can, may
-from coupling.couplings.services import Refused
-from coupling.filters import BadFilter
 from coupling.local_records import Unusable
-from coupling.matching.criteria import BadCriteria, NoCriteria
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
-from jobs.errors import EmptySelection
 from masterdata.models import Company
 from ui.kit import Link, Notice
 
-SENTENCES = (
-    Refused, NotConnected, DataverseError, NoCriteria, BadCriteria, BadFilter, Unusable, EmptySelection,
-)  # fmt: skip
-"""Errors whose text is the user's sentence."""
+EXPLAINED = (Refusal, DataverseError)
+"""Errors that explain themselves to the user."""
 
 
 def mapping_or_404(company: Company, name: str) -> IntegrationTableMapping:
@@ -72,14 +66,14 @@ def denied(request: HttpRequest, can: Can) -> str:
     return "" if may(request.user, can) else "Your role may look, not change."
 
 
-def tell(request: HttpRequest, error: Exception) -> None:
+def tell(request: HttpRequest, error: Explained) -> None:
     """Show a refusal as a message: the user's sentence."""
-    messages.error(request, str(getattr(error, "user_message", "") or error))
+    messages.error(request, error.user_message)
 
 
-def notice_of(error: Exception, title: str = "") -> Notice:
+def notice_of(error: Explained, title: str = "") -> Notice:
     """A refusal as a notice on the page."""
-    return Notice(str(getattr(error, "user_message", "") or error), "bad", title)
+    return Notice(error.user_message, "bad", title)
 
 
 def captions(mapping: IntegrationTableMapping) -> Mapping[str, str]:

@@ -1,28 +1,10 @@
 """Words and records shared by the pure modules of coupling and sync. No Django here."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-
-class Direction(StrEnum):
-    """Which way values flow; the table's direction bounds its fields'."""
-
-    BIDIRECTIONAL = "bidirectional"
-    TO = "to_integration_table"
-    FROM = "from_integration_table"
-
-
-class CompareAs(StrEnum):
-    """How two values are compared for matching; TEXT is the reference's behaviour."""
-
-    TEXT = "text"
-    PHONE = "phone"
-    EMAIL = "email"
-    COMPANY_NAME = "company_name"
-    NUMBER = "number"
-    DATE = "date"
+from core.vocabulary import CompareAs
 
 
 @dataclass(frozen=True, slots=True)

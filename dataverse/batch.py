@@ -90,7 +90,11 @@ def _boundary_of(content_type: str) -> str:
     message["Content-Type"] = content_type
     mark = message.get_boundary() if message.get_content_maintype() == "multipart" else None
     if not mark:
-        raise InvalidAnswer("Dataverse answered a batch with something else.", message=content_type, maybe_done=True)
+        raise InvalidAnswer(
+            "Dataverse answered a batch with something else.",
+            said=content_type,
+            maybe_done=True,
+        )
     return mark
 
 

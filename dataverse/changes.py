@@ -28,9 +28,9 @@ def page(body: bytes) -> Page:
         found = _decode(body)
     except msgspec.MsgspecError as error:
         raise InvalidAnswer(
-            "Dataverse answered with something that is not a page of rows, so nothing was taken from it. Check the "
-            "Environment URL and whether something stands between this machine and Dataverse.",
-            message=str(error)[:300],
+            "Dataverse answered with something that is not a page of rows, so nothing was taken from it.",
+            "Check the Environment URL and whether something stands between this machine and Dataverse.",
+            said=str(error)[:300],
         ) from None
     rows, deleted = _apart(found.value)
     return Page(rows, found.next_link, found.delta_link, deleted, found.count)

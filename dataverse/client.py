@@ -149,7 +149,10 @@ class DataverseClient:
         columns = ["organizationid", "name", "languagecode", odata.lookup("basecurrencyid")]
         found = self.first_page("organizations", select=columns).rows
         if not found:
-            raise Gone("Dataverse shows no organization to the application user. Give its role read access to it.")
+            raise Gone(
+                "Dataverse shows no organization to the application user.",
+                "Give its role read access to it.",
+            )
         row = found[0]
         currency = row.get(odata.lookup("basecurrencyid"))
         code = self.get("transactioncurrencies", currency, select=["isocurrencycode"]) if currency else {}
@@ -174,10 +177,11 @@ class DataverseClient:
         for answer in answers:
             if isinstance(answer.error, Gone):
                 raise Invalid(
-                    f"Dataverse has no table {logical_name}. It may belong to a solution that is not installed.",
+                    f"Dataverse has no table {logical_name}.",
+                    "It may belong to a solution that is not installed.",
                     code=answer.error.code,
                     request_id=answer.error.request_id,
-                    message=answer.error.message,
+                    said=answer.error.message,
                     reason="configuration",
                 )
             if answer.error:
@@ -466,8 +470,8 @@ class DataverseClient:
             return _decode(answer.body)
         except msgspec.MsgspecError:
             raise InvalidAnswer(
-                "Dataverse answered with something that is not JSON. Check the Environment URL and whether something "
-                "stands between this machine and Dataverse.",
+                "Dataverse answered with something that is not JSON.",
+                "Check the Environment URL and whether something stands between this machine and Dataverse.",
                 status=answer.status,
                 request_id=answer.request_id,
             ) from None

@@ -134,34 +134,37 @@ def check_address(typed: str, *, cloud: str = "commercial", loopback_allowed: bo
     text = typed.strip().rstrip("/")
     if not text:
         raise ConfigurationError(
-            "The Environment URL is empty. Enter the address of the Dataverse environment, "
-            "for example https://contoso.crm4.dynamics.com."
+            "The Environment URL is empty.",
+            "Enter the address of the Dataverse environment, for example https://contoso.crm4.dynamics.com.",
         )
     if len(text) > LONGEST_ADDRESS:
         raise ConfigurationError(
-            f"The Environment URL is longer than {LONGEST_ADDRESS} characters. Enter the address of the environment "
-            "alone, for example https://contoso.crm4.dynamics.com."
+            f"The Environment URL is longer than {LONGEST_ADDRESS} characters.",
+            "Enter the address of the environment alone, for example https://contoso.crm4.dynamics.com.",
         )
     parts = None if _MISREAD.search(text) else _split(text if "://" in typed else f"https://{text}")
     if parts is None:
         raise ConfigurationError(
-            f"{text[:80]} is not a web address. Enter one like https://contoso.crm4.dynamics.com; "
-            "the Power Platform admin center shows it under Environment URL."
+            f"{text[:80]} is not a web address.",
+            "Enter one like https://contoso.crm4.dynamics.com; the Power Platform admin center shows "
+            "it under Environment URL.",
         )
     if parts.scheme != "https":
         raise ConfigurationError(
-            f"The Environment URL begins with {parts.scheme}://. Dataverse is reached over https only: enter https://."
+            f"The Environment URL begins with {parts.scheme}://.",
+            "Dataverse is reached over https only: enter https://.",
         )
     if "@" in text:
         raise ConfigurationError(
-            "The Environment URL must not hold a user name or password, nor any @. Enter the address alone."
+            "The Environment URL must not hold a user name or password, nor any @.",
+            "Enter the address alone.",
         )
     host = parts.hostname or ""
     if is_loopback(host):
         if not loopback_allowed:
             raise ConfigurationError(
-                f"{host} is this machine itself, not a Dataverse environment. Enter the environment's address. "
-                "(A sandbox may be connected to only where SANDBOX_ALLOWED is 1.)"
+                f"{host} is this machine itself, not a Dataverse environment.",
+                "Enter the environment's address. (A sandbox may be connected to only where SANDBOX_ALLOWED is 1.)",
             )
     else:
         _check_host(host, parts, cloud)
@@ -188,14 +191,14 @@ def authority(cloud: str, tenant: str, environment_url: str, *, any_tenant: bool
         tenant = ANY_TENANT
     elif not _TENANT.fullmatch(tenant):
         raise ConfigurationError(
-            "The Tenant ID is missing or not valid. Enter the Directory (tenant) ID from the application's "
-            "registration, a GUID, or the tenant's domain name.",
+            "The Tenant ID is missing or not valid.",
+            "Enter the Directory (tenant) ID from the application's registration, a GUID, or the tenant's domain name.",
             reason="sign_in",
         )
     if is_loopback(urlsplit(environment_url).hostname or ""):
         return f"{origin(environment_url)}/{tenant}"
     if cloud not in CLOUDS:
-        raise ConfigurationError(f"There is no cloud {cloud!r}. Choose one of {', '.join(CLOUDS)}.")
+        raise ConfigurationError(f"There is no cloud {cloud!r}.", f"Choose one of {', '.join(CLOUDS)}.")
     return f"{CLOUDS[cloud].authority}/{tenant}"
 
 
@@ -204,7 +207,7 @@ def discovery(cloud: str, environment_url: str) -> str:
     if is_loopback(urlsplit(environment_url).hostname or ""):
         return origin(environment_url)
     if cloud not in CLOUDS:
-        raise ConfigurationError(f"There is no cloud {cloud!r}. Choose one of {', '.join(CLOUDS)}.")
+        raise ConfigurationError(f"There is no cloud {cloud!r}.", f"Choose one of {', '.join(CLOUDS)}.")
     return CLOUDS[cloud].discovery
 
 
@@ -223,21 +226,22 @@ def _split(text: str) -> SplitResult | None:
 
 def _check_host(host: str, parts: SplitResult, cloud: str) -> None:
     if cloud not in CLOUDS:
-        raise ConfigurationError(f"There is no cloud {cloud!r}. Choose one of {', '.join(CLOUDS)}.")
+        raise ConfigurationError(f"There is no cloud {cloud!r}.", f"Choose one of {', '.join(CLOUDS)}.")
     if parts.port not in (None, 443):
         raise ConfigurationError(
-            f"The Environment URL names port {parts.port}. Dataverse answers on the usual port: leave it out."
+            f"The Environment URL names port {parts.port}.",
+            "Dataverse answers on the usual port: leave it out.",
         )
     if CLOUDS[cloud].has(host):
         return
     other = next((other for other in CLOUDS.values() if other.has(host)), None)
     if other is not None:
         raise ConfigurationError(
-            f"{host} belongs to the cloud {other.label}, but {CLOUDS[cloud].label} is chosen. "
-            f"Choose {other.label} in the field Cloud."
+            f"{host} belongs to the cloud {other.label}, but {CLOUDS[cloud].label} is chosen.",
+            f"Choose {other.label} in the field Cloud.",
         )
     raise ConfigurationError(
-        f"{host} is not the address of a Dataverse environment in the cloud {CLOUDS[cloud].label}. "
-        f"Its addresses look like https://{CLOUDS[cloud].example}; "
-        "the Power Platform admin center shows the right one under Environment URL."
+        f"{host} is not the address of a Dataverse environment in the cloud {CLOUDS[cloud].label}.",
+        f"Its addresses look like https://{CLOUDS[cloud].example}; the Power Platform admin center "
+        "shows the right one under Environment URL.",
     )

@@ -91,7 +91,7 @@ def instances(
     except msgspec.MsgspecError as error:
         raise InvalidAnswer(
             "The global discovery answered with something that is no list of environments.",
-            message=str(error)[:300],
+            said=str(error)[:300],
             request_id=answer.request_id,
         ) from None
     made = [_instance(one) for one in found if _known(one.url, environment, origin)]

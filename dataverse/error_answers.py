@@ -42,22 +42,25 @@ def _foreign(status: int, headers: Mapping[str, str], request_id: str, after: fl
     if 300 <= status < 400:
         target = clouds.origin(headers.get("Location", "")) or "another page"
         return ConfigurationError(
-            f"The environment's address answers with a redirect to {target}. Enter the address of the environment "
-            "itself.",
-            status=status, request_id=request_id,
-        )  # fmt: skip
+f"The environment's address answers with a redirect to {target}.",
+"Enter the address of the environment itself.",
+status=status,
+request_id=request_id,
+)  # fmt: skip
     if status == 404:
         return ConfigurationError(
-            "No Dataverse Web API answers at the Environment URL. Check its spelling; the Power Platform admin center "
-            "shows the right one.",
-            status=status, request_id=request_id,
-        )  # fmt: skip
+"No Dataverse Web API answers at the Environment URL.",
+"Check its spelling; the Power Platform admin center shows the right one.",
+status=status,
+request_id=request_id,
+)  # fmt: skip
     if status == 407:
         return ConfigurationError(
-            "The proxy between this machine and Dataverse asks for a sign-in. Set HTTPS_PROXY with its user name and "
-            "password.",
-            status=status, request_id=request_id,
-        )  # fmt: skip
+"The proxy between this machine and Dataverse asks for a sign-in.",
+"Set HTTPS_PROXY with its user name and password.",
+status=status,
+request_id=request_id,
+)  # fmt: skip
     return error_for(status, "", "", request_id=request_id, retry_after=after)
 
 
@@ -66,30 +69,46 @@ def unavailable(error: requests.RequestException, *, to: str, request_id: str = 
     text = f"{type(error).__name__}: {_bare(error)}"
     if isinstance(error, requests.exceptions.SSLError):
         return ConfigurationError(
-            f"The certificate of {to} is not trusted, so nothing was sent. If a proxy inspects traffic, name its "
-            "authority in REQUESTS_CA_BUNDLE; otherwise check the address.",
-            message=text, request_id=request_id,
-        )  # fmt: skip
+f"The certificate of {to} is not trusted, so nothing was sent.",
+"If a proxy inspects traffic, name its authority in REQUESTS_CA_BUNDLE; otherwise check "
+"the address.",
+said=text,
+request_id=request_id,
+)  # fmt: skip
     if isinstance(error, requests.exceptions.ProxyError):
         return Unavailable(
-            "The proxy between this machine and Dataverse does not answer. Check HTTPS_PROXY and NO_PROXY.",
-            message=text, request_id=request_id, repeat=True,
-        )  # fmt: skip
+"The proxy between this machine and Dataverse does not answer.",
+"Check HTTPS_PROXY and NO_PROXY.",
+said=text,
+request_id=request_id,
+repeat=True,
+)  # fmt: skip
     if isinstance(error, requests.exceptions.ConnectTimeout) or _never_left(error):
         return Unavailable(
-            f"{to} cannot be reached. Check the Environment URL and this machine's network; "
-            "if it is a sandbox, check that it runs.",
-            message=text, request_id=request_id, repeat=True,
-        )  # fmt: skip
+f"{to} cannot be reached.",
+"Check the Environment URL and this machine's network; if it is a sandbox, check that it "
+"runs.",
+said=text,
+request_id=request_id,
+repeat=True,
+)  # fmt: skip
     if isinstance(error, requests.exceptions.Timeout):
         return Unavailable(
-            f"{to} did not answer in time. Try again in a few minutes.",
-            message=text, request_id=request_id, repeat=True, maybe_done=True,
-        )  # fmt: skip
+f"{to} did not answer in time.",
+"Try again in a few minutes.",
+said=text,
+request_id=request_id,
+repeat=True,
+maybe_done=True,
+)  # fmt: skip
     return Unavailable(
-        f"The connection to {to} broke before its answer was complete. Try again in a few minutes.",
-        message=text, request_id=request_id, repeat=True, maybe_done=True,
-    )  # fmt: skip
+f"The connection to {to} broke before its answer was complete.",
+"Try again in a few minutes.",
+said=text,
+request_id=request_id,
+repeat=True,
+maybe_done=True,
+)  # fmt: skip
 
 
 def retry_after(text: str | None, *, now: datetime | None = None) -> float | None:
@@ -125,10 +144,11 @@ def ahead(date: str | None) -> float | None:
 def throttled(error: DataverseError, seconds: float) -> Throttled:
     """The same error as one that asks to come back after `seconds`."""
     return Throttled(
-        error.user_message,
+        error.message,
+        error.fix,
         status=error.status,
         code=error.code,
-        message=error.message,
+        said=error.message,
         request_id=error.request_id,
         retry_after=seconds,
         reason=error.reason,

@@ -131,7 +131,8 @@ def rows(
     )
     if len(path) > LONGEST_ADDRESS:
         raise Invalid(
-            "The question is longer than Dataverse takes in one request. Choose fewer values or columns.",
+            "The question is longer than Dataverse takes in one request.",
+            "Choose fewer values or columns.",
             reason="configuration",
         )
     return path
@@ -150,7 +151,7 @@ def to_json(value: Any, column: ColumnInfo) -> Any:
         text = str(value)
         if column.max_length is not None and _length(text) > column.max_length:
             raise Invalid(
-                f"The value has {_length(text)} characters, but {name} takes {column.max_length} in Dataverse. "
+                f"The value has {_length(text)} characters, but {name} takes {column.max_length} in Dataverse.",
                 "Shorten it, or map the field to a longer column.",
                 reason="value_too_long",
             )
@@ -246,7 +247,8 @@ def _within(number: Decimal, column: ColumnInfo, name: str) -> Decimal:
     if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
         span = f" ({low:,.15g} to {high:,.15g})" if low is not None and high is not None else ""
         raise Invalid(
-            f"{number:f} is outside the range {name} takes in Dataverse{span}. Change the value.",
+            f"{number:f} is outside the range {name} takes in Dataverse{span}.",
+            "Change the value.",
             reason="value_invalid",
         )
     return number
@@ -261,7 +263,8 @@ def _choice(value: Any, column: ColumnInfo, name: str) -> int:
         offered = [f"{n} {label}" for n, label in column.choices.items()]
         known = ", ".join(offered[:8]) + (f" and {len(offered) - 8} more" if len(offered) > 8 else "")
         raise Invalid(
-            f"{name} has no choice {number} in Dataverse. It has: {known}. Map the option to one of them.",
+            f"{name} has no choice {number} in Dataverse.",
+            f"It has: {known}. Map the option to one of them.",
             reason="unknown_choice",
         )
     return number
@@ -269,6 +272,7 @@ def _choice(value: Any, column: ColumnInfo, name: str) -> int:
 
 def _unfit(value: Any, name: str, wanted: str, *, reason: str = "value_invalid") -> Invalid:
     return Invalid(
-        f"{str(value)[:60]!r} cannot be the value of {name}: it takes {wanted}. Change the value or the field mapping.",
+        f"{str(value)[:60]!r} cannot be the value of {name}: it takes {wanted}.",
+        "Change the value or the field mapping.",
         reason=reason,
     )

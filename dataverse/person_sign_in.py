@@ -26,8 +26,8 @@ from dataverse.types import Credentials, Environment
 _LEEWAY_S = 300
 _CLAIMS = ("preferred_username", "upn", "tid", "oid")
 _NOT_THIS = (
-    "The sign-in came back with an answer that does not belong to this one, so nothing was taken from it. "
-    "Begin the sign-in again."
+    "The sign-in came back with an answer that does not belong to this one, so nothing was taken from it.",
+    "Begin the sign-in again.",
 )
 
 
@@ -73,7 +73,7 @@ def finish(
         raise _declined(returned)
     service = SignInService(credentials, environment.ca_file, Timeouts())
     if not hmac.compare_digest(str(flow.get("state", "")).encode(), str(returned.get("state", "")).encode()):
-        raise SignInError(_NOT_THIS)
+        raise SignInError(*_NOT_THIS)
     application: Any = None
     cache = msal.SerializableTokenCache()
 
@@ -83,14 +83,14 @@ def finish(
         try:
             return application.acquire_token_by_auth_code_flow(dict(flow), dict(returned))
         except RuntimeError:  # what msal says of a foreign nonce
-            raise SignInError(_NOT_THIS, message="nonce") from None
+            raise SignInError(*_NOT_THIS, said="nonce") from None
 
     answer = service.asked(ask)
     claims = answer.get("id_token_claims") or {}
     _check(claims, credentials, str(flow.get("nonce", "")))
     accounts = application.get_accounts()
     if not accounts:
-        raise SignInError("The sign-in did not say who signed in. Begin the sign-in again.")
+        raise SignInError("The sign-in did not say who signed in.", "Begin the sign-in again.")
     return Person(service, application, cache, accounts[0], claims)
 
 
@@ -102,7 +102,7 @@ def restored(credentials: Credentials, environment: Environment, kept: str) -> "
     application = service.guarded(lambda: service.application(cache))
     accounts = application.get_accounts()
     if not accounts:
-        raise SignInError("The administrator's sign-in is over. Sign in again.")
+        raise SignInError("The administrator's sign-in is over.", "Sign in again.")
     return Person(service, application, cache, accounts[0], said["claims"])
 
 
@@ -172,32 +172,39 @@ def _declined(returned: Mapping[str, str]) -> SignInError:
     said = returned.get("error_description", "")
     if returned["error"] == "access_denied":
         return SignInError(
-            "The sign-in was cancelled, or the permissions were not granted. Begin again, and accept the permissions.",
+            "The sign-in was cancelled, or the permissions were not granted.",
+            "Begin again, and accept the permissions.",
             code="AADSTS65004",
-            message=said[:2000],
+            said=said[:2000],
         )
-    return SignInError(f"The sign-in did not work. It says: {said[:300] or returned['error']}", message=said[:2000])
+    return SignInError(
+        "The sign-in did not work.",
+        f"It says: {said[:300] or returned['error']}",
+        said=said[:2000],
+    )
 
 
 def _check(claims: Mapping[str, Any], credentials: Credentials, nonce: str) -> None:
     """Raise SignInError unless the identity token was made for this application, tenant and sign-in, and is in time."""
     expected = hashlib.sha256(nonce.encode()).hexdigest()  # msal sends the digest, and keeps the nonce
     if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")).encode(), expected.encode()):
-        raise SignInError(_NOT_THIS, message="nonce")
+        raise SignInError(*_NOT_THIS, said="nonce")
     if claims.get("aud") != credentials.client_id:
-        raise SignInError(_NOT_THIS, message="audience")
+        raise SignInError(*_NOT_THIS, said="audience")
     expires = claims.get("exp")
     if not isinstance(expires, int | float) or expires + _LEEWAY_S < time.time():
         raise SignInError(
-            "The sign-in came back with an identity that has run out. Check this machine's clock.", message="exp"
+            "The sign-in came back with an identity that has expired.",
+            "Check this machine's clock.",
+            said="exp",
         )
     tenant = credentials.authority.rstrip("/").rpartition("/")[2].lower()
     said = str(claims.get("tid", "")).lower()
     if not said or (clouds.is_tenant_id(tenant) and said != tenant):
         raise SignInError(
-            "The person who signed in belongs to another tenant than the one of the Tenant ID. Sign in with an "
-            "administrator's account of that tenant.",
-            message=f"tenant {said}",
+            "The person who signed in belongs to another tenant than the one of the Tenant ID.",
+            "Sign in with an administrator's account of that tenant.",
+            said=f"tenant {said}",
         )
     if clouds.origin(str(claims.get("iss", ""))) == "" or said not in str(claims.get("iss", "")):
-        raise SignInError(_NOT_THIS, message="issuer")
+        raise SignInError(*_NOT_THIS, said="issuer")

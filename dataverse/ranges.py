@@ -166,7 +166,8 @@ class Seams:
     @staticmethod
     def _foreign(text: str) -> InvalidAnswer:
         return InvalidAnswer(
-            "Dataverse answered a question for one range of creation dates with a row of another, so the table was "
-            "not read to its end. Try again; if it stays, give the detail to its support.",
-            message=f"createdon {text}",
+            "Dataverse answered a question for one range of creation dates with a row of another, so "
+            "the table was not read to its end.",
+            "Try again; if it stays, give the detail to its support.",
+            said=f"createdon {text}",
         )

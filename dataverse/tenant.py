@@ -20,10 +20,15 @@ def known(authority: str, *, ca_file: str | None = None, timeouts: Timeouts | No
     except requests.RequestException as error:
         raise unavailable(error, to=origin) from None
     if answer.status_code >= 500 or answer.status_code == 429:
-        raise Unavailable("The sign-in service does not answer properly. Try again in a few minutes.", repeat=True)
+        raise Unavailable(
+            "The sign-in service does not answer properly.",
+            "Try again in a few minutes.",
+            repeat=True,
+        )
     if answer.status_code != 200:
         raise SignInError(
-            "The sign-in does not know the tenant. Copy the Directory (tenant) ID from the Overview of the "
-            "application's registration, and check the field Cloud.",
+            "The sign-in does not know the tenant.",
+            "Copy the Directory (tenant) ID from the Overview of the application's registration, and "
+            "check the field Cloud.",
             status=answer.status_code,
         )

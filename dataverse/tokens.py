@@ -34,8 +34,8 @@ class SignInService:
     def __init__(self, credentials: Credentials, ca_file: str | None, timeouts: Timeouts) -> None:
         if not credentials.client_id:
             raise ConfigurationError(
-                "The Client ID is missing. Enter the Application (client) ID from the Overview of the application's "
-                "registration.",
+                "The Client ID is missing.",
+                "Enter the Application (client) ID from the Overview of the application's registration.",
                 reason="sign_in",
             )
         self.credentials = credentials
@@ -82,8 +82,9 @@ class SignInService:
             raise _unreachable(unavailable(error, to=clouds.origin(self.credentials.authority))) from None
         except MsalServiceError as error:
             raise Unavailable(
-                "The sign-in service does not answer properly. Try again in a few minutes.",
-                message=str(error)[:500],
+                "The sign-in service does not answer properly.",
+                "Try again in a few minutes.",
+                said=str(error)[:500],
                 repeat=True,
             ) from None
         except ValueError as error:
@@ -186,18 +187,22 @@ def refused(text: str) -> DataverseError:
         if isinstance(error, SignInError):
             return error
         return SignInError(
-            f"The sign-in refused the application. It says: {said[:300]}", code=code, message=said[:2000]
+            "The sign-in refused the application.",
+            f"It says: {said[:300]}",
+            code=code,
+            said=said[:2000],
         )
     if "authority configuration" in text:
         return SignInError(
-            "The sign-in does not know the tenant. Copy the Directory (tenant) ID from the Overview of the "
-            "application's registration, and check the field Cloud.",
-            message=said[:2000],
+            "The sign-in does not know the tenant.",
+            "Copy the Directory (tenant) ID from the Overview of the application's registration, and "
+            "check the field Cloud.",
+            said=said[:2000],
         )
     return SignInError(
-        "The sign-in refused the application. Check Tenant ID, Client ID and Client Secret. "
-        f"It says: {said[:300] or 'nothing'}",
-        message=said[:2000],
+        "The sign-in refused the application.",
+        f"Check Tenant ID, Client ID and Client Secret. It says: {said[:300] or 'nothing'}",
+        said=said[:2000],
     )
 
 

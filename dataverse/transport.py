@@ -46,8 +46,8 @@ _TENANT = re.compile(r"authorization_uri=\"?https://[^/\s\"]+/([0-9a-fA-F]{8}(?:
 
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 _ELSEWHERE = (
-    "Dataverse answered with a link that leads to another address, so it was not followed. Check the Environment URL "
-    "and whether something stands between this machine and Dataverse."
+    "Dataverse answered with a link that leads to another address, so it was not followed.",
+    "Check the Environment URL, and whether something stands between this machine and Dataverse.",
 )
 
 POOL_SIZE = 32
@@ -98,8 +98,8 @@ class Session(requests.Session):
         super().__init__()
         if ca_file and not Path(ca_file).is_file():
             raise ConfigurationError(
-                f"The sandbox's certificate authority {Path(ca_file).name} cannot be read. Start the sandbox again, "
-                "and name the file it prints as ca_file."
+                f"The sandbox's certificate authority {Path(ca_file).name} cannot be read.",
+                "Start the sandbox again, and name the file it prints as ca_file.",
             )
         self._origins = frozenset(origins)
         self._ca_file = ca_file
@@ -125,8 +125,9 @@ class Session(requests.Session):
         url = str(request.url)
         if clouds.origin(url) not in self._origins or not url.startswith("https://"):
             raise ConfigurationError(
-                f"A request to {clouds.origin(url) or 'an unknown address'} was not sent, since only the environment "
-                "and its sign-in may be asked. Check the Environment URL."
+                f"A request to {clouds.origin(url) or 'an unknown address'} was not sent, since only "
+                "the environment and its sign-in may be asked.",
+                "Check the Environment URL.",
             )
         for hook in before_send:
             hook(str(request.method), url)
@@ -283,11 +284,11 @@ class Transport:
         if "://" not in path and not _AMBIGUOUS.search(path):
             return f"{self.origin}{self.root}{path.lstrip('/')}"
         if _AMBIGUOUS.search(path) or clouds.origin(path) != self.origin:
-            raise InvalidAnswer(_ELSEWHERE)
+            raise InvalidAnswer(*_ELSEWHERE)
         parts = urlsplit(path)
         upwards = {".", ".."} & set(unquote(parts.path).split("/"))
         if "@" in parts.netloc or not parts.path.startswith(self._links) or upwards:
-            raise InvalidAnswer(_ELSEWHERE)
+            raise InvalidAnswer(*_ELSEWHERE)
         return path
 
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer | None:
@@ -389,7 +390,7 @@ def _read(response: requests.Response, deadline: float) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > LARGEST_ANSWER:
-            raise InvalidAnswer("An answer of Dataverse is larger than can be. Check the Environment URL.")
+            raise InvalidAnswer("An answer of Dataverse is larger than can be.", "Check the Environment URL.")
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

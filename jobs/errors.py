@@ -8,15 +8,18 @@ from typing import Any
 from django.conf import settings
 
 from core.error_reports import own_keys
+from core.refusals import Refusal
 from jobs.models import Reason
 
 
-class EmptySelection(ValueError):
+class EmptySelection(Refusal):
     """A job was asked for a selection without records: that does nothing, it never means everything."""
 
     def __init__(self) -> None:
         super().__init__(
-            "No records are selected, so there is nothing to do. Select one or more records and try again."
+            "empty_selection",
+            "No records are selected, so there is nothing to do.",
+            "Select one or more records and try again.",
         )
 
 

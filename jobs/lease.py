@@ -31,7 +31,7 @@ stopping = threading.Event()
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotClaimed:
     """Why a job was not claimed: `why` is one of Claim's words or "waiting"; `waits_for` names the job before it."""
 
     why: str
@@ -49,29 +49,29 @@ def lease_end(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.JOB_LEASE_S)
 
 
-def claim(job_id: int) -> Job | Refused:
+def claim(job_id: int) -> Job | NotClaimed:
     """Take the job for this thread, or say why not. The returned row is fresh and its `fence` is this claim's."""
     now = timezone.now()
     job = Job.objects.select_related("company").filter(pk=job_id).first()
     if job is None:
-        return Refused(Claim.ENDED)
+        return NotClaimed(Claim.ENDED)
     snapshot = Snapshot(job.state, job.lease_until, job.not_before, job.attempts, job.cancel_requested)
     decision = decide_claim(snapshot, now)
     if decision in (Claim.ENDED, Claim.HELD, Claim.NOT_DUE):
-        return Refused(decision, until=job.not_before if decision == Claim.NOT_DUE else job.lease_until)
+        return NotClaimed(decision, until=job.not_before if decision == Claim.NOT_DUE else job.lease_until)
     if decision == Claim.CANCEL:
         end_unheld(job, State.CANCELLED, message=job.message or "Cancelled.")
-        return Refused(Claim.ENDED)
+        return NotClaimed(Claim.ENDED)
     if decision == Claim.GIVE_UP:
         end_unheld(
             job, State.FAILED, reason=Reason.INTERNAL, message=LOST_MESSAGE.format(times=MAX_LOST),
             detail=f"Last worker: {job.worker}. Phase: {job.phase or 'none'}.",
         )  # fmt: skip
-        return Refused(Claim.ENDED)
+        return NotClaimed(Claim.ENDED)
     if job.exclusive_key and job.state == State.QUEUED:
         first = next_on(job.exclusive_key)
         if first is not None and first != job.pk:
-            return Refused("waiting", first)
+            return NotClaimed("waiting", first)
     lost = decision == Claim.RUN_AFTER_LOSS
     try:
         with transaction.atomic():
@@ -84,9 +84,9 @@ def claim(job_id: int) -> Job | Refused:
         # Another job of this key is in process, perhaps since this instant: that means "wait", not "fail".
         if job.state == State.POSTPONED:
             _unheld(job).update(state=after(job.state, Event.WAIT), not_before=None, phase="")
-        return Refused("waiting", holder_of(job.exclusive_key))
+        return NotClaimed("waiting", holder_of(job.exclusive_key))
     if not taken:
-        return Refused(Claim.HELD)
+        return NotClaimed(Claim.HELD)
     if lost:
         logger.warning("job %s: its worker %s was lost; going on from its checkpoint", job.pk, job.worker)
     job.refresh_from_db()

@@ -3,6 +3,7 @@
 import logging
 from functools import partial
 
+from celery import current_app
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet
 from django.utils import timezone
@@ -24,10 +25,8 @@ def publish(job_id: int, *, countdown: float = 0) -> bool:
     `published_at` was set with the row; where the broker does not answer it is emptied, so that the next tick tries
     again instead of waiting for the message to be overdue.
     """
-    from jobs.tasks import run_job
-
     try:
-        run_job.apply_async((job_id,), countdown=countdown, retry=False)
+        current_app.send_task("jobs.tasks.run_job", (job_id,), countdown=countdown, retry=False)
     except Exception as error:
         logger.warning("job %s: the broker did not take its message (%s); the sweep will send it", job_id, error)
         Job.objects.filter(pk=job_id).update(published_at=None)
@@ -50,7 +49,7 @@ def publish_waiting(exclusive_key: str) -> None:
             logger.exception("end of a job on %s: %s failed", exclusive_key, getattr(work, "__qualname__", work))
 
 
-def holders() -> "QuerySet[Job]":
+def holders() -> QuerySet[Job]:
     """For Exists(): the job in process on the key of the job outside, which therefore waits."""
     return Job.objects.filter(exclusive_key=OuterRef("exclusive_key"), state=State.IN_PROCESS).exclude(exclusive_key="")
 

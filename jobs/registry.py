@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jobs.models import Job, JobOutcome
-    from jobs.running.context import JobContext
+from jobs.models import Job, JobOutcome
 
-Handler = Callable[["JobContext"], None]
+Handler = Callable[[Any], None]
+"""`def run(context: JobContext) -> None`. The context's type stands above this file, so it is not named here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,8 @@ class _Registry:
     ticks: list[Callable[[datetime], None]] = field(default_factory=list)
     ended: list[Callable[[str], None]] = field(default_factory=list)
     schedules: list[ScheduleProvider] = field(default_factory=list)
-    record_links: list[Callable[["Job", "list[JobOutcome]"], dict[Any, str]]] = field(default_factory=list)
-    outcome_actions: list[Callable[[Any, "Job", str], Iterable[Any]]] = field(default_factory=list)
+    record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
+    outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -88,11 +87,11 @@ def schedules(provider: ScheduleProvider) -> None:
     registry.schedules.append(provider)
 
 
-def record_links(provider: Callable[["Job", "list[JobOutcome]"], dict[Any, str]]) -> None:
+def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) -> None:
     """Lead from outcomes to records: the provider gets a job and a page of outcomes, answers local_id -> address."""
     registry.record_links.append(provider)
 
 
-def outcome_actions(provider: Callable[[Any, "Job", str], Iterable[Any]]) -> None:
+def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
     """Add actions above a job's outcomes: the provider gets the request, the job and the outcome shown."""
     registry.outcome_actions.append(provider)

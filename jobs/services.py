@@ -1,7 +1,6 @@
-"""The verbs of jobs: start, cancel, wait for the end, tell what came of it."""
+"""The verbs of jobs: start, cancel, tell what came of it."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
 from jobs.publishing import next_on, publish_on_commit
 from jobs.registry import kind
 
-__all__ = ["EmptySelection", "cancel", "run_to_end", "start", "stop_all", "summary", "waits_for"]
+__all__ = ["EmptySelection", "cancel", "start", "stop_all", "summary", "waits_for"]
 
 
 def start(
@@ -115,45 +114,6 @@ def waits_for(job: Job) -> Job | None:
         return None
     before = holder_of(job.exclusive_key) or next_on(job.exclusive_key)
     return Job.objects.filter(pk=before).first() if before not in (None, job.pk) else None
-
-
-def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Job:
-    """Wait until the job and all its follow-ups have ended; run here what no worker has claimed. Returns it fresh.
-
-    `on_progress` gets a fresh row of the job at work, after each checkpoint or twice a second.
-    """
-    from jobs.lease import Refused
-    from jobs.running.runner import run
-
-    open_jobs = [job.pk]
-    ended: list[int] = []
-    while open_jobs:
-        current = open_jobs[0]
-        refused = run(current, on_progress=on_progress)
-        row = Job.objects.get(pk=current)
-        if row.ended:
-            if on_progress:
-                on_progress(row)
-            ended.append(open_jobs.pop(0))
-            open_jobs += Job.objects.filter(parent_id=current).order_by("pk").values_list("pk", flat=True)
-            continue
-        if isinstance(refused, Refused):
-            if refused.waits_for is not None and refused.waits_for != current:
-                ahead = run(refused.waits_for)  # nobody may be there to do it
-                if not isinstance(ahead, Refused):
-                    continue
-            if on_progress:
-                on_progress(row)
-            time.sleep(_patience(row))
-    job.refresh_from_db()
-    return job
-
-
-def _patience(job: Job) -> float:
-    """Seconds until it is worth looking again."""
-    if job.state == State.POSTPONED and job.not_before is not None:
-        return min(0.5, max(0.02, (job.not_before - timezone.now()).total_seconds()))
-    return 0.2
 
 
 def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:

@@ -13,21 +13,22 @@ from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.views import address
 from connection_setup.models import OwnershipModel
+from core.refusals import Refusal
+from core.vocabulary import Recommendation
 from coupling import local_records as local
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES
 from masterdata.models import Company
 from sync.full import page as review_page
 from sync.full import services as full
-from sync.models import FullSynchReviewLine, Recommendation
+from sync.models import FullSynchReviewLine
 from sync.salespeople import services as salespeople
-from sync.start.services import Refused
 from ui.kit import Action, FastTab, Field, Notice, State, Status, Table
 
 PEOPLE = "salespeople"
 RECOMMENDATIONS = "recommendations"
 FINISH = "finish"
-_MISHAPS = (Refused, DataverseError, NotConnected, local.Unusable)
+_MISHAPS = (Refusal, DataverseError, NotConnected, local.Unusable)
 
 
 def register() -> None:
@@ -108,7 +109,7 @@ def show_people(situation: Situation) -> Shown:
     try:
         known = salespeople.users(company)
     except _MISHAPS as error:
-        said = str(getattr(error, "user_message", error))
+        said = error.user_message
         notices = (Notice(said, "bad", title="The users of Dataverse cannot be read."),)
     else:
         coupled = sum(one.local_id is not None for one in known)
@@ -185,7 +186,7 @@ def _counted(company: Company) -> list[Notice]:
     try:
         full.generate(company)
     except _MISHAPS as error:
-        return [Notice(str(getattr(error, "user_message", error)), "bad", "The records could not be counted.")]
+        return [Notice(error.user_message, "bad", "The records could not be counted.")]
     return []
 
 
@@ -261,7 +262,7 @@ def finish(situation: Situation) -> Ended:
         try:
             full.start(company, user=request.user)
         except _MISHAPS as error:
-            messages.error(request, f"Nothing was started. {getattr(error, 'user_message', error)}")
+            messages.error(request, f"Nothing was started. {error.user_message}")
             return show_finish(situation)
     situation.kept.completed_at = timezone.now()
     situation.kept.save()

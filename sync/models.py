@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from core.vocabulary import Recommendation
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job
 from masterdata.models import Company
@@ -66,15 +67,6 @@ class FailedRow(models.Model):
         return str(self.integration_id)
 
 
-class Recommendation(models.TextChoices):
-    """What the review recommends for a mapping."""
-
-    FULL = "full", "Full synchronization"
-    NONE = "none", "No synchronization"
-    DEPENDENCY = "dependency", "Dependency not satisfied"
-    NO_RECORDS = "no_records", "No records to synchronize now"
-
-
 class FullSynchReviewLine(models.Model):
     """One mapping in the full synchronization of a company."""
 
@@ -82,7 +74,7 @@ class FullSynchReviewLine(models.Model):
     name = models.CharField(max_length=40)
     direction = models.CharField(max_length=24)
     dependencies = models.JSONField(default=list, blank=True)
-    recommendation = models.CharField(max_length=12, choices=Recommendation)
+    recommendation = models.CharField(max_length=12, choices=Recommendation.choices)
     overridden = models.BooleanField(default=False, help_text="A person chose Recommend Full Synchronization.")
     local_count = models.PositiveIntegerField(default=0, help_text="Uncoupled records here, inside the table filter.")
     integration_count = models.PositiveIntegerField(

@@ -318,3 +318,10 @@ def _value(row: Any, column: Column) -> Cell:
         return str(display())
     found: Cell = getattr(value, path[-1])
     return found
+
+
+def bind(request: HttpRequest, listing: Listing) -> Any:
+    """The listing as this request shows it: rows of the page, columns of the person, filters in force."""
+    from ui.bound_list import Bound
+
+    return Bound(request, listing)

@@ -154,13 +154,6 @@ class Selection:
         return self.count > 0
 
 
-def bind(request: HttpRequest, listing: Listing) -> Any:
-    """The listing as this request shows it: rows of the page, columns of the person, filters in force."""
-    from ui.bound_list import Bound
-
-    return Bound(request, listing)
-
-
 def selected(request: HttpRequest, listing: Listing) -> Selection:
     """What the request selects: ticked rows, all that match the filters in force, or what a token carries."""
     data: QueryDict = request.POST if request.method == "POST" else request.GET

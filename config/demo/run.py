@@ -13,12 +13,15 @@ from config.demo.environment import Environment
 from config.demo.show import Screen
 from config.serve import Site, SiteFailed, prepare, ready_line, sign_in
 from connection_setup.connection import state as connections
+from connection_setup.enabling import services as enabling
+from core.vocabulary import CompareAs, ConflictOption
 from coupling.couplings import services as couplings
+from coupling.mappings import services as mappings
 from coupling.matching import criteria
-from coupling.models import Coupling, IntegrationTableMapping, UpdateConflict
-from coupling.rows import CompareAs, Criterion
-from jobs import services as jobs
+from coupling.models import Coupling, IntegrationTableMapping
+from coupling.rows import Criterion
 from jobs.models import ENDED_STATES, Job, Reason, State
+from jobs.running import waiting
 from masterdata import catalog
 from masterdata.models import Company
 from sync.full import services as full
@@ -155,7 +158,7 @@ class Demo:
             "authentication_type": "client_secret",
             "sandbox_ca_file": facts["ca_file"],
         }
-        report = connections.enable(company=company, user=None, values=values, secret=facts["client_secret"])
+        report = enabling.enable(company=company, user=None, values=values, secret=facts["client_secret"])
         for check in report.checks:
             mark = {"ok": "ok", "warning": "note", "error": "FAILED"}[check.state]
             self.screen.line(f"  {mark:6} {check.name}: {check.message}")
@@ -165,13 +168,13 @@ class Demo:
     def _choose_criteria(self, company: Company) -> None:
         """Keep the criteria on the mappings, as the page Select Coupling Criteria does."""
         for name, fields in CRITERIA.items():
-            mapping = couplings.mapping_of(company, name)
+            mapping = mappings.mapping_of(company, name)
             columns = {one.field: one.integration_field for one in criteria.offered(mapping)}
             chosen = [Criterion(f, columns[f], priority, compare_as=how) for f, priority, how in fields]
-            couplings.save_criteria(
+            mappings.save_criteria(
                 mapping=mapping,
-                settings=couplings.Settings(
-                    criteria=chosen, synchronize=True, create_new=mapping.create_new, conflicts=UpdateConflict.SEND
+                settings=mappings.Settings(
+                    criteria=chosen, synchronize=True, create_new=mapping.create_new, conflicts=ConflictOption.SEND
                 ),
             )
 
@@ -181,7 +184,7 @@ class Demo:
         done, began = Round(), time.monotonic()
         before = _sizes(company, environment)
         for name in CRITERIA:
-            mapping = couplings.mapping_of(company, name)
+            mapping = mappings.mapping_of(company, name)
             self._finish(couplings.start_coupling(mapping=mapping), done)
         self._full_synchronization(company, done)
         done.seconds = time.monotonic() - began
@@ -207,13 +210,13 @@ class Demo:
 
     def _finish(self, job: Job, done: Round) -> None:
         """Wait for a job and what follows from it."""
-        job = jobs.run_to_end(job, on_progress=self.screen.progress)
-        waiting = [job]
-        while waiting:
-            one = waiting.pop(0)
+        job = waiting.run_to_end(job, on_progress=self.screen.progress)
+        open_jobs = [job]
+        while open_jobs:
+            one = open_jobs.pop(0)
             done.jobs.append(one)
             self.screen.done(one)
-            waiting += Job.objects.filter(parent=one, state__in=ENDED_STATES).order_by("pk")
+            open_jobs += Job.objects.filter(parent=one, state__in=ENDED_STATES).order_by("pk")
 
     # -- summary --------------------------------------------------------------------------------------------------
 

@@ -7,15 +7,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup.connection import redirect_url as returning
-from connection_setup.enabling.page import AcceptForm, permissions_tab
+from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import consent, steps_table
 from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 
 TITLE = "Administrator Sign-In"
-SIGN_IN_HOST = "https://login.microsoftonline.com"
 
 
 TITLES = {

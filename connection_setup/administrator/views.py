@@ -25,8 +25,8 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection, En
 from connection_setup.provisioning import consent
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.setup import page as pages
+from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError, SignInError
 from ui import render
@@ -75,8 +75,8 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
             in_window=request.POST.get("in_window") == "1",
             purpose=purpose,
         )
-    except (DataverseError, services.Refused, SealBroken) as error:
-        messages.error(request, f"The sign-in cannot begin. {getattr(error, 'user_message', error)}")
+    except (DataverseError, Refusal) as error:
+        messages.error(request, f"The sign-in cannot begin. {error.user_message}")
         return HttpResponseRedirect(own.address("administrator", connection.company))
     return HttpResponseRedirect(address)
 

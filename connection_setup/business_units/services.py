@@ -10,10 +10,12 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from connection_setup.connection import clients
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, DataverseConnection, OwnershipModel
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning.company_objects import is_own, unit_name
+from core.refusals import Refusal
 from dataverse import odata
 from masterdata.models import Company
 
@@ -49,13 +51,13 @@ def default_name(company: Company) -> str:
 def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | None = None) -> list[Unit]:
     """The enabled business units below the root, the company's own first; a new one where it is not there yet.
 
-    Read as the administrator where one is signed in, else as the application. Raises DataverseError, Refused and
+    Read as the administrator where one is signed in, else as the application. Raises DataverseError, Refusal and
     SealBroken.
     """
     if signed_in is not None and signed_in.signed_in_at is not None:
-        client = services.administrators_client(connection, administrator.person(signed_in))
+        client = clients.administrators_client(connection, administrator.person(signed_in))
     else:
-        client = services.stored_client(connection)
+        client = clients.stored_client(connection)
     parent_column = odata.lookup("parentbusinessunitid")
     rows = [
         row
@@ -82,15 +84,21 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
 
 
 def choose(*, connection: DataverseConnection, unit: Unit, user: Any) -> DataverseConnection:
-    """Couple the company with a business unit. Raises Refused while the connection is enabled."""
+    """Couple the company with a business unit. Raises Refusal while the connection is enabled."""
     with services.audited(user), transaction.atomic():
         stored = services.locked(connection.company)
         if stored.enabled:
-            raise services.Refused(
-                "The connection is enabled, so its business unit is settled. Turn Enabled off first."
+            raise Refusal(
+                "configuration",
+                "The connection is enabled, so its business unit is settled.",
+                "Turn Enabled off first.",
             )
         if stored.environment_url != connection.environment_url:
-            raise services.Refused("The Environment URL was changed meanwhile. Look at its business units again.")
+            raise Refusal(
+                "configuration",
+                "The Environment URL was changed meanwhile.",
+                "Look at its business units again.",
+            )
         stored.business_unit_id = unit.id
         stored.business_unit_name = unit.name if unit.id else ""
         stored.owning_team_id, stored.changed_at = None, timezone.now()

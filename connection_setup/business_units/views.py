@@ -13,9 +13,9 @@ from connection_setup.business_units import services as units
 from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.setup import page as pages
 from connection_setup.setup import views
+from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from masterdata.models import Company
@@ -44,7 +44,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
         return render.page(request, _page(connection, (notice,)))
     try:
         found = units.listed(connection, administrator.current(owner, request.session.session_key))
-    except (DataverseError, services.Refused, SealBroken) as error:
+    except (DataverseError, Refusal) as error:
         kept = connection.business_unit_name or units.default_name(owner)
         return render.page(
             request,
@@ -52,7 +52,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
                 connection,
                 (
                     Notice(
-                        f"{getattr(error, 'user_message', error)} The choice stays as it is: {kept}.",
+                        f"{error.user_message} The choice stays as it is: {kept}.",
                         "bad",
                         title="The business units cannot be read.",
                     ),
@@ -84,8 +84,8 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
         if unit.others and request.POST.get("sure") != "yes":
             return _asked(request, owner, unit)
         units.choose(connection=connection, unit=unit, user=request.user)
-    except (DataverseError, services.Refused, SealBroken) as error:
-        messages.error(request, f"Nothing was chosen. {getattr(error, 'user_message', error)}")
+    except (DataverseError, Refusal) as error:
+        messages.error(request, f"Nothing was chosen. {error.user_message}")
         return HttpResponseRedirect(address("units", owner))
     made = "" if unit.id else " It is made when the connection is enabled."
     messages.success(request, f"{unit.name} is the Coupled Business Unit.{made}")
@@ -95,14 +95,18 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _named(found: list[units.Unit], wanted: str) -> units.Unit:
-    """The unit with an id; the new one is "new". Raises Refused."""
+    """The unit with an id; the new one is "new". Raises Refusal."""
     try:
         key = None if wanted == "new" else UUID(wanted)
     except ValueError:
         key = UUID(int=0)
     unit = next((one for one in found if one.id == key), None)
     if unit is None:
-        raise services.Refused("That business unit is not among those of the environment. Choose one of the list.")
+        raise Refusal(
+            "configuration",
+            "That business unit is not among those of the environment.",
+            "Choose one of the list.",
+        )
     return unit
 
 

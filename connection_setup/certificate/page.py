@@ -12,7 +12,7 @@ from accounts import access
 from connection_setup.certificate import services as certificate
 from connection_setup.companies import page as companies
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.secrets import credentials
+from connection_setup.secrets import certificates, credentials
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
 
@@ -112,7 +112,7 @@ def _state(connection: DataverseConnection) -> Status:
 
 
 def _waiting_tab(connection: DataverseConnection) -> FastTab:
-    made = credentials.describe(connection.next_certificate)
+    made = certificates.describe(connection.next_certificate)
     return FastTab(
         "waiting",
         "Certificate that waits",

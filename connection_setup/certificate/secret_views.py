@@ -8,12 +8,14 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import company as company_of
+from connection_setup import captions
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.setup import page as pages
 from connection_setup.setup.forms import SettingsForm
+from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from ui import render
@@ -62,10 +64,12 @@ def replace(request: HttpRequest, company: str) -> HttpResponse:
         return _shown(request, connection, form)
     values = {"client_secret_expires_on": form.cleaned_data["client_secret_expires_on"]}
     try:
-        report = services.enable(company=connection.company, user=request.user, values=values, secret=form.secret)
+        report = enabling_services.enable(
+            company=connection.company, user=request.user, values=values, secret=form.secret
+        )
         problem = report.failed.sentence if report.failed else ""
-    except (services.Refused, DataverseError, SealBroken) as error:
-        problem = str(getattr(error, "user_message", error))
+    except (Refusal, DataverseError) as error:
+        problem = error.user_message
     if problem:
         form.add_error("client_secret", f"Nothing was changed; the secret in use stays. {problem}")
         return _shown(request, connection, form)
@@ -84,7 +88,7 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: SecretFo
         Page(
             TITLE,
             company=company,
-            crumbs=(Link(pages.TITLE, pages.address("setup", company)),),
+            crumbs=(Link(captions.TITLE, pages.address("setup", company)),),
             help="connection#secret",
             tip=Tip(
                 "Without a gap",

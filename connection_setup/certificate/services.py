@@ -7,24 +7,20 @@ that client's user in Dataverse, which an administrator who signs in makes, with
 
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.checks import judges as checks
 from connection_setup.connection import state as services
-from connection_setup.connection.state import Refused
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.secrets import credentials
-from connection_setup.secrets.credentials import BadCertificate, Described
+from connection_setup.secrets import certificates, credentials
+from connection_setup.secrets.certificates import BadCertificate, Described, application_name
+from connection_setup.secrets.credentials import target
 from connection_setup.secrets.sealing import SealBroken, seal, unseal
 from connection_setup.types import Report
+from core.refusals import Refusal
 from masterdata.models import Company
-
-
-def application_name() -> str:
-    """What the registered application is called, and the certificates made here."""
-    return f"{settings.PRODUCT_NAME} Integration to Dataverse"
 
 
 def why_not(connection: DataverseConnection) -> str:
@@ -44,25 +40,25 @@ def why_not(connection: DataverseConnection) -> str:
 
 @sensitive_variables("bundle", "pair")
 def offer(*, company: Company, user: Any, bundle: str = "", client_id: str = "") -> Described:
-    """Make a key and a certificate, or take those of a PEM text, to wait beside what is in use. Raises Refused.
+    """Make a key and a certificate, or take those of a PEM text, to wait beside what is in use. Raises Refusal.
 
     client_id: where the certificate is registered for another application than the one in use.
     """
     try:
-        pair = credentials.read_pair(bundle) if bundle else credentials.make_pair(application_name())
+        pair = certificates.read_pair(bundle) if bundle else certificates.make_pair(application_name())
     except BadCertificate as bad:
-        raise Refused(str(bad), field="certificate_file") from None
+        raise Refusal.because(bad, field="certificate_file") from None
     with services.audited(user), transaction.atomic():
         stored = services.locked(company)
         if why := why_not(stored):
-            raise Refused(why)
+            raise Refusal("configuration", why)
         try:
             stored.next_certificate, stored.next_private_key = pair.certificate_pem, seal(pair.private_key_pem)
         except SealBroken as broken:
-            raise Refused(str(broken)) from None
+            raise Refusal.because(broken) from None
         stored.next_client_id = "" if client_id == credentials.client_id(stored) else client_id
         stored.save()
-    return credentials.describe(pair.certificate_pem)
+    return certificates.describe(pair.certificate_pem)
 
 
 def withdraw(*, company: Company, user: Any) -> None:
@@ -83,27 +79,26 @@ def _withdraw(company: Company, user: Any, only: str | None = None) -> None:
 def switch(*, company: Company, user: Any) -> Report:
     """Sign in with the certificate that waits, if it works; a report that is not ok means that nothing changed.
 
-    Raises Refused, SealBroken, DataverseError.
+    Raises Refusal, SealBroken, DataverseError.
     """
     connection = services.connection_of(company)
     if why := why_not(connection):
-        raise Refused(why)
+        raise Refusal("configuration", why)
     if not connection.next_certificate:
-        raise Refused("There is no certificate to change to. Make one, or choose a file.")
+        raise Refusal(
+            "configuration",
+            "There is no certificate to change to.",
+            "Make one, or choose a file.",
+        )
     bundle = f"{unseal(connection.next_private_key)}\n{connection.next_certificate}"
     values = {
         "authentication_type": AuthenticationType.CERTIFICATE.value,
         "client_id": target(connection),
     }
-    report = services.enable(company=company, user=user, values=values, secret=bundle)
+    report = enabling_services.enable(company=company, user=user, values=values, secret=bundle)
     if report.ok:
         _withdraw(company, user, only=connection.next_certificate)
     return report
-
-
-def target(connection: DataverseConnection) -> str:
-    """The client (application) that the certificate which waits is registered for."""
-    return connection.next_client_id or credentials.client_id(connection)
 
 
 def needs_administrator(connection: DataverseConnection, report: Report) -> bool:

@@ -11,9 +11,9 @@ from connection_setup.certificate import page as own
 from connection_setup.certificate import services as certificate
 from connection_setup.companies import page as companies
 from connection_setup.connection import state as services
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.setup import page as pages
 from connection_setup.setup.forms import certificate_text
+from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from masterdata.models import Company
@@ -42,7 +42,7 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
             made = certificate.offer(
                 company=owner, user=request.user, bundle=text, client_id=form.cleaned_data["client_id"]
             )
-        except services.Refused as refusal:
+        except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
             messages.success(request, f"The certificate {made.thumbprint} waits. Register it, then verify and switch.")
@@ -87,8 +87,8 @@ def switched(request: HttpRequest, company: Company) -> str:
     """Change to the certificate that waits and tell how it went; where to go from here."""
     try:
         report = certificate.switch(company=company, user=request.user)
-    except (services.Refused, DataverseError, SealBroken) as error:
-        messages.error(request, f"Nothing was changed. {getattr(error, 'user_message', error)}")
+    except (Refusal, DataverseError) as error:
+        messages.error(request, f"Nothing was changed. {error.user_message}")
         return own.address("certificate", company)
     if certificate.needs_administrator(services.connection_of(company), report):
         messages.warning(

@@ -68,7 +68,10 @@ class Answers:
         """The organization with its base currency."""
         found = self.rows("organization")
         if not found:
-            raise Gone("Dataverse shows no organization to the application user. Give its role read access to it.")
+            raise Gone(
+                "Dataverse shows no organization to the application user.",
+                "Give its role read access to it.",
+            )
         row = found[0]
         currency = row.get(odata.lookup("basecurrencyid"))
         codes = {one["transactioncurrencyid"]: one["isocurrencycode"] for one in self.rows("currencies")}

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
+from connection_setup import types
 from connection_setup.checks import batch as asking
 from connection_setup.checks import judges as checks
 from connection_setup.checks import privileges
@@ -27,12 +28,12 @@ def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
     """
     made: list[Check] = []
     findings = Findings()
-    place, hint = checks.ADDRESS, ""
+    place, hint = types.ADDRESS, ""
     try:
         ping = client.ping()
         hint = checks.tenant_hint(ping, wanted.tenant_id)
         made += [checks.address(ping), checks.clock(ping)]
-        place = checks.SIGN_IN
+        place = types.SIGN_IN
         who = client.who_am_i()
         made += [
             checks.signed_in(wanted),

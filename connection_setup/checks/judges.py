@@ -9,19 +9,20 @@ from uuid import UUID
 from connection_setup.provisioning import solution as solution_module
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.types import (
+    ADDRESS,
     ROLE,
+    SIGN_IN,
     SOLUTION,
     Check,
     Dataverse,
     Wanted,
+    sentences,
 )
 from dataverse import odata
 from dataverse.errors import DataverseError, Gone, Kind
 from dataverse.types import Organization, PartResult, Ping, WhoAmI
 
-ADDRESS = "Address answers"
 CLOCK = "Clock"
-SIGN_IN = "Sign-in of the application"
 MODE = "Administration mode"
 ORGANIZATION = "Organization"
 VERSION = "Version"
@@ -72,12 +73,6 @@ def explained(error: DataverseError, place: str, wanted: Wanted, hint: str = "")
     elif error.kind is Kind.SIGN_IN and hint:
         fix = f"{fix} {hint}"
     return Check(name, "error", cause, fix, error.reason)
-
-
-def sentences(text: str) -> tuple[str, str]:
-    """A user's text as what happened (its first sentence) and what to do next (the rest)."""
-    cause, stop, rest = text.partition(". ")
-    return cause + (stop.strip() if stop else ""), rest.strip()
 
 
 def tenant_hint(ping: Ping, tenant_id: str) -> str:

@@ -14,10 +14,11 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_safe
 
 from accounts.access import company as company_of
+from connection_setup.captions import CLOUDS
+from connection_setup.connection import settings
 from connection_setup.connection import state as services
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.provisioning import consent
-from connection_setup.setup.forms import CLOUDS
 from connection_setup.setup.page import address
 from core.roles import Can, requires
 from ui import render
@@ -49,7 +50,7 @@ LONGEST = 120
 GROUPS = (
     ("enabled", "Enabled and disabled", ("enabled",)),
     ("consent", "Consent", ("consented_by",)),
-    ("settings", "Settings", (*services.CREDENTIALS, "ownership_model", "secret_entered_at", "redirect_url",
+    ("settings", "Settings", (*settings.CREDENTIALS, "ownership_model", "secret_entered_at", "redirect_url",
                               "client_secret_expires_on", "business_unit_name", "next_certificate", "certificate")),
 )  # fmt: skip
 

@@ -8,9 +8,9 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import reverse
 from django.utils import timezone
 
+from connection_setup import captions
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
-from connection_setup.setup import page as pages
 from connection_setup.types import Report
 from masterdata.models import Company
 from ui.kit import Cell, FastTab, Link, Notice, Page, Status, Table, Tip
@@ -27,7 +27,7 @@ def page(company: Company, seen: Sequence[Company], *, administrator: bool) -> P
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link(pages.TITLE, _setup(company)),),
+        crumbs=(Link(captions.TITLE, _setup(company)),),
         state=_state(seen),
         help="connection#companies",
         tip=Tip(
@@ -94,7 +94,7 @@ def connection_of(company: Company) -> DataverseConnection | None:
 def _listing(seen: Sequence[Company], *, administrator: bool) -> Listing:
     columns = [
         Column("name", "Company", "name", sort="name", wrap=True),
-        Column("state", "State", _shown(pages.state), sort="connection__enabled"),
+        Column("state", "State", _shown(captions.state), sort="connection__enabled"),
         *([Column("open", "Action", _next_step)] if administrator else []),
         Column("certificate", "Certificate", _certificate_cell),
         Column("expires", "Credential Expires", _shown(_expires)),
@@ -148,7 +148,7 @@ def _authentication(connection: DataverseConnection) -> Cell:
 
 def _expires(connection: DataverseConnection) -> Cell:
     expires = credentials.expiry(connection, timezone.localdate())
-    return Status(f"{expires.on:%-d %B %Y}", pages.STATES[expires.state]) if expires else ""
+    return Status(f"{expires.on:%-d %B %Y}", captions.STATES[expires.state]) if expires else ""
 
 
 def _tested(connection: DataverseConnection) -> Cell:

@@ -11,6 +11,8 @@ from dataverse import clouds
 from dataverse.errors import ConfigurationError
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, UserPassword
 
+SIGN_IN_HOST = "https://login.microsoftonline.com"
+
 
 def environment(connection: DataverseConnection) -> Environment:
     """The environment of the settings."""

@@ -10,7 +10,9 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from connection_setup.connection import redirect_url as returning
 from connection_setup.models import DataverseConnection
+from core.refusals import NotUsable
 from dataverse import clouds
 
 PATH = "/connection/signed-in"
@@ -18,8 +20,8 @@ LONGEST = 250
 _MISREAD = re.compile(r"[\x00-\x20\x7f-\uffff\U00010000-\U0010ffff\\@?#%]")
 
 
-class NotHere(ValueError):
-    """A Redirect URL that cannot be; str() is the sentence for the user."""
+class NotHere(NotUsable):
+    """A Redirect URL that does not lead to this site."""
 
 
 def default() -> str:
@@ -41,17 +43,23 @@ def check(typed: str) -> str:
     if text in ("", default()):
         return ""
     if len(text) > LONGEST:
-        raise NotHere(f"The Redirect URL is longer than {LONGEST} characters. Enter one such as {default()}.")
+        raise NotHere(
+            f"The Redirect URL is longer than {LONGEST} characters.",
+            f"Enter one such as {default()}.",
+        )
     host, problem = _host(text)
     if problem:
         raise NotHere(problem)
     if not _ours(host):
         raise NotHere(
-            f"This site does not answer at {host[:80]}, so a sign-in cannot come back there. Enter an address of this "
-            f"site, such as {default()}, or have the host added to ALLOWED_HOSTS."
+            f"This site does not answer at {host[:80]}, so a sign-in cannot come back there.",
+            f"Enter an address of this site, such as {default()}, or have the host added to ALLOWED_HOSTS.",
         )
     if not urlsplit(text).path.endswith(PATH):
-        raise NotHere(f"A sign-in comes back to {PATH}. Let the Redirect URL end with it, such as {default()}.")
+        raise NotHere(
+            f"A sign-in comes back to {PATH}.",
+            f"Let the Redirect URL end with it, such as {default()}.",
+        )
     return text
 
 
@@ -82,3 +90,8 @@ def _ours(host: str) -> bool:
     named = [one for one in settings.ALLOWED_HOSTS if one != "*"]
     shown = f"[{host}]" if ":" in host else host
     return host == own or validate_host(shown, named)
+
+
+def redirect_url() -> str:
+    """Where a sign-in comes back to unless a connection says otherwise; it stands in the registration."""
+    return returning.default()

@@ -7,11 +7,11 @@ from django.template.defaultfilters import date as formatted_date
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from connection_setup import captions
 from connection_setup.connection import state as services
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.dynamics365.services import TITLE
 from connection_setup.models import DataverseConnection, Dynamics365Connection
-from connection_setup.setup import page as pages
 from connection_setup.types import Report
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
@@ -47,7 +47,7 @@ def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link(pages.TITLE, address("setup", company)),),
+        crumbs=(Link(captions.TITLE, address("setup", company)),),
         state=_state(setup, connection, report),
         help="dynamics-365",
         tip=Tip(
@@ -74,7 +74,7 @@ def _state(setup: Dynamics365Connection, connection: DataverseConnection, report
 
 def _notices(setup: Dynamics365Connection, connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
     if not connection.enabled:
-        way = Action(pages.TITLE, address("setup", setup.company))
+        way = Action(captions.TITLE, address("setup", setup.company))
         return (
             Notice(
                 "Dynamics 365 comes on top of it. "
@@ -178,7 +178,9 @@ def _switch(setup: Dynamics365Connection) -> Any:
 
 
 def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
-    rows = [(one.name, Status(pages.WORDS[one.state], pages.STATES[one.state]), one.sentence) for one in report.checks]
+    rows = [
+        (one.name, Status(captions.WORDS[one.state], captions.STATES[one.state]), one.sentence) for one in report.checks
+    ]
     gist = "not tested yet"
     if setup.checked_at:
         moment = formatted_date(timezone.localtime(setup.checked_at), "j M Y H:i")

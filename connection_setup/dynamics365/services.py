@@ -11,11 +11,14 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from connection_setup import types
 from connection_setup.checks import judges as checks
+from connection_setup.connection import clients
 from connection_setup.connection import state as services
-from connection_setup.connection.state import NotConnected, Refused, audited
+from connection_setup.connection.state import NotConnected, audited
 from connection_setup.models import Dynamics365Connection
 from connection_setup.types import Check, Dataverse, Report
+from core.refusals import Refusal
 from dataverse import odata
 from dataverse.errors import DataverseError, Gone, Invalid
 from dataverse.types import PartResult, Request
@@ -88,10 +91,10 @@ def test(*, company: Company) -> Report:
 def enable(*, company: Company, user: Any) -> Report:
     """Test, then switch on, with the mappings of the sales tables and their schedules. Repeatable.
 
-    A report that is not ok means that nothing was switched on. Raises Refused while the connection to Dataverse is off.
+    A report that is not ok means that nothing was switched on. Raises Refusal while the connection to Dataverse is off.
     """
     if why := services.unavailable(company):
-        raise Refused(f"{why} Dynamics 365 comes on top of it.", reason="not_enabled")
+        raise Refusal("not_enabled", f"{why} Dynamics 365 comes on top of it.")
     report = test(company=company)
     if not report.ok:
         return report
@@ -117,10 +120,14 @@ def disable(*, company: Company, user: Any) -> Dynamics365Connection:
 
 
 def reset(*, company: Company, user: Any) -> None:
-    """Bring the mappings of the sales tables and their schedules back to their defaults. Raises Refused."""
+    """Bring the mappings of the sales tables and their schedules back to their defaults. Raises Refusal."""
     with audited(user), transaction.atomic():
         if not _locked(company).enabled:
-            raise Refused("Dynamics 365 Connection Setup is not enabled. Enable it first.", reason="not_enabled")
+            raise Refusal(
+                "not_enabled",
+                "Dynamics 365 Connection Setup is not enabled.",
+                "Enable it first.",
+            )
         for one in _brought:
             one.reset(company, user)
 
@@ -143,7 +150,7 @@ def tables(results: Sequence[tuple[str, PartResult]]) -> Check:
             "Enabled off, choose Redeploy Integration Solution, turn Enabled on, and test again.",
             "configuration",
         )
-    cause, fix = checks.sentences(refused[0][1].user_message)  # type: ignore[attr-defined]
+    cause, fix = types.sentences(refused[0][1].user_message)  # type: ignore[attr-defined]
     names = ", ".join(name for name, _ in refused)
     return Check(TABLES, "error", f"These tables cannot be read: {names}. {cause}", fix, "denied")
 
@@ -206,14 +213,14 @@ def units(groups: int) -> Check:
 
 def _tested(company: Company) -> Report:
     try:
-        client = services.client_for(company)
+        client = clients.client_for(company)
     except NotConnected as off:
-        cause, fix = checks.sentences(off.user_message)
+        cause, fix = types.sentences(off.user_message)
         fix = f"{fix} Dynamics 365 comes on top of the connection to Dataverse.".strip()
         return Report((Check(CONNECTION, "error", cause, fix, off.reason),))
     found: list[Check] = []
     try:
-        services.verify_organization(company, client)
+        clients.verify_organization(company, client)
         found.append(Check(CONNECTION, "ok", "The connection to Dataverse is enabled."))
         found.append(_tables(client))
         if found[-1].state == "ok":
@@ -223,7 +230,7 @@ def _tested(company: Company) -> Report:
             rows = client.first_page("uomschedules", select=["uomscheduleid"]).rows
             found.append(units(len(rows)))
     except (DataverseError, NotConnected) as error:
-        cause, fix = checks.sentences(error.user_message)
+        cause, fix = types.sentences(error.user_message)
         found.append(Check(CONNECTION if len(found) < 2 else TABLES, "error", cause, fix, error.reason))
     return Report(tuple(found))
 

@@ -5,9 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection import state as services
 from connection_setup.dynamics365 import page as own
 from connection_setup.dynamics365 import services as dynamics
+from core.refusals import Refusal
 from core.roles import Can, may, requires
 from dataverse.errors import DataverseError
 from masterdata.models import Company
@@ -82,7 +82,7 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
     if request.method == "POST":
         try:
             dynamics.reset(company=owner, user=request.user)
-        except services.Refused as refusal:
+        except Refusal as refusal:
             messages.warning(request, f"Nothing was changed. {refusal}")
         else:
             messages.success(request, "UNIT OF MEASURE and ITEM-PRODUCT have their defaults again. Couplings are kept.")
@@ -101,8 +101,8 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
 def _enabled(request: HttpRequest, company: Company) -> HttpResponse:
     try:
         report = dynamics.enable(company=company, user=request.user)
-    except (services.Refused, DataverseError) as error:
-        messages.error(request, f"Dynamics 365 is not enabled. {getattr(error, 'user_message', error)}")
+    except (Refusal, DataverseError) as error:
+        messages.error(request, f"Dynamics 365 is not enabled. {error.user_message}")
         return _back(request, company)
     if report.failed:
         messages.error(request, f"Dynamics 365 is not enabled. {report.failed.sentence}")

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django import forms
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -11,21 +9,12 @@ from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.provisioning import consent, steps_table
+from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status
 
 TITLE = "Enable the Connection"
 TRY_AGAIN = "Try again"
-
-
-class AcceptForm(forms.Form):
-    """The consent, by a tick."""
-
-    consent = forms.BooleanField(
-        label="I accept",
-        help_text="I have read what is asked for, and may give these permissions on behalf of my organization.",
-        error_messages={"required": "Tick this to go on: without the permissions nothing can be prepared."},
-    )
 
 
 def address(name: str, company: Company) -> str:
@@ -78,15 +67,6 @@ def going_context(run: EnablingRun, *, going: bool, step_url: str) -> dict[str, 
     idle = asks or run.ended_at is not None
     button = "" if idle and not going else TRY_AGAIN if failed else "Go on"
     return steps_table.context(STEPS, enabling.told(run), going=going, step_url=step_url, button=button)
-
-
-def permissions_tab() -> FastTab:
-    """The permissions in words, as a FastTab."""
-    return FastTab(
-        "permissions",
-        f"What {settings.PRODUCT_NAME} Integration to Dataverse asks for",
-        tuple(Field(name, what) for name, what in consent.PERMISSIONS),
-    )
 
 
 def notices(run: EnablingRun) -> tuple[Notice, ...]:

@@ -15,13 +15,11 @@ and the template connection_setup/going.html with `enabling_pages.going_context(
 `enable(...)` takes all steps at once and asks nobody; it is what services.enable and the command use.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.connection import state as services
 from connection_setup.enabling.steps import PREPARED, RULES, STEPS, Enabling
@@ -29,42 +27,15 @@ from connection_setup.models import AdministratorSignIn, EnablingRun
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning import steps
 from connection_setup.provisioning.steps import Told
-from connection_setup.types import Report
+from core.refusals import Refusal
 from masterdata.models import Company
 
 GOOD_FOR = timedelta(hours=1)
 """What was found is asked for anew after this time."""
 
 
-@sensitive_variables("secret")
-def enable(
-    *,
-    company: Company,
-    user: Any,
-    values: Mapping[str, Any] | None = None,
-    secret: str | None = None,
-    on_step: Callable[[Told], None] | None = None,
-) -> Report:
-    """Take all steps, with the default synchronization setup; see services.enable."""
-    work = Enabling(company, user=user, values=values, secret=secret)
-    ended: list[Told] = []
-    while (step := steps.next_step(STEPS, ended)) is not None:
-        told, error = steps.take(step, work)
-        ended = steps.with_one(ended, told)
-        if on_step is not None:
-            on_step(told)
-        if told.ended:
-            continue
-        if error is not None:
-            raise error
-        if values is None:
-            services.keep_report(work.connection, work.report)
-        break
-    return work.report
-
-
 def begin(*, company: Company, user: Any, page_url: str, done_url: str, with_defaults: bool = False) -> EnablingRun:
-    """Begin a run about the settings as they are, or go on with the one there is. Raises Refused while enabled.
+    """Begin a run about the settings as they are, or go on with the one there is. Raises Refusal while enabled.
 
     page_url: the page that shows it, where an administrator's sign-in comes back to; done_url: where it leads at the
     end. with_defaults: apply the default synchronization setup; else the setup page asks about it afterwards.
@@ -72,7 +43,11 @@ def begin(*, company: Company, user: Any, page_url: str, done_url: str, with_def
     with transaction.atomic():
         connection = services.locked(company)
         if connection.enabled:
-            raise services.Refused("The connection is enabled already. To make anything anew, turn Enabled off first.")
+            raise Refusal(
+                "configuration",
+                "The connection is enabled already.",
+                "To make anything anew, turn Enabled off first.",
+            )
         found = EnablingRun.objects.select_for_update().filter(company=company).first()
         run = found if found is not None and _current(found, connection.changed_at) else _fresh(company, found)
         run.settings_of, run.page_url, run.done_url = connection.changed_at, page_url, done_url

@@ -16,9 +16,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup import hooks
+from connection_setup import hooks, types
 from connection_setup.checks import connection_test as testing
 from connection_setup.checks import judges as checks
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients, settings
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn
 from connection_setup.provisioning import company_objects as provisioning
@@ -30,6 +32,7 @@ from connection_setup.provisioning.steps import Result, Step, Stopped
 from connection_setup.secrets import credentials
 from connection_setup.secrets.sealing import SealBroken
 from connection_setup.types import SOLUTION, Check, Dataverse, Report, Wanted
+from core.refusals import Refusal
 from dataverse.errors import AdministrationMode, DataverseError, EnvironmentDisabled, NotAMember
 from dataverse.types import Organization, WhoAmI
 from masterdata.models import Company
@@ -64,7 +67,7 @@ class Enabling:
         self.connection = services.connection_of(company)
         self.known, self.version = self.connection.pk, self.connection.changed_at
         if values is not None:
-            services.apply_settings(self.connection, values, secret)
+            settings.apply_settings(self.connection, values, secret)
         # Enabling makes the team and may take another organization, so it is tested as not enabled.
         self.connection.enabled = False
 
@@ -105,7 +108,7 @@ class Enabling:
     @cached_property
     def client(self) -> Dataverse:
         """A client of the application. Raises SealBroken, ConfigurationError."""
-        return services.settings_client(self.connection, credentials.opened(self.connection), None)
+        return clients.settings_client(self.connection, credentials.opened(self.connection), None)
 
     @cached_property
     def preparation(self) -> Preparation | None:
@@ -126,7 +129,7 @@ class Enabling:
             credential = credentials.opened(self.connection)
         except SealBroken:
             credential = None
-        return services.wanted(self.connection, credential)
+        return checks_services.wanted(self.connection, credential)
 
     def tell(self, check: Check) -> None:
         """Keep a check's result."""
@@ -148,8 +151,8 @@ class Enabling:
         except DataverseError as error:
             self.judge(checks.explained(error, place, self.wanted, self.found.get("hint", "")))
         except SealBroken as error:
-            cause, fix = checks.sentences(error.user_message)
-            self.judge(Check(checks.SIGN_IN, "error", cause, fix, error.reason))
+            cause, fix = types.sentences(error.user_message)
+            self.judge(Check(types.SIGN_IN, "error", cause, fix, error.reason))
 
 
 def _together(*results: Result) -> Result:
@@ -171,16 +174,16 @@ def _consent(work: Enabling) -> Result:
 
 
 def _address(work: Enabling) -> Result:
-    if lacking := services.missing(work.connection):
+    if lacking := settings.missing(work.connection):
         work.judge(lacking)
-    with work.explaining(checks.ADDRESS):
+    with work.explaining(types.ADDRESS):
         ping = work.client.ping()
     work.found["hint"] = checks.tenant_hint(ping, work.connection.tenant_id)
     return _together(work.judge(checks.address(ping)), work.judge(checks.clock(ping)))
 
 
 def _sign_in(work: Enabling) -> Result:
-    with work.explaining(checks.SIGN_IN):
+    with work.explaining(types.SIGN_IN):
         work.client.sign_in_anew()
         work.found.pop("who", None)
         # Where these are said the sign-in works; the next step says what does not.
@@ -191,11 +194,11 @@ def _sign_in(work: Enabling) -> Result:
 
 def _mode(work: Enabling) -> Result:
     work.found.pop("lacks", None)
-    with work.explaining(checks.SIGN_IN):
+    with work.explaining(types.SIGN_IN):
         try:
             work.who  # noqa: B018 - asked for, and kept
         except NotAMember as error:
-            check = checks.explained(error, checks.SIGN_IN, work.wanted, work.found.get("hint", ""))
+            check = checks.explained(error, types.SIGN_IN, work.wanted, work.found.get("hint", ""))
             work.found["lacks"] = {**check.document(), "reason": check.reason}
     return work.judge(Check(checks.MODE, "ok", "The environment is not in administration mode."))
 
@@ -339,9 +342,13 @@ def _switch(work: Enabling) -> Result:
     with services.audited(work.user), transaction.atomic():
         stored = services.locked(work.company)
         if work.known and stored.changed_at != work.version:
-            raise services.Refused("The settings were changed meanwhile. Look at them, then enable again.")
+            raise Refusal(
+                "configuration",
+                "The settings were changed meanwhile.",
+                "Look at them, then enable again.",
+            )
         if work.values is not None:
-            services.apply_settings(stored, work.values, work.secret)
+            settings.apply_settings(stored, work.values, work.secret)
         for name in ("consented_at", "consented_by", "consented_for"):
             setattr(stored, name, getattr(work.connection, name))
         stored.enabled, stored.disable_reason = True, ""
@@ -375,7 +382,7 @@ def _defaults(work: Enabling) -> Result:
 STEPS: tuple[Step[Enabling], ...] = (
     Step("consent", "Consent", _consent),
     Step("address", "Address and clock", _address),
-    Step("sign-in", checks.SIGN_IN, _sign_in),
+    Step("sign-in", types.SIGN_IN, _sign_in),
     Step("mode", checks.MODE, _mode),
     Step("administrator", "Administrator", _administrator),
     Step("organization", "Organization and version", _organization),

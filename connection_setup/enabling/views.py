@@ -13,8 +13,9 @@ from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT
 from connection_setup.models import DataverseConnection, EnablingRun
-from connection_setup.provisioning import consent
+from connection_setup.provisioning import consent, consent_form
 from connection_setup.provisioning import sign_in as administrator
+from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
 
@@ -30,7 +31,7 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     if request.method != "POST" or run.ended_at is not None:
         return render.page(request, own.page(request, connection, run, going=is_going(request, run)))
     if enabling.asks(run) == CONSENT and not consent.given(connection):
-        form = own.AcceptForm(request.POST)
+        form = consent_form.AcceptForm(request.POST)
         if not form.is_valid():
             return render.page(request, own.page(request, connection, run, form, going=False))
         consent.give(company=connection.company, user=request.user)
@@ -63,7 +64,7 @@ def begun(request: HttpRequest, connection: DataverseConnection) -> HttpResponse
             page_url=own.address("enabling", company),
             done_url=own.address("setup", company),
         )
-    except services.Refused as refusal:
+    except Refusal as refusal:
         messages.info(request, str(refusal))
         return render.redirect(request, own.address("setup", company))
     return go_on(request, connection, run, first=True)

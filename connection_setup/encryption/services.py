@@ -14,12 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.connection.state import Refused, audited
+from connection_setup.connection.state import audited
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataEncryption, DataverseConnection
 from connection_setup.secrets import credentials, keyring
 from connection_setup.secrets import sealing as sealed
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
 from connection_setup.secrets.sealing import SealBroken
+from core.refusals import Refusal
 
 QUESTION = "Data encryption is not enabled. Enable it?"
 OUTSIDE = "FIELD_ENCRYPTION_KEYS names the keys, so they are changed there."
@@ -126,13 +127,13 @@ def why_not(*, enable: bool) -> str:
 
 @sensitive_variables()
 def enable(*, user: Any, key: str = "") -> Sealing:
-    """Seal everything with a key of its own: this one, else a new one whose copy is then offered. Raises Refused."""
+    """Seal everything with a key of its own: this one, else a new one whose copy is then offered. Raises Refusal."""
     return _put(user, key, enable=True)
 
 
 @sensitive_variables()
 def change_key(*, user: Any, key: str = "") -> Sealing:
-    """Seal everything with another key; the one before stays until nothing uses it. Raises Refused.
+    """Seal everything with another key; the one before stays until nothing uses it. Raises Refusal.
 
     A key that was here before may be given again, so that what it sealed opens again.
     """
@@ -142,11 +143,11 @@ def change_key(*, user: Any, key: str = "") -> Sealing:
 def disable(*, user: Any) -> Sealing:
     """Seal everything with the key that follows from SECRET_KEY; the others stay until nothing uses them.
 
-    Raises Refused.
+    Raises Refusal.
     """
     with _changing(user) as decided:
         if why := why_not(enable=False):
-            raise Refused(why)
+            raise Refusal("configuration", why)
         _in_front(keyring.DERIVED)
         done = _reseal(strict=False)
         _decide(decided, done, offer="")
@@ -169,21 +170,23 @@ def rotate(*, user: Any) -> Sealing:
         older = {key.fingerprint for key in keyring.ring()[1:]} - used
         dropped = keyring.drop(older) if older else []
     except KeyFileBroken as broken:
-        raise SealBroken(str(broken)) from None
+        raise SealBroken(broken.message, broken.fix) from None
     return Sealing(done.resealed, done.lost, dropped)
 
 
 def take_copy(*, user: Any) -> Key:
-    """The key that seals, for safe keeping: given out once after it was made. Raises Refused."""
+    """The key that seals, for safe keeping: given out once after it was made. Raises Refusal."""
     with _changing(user) as decided:
         try:
             key = keyring.ring()[0]
         except KeyFileBroken as broken:
-            raise Refused(str(broken)) from None
+            raise Refusal.because(broken) from None
         if not decided.offer or decided.offer != key.fingerprint:
-            raise Refused(
-                "A key is offered once, after it was made, and that was done. Whoever runs the server finds it in the "
-                "file field-encryption-key of the state folder; Change Encryption Key makes another one."
+            raise Refusal(
+                "configuration",
+                "A key is offered once, after it was made, and that was done.",
+                "Whoever runs the server finds it in the file field-encryption-key of the state "
+                "folder; Change Encryption Key makes another one.",
             )
         decided.offer = ""
         decided.save()
@@ -192,13 +195,15 @@ def take_copy(*, user: Any) -> Key:
 
 @sensitive_variables()
 def key_in(text: str) -> str:
-    """The key in a pasted text or a file's. Raises Refused."""
+    """The key in a pasted text or a file's. Raises Refusal."""
     words = [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
     found = next((word for word in words if keyring.is_key(word)), "")
     if not found:
-        raise Refused(
-            "There is no encryption key in it. A key is 44 letters, digits, - and _ that end with =, such as the file "
-            "that was downloaded when the key was made.",
+        raise Refusal(
+            "configuration",
+            "There is no encryption key in it.",
+            "A key is 44 letters, digits, - and _ that end with =, such as the file that was "
+            "downloaded when the key was made.",
             field="key",
         )
     return found
@@ -211,10 +216,15 @@ def key_in(text: str) -> str:
 def _put(user: Any, key: str, *, enable: bool) -> Sealing:
     with _changing(user) as decided:
         if why := why_not(enable=enable):
-            raise Refused(why)
+            raise Refusal("configuration", why)
         given = key_in(key) if key.strip() else ""
         if given and given == _newest().secret:
-            raise Refused("This key is in use already. Leave the field empty to have one made.", field="key")
+            raise Refusal(
+                "configuration",
+                "This key is in use already.",
+                "Leave the field empty to have one made.",
+                field="key",
+            )
         _in_front(given or keyring.new_key())
         done = _reseal(strict=False)
         _decide(decided, done, offer="" if given else _newest().fingerprint)
@@ -240,7 +250,7 @@ def _newest() -> Key:
     try:
         return keyring.ring()[0]
     except KeyFileBroken as broken:
-        raise Refused(str(broken)) from None
+        raise Refusal.because(broken) from None
 
 
 @sensitive_variables()
@@ -248,7 +258,7 @@ def _in_front(word: str) -> None:
     try:
         keyring.put_in_front(word)
     except KeyFileBroken as broken:
-        raise Refused(str(broken)) from None
+        raise Refusal.because(broken) from None
 
 
 def _reseal(*, strict: bool) -> Sealing:

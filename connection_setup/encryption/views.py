@@ -6,10 +6,9 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection import state as services
 from connection_setup.encryption import page as own
 from connection_setup.encryption import services as encryption
-from connection_setup.secrets.sealing import SealBroken
+from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
 from ui.kit import Action
@@ -45,7 +44,7 @@ def rotate(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     try:
         messages.success(request, own.told(encryption.rotate(user=request.user)))
-    except (SealBroken, services.Refused) as refusal:
+    except Refusal as refusal:
         messages.error(request, f"Nothing was changed. {refusal}")
     return HttpResponseRedirect(own.address("encryption", owner))
 
@@ -59,7 +58,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     if request.method == "POST":
         try:
             done = encryption.disable(user=request.user)
-        except services.Refused as refusal:
+        except Refusal as refusal:
             messages.warning(request, f"Nothing was changed. {refusal}")
         else:
             messages.success(request, f"Encryption is disabled. {own.told(done)}")
@@ -85,7 +84,7 @@ def copy(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     try:
         key = encryption.take_copy(user=request.user)
-    except services.Refused as refusal:
+    except Refusal as refusal:
         messages.warning(request, str(refusal))
         return HttpResponseRedirect(own.address("encryption", owner))
     text = f"# The key that seals the secrets of this site. Fingerprint: {key.fingerprint}\n{key.secret}\n"
@@ -107,7 +106,7 @@ def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
             text = form.cleaned_data["key"] or _text(form.cleaned_data["key_file"])
             act = encryption.enable if enable else encryption.change_key
             done = act(user=request.user, key=text)
-        except services.Refused as refusal:
+        except Refusal as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
             what = "Encryption is enabled." if enable else "The encryption key is changed."
@@ -118,7 +117,7 @@ def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
 
 @sensitive_variables()
 def _text(file: object) -> str:
-    """The text of the file that was chosen; "" without one. Raises Refused."""
+    """The text of the file that was chosen; "" without one. Raises Refusal."""
     if not file:
         return ""
     raw: bytes = file.read(encryption.LARGEST_FILE + 1)  # type: ignore[attr-defined]  # an UploadedFile

@@ -6,7 +6,7 @@ from django import forms
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connection_setup.administrator.page import SIGN_IN_HOST
+from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from dataverse import clouds

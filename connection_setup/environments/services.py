@@ -6,7 +6,7 @@ No Environment URL is needed, only the registered application. How a page or the
     signed_in = environments.current(company, session_key)       # None, waiting, failed (problem) or signed in
     for one in environments.discovered(signed_in): ...           # asked once, then kept with the sign-in
     environments.sentence(signed_in)                             # none, one, how many: never silent
-    connection = environments.choose(signed_in=signed_in, organization_id=one.id, user=...)    # Refused: say why
+    connection = environments.choose(signed_in=signed_in, organization_id=one.id, user=...)    # Refusal: say why
     environments.go_on_to_prepare(signed_in)     # the same sign-in then prepares the environment (preparing.go_on)
 
 `choose` validates the address as typing does and fills Environment URL and, where it is another, Tenant ID.
@@ -18,11 +18,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from connection_setup.connection import clients, settings
 from connection_setup.connection import endpoints as reaching
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.secrets.sealing import SealBroken
+from core.refusals import Refusal
 from dataverse import clouds
 from dataverse.discovery import Instance
 from dataverse.errors import AdministrationMode, DataverseError, EnvironmentDisabled
@@ -53,9 +54,9 @@ def why_not(connection: DataverseConnection) -> str:
     if connection.enabled:
         return "The connection is enabled, so its environment is settled. Turn Enabled off first."
     try:
-        services.discovery_signs_in_with(connection, connection.tenant_id)
-    except (services.Refused, DataverseError, SealBroken) as error:
-        return str(getattr(error, "user_message", error))
+        clients.discovery_signs_in_with(connection, connection.tenant_id)
+    except (Refusal, DataverseError) as error:
+        return error.user_message
     return ""
 
 
@@ -64,10 +65,10 @@ def begin(
 ) -> str:
     """Begin the sign-in; the address to open. `tenant`: an id or a domain, "" for that of whoever signs in.
 
-    Raises Refused, SealBroken, DataverseError.
+    Raises Refusal, SealBroken, DataverseError.
     """
     if why := why_not(services.connection_of(company)):
-        raise services.Refused(why)
+        raise Refusal("configuration", why)
     return administrator.begin(
         company=company,
         user=user,
@@ -89,8 +90,8 @@ def look(signed_in: AdministratorSignIn) -> None:
     connection = services.connection_of(signed_in.company)
     try:
         found = _with_states(connection, administrator.environments(signed_in))
-    except (DataverseError, services.Refused, SealBroken) as error:
-        signed_in.problem = f"The environments cannot be listed. {getattr(error, 'user_message', error)}"
+    except (DataverseError, Refusal) as error:
+        signed_in.problem = f"The environments cannot be listed. {error.user_message}"
         signed_in.found = None
     else:
         signed_in.problem = ""
@@ -122,22 +123,26 @@ def sentence(signed_in: AdministratorSignIn) -> str:
 
 
 def choose(*, signed_in: AdministratorSignIn, organization_id: UUID | str, user: Any) -> DataverseConnection:
-    """Take one of the environments found for the settings, checked as a typed one. Raises Refused.
+    """Take one of the environments found for the settings, checked as a typed one. Raises Refusal.
 
-    Where a secret must be entered again since it would be sent to another place, Refused names its field.
+    Where a secret must be entered again since it would be sent to another place, Refusal names its field.
     """
     connection = services.connection_of(signed_in.company)
     values = chosen_values(signed_in, organization_id)
-    saved = services.save_settings(connection=connection, values=values, secret=None, user=user)
+    saved = settings.save_settings(connection=connection, values=values, secret=None, user=user)
     administrator.keep_with(signed_in, saved, purpose=administrator.DISCOVER)
     return saved
 
 
 def chosen_values(signed_in: AdministratorSignIn, organization_id: UUID | str) -> dict[str, Any]:
-    """The settings that choosing an environment fills. Raises Refused for one that was not found."""
+    """The settings that choosing an environment fills. Raises Refusal for one that was not found."""
     one = next((one for one in discovered(signed_in) if str(one.id) == str(organization_id)), None)
     if one is None:
-        raise services.Refused("That environment is not among those found. Look for environments again.")
+        raise Refusal(
+            "configuration",
+            "That environment is not among those found.",
+            "Look for environments again.",
+        )
     connection = services.connection_of(signed_in.company)
     values: dict[str, Any] = {"environment_url": one.url}
     if one.tenant_id and not (connection.tenant_id and signed_in.tenant == connection.tenant_id):
@@ -169,7 +174,7 @@ def _with_states(connection: DataverseConnection, instances: Iterable[Instance])
     if connection.authentication_type == AuthenticationType.OFFICE365:
         return found
     asked = {
-        one.id: services.application_answers(connection, one.url, one.tenant_id)
+        one.id: clients.application_answers(connection, one.url, one.tenant_id)
         for one in found[:LOOKED_INTO]
         if one.state == "enabled" and one.tenant_id
     }

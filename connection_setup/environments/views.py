@@ -12,10 +12,10 @@ from connection_setup.environments import page as own
 from connection_setup.environments import services as environments
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.setup import page as pages
 from connection_setup.setup import views
 from connection_setup.setup.forms import SettingsForm, address_problem
+from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from ui import render
@@ -64,8 +64,8 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
             tenant=form.cleaned_data["tenant"],
             in_window=request.POST.get("in_window") == "1",
         )
-    except (DataverseError, services.Refused, SealBroken) as error:
-        messages.error(request, f"The sign-in cannot begin. {getattr(error, 'user_message', error)}")
+    except (DataverseError, Refusal) as error:
+        messages.error(request, f"The sign-in cannot begin. {error.user_message}")
         return HttpResponseRedirect(here)
     return HttpResponseRedirect(opens)
 
@@ -103,7 +103,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     wanted = request.POST.get("environment", "")
     try:
         chosen = environments.choose(signed_in=found, organization_id=wanted, user=request.user)
-    except services.Refused as refusal:
+    except Refusal as refusal:
         if not refusal.field:
             messages.error(request, f"Nothing was chosen. {refusal}")
             return HttpResponseRedirect(own.address("environments", connection.company))

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpResponseRedirect
 
-from connection_setup.connection import state as services
 from connection_setup.enabling import page as enabling_pages
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR
@@ -19,6 +18,7 @@ from connection_setup.models import EnablingRun
 from connection_setup.provisioning import consent, steps_table
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning.steps import FAILED
+from core.refusals import Refusal
 from ui import render
 from ui.kit import Action, FastTab, Field, Notice
 
@@ -76,7 +76,7 @@ def take(situation: Situation) -> Ended:
     htmx = bool(request.htmx)  # type: ignore[attr-defined]
     try:
         run = enabling.begin(company=company, user=request.user, page_url=here, done_url=here, with_defaults=True)
-    except services.Refused:
+    except Refusal:
         return HttpResponseRedirect(here)  # enabled by somebody else meanwhile
     if request.POST.get("scripts") and not htmx:
         return HttpResponseRedirect(here)  # the page takes the steps by itself

@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponseRedirect
 
-from connection_setup.administrator.page import SIGN_IN_HOST
-from connection_setup.connection import state as services
+from connection_setup.connection import settings as connection_settings
+from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.environments import services as environments
 from connection_setup.environments.services import Found
 from connection_setup.guide import flow
@@ -16,8 +16,8 @@ from connection_setup.guide.forms import EnvironmentForm, SignInForm
 from connection_setup.guide.views import address
 from connection_setup.models import AdministratorSignIn
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.setup.forms import SECRETS
+from core.refusals import Refusal
 from dataverse.errors import DataverseError
 from ui.kit import Action, FastTab, Field, Notice, Progress, Question
 
@@ -155,8 +155,8 @@ def take_sign_in(situation: Situation) -> Ended:
             tenant=form.cleaned_data["tenant"] or connection.tenant_id,
             in_window=request.POST.get("in_window") == "1",
         )
-    except (DataverseError, services.Refused, SealBroken) as error:
-        return show_sign_in(situation, form, f"It cannot begin. {getattr(error, 'user_message', error)}")
+    except (DataverseError, Refusal) as error:
+        return show_sign_in(situation, form, f"It cannot begin. {error.user_message}")
     return HttpResponseRedirect(leads_to)
 
 
@@ -245,7 +245,7 @@ def take_environment(situation: Situation) -> Ended:
         if chosen and chosen != OTHER:
             form.is_valid()
             values = environments.chosen_values(_finder(situation), chosen)
-            stored = services.save_settings(
+            stored = connection_settings.save_settings(
                 connection=connection, values=values, secret=form.secret or None, user=request.user
             )
         else:
@@ -254,10 +254,10 @@ def take_environment(situation: Situation) -> Ended:
             if not form.is_valid():
                 return show_environment(situation, form)
             values = {**form.values, **_tenant(situation)}
-            stored = services.save_settings(
+            stored = connection_settings.save_settings(
                 connection=connection, values=values, secret=form.secret or None, user=request.user
             )
-    except services.Refused as refusal:
+    except Refusal as refusal:
         return show_environment(situation, form.with_error(refusal))
     if signed_in is not None and _signed_in(situation):
         administrator.keep_with(signed_in, stored, purpose=administrator.DISCOVER)
@@ -265,11 +265,12 @@ def take_environment(situation: Situation) -> Ended:
 
 
 def _finder(situation: Situation) -> AdministratorSignIn:
-    """Who found the environments shown. Raises Refused once that sign-in is over."""
+    """Who found the environments shown. Raises Refusal once that sign-in is over."""
     if situation.signed_in is None or not _signed_in(situation):
-        raise services.Refused(
-            "The sign-in that found these environments is over, so nothing was chosen. Go back to Sign in, or enter "
-            "the Environment URL."
+        raise Refusal(
+            "configuration",
+            "The sign-in that found these environments is over, so nothing was chosen.",
+            "Go back to Sign in, or enter the Environment URL.",
         )
     return situation.signed_in
 
@@ -281,5 +282,5 @@ def _tenant(situation: Situation) -> dict[str, Any]:
         return {}
     try:
         return {"tenant_id": administrator.person(signed_in).tenant_id}
-    except (DataverseError, services.Refused, SealBroken):
+    except (DataverseError, Refusal):
         return {}

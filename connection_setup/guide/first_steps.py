@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.urls import reverse
 
+from connection_setup.connection import redirect_url
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
-from connection_setup.enabling.page import AcceptForm
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.forms import ApplicationForm, OwnershipForm
@@ -12,9 +13,11 @@ from connection_setup.guide.views import address
 from connection_setup.models import OwnershipModel
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.provisioning.consent import PERMISSIONS
+from connection_setup.provisioning.consent_form import AcceptForm
 from connection_setup.secrets import credentials
 from connection_setup.setup.forms import SettingsForm
 from connection_setup.setup.page import address as setup_address
+from core.refusals import Refusal
 from ui.kit import Action, FastTab, Field, Link, Notice
 
 BEFORE, CONSENT, APPLICATION, OWNERSHIP = "before-you-start", "consent", "application", "ownership"
@@ -156,7 +159,7 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     }
     fields = [Field(form_field=form[name]) for name in form.fields]
     if "redirect_url" not in form.fields:
-        fields.append(Field("Redirect URL", services.redirect_url(), copy=True, hint=REGISTER))
+        fields.append(Field("Redirect URL", redirect_url.redirect_url(), copy=True, hint=REGISTER))
     return Shown(
         "Which application signs in?",
         (
@@ -203,10 +206,10 @@ def saved(situation: Situation, form: SettingsForm) -> bool:
     if not form.is_valid():
         return False
     try:
-        services.save_settings(
+        connection_settings.save_settings(
             connection=situation.connection, values=form.values, secret=form.secret, user=situation.request.user
         )
-    except services.Refused as refusal:
+    except Refusal as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         return False
     return True
@@ -290,13 +293,13 @@ def take_ownership(situation: Situation) -> Ended:
     if not form.is_valid():
         return show_ownership(situation, form)
     try:
-        services.save_settings(
+        connection_settings.save_settings(
             connection=situation.connection,
             values={"ownership_model": form.cleaned_data["ownership_model"]},
             secret=None,
             user=situation.request.user,
         )
-    except services.Refused as refusal:
+    except Refusal as refusal:
         form.add_error(None, str(refusal))
         return show_ownership(situation, form)
     situation.kept.without_synchronization = form.cleaned_data["without_synchronization"]

@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 
-from connection_setup.connection.state import Refused
 from connection_setup.models import OwnershipModel
 from connection_setup.secrets import credentials
 from connection_setup.setup.forms import SettingsForm
+from core.refusals import Refusal
 
 APPLICATION = (
     "cloud", "tenant_id", "client_id", "authentication_type", "client_secret", "client_secret_expires_on",
@@ -46,7 +46,7 @@ class EnvironmentForm(SettingsForm):
         """That of the settings: the address is judged by it."""
         return self.connection.cloud
 
-    def with_error(self, refusal: Refused) -> "EnvironmentForm":
+    def with_error(self, refusal: Refusal) -> "EnvironmentForm":
         """The form with what a service refused, at the field it is about."""
         self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
         return self

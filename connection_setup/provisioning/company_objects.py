@@ -45,13 +45,14 @@ def chosen_unit(client: Dataverse, company_id: UUID, chosen: tuple[UUID, str]) -
         if not name or is_own(name, company_id):
             return None
         raise ConfigurationError(
-            f"The business unit {name} is no longer in Dataverse. Choose another one in Coupled Business Unit.",
+            f"The business unit {name} is no longer in Dataverse.",
+            "Choose another one in Coupled Business Unit.",
             reason="configuration",
         ) from None
     if row.get("isdisabled"):
         raise ConfigurationError(
-            f"The business unit {row['name']} is disabled in Dataverse. Enable it there, or choose another one in "
-            "Coupled Business Unit.",
+            f"The business unit {row['name']} is disabled in Dataverse.",
+            "Enable it there, or choose another one in Coupled Business Unit.",
             reason="configuration",
         )
     return unit_id, str(row["name"])
@@ -72,7 +73,7 @@ def business_unit(
     root = _first(client, "businessunits", columns, f"{odata.lookup('parentbusinessunitid')} eq null")
     if not root:
         raise ConfigurationError(
-            "Dataverse shows no root business unit to the application user, so none can be made below it. "
+            "Dataverse shows no root business unit to the application user, so none can be made below it.",
             f"Assign the user the security role {ROLE}.",
             reason="denied",
         )
@@ -111,8 +112,8 @@ def team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> Non
     role = _first(client, "roles", ["roleid"], inside)
     if not role:
         raise ConfigurationError(
-            f"The business unit {unit} has no security role {ROLE}, so its team cannot own rows. Import the "
-            "integration solution again; it brings the role to every business unit.",
+            f"The business unit {unit} has no security role {ROLE}, so its team cannot own rows.",
+            "Import the integration solution again; it brings the role to every business unit.",
             reason="denied",
         )
     client.associate("teams", team_id, "teamroles_association", "roles", role["roleid"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connection_setup.connection import state as services
+from connection_setup.connection import clients
 from connection_setup.models import DataverseConnection
 from connection_setup.types import ROLE, SOLUTION
 from dataverse import odata
@@ -58,7 +58,7 @@ class Role:
 
 def solutions(connection: DataverseConnection) -> list[Solution]:
     """The solutions that must be installed, the integration's own first. Raises DataverseError, NotConnected."""
-    client = services.client_for(connection.company)
+    client = clients.client_for(connection.company)
     columns = ["uniquename", "friendlyname", "version", "installedon", "ismanaged"]
     rows = client.first_page("solutions", select=columns, filter=odata.in_("uniquename", _solutions)).rows
     found = {str(row["uniquename"]).casefold(): row for row in rows}
@@ -67,7 +67,7 @@ def solutions(connection: DataverseConnection) -> list[Solution]:
 
 def user_roles(connection: DataverseConnection) -> tuple[str, list[Role]]:
     """The integration user's name and roles. Raises DataverseError, NotConnected."""
-    client = services.client_for(connection.company)
+    client = clients.client_for(connection.company)
     missing = "The integration user of this connection does not exist in Dataverse. " + REDEPLOY
     if connection.integration_user_id is None:
         raise ConfigurationError(missing)
@@ -81,7 +81,7 @@ def user_roles(connection: DataverseConnection) -> tuple[str, list[Role]]:
 
 def team_roles(connection: DataverseConnection) -> tuple[str, list[Role]]:
     """The owning team's name and roles. Raises DataverseError, NotConnected."""
-    client = services.client_for(connection.company)
+    client = clients.client_for(connection.company)
     missing = "The owning team of this connection does not exist in Dataverse. Turn Enabled off and on again."
     if connection.owning_team_id is None:
         raise ConfigurationError(missing)

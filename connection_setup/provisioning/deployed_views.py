@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from accounts.access import company as company_of
+from connection_setup import captions
 from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import deployed as standing
@@ -52,7 +53,7 @@ def _page(request: HttpRequest, company: str, title: str, read: Callable[[Datave
     else:
         notices = tuple(Notice(one, "bad") for one in missing)
         tabs = (FastTab("standing", whose, table=table),)
-    crumbs = (Link(pages.TITLE, pages.address("setup", owner)),)
+    crumbs = (Link(captions.TITLE, pages.address("setup", owner)),)
     return render.page(
         request,
         Page(title, company=owner, crumbs=crumbs, help="connection#standing", notices=notices, fast_tabs=tabs),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connection_setup import hooks
-from connection_setup.certificate import services as certificate
+from connection_setup.connection import clients
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
@@ -16,6 +16,7 @@ from connection_setup.provisioning import team_members as membership
 from connection_setup.provisioning.steps import DONE, FAILED, Result, Step, Told
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
+from core.refusals import Refusal
 
 __all__ = ["DONE", "FAILED", "PURPOSES", "STEPS", "Preparation", "Told", "go_on", "next_step", "prepare", "told"]
 
@@ -35,7 +36,7 @@ class Preparation:
     def client(self) -> solution.Definer:
         """The administrator's client."""
         if self._client is None:
-            made: Any = services.administrators_client(self.connection, administrator.person(self.signed_in))
+            made: Any = clients.administrators_client(self.connection, administrator.person(self.signed_in))
             self._client = made
         return self._client
 
@@ -68,24 +69,32 @@ def _made(made: bool, what: str, *, plural: bool = False) -> Result:
 
 
 def _next_user(work: Preparation) -> Result:
-    _, made = solution.make_application_user(work.client, certificate.target(work.connection))
+    _, made = solution.make_application_user(work.client, credentials.target(work.connection))
     return _made(made, "The new application's user, which needs no licence, with its role")
 
 
 def _roles(work: Preparation) -> Result:
     connection = work.connection
     if connection.integration_user_id is None:
-        raise services.Refused("The connection's user is not known. Turn Enabled off and on again.")
-    copied = solution.copy_roles(work.client, connection.integration_user_id, certificate.target(connection))
+        raise Refusal(
+            "configuration",
+            "The connection's user is not known.",
+            "Turn Enabled off and on again.",
+        )
+    copied = solution.copy_roles(work.client, connection.integration_user_id, credentials.target(connection))
     return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the user before.")
 
 
 def _members(work: Preparation) -> Result:
     team = work.connection.owning_team_id
     if team is None:
-        raise services.Refused("The connection has no owning team yet. Turn Enabled off and on again.")
+        raise Refusal(
+            "configuration",
+            "The connection has no owning team yet.",
+            "Turn Enabled off and on again.",
+        )
     client: Any = work.client
-    services.verify_organization(work.connection.company, client)
+    clients.verify_organization(work.connection.company, client)
     users = membership.missing(client, team, hooks.users_of(work.connection.company))
     if not users:
         return Result("Every coupled user is in the owning team already.")

@@ -13,10 +13,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from connection_setup.connection import clients
 from connection_setup.connection import redirect_url as returning
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
-from connection_setup.secrets.sealing import SealBroken, seal, unseal
+from connection_setup.secrets.sealing import seal, unseal
+from core.refusals import Refusal
 from dataverse import clouds, discovery
 from dataverse import person_sign_in as signin
 from dataverse.discovery import Instance
@@ -32,7 +34,8 @@ DISCOVER = "discover"
 """The purpose of a sign-in that looks for environments; no steps follow it."""
 STRANGE = (
     "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so "
-    "nothing was taken from it. Begin it again on Dataverse Connection Setup."
+    "nothing was taken from it.",
+    "Begin it again on Dataverse Connection Setup.",
 )
 UNFINISHED = (
     "The sign-in did not come back within a quarter of an hour, or something went wrong here when it did. Begin it "
@@ -52,7 +55,7 @@ def begin(
 ) -> str:
     """Begin a sign-in for the company's settings; the address at Microsoft to open. `purpose`: preparing.PURPOSES.
 
-    To DISCOVER no Environment URL is needed, and `tenant` may be another than that of the settings. Raises Refused
+    To DISCOVER no Environment URL is needed, and `tenant` may be another than that of the settings. Raises Refusal
     (nothing to sign in to), SealBroken, DataverseError.
     """
     connection = services.connection_of(company)
@@ -94,12 +97,12 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
     waiting = found.first()
     # Taken once: of two that come back with the same state only one changes the row.
     if waiting is None or not found.exclude(sealed=b"").update(sealed=b""):
-        raise SignInError(STRANGE)
+        raise SignInError(*STRANGE)
     try:
         person = _came_back(waiting, returned)
         kept = seal(person.kept())
-    except (DataverseError, services.Refused, SealBroken) as error:
-        waiting.problem = str(getattr(error, "user_message", error))
+    except (DataverseError, Refusal) as error:
+        waiting.problem = error.user_message
         waiting.sealed = b""
     except Exception:
         waiting.problem = UNFINISHED
@@ -136,13 +139,13 @@ def current(company: Company, session_key: str | None, *, discovering: bool = Fa
 def person(signed_in: AdministratorSignIn) -> signin.Person:
     """Who signed in, able to act. Raises SignInError when the sign-in is over, and other DataverseErrors."""
     if signed_in.signed_in_at is None or not signed_in.sealed:
-        raise SignInError("The administrator's sign-in is over. Sign in again.")
+        raise SignInError("The administrator's sign-in is over.", "Sign in again.")
     credentials, environment = _through(services.connection_of(signed_in.company), signed_in.purpose, signed_in.tenant)
     return signin.restored(credentials, environment, unseal(signed_in.sealed))
 
 
 def environments(signed_in: AdministratorSignIn) -> list[Instance]:
-    """The environments the person may work in. Raises DataverseError, Refused, SealBroken."""
+    """The environments the person may work in. Raises DataverseError, Refusal, SealBroken."""
     connection = services.connection_of(signed_in.company)
     _, environment = _through(connection, signed_in.purpose, signed_in.tenant)
     return discovery.instances(person(signed_in), environment)
@@ -175,17 +178,17 @@ def drop_old(now: datetime) -> None:
 
 def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
     if purpose == DISCOVER:
-        return services.discovery_signs_in_with(connection, tenant)
+        return clients.discovery_signs_in_with(connection, tenant)
     if purpose == CERTIFICATE and connection.authentication_type == AuthenticationType.OFFICE365:
-        return services.next_certificate_signs_in_with(connection)
-    return services.person_signs_in_with(connection)
+        return clients.next_certificate_signs_in_with(connection)
+    return clients.person_signs_in_with(connection)
 
 
 def _came_back(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> signin.Person:
-    """Who signed in. Raises SignInError and other DataverseErrors, Refused, SealBroken."""
+    """Who signed in. Raises SignInError and other DataverseErrors, Refusal, SealBroken."""
     flow, connection = json.loads(unseal(waiting.sealed)), services.connection_of(waiting.company)
     if not _fits(waiting, connection):
-        raise SignInError("The settings were changed while you signed in. Begin the sign-in again.")
+        raise SignInError("The settings were changed while you signed in.", "Begin the sign-in again.")
     credentials, environment = _through(connection, waiting.purpose, waiting.tenant)
     return signin.finish(credentials, environment, flow, returned)
 

@@ -81,14 +81,14 @@ def administrator(client: Definer) -> str:
     name = str((row or {}).get("domainname") or (row or {}).get("fullname") or "You")
     if row is None or not row.get("islicensed"):
         raise ConfigurationError(
-            f"{name} has no licence for Dataverse, so nothing can be prepared as this user. Assign a licence in the "
-            "Microsoft 365 admin center, or sign in as another administrator.",
+            f"{name} has no licence for Dataverse, so nothing can be prepared as this user.",
+            "Assign a licence in the Microsoft 365 admin center, or sign in as another administrator.",
             reason="denied",
         )
     roles = client.first_page(f"{odata.key('systemusers', me.user_id)}/systemuserroles_association", select=["name"])
     if not any(one["name"] == "System Administrator" for one in roles.rows):
         raise ConfigurationError(
-            f"{name} is not assigned the security role System Administrator, which preparing an environment needs. "
+            f"{name} is not assigned the security role System Administrator, which preparing an environment needs.",
             "Assign it in the Power Platform admin center, or sign in as another administrator.",
             reason="denied",
         )
@@ -290,7 +290,7 @@ def _privileges(client: Definer) -> dict[str, str]:
             if one["PrivilegeType"] in rights:
                 found[str(one["Name"])] = str(one["PrivilegeId"])
         if not found:
-            raise ConfigurationError(f"Dataverse names no privileges of the table {table}. Try again.")
+            raise ConfigurationError(f"Dataverse names no privileges of the table {table}.", "Try again.")
     return found
 
 
@@ -309,8 +309,9 @@ def make_application_user(client: Definer, application_id: str) -> tuple[UUID, b
     ).rows
     if len(rows) > 1:
         raise ConfigurationError(
-            f"The environment has {len(rows)} users for the application {application_id}, so it is not clear which one "
-            "to use. Keep one of them under Users + permissions, Application users.",
+            f"The environment has {len(rows)} users for the application {application_id}, so it is not "
+            "clear which one to use.",
+            "Keep one of them under Users + permissions, Application users.",
         )
     made = not rows
     if rows:
@@ -334,7 +335,7 @@ def make_application_user(client: Definer, application_id: str) -> tuple[UUID, b
     inside = odata.and_(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), _root(client)))
     role = _first(client, "roles", ["roleid"], inside)
     if role is None:
-        raise ConfigurationError(f"The security role {ROLE} is not there. Run the preparation again.")
+        raise ConfigurationError(f"The security role {ROLE} is not there.", "Run the preparation again.")
     client.associate("systemusers", user_id, "systemuserroles_association", "roles", role["roleid"])
     return user_id, True
 
@@ -355,7 +356,10 @@ def copy_roles(client: Definer, before: UUID, to_application: str) -> list[str]:
 def _application_user(client: Definer, application_id: str) -> UUID:
     found = _first(client, "systemusers", ["systemuserid"], odata.eq("applicationid", UUID(application_id)))
     if found is None:
-        raise ConfigurationError(f"The environment has no user for the application {application_id}. Try again.")
+        raise ConfigurationError(
+            f"The environment has no user for the application {application_id}.",
+            "Try again.",
+        )
     return UUID(found["systemuserid"])
 
 
@@ -388,7 +392,10 @@ def _columns(client: Definer, table: str) -> Mapping[str, ColumnInfo] | None:
 def _root(client: Definer) -> UUID:
     found = _first(client, "businessunits", ["businessunitid"], f"{odata.lookup('parentbusinessunitid')} eq null")
     if found is None:
-        raise ConfigurationError("Dataverse shows no root business unit to you. Sign in as a System Administrator.")
+        raise ConfigurationError(
+            "Dataverse shows no root business unit to you.",
+            "Sign in as a System Administrator.",
+        )
     return UUID(found["businessunitid"])
 
 

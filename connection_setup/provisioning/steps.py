@@ -10,10 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from connection_setup.checks.judges import sentences
-from connection_setup.connection.state import NotConnected, Refused
-from connection_setup.secrets.sealing import SealBroken
-from connection_setup.types import Check
+from connection_setup.types import Check, sentences
+from core.refusals import Refusal
 from dataverse.errors import DataverseError
 
 State = Literal["done", "attention", "skipped", "asks", "failed"]
@@ -103,7 +101,7 @@ def take(step: Step[Work], work: Work) -> tuple[Told, Exception | None]:
     except Stopped as stopped:
         check = stopped.check
         return Told(step.name, step.caption, FAILED, check.message, check.fix, check.reason), None
-    except (DataverseError, Refused, NotConnected, SealBroken) as error:
-        cause, fix = sentences(str(getattr(error, "user_message", error)))
+    except (DataverseError, Refusal) as error:
+        cause, fix = sentences(error.user_message)
         return Told(step.name, step.caption, FAILED, cause, fix, str(getattr(error, "reason", ""))), error
     return Told(step.name, step.caption, found.state, found.message, found.fix, found.reason), None

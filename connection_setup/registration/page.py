@@ -6,11 +6,11 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
+from connection_setup import captions as connection_setup_captions
 from connection_setup.connection import redirect_url as returning
 from connection_setup.models import DataverseConnection
 from connection_setup.registration import services as registration
 from connection_setup.registration.services import Found
-from connection_setup.setup import page as pages
 from masterdata.models import Company
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Status, Table, Tip
 
@@ -33,7 +33,7 @@ def page(connection: DataverseConnection, found: Mapping[str, Found]) -> Page:
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link(pages.TITLE, address("setup", company)),),
+        crumbs=(Link(connection_setup_captions.TITLE, address("setup", company)),),
         state=_state(found),
         help="registration",
         tip=Tip(
@@ -43,7 +43,7 @@ def page(connection: DataverseConnection, found: Mapping[str, Found]) -> Page:
         ),
         actions=(
             Action("Check Registration", address("registration-check", company), "post", icon="check"),
-            Action(pages.TITLE, address("setup", company), icon="plug"),
+            Action(connection_setup_captions.TITLE, address("setup", company), icon="plug"),
             Action("Prepare the Environment", address("administrator", company), icon="person",
                    note="Prepares, then enables"),
         ),
@@ -61,7 +61,7 @@ def _state(found: Mapping[str, Found]) -> Status:
 
 def _steps(connection: DataverseConnection, found: Mapping[str, Found]) -> Sequence[FastTab]:
     product = settings.PRODUCT_NAME
-    setup = Link(pages.TITLE, address("setup", connection.company))
+    setup = Link(connection_setup_captions.TITLE, address("setup", connection.company))
     return (
         FastTab(
             "register",

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
-from connection_setup.certificate.services import application_name
+from connection_setup import types
 from connection_setup.checks import judges as checks
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients
 from connection_setup.connection import redirect_url as returning
-from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
+from connection_setup.secrets.certificates import application_name
 from connection_setup.types import Check, Report
 from dataverse import clouds
 from dataverse.errors import DataverseError
@@ -69,7 +71,7 @@ def ask(connection: DataverseConnection) -> Found:
     legacy = connection.authentication_type == AuthenticationType.OFFICE365
     needed = (connection.environment_url, connection.tenant_id, credentials_client(connection), connection.pk)
     if all(needed) and has_credential(connection) and (connection.user_name or not legacy):
-        services.test_connection(connection=connection)
+        checks_services.test_connection(connection=connection)
     return said
 
 
@@ -110,7 +112,7 @@ def tenant_stored(connection: DataverseConnection, report: Report) -> Found:
     """The tenant, as far as the last test knows: whoever is let in has a tenant that answers."""
     if not connection.tenant_id:
         return Found("todo", "Not filled in yet.", "Enter it on Dataverse Connection Setup.")
-    signed_in = _of(report, checks.SIGN_IN)
+    signed_in = _of(report, types.SIGN_IN)
     if signed_in is not None and signed_in.state != "error":
         return Found("ok", "The tenant's sign-in answers, and lets the application in.")
     return NOT_YET
@@ -122,18 +124,18 @@ def credential(connection: DataverseConnection, report: Report) -> Found:
     label = credentials.LABELS[kind]
     if not has_credential(connection):
         return Found("todo", f"No {label.lower()} is stored yet.", "Enter it on Dataverse Connection Setup.")
-    if services.secret_is_an_id(connection):
+    if credentials.secret_is_an_id(connection):
         return Found(
             "error",
             "The stored Client Secret is a GUID: that is the secret's ID, not its value.",
             "Enter the value. It is shown only when the secret is created; create another one if it is not at hand.",
         )
-    signed_in = _of(report, checks.SIGN_IN)
+    signed_in = _of(report, types.SIGN_IN)
     if signed_in is not None and signed_in.state == "error":
         return Found("error", signed_in.message, signed_in.fix)
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.state != "ok":
-        cause, fix = checks.sentences(expires.sentence)
+        cause, fix = types.sentences(expires.sentence)
         return Found(expires.state, cause, fix)
     if signed_in is None:
         return Found("unknown", f"A {label.lower()} is stored.", "Choose Check Registration to sign in with it.")
@@ -144,7 +146,7 @@ def environment(connection: DataverseConnection, report: Report) -> Found:
     """The address is an environment's, and answers."""
     if not connection.environment_url:
         return Found("todo", "Not filled in yet.", "Enter it on Dataverse Connection Setup, or look it up there.")
-    answers = _of(report, checks.ADDRESS)
+    answers = _of(report, types.ADDRESS)
     if answers is None:
         return NOT_YET
     return _as_found(answers)
@@ -169,7 +171,7 @@ def consent(connection: DataverseConnection, report: Report) -> Found:
     if last is not None and last.signed_in_at:
         return Found("ok", f"{last.name or 'An administrator'} signed in and consented.")
     if last is not None and last.problem:
-        return Found("error", *checks.sentences(last.problem))
+        return Found("error", *types.sentences(last.problem))
     there = _of(report, checks.USER)
     if connection.integration_user_id or (there is not None and there.state != "error"):
         return Found("ok", "The application's user is in the environment, so the permission was given.")
@@ -188,7 +190,7 @@ def provider(connection: DataverseConnection) -> Found:
     if "problem" in given:
         return Found(
             "error",
-            checks.sentences(given["problem"])[0],
+            types.sentences(given["problem"])[0],
             "It must be the dotted path of a function that is given a company. Call it in manage.py shell to see why.",
         )
     if not given:
@@ -219,9 +221,9 @@ def _tenant(connection: DataverseConnection) -> Found:
     if not connection.tenant_id:
         return Found("todo", "Not filled in yet.", "Enter it on Dataverse Connection Setup.")
     try:
-        services.ask_tenant(connection)
+        clients.ask_tenant(connection)
     except DataverseError as error:
-        return Found("error", *checks.sentences(error.user_message))
+        return Found("error", *types.sentences(error.user_message))
     return Found("ok", f"The sign-in of the tenant {connection.tenant_id} answers.")
 
 

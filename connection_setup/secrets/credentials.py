@@ -4,27 +4,23 @@ Secrets are sealed in the database. `opened` is called by connection_setup.servi
 """
 
 import logging
+import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal, TypedDict
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.secrets import credentials
+from connection_setup.secrets.certificates import _kind, describe, read_pair
 from connection_setup.secrets.sealing import SealBroken, seal, unseal
 from dataverse.types import Certificate, ClientSecret, UserPassword
 
 logger = logging.getLogger(__name__)
-KEY_BITS = 3072
-VALID_DAYS = 365
-LEAST_KEY_BITS = 2048
 WARN_DAYS = (30, 14, 7, 1)
 """How many days before a credential runs out people are told again."""
 
@@ -44,92 +40,6 @@ LABELS = {
     AuthenticationType.OFFICE365: "Password",
 }
 """What the secret of each authentication type is called on pages."""
-
-
-class BadCertificate(ValueError):
-    """A text that is no usable key and certificate; str() is the sentence for the user."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """A private key and the certificate that belongs to it, as PEM text."""
-
-    private_key_pem: str = field(repr=False)
-    certificate_pem: str
-    subject: str
-    thumbprint: str
-    expires_at: datetime
-
-    @property
-    def bundle(self) -> str:
-        """Key and certificate in one text, as a file holds them."""
-        return f"{self.private_key_pem.strip()}\n{self.certificate_pem.strip()}\n"
-
-
-@sensitive_variables("bundle")
-def read_pair(bundle: str) -> KeyPair:
-    """The private key and the certificate in a PEM text. Raises BadCertificate with a sentence.
-
-    The key must be an RSA key of at least 2048 bits without a passphrase, and belong to the first certificate.
-    """
-    try:
-        certificates = x509.load_pem_x509_certificates(bundle.encode())
-    except ValueError:
-        raise BadCertificate(
-            "There is no certificate in it. It must be a PEM file that holds the private key and the certificate, "
-            "which begin with -----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----."
-        ) from None
-    key = _private_key(bundle)
-    certificate = certificates[0]
-    if key.public_key().public_numbers() != getattr(certificate.public_key(), "public_numbers", lambda: None)():
-        raise BadCertificate("The private key does not belong to the certificate. Take both from the same export.")
-    if certificate.not_valid_after_utc <= datetime.now(UTC):
-        raise BadCertificate(
-            f"The certificate ran out on {certificate.not_valid_after_utc:%d %B %Y}. Make a new one and register it."
-        )
-    return _pair(key, certificate)
-
-
-def make_pair(name: str, *, days: int = VALID_DAYS) -> KeyPair:
-    """A new private key and a certificate signed by itself, for an application of that name."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        # The sign-in's clock may be behind this one.
-        .not_valid_before(now - timedelta(minutes=10))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
-                key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
-            ),
-            critical=True,
-        )
-        .sign(key, hashes.SHA256())
-    )  # fmt: skip
-    return _pair(key, certificate)
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """What may be shown of a certificate."""
-
-    subject: str
-    thumbprint: str
-    expires_at: datetime
-
-
-def describe(certificate_pem: str) -> Described:
-    """A stored certificate, as people recognise it."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return Described(*_told(certificate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,50 +184,25 @@ def client_id(connection: DataverseConnection) -> str:
     return provided(connection).get("client_id") or connection.client_id
 
 
-def _kind(connection: DataverseConnection) -> AuthenticationType:
-    return AuthenticationType(connection.authentication_type)
+def target(connection: DataverseConnection) -> str:
+    """The client (application) that the certificate which waits is registered for."""
+    return connection.next_client_id or credentials.client_id(connection)
 
 
-@sensitive_variables("bundle")
-def _private_key(bundle: str) -> rsa.RSAPrivateKey:
-    begin = bundle.find("-----BEGIN ")
-    while begin >= 0:
-        end = bundle.find("-----END ", begin)
-        stop = bundle.find("-----", end + 9) + 5
-        block = bundle[begin:stop]
-        if "PRIVATE KEY-----" in block.partition("\n")[0]:
-            return _loaded(block)
-        begin = bundle.find("-----BEGIN ", max(stop, begin + 1))
-    raise BadCertificate(
-        "There is no private key in it, only a certificate. Export the certificate together with its private key, "
-        "as a PEM file."
-    )
-
-
-@sensitive_variables("block")
-def _loaded(block: str) -> rsa.RSAPrivateKey:
+def secret_is_an_id(connection: DataverseConnection) -> bool:
+    """Whether the stored client secret is the secret's ID; no where there is none, or it cannot be opened."""
+    if connection.authentication_type != AuthenticationType.CLIENT_SECRET or not connection.client_secret:
+        return False
     try:
-        key = serialization.load_pem_private_key(block.encode(), password=None)
-    except TypeError:
-        raise BadCertificate("The private key is protected by a passphrase. Export it without one.") from None
+        return looks_like_a_secret_id(unseal(connection.client_secret))
+    except SealBroken:
+        return False
+
+
+def looks_like_a_secret_id(secret: str) -> bool:
+    """Whether this is the secret's ID instead of its value: the ID is a GUID, a value never is."""
+    try:
+        uuid.UUID(secret.strip())
     except ValueError:
-        raise BadCertificate("The private key cannot be read. Export it again, as a PEM file.") from None
-    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < LEAST_KEY_BITS:
-        raise BadCertificate(f"The private key must be an RSA key of at least {LEAST_KEY_BITS} bits.")
-    return key
-
-
-def _pair(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> KeyPair:
-    return KeyPair(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode(),
-        certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        *_told(certificate),
-    )
-
-
-def _told(certificate: x509.Certificate) -> tuple[str, str, datetime]:
-    """Subject, thumbprint as the registration's page shows it, and the last moment it is valid."""
-    thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303  # nosec B303 - a name
-    return certificate.subject.rfc4514_string(), thumbprint, certificate.not_valid_after_utc
+        return False
+    return True

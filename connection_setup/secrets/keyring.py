@@ -28,6 +28,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from core.refusals import NotUsable
+
 DERIVED = "derived"
 KEPT_FOR = timedelta(minutes=15)
 """So long an older key is kept although nothing uses it: what was sealed a moment ago may not be stored yet."""
@@ -66,8 +68,8 @@ class Entry:
     since: datetime | None = None
 
 
-class KeyFileBroken(Exception):
-    """The key file cannot be read or written; str() is the sentence for the user."""
+class KeyFileBroken(NotUsable):
+    """The key file cannot be read or written."""
 
 
 def ring() -> tuple[Key, ...]:
@@ -182,8 +184,8 @@ def _entries() -> tuple[Entry, ...]:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text"
         raise KeyFileBroken(
-            f"The key file in the state folder cannot be read: {why}. Secrets can be opened again once this site's "
-            "processes may read it."
+            f"The key file in the state folder cannot be read: {why}.",
+            "Secrets can be opened again once this site's processes may read it.",
         ) from None
     return tuple(_parsed(lines))
 
@@ -195,8 +197,8 @@ def _parsed(lines: Sequence[str]) -> Iterator[Entry]:
             continue
         if word != DERIVED and not is_key(word):
             raise KeyFileBroken(
-                f"Line {number} of the key file in the state folder is no key. Put the copy of the file back that was "
-                "kept, or correct the line."
+                f"Line {number} of the key file in the state folder is no key.",
+                "Put the copy of the file back that was kept, or correct the line.",
             )
         try:
             yield Entry(word, datetime.fromisoformat(since.strip()) if since.strip() else None)
@@ -227,8 +229,8 @@ def _alone() -> Iterator[None]:
             yield
     except OSError as error:
         raise KeyFileBroken(
-            f"The key cannot be kept in the state folder: {error.strerror}. Nothing was changed. Let this site's "
-            "processes write there, or name the keys with FIELD_ENCRYPTION_KEYS."
+            f"The key cannot be kept in the state folder: {error.strerror}.",
+            "Nothing was changed. Let this site's processes write there, or name the keys with FIELD_ENCRYPTION_KEYS.",
         ) from None
 
 

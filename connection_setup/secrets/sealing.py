@@ -9,20 +9,23 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from connection_setup.secrets import keyring
 from connection_setup.secrets.keyring import Key, KeyFileBroken
+from core.refusals import Refusal
 
 
-class SealBroken(Exception):
-    """None of the keys opens a stored secret; str() is the sentence for the user."""
+class SealBroken(Refusal):
+    """None of the keys opens a stored secret."""
 
-    reason = "sign_in"
-
-    def __init__(self, sentence: str = "") -> None:
-        self.user_message = sentence or (
-            "The stored secret cannot be opened: neither FIELD_ENCRYPTION_KEYS nor the state folder holds the key it "
-            "was sealed with. Add that key to the list again (Change Encryption Key takes a copy that was kept); if "
-            "SECRET_KEY was changed, name the one before in SECRET_KEY_FALLBACKS; or enter the secret anew."
-        )
-        super().__init__(self.user_message)
+    def __init__(self, message: str = "", fix: str = "") -> None:
+        if not message:
+            message = (
+                "The stored secret cannot be opened: neither FIELD_ENCRYPTION_KEYS nor the state folder holds the key "
+                "it was sealed with."
+            )
+            fix = (
+                "Add that key to the list again (Change Encryption Key takes a copy that was kept); if SECRET_KEY was "
+                "changed, name the one before in SECRET_KEY_FALLBACKS; or enter the secret anew."
+            )
+        super().__init__("sign_in", message, fix)
 
 
 def seal(secret: str) -> bytes:
@@ -81,4 +84,4 @@ def _ring() -> tuple[Key, ...]:
     try:
         return keyring.ring()
     except KeyFileBroken as broken:
-        raise SealBroken(str(broken)) from None
+        raise SealBroken(broken.message, broken.fix) from None

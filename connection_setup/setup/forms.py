@@ -11,14 +11,15 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.debug import sensitive_variables
 
+from connection_setup.captions import CLOUDS
 from connection_setup.connection import redirect_url as returning
-from connection_setup.connection.state import Refused, looks_like_a_secret_id
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
-from connection_setup.secrets import credentials
+from connection_setup.secrets import certificates, credentials
+from connection_setup.secrets.credentials import looks_like_a_secret_id
+from core.refusals import Refusal
 from dataverse import clouds
 from dataverse.errors import ConfigurationError
 
-CLOUDS = [(cloud.name, cloud.label) for cloud in clouds.CLOUDS.values()]
 STORED = "A secret is stored. Leave this empty to keep it; another environment, cloud or tenant needs it entered again."
 LARGEST_CERTIFICATE = 100_000
 OF_TYPE = {
@@ -34,16 +35,23 @@ VALUE = "The secret's value, which the registration shows only when the secret i
 
 @sensitive_variables("text")
 def certificate_text(file: "UploadedFile[bytes] | None") -> str:
-    """The text of an uploaded PEM file, "" without one. Raises Refused."""
+    """The text of an uploaded PEM file, "" without one. Raises Refusal."""
     if not file:
         return ""
     if (file.size or 0) > LARGEST_CERTIFICATE:
-        raise Refused("The file is too large for a certificate. Choose the PEM file.", field="certificate_file")
+        raise Refusal(
+            "configuration",
+            "The file is too large for a certificate.",
+            "Choose the PEM file.",
+            field="certificate_file",
+        )
     try:
         text: str = file.read().decode()
     except UnicodeDecodeError:
-        raise Refused(
-            "This is no PEM file, which is text. From a PFX file, export the key and the certificate as PEM first.",
+        raise Refusal(
+            "configuration",
+            "This is no PEM file, which is text.",
+            "From a PFX file, export the key and the certificate as PEM first.",
             field="certificate_file",
         ) from None
     return text
@@ -192,8 +200,8 @@ class SettingsForm(forms.Form):
         try:
             text = certificate_text(self.cleaned_data["certificate_file"])
             if text:
-                credentials.read_pair(text)
-        except (Refused, credentials.BadCertificate) as refusal:
+                certificates.read_pair(text)
+        except Refusal as refusal:
             raise forms.ValidationError(str(refusal)) from None
         return text
 

@@ -12,28 +12,25 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connection_setup import hooks
+from connection_setup.captions import CLOUDS, STATES, TITLE, WORDS, state
 from connection_setup.checks import judges as checks
-from connection_setup.checks.judges import sentences
 from connection_setup.connection import redirect_url as returning
 from connection_setup.enabling import page as enabling_pages
 from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
 from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
 from connection_setup.provisioning.company_objects import team_name, unit_name
-from connection_setup.secrets import credentials
+from connection_setup.secrets import certificates, credentials
 from connection_setup.setup import menus
-from connection_setup.setup.forms import CLOUDS, SettingsForm
-from connection_setup.types import SOLUTION, Report
+from connection_setup.setup.forms import SettingsForm
+from connection_setup.types import SOLUTION, Report, sentences
 from core.roles import Can, may
 from dataverse import clouds
 from masterdata.models import Company
 from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
 
-TITLE = "Dataverse Connection Setup"
 PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
-WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
-STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
 CHECKED = (
     ("Solution Version", checks.SOLUTION_CHECK),
@@ -103,17 +100,6 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
         submit=Action("Save", icon="save") if administrator else None,
         submit_without_scripts=connection.enabled,
     )
-
-
-def state(connection: DataverseConnection) -> Status:
-    """How the connection stands, in a few words."""
-    report = Report.stored(connection.checks)
-    if not connection.enabled:
-        return Status("Not enabled", "warn" if connection.environment_url else "")
-    if not report.attention:
-        return Status("Connected", "ok")
-    plural = "1 check needs" if report.attention == 1 else f"{report.attention} checks need"
-    return Status(f"Connected, {plural} attention", "warn" if report.ok else "bad")
 
 
 def _notices(connection: DataverseConnection, report: Report, administrator: bool) -> tuple[Notice, ...]:
@@ -329,7 +315,7 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
         ),
     ]
     if kind is AuthenticationType.CERTIFICATE and connection.certificate:
-        pair = credentials.describe(connection.certificate)
+        pair = certificates.describe(connection.certificate)
         fields += [Field("Subject", pair.subject), Field("Thumbprint", pair.thumbprint, copy=True)]
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None:

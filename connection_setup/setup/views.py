@@ -11,13 +11,17 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company as company_of
 from connection_setup import hooks
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import settings
 from connection_setup.connection import state as services
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import questions
+from connection_setup.enabling import services as enabling_services
 from connection_setup.enabling import views as enabling_views
 from connection_setup.models import DataverseConnection
 from connection_setup.setup import page as pages
 from connection_setup.setup.forms import SettingsForm
+from core.refusals import Refusal
 from core.roles import Can, requires
 from jobs.models import OPEN_STATES, Job, State
 from jobs.registry import registry
@@ -93,7 +97,7 @@ def save(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
 @typed_is_saved_first
 def test(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Test Connection: what was typed is saved first."""
-    report = services.test_connection(connection=connection)
+    report = checks_services.test_connection(connection=connection)
     if report.failed is None:
         questions.ask_again(company=connection.company)
         left = report.attention
@@ -125,7 +129,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     back = pages.address("setup", connection.company)
     if request.method == "POST":
-        services.disable(company=connection.company, user=request.user)
+        enabling_services.disable(company=connection.company, user=request.user)
         messages.success(
             request,
             "The connection is disabled. Settings, mappings and couplings are kept; schedules are on hold until it is "
@@ -182,8 +186,8 @@ def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDic
     if not form.is_valid():
         return form
     try:
-        services.save_settings(connection=connection, values=form.values, secret=form.secret, user=request.user)
-    except services.Refused as refusal:
+        settings.save_settings(connection=connection, values=form.values, secret=form.secret, user=request.user)
+    except Refusal as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         return form
     return None

@@ -41,7 +41,7 @@ _COUPLING_FIELDS = (
 
 def couple(context: JobContext) -> None:
     """Handle one slice of a coupling job. See the module."""
-    from coupling.couplings.services import mapping_of
+    from coupling.mappings.services import mapping_of
 
     mapping = mapping_of(context.company, context.job.mapping_name)
     given = criteria.loaded(context.parameters.get("criteria", ()))

@@ -6,11 +6,11 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from coupling.couplings import services
+from core.vocabulary import CompareAs, ConflictOption, Direction
+from coupling.mappings import services as mappings_services
 from coupling.matching import criteria as criteria_
-from coupling.models import CompareAs, Direction, Draft, IntegrationTableMapping, UpdateConflict
+from coupling.models import Draft, IntegrationTableMapping
 from coupling.records import selections as drafts
-from coupling.rows import CompareAs as Compare
 from coupling.rows import Criterion
 from ui.kit import Notice
 
@@ -26,7 +26,7 @@ class SettingsForm(forms.Form):
     conflicts = forms.ChoiceField(
         label="Resolve Update Conflicts",
         required=False,
-        choices=[("", "Ask a person"), *((value, label) for value, label in UpdateConflict.choices if value)],
+        choices=[("", "Ask a person"), *((value, label) for value, label in ConflictOption.choices if value)],
         help_text="Which side's data counts where the two differ.",
     )
     create_new = forms.BooleanField(
@@ -62,7 +62,7 @@ class Row:
 
     def criterion(self) -> Criterion:
         """The row as a criterion."""
-        return Criterion(self.field, self.column, int(self.priority or 0), self.case, Compare(self.compare))
+        return Criterion(self.field, self.column, int(self.priority or 0), self.case, CompareAs(self.compare))
 
 
 @dataclass
@@ -117,10 +117,10 @@ class Chosen:
         """Whether all that was typed can be used."""
         return self.form.is_valid() and not any(row.error for row in self.rows)
 
-    def settings(self) -> services.Settings:
+    def settings(self) -> mappings_services.Settings:
         """What the services take."""
         values = self.form.cleaned_data if self.form.is_bound else self.form.initial
-        return services.Settings(
+        return mappings_services.Settings(
             [row.criterion() for row in self.rows if row.use],
             bool(values.get("synchronize")),
             bool(values.get("create_new")) and "create_new" in self.form.fields,

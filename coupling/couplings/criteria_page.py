@@ -13,17 +13,19 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import access
 from connection_setup.connection.state import unavailable
 from core.roles import Can, may, requires
+from core.vocabulary import CompareAs
 from coupling import local_records as local
 from coupling import page_parts as pages
 from coupling.couplings import services
 from coupling.couplings.criteria_form import Chosen, Row
 from coupling.couplings.preview import Preview
 from coupling.couplings.preview_lock import turn
+from coupling.mappings import services as mappings_services
 from coupling.matching import criteria as criteria_
 from coupling.matching import suggestion
 from coupling.matching.field_statistics import Measures, measure
-from coupling.models import CompareAs, Draft, IntegrationTableMapping
-from coupling.page_parts import NOT_ENABLED, SENTENCES, crumbs, denied, job_log, mapping_or_404, notice_of, of_mapping
+from coupling.models import Draft, IntegrationTableMapping
+from coupling.page_parts import EXPLAINED, NOT_ENABLED, crumbs, denied, job_log, mapping_or_404, notice_of, of_mapping
 from coupling.records import keep_selection as from_lists
 from coupling.records import lists as records
 from coupling.records import selections as drafts
@@ -128,7 +130,7 @@ def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
             )
         )
         return _shown(request, chosen)
-    except SENTENCES as error:
+    except EXPLAINED as error:
         chosen.notices.append(notice_of(error, "No preview"))
         return _shown(request, chosen, status=400)
     said = (
@@ -188,7 +190,7 @@ def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
     if not chosen.valid:
         return _shown(request, chosen, status=400)
-    services.save_criteria(mapping=chosen.mapping, settings=chosen.settings())
+    mappings_services.save_criteria(mapping=chosen.mapping, settings=chosen.settings())
     messages.success(request, f"The matching criteria of {chosen.mapping.name} are saved.")
     within = _within(request)
     return HttpResponseRedirect(_back(chosen, within) if within == "guide" else _again(chosen, within))
@@ -199,7 +201,7 @@ def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Reset Criteria: nothing is matched on any more."""
     one = mapping_or_404(access.company(request, company), mapping)
-    services.reset_criteria(mapping=one)
+    mappings_services.reset_criteria(mapping=one)
     messages.success(request, f"No field of {one.name} is matched on any more.")
     chosen = Chosen.stored(one, drafts.of(one, request.user, request.POST.get("draft", "")))
     return HttpResponseRedirect(_again(chosen, _within(request)))
@@ -223,18 +225,18 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
             conflicts=settings.conflicts,
             user=request.user,
         )
-    except SENTENCES as error:
+    except EXPLAINED as error:
         title = "Nothing to match on" if getattr(error, "reason", "") == Reason.NO_CRITERIA else "Not started"
         chosen.notices.append(notice_of(error, title))
         return _shown(request, chosen, status=400)
     if may(request.user, Can.MAP):
-        services.save_criteria(mapping=one, settings=settings)
+        mappings_services.save_criteria(mapping=one, settings=settings)
     if chosen.draft is not None:
         drafts.drop(chosen.draft)
     return HttpResponseRedirect(reverse("jobs:job", kwargs={"company": one.company.slug, "pk": job.pk}))
 
 
-def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chosen, services.Settings | None]:
+def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chosen, mappings_services.Settings | None]:
     """What a start asks for: the previewed settings by their token, else the page's fields; None where these are not
     valid."""
     if token := request.POST.get("settings"):
@@ -244,7 +246,7 @@ def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chos
         except signing.BadSignature:
             kept = {}
         if kept.get("mapping") == mapping.pk:
-            return chosen, services.Settings(
+            return chosen, mappings_services.Settings(
                 criteria_.loaded(kept["criteria"]), kept["synchronize"], kept["create_new"], kept["conflicts"]
             )
         chosen.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from coupling.couplings.services import Refused
+from core.refusals import Refusal
 from jobs.models import Reason
 from masterdata.models import Company
 
 
 @contextmanager
 def turn(company: Company) -> Iterator[None]:
-    """Hold the company's turn. Raises Refused, with a sentence, while somebody else has it.
+    """Hold the company's turn. Raises Refusal, with a sentence, while somebody else has it.
 
     A file's lock: every web process of this machine keeps to it, and it ends with whoever holds it.
     """
@@ -23,8 +23,9 @@ def turn(company: Company) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(
+            raise Refusal(
                 Reason.CONFIGURATION,
-                f"Another preview of {company} is being made. It takes half a minute at most; try again then.",
+                f"Another preview of {company} is being made.",
+                "It takes half a minute at most; try again then.",
             ) from None
         yield

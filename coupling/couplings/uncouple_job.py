@@ -6,9 +6,10 @@ from uuid import UUID
 
 from core import bulk
 from coupling import local_records as local
+from coupling.couplings.pending import being_created
 from coupling.gateway import COMPANY_COLUMN, Gateway, WriteResult
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
-from jobs.models import OPEN_STATES, Job, Outcome, Reason
+from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 
 PART = 500
@@ -19,7 +20,7 @@ ROUNDS = 3
 
 def uncouple(context: JobContext) -> None:
     """Handle one slice of an uncoupling job; it goes on behind the last coupling (or selected record) settled."""
-    from coupling.couplings.services import mapping_of
+    from coupling.mappings.services import mapping_of
 
     mapping = mapping_of(context.company, context.job.mapping_name)
     gateway = Gateway(context.company, context.usage)
@@ -125,13 +126,6 @@ class _Uncoupling:
                 detail={"support": result.detail},
             )  # fmt: skip
         return OutcomeRow(Outcome.UNCOUPLED, Reason.NONE, coupling.local_id, key, name, coupling.integration_id)
-
-
-def being_created(coupling: Coupling) -> bool:
-    """Whether a job that has not ended may still be creating the row of a coupling."""
-    if not coupling.pending or coupling.job_id is None:
-        return False
-    return Job.objects.filter(pk=coupling.job_id, state__in=OPEN_STATES).exists()
 
 
 def release(gateway: Gateway, mapping: IntegrationTableMapping, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:

@@ -12,7 +12,7 @@ from connection_setup.connection.state import unavailable
 from core.roles import Can, requires
 from coupling.couplings import services
 from coupling.models import Coupling, Draft, IntegrationTableMapping
-from coupling.page_parts import SENTENCES, job_log, mapping_or_404, of_mapping, tell
+from coupling.page_parts import EXPLAINED, job_log, mapping_or_404, of_mapping, tell
 from coupling.records import keep_selection as from_lists
 from coupling.records import lists as records
 from coupling.records import selections as drafts
@@ -46,7 +46,7 @@ def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
     if request.method == "POST":
         try:
             jobs = [services.start_uncoupling(mapping=mapping, all=True, user=request.user) for mapping, _ in coupled]
-        except SENTENCES as error:
+        except EXPLAINED as error:
             tell(request, error)
             return HttpResponseRedirect(back)
         return HttpResponseRedirect(_job_url(owner, [job.pk for job in jobs]))
@@ -85,7 +85,7 @@ def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> Http
     if request.method == "POST":
         try:
             job = services.start_uncoupling(mapping=one, selection=drafts.ids(draft), user=request.user)
-        except SENTENCES as error:
+        except EXPLAINED as error:
             tell(request, error)
             return HttpResponseRedirect(back)
         drafts.drop(draft)

@@ -11,13 +11,15 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import access
 from connection_setup.connection.state import unavailable
+from core.refusals import NotUsable
 from core.roles import Can, may, requires
+from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling import filters
-from coupling.couplings.services import save_mapping
 from coupling.mappings import counts
 from coupling.mappings.list_page import off_notice, table_cell, table_filter, troubleshooting
+from coupling.mappings.services import save_mapping
 from coupling.matching import criteria
-from coupling.models import DeletionConflict, Direction, IntegrationTableMapping, UpdateConflict
+from coupling.models import IntegrationTableMapping
 from coupling.page_parts import ASK, NOT_ENABLED, crumbs, denied, job_log, mapping_or_404, of_mapping
 from masterdata.models import Company
 from ui import render
@@ -37,13 +39,13 @@ class MappingForm(forms.Form):
     update_conflict = forms.ChoiceField(
         label="Resolve Update Conflicts",
         required=False,
-        choices=[("", ASK), *((value, label) for value, label in UpdateConflict.choices if value)],
+        choices=[("", ASK), *((value, label) for value, label in ConflictOption.choices if value)],
         help_text="What happens to a field that was changed on both sides.",
     )
     deletion_conflict = forms.ChoiceField(
         label="Resolve Deletion Conflicts",
         required=False,
-        choices=[("", ASK), *((value, label) for value, label in DeletionConflict.choices if value)],
+        choices=[("", ASK), *((value, label) for value, label in DeletionOption.choices if value)],
         help_text="What happens when one side of a pair was deleted.",
     )
     blank_is_no_match = forms.BooleanField(
@@ -68,8 +70,8 @@ def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpRespon
         if form.is_valid():
             try:
                 save_mapping(mapping=one, values=form.cleaned_data)
-            except ValueError as error:
-                form.add_error("direction", str(error))
+            except NotUsable as error:
+                form.add_error("direction", error.user_message)
             else:
                 messages.success(request, f"{one.name} is saved.")
                 return HttpResponseRedirect(request.path)

@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
+from core.refusals import NotUsable
 from core.roles import Can, requires
-from coupling.couplings.services import switch
+from coupling.mappings.services import switch
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.page_parts import captions, crumbs, denied, mapping_or_404, of_mapping, tell
 from masterdata.models import Company
@@ -137,7 +138,7 @@ def switch_fields(request: HttpRequest, company: str, mapping: str, to: str) -> 
         return listing.nothing_selected(request, back)
     try:
         changed = switch(mapping=one, fields=list(chosen.rows), enabled=to == "on")
-    except ValueError as error:
+    except NotUsable as error:
         tell(request, error)
     else:
         messages.success(request, f"{changed} field mappings are {'enabled' if to == 'on' else 'disabled'}.")

@@ -14,14 +14,11 @@ from accounts import access
 from connection_setup import hooks
 from connection_setup.connection.state import unavailable
 from core.roles import Can, requires
+from core.vocabulary import Direction
 from coupling import filters
 from coupling import local_records as local
 from coupling.mappings import counts, defaults
-from coupling.models import (
-    Coupling,
-    Direction,
-    IntegrationTableMapping,
-)
+from coupling.models import Coupling, IntegrationTableMapping
 from coupling.page_parts import ASK, NOT_ENABLED, address, captions, denied, job_log, of_mapping
 from jobs.models import Job
 from masterdata.models import Company

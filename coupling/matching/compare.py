@@ -13,8 +13,9 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from core.vocabulary import CompareAs
 from coupling import phones
-from coupling.rows import CompareAs, Criterion
+from coupling.rows import Criterion
 
 Column = Callable[[Sequence[Any]], list[str]]
 

@@ -4,40 +4,29 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from core.refusals import NotUsable, Refusal
+from core.vocabulary import CompareAs
 from coupling import local_records as local
 from coupling.matching.match import Group, groups
-from coupling.models import CompareAs, IntegrationFieldMapping, IntegrationTableMapping
-from coupling.rows import CompareAs as Compare
+from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion
 from masterdata.catalog import LocalField
 
 
-class NoCriteria(ValueError):
+class NoCriteria(Refusal):
     """Match-based coupling without a field to match on."""
-
-    reason = "no_criteria"
 
     def __init__(self, mapping: str) -> None:
         super().__init__(
-            f"No field of {mapping} is chosen to match on, so nothing was coupled. Choose at least one under Match on "
-            "this Field on the page Select Coupling Criteria, then run the coupling again."
+            "no_criteria",
+            f"No field of {mapping} is chosen to match on, so nothing was coupled.",
+            "Choose at least one under Match on this Field on the page Select Coupling Criteria, then run the coupling "
+            "again.",
         )
 
-    @property
-    def user_message(self) -> str:
-        """What the user reads."""
-        return str(self)
 
-
-class BadCriteria(ValueError):
-    """Criteria that name a field the mapping does not have; the text is the user's sentence."""
-
-    reason = "configuration"
-
-    @property
-    def user_message(self) -> str:
-        """What the user reads."""
-        return str(self)
+class BadCriteria(NotUsable):
+    """Criteria that name a field the mapping does not have, or that cannot be compared."""
 
 
 def offered(mapping: IntegrationTableMapping) -> list[IntegrationFieldMapping]:
@@ -53,17 +42,17 @@ def stored(mapping: IntegrationTableMapping) -> list[Criterion]:
 def criterion(field: IntegrationFieldMapping) -> Criterion:
     """A field mapping as the criterion it is kept as."""
     return Criterion(
-        field.field, field.integration_field, field.match_priority, field.case_sensitive, Compare(field.compare_as)
+        field.field, field.integration_field, field.match_priority, field.case_sensitive, CompareAs(field.compare_as)
     )
 
 
 def effective(given: Criterion, field: LocalField) -> Criterion:
     """The criterion with the comparison its field's type asks for: numbers and dates compare by value."""
-    if given.compare_as is not Compare.TEXT:
+    if given.compare_as is not CompareAs.TEXT:
         return given
-    by_type = {"number": Compare.NUMBER, "integer": Compare.NUMBER, "date": Compare.DATE}
+    by_type = {"number": CompareAs.NUMBER, "integer": CompareAs.NUMBER, "date": CompareAs.DATE}
     return Criterion(
-        given.local, given.integration, given.priority, given.case_sensitive, by_type.get(field.type, Compare.TEXT)
+        given.local, given.integration, given.priority, given.case_sensitive, by_type.get(field.type, CompareAs.TEXT)
     )
 
 
@@ -74,15 +63,17 @@ def from_words(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[C
     for word in words:
         parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?", word.strip())
         if parts is None:
-            raise BadCriteria(f"{word!r} is not a criterion; write FIELD, FIELD:PRIORITY or FIELD:PRIORITY:cs.")
+            raise BadCriteria(
+                f"{word!r} is not a criterion; write FIELD, FIELD:PRIORITY or FIELD:PRIORITY:cs.",
+            )
         field = known.get(parts[1])
         if field is None:
             raise BadCriteria(
-                f"{mapping.name} has no field {parts[1]!r} to match on; it has {', '.join(sorted(known))}."
+                f"{mapping.name} has no field {parts[1]!r} to match on; it has {', '.join(sorted(known))}.",
             )
         found.append(
             Criterion(
-                field.field, field.integration_field, int(parts[2] or 0), bool(parts[3]), Compare(field.compare_as)
+                field.field, field.integration_field, int(parts[2] or 0), bool(parts[3]), CompareAs(field.compare_as)
             )
         )
     return found
@@ -96,7 +87,7 @@ def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[
     for one in given:
         if (one.local, one.integration) not in pairs:
             raise BadCriteria(
-                f"{mapping.name} has no field mapping between {one.local!r} and {one.integration!r} to match on."
+                f"{mapping.name} has no field mapping between {one.local!r} and {one.integration!r} to match on.",
             )
     return list(given)
 
@@ -116,7 +107,7 @@ def loaded(kept: Iterable[Mapping[str, Any]]) -> list[Criterion]:
     """The criteria of a job's parameters."""
     return [
         Criterion(
-            one["field"], one["column"], int(one["priority"]), bool(one["case_sensitive"]), Compare(one["compare_as"])
+            one["field"], one["column"], int(one["priority"]), bool(one["case_sensitive"]), CompareAs(one["compare_as"])
         )
         for one in kept
     ]

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from core.vocabulary import CompareAs
 from coupling.matching.match import Group
-from coupling.rows import CompareAs, Criterion
+from coupling.rows import Criterion
 from dataverse import odata
 
 PAGE = 5000

@@ -1,11 +1,12 @@
 """Criteria that suit a mapping's records: what is well filled and tells them apart, each by itself; then the name
 together with the place."""
 
+from core.vocabulary import CompareAs
 from coupling import local_records as local
 from coupling.matching import criteria as criteria_
 from coupling.matching.field_statistics import Measures
 from coupling.models import IntegrationTableMapping
-from coupling.rows import CompareAs, Criterion
+from coupling.rows import Criterion
 
 FILLED, DISTINCT = 20, 90
 """Percentages a field needs to be worth a priority of its own."""

@@ -29,7 +29,7 @@ from jobs.errors import (
     outage,
     wait_of,
 )
-from jobs.lease import Lease, Refused, claim
+from jobs.lease import Lease, NotClaimed, claim
 from jobs.models import Job, Reason, State
 from jobs.publishing import holders, publish, publish_on_commit, publish_waiting
 from jobs.registry import kind
@@ -49,7 +49,7 @@ _KEPT_S = 300
 _FREE_WORKERS_TAKE_S = 3
 
 
-def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> Refused | None:
+def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> NotClaimed | None:
     """Claim the job and work on it, slice after slice, as long as nobody else waits for this worker.
 
     Returns why the job could not be claimed; None when at least one slice was done. Errors of the handler end the job,
@@ -59,7 +59,7 @@ def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> Ref
     collector.spare()
     while True:
         claimed = claim(job_id)
-        if isinstance(claimed, Refused):
+        if isinstance(claimed, NotClaimed):
             return claimed if first else None
         first = False
         goes_on = _slice(claimed, on_progress)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core import bulk
+from core.refusals import Refusal
 from masterdata.catalog import LocalTable
 from masterdata.files.reading import Line, read_file
 from masterdata.files.values import BadValue, converter
@@ -20,8 +21,11 @@ _CHUNK = 2000
 MAX_ERRORS = 1000
 
 
-class UnknownColumns(Exception):
-    """A column was named that the file or the table does not have; the text lists the possible ones."""
+class UnknownColumns(Refusal):
+    """A column was named that the file or the table does not have."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__("unknown_column", message, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def _converted(
             try:
                 values[name] = convert(line.values[position])
             except BadValue as bad:
-                summary.reject(RowError(line.number, word, bad.cause, bad.fix))
+                summary.reject(RowError(line.number, word, bad.message, bad.fix))
                 break
         else:
             key = values[table.key]
@@ -181,10 +185,14 @@ def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]
     positions = {word.casefold(): position for position, word in enumerate(header)}
     for name, word in columns.items():
         if name not in fields:
-            raise UnknownColumns(f"{table.caption} has no field {name!r}. The possible ones are: {', '.join(fields)}.")
+            raise UnknownColumns(
+                f"{table.caption} has no field {name!r}.",
+                f"The possible ones are: {', '.join(fields)}.",
+            )
         if word.casefold() not in positions:
             raise UnknownColumns(
-                f"The file has no column {word!r}. Its columns are: {', '.join(filter(None, header))}."
+                f"The file has no column {word!r}.",
+                f"Its columns are: {', '.join(filter(None, header))}.",
             )
     _need_key(table, columns, header)
     return {name: (positions[word.casefold()], word) for name, word in columns.items()}
@@ -197,7 +205,8 @@ def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> di
     if unknown:
         raise UnknownColumns(
             f"{table.caption} has no field for the file's {'column' if len(unknown) == 1 else 'columns'} "
-            f"{', '.join(unknown)}. The possible ones are: {', '.join(one.name for one in table.fields)}. {fix}"
+            f"{', '.join(unknown)}.",
+            f"The possible ones are: {', '.join((one.name for one in table.fields))}. {fix}",
         )
     plan: dict[str, tuple[int, str]] = {}
     for position, word in enumerate(header):
@@ -205,7 +214,10 @@ def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> di
             continue
         name = known[_plain(word)]
         if name in plan:
-            raise UnknownColumns(f"The file's columns {plan[name][1]} and {word} both mean {name}. Keep one of them.")
+            raise UnknownColumns(
+                f"The file's columns {plan[name][1]} and {word} both mean {name}.",
+                "Keep one of them.",
+            )
         plan[name] = (position, word)
     _need_key(table, plan, header)
     return plan
@@ -216,8 +228,8 @@ def _need_key(table: LocalTable, columns: Iterable[str], header: Sequence[str]) 
     for needed in table.fields:
         if needed.required and needed.name not in columns:
             raise UnknownColumns(
-                f"No column gives {needed.name} ({needed.caption}), which every record of {table.caption} needs. "
-                f"The file's columns are: {', '.join(filter(None, header))}."
+                f"No column gives {needed.name} ({needed.caption}), which every record of {table.caption} needs.",
+                f"The file's columns are: {', '.join(filter(None, header))}.",
             )
 
 

@@ -9,6 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from core.refusals import Refusal
+
 # Where two take a header apart equally well, the rarer in names comes first.
 DELIMITERS = ("\t", ";", "|", ",")
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
@@ -18,8 +20,11 @@ _MAX_VALUE = 1_000_000
 _MAX_UNPACKED = 500 * 2**20
 
 
-class Unreadable(Exception):
-    """The file cannot be read at all; the text says why and what to do."""
+class Unreadable(Refusal):
+    """The file cannot be read at all."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__("unreadable_file", message, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,11 @@ def read_file(path: Path) -> Sheet:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise Unreadable(f"There is no file {path}. Check the path.") from None
+        raise Unreadable(f"There is no file {path}.", "Check the path.") from None
     except IsADirectoryError:
-        raise Unreadable(f"{path} is a folder. Name the file in it.") from None
+        raise Unreadable(f"{path} is a folder.", "Name the file in it.") from None
     except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror}. Check its permissions.") from None
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from None
     return read_content(content)
 
 
@@ -83,8 +88,8 @@ def read_csv(content: bytes) -> Sheet:
             before = reader.line_num
     except csv.Error:
         raise Unreadable(
-            f"From line {before + 1} on the file cannot be taken apart: a value runs on without end. "
-            "A quotation mark is probably missing; close it and try again."
+            f"From line {before + 1} on the file cannot be taken apart: a value runs on without end.",
+            "A quotation mark is probably missing; close it and try again.",
         ) from None
     return _sheet(rows, delimiter)
 
@@ -102,12 +107,15 @@ def read_workbook(content: bytes, *, most_rows: int | None = None) -> Sheet:
             unpacked = sum(part.file_size for part in packed.infolist())
         if unpacked > _MAX_UNPACKED:
             raise Unreadable(
-                f"The workbook unpacks to {unpacked // 2**20:,} MB, which no list of records needs. Save the sheet as "
-                "CSV, and try again."
+                f"The workbook unpacks to {unpacked // 2**20:,} MB, which no list of records needs.",
+                "Save the sheet as CSV, and try again.",
             )
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
-        raise Unreadable("The file is not an Excel workbook. Save it as .xlsx or as CSV, and try again.") from None
+        raise Unreadable(
+            "The file is not an Excel workbook.",
+            "Save it as .xlsx or as CSV, and try again.",
+        ) from None
     try:
         last = None if most_rows is None else most_rows + 2
         cells = book.worksheets[0].iter_rows(values_only=True, max_row=last)
@@ -126,7 +134,10 @@ def decoded(content: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise Unreadable("The file is not text. Save it as CSV in UTF-8, or as an Excel workbook (.xlsx), and try again.")
+    raise Unreadable(
+        "The file is not text.",
+        "Save it as CSV in UTF-8, or as an Excel workbook (.xlsx), and try again.",
+    )
 
 
 def delimiter_of(text: str) -> str:
@@ -142,12 +153,15 @@ def _sheet(rows: Iterable[tuple[int, list[str]]], delimiter: str) -> Sheet:
     try:
         _, header = next(lines)
     except StopIteration:
-        raise Unreadable("The file is empty. It must begin with a header that names the columns.") from None
+        raise Unreadable("The file is empty.", "It must begin with a header that names the columns.") from None
     while header and not header[-1]:
         header.pop()
     doubles = sorted({name for name in header if name and header.count(name) > 1})
     if doubles:
-        raise Unreadable(f"The header names {', '.join(doubles)} more than once. Give each column a name of its own.")
+        raise Unreadable(
+            f"The header names {', '.join(doubles)} more than once.",
+            "Give each column a name of its own.",
+        )
     return Sheet(header, list(_lines(lines, header, delimiter, raw)))
 
 

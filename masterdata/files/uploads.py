@@ -57,8 +57,8 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
         sheet = read_content(in_stream, most_rows=MOST_ROWS)
         if len(sheet.lines) > MOST_ROWS:
             raise Unreadable(
-                f"The file has more than {MOST_ROWS:,} rows, which is the most a page previews. Import it with: "
-                f"manage.py masterdata import {self.table.name} FILE --company NAME"
+                f"The file has more than {MOST_ROWS:,} rows, which is the most a page previews.",
+                f"Import it with: manage.py masterdata import {self.table.name} FILE --company NAME",
             )
         for line in sheet.lines:
             if line.problem:
@@ -96,7 +96,10 @@ def import_waiting(table: LocalTable, name: str, plain: Callable[[str], str]) ->
         for owner, lines in owners.items():
             company = Company.objects.filter(name=owner).first()
             if company is None:
-                raise Unreadable(f"There is no company called {owner!r} any more. Choose the file again.")
+                raise Unreadable(
+                    f"There is no company called {owner!r} any more.",
+                    "Choose the file again.",
+                )
             part = import_rows(table=table, company=company, columns=columns, lines=lines)
             if part.errors:
                 first = part.errors[0]
@@ -119,7 +122,9 @@ def _only_company() -> str:
     if len(names) == 1:
         return str(names[0])
     known = f" There are: {', '.join(names)}." if names else " There is no company yet; make one first."
-    raise Unreadable(f"The file needs a column company with the name of the company each row belongs to.{known}")
+    raise Unreadable(
+        f"The file needs a column company with the name of the company each row belongs to.{known}",
+    )
 
 
 class FileForm(ImportForm):  # type: ignore[misc]  # it has no types
@@ -164,7 +169,7 @@ class Waiting(BaseStorage):  # type: ignore[misc]  # it has no types
         try:
             return self._file().read_bytes()
         except OSError:
-            raise Unreadable("The file has been imported already, or waited too long. Choose it again.") from None
+            raise Unreadable("The file has been imported already, or waited too long.", "Choose it again.") from None
 
     def remove(self) -> None:
         """It has been imported."""

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from core.refusals import Refusal
 from masterdata.catalog import LocalField, LocalTable
 
 # What exports of databases write for nothing.
@@ -22,13 +23,11 @@ _GROUPED_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+|[+-]?\d{1,3}(\.\d{3}){2
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
-class BadValue(Exception):
-    """The text cannot be this field's value: what is wrong, and what to do about it."""
+class BadValue(Refusal):
+    """The text cannot be this field's value."""
 
-    def __init__(self, cause: str, fix: str) -> None:
-        super().__init__(f"{cause} {fix}")
-        self.cause = cause
-        self.fix = fix
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__("value_invalid", message, fix)
 
 
 def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:

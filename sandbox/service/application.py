@@ -18,7 +18,8 @@ from sandbox.odata.paths import relative, shape
 from sandbox.service import discovery
 from sandbox.service.control import Control
 from sandbox.webapi.batch import WRITES, Batch, Cut
-from sandbox.webapi.dispatch import Operation, Operations
+from sandbox.webapi.context import Operation
+from sandbox.webapi.dispatch import Operations
 
 MOST_ADDRESS = 32_768
 PARALLELISM = "4"

@@ -11,7 +11,8 @@ from sandbox.base.messages import Response
 from sandbox.data.store import Transaction
 from sandbox.environment import Environment
 from sandbox.odata.paths import relative, shape
-from sandbox.webapi.dispatch import Operation, Operations
+from sandbox.webapi.context import Operation
+from sandbox.webapi.dispatch import Operations
 
 MOST_OPERATIONS = 1000
 MOST_ADDRESS = 65_536

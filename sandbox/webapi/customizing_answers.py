@@ -14,7 +14,8 @@ from sandbox.odata.paths import PREFIX, Segment
 from sandbox.webapi import definitions
 
 if TYPE_CHECKING:
-    from sandbox.webapi.dispatch import Operation, Operations
+    from sandbox.webapi.context import Operation
+    from sandbox.webapi.dispatch import Operations
 
 ACTIONS = frozenset({"InsertOptionValue", "UpdateOptionValue", "DeleteOptionValue"})
 _PUBLISH = frozenset({"PublishXml", "PublishAllXml"})

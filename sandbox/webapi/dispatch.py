@@ -1,7 +1,6 @@
 """One operation on the Web API, alone or as a part of a $batch: from method, path and body to an answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
@@ -34,20 +33,10 @@ from sandbox.webapi import csdl, definitions, functions
 from sandbox.webapi import customizing_answers as reshaping
 from sandbox.webapi import multiple as bulk
 from sandbox.webapi import related_rows as below
+from sandbox.webapi.context import Operation
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _PRINCIPALS = frozenset({"systemuser", "team"})
-
-
-@dataclass(slots=True)
-class Operation:
-    """`path` is relative to the root of the Web API and decoded; header names are in lower case."""
-
-    method: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 class Operations:

@@ -16,7 +16,7 @@ from sandbox.odata.options import pairs
 from sandbox.odata.paths import Segment
 
 if TYPE_CHECKING:
-    from sandbox.webapi.dispatch import Operation
+    from sandbox.webapi.context import Operation
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _KNOWN_ELSEWHERE = re.compile(

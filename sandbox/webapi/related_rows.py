@@ -23,7 +23,8 @@ from sandbox.odata.paths import PREFIX, Segment
 from sandbox.webapi import functions
 
 if TYPE_CHECKING:
-    from sandbox.webapi.dispatch import Operation, Operations
+    from sandbox.webapi.context import Operation
+    from sandbox.webapi.dispatch import Operations
 
 
 def answer(

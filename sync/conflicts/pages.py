@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company as company_of
 from connection_setup.connection.state import unavailable
+from core.refusals import Refusal
 from core.roles import Can, may, requires
 from coupling import local_records as local
 from coupling.couplings.services import start_uncoupling
@@ -21,7 +22,7 @@ from jobs.pages import lists as listings
 from masterdata import catalog
 from masterdata.models import Company
 from sync.start import services
-from sync.start.services import EmptySelection, Refused
+from sync.start.pages import started_jobs
 from ui import listing, render
 from ui.kit import Action, Cell, Link, Notice, Page, Status, Tip
 
@@ -164,7 +165,7 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
         started = services.resolve(
             company=owner, couplings=chosen.ids, choice=request.POST.get("choice", ""), user=request.user
         )
-    except (Refused, EmptySelection, ValueError) as error:
+    except (Refusal, ValueError) as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(back)
     return started_jobs(request, owner, started, back)
@@ -263,7 +264,7 @@ def _retried(request: HttpRequest, company: Company, couplings: "list[int] | Non
     back = _url(company, "skipped")
     try:
         count, started = services.retry(company=company, couplings=couplings, user=request.user)
-    except (Refused, EmptySelection) as error:
+    except Refusal as error:
         messages.warning(request, "No record is left out." if couplings is None else str(error))
         return HttpResponseRedirect(back)
     word = "1 record is" if count == 1 else f"{count:,} records are"
@@ -288,8 +289,8 @@ def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
         for mapping_id, ids in by_mapping.items():
             mapping = IntegrationTableMapping.objects.select_related("company").get(pk=mapping_id)
             started.append(start_uncoupling(mapping=mapping, selection=ids, user=request.user))
-    except (Refused, EmptySelection) as error:
-        messages.error(request, str(getattr(error, "user_message", error)))
+    except Refusal as error:
+        messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     return started_jobs(request, owner, started, back)
 
@@ -305,11 +306,3 @@ def _off(request: HttpRequest, why: str) -> str:
 
 def _not_connected(why: str) -> list[Notice]:
     return [Notice(why, "warn", "Dataverse is not connected")] if why else []
-
-
-def started_jobs(request: HttpRequest, company: Company, started: list[Job], back: str) -> HttpResponse:
-    """To the job that was started; to where one came from when there are several."""
-    if len(started) == 1:
-        return HttpResponseRedirect(listings.job_url(started[0], company))
-    messages.success(request, f"{len(started)} jobs have been queued, one per mapping.")
-    return HttpResponseRedirect(back)

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from connection_setup.connection.state import connection_of
 from core.ids import new_id
+from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling import filters
 from coupling.gateway import COMPANY_COLUMN, Gateway
 from coupling.models import IntegrationTableMapping
-from coupling.rows import Direction, RemoteRow
+from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.running.runner import OutcomeRow
 from sync.engine.field_specs import Fields, build
@@ -26,10 +27,10 @@ from sync.models import Waits
 from sync.rules.canonical import FieldSpec, canonical_remote, local_reader, remote_reader
 from sync.rules.new_rows import NewField, NewRow, new_rows
 from sync.rules.plan import (
+    CannotTransfer,
     Conflict,
     DeleteCoupling,
-    DeletionConflict,
-    Refused,
+    DeletionToResolve,
     Restore,
     Unchanged,
     Write,
@@ -40,7 +41,7 @@ from sync.rules.plan import (
     narrowed,
 )
 from sync.rules.transfer import columns_for, fields_for
-from sync.rules.values import Carried, ConflictOption, DeletionOption, Problem, Side, Value
+from sync.rules.values import Carried, Problem, Side, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class Decider:
         match decision:
             case Conflict():
                 ledger.conflict(saved, pair, decision)
-            case Refused():
+            case CannotTransfer():
                 self._refused(
                     chunk, pair, decision.to, [(name, problem) for name, _, problem in decision.problems], ours, theirs
                 )
@@ -333,7 +334,7 @@ class Decider:
             case Restore():
                 assert pair.remote is not None
                 self._new_local(chunk, pair.remote, pair)
-            case DeletionConflict():
+            case DeletionToResolve():
                 side = Side.INTEGRATION if integration_gone else Side.LOCAL
                 where = "in Dataverse" if integration_gone else "here"
                 self.ledger.fail(
@@ -350,7 +351,7 @@ class Decider:
         problems: list[tuple[str, Problem]]
         fields: dict[str, Any] = {}
         base: dict[str, Value] = {}
-        if isinstance(found, Refused):
+        if isinstance(found, CannotTransfer):
             problems = [(name, problem) for name, _, problem in found.problems]
         else:
             base = dict(found.values)

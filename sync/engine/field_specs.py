@@ -6,23 +6,20 @@ from typing import Any
 from uuid import UUID
 
 from connection_setup.models import DataverseConnection
+from core.refusals import NotUsable
+from core.vocabulary import ConflictOption, Direction
 from coupling.models import Coupling, IntegrationFieldMapping, IntegrationTableMapping, OptionMapping
-from coupling.rows import Direction
 from dataverse.types import TableInfo
 from jobs.models import Reason
 from masterdata import catalog
 from masterdata.catalog import LocalTable
 from sync.rules.canonical import FieldSpec
 from sync.rules.plan import FieldRule, narrowed
-from sync.rules.values import ConflictOption, Links, LocalColumn
+from sync.rules.values import Links, LocalColumn
 
 
-class MappingNotUsable(Exception):
-    """The mapping cannot be run: `reason` is a Reason, `user_message` says what is wrong and where to mend it."""
-
-    def __init__(self, message: str, reason: str = Reason.CONFIGURATION) -> None:
-        super().__init__(message)
-        self.reason, self.user_message, self.detail = reason, message, ""
+class MappingNotUsable(NotUsable):
+    """The mapping cannot be run as it is."""
 
 
 @dataclass
@@ -133,8 +130,8 @@ def build(
         result.specs[spec.name] = spec
     if not result.specs:
         raise MappingNotUsable(
-            f"The mapping {mapping.name} has no enabled field for its direction, so there is nothing to synchronize. "
-            "Enable fields on Integration Field Mapping List."
+            f"The mapping {mapping.name} has no enabled field for its direction, so there is nothing to synchronize.",
+            "Enable fields on Integration Field Mapping List.",
         )
     return result
 
@@ -144,7 +141,7 @@ def _local(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> Lo
         known = table.field(name)
     except LookupError as error:
         raise MappingNotUsable(
-            f"The mapping {mapping.name} cannot be used: {error} Correct it on Integration Field Mapping List."
+            f"The mapping {mapping.name} cannot be used: {error} Correct it on Integration Field Mapping List.",
         ) from None
     return LocalColumn(
         known.name, known.caption, known.type, known.max_length, known.required, known.choices, known.decimals

@@ -4,6 +4,7 @@ from coupling.models import IntegrationTableMapping
 from jobs.running.runner import JobContext
 from sync.engine.field_specs import MappingNotUsable
 from sync.engine.mapping_run import Run
+from sync.engine.recovery import recover
 from sync.engine.selected_run import SelectedRun
 
 
@@ -14,8 +15,9 @@ def handle(ctx: JobContext) -> None:
         raise MappingNotUsable(f"There is no integration table mapping {ctx.job.mapping_name} any more.")
     if mapping.uid_kind == "option":
         raise MappingNotUsable(
-            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize. "
-            "Open Dataverse Option Mapping to see and change them."
+            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize.",
+            "Open Dataverse Option Mapping to see and change them.",
         )
-    run = SelectedRun if ctx.job.selection_only else Run
-    run(ctx, mapping).go()
+    run = SelectedRun(ctx, mapping) if ctx.job.selection_only else Run(ctx, mapping)
+    recover(run)
+    run.go()

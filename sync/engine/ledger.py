@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from core import bulk
 from core.ids import new_id
+from core.vocabulary import Direction
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
-from coupling.rows import Direction
 from jobs.models import Outcome, Reason
 from jobs.running.runner import OutcomeRow
 from masterdata.models import ChangedBy

@@ -27,20 +27,19 @@ from django.db.models import F as Column
 from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
+from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway, ScanPage
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import Direction, RemoteRow
+from coupling.rows import RemoteRow
 from dataverse.errors import ChangesExpired
 from jobs.models import Job, Outcome
 from jobs.running.runner import Checkpoint, JobContext
 from sync.engine.decisions import Chunk, Options
 from sync.engine.field_specs import MappingNotUsable
 from sync.engine.pairs import CHUNK, links
-from sync.engine.recovery import recover
 from sync.engine.worker import Move, Worker
 from sync.models import DuePair, FailedRow, SynchState, Waits
 from sync.rules.plan import narrowed
-from sync.rules.values import ConflictOption
 
 OVERLAP = timedelta(minutes=15)
 """A transaction may commit after a later one was read: records changed this long before the mark are read again."""
@@ -59,7 +58,8 @@ class Run:
         allowed = narrowed(asked, Direction(mapping.direction))
         if allowed is None:
             raise MappingNotUsable(
-                f"{mapping.name} is {mapping.get_direction_display().lower()}: it cannot be run in the other direction."
+                f"{mapping.name} is {mapping.get_direction_display().lower()}: it cannot be run in the "
+                "other direction.",
             )
         force = ConflictOption(str(parameters.get("force") or parameters.get("conflict") or ""))
         create = bool(parameters.get("create") or parameters.get("create_new"))
@@ -119,7 +119,6 @@ class Run:
 
     def go(self) -> NoReturn:
         """Work through the stages from where the job stands, and end it."""
-        recover(self)
         if "stage" not in self.ctx.resume:
             self._begin()
         for stage in STAGES[STAGES.index(self.ctx.resume["stage"]) :]:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
-from coupling.couplings.services import make_sure_enabled
+from core.vocabulary import Direction
 from coupling.gateway import Gateway
+from coupling.mappings.services import make_sure_enabled
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import Direction, RemoteRow
+from coupling.rows import RemoteRow
 from jobs.models import Outcome
 from jobs.running.runner import OutcomeRow
 from sync.engine.decisions import Chunk, Decider, Options
@@ -36,7 +37,7 @@ class Preview:
     requests: int = 0
 
     def outcomes(self) -> Iterator[OutcomeRow]:
-        """One per pair that would be compared in full, and per record that would be created. Raises Refused."""
+        """One per pair that would be compared in full, and per record that would be created. Raises Refusal."""
         make_sure_enabled(self.mapping.company)
         make_sure_possible(self.mapping, self.direction)
         for outcome in self._outcomes():

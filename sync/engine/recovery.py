@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,16 +13,14 @@ from coupling.rows import RemoteRow
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.runner import Checkpoint, OutcomeRow
 from sync.engine.decisions import Chunk
+from sync.engine.mapping_run import Run
 from sync.engine.pairs import CHUNK, Link, Pair, Record, links
-
-if TYPE_CHECKING:
-    from sync.engine.mapping_run import Run
 
 ARRIVED = timedelta(minutes=10)
 """After this long no request of an ended job can still be under way, so that what is not there was not created."""
 
 
-def recover(run: "Run") -> None:
+def recover(run: Run) -> None:
     """Settle pending couplings: rows that are there are coupled, others sent again by whoever may create them.
 
     A row whose record was deleted here meanwhile is coupled all the same, so that the mapping's option decides about
@@ -33,7 +30,7 @@ def recover(run: "Run") -> None:
         _Part(run, waiting).settle()
 
 
-def _parts(run: "Run") -> Iterator[list[Link]]:
+def _parts(run: Run) -> Iterator[list[Link]]:
     pending, after = run.couplings.filter(pending=True).order_by("id"), 0
     while waiting := links(pending.filter(id__gt=after)[:CHUNK]):
         yield waiting
@@ -41,7 +38,7 @@ def _parts(run: "Run") -> Iterator[list[Link]]:
 
 
 class _Part:
-    def __init__(self, run: "Run", waiting: list[Link]) -> None:
+    def __init__(self, run: Run, waiting: list[Link]) -> None:
         self.run, self.worker, self.waiting = run, run.worker, waiting
         self.there = run.gateway.read(run.mapping, self.worker.columns, [link.integration_id for link in waiting])
         self.records = self.worker.reader.records_by_id(link.local_id for link in waiting)

@@ -9,7 +9,6 @@ from jobs.models import Outcome, Reason
 from jobs.running.runner import Checkpoint, OutcomeRow
 from sync.engine.mapping_run import Run, stay
 from sync.engine.pairs import CHUNK, Link, Record, links
-from sync.engine.recovery import recover
 from sync.models import DuePair, Waits
 
 
@@ -18,7 +17,6 @@ class SelectedRun(Run):
 
     def go(self) -> NoReturn:
         """Work through the selection from where the job stands, and end it."""
-        recover(self)
         side = self.ctx.selection_side
         if not self.ctx.resume.get("begun"):
             total = self.ctx.job.records.count()

@@ -9,18 +9,18 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import NotConnected, unavailable
+from connection_setup.connection.state import unavailable
+from core.refusals import Refusal
 from core.roles import Can, may, requires
-from coupling import local_records as local
+from core.vocabulary import Direction, Recommendation
 from coupling.matching import criteria
-from coupling.models import Direction, IntegrationTableMapping
+from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs import display as telling
 from jobs.models import OPEN_STATES, State
 from masterdata.models import Company
 from sync.full import services as full
-from sync.models import FullSynchReviewLine, Recommendation
-from sync.start.services import Refused
+from sync.models import FullSynchReviewLine
 from ui import listing, render
 from ui.cells import ago
 from ui.kit import Action, Cell, FactBox, Link, Notice, Page, Progress, Status, Tip
@@ -58,8 +58,8 @@ def _counted(company: Company) -> list[Notice]:
     """Count both sides; what went wrong as a notice."""
     try:
         full.generate(company)
-    except (DataverseError, NotConnected, Refused, local.Unusable) as error:
-        return [Notice(str(getattr(error, "user_message", error)), "bad", "The records could not be counted")]
+    except (DataverseError, Refusal) as error:
+        return [Notice(error.user_message, "bad", "The records could not be counted")]
     return []
 
 
@@ -373,8 +373,8 @@ def remove(request: HttpRequest, company: str) -> HttpResponse:
 def _done(request: HttpRequest, company: Company, work: Callable[[], Any], text: str) -> HttpResponse:
     try:
         work()
-    except (Refused, DataverseError, NotConnected, local.Unusable) as error:
-        messages.error(request, str(getattr(error, "user_message", error)))
+    except (Refusal, DataverseError) as error:
+        messages.error(request, error.user_message)
     else:
         messages.success(request, text)
     return HttpResponseRedirect(_url(company))

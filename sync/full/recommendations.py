@@ -16,14 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-
-class Recommendation(StrEnum):
-    """The values are those of sync.models.Recommendation."""
-
-    FULL = "full"
-    NONE = "none"
-    DEPENDENCY = "dependency"
-    NO_RECORDS = "no_records"
+from core.vocabulary import Recommendation
 
 
 class Kind(StrEnum):
@@ -162,18 +155,3 @@ _WORDS = {"failed": "failed", "cancelled": "was cancelled", "blocked": "could no
 
 def _released(line: Line) -> bool:
     return line.status == "finished" or (not line.status and line.recommendation is Recommendation.NO_RECORDS)
-
-
-def waves(dependencies: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """The names in waves: each after all it depends on, in the given order otherwise; a circle comes last, together."""
-    left, done, result = list(dependencies), set[str](), list[list[str]]()
-    while left:
-        wave = [
-            name
-            for name in left
-            if all(other in done or other not in dependencies or other == name for other in dependencies[name])
-        ] or left[:]
-        result.append(wave)
-        done.update(wave)
-        left = [name for name in left if name not in done]
-    return result

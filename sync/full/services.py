@@ -12,16 +12,18 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from core.refusals import Refusal
+from core.vocabulary import Recommendation
 from coupling import local_records as local
-from coupling.couplings.services import Refused, make_sure_enabled, mapping_of, start_coupling
+from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
 from coupling.mappings import defaults
+from coupling.mappings.services import make_sure_enabled, mapping_of
 from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from jobs.models import OPEN_STATES, Job, Reason, State, Trigger, Type
 from sync.full.recommendations import BROKEN, Facts, Kind, Line, recommend, step
-from sync.full.recommendations import Recommendation as Advice
-from sync.models import FullSynchReviewLine, Recommendation
+from sync.models import FullSynchReviewLine
 from sync.start.services import start_synchronization
 
 _KINDS = {"salesperson": Kind.SALESPEOPLE, "currency": Kind.CURRENCY, "unit_of_measure": Kind.UNITS}
@@ -41,7 +43,7 @@ def running(company: Any) -> bool:
 def generate(company: Any) -> list[FullSynchReviewLine]:
     """Count the uncoupled records on both sides of every mapping and write the recommendations.
 
-    Lines that have started keep what they say. Raises Refused (not_enabled), DataverseError.
+    Lines that have started keep what they say. Raises Refusal (not_enabled), DataverseError.
     """
     counted = _counted(company)
     with transaction.atomic():
@@ -74,7 +76,7 @@ def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]
         line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
         if not line.status:
             line.local_count, line.integration_count, line.counted_at = facts.local, facts.integration, now
-            line.recommendation = Recommendation(advice.get(mapping.name, Advice.NO_RECORDS).value)
+            line.recommendation = Recommendation(advice.get(mapping.name, Recommendation.NO_RECORDS).value)
         line.save()
 
 
@@ -109,24 +111,28 @@ def _uncoupled_there(mapping: IntegrationTableMapping, gateway: Gateway, *, curr
 
 
 def recommend_full(line: FullSynchReviewLine) -> FullSynchReviewLine:
-    """A person wants what is uncoupled created on the other side, although it exists on both. Raises Refused."""
+    """A person wants what is uncoupled created on the other side, although it exists on both. Raises Refusal."""
     if line.status:
-        raise Refused(Reason.CONFIGURATION, f"{line.name} has started already. Choose Restart to run it again.")
+        raise Refusal(
+            Reason.CONFIGURATION,
+            f"{line.name} has started already.",
+            "Choose Restart to run it again.",
+        )
     line.overridden, line.recommendation = True, Recommendation.FULL
     line.save(update_fields=["overridden", "recommendation"])
     return line
 
 
 def remove(line: FullSynchReviewLine) -> None:
-    """Take a line out of the run; Reset brings it back. Raises Refused while it runs."""
+    """Take a line out of the run; Reset brings it back. Raises Refusal while it runs."""
     if line.status in OPEN_STATES:
-        raise Refused(Reason.CONFIGURATION, f"{line.name} is running. Cancel its job first.")
+        raise Refusal(Reason.CONFIGURATION, f"{line.name} is running.", "Cancel its job first.")
     line.removed = True
     line.save(update_fields=["removed"])
 
 
 def reset(company: Any) -> list[FullSynchReviewLine]:
-    """Forget every line, override and removal, and count anew. Raises Refused while lines run."""
+    """Forget every line, override and removal, and count anew. Raises Refusal while lines run."""
     _refuse_while_running(company)
     counted = _counted(company)
     with transaction.atomic():
@@ -138,11 +144,15 @@ def reset(company: Any) -> list[FullSynchReviewLine]:
 
 def _refuse_while_running(company: Any) -> None:
     if running(company):
-        raise Refused(Reason.CONFIGURATION, "Lines are running. Wait for their end or cancel their jobs, then reset.")
+        raise Refusal(
+            Reason.CONFIGURATION,
+            "Lines are running.",
+            "Wait for their end or cancel their jobs, then reset.",
+        )
 
 
 def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchReviewLine]:
-    """Run a line that has ended once more, with what depended on it and could not start. Raises Refused."""
+    """Run a line that has ended once more, with what depended on it and could not start. Raises Refusal."""
     company = line.company
     _refuse_unless_ended(line)
     counted = _counted(company)
@@ -156,7 +166,7 @@ def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchRev
 
 def _refuse_unless_ended(line: FullSynchReviewLine) -> None:
     if not line.status or line.status in OPEN_STATES:
-        raise Refused(Reason.CONFIGURATION, f"{line.name} has not ended, so it cannot be restarted.")
+        raise Refusal(Reason.CONFIGURATION, f"{line.name} has not ended, so it cannot be restarted.")
 
 
 def may_start(rows: Sequence[FullSynchReviewLine]) -> str:
@@ -178,7 +188,7 @@ def duplicates(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]
 
 
 def start(company: Any, *, user: Any = None, only: Sequence[str] | None = None) -> list[FullSynchReviewLine]:
-    """Start the run (Sync All): every line that has not run, or those named in `only`, in waves. Raises Refused."""
+    """Start the run (Sync All): every line that has not run, or those named in `only`, in waves. Raises Refusal."""
     make_sure_enabled(company)
     fresh = FullSynchReviewLine.objects.filter(company=company, status="", removed=False)
     if only is not None:
@@ -196,7 +206,10 @@ def advance(company: Any, *, user: Any = None) -> int:
     _follow_jobs(company)
     rows = FullSynchReviewLine.objects.filter(company=company, started=True)
     found = step(
-        [Line(row.name, Advice(row.recommendation), tuple(row.dependencies), row.status, row.removed) for row in rows]
+        [
+            Line(row.name, Recommendation(row.recommendation), tuple(row.dependencies), row.status, row.removed)
+            for row in rows
+        ]
     )
     by_name = {row.name: row for row in rows}
     for name in found.nothing_to_do:
@@ -217,7 +230,7 @@ def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
             return False
         try:
             job = _job_for(line, mapping_of(line.company, line.name), user)
-        except Refused as refused:
+        except Refusal as refused:
             FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=str(refused))
             return False
         FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job)

@@ -12,10 +12,10 @@ from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 
-from coupling.rows import Direction
+from core.vocabulary import ConflictOption, Direction
 from dataverse.types import ColumnInfo
 from sync.rules.plan import FieldRule
-from sync.rules.values import Carried, ConflictOption, Links, LocalColumn, Problem, Value
+from sync.rules.values import Carried, Links, LocalColumn, Problem, Value
 
 KINDS = {
     "String": "text", "Memo": "text", "EntityName": "text",

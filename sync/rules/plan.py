@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from coupling.rows import Direction
-from sync.rules.values import Carried, ConflictOption, DeletionOption, Problem, Side, Value
+from core.vocabulary import ConflictOption, DeletionOption, Direction
+from sync.rules.values import Carried, Problem, Side, Value
 
 
 class NoBase(Enum):
@@ -78,7 +78,7 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class CannotTransfer:
     """Fields whose value cannot be carried over; nothing of the pair is written. `to` is where it was to go."""
 
     problems: tuple[tuple[str, Side, Problem], ...]
@@ -89,7 +89,7 @@ class Refused:
         return self.problems[0][1]
 
 
-Decision = Unchanged | Write | Conflict | Refused
+Decision = Unchanged | Write | Conflict | CannotTransfer
 
 
 class _Way(Enum):
@@ -149,7 +149,7 @@ def decide(
         )
         _apply(result, rule, way, ours, theirs, was, allowed)
     if result.problems:
-        return Refused(tuple(result.problems))
+        return CannotTransfer(tuple(result.problems))
     if result.conflicts:
         return Conflict(tuple(result.conflicts))
     if result.to_integration or result.to_local:
@@ -219,7 +219,7 @@ def gets(direction: Direction, side: Side) -> bool:
     return direction != (Direction.FROM if side == Side.INTEGRATION else Direction.TO)
 
 
-def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, side: Side) -> Insert | Refused:
+def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, side: Side) -> Insert | CannotTransfer:
     """What a new record on `side` gets, from the values of the other side: every field that flows there, blanks too."""
     given: dict[str, Value] = {}
     problems: list[tuple[str, Side, Problem]] = []
@@ -231,7 +231,7 @@ def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, sid
             problems.append((rule.name, side, value))
         else:
             given[rule.name] = value
-    return Refused(tuple(problems)) if problems else Insert(side, given)
+    return CannotTransfer(tuple(problems)) if problems else Insert(side, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class DeleteCoupling:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionConflict:
+class DeletionToResolve:
     """One side is gone and nobody said what to do: the pair fails with `reason`."""
 
     reason: str
@@ -257,7 +257,7 @@ class DeletionConflict:
 
 def decide_missing(
     *, local_gone: bool, integration_gone: bool, option: DeletionOption, allowed: Direction
-) -> Restore | DeleteCoupling | DeletionConflict:
+) -> Restore | DeleteCoupling | DeletionToResolve:
     """What becomes of a pair one side of which was deleted.
 
     A pair both sides of which are gone is taken apart whatever the option says. Restoring needs a direction that
@@ -272,4 +272,4 @@ def decide_missing(
             return Restore(Side.INTEGRATION)
         if local_gone and allowed != Direction.TO:
             return Restore(Side.LOCAL)
-    return DeletionConflict("integration_deleted" if integration_gone else "local_deleted")
+    return DeletionToResolve("integration_deleted" if integration_gone else "local_deleted")

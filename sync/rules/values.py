@@ -19,22 +19,6 @@ class Side(StrEnum):
     INTEGRATION = "integration"
 
 
-class ConflictOption(StrEnum):
-    """What happens to a field changed on both sides. The values are those of coupling.models.UpdateConflict."""
-
-    ASK = ""
-    SEND = "send"
-    GET = "get"
-
-
-class DeletionOption(StrEnum):
-    """What happens when one side was deleted. The values are those of coupling.models.DeletionConflict."""
-
-    ASK = ""
-    RESTORE = "restore"
-    UNCOUPLE = "uncouple"
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A value that cannot be carried to the other side: a reason of jobs' closed list and the user's sentence."""

@@ -15,8 +15,8 @@ from connection_setup.connection.state import NotConnected, connection_of, unava
 from connection_setup.guide import views as guide
 from connection_setup.models import OwnershipModel
 from connection_setup.provisioning import team_members as membership
+from core.refusals import Explained, Refusal
 from core.roles import Can, may, requires
-from coupling.couplings.services import Refused
 from dataverse.errors import DataverseError
 from masterdata.models import Company
 from sync.salespeople import services as salespeople
@@ -28,7 +28,7 @@ TITLE = "Couple Dataverse Users with Salespeople"
 SIZE = 25
 FEW = 200
 """Up to so many salespeople are offered as a menu; more are typed, with suggestions."""
-SENTENCES = (Refused, NotConnected, DataverseError)
+EXPLAINED = (Refusal, NotConnected, DataverseError)
 MANY = 1000
 
 
@@ -54,7 +54,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
         if request.POST.get("way") != "ok":
             return HttpResponseRedirect(_here(request, owner))
         known = salespeople.users(owner)
-    except SENTENCES as error:
+    except EXPLAINED as error:
         return _told(request, owner, error)
     left = sum(not one.code for one in known)
     after = guide.back(request, owner)
@@ -86,7 +86,7 @@ def create(request: HttpRequest, company: str) -> HttpResponse:
         if (refused := _choose(request, owner, known)) is not None:
             return refused
         made = salespeople.create(company=owner, known=known, user_ids=None if everybody else chosen, user=request.user)
-    except SENTENCES as error:
+    except EXPLAINED as error:
         return _told(request, owner, error)
     told = f"{_many(made, 'salesperson is', 'salespeople are')} created and coupled."
     messages.success(request, told if made else "Every one of them is coupled already, so nobody was created.")
@@ -128,7 +128,7 @@ def match(request: HttpRequest, company: str) -> HttpResponse:
         )
     try:
         found = salespeople.match(company=owner, known=salespeople.users(owner), user=request.user)
-    except SENTENCES as error:
+    except EXPLAINED as error:
         return _told(request, owner, error)
     messages.success(
         request,
@@ -153,7 +153,7 @@ def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(address("salespeople", owner))
     try:
         results = salespeople.add_to_team(company=owner)
-    except SENTENCES as error:
+    except EXPLAINED as error:
         return _told(request, owner, error)
     if not results:
         messages.info(request, "Every coupled user is in the owning team already, or no user is coupled yet.")
@@ -214,8 +214,8 @@ def _page(
     else:
         try:
             known = salespeople.users(owner)
-        except SENTENCES as error:
-            off = str(getattr(error, "user_message", error))
+        except EXPLAINED as error:
+            off = error.user_message
             again = Action("Try again", address("salespeople", owner))
             notices.append(Notice(off, "bad", title="The users cannot be read.", actions=(again,)))
     operates = may(request.user, Can.OPERATE)
@@ -387,8 +387,8 @@ def _nothing(request: HttpRequest, owner: Company) -> HttpResponse:
     return HttpResponseRedirect(_here(request, owner))
 
 
-def _told(request: HttpRequest, owner: Company, error: Exception) -> HttpResponse:
-    messages.error(request, f"Nothing was changed. {getattr(error, 'user_message', error)}")
+def _told(request: HttpRequest, owner: Company, error: Explained) -> HttpResponse:
+    messages.error(request, f"Nothing was changed. {error.user_message}")
     return HttpResponseRedirect(_here(request, owner))
 
 

@@ -13,11 +13,13 @@ from uuid import UUID
 from auditlog.models import LogEntry
 from django.db import transaction
 
-from connection_setup.connection.state import client_for, connection_of, verify_organization
+from connection_setup.connection.clients import client_for, verify_organization
+from connection_setup.connection.state import connection_of
 from connection_setup.provisioning import team_members as membership
-from coupling.couplings.services import couple_by_hand, mapping_of
+from coupling.couplings.services import couple_by_hand
 from coupling.gateway import Gateway
 from coupling.mappings.defaults import SALESPEOPLE
+from coupling.mappings.services import mapping_of
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs import audit as auditing
@@ -52,7 +54,7 @@ class User:
 def users(company: Company) -> list[User]:
     """The users of Dataverse who may be coupled, by name: not disabled, licensed, not the integration's own.
 
-    Raises Refused (no mapping), NotConnected, DataverseError.
+    Raises Refusal (no mapping), NotConnected, DataverseError.
     """
     mapping = mapping_of(company, SALESPEOPLE)
     door = Gateway(company)
@@ -126,7 +128,7 @@ def choose(
 
     known: the users as they were read. A salesperson who is coupled with another user already is moved only with
     `move`; else `moves` names them and nothing is saved. shown: the codes that stood beside the users when they were
-    chosen: where another stands there by now, somebody else was first, and theirs stays. Raises Refused, NotConnected.
+    chosen: where another stands there by now, somebody else was first, and theirs stays. Raises Refusal, NotConnected.
     """
     mapping = mapping_of(company, SALESPEOPLE)
     by_id = {one.id: one for one in known}
@@ -208,7 +210,7 @@ def delete_couplings(*, company: Company, user_ids: Iterable[UUID], user: Any = 
 def create(*, company: Company, known: Sequence[User], user_ids: Iterable[UUID] | None = None, user: Any = None) -> int:
     """Create a salesperson for each of the users without one, coupled with the user; how many. None means all users.
 
-    Raises Refused, NotConnected.
+    Raises Refusal, NotConnected.
     """
     mapping = mapping_of(company, SALESPEOPLE)
     chosen = None if user_ids is None else set(user_ids)
@@ -241,7 +243,7 @@ class Matched:
 
 
 def match(*, company: Company, known: Sequence[User], user: Any = None) -> Matched:
-    """Couple users and salespeople who have the same e-mail address, where it is nobody else's. Raises Refused."""
+    """Couple users and salespeople who have the same e-mail address, where it is nobody else's. Raises Refusal."""
     mapping = mapping_of(company, SALESPEOPLE)
     organization = Gateway(company).organization_id
     with transaction.atomic():

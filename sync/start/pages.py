@@ -9,13 +9,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company as company_of
 from connection_setup.connection.state import unavailable
+from core.refusals import Refusal
 from core.roles import Can, requires
-from coupling.models import Direction, IntegrationTableMapping
+from core.vocabulary import Direction
+from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
+from jobs.models import Job
+from jobs.pages import lists as listings
 from masterdata.models import Company
-from sync.conflicts.pages import started_jobs
 from sync.start import services
-from sync.start.services import EmptySelection, Refused
 from ui import listing, render
 from ui.kit import Action, FastTab, Field, Link, Page
 
@@ -64,7 +66,7 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
             mapping=mapping, selection=chosen.rows.values_list("system_id", flat=True).iterator(),
             direction=direction, force=force, user=request.user, one_record=chosen.count == 1,
         )  # fmt: skip
-    except (Refused, EmptySelection) as error:
+    except Refusal as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(back)
     return started_jobs(request, owner, [job], back)
@@ -114,7 +116,7 @@ def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpRespons
         return render.confirm(request, title=title, text=text, action=action, back=back, company=owner)
     try:
         job = services.start_synchronization(mapping=found, full=full, user=request.user)
-    except Refused as error:
+    except Refusal as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(back)
     return started_jobs(request, owner, [job], back)
@@ -128,3 +130,11 @@ def _back(request: HttpRequest, company: Company) -> str:
         return reverse("coupling:mappings", kwargs={"company": company.slug})
     except NoReverseMatch:
         return reverse("jobs:list", kwargs={"company": company.slug})
+
+
+def started_jobs(request: HttpRequest, company: Company, started: list[Job], back: str) -> HttpResponse:
+    """To the job that was started; to where one came from when there are several."""
+    if len(started) == 1:
+        return HttpResponseRedirect(listings.job_url(started[0], company))
+    messages.success(request, f"{len(started)} jobs have been queued, one per mapping.")
+    return HttpResponseRedirect(back)

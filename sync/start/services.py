@@ -8,21 +8,22 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from coupling.couplings.services import Refused, description, key_of, make_sure_enabled, make_sure_usable
+from core.refusals import Refusal
+from core.vocabulary import ConflictOption, Direction
+from coupling.couplings.services import description
 from coupling.mappings import defaults
-from coupling.models import Coupling, Direction, IntegrationTableMapping
-from coupling.rows import Direction as Way
+from coupling.mappings.services import key_of, make_sure_enabled, make_sure_usable
+from coupling.models import Coupling, IntegrationTableMapping
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import OPEN_STATES, Job, Reason, Trigger, Type
 from sync.rules.plan import narrowed
-from sync.rules.values import ConflictOption
 
 __all__ = [
-    "EmptySelection", "Refused", "resolve", "retry", "run_due", "start_synchronization", "synchronize_in_order",
+    "EmptySelection", "Refusal", "resolve", "retry", "run_due", "start_synchronization", "synchronize_in_order",
 ]  # fmt: skip
 
-_ASKED = {"": Way.BIDIRECTIONAL, "to": Way.TO, "from": Way.FROM}
+_ASKED = {"": Direction.BIDIRECTIONAL, "to": Direction.TO, "from": Direction.FROM}
 
 
 def start_synchronization(
@@ -47,7 +48,7 @@ def start_synchronization(
     uncoupled records are created on the other side; None goes by the mapping for a whole run and means no for a
     selection. force: "send" or "get", the side that a person chose to win where both changed; together with a
     direction it wins wherever they differ. retry: pairs left out after failing twice are taken back in. Raises
-    Refused, EmptySelection.
+    Refusal, EmptySelection.
     """
     make_sure_usable(mapping)
     make_sure_possible(mapping, direction)
@@ -57,7 +58,7 @@ def start_synchronization(
         parameters["retry"] = True
     if create is not None:
         parameters |= {"create": create, "only_coupled": not create}
-    allowed = narrowed(_ASKED[direction], Way(mapping.direction))
+    allowed = narrowed(_ASKED[direction], Direction(mapping.direction))
     return jobs.start(
         company=mapping.company,
         type=Type.SYNCHRONIZATION,
@@ -76,26 +77,27 @@ def start_synchronization(
 
 
 def make_sure_possible(mapping: IntegrationTableMapping, direction: str) -> None:
-    """Raise Refused (configuration) when the mapping cannot be synchronized that way."""
+    """Raise Refusal (configuration) when the mapping cannot be synchronized that way."""
     if direction not in _ASKED:
-        raise Refused(Reason.CONFIGURATION, f"The direction is to or from, not {direction!r}.")
+        raise Refusal(Reason.CONFIGURATION, f"The direction is to or from, not {direction!r}.")
     if mapping.uid_kind == "option":
-        raise Refused(
+        raise Refusal(
             Reason.CONFIGURATION,
-            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize. "
+            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize.",
             "Open Dataverse Option Mapping to see and change them.",
         )
-    if narrowed(_ASKED[direction], Way(mapping.direction)) is None:
+    if narrowed(_ASKED[direction], Direction(mapping.direction)) is None:
         way = "to the integration table" if mapping.direction == Direction.TO else "from the integration table"
-        raise Refused(
+        raise Refusal(
             Reason.CONFIGURATION,
-            f"{mapping.name} is synchronized {way} only. Choose that direction, or change the mapping's.",
+            f"{mapping.name} is synchronized {way} only.",
+            "Choose that direction, or change the mapping's.",
         )
 
 
 def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
     """Queue a synchronization of every mapping that has rows, those that others depend on first."""
-    from sync.full.recommendations import waves
+    from sync.rules.waves import waves
 
     make_sure_enabled(company)
     mappings = {
@@ -114,10 +116,10 @@ def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
 def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = None) -> list[Job]:
     """Queue a synchronization of conflicting pairs in which one side wins: "send" ours or "get" Dataverse's.
 
-    One job per mapping. Raises EmptySelection, Refused.
+    One job per mapping. Raises EmptySelection, Refusal.
     """
     if ConflictOption(choice) is ConflictOption.ASK:
-        raise Refused(Reason.CONFIGURATION, "Choose which side counts.")
+        raise Refusal(Reason.CONFIGURATION, "Choose which side counts.")
     chosen = Coupling.objects.filter(company=company, pk__in=list(couplings), conflict__isnull=False)
     words = "Send our values to Dataverse" if choice == "send" else "Get the values of Dataverse"
     return _per_mapping(chosen, user=user, force=choice, text=f"{words} where both sides changed")
@@ -126,7 +128,7 @@ def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = 
 def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = None) -> tuple[int, list[Job]]:
     """Take pairs that were left out back in, and synchronize them: the given ones, or all of the company's.
 
-    The jobs take them back in. Returns how many, and the jobs. Raises EmptySelection, Refused.
+    The jobs take them back in. Returns how many, and the jobs. Raises EmptySelection, Refusal.
     """
     make_sure_enabled(company)
     chosen = Coupling.objects.filter(company=company, skipped=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from masterdata.models import Company
@@ -33,7 +34,9 @@ def company(transactional_db: None, empty: Sandbox, settings: Any, site: Site) -
     settings.SITE_URL = site.origin
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
     connection = services.connection_of(made)
-    services.save_settings(connection=connection, values=values(empty), secret=empty.client_secret, user=None)
+    connection_settings.save_settings(
+        connection=connection, values=values(empty), secret=empty.client_secret, user=None
+    )
     return made
 
 

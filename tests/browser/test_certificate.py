@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.browser.conftest import watch
@@ -18,7 +19,7 @@ PAGE = "/c/cronus-international/dataverse-connection-setup/"
 @pytest.fixture
 def company(transactional_db: None, sandbox: Sandbox) -> Company:
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
-    assert services.enable(company=made, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=made, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     return made
 
 

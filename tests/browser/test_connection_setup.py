@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
@@ -192,7 +193,7 @@ def test_an_environment_is_looked_up_and_chosen(
     context = contexts(width=width, scheme=scheme, java_script=java_script, ignore_https_errors=True)
     page = context.new_page()
     wrong = watch(page)
-    services.save_settings(
+    connection_settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     page.goto(PAGE)
@@ -238,7 +239,7 @@ def test_a_business_unit_is_looked_up_and_chosen(
 ) -> None:
     page = contexts(width=width, scheme=scheme, java_script=java_script).new_page()
     wrong = watch(page)
-    connection = services.save_settings(
+    connection = connection_settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     for name in ("Sales", "Service", *[f"Branch {number:02}" for number in range(15)]):

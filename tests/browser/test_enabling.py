@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from connection_setup.connection import settings
 from connection_setup.connection import state as services
 from connection_setup.enabling.steps import STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
@@ -22,7 +23,7 @@ def company(transactional_db: None, sandbox: Sandbox) -> Company:
     """A company whose settings are saved."""
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
     connection = services.connection_of(made)
-    services.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
+    settings.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
     return made
 
 

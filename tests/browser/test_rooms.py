@@ -8,7 +8,9 @@ import pytest
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.encryption import services as encryption
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets.sealing import seal
@@ -127,7 +129,7 @@ def test_dynamics_365_is_enabled_by_its_switch_and_disabled(
     page.goto("/c/cronus-international/dynamics-365-connection-setup/")
     page.get_by_text("The connection to Dataverse is not enabled.").wait_for()
     look("dynamics 365 without dataverse")
-    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     page.goto("/c/cronus-international/dataverse-connection-setup/")
     page.get_by_role("button", name="Integration", exact=True).click()
     page.get_by_role("link", name="Dynamics 365 Connection Setup").click()
@@ -179,7 +181,9 @@ def test_registering_an_application_step_by_step(
     page.get_by_role("heading", name="Register an Application").wait_for()
     look("registration, nothing set up")
     connection = services.connection_of(company)
-    services.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
+    connection_settings.save_settings(
+        connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
+    )
     page.get_by_role("button", name="Check Registration").click()
     page.get_by_text("7 of 8 steps are right").wait_for()
     look("registration, checked")

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from coupling.mappings import defaults
 from coupling.models import Coupling
@@ -22,7 +22,7 @@ PAGE = "/c/cronus-international/couple-dataverse-users-with-salespeople/"
 def company(transactional_db: None, sandbox: Sandbox) -> Company:
     """A connected company of the ownership model Person, with salespeople here and users there."""
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
-    assert services.enable(company=made, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=made, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     DataverseConnection.objects.update(ownership_model="person")
     defaults.follow_ownership(made)
     root = sandbox.rows("systemusers")[0]["_businessunitid_value"]

@@ -4,9 +4,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from connection_setup.connection import state as connection
+from connection_setup.enabling import services
 from coupling.models import Coupling, IntegrationTableMapping
-from jobs import services as jobs
+from jobs.running import waiting
 from masterdata.models import Currency, Customer, Salesperson
 
 
@@ -17,7 +17,7 @@ def remote(sandbox):
 
 
 def connect(company, remote):
-    report = connection.enable(
+    report = services.enable(
         company=company,
         user=None,
         values={
@@ -94,7 +94,7 @@ def match_on(mapping, *names, **options):
 
 def run(job):
     """Run a job and its follow-ups here; the job afterwards."""
-    return jobs.run_to_end(job)
+    return waiting.run_to_end(job)
 
 
 def pairs(mapping):

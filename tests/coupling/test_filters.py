@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.vocabulary import CompareAs
 from coupling import filters
 from coupling.matching import read_plan as planner
 from coupling.matching.compare import column
 from coupling.matching.match import groups
-from coupling.rows import CompareAs, Condition, Criterion
+from coupling.rows import Condition, Criterion
 
 COMPANY = UUID(int=7)
 CUSTOMER = [

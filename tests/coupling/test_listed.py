@@ -18,7 +18,7 @@ from coupling.models import Coupling, IntegrationTableMapping, Listed, OptionMap
 from coupling.records.lists import listing_of
 from masterdata import catalog
 from masterdata.models import Company, Contact, Customer, PaymentTerms
-from ui import listing
+from ui import bound_list
 
 pytestmark = pytest.mark.django_db
 
@@ -204,7 +204,7 @@ def test_the_lists_show_each_record_once_in_order_forwards_and_back(company: Com
     wanted = wanted[::-1] if "-no" in asked else wanted
 
     def shown(url: str) -> Any:
-        return listing.bind(RequestFactory().get(url), listing_of(company, catalog.table("customer")))
+        return bound_list.bind(RequestFactory().get(url), listing_of(company, catalog.table("customer")))
 
     part = shown(f"/?coupled={coupled}{asked}")
     walked = [row.no for row in part.slice.rows]
@@ -226,7 +226,7 @@ def test_the_list_of_uncoupled_records_looks_at_no_coupling_to_skip_it(company: 
     made = [Customer(company=company, no=f"{n:04}") for n in range(20)]
     Customer.objects.bulk_create(made)
     couple(company, *[one.system_id for one in made[:15]])
-    bound = listing.bind(RequestFactory().get("/", {"coupled": "no"}), listing_of(company, table))
+    bound = bound_list.bind(RequestFactory().get("/", {"coupled": "no"}), listing_of(company, table))
     with CaptureQueriesContext(connection) as queries:
         assert [row.no for row in bound.slice.rows] == [f"{n:04}" for n in range(15, 20)]
         assert bound.count == (5, True)

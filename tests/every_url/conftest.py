@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
 from core.roles import Role
+from core.vocabulary import Recommendation
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
-from sync.models import FullSynchReviewLine, Recommendation
+from sync.models import FullSynchReviewLine
 from tests.conftest import quickly_hashed
 from tests.tables import Tables
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db.models.signals import pre_save
 from django.urls import reverse
 
-from connection_setup.connection import state as services
+from connection_setup.connection import settings
 from connection_setup.models import DataverseConnection
 from core.roles import Role
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
@@ -72,7 +72,7 @@ def test_every_change_of_a_request_names_the_person_and_none_after_it(here: Plac
     here.company.connection.save()
     *_, last = entries(DataverseConnection)
     assert last.actor is None
-    services.save_settings(
+    settings.save_settings(
         connection=here.company.connection, values={"tenant_id": "by a service"}, secret=None,
         user=User.objects.get(username="mapper"),
     )  # fmt: skip

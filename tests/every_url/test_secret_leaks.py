@@ -20,12 +20,12 @@ from django.test import Client
 from django.urls import reverse
 from django.views.debug import ExceptionReporter
 
-from connection_setup.connection import state as services
+from connection_setup.connection import clients
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import consent
 from connection_setup.secrets import keyring
 from connection_setup.secrets import sealing as sealed
-from coupling.couplings.services import mapping_of
+from coupling.mappings.services import mapping_of
 from dataverse.client import DataverseClient
 from dataverse.types import Certificate, Credentials, Environment
 from jobs.models import Job
@@ -167,7 +167,7 @@ def test_a_secret_is_found_nowhere(
 ) -> None:
     client = person(watch, tmp_path)
     connect(watch, client, company, sandbox)
-    token = services.client_for(company)._transport._tokens.token().value
+    token = clients.client_for(company)._transport._tokens.token().value
     watch.hide("the access token", token)
     assert SECRET in sealed.unseal(DataverseConnection.objects.get().client_secret), "the canary is not in there"
 

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.encryption import services as encryption
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation as preparing
@@ -123,7 +123,7 @@ def test_no_kind_of_secret_is_found_anywhere(
 
     # An administrator's tokens.
     ada = User.objects.get(username="ada")
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     signed_in = administrator_signs_in(company, ada, sandbox)
     watch.look("steps of a preparation", repr(preparing.prepare(signed_in)))
     post(watch, client, company, "encryption-change")
@@ -149,7 +149,7 @@ def test_no_kind_of_secret_is_found_anywhere(
 
     # Enabling forgot the administrator's tokens; others wait until the end.
     assert not AdministratorSignIn.objects.exists()
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     administrator_signs_in(company, ada, sandbox)
 
     # The legacy password.

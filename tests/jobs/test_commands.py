@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from jobs import services
 from jobs.models import COUNTERS
+from jobs.running import waiting
 from jobs.running.runner import JobContext, OutcomeRow
 from tests.jobs.conftest import stored
 
@@ -38,7 +39,7 @@ def done(company, kinds):
             )
 
     kinds("coupling", handler)
-    return services.run_to_end(services.start(company=company, type="coupling", mapping_name="CUSTOMER"))
+    return waiting.run_to_end(services.start(company=company, type="coupling", mapping_name="CUSTOMER"))
 
 
 def test_job_prints_its_summary(done):

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from connection_setup.connection import state as connections
+from connection_setup.connection import settings
+from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
 from core import bulk
 from coupling.couplings import services as coupling
-from coupling.mappings import defaults
+from coupling.mappings import defaults, services
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.models import Job
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.models import DuePair
@@ -33,7 +34,7 @@ class World:
 
     def mapping(self, **values: Any) -> IntegrationTableMapping:
         IntegrationTableMapping.objects.filter(company=self.company, name="CUSTOMER").update(**values)
-        return coupling.mapping_of(self.company, "CUSTOMER")
+        return services.mapping_of(self.company, "CUSTOMER")
 
     def records(self, numbers: range, **values: Any) -> None:
         """Customers with these numbers, each with a phone number of its own."""
@@ -117,8 +118,8 @@ def connect(company: Company, remote: Sandbox) -> None:
         "sandbox_ca_file": line["ca_file"],
     }  # fmt: skip
     connection = DataverseConnection(company=company)
-    connections.save_settings(connection=connection, values=values, secret=line["client_secret"], user=None)
-    report = connections.enable(company=company, user=None)
+    settings.save_settings(connection=connection, values=values, secret=line["client_secret"], user=None)
+    report = services.enable(company=company, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
     defaults.ensure(company)
 

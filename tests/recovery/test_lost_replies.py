@@ -4,7 +4,7 @@ import pytest
 
 from coupling.couplings.services import start_uncoupling
 from coupling.couplings.uncouple_job import PART
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from sync.start.services import start_synchronization
 from tests.recovery.killing import checked
 from tests.recovery.scenarios import world

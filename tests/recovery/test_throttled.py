@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from connection_setup.connection.state import client_for
+from connection_setup.connection.clients import client_for
 from dataverse import bulk
 from jobs.models import State
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sandbox.testing import running
 from sync.start.services import start_synchronization

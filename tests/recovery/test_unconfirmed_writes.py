@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from coupling.gateway import Gateway
 from jobs.models import Job
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from sync.start.services import start_synchronization
 from tests.recovery.scenarios import world
 

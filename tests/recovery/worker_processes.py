@@ -29,11 +29,8 @@ def main() -> None:
     from config.celery import app
     from connection_setup.connection import state as services  # noqa: F401
     from coupling.couplings import couple_job as run  # noqa: F401
-    from coupling.couplings import uncouple_job as uncouple
     from jobs import tasks  # noqa: F401
-    from jobs.running import runner
     from sync.engine import handler  # noqa: F401
-    from sync.engine import worker as work
 
     if "polling_interval" in settings.CELERY_BROKER_TRANSPORT_OPTIONS:
         settings.CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 0.1

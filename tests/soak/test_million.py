@@ -9,7 +9,7 @@ from core import bulk
 from coupling.couplings import services as coupling
 from coupling.models import Coupling
 from jobs.models import Job, JobOutcome
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from tests.recovery import harness, scenarios
 from tests.recovery.harness import Fleet

@@ -12,11 +12,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from connection_setup.connection.state import client_for
+from connection_setup.connection.clients import client_for
 from coupling.couplings import services as coupling
 from coupling.models import Coupling
 from jobs.models import Job, State
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from sandbox.testing import Sandbox
 from sync.start import services as sync

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from connection_setup.connection import state as connections
+from connection_setup.connection import settings
+from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job, JobOutcome
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.start.services import start_synchronization
@@ -37,8 +38,8 @@ def connect(owner: Company, remote: Sandbox) -> None:
         "client_id": remote.client_id,
         "sandbox_ca_file": remote.ca_file,
     }
-    connections.save_settings(connection=connection, values=values, secret=remote.client_secret, user=None)
-    report = connections.enable(company=owner, user=None)
+    settings.save_settings(connection=connection, values=values, secret=remote.client_secret, user=None)
+    report = services.enable(company=owner, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
     defaults.ensure(owner)
 

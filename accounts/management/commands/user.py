@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
 from accounts.people import save_user
+from core.commands import TandemCommand
 from core.roles import Role
-from masterdata.commands import TandemCommand
 
 
 class Command(TandemCommand):
@@ -53,5 +53,5 @@ class Command(TandemCommand):
             why = getattr(error, "strerror", None) or "it is not text"
             self.refuse("unreadable_file", f"The password file {path} cannot be read: {why}.")
         if not password:
-            self.refuse("invalid", f"The password file {path} is empty. Write the password into it.")
+            self.refuse("invalid", f"The password file {path} is empty.", "Write the password into it.")
         return password

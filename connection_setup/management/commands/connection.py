@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
 
+from connection_setup.checks import services as checks_services
 from connection_setup.connection import state as services
 from connection_setup.dynamics365 import services as dynamics
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.provisioning.steps import Told
 from connection_setup.secrets import credentials
-from connection_setup.secrets.sealing import SealBroken
 from connection_setup.types import Check, Report
 from dataverse import clouds
 from dataverse.errors import DataverseError
@@ -50,14 +51,14 @@ class Command(CompanyCommand):
             self.misused(f"`connection {options['action']}` takes no settings.")
         try:
             getattr(self, f"_{options['action']}")(values, secret)
-        except (services.Refused, DataverseError, SealBroken) as error:
-            self.refuse(error.reason, getattr(error, "user_message", str(error)))
+        except DataverseError as error:
+            self.refuse_for(error)
 
     def _test(self, values: dict[str, Any] | None, secret: str) -> None:
         if values is None:
-            report = services.test_connection(connection=services.connection_of(self.company))
+            report = checks_services.test_connection(connection=services.connection_of(self.company))
         else:
-            report = services.test_settings(company=self.company, values=values, secret=secret)
+            report = checks_services.test_settings(company=self.company, values=values, secret=secret)
         if self.as_json:
             self.document(report.document())
         else:
@@ -66,10 +67,16 @@ class Command(CompanyCommand):
             raise SystemExit(1)
 
     def _enable(self, values: dict[str, Any] | None, secret: str) -> None:
-        report = services.enable(company=self.company, user=None, values=values, secret=secret, on_step=self._told)
+        report = enabling_services.enable(
+            company=self.company, user=None, values=values, secret=secret, on_step=self._told
+        )
         if report.failed:
             failed: Check = report.failed
-            self.refuse(failed.reason or "configuration", f"The connection is not enabled. {failed.sentence}")
+            self.refuse(
+                failed.reason or "configuration",
+                f"The connection is not enabled. {failed.message}",
+                failed.fix,
+            )
         connection = services.connection_of(self.company)
         if self.as_json:
             self.document({**_standing(connection), **report.document()})
@@ -82,7 +89,7 @@ class Command(CompanyCommand):
         self.stderr.write(f"{STEP_MARKS[told.state]}  {told.caption}: {told.sentence}", self.style.NOTICE)
 
     def _disable(self, _values: None, _secret: str) -> None:
-        connection = services.disable(company=self.company, user=None)
+        connection = enabling_services.disable(company=self.company, user=None)
         if self.as_json:
             self.document(_standing(connection))
         self.say(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")

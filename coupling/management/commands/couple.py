@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.vocabulary import ConflictOption
 from coupling.commands import MappingCommand
 from coupling.couplings import services
 from coupling.matching import criteria
-from coupling.models import UpdateConflict
-from coupling.page_parts import SENTENCES
+from dataverse.errors import DataverseError
 
 
 class Command(MappingCommand):
@@ -29,7 +29,7 @@ class Command(MappingCommand):
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
         parser.add_argument("--create-new", action="store_true", default=None, help="Create what finds no match.")
         parser.add_argument("--synchronize", action="store_true", default=None, help="Synchronize what was coupled.")
-        parser.add_argument("--conflicts", choices=[value for value in UpdateConflict.values if value])
+        parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
         parser.add_argument("--preview", action="store_true", help="Only say what would happen.")  # fmt: skip
 
     def run(self, options: dict[str, Any]) -> None:
@@ -49,8 +49,8 @@ class Command(MappingCommand):
                 synchronize=options["synchronize"],
                 conflicts=options["conflicts"],
             )
-        except SENTENCES as error:
-            self.refused(error)
+        except DataverseError as error:
+            self.refuse_for(error)
         self.finish(job)
 
     def _preview(self, mapping: Any, selection: Any, given: Any) -> None:

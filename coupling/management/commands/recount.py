@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from core.commands import TandemCommand
 from coupling import listed
 from masterdata import catalog
-from masterdata.commands import TandemCommand
 
 
 class Command(TandemCommand):

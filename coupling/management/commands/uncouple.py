@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from coupling.commands import MappingCommand
 from coupling.couplings import services
-from coupling.page_parts import SENTENCES
+from dataverse.errors import DataverseError
 
 
 class Command(MappingCommand):
@@ -27,6 +27,6 @@ class Command(MappingCommand):
         selection = self.selection(mapping, options["select"])
         try:
             job = services.start_uncoupling(mapping=mapping, selection=selection, all=options["all"])
-        except SENTENCES as error:
-            self.refused(error)
+        except DataverseError as error:
+            self.refuse_for(error)
         self.finish(job)

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.commands import TandemCommand
 from jobs import display as telling
 from jobs.models import Job, JobOutcome, Outcome
 from jobs.pages import lists as listings
 from jobs.services import summary
-from masterdata.commands import TandemCommand
 
 
 class Command(TandemCommand):
@@ -28,7 +28,9 @@ class Command(TandemCommand):
         job = Job.objects.filter(pk=options["id"]).first()
         if job is None:
             self.refuse(
-                "unknown_job", f"There is no job {options['id']}. List them with: manage.py jobs --company NAME"
+                "unknown_job",
+                f"There is no job {options['id']}.",
+                "List them with: manage.py jobs --company NAME",
             )
         outcome = options["outcome"] or (Outcome.FAILED.value if options["errors"] else "")
         if self.as_json:

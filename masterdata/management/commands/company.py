@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from masterdata.commands import TandemCommand
+from core.commands import TandemCommand
 from masterdata.models import Company
 
 
@@ -37,13 +37,21 @@ class Command(TandemCommand):
             self.misused("company create needs a name and --currency, such as: company create Contoso --currency USD")
         name, currency, country = name.strip(), currency.upper(), country.upper()
         if not re.fullmatch("[A-Z]{3}", currency):
-            self.refuse("invalid", f"{currency!r} is not a currency code. Write three letters, such as USD.")
+            self.refuse(
+                "invalid",
+                f"{currency!r} is not a currency code.",
+                "Write three letters, such as USD.",
+            )
         if country and not re.fullmatch("[A-Z]{2}", country):
-            self.refuse("invalid", f"{country!r} is not a country code. Write two letters, such as US.")
+            self.refuse("invalid", f"{country!r} is not a country code.", "Write two letters, such as US.")
         if len(name) > 100:
-            self.refuse("invalid", f"The name has {len(name)} characters; a company's takes 100. Shorten it.")
+            self.refuse(
+                "invalid",
+                f"The name has {len(name)} characters; a company's takes 100.",
+                "Shorten it.",
+            )
         if Company.objects.filter(name__iexact=name).exists():
-            self.refuse("company_exists", f"There already is a company {name!r}. Choose another name.")
+            self.refuse("company_exists", f"There already is a company {name!r}.", "Choose another name.")
         company = Company.objects.create(name=name, currency_code=currency, country_code=country)
         if self.as_json:
             self.document({"company": _described(company)})

@@ -8,8 +8,7 @@ from django.core.management.base import CommandParser
 
 from masterdata import catalog
 from masterdata.commands import CompanyCommand
-from masterdata.files.importing import Summary, UnknownColumns, import_file
-from masterdata.files.reading import Unreadable
+from masterdata.files.importing import Summary, import_file
 
 _SHOWN = 20
 _QUIET_S = 2.0
@@ -42,18 +41,9 @@ class Command(CompanyCommand):
             table = catalog.table(options["table"].lower().replace("-", "_"))
         except LookupError as error:
             self.refuse("unknown_table", str(error))
-        try:
-            summary = import_file(
-                table=table,
-                company=self.company,
-                path=options["file"],
-                columns=columns,
-                on_progress=self._on_progress,
-            )
-        except Unreadable as error:
-            self.refuse("unreadable_file", str(error))
-        except UnknownColumns as error:
-            self.refuse("unknown_column", str(error))
+        summary = import_file(
+            table=table, company=self.company, path=options["file"], columns=columns, on_progress=self._on_progress
+        )
         if self.as_json:
             self.document({"table": table.name, "file": str(options["file"]), **summary.as_dict()})
         else:

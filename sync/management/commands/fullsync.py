@@ -5,16 +5,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from connection_setup.connection.state import NotConnected
-from coupling import local_records as local
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES, Job
-from jobs.services import run_to_end, summary
+from jobs.running.waiting import run_to_end
+from jobs.services import summary
 from masterdata.commands import CompanyCommand
 from sync.display import progress_line
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
-from sync.start.services import Refused
 
 
 class Command(CompanyCommand):
@@ -43,8 +41,8 @@ class Command(CompanyCommand):
                 self.tell(full.lines(self.company), {})
                 return
             full.start(self.company, only=options["mapping"])
-        except (Refused, NotConnected, DataverseError, local.Unusable) as error:
-            self.refuse(str(error.reason), str(getattr(error, "user_message", error)))
+        except DataverseError as error:
+            self.refuse_for(error)
         self.wait()
         lines = [line for line in full.lines(self.company) if line.started]
         self.tell(lines, {line.name: summary(line.job) for line in lines if line.job is not None})
@@ -61,7 +59,10 @@ class Command(CompanyCommand):
         """Refuse a mapping that the review does not have."""
         for name in names:
             if name not in lines:
-                self.refuse("configuration", f"The review has no line {name!r}; it has {', '.join(lines) or 'none'}.")
+                self.refuse(
+                    "configuration",
+                    f"The review has no line {name!r}; it has {', '.join(lines) or 'none'}.",
+                )
 
     def wait(self) -> None:
         """Run or follow the lines' jobs until nothing is left to start."""

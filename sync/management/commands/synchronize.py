@@ -5,12 +5,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from coupling.commands import MappingCommand
-from coupling.page_parts import SENTENCES
+from dataverse.errors import DataverseError
 from jobs.models import COUNTERS
 from sync.display import outcome_object
-from sync.engine.field_specs import MappingNotUsable
 from sync.engine.preview import Preview
-from sync.start.services import Refused, start_synchronization
+from sync.start.services import start_synchronization
 
 
 class Command(MappingCommand):
@@ -41,8 +40,8 @@ class Command(MappingCommand):
                 mapping=mapping, selection=selection, full=options["full"], direction=direction,
                 one_record=selection is not None and len(selection) == 1,
             )  # fmt: skip
-        except (Refused, MappingNotUsable, *SENTENCES) as error:
-            self.refused(error)
+        except DataverseError as error:
+            self.refuse_for(error)
         self.finish(job)
 
     def preview(self, preview: Preview) -> None:

@@ -8,10 +8,13 @@ from django.test import Client
 
 from connection_setup.business_units import services as units
 from connection_setup.business_units import views as unit_views
+from connection_setup.connection import clients, settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection, OwnershipModel
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.types import ROLE
+from core.refusals import Refusal
 from dataverse import odata
 from masterdata.models import Company
 from sandbox.testing import Sandbox
@@ -27,13 +30,13 @@ HERE = f"{PAGE}business-units/"
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
 def make_unit(connection: DataverseConnection, name: str, parent: UUID | None = None) -> UUID:
-    client = services.stored_client(connection)
+    client = clients.stored_client(connection)
     root = next(
         row["businessunitid"]
         for row in client.first_page(
@@ -82,12 +85,12 @@ def test_a_chosen_unit_is_what_enabling_works_with(
     said = admin.post(f"{HERE}choose/", {"unit": str(sales)}, follow=True)
     assert "Sales is the Coupled Business Unit." in text_of(said.content.decode())
     assert "Sales" in text_of(admin.get(PAGE).content.decode())
-    assert services.enable(company=connected.company, user=None).ok
+    assert enabling_services.enable(company=connected.company, user=None).ok
     enabled = services.connection_of(connected.company)
     assert (enabled.business_unit_id, enabled.business_unit_name) == (sales, "Sales")
     (team,) = [row for row in sandbox.rows("teams") if row["name"] == team_name("Sales")]
     assert (team["teamid"], team["_businessunitid_value"]) == (str(enabled.owning_team_id), str(sales))
-    client = services.client_for(connected.company)
+    client = clients.client_for(connected.company)
     roles = client.first_page(f"teams({team['teamid']})/teamroles_association", select=["name"]).rows
     assert [role["name"] for role in roles] == [ROLE]
     (row,) = sandbox.rows("tandem_companies")
@@ -100,23 +103,23 @@ def test_another_choice_later_moves_the_companys_row_to_its_team(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     company = connected.company
-    assert services.enable(company=company, user=None).ok
-    services.disable(company=company, user=None)
+    assert enabling_services.enable(company=company, user=None).ok
+    enabling_services.disable(company=company, user=None)
     service = make_unit(connected, "Service")
     admin.post(f"{HERE}choose/", {"unit": str(service)})
     for _ in range(2):
-        assert services.enable(company=company, user=None).ok
+        assert enabling_services.enable(company=company, user=None).ok
     now = services.connection_of(company)
     (row,) = sandbox.rows("tandem_companies")
     assert row["_tandem_defaultowningteam_value"] == str(now.owning_team_id)
     assert [one["_businessunitid_value"] for one in sandbox.rows("teams") if one["name"] == team_name("Service")] == [
         str(service)
     ]
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     own = next(one for one in units.listed(services.connection_of(company)) if one.own)
     assert own.id is not None, "the default is there by now"
     admin.post(f"{HERE}choose/", {"unit": str(own.id)})
-    assert services.enable(company=company, user=None).ok
+    assert enabling_services.enable(company=company, user=None).ok
     assert services.connection_of(company).business_unit_id == own.id
 
 
@@ -168,7 +171,7 @@ def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
     else:
         close(sandbox, sales)
     with pytest.raises(Exception, match=says) as refused:
-        services.enable(company=connected.company, user=None)
+        enabling_services.enable(company=connected.company, user=None)
     assert "Coupled Business Unit" in str(refused.value)
     assert not services.connection_of(connected.company).enabled
 
@@ -176,7 +179,7 @@ def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
 def test_with_person_another_unit_than_the_default_is_advised_against(
     admin: Client, connected: DataverseConnection
 ) -> None:
-    services.save_settings(
+    settings.save_settings(
         connection=connected, values={"ownership_model": OwnershipModel.PERSON}, secret=None, user=None
     )
     sales = make_unit(connected, "Sales")
@@ -216,7 +219,7 @@ def test_while_enabled_nothing_is_chosen(admin: Client, connection: DataverseCon
     connection.enabled = True
     connection.save()
     assert "The connection is enabled." in shown(admin)
-    with pytest.raises(services.Refused, match="Turn Enabled off first"):
+    with pytest.raises(Refusal, match="Turn Enabled off first"):
         units.choose(connection=connection, unit=units.Unit(None, "x"), user=None)
 
 

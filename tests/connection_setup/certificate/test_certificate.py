@@ -9,8 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from connection_setup.certificate import services as certificate
+from connection_setup.connection import clients
 from connection_setup.connection import redirect_url as returning
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning import sign_in as administrator
@@ -35,7 +37,7 @@ def enabled(company: Company, sandbox: Sandbox) -> DataverseConnection:
     """Enabled with a client secret."""
     company.currency_code = services_currency(sandbox)
     company.save()
-    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     return services.connection_of(company)
 
 
@@ -62,7 +64,7 @@ def test_a_certificate_made_here_is_registered_verified_and_used(
     now = services.connection_of(enabled.company)
     assert (now.enabled, now.authentication_type) == (True, AuthenticationType.CERTIFICATE)
     assert (now.next_certificate, now.next_private_key, now.certificate) == ("", b"", file.content.decode())
-    assert services.client_for(enabled.company).who_am_i()
+    assert clients.client_for(enabled.company).who_am_i()
     assert "In use: a certificate already" in shown(admin.get(HERE))
 
 
@@ -112,7 +114,7 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
         sandbox, authentication_type="office365", user_name=line["admin_user"],
         client_id=sandbox.client_id if another else client_id,
     )  # fmt: skip
-    report = services.enable(company=company, user=None, values=legacy, secret=line["admin_password"])
+    report = enabling_services.enable(company=company, user=None, values=legacy, secret=line["admin_password"])
     assert report.ok, report.document()
     before = services.connection_of(company)
     certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
@@ -166,7 +168,7 @@ def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
     sandbox.control(
         "POST", "applications", {"client_id": sandbox.client_id, "certificates": [PAIRS.one.certificate_pem]}
     )
-    enable = services.enable
+    enable = enabling_services.enable
 
     def meanwhile(**given: Any) -> Any:
         report = enable(**given)

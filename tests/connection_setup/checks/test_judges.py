@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from connection_setup import types
 from connection_setup.checks import judges as checks
 from connection_setup.types import Check, Report, Wanted
 from dataverse.errors import (
@@ -46,11 +47,11 @@ def wanted(**changed: Any) -> Wanted:
 @pytest.mark.parametrize(
     ("error", "name", "cause", "fix"),
     [
-        (ConfigurationError("No answer. Check it."), checks.ADDRESS, "No answer.", "Check it."),
-        (Unavailable("It is down. Try later."), checks.SIGN_IN, "It is down.", "Try later."),
-        (error_for(503, "", ""), checks.ADDRESS, "busy", "try again"),
-        (ConfigurationError("No client. Enter it.", reason="sign_in"), checks.SIGN_IN, "No client.", "Enter it."),
-        (error_for(0, "AADSTS7000222", ""), checks.SIGN_IN, "has expired", "Create a new one"),
+        (ConfigurationError("No answer.", "Check it."), types.ADDRESS, "No answer.", "Check it."),
+        (Unavailable("It is down.", "Try later."), types.SIGN_IN, "It is down.", "Try later."),
+        (error_for(503, "", ""), types.ADDRESS, "busy", "try again"),
+        (ConfigurationError("No client.", "Enter it.", reason="sign_in"), types.SIGN_IN, "No client.", "Enter it."),
+        (error_for(0, "AADSTS7000222", ""), types.SIGN_IN, "has expired", "Create a new one"),
         (error_for(403, "0x80072560", ""), checks.USER, "no application user", "Add one"),
         (error_for(403, "0x8004A113", ""), checks.MODE, "administration mode", "Turn administration mode off"),
         (error_for(403, "0x8004A104", ""), checks.ORGANIZATION, "disabled", "enable it"),
@@ -64,7 +65,7 @@ def wanted(**changed: Any) -> Wanted:
     ],
 )
 def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: str, cause: str, fix: str) -> None:
-    found = checks.explained(error, checks.SIGN_IN, wanted())
+    found = checks.explained(error, types.SIGN_IN, wanted())
     assert (found.name, found.state) == (name, "error")
     assert cause in found.message
     assert fix in found.fix
@@ -80,7 +81,7 @@ def test_every_kind_of_error_has_a_place(error: type[DataverseError]) -> None:
 
 
 def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
-    found = checks.explained(error_for(0, "AADSTS7000215", ""), checks.SIGN_IN, wanted(secret_is_an_id=True))
+    found = checks.explained(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
     assert "the secret's ID, not its value" in found.message
     assert "create a new secret" in found.fix
 
@@ -88,7 +89,7 @@ def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
 def test_a_refused_sign_in_names_the_environments_tenant_when_it_is_another() -> None:
     other = "99999999-9a5e-4a55-8a9e-0f1c5d3f7b10"
     hint = checks.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
-    assert other in checks.explained(error_for(0, "AADSTS90002", ""), checks.SIGN_IN, wanted(), hint).fix
+    assert other in checks.explained(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
     assert checks.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
     assert checks.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
 

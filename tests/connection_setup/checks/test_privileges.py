@@ -7,7 +7,10 @@ from django.test import Client
 
 from connection_setup.checks import judges as checks
 from connection_setup.checks import privileges
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients, settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import solution
 from connection_setup.types import ROLE, SOLUTION
@@ -24,7 +27,7 @@ from tests.sandbox.conftest import Api, api_of
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
@@ -88,9 +91,9 @@ def test_tables_without_change_tracking_are_named() -> None:
 
 
 def test_a_test_asks_in_three_requests_and_signs_in(connected: DataverseConnection, sandbox: Sandbox) -> None:
-    services.test_connection(connection=connected)
+    checks_services.test_connection(connection=connected)
     sandbox.control("DELETE", "requests")
-    report = services.test_connection(connection=connected)
+    report = checks_services.test_connection(connection=connected)
     assert report.ok
     asked = sandbox.requests()["by"]
     outer = {name: count for name, count in asked.items() if name in {"GET WhoAmI", "POST $batch"}}
@@ -102,7 +105,7 @@ def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
     connected: DataverseConnection,
     sandbox: Sandbox,
 ) -> None:
-    client = services.stored_client(connected)
+    client = clients.stored_client(connected)
     user = client.who_am_i().user_id
     api = administer(sandbox)
     weak = api.create("roles", name="Weak", **odata.bind("businessunitid", "businessunits", root_of(sandbox)))
@@ -121,7 +124,7 @@ def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
     for role in role_ids(sandbox):
         sandbox_role = api.send("DELETE", f"systemusers({user})/systemuserroles_association({role})/$ref")
         assert sandbox_role.status_code in (204, 404)
-    found = by_name(services.test_connection(connection=connected))
+    found = by_name(checks_services.test_connection(connection=connected))
     assert found["Tables and privileges: account"].state == "warning"
     assert "prvCreateAccount is missing for the table account." in found["Tables and privileges: account"].message
     contact = found["Tables and privileges: contact"]
@@ -143,11 +146,11 @@ def parent(row: dict[str, Any]) -> Any:
 
 
 def test_the_tables_of_mappings_are_those_looked_at(connected: DataverseConnection, sandbox: Sandbox) -> None:
-    assert services.enable(company=connected.company, user=None).ok
+    assert enabling_services.enable(company=connected.company, user=None).ok
     IntegrationTableMapping.objects.filter(company=connected.company, name="CUSTOMER").update(
         integration_table="opportunity"
     )
-    wanted = services.wanted(services.connection_of(connected.company))
+    wanted = checks_services.wanted(services.connection_of(connected.company))
     assert "opportunity" in wanted.tables
     assert "systemuser" in wanted.tables
 
@@ -155,24 +158,24 @@ def test_the_tables_of_mappings_are_those_looked_at(connected: DataverseConnecti
 def test_an_older_solution_is_told(connected: DataverseConnection, sandbox: Sandbox) -> None:
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     sandbox.load({"solutions": [{"solutionid": row["solutionid"], "uniquename": SOLUTION, "version": "0.9.0.0"}]})
-    found = by_name(services.test_connection(connection=connected))[checks.SOLUTION_CHECK]
+    found = by_name(checks_services.test_connection(connection=connected))[checks.SOLUTION_CHECK]
     assert found.state == "warning"
     assert "0.9.0.0 is installed, which is older than" in found.message
     assert "Redeploy" in found.fix
 
 
 def test_a_team_without_its_role_is_told_once_enabled(connected: DataverseConnection, sandbox: Sandbox) -> None:
-    assert services.enable(company=connected.company, user=None).ok
+    assert enabling_services.enable(company=connected.company, user=None).ok
     now = services.connection_of(connected.company)
     api = administer(sandbox)
     for role in role_ids(sandbox):
         api.send("DELETE", f"teams({now.owning_team_id})/teamroles_association({role})/$ref")
-    found = by_name(services.test_connection(connection=now))[checks.TEAM]
+    found = by_name(checks_services.test_connection(connection=now))[checks.TEAM]
     assert found.state == "error"
     assert "lacks the role" in found.message
-    services.disable(company=connected.company, user=None)
-    assert services.enable(company=connected.company, user=None).ok
-    assert by_name(services.test_connection(connection=services.connection_of(connected.company)))[
+    enabling_services.disable(company=connected.company, user=None)
+    assert enabling_services.enable(company=connected.company, user=None).ok
+    assert by_name(checks_services.test_connection(connection=services.connection_of(connected.company)))[
         checks.TEAM
     ].state == ("ok")
 
@@ -184,7 +187,7 @@ def test_one_part_that_fails_leaves_the_others(
     path: str,
 ) -> None:
     sandbox.control("POST", "faults", [{"method": "GET", "path": path, "times": 100, "fault": "500"}])
-    report = services.test_connection(connection=connected)
+    report = checks_services.test_connection(connection=connected)
     assert report.failed is not None
     names = [one.name for one in report.checks]
     assert checks.VERSION in names

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from connection_setup.companies import page as companies
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets.sealing import seal
 from masterdata.models import Company
@@ -112,7 +113,7 @@ def test_the_certificate_page_lists_the_companies_in_which_it_is_repeated(
     page = "/c/cronus-international/dataverse-connection-setup/certificate/"
     assert "Repeat in Each Company" not in text_of(admin.get(page).content.decode()), "nobody is connected"
     for one in (company, other):
-        assert services.enable(company=one, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+        assert enabling_services.enable(company=one, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     text = text_of(admin.get(page).content.decode())
     assert "Repeat in Each Company" in text
     assert "0 of 2 companies done" in text

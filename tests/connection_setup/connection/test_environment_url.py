@@ -9,11 +9,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from connection_setup.checks import services as checks_services
 from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import seal
+from core.refusals import Refusal
 from dataverse import clouds, transport
 from dataverse.client import DataverseClient
 from dataverse.errors import ConfigurationError
@@ -148,7 +151,7 @@ def test_none_is_asked_even_where_it_stands_in_the_database(
     connection = DataverseConnection(
         company=company, environment_url=typed, tenant_id=TENANT, client_id=APPLICATION, client_secret=seal(SECRET)
     )
-    report = services.test_connection(connection=connection)
+    report = checks_services.test_connection(connection=connection)
     assert report.failed is not None
     asked = {urlsplit(url).hostname for url in nothing_is_sent}
     assert asked <= {"login.microsoftonline.com"}, asked
@@ -180,8 +183,8 @@ def test_no_redirect_url_leads_elsewhere(admin: Client, company: Company, typed:
     assert not DataverseConnection.objects.filter(company=company).exists()
     stored = DataverseConnection(company=company, redirect_url=typed)
     assert returning.of(stored) == returning.default()
-    with pytest.raises(services.Refused):
-        services.save_settings(
+    with pytest.raises(Refusal):
+        connection_settings.save_settings(
             connection=services.connection_of(company), values={"redirect_url": typed}, secret=None, user=None
         )
 
@@ -194,7 +197,7 @@ def test_no_page_that_a_sign_in_goes_on_with_is_elsewhere(typed: str) -> None:
 def test_a_return_address_written_past_every_view_leads_to_the_setup_page(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
-    services.save_settings(
+    connection_settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     for elsewhere in ELSEWHERE[:20]:
@@ -224,7 +227,7 @@ def test_a_forged_host_is_refused_and_changes_no_redirect_url(admin: Client, com
 
 @pytest.mark.parametrize("name", ["next", "return_url", "redirect_url", "back", "url", "to"])
 def test_no_parameter_leads_away_from_a_sign_in(admin: Client, company: Company, sandbox: Sandbox, name: str) -> None:
-    services.save_settings(
+    connection_settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     begun = admin.post(
@@ -245,7 +248,7 @@ def test_a_redirect_url_of_this_site_is_kept_and_the_sign_in_uses_it(
 ) -> None:
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "tandem.contoso.com"]
     mine = "https://tandem.contoso.com/connection/signed-in"
-    services.save_settings(
+    connection_settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     saved = admin.post(

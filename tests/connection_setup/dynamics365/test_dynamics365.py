@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.test import Client
 
 from connection_setup import hooks
-from connection_setup.connection import state as services
-from connection_setup.connection.state import Refused
 from connection_setup.dynamics365 import page as dynamics_pages
 from connection_setup.dynamics365 import services as dynamics
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection, Dynamics365Connection
+from core.refusals import Refusal
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import AccessDenied, Gone
 from dataverse.types import PartResult
@@ -32,7 +32,7 @@ def connected(company: Company, sandbox: Sandbox) -> Company:
     """A company whose connection to Dataverse is enabled."""
     company.currency_code = services_currency(sandbox)
     company.save()
-    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     return company
 
 
@@ -54,7 +54,7 @@ def test_without_the_connection_to_dataverse_the_page_says_so_and_leads_there(ad
     text = text_of(answer.content.decode())
     assert "Dynamics 365 is not enabled. The connection to Dataverse is not enabled." in text
     assert not dynamics.enabled(company)
-    with pytest.raises(Refused, match="comes on top of it"):
+    with pytest.raises(Refusal, match="comes on top of it"):
         dynamics.enable(company=company, user=None)
     report = dynamics.test(company=company)
     assert [one.name for one in report.checks] == [dynamics.CONNECTION]
@@ -130,7 +130,7 @@ def test_an_environment_without_sales_or_with_another_organization_is_told_apart
 
 def test_the_judgements() -> None:
     ok, gone = PartResult(200, {}), PartResult(404, {}, error=Gone("It is not there."))
-    denied = PartResult(403, {}, error=AccessDenied("You may not. Ask somebody."))
+    denied = PartResult(403, {}, error=AccessDenied("You may not.", "Ask somebody."))
     assert dynamics.tables([("products", ok)]).state == "ok"
     missing = dynamics.tables([("products", gone), ("uoms", ok), ("pricelevels", gone)])
     assert "has no products, pricelevels: Dynamics 365 Sales is not installed" in missing.message
@@ -160,18 +160,18 @@ def test_the_defaults_come_back_after_a_question(admin: Client, connected: Compa
 
 def test_it_rests_while_the_connection_to_dataverse_is_off(admin: Client, connected: Company) -> None:
     dynamics.enable(company=connected, user=None)
-    services.disable(company=connected, user=None)
+    enabling_services.disable(company=connected, user=None)
     text = shown(admin)
     assert "Enabled, Dataverse is not" in text
     assert "Nothing is synchronized until it is enabled again." in text
     assert dynamics.enabled(connected)
-    services.enable(company=connected, user=None)
+    enabling_services.enable(company=connected, user=None)
     assert "Enabled, Dataverse is not" not in shown(admin)
 
 
 def test_enabling_dataverse_alone_brings_none_of_its_mappings(connected: Company) -> None:
-    services.disable(company=connected, user=None)
-    services.enable(company=connected, user=None)
+    enabling_services.disable(company=connected, user=None)
+    enabling_services.enable(company=connected, user=None)
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
 
 

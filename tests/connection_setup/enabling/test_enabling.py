@@ -9,8 +9,10 @@ from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.test import Client
 
+from connection_setup.connection import redirect_url, settings
 from connection_setup.connection import state as services
 from connection_setup.enabling import run as enabling
+from connection_setup.enabling import services as enabling_services
 from connection_setup.enabling.steps import STEPS
 from connection_setup.models import AdministratorSignIn, DataverseConnection, EnablingRun
 from connection_setup.provisioning import consent
@@ -31,7 +33,7 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     """Settings of the sandbox, saved and not enabled."""
     company.currency_code = services_currency(sandbox)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
@@ -47,11 +49,11 @@ def unprepared(company: Company, empty_server: Sandbox) -> DataverseConnection:
     """Settings of an environment in which nothing is prepared."""
     empty_server.reset()
     empty_server.control(
-        "POST", "applications", {"client_id": empty_server.client_id, "redirect_urls": [services.redirect_url()]}
+        "POST", "applications", {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
     )
     company.currency_code = services_currency(empty_server)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company),
         values=values(empty_server),
         secret=empty_server.client_secret,
@@ -99,10 +101,10 @@ def test_the_consent_is_asked_for_once_with_who_gave_it_and_stands_in_the_audit_
 def test_a_new_secret_needs_no_new_consent_and_another_application_does(connected: DataverseConnection) -> None:
     company = connected.company
     consent.give(company=company, user=None)
-    services.save_settings(connection=connected, values={}, secret="another~secret", user=None)
+    settings.save_settings(connection=connected, values={}, secret="another~secret", user=None)
     assert consent.given(services.connection_of(company))
     other = {"client_id": "11111111-2222-3333-4444-555555555555"}
-    services.save_settings(connection=connected, values=other, secret=None, user=None)
+    settings.save_settings(connection=connected, values=other, secret=None, user=None)
     assert not consent.given(services.connection_of(company))
 
 
@@ -131,7 +133,7 @@ def test_one_step_per_request_and_all_in_one_go_end_in_the_same(
     assert by_steps.enabled
     assert set(told) == {step.name for step in STEPS}
     made = {name: len(sandbox.rows(name)) for name in ("businessunits", "teams", "tandem_companies")}
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     page_text = text_of(admin.post(f"{PAGE}enable/", follow=True).content.decode())
     assert "The connection is enabled." in page_text
     at_once = services.connection_of(company)
@@ -237,7 +239,7 @@ def test_other_settings_are_another_run(connected: DataverseConnection, sandbox:
     run = begun(connected)
     for _ in range(6):
         enabling.go_on(run, user=None)
-    services.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
+    settings.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
     assert enabling.go_on(run, user=None) is None
     assert enabling.of(connected.company) is None
     assert enabling.told(begun(connected)) == []
@@ -259,7 +261,7 @@ def test_a_process_killed_just_after_the_switch_leaves_a_run_that_knows_it(conne
     run = begun(connected)
     while (last := enabling.go_on(run, user=None)) is not None and last.name != "requirements":
         continue
-    services.enable(company=connected.company, user=None)
+    enabling_services.enable(company=connected.company, user=None)
     found = EnablingRun.objects.get()
     assert enabling.go_on(found, user=None) is None
     assert found.ended_at is not None
@@ -333,18 +335,18 @@ def test_the_command_tells_each_step_on_stderr_and_keeps_its_answer_on_stdout(
 
 def test_enabling_again_never_replaces_mappings_that_exist(connected: DataverseConnection) -> None:
     company = connected.company
-    services.enable(company=company, user=None)
+    enabling_services.enable(company=company, user=None)
     mine = IntegrationTableMapping.objects.get(company=company, name="CUSTOMER")
     mine.create_new = True
     mine.save()
     mine.fields.filter(field="city").update(enabled=False)
     for _ in range(2):
-        services.disable(company=company, user=None)
+        enabling_services.disable(company=company, user=None)
         run = begun(services.connection_of(company))
         enabling.go_to_the_end(run, user=None)
         assert services.connection_of(company).enabled
-    services.disable(company=company, user=None)
-    services.enable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
+    enabling_services.enable(company=company, user=None)
     mine.refresh_from_db()
     assert mine.create_new
     assert not mine.fields.get(field="city").enabled
@@ -366,7 +368,9 @@ def came(connection: DataverseConnection, server: Sandbox, user: Any, session: s
 
 def known(server: Sandbox) -> None:
     """People sign in through the application, too."""
-    server.control("POST", "applications", {"client_id": server.client_id, "redirect_urls": [services.redirect_url()]})
+    server.control(
+        "POST", "applications", {"client_id": server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+    )
 
 
 def test_enabling_forgets_who_signed_in_to_prepare_or_to_look_in_every_session(
@@ -457,7 +461,7 @@ def test_settings_changed_between_two_looks_at_them_take_no_step(
     looked_at = enabling._signed_in
 
     def meanwhile(*given: Any) -> Any:
-        services.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
+        settings.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
         return looked_at(*given)
 
     monkeypatch.setattr(enabling, "_signed_in", meanwhile)

@@ -7,8 +7,10 @@ from auditlog.models import LogEntry
 from django.test import Client
 
 from connection_setup import hooks
+from connection_setup.connection import settings
 from connection_setup.connection import state as services
 from connection_setup.enabling import questions
+from connection_setup.enabling import services as enabling_services
 from connection_setup.encryption import services as encryption
 from connection_setup.models import DataverseConnection
 from coupling.models import IntegrationTableMapping
@@ -31,7 +33,7 @@ def encrypted(db: None) -> None:
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
@@ -123,10 +125,10 @@ def test_an_answer_given_twice_does_nothing_twice(admin: Client, enabled: Datave
 
 
 def test_where_mappings_exist_nobody_is_asked_and_they_stay(admin: Client, connected: DataverseConnection) -> None:
-    services.enable(company=connected.company, user=None)
+    enabling_services.enable(company=connected.company, user=None)
     IntegrationTableMapping.objects.filter(name="CUSTOMER").update(create_new=True)
     assert DEFAULT not in page(admin)
-    services.disable(company=connected.company, user=None)
+    enabling_services.disable(company=connected.company, user=None)
     admin.post(f"{PAGE}enable/")
     assert services.connection_of(connected.company).enabled
     assert DEFAULT not in page(admin)
@@ -163,7 +165,7 @@ def test_a_test_that_failed_asks_nothing(
 
 
 def test_the_command_asks_nothing_and_applies_the_default(connected: DataverseConnection, admin: Client) -> None:
-    services.enable(company=connected.company, user=None)
+    enabling_services.enable(company=connected.company, user=None)
     mappings: Any = IntegrationTableMapping.objects.filter(company=connected.company)
     assert mappings.exists()
     assert not mappings.filter(scheduled=True).exists()

@@ -14,13 +14,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
-from connection_setup.connection.state import Refused
 from connection_setup.encryption import services as encryption
 from connection_setup.models import AdministratorSignIn, DataEncryption, DataverseConnection
 from connection_setup.secrets import keyring
 from connection_setup.secrets import sealing as sealed
 from connection_setup.secrets.keyring import Place
+from core.refusals import Refusal
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.connection_setup.conftest import SECRET, fields, signed_in
@@ -135,9 +137,9 @@ def test_what_is_no_key_is_refused_with_a_sentence_and_changes_nothing(
 
 def test_the_key_in_use_is_no_other_key(connection: DataverseConnection) -> None:
     encryption.enable(user=None, key=KEY)
-    with pytest.raises(Refused, match="in use already"):
+    with pytest.raises(Refusal, match="in use already"):
         encryption.change_key(user=None, key=KEY)
-    with pytest.raises(Refused, match="enabled already"):
+    with pytest.raises(Refusal, match="enabled already"):
         encryption.enable(user=None)
 
 
@@ -240,7 +242,7 @@ def test_what_no_key_opens_stays_as_it_is_is_counted_and_opens_again_with_its_ke
     answer = admin.post(f"{HERE}rotate/", follow=True)
     assert "Nothing was changed. The stored secret cannot be opened" in text_of(answer.content.decode())
     assert bytes(DataverseConnection.objects.get().client_secret) == before
-    report = services.test_connection(connection=services.connection_of(connection.company))
+    report = checks_services.test_connection(connection=services.connection_of(connection.company))
     assert "SECRET_KEY_FALLBACKS" in str(report.document())
     encryption.enable(user=None, key=KEY)
     assert opened(connection) == SECRET
@@ -393,7 +395,7 @@ def tested(admin: Client, company: Company, sandbox: Sandbox) -> DataverseConnec
     """Settings that were tested well."""
     company.currency_code = services_currency(sandbox)
     company.save()
-    services.save_settings(
+    connection_settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     admin.post(f"{PAGE}test/")

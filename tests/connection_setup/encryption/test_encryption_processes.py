@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings as django_settings
 from django.db import connections
 
+from connection_setup.connection import settings
 from connection_setup.encryption import services as encryption
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials, keyring
@@ -88,7 +89,7 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
         companies = list(Company.objects.all())
         while not ended.is_set():
             for company in companies:
-                services.save_settings(
+                settings.save_settings(
                     connection=services.connection_of(company), values={"client_id": ""}, secret=SECRET, user=None
                 )
                 time.sleep(0.01)

@@ -9,6 +9,9 @@ import pytest
 import requests
 from django.test import Client
 
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
@@ -37,7 +40,7 @@ def applied(company: Company, sandbox: Sandbox, settings: Any) -> DataverseConne
     settings.SANDBOX_FILE.write_text(
         f'{{"environment_url": "{sandbox.environment_url}", "ca_file": "{sandbox.ca_file}"}}'
     )
-    return services.save_settings(
+    return connection_settings.save_settings(
         connection=services.connection_of(company),
         values=values(sandbox, environment_url="", tenant_id=""),
         secret=sandbox.client_secret,
@@ -88,7 +91,7 @@ def test_one_environment_is_found_without_an_address_and_chosen(
     saved = services.connection_of(applied.company)
     assert (saved.environment_url, saved.tenant_id) == (sandbox.environment_url, sandbox.tenant_id)
     assert unseal(saved.client_secret) == sandbox.client_secret
-    assert services.test_connection(connection=saved).failed is None
+    assert checks_services.test_connection(connection=saved).failed is None
     page = text_of(admin.get(HERE).content.decode())
     assert "Current" in page
     assert "In use" in page
@@ -137,7 +140,7 @@ def test_an_environment_in_another_tenant_is_found_by_its_administrator_and_take
 ) -> None:
     other = sandbox.control("POST", "environments", {"name": "Elsewhere", "tenant": "other"})
     company = applied.company
-    services.save_settings(
+    connection_settings.save_settings(
         connection=applied,
         values={"client_id": other["client_id"], "tenant_id": sandbox.tenant_id},
         secret=other["client_secret"],
@@ -270,12 +273,12 @@ def test_others_look_for_nothing(role: str, connection: DataverseConnection) -> 
 def test_the_sign_in_and_the_discovery_are_those_of_the_chosen_cloud(
     company: Company, cloud: str, sign_in_at: str, asks_for: str
 ) -> None:
-    saved = services.save_settings(
+    saved = connection_settings.save_settings(
         connection=services.connection_of(company), values={**fields(environment_url="", cloud=cloud)},
         secret=SECRET, user=None,
     )  # fmt: skip
-    credentials, environment = services.discovery_signs_in_with(saved, "")
+    credentials, environment = clients.discovery_signs_in_with(saved, "")
     assert credentials.authority == f"https://{sign_in_at}/organizations"
     assert urlsplit(clouds.discovery(environment.cloud, environment.url)).hostname == asks_for
-    assert services.discovery_signs_in_with(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
+    assert clients.discovery_signs_in_with(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
     assert services.connection_of(company).cloud == cloud

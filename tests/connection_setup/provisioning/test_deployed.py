@@ -6,8 +6,11 @@ from uuid import uuid4
 import pytest
 
 from connection_setup.checks import judges as checks
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients, settings
 from connection_setup.connection import state as services
 from connection_setup.enabling import run as enabling
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import consent, solution
 from connection_setup.types import SOLUTION
@@ -21,13 +24,13 @@ from tests.connection_setup.provisioning.test_environment import services_curren
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
 def test_without_an_environment_url_enabling_asks_for_it(company: Company) -> None:
-    failed = services.enable(company=company, user=None).failed
+    failed = enabling_services.enable(company=company, user=None).failed
     assert failed is not None
     assert "Environment URL" in failed.message
     assert "not filled in" in failed.message
@@ -47,36 +50,36 @@ def test_a_company_is_connected_only_while_its_connection_is_enabled(
     DataverseConnection.objects.create(company=unconfigured)
     for one in (missing, unconfigured, company):
         assert services.unavailable(one), one
-    assert services.enable(company=company, user=None).ok
+    assert enabling_services.enable(company=company, user=None).ok
     assert services.unavailable(company) == ""
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     assert services.unavailable(company)
 
 
 def test_a_test_works_whether_enabled_or_not(connected: DataverseConnection) -> None:
     company = connected.company
-    assert services.test_connection(connection=services.connection_of(company)).ok
-    assert services.enable(company=company, user=None).ok
-    assert services.test_connection(connection=services.connection_of(company)).ok
-    services.disable(company=company, user=None)
-    assert services.test_connection(connection=services.connection_of(company)).ok
+    assert checks_services.test_connection(connection=services.connection_of(company)).ok
+    assert enabling_services.enable(company=company, user=None).ok
+    assert checks_services.test_connection(connection=services.connection_of(company)).ok
+    enabling_services.disable(company=company, user=None)
+    assert checks_services.test_connection(connection=services.connection_of(company)).ok
 
 
 def test_a_client_is_given_out_for_an_enabled_connection_alone_and_always_anew(connected: DataverseConnection) -> None:
     company = connected.company
     with pytest.raises(services.NotConnected):
-        services.client_for(company)
-    services.enable(company=company, user=None)
-    first, second = services.client_for(company), services.client_for(company)
+        clients.client_for(company)
+    enabling_services.enable(company=company, user=None)
+    first, second = clients.client_for(company), clients.client_for(company)
     assert first is not second
     assert first.who_am_i() == second.who_am_i()
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     with pytest.raises(services.NotConnected):
-        services.client_for(company)
+        clients.client_for(company)
 
 
 def test_the_default_mappings_take_salespeople_from_the_users_of_dataverse(connected: DataverseConnection) -> None:
-    services.enable(company=connected.company, user=None)
+    enabling_services.enable(company=connected.company, user=None)
     mapping = IntegrationTableMapping.objects.get(company=connected.company, name="SALESPEOPLE")
     assert (mapping.table, mapping.integration_table) == ("salesperson", "systemuser")
     assert mapping.direction == "from_integration_table"
@@ -87,7 +90,7 @@ def test_with_a_company_its_connection_and_couplings_go_and_those_of_others_stay
 ) -> None:
     other = Company.objects.create(name="Other", currency_code="EUR")
     DataverseConnection.objects.create(company=other)
-    services.enable(company=company, user=None)
+    enabling_services.enable(company=company, user=None)
     kept: dict[str, Any] = {}
     for one in (company, other):
         mapping = IntegrationTableMapping.objects.filter(company=one).first() or IntegrationTableMapping.objects.create(
@@ -102,7 +105,7 @@ def test_with_a_company_its_connection_and_couplings_go_and_those_of_others_stay
 
 
 def test_the_solutions_exact_version_is_told_and_that_it_is_missing(connected: DataverseConnection) -> None:
-    report = services.test_connection(connection=services.connection_of(connected.company))
+    report = checks_services.test_connection(connection=services.connection_of(connected.company))
     told = next(check for check in report.checks if check.name == checks.SOLUTION_CHECK)
     found = checks.solution(["1.2.3.4"])
     assert (found.state, found.message) == ("ok", f"{SOLUTION} 1.2.3.4 is installed.")

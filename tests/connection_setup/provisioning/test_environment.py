@@ -10,7 +10,10 @@ from django.db import transaction
 from django.test import Client
 
 from connection_setup import hooks
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients, settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.types import ROLE
@@ -38,7 +41,7 @@ def connected(company: Company, sandbox: Any) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     connection = services.connection_of(company)
-    return services.save_settings(
+    return settings.save_settings(
         connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
@@ -57,7 +60,7 @@ def by_name(report: Any) -> dict[str, Any]:
 
 
 def test_everything_is_right_in_a_ready_environment(connected: DataverseConnection) -> None:
-    report = services.test_connection(connection=connected)
+    report = checks_services.test_connection(connection=connected)
     assert report.ok, report.document()
     assert [check.state for check in report.checks] == ["ok"] * 12, report.document()
     connected.refresh_from_db()
@@ -67,7 +70,7 @@ def test_everything_is_right_in_a_ready_environment(connected: DataverseConnecti
 
 def test_enabling_makes_what_is_missing_once(connected: DataverseConnection, sandbox: Any) -> None:
     company = connected.company
-    report = services.enable(company=company, user=None)
+    report = enabling_services.enable(company=company, user=None)
     assert report.ok
     connected.refresh_from_db()
     unit = unit_name(company.name, company.system_id)
@@ -84,26 +87,26 @@ def test_enabling_makes_what_is_missing_once(connected: DataverseConnection, san
     assert row["_tandem_defaultowningteam_value"] == team["teamid"]
 
     before = {name: len(sandbox.rows(name)) for name in ("businessunits", "teams", "tandem_companies")}
-    services.disable(company=company, user=None)
-    assert services.enable(company=company, user=None).ok
-    assert services.enable(company=company, user=None).ok
+    enabling_services.disable(company=company, user=None)
+    assert enabling_services.enable(company=company, user=None).ok
+    assert enabling_services.enable(company=company, user=None).ok
     assert {name: len(sandbox.rows(name)) for name in before} == before
     again = DataverseConnection.objects.get()
     assert again.business_unit_id == connected.business_unit_id
-    client = services.client_for(company)
-    assert services.verify_organization(company, client) == connected.organization_id
+    client = clients.client_for(company)
+    assert clients.verify_organization(company, client) == connected.organization_id
     roles = client.first_page(f"teams({connected.owning_team_id})/teamroles_association", select=["name"]).rows
     assert ROLE in [role["name"] for role in roles]
 
 
 def test_a_renamed_company_keeps_its_business_unit(connected: DataverseConnection, sandbox: Any) -> None:
     company = connected.company
-    services.enable(company=company, user=None)
+    enabling_services.enable(company=company, user=None)
     unit = DataverseConnection.objects.get().business_unit_id
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     company.name = "Cronus Group"
     company.save()
-    assert services.enable(company=company, user=None).ok
+    assert enabling_services.enable(company=company, user=None).ok
     assert DataverseConnection.objects.get().business_unit_id == unit
     rows = [row for row in sandbox.rows("tandem_companies") if row["tandem_externalid"] == str(company.system_id)]
     assert [row["tandem_name"] for row in rows] == ["Cronus Group"]
@@ -116,12 +119,12 @@ def test_a_failure_half_way_enables_nothing_and_the_next_try_goes_on(
     fault = {"method": "POST", "path": failing, "after": 0, "times": 20, "fault": "503"}
     sandbox.control("POST", "faults", [fault])
     with pytest.raises(DataverseError):
-        services.enable(company=connected.company, user=None)
+        enabling_services.enable(company=connected.company, user=None)
     connected.refresh_from_db()
     assert not connected.enabled
     assert connected.organization_id is None
     sandbox.control("DELETE", "faults")
-    assert services.enable(company=connected.company, user=None).ok
+    assert enabling_services.enable(company=connected.company, user=None).ok
     for name, rows in (("businessunits", 1), ("tandem_companies", 1)):
         found = [row for row in sandbox.rows(name) if str(connected.company.system_id) in str(row)]
         assert len(found) == rows, name
@@ -132,7 +135,7 @@ def test_a_lost_reply_makes_nothing_twice(connected: DataverseConnection, sandbo
         sandbox.control(
             "POST", "faults", [{"method": "POST", "path": name, "after": 0, "times": 1, "fault": "lost_reply"}]
         )
-    assert services.enable(company=connected.company, user=None).ok
+    assert enabling_services.enable(company=connected.company, user=None).ok
     unit = unit_name(connected.company.name, connected.company.system_id)
     assert len([row for row in sandbox.rows("businessunits") if row["name"] == unit]) == 1
     assert len([row for row in sandbox.rows("teams") if row["name"] == team_name(unit)]) == 1
@@ -147,7 +150,7 @@ def test_an_error_of_a_room_above_undoes_the_enabling(
 
     monkeypatch.setattr(hooks, "_enabled", [broken])
     with pytest.raises(RuntimeError):
-        services.enable(company=connected.company, user=None)
+        enabling_services.enable(company=connected.company, user=None)
     connected.refresh_from_db()
     assert not connected.enabled
 
@@ -167,13 +170,15 @@ def test_a_wrong_setting_is_told_with_cause_and_next_step(
 ) -> None:
     changed = dict(change)
     secret = changed.pop("secret", sandbox.client_secret)
-    report = services.test_settings(company=connected.company, values=values(sandbox, **changed), secret=secret)
+    report = checks_services.test_settings(company=connected.company, values=values(sandbox, **changed), secret=secret)
     failed = report.failed
     assert failed is not None
     assert failed.name == name
     assert cause in failed.message
     assert fix in failed.fix
-    refused = services.enable(company=connected.company, user=None, values=values(sandbox, **changed), secret=secret)
+    refused = enabling_services.enable(
+        company=connected.company, user=None, values=values(sandbox, **changed), secret=secret
+    )
     assert refused.failed == failed or refused.failed is not None
     assert not services.connection_of(connected.company).enabled
 
@@ -181,14 +186,14 @@ def test_a_wrong_setting_is_told_with_cause_and_next_step(
 def test_an_expired_secret_is_told_and_a_new_one_works_at_once(connected: DataverseConnection, sandbox: Any) -> None:
     secrets = [{"value": sandbox.client_secret, "expires": "2020-01-01T00:00:00Z"}]
     sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "secrets": secrets})
-    failed = services.test_connection(connection=connected).failed
+    failed = checks_services.test_connection(connection=connected).failed
     assert failed is not None
     assert "has expired" in failed.message
     assert "Create a new one" in failed.fix
     secrets.append({"value": "fresh~secret", "expires": "2099-01-01T00:00:00Z"})
     sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "secrets": secrets})
-    services.save_settings(connection=connected, values={}, secret="fresh~secret", user=None)
-    assert services.test_connection(connection=services.connection_of(connected.company)).ok
+    settings.save_settings(connection=connected, values={}, secret="fresh~secret", user=None)
+    assert checks_services.test_connection(connection=services.connection_of(connected.company)).ok
 
 
 @pytest.mark.parametrize(
@@ -202,7 +207,7 @@ def test_an_environment_that_lets_nobody_in_says_so(
     connected: DataverseConnection, sandbox: Any, state: dict[str, Any], name: str, cause: str, fix: str
 ) -> None:
     sandbox.control("PUT", "environment", state)
-    failed = services.test_connection(connection=connected).failed
+    failed = checks_services.test_connection(connection=connected).failed
     assert failed is not None
     assert failed.name == name
     assert cause in failed.message
@@ -211,12 +216,12 @@ def test_an_environment_that_lets_nobody_in_says_so(
 
 def test_an_environment_without_application_user_says_what_to_add(company: Company) -> None:
     with running(empty=True) as sandbox:
-        report = services.test_settings(company=company, values=values(sandbox), secret=sandbox.client_secret)
+        report = checks_services.test_settings(company=company, values=values(sandbox), secret=sandbox.client_secret)
         assert report.failed is not None
         assert report.failed.name == "Integration user and role"
         assert "no application user for the Client ID" in report.failed.message
         assert "Add one in the Power Platform admin center" in report.failed.fix
-        refused = services.enable(
+        refused = enabling_services.enable(
             company=company, user=None, values=values(sandbox), secret=sandbox.client_secret
         ).failed
         assert refused == report.failed
@@ -228,11 +233,11 @@ def test_enabling_at_once_from_settings_replaces_those_of_an_enabled_connection(
     connected: DataverseConnection, sandbox: Any
 ) -> None:
     company = connected.company
-    services.enable(company=company, user=None)
-    wrong = services.enable(company=company, user=None, values=values(sandbox), secret="wrong~secret")
+    enabling_services.enable(company=company, user=None)
+    wrong = enabling_services.enable(company=company, user=None, values=values(sandbox), secret="wrong~secret")
     assert wrong.failed is not None
-    assert services.client_for(company).version()
-    assert services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert clients.client_for(company).version()
+    assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     assert DataverseConnection.objects.get().enabled
 
 
@@ -241,19 +246,19 @@ def test_another_base_currency_is_refused_until_it_has_a_rate(connected: Dataver
     base = company.currency_code
     company.currency_code = "DKK"
     company.save()
-    failed = services.test_connection(connection=services.connection_of(company)).failed
+    failed = checks_services.test_connection(connection=services.connection_of(company)).failed
     assert failed is not None
     assert failed.name == "Currency"
     assert base in failed.fix
     Currency.objects.create(company=company, code=base, exchange_rate=7)
-    assert services.test_connection(connection=services.connection_of(company)).ok
+    assert checks_services.test_connection(connection=services.connection_of(company)).ok
 
 
 def test_two_companies_on_one_organization_need_the_same_currency(connected: DataverseConnection, sandbox: Any) -> None:
-    services.enable(company=connected.company, user=None)
+    enabling_services.enable(company=connected.company, user=None)
     other = Company.objects.create(name="Fabrikam", currency_code="DKK")
     Currency.objects.create(company=other, code=connected.company.currency_code, exchange_rate=7)
-    report = services.test_settings(company=other, values=values(sandbox), secret=sandbox.client_secret)
+    report = checks_services.test_settings(company=other, values=values(sandbox), secret=sandbox.client_secret)
     assert report.failed is not None
     assert "CRONUS International" in report.failed.message
 
@@ -262,32 +267,32 @@ def test_another_organization_behind_the_address_stops_before_the_first_write(
     connected: DataverseConnection, sandbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company = connected.company
-    services.enable(company=company, user=None)
+    enabling_services.enable(company=company, user=None)
     sandbox.control("PUT", "environment", {"organization_id": str(uuid4())})
     with pytest.raises(services.NotConnected) as stopped:
-        services.verify_organization(company, services.client_for(company))
+        clients.verify_organization(company, clients.client_for(company))
     assert stopped.value.reason == "wrong_environment"
     assert "nothing was written" in str(stopped.value)
-    failed = services.test_connection(connection=services.connection_of(company)).failed
+    failed = checks_services.test_connection(connection=services.connection_of(company)).failed
     assert failed is not None
     assert failed.name == "Organization"
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     monkeypatch.setattr(hooks, "_couplings", [lambda company: 7])
-    refused = services.enable(company=company, user=None).failed
+    refused = enabling_services.enable(company=company, user=None).failed
     assert refused is not None
     assert "7 couplings belong to" in refused.message
     monkeypatch.setattr(hooks, "_couplings", [])
-    assert services.enable(company=company, user=None).ok
+    assert enabling_services.enable(company=company, user=None).ok
 
 
 def test_without_the_connection_there_is_no_client(connected: DataverseConnection) -> None:
     with pytest.raises(services.NotConnected) as refused:
-        services.client_for(connected.company)
+        clients.client_for(connected.company)
     assert refused.value.reason == "not_enabled"
     assert "An administrator enables it" in services.unavailable(connected.company)
-    services.enable(company=connected.company, user=None)
+    enabling_services.enable(company=connected.company, user=None)
     assert services.unavailable(connected.company) == ""
-    assert services.client_for(connected.company).version()
+    assert clients.client_for(connected.company).version()
 
 
 def test_the_page_tests_enables_and_disables(admin: Client, connected: DataverseConnection) -> None:
@@ -322,9 +327,9 @@ def test_nothing_is_sent_inside_a_transaction(
     transactional_db: None, sandbox: Any, no_transaction_while_sending: list[str]
 ) -> None:
     company = Company.objects.create(name="CRONUS International", currency_code=services_currency(sandbox))
-    services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret)
-    services.test_connection(connection=services.connection_of(company))
-    services.disable(company=company, user=None)
+    enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret)
+    checks_services.test_connection(connection=services.connection_of(company))
+    enabling_services.disable(company=company, user=None)
     assert no_transaction_while_sending
     with transaction.atomic(), pytest.raises(AssertionError):
-        services.test_connection(connection=services.connection_of(company))
+        checks_services.test_connection(connection=services.connection_of(company))

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from connection_setup.connection import redirect_url
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation as preparing
@@ -33,7 +36,7 @@ def empty_server() -> Iterator[Sandbox]:
 def empty(empty_server: Sandbox) -> Sandbox:
     """The application is registered; there is no application user, role or solution."""
     empty_server.reset()
-    callback = {"client_id": empty_server.client_id, "redirect_urls": [services.redirect_url()]}
+    callback = {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
     empty_server.control("POST", "applications", callback)
     return empty_server
 
@@ -42,7 +45,7 @@ def empty(empty_server: Sandbox) -> Sandbox:
 def saved(company: Company, empty: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(empty)
     company.save()
-    return services.save_settings(
+    return connection_settings.save_settings(
         connection=services.connection_of(company), values=values(empty), secret=empty.client_secret, user=None
     )
 
@@ -56,13 +59,13 @@ def signed_in(saved: DataverseConnection, empty: Sandbox, user: Any, name: str =
 def test_an_empty_environment_is_prepared_and_the_company_connects(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any
 ) -> None:
-    assert services.enable(company=saved.company, user=None).failed is not None
+    assert enabling_services.enable(company=saved.company, user=None).failed is not None
     done = signed_in(saved, empty, admin_user)
     assert (done.name, done.problem) == (empty.admin_user, "")
     told = list(preparing.prepare(done))
     assert [one.state for one in told] == ["done"] * len(preparing.STEPS), told
     assert [one.name for one in told] == [step.name for step in preparing.STEPS]
-    report = services.enable(company=saved.company, user=None)
+    report = enabling_services.enable(company=saved.company, user=None)
     assert report.ok, report.document()
     assert not report.attention, report.document()
     written = empty.requests()["rows_written"]
@@ -89,7 +92,7 @@ def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
         list(preparing.prepare(done))
     empty.control("DELETE", "faults")
     assert all(one.state == "done" for one in preparing.prepare(done))
-    assert services.enable(company=saved.company, user=None).ok
+    assert enabling_services.enable(company=saved.company, user=None).ok
     for entity_set, name in (("publishers", "tandem"), ("solutions", solution.SOLUTION)):
         assert sum(row["uniquename"] == name for row in empty.rows(entity_set)) == 1
     assert sum(row.get("applicationid") == empty.client_id for row in empty.rows("systemusers")) == 1
@@ -163,7 +166,7 @@ def test_a_sign_in_that_took_too_long_or_whose_settings_changed_is_begun_again(
     with pytest.raises(SignInError, match="quarter of an hour"):
         administrator.finish(session_key="s", user=admin_user, returned=back)
     back = begun(saved, empty, admin_user)
-    services.save_settings(connection=saved, values={}, secret=empty.client_secret, user=None)
+    connection_settings.save_settings(connection=saved, values={}, secret=empty.client_secret, user=None)
     assert "settings were changed" in administrator.finish(session_key="s", user=admin_user, returned=back).problem
     assert administrator.current(saved.company, "s") is None
 

@@ -7,7 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from connection_setup.connection import redirect_url
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning import sign_in as administrator
@@ -66,7 +69,7 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
     page = check(admin.get(HERE))
     copied = {button.get("data-copy") for button in page.root.all("button") if button.get("data-copy")}
     assert {
-        "Tandem Integration to Dataverse", services.redirect_url(), "user_impersonation", connection.client_id,
+        "Tandem Integration to Dataverse", redirect_url.redirect_url(), "user_impersonation", connection.client_id,
         connection.tenant_id, connection.environment_url,
     } <= copied  # fmt: skip
     assert "Financials.ReadWrite.All" in page.root.text
@@ -111,7 +114,9 @@ def test_in_a_ready_environment_every_step_is_right_after_a_check(
     company.currency_code = services_currency(sandbox)
     company.save()
     connection = services.connection_of(company)
-    services.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
+    connection_settings.save_settings(
+        connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
+    )
     assert states(company)["environment"] == "unknown"
     answer = admin.post(f"{HERE}check/", follow=True, **OPENED)
     text = text_of(answer.content.decode())
@@ -121,7 +126,7 @@ def test_in_a_ready_environment_every_step_is_right_after_a_check(
     now = states(company)
     assert {name for name, state in now.items() if state != "ok"} == {"enabled"}
     assert "7 of 8 steps are right" in text
-    services.enable(company=company, user=None)
+    enabling_services.enable(company=company, user=None)
     assert "8 of 8 steps are right" in text_of(admin.get(HERE, **OPENED).content.decode())
 
 
@@ -129,14 +134,14 @@ def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     connection = services.connection_of(company)
-    services.save_settings(connection=connection, values=values(sandbox), secret="wrong~secret", user=None)
+    connection_settings.save_settings(connection=connection, values=values(sandbox), secret="wrong~secret", user=None)
     admin.post(f"{HERE}check/")
     now = found(company)
     assert now["credential"].state == "error"
     assert "secret" in now["credential"].sentence.lower()
     assert now["user"].state == "unknown"
     stranger = {**values(sandbox), "tenant_id": "00000000-0000-4000-8000-00000000dead"}
-    services.save_settings(
+    connection_settings.save_settings(
         connection=services.connection_of(company), values=stranger, secret=sandbox.client_secret, user=None
     )
     text = text_of(admin.post(f"{HERE}check/", follow=True).content.decode())
@@ -155,7 +160,9 @@ def test_consent_is_known_from_an_administrator_s_sign_in(company: Company, djan
         company.currency_code = "USD"
         company.save()
         connection = services.connection_of(company)
-        services.save_settings(connection=connection, values=values(empty), secret=empty.client_secret, user=None)
+        connection_settings.save_settings(
+            connection=connection, values=values(empty), secret=empty.client_secret, user=None
+        )
         registration.ask(services.connection_of(company))
         now = found(company)
         assert now["user"].state == "error"

@@ -17,11 +17,17 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connection_setup.checks import services as checks_services
+from connection_setup.connection import clients
+from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.secrets import credentials
-from connection_setup.secrets.credentials import BadCertificate, Expiry, KeyPair, make_pair, read_pair
+from connection_setup.secrets import certificates
+from connection_setup.secrets.certificates import BadCertificate, KeyPair, make_pair, read_pair
+from connection_setup.secrets.credentials import Expiry
 from connection_setup.secrets.sealing import unseal
+from core.refusals import Refusal
 from masterdata.models import Company
 from tests.connection_setup.conftest import APPLICATION, TENANT, fields
 from tests.connection_setup.provisioning.test_environment import services_currency, values
@@ -78,7 +84,7 @@ def test_a_certificate_made_here_is_read_back_with_what_people_recognise_it_by()
     assert read.subject == "CN=Tandem Integration to Dataverse"
     assert len(read.thumbprint) == 40
     assert timedelta(days=364) < read.expires_at - datetime.now(UTC) <= timedelta(days=365)
-    described = credentials.describe(made.certificate_pem)
+    described = certificates.describe(made.certificate_pem)
     assert (described.subject, described.thumbprint) == (read.subject, read.thumbprint)
     assert "PRIVATE" not in repr(made)
 
@@ -133,7 +139,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_the_connection_signs_in_with_a_registered_certificate(here: Company, sandbox: Any) -> None:
     registered(sandbox, PAIRS.one)
-    report = services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle)
+    report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle)
     assert report.ok, report.document()
     assert any("signs in with its certificate" in check.message for check in report.checks)
     stored = services.connection_of(here)
@@ -141,31 +147,31 @@ def test_the_connection_signs_in_with_a_registered_certificate(here: Company, sa
     assert stored.certificate_expires_at == PAIRS.one.expires_at
     assert unseal(stored.private_key) == PAIRS.one.private_key_pem
     assert PAIRS.one.private_key_pem.encode() not in bytes(stored.private_key)
-    assert services.client_for(here).who_am_i().organization_id == stored.organization_id
+    assert clients.client_for(here).who_am_i().organization_id == stored.organization_id
 
 
 def test_a_certificate_that_is_not_registered_is_refused_and_what_works_stays(here: Company, sandbox: Any) -> None:
-    services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
-    report = services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle)
+    enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
+    report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle)
     assert report.failed is not None
     assert report.failed.name == "Sign-in of the application"
     assert "certificate" in report.failed.sentence
     stored = services.connection_of(here)
     assert (stored.enabled, stored.authentication_type) == (True, AuthenticationType.CLIENT_SECRET)
-    assert services.client_for(here).who_am_i()
+    assert clients.client_for(here).who_am_i()
 
 
 def test_an_enabled_connection_changes_to_a_certificate_without_a_gap(here: Company, sandbox: Any) -> None:
-    services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
+    enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
     registered(sandbox, PAIRS.one)
-    assert services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle).ok
+    assert enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle).ok
     assert services.connection_of(here).authentication_type == AuthenticationType.CERTIFICATE
     renewed = make_pair("Next")
     registered(sandbox, PAIRS.one, renewed)  # side by side while one takes the place of the other
-    assert services.client_for(here).who_am_i()
-    assert services.enable(company=here, user=None, values=by_certificate(sandbox), secret=renewed.bundle).ok
+    assert clients.client_for(here).who_am_i()
+    assert enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=renewed.bundle).ok
     registered(sandbox, renewed)
-    assert services.client_for(here).who_am_i()
+    assert clients.client_for(here).who_am_i()
 
 
 def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_entered_with(
@@ -201,7 +207,7 @@ def test_the_role_center_says_when_the_credential_runs_out(
 @pytest.fixture
 def in_use(here: Company, sandbox: Any) -> DataverseConnection:
     """Enabled with a client secret that has a date."""
-    assert services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     DataverseConnection.objects.update(client_secret_expires_on=date(2027, 1, 31))
     return services.connection_of(here)
 
@@ -223,7 +229,7 @@ def test_a_client_secret_is_replaced_while_the_connection_is_enabled(
     now = services.connection_of(in_use.company)
     assert (now.enabled, unseal(now.client_secret)) == (True, "second~secret.side-by-side_1")
     assert now.client_secret_expires_on == date(2029, 1, 31)
-    assert services.client_for(in_use.company).who_am_i()
+    assert clients.client_for(in_use.company).who_am_i()
 
 
 @pytest.mark.parametrize("kind", ["certificate", "office365"])
@@ -241,26 +247,26 @@ def test_where_there_is_no_secret_to_replace_the_page_says_so(
 def test_the_legacy_sign_in_works_and_its_password_is_kept_as_typed(here: Company, sandbox: Any) -> None:
     line = sandbox.line()
     legacy = values(sandbox, authentication_type="office365", user_name=line["admin_user"])
-    saved = services.save_settings(
+    saved = connection_settings.save_settings(
         connection=services.connection_of(here), values=legacy, secret=line["admin_password"], user=None
     )
-    report = services.test_connection(connection=saved)
+    report = checks_services.test_connection(connection=saved)
     assert any("signs in with user name and password" in check.message for check in report.checks), report.document()
-    spaced = services.save_settings(connection=saved, values={}, secret=" two words ", user=None)
+    spaced = connection_settings.save_settings(connection=saved, values={}, secret=" two words ", user=None)
     assert unseal(spaced.user_password) == " two words "
-    assert not services.test_connection(connection=spaced).ok
+    assert not checks_services.test_connection(connection=spaced).ok
 
 
 def test_a_secret_of_another_type_does_not_follow_to_another_place(here: Company, sandbox: Any) -> None:
-    saved = services.save_settings(
+    saved = connection_settings.save_settings(
         connection=services.connection_of(here), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     moved = by_certificate(sandbox, environment_url="https://contoso.crm4.dynamics.com", sandbox_ca_file="")
-    saved = services.save_settings(connection=saved, values=moved, secret=PAIRS.one.bundle, user=None)
+    saved = connection_settings.save_settings(connection=saved, values=moved, secret=PAIRS.one.bundle, user=None)
     assert saved.client_secret == b""
-    with pytest.raises(services.Refused, match="stored Password is not sent to another place"):
-        services.save_settings(
-            connection=services.save_settings(
+    with pytest.raises(Refusal, match="stored Password is not sent to another place"):
+        connection_settings.save_settings(
+            connection=connection_settings.save_settings(
                 connection=saved, values={"authentication_type": "office365", "user_name": "a@b"}, secret="x", user=None
             ),
             values={"environment_url": "https://fabrikam.crm4.dynamics.com"},
@@ -291,15 +297,15 @@ def test_a_provider_takes_the_place_of_client_id_and_secret(
     here: Company, sandbox: Any, provides: dict[str, str], admin: Client
 ) -> None:
     provides |= {"client_id": sandbox.client_id, "client_secret": sandbox.client_secret}
-    report = services.enable(company=here, user=None, values=values(sandbox, client_id=""), secret=None)
+    report = enabling_services.enable(company=here, user=None, values=values(sandbox, client_id=""), secret=None)
     assert report.ok, report.document()
     stored = services.connection_of(here)
     assert (stored.client_secret, stored.client_id) == (b"", "")
     registered(sandbox, PAIRS.one)
     provides.pop("client_secret")
     provides |= {"private_key": PAIRS.one.private_key_pem, "certificate": PAIRS.one.certificate_pem}
-    assert services.client_for(here).who_am_i()
-    services.disable(company=here, user=None)
+    assert clients.client_for(here).who_am_i()
+    enabling_services.disable(company=here, user=None)
     page = shown(admin.get(PAGE))
     assert "CREDENTIAL_PROVIDER" in page
     assert 'name="client_secret"' not in page
@@ -313,7 +319,7 @@ def breaks(company: Company) -> dict[str, str]:
 def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_used_instead(
     here: Company, sandbox: Any, settings: Any, admin: Client, caplog: Any
 ) -> None:
-    services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
+    enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
     settings.CREDENTIAL_PROVIDER = f"{__name__}.breaks"
     said = "cannot be used: RuntimeError."
     for url in (PAGE, "/c/cronus-international/"):
@@ -322,9 +328,9 @@ def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_
         assert said in shown(answer)
         assert "manage.py shell" in shown(answer)
     with pytest.raises(services.NotConnected, match=said):
-        services.client_for(here)
-    services.disable(company=here, user=None)
-    report = services.enable(company=here, user=None, values=values(sandbox), secret=None)
+        clients.client_for(here)
+    enabling_services.disable(company=here, user=None)
+    report = enabling_services.enable(company=here, user=None, values=values(sandbox), secret=None)
     assert report.failed is not None
     assert said in report.failed.message
     assert said in shown(admin.post(f"{PAGE}test/", follow=True))
@@ -335,7 +341,7 @@ def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_
 def test_a_provider_without_an_answer_leaves_the_page_in_charge(
     here: Company, sandbox: Any, provides: dict[str, str]
 ) -> None:
-    assert services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
+    assert enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
 
 
 # -- how long they are good --------------------------------------------------------------------------------------------
@@ -365,7 +371,7 @@ def test_people_are_warned_before_a_credential_runs_out(days: int, state: str, s
 def test_the_page_and_the_test_warn_of_a_certificate_that_runs_out(here: Company, sandbox: Any, admin: Client) -> None:
     short = make_pair("Short", days=6)
     registered(sandbox, short)
-    report = services.enable(company=here, user=None, values=by_certificate(sandbox), secret=short.bundle)
+    report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=short.bundle)
     assert report.ok
     (told,) = [check for check in report.checks if check.name == "Sign-in of the application"]
     assert (told.state, "runs out in" in told.message) == ("warning", True)

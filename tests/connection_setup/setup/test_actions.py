@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from connection_setup.connection import settings
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import deployed as standing
 from connection_setup.provisioning import preparation as preparing
@@ -40,14 +42,14 @@ ALWAYS = {
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
-    return services.save_settings(
+    return settings.save_settings(
         connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
 @pytest.fixture
 def enabled(connected: DataverseConnection) -> DataverseConnection:
-    assert services.enable(company=connected.company, user=None).ok
+    assert enabling_services.enable(company=connected.company, user=None).ok
     return services.connection_of(connected.company)
 
 

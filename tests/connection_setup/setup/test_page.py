@@ -15,11 +15,12 @@ from django.views.debug import ExceptionReporter
 
 from connection_setup import hooks
 from connection_setup.checks import judges as checks
-from connection_setup.connection import state as services
+from connection_setup.connection import settings as connection_settings
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.secrets.sealing import unseal
 from connection_setup.types import Check, Report
+from core.refusals import Refusal
 from masterdata.models import Company
 from tests.connection_setup.conftest import APPLICATION, SECRET, fields, signed_in
 from tests.ui.pages import check
@@ -250,8 +251,8 @@ def test_while_enabled_the_settings_are_locked(admin: Client, connection: Datave
     admin.post(f"{PAGE}save/", fields(enabled="on"))
     connection.refresh_from_db()
     assert connection.environment_url == "https://127.0.0.1:9"
-    with pytest.raises(services.Refused, match="locked"):
-        services.save_settings(connection=connection, values=fields(), secret=None, user=None)
+    with pytest.raises(Refusal, match="locked"):
+        connection_settings.save_settings(connection=connection, values=fields(), secret=None, user=None)
 
 
 @pytest.mark.parametrize("action", ["save", "toggle"])

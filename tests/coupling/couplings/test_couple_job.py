@@ -3,17 +3,18 @@
 import pytest
 from django.urls import reverse
 
-from connection_setup.connection import state as connection
+from connection_setup.enabling import services as enabling_services
+from core.refusals import Refusal
+from core.vocabulary import CompareAs
 from coupling.couplings import couple_job as coupling_run
 from coupling.couplings import services
 from coupling.matching import criteria
 from coupling.matching.run_matching import Matching
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import CompareAs, Criterion
-from jobs import services as jobs
+from coupling.rows import Criterion
 from jobs.errors import EmptySelection
 from jobs.models import Job, JobOutcome, Outcome, Reason
-from jobs.running import runner
+from jobs.running import runner, waiting
 from masterdata.models import Currency, Customer, Salesperson
 from tests.conftest import nothing_is_known
 from tests.coupling.conftest import counted, match_on, pairs, run
@@ -182,7 +183,7 @@ def test_create_new_hands_over_to_a_follow_up_and_counts_there(customer_mapping,
 def test_create_new_is_refused_where_data_only_comes_from_dataverse(company):
     people = IntegrationTableMapping.objects.get(company=company, name="SALESPEOPLE")
     match_on(people, "e_mail")
-    with pytest.raises(services.Refused):
+    with pytest.raises(Refusal):
         services.start_coupling(mapping=people, create_new=True)
 
 
@@ -328,8 +329,8 @@ def test_another_organization_stops_the_job_before_anything_is_coupled(customer_
 def test_while_the_connection_is_off_it_is_refused_with_the_reason(customer_mapping, company):
 
     job = services.start_coupling(mapping=customer_mapping, criteria=PHONE)
-    connection.disable(company=company, user=None)
-    with pytest.raises(services.Refused) as refused:
+    enabling_services.disable(company=company, user=None)
+    with pytest.raises(Refusal) as refused:
         services.start_coupling(mapping=customer_mapping, criteria=PHONE)
     assert refused.value.reason == "not_enabled"
     job = run(job)
@@ -361,7 +362,7 @@ def test_a_job_that_lost_its_worker_goes_on_where_it_was(customer_mapping, custo
         with monkeypatch.context() as patched:
             patched.setattr(runner.JobContext, "checkpoint", checkpoint)
             with pytest.raises(KeyboardInterrupt):
-                jobs.run_to_end(job)
+                waiting.run_to_end(job)
         job = run(job)
         assert job.state == "finished"
         assert (pairs(customer_mapping), job.counters, job.reasons) == expected

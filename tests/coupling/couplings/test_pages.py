@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.db import IntegrityError
 from django.urls import reverse
 
-from connection_setup.connection import state as connection
+from connection_setup.enabling import services as enabling_services
+from core.refusals import Refusal
 from coupling.couplings import services
 from coupling.couplings.preview_lock import turn
 from coupling.models import Coupling, Draft, DraftRecord, IntegrationTableMapping
@@ -271,7 +272,7 @@ def test_a_preview_that_cannot_be_made_says_why(as_, customers, customer_mapping
 
 
 def test_while_the_connection_is_off_the_page_says_so_and_starts_nothing(as_, company, customer_mapping):
-    connection.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     client = as_("Operator")
     assert "The connection to Dataverse is not enabled" in text(client.get(of_customer("criteria")))
     assert "The connection to Dataverse is not enabled" in text(client.get(url("mappings")))
@@ -463,7 +464,7 @@ def test_a_partner_that_vanishes_while_one_couples_by_hand_is_a_refusal(customer
         raise IntegrityError("another was faster")
 
     monkeypatch.setattr(Coupling.objects, "create", race)
-    with pytest.raises(services.Refused, match="at the same moment"):
+    with pytest.raises(Refusal, match="at the same moment"):
         services.couple_by_hand(
             mapping=customer_mapping, local_id=one.system_id, integration_id=uuid4(), organization_id=uuid4()
         )

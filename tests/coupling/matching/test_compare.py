@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.vocabulary import CompareAs
 from coupling.matching.compare import column, keys
-from coupling.rows import CompareAs, Criterion
+from coupling.rows import Criterion
 
 
 def canonical(value, compare_as, country="US"):

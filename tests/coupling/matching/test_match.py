@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.vocabulary import CompareAs
 from coupling.matching.match import Matcher, Result, groups
-from coupling.rows import CompareAs, Criterion, RemoteRow
+from coupling.rows import Criterion, RemoteRow
 from tests.coupling.matching import brute_force as brute
 
 PHONE = Criterion("phone", "telephone1")

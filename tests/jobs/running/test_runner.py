@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from jobs import lease, services
 from jobs.errors import EmptySelection, LeaseLost
-from jobs.lease import Lease, Refused
+from jobs.lease import Lease, NotClaimed
 from jobs.models import Job, JobOutcome, JobRecord, Reason, State
-from jobs.running import runner
+from jobs.running import runner, waiting
 from jobs.running.runner import JobContext, OutcomeRow
 from jobs.states import MAX_LOST
 from tests.jobs.conftest import counting, stored
@@ -25,7 +25,7 @@ def test_a_job_runs_to_its_end_and_its_counters_equal_its_outcomes(company, kind
     kinds("counting", counting)
     job = services.start(company=company, type="counting", parameters={"to": 7})
     assert job.state == State.QUEUED
-    done = services.run_to_end(job)
+    done = waiting.run_to_end(job)
     assert (done.state, done.processed, done.total, done.counters["coupled"]) == (State.FINISHED, 7, 7, 7)
     assert done.outcomes.count() == 7
     assert done.breakdown == {"coupled": {"": 7}}
@@ -44,7 +44,7 @@ def test_outcomes_are_numbered_within_their_outcome_and_reason_across_checkpoint
                 point.resume = {"at": at + 1}
 
     kinds("grouping", handler)
-    done = services.run_to_end(services.start(company=company, type="grouping"))
+    done = waiting.run_to_end(services.start(company=company, type="grouping"))
     assert sum(sum(by.values()) for by in done.breakdown.values()) == 5 + 6 + 7 + 8
     for outcome, reason in groups:
         found = done.outcomes.filter(outcome=outcome, reason=reason).order_by("id")
@@ -61,7 +61,7 @@ def test_slices_end_when_their_time_is_up_and_the_next_goes_on_from_the_checkpoi
         counting(context)
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting", parameters={"to": 3}))
+    done = waiting.run_to_end(services.start(company=company, type="counting", parameters={"to": 3}))
     assert done.state == State.FINISHED
     assert done.counters["coupled"] == 3
     assert entered == [(0, {}), (1, {"seen": 1}), (2, {"seen": 2}), (3, {"seen": 3})]
@@ -77,7 +77,7 @@ def test_an_error_inside_a_checkpoint_saves_nothing_of_it(company, kinds):
             raise RuntimeError("poison at /home/somebody/app.py with password=hunter2 and Bearer abcdefghijk")
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting"))
+    done = waiting.run_to_end(services.start(company=company, type="counting"))
     assert (done.state, done.failure_reason) == (State.FAILED, Reason.INTERNAL)
     assert done.counters["coupled"] == done.outcomes.count() == 1
     assert "RuntimeError" in done.detail
@@ -95,7 +95,7 @@ def test_an_error_that_knows_better_brings_its_reason_and_both_texts(company, ki
         raise NotConnected("The connection is not enabled. Enable it on Dataverse Connection Setup.")
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting"))
+    done = waiting.run_to_end(services.start(company=company, type="counting"))
     assert (done.state, done.failure_reason) == (State.FAILED, Reason.NOT_ENABLED)
     assert done.message.startswith("The connection is not enabled.")
     assert "0x80040220" in done.detail
@@ -122,7 +122,7 @@ def test_a_long_retry_after_postpones_the_job_and_gives_the_key_free(company, ki
     assert job.not_before > timezone.now()
     assert lease.holder_of("k") is None
     assert runner.run(job.pk).why == "not_due"
-    assert services.run_to_end(job).state == State.FINISHED
+    assert waiting.run_to_end(job).state == State.FINISHED
     assert Job.objects.get().message == ""
 
 
@@ -133,7 +133,7 @@ def test_cancelling_a_queued_job_ends_it_at_once_and_a_running_one_at_its_next_c
     kinds("counting", counting)
     queued = services.start(company=company, type="counting", parameters={"to": 1})
     assert services.cancel(job=queued, user=ada).state == State.CANCELLED
-    assert isinstance(runner.run(queued.pk), Refused)
+    assert isinstance(runner.run(queued.pk), NotClaimed)
 
     def handler(context: JobContext) -> None:
         with context.checkpoint() as point:
@@ -144,7 +144,7 @@ def test_cancelling_a_queued_job_ends_it_at_once_and_a_running_one_at_its_next_c
         raise AssertionError("never reached")
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting"))
+    done = waiting.run_to_end(services.start(company=company, type="counting"))
     assert (done.state, done.message, done.counters["coupled"]) == (State.CANCELLED, "Cancelled by ada.", 2)
     assert services.cancel(job=done).state == State.CANCELLED
 
@@ -163,7 +163,7 @@ def test_follow_ups_are_inserted_with_the_end_of_their_parent_and_waited_for(com
     kinds("couple", couple)
     kinds("after", lambda context: seen.extend(context.selection()))
     job = services.start(company=company, type="couple", mapping_name="CUSTOMER", exclusive_key="k")
-    done = services.run_to_end(job)
+    done = waiting.run_to_end(job)
     assert (done.state, done.message, done.reasons) == (State.FINISHED, "All done.", {"no_match": 1})
     after = done.followups.get()
     assert (after.state, after.trigger, after.mapping_name, after.exclusive_key) == (
@@ -187,7 +187,7 @@ def test_a_follow_up_without_records_undoes_the_whole_checkpoint(company, kinds)
             point.follow_up(type="after", selection=[])
 
     kinds("couple", couple)
-    done = services.run_to_end(services.start(company=company, type="couple"))
+    done = waiting.run_to_end(services.start(company=company, type="couple"))
     assert done.state == State.FAILED
     assert not JobOutcome.objects.exists()
     assert Job.objects.count() == 1
@@ -226,8 +226,8 @@ def test_jobs_of_one_key_run_one_after_another_and_say_what_they_wait_for(compan
     first = services.start(company=company, type="counting", exclusive_key="k", parameters={"to": 1})
     second = services.start(company=company, type="counting", exclusive_key="k", parameters={"to": 1})
     other = services.start(company=company, type="counting", exclusive_key="j", parameters={"to": 1})
-    assert runner.run(first.pk) == Refused("waiting", holder.pk)
-    assert runner.run(second.pk) == Refused("waiting", first.pk)
+    assert runner.run(first.pk) == NotClaimed("waiting", holder.pk)
+    assert runner.run(second.pk) == NotClaimed("waiting", first.pk)
     assert services.waits_for(first) == holder
     assert services.waits_for(other) is None
     assert runner.run(other.pk) is None
@@ -235,7 +235,7 @@ def test_jobs_of_one_key_run_one_after_another_and_say_what_they_wait_for(compan
     services.cancel(job=holder)
     assert services.waits_for(first) is None
     assert services.waits_for(second) == first
-    assert services.run_to_end(second).state == State.FINISHED
+    assert waiting.run_to_end(second).state == State.FINISHED
     first.refresh_from_db()
     assert first.state == State.FINISHED
 
@@ -253,7 +253,7 @@ def test_a_long_run_yields_at_a_checkpoint_to_a_one_record_job_on_its_key(compan
 
     kinds("long", long)
     kinds("short", lambda context: order.append("short"))
-    done = services.run_to_end(services.start(company=company, type="long", exclusive_key="k"))
+    done = waiting.run_to_end(services.start(company=company, type="long", exclusive_key="k"))
     assert done.state == State.FINISHED
     assert order == [0, "short", 2]
 
@@ -284,11 +284,11 @@ def test_a_job_with_a_dead_worker_goes_on_and_one_that_kills_every_worker_fails_
     kinds("counting", counting)
     past = timezone.now() - timedelta(seconds=1)
     job = stored(company, state=State.IN_PROCESS, fence=1, lease_until=past, parameters={"to": 4}, resume={"next": 2})
-    assert services.run_to_end(job).state == State.FINISHED
+    assert waiting.run_to_end(job).state == State.FINISHED
     assert [outcome.local_key for outcome in job.outcomes.order_by("id")] == ["2", "3"]
 
     poison = stored(company, state=State.IN_PROCESS, fence=9, lease_until=past, attempts=MAX_LOST - 1, worker="w7")
-    done = services.run_to_end(poison)
+    done = waiting.run_to_end(poison)
     assert (done.state, done.failure_reason) == (State.FAILED, Reason.INTERNAL)
     assert f"{MAX_LOST} times in a row" in done.message
     assert "w7" in done.detail
@@ -313,7 +313,7 @@ def test_an_interrupted_command_gives_the_lease_back(company, kinds):
     kinds("counting", handler)
     job = services.start(company=company, type="counting")
     with pytest.raises(KeyboardInterrupt):
-        services.run_to_end(job)
+        waiting.run_to_end(job)
     job.refresh_from_db()
     assert (job.state, job.lease_until) == (State.IN_PROCESS, None)
 
@@ -325,7 +325,7 @@ def test_long_texts_are_cut_to_their_columns(company, kinds):
             point.outcomes.append(OutcomeRow("failed", "no_match", local_key="k" * 99, local_name="n" * 300))
 
     kinds("counting", handler)
-    assert services.run_to_end(services.start(company=company, type="counting")).state == State.FINISHED
+    assert waiting.run_to_end(services.start(company=company, type="counting")).state == State.FINISHED
     assert len(JobOutcome.objects.get().local_name) == 200
 
 
@@ -337,7 +337,7 @@ def test_nothing_is_sent_inside_a_checkpoint(company, kinds):
             context.usage.requests += 1
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting"))
+    done = waiting.run_to_end(services.start(company=company, type="counting"))
     assert (done.state, done.failure_reason, done.requests) == (State.FAILED, Reason.INTERNAL, 1)
     assert "inside a checkpoint" in done.detail
     assert not JobOutcome.objects.exists()
@@ -429,7 +429,7 @@ def test_a_passing_outage_leaves_nothing_behind(company, kinds, settings):
         context.finish()
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting"))
+    done = waiting.run_to_end(services.start(company=company, type="counting"))
     assert (done.state, done.message, done.outage_since) == (State.FINISHED, "", None)
 
 
@@ -438,7 +438,7 @@ def test_a_job_that_never_reached_dataverse_says_so_at_once(company, kinds):
         raise Unreachable
 
     kinds("counting", handler)
-    done = services.run_to_end(services.start(company=company, type="counting"))
+    done = waiting.run_to_end(services.start(company=company, type="counting"))
     assert (done.state, done.failure_reason, done.message) == (State.FAILED, Reason.UNREACHABLE, "Dataverse is busy.")
 
 
@@ -461,7 +461,7 @@ def test_a_request_may_take_no_longer_than_the_lease_lasts(company, kinds, setti
         context.finish()
 
     kinds("counting", handler)
-    services.run_to_end(services.start(company=company, type="counting"))
+    waiting.run_to_end(services.start(company=company, type="counting"))
     assert 1 < seen[0] <= 2
 
 
@@ -482,5 +482,5 @@ def test_a_checkpoint_that_is_rolled_back_does_not_lengthen_the_lease(company, k
         context.finish()
 
     kinds("counting", handler)
-    assert services.run_to_end(services.start(company=company, type="counting")).state == State.FINISHED
+    assert waiting.run_to_end(services.start(company=company, type="counting")).state == State.FINISHED
     assert left == [True, True]

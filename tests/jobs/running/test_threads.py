@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 
 from jobs import services
-from jobs.lease import Refused
+from jobs.lease import NotClaimed
 from jobs.models import Job, JobOutcome, State
-from jobs.running import runner
+from jobs.running import runner, waiting
 from jobs.running.runner import JobContext, OutcomeRow
 from tests.jobs.conftest import counting
 
@@ -39,7 +39,7 @@ def test_a_message_delivered_to_many_workers_at_once_is_worked_on_by_one(company
     job = services.start(company=company, type="counting", parameters={"to": 5})
     answers = at_once(lambda _: runner.run(job.pk), 6)
     assert answers.count(None) == 1
-    assert {answer.why for answer in answers if isinstance(answer, Refused)} <= {"held", "ended"}
+    assert {answer.why for answer in answers if isinstance(answer, NotClaimed)} <= {"held", "ended"}
     job.refresh_from_db()
     assert (job.state, job.fence) == (State.FINISHED, 1)
     assert job.outcomes.count() == job.counters["coupled"] == 5
@@ -60,7 +60,7 @@ def test_jobs_of_one_key_never_run_together_and_all_get_their_turn(company, kind
 
     kinds("counting", handler)
     jobs = [services.start(company=company, type="counting", exclusive_key="k") for _ in range(8)]
-    at_once(lambda number: services.run_to_end(jobs[number]), 8)
+    at_once(lambda number: waiting.run_to_end(jobs[number]), 8)
     assert max(together) == 1
     assert set(Job.objects.values_list("state", flat=True)) == {State.FINISHED}
     assert JobOutcome.objects.count() == 8

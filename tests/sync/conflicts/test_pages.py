@@ -9,10 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from connection_setup.connection import state as connections
+from connection_setup.enabling import services
 from coupling.models import Coupling
 from jobs.models import Job
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
@@ -92,7 +92,7 @@ def test_lines_are_acted_on_by_selection_and_nothing_selected_does_nothing(compa
 
 
 def test_without_a_connection_every_page_says_so(company, operator, remote):
-    connections.disable(company=company, user=None)
+    services.disable(company=company, user=None)
     for name in ("review", "conflicts", "skipped"):
         assert "not enabled" in text(operator.get(url(company, name)))
 

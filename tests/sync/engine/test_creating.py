@@ -10,7 +10,7 @@ from dataverse.errors import Throttled
 from jobs import lease
 from jobs.models import Job
 from jobs.running.runner import run
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from sync.engine.worker import Worker
 from sync.start.services import start_synchronization

@@ -7,10 +7,11 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from connection_setup.connection import state as connections
+from connection_setup.enabling import services
 from connection_setup.models import Dynamics365Connection
 from coupling.models import Coupling
-from jobs import services as jobs
 from jobs.models import State
+from jobs.running import waiting as running_waiting
 from jobs.running.runner import run
 from sync.start.services import run_due, start_synchronization
 from tests.connection_setup.setup.test_page import text_of
@@ -69,9 +70,9 @@ def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(adm
     assert (waiting.state, waiting.failure_reason) == (State.FAILED, "not_enabled")
     assert "disabled by ada" in waiting.message
     kept = Coupling.objects.filter(company=company).count()
-    assert connections.enable(company=company, user=None).ok
+    assert services.enable(company=company, user=None).ok
     assert Coupling.objects.filter(company=company).count() == kept
-    job = jobs.run_to_end(start_synchronization(mapping=customers))
+    job = running_waiting.run_to_end(start_synchronization(mapping=customers))
     assert job.state == State.FINISHED
     assert Coupling.objects.filter(mapping=customers).count() == 10
 
@@ -82,10 +83,10 @@ def test_schedules_go_on_hold_say_so_and_come_back(admin, company, customers):
     changed(company, scheduled=True)
     queue = "/c/cronus-international/jobs/queue/"
     assert "CUSTOMER, synchronization CUSTOMER Ready" in read(admin, queue)
-    connections.disable(company=company, user=None)
+    services.disable(company=company, user=None)
     assert "CUSTOMER, synchronization CUSTOMER On Hold" in read(admin, queue)
     assert run_due(timezone.now()) == []
-    assert connections.enable(company=company, user=None).ok
+    assert services.enable(company=company, user=None).ok
     assert "CUSTOMER, synchronization CUSTOMER Ready" in read(admin, queue)
     assert [job.mapping_name for job in run_due(timezone.now())] == ["CUSTOMER"]
 
@@ -94,7 +95,7 @@ def test_while_disabled_the_menus_of_lists_cards_mappings_and_the_review_say_why
     admin, company, customers, remote
 ):
     one = customer(company, "10000")
-    connections.disable(company=company, user=None)
+    services.disable(company=company, user=None)
     asked = remote.requests()["total"]
     start = "/c/cronus-international"
     for url in (

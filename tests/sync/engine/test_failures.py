@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from connection_setup.models import DataverseConnection
+from core.refusals import Refusal
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import JobOutcome
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Currency, Customer, Salesperson
 from sync.models import DuePair, SynchState
-from sync.start.services import EmptySelection, Refused, retry, start_synchronization
+from sync.start.services import EmptySelection, retry, start_synchronization
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,
@@ -294,7 +295,7 @@ def test_who_overwrites_makes_one_side_win(company, customers, remote):
 
 
 def test_a_mapping_refuses_the_other_direction(company, customers):
-    with pytest.raises(Refused, match="to the integration table only"):
+    with pytest.raises(Refusal, match="to the integration table only"):
         start_synchronization(mapping=changed(company, "CURRENCY"), direction="from")
 
 

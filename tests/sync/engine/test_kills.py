@@ -9,7 +9,7 @@ from django.utils import timezone
 from coupling.gateway import Gateway
 from coupling.models import Coupling
 from jobs.models import Job, JobOutcome
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker

@@ -4,6 +4,7 @@ import pytest
 
 from connection_setup.connection import state as connections
 from connection_setup.enabling import run as enabling
+from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
 from coupling.mappings import defaults
 from coupling.models import IntegrationTableMapping
@@ -59,11 +60,11 @@ def test_the_ownership_model_decides_about_salespeople_however_it_is_enabled(com
     for way in ("command", "run"):
         DataverseConnection.objects.update(ownership_model="team" if model == "person" else "person")
         defaults.follow_ownership(company)
-        connections.disable(company=company, user=None)
+        services.disable(company=company, user=None)
         IntegrationTableMapping.objects.filter(company=company, name="CUSTOMER").update(scheduled=True)
         DataverseConnection.objects.update(ownership_model=model)
         if way == "command":
-            assert connections.enable(company=company, user=None).ok
+            assert services.enable(company=company, user=None).ok
         else:
             enabling.go_to_the_end(enabling.begin(company=company, user=None, page_url="/", done_url="/"), user=None)
         assert connections.connection_of(company).enabled

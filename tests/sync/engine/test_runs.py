@@ -98,7 +98,7 @@ def test_the_same_field_changed_on_both_sides_waits_for_a_person(company, custom
     assert not pair.skipped
     assert accounts(remote)["Adatum"]["address1_city"] == "Ulm"
     assert counted(synchronize(customers)) == {}  # it waits, it is not tried again
-    from jobs.services import run_to_end
+    from jobs.running.waiting import run_to_end
     from sync.start.services import resolve
 
     (chosen,) = resolve(company=company, couplings=[pair.pk], choice="send")

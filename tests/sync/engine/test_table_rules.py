@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from connection_setup.dynamics365 import services as dynamics
-from coupling.couplings.services import Refused, start_coupling
+from core.refusals import Refusal
+from coupling.couplings.services import start_coupling
 from coupling.models import Coupling, IntegrationTableMapping
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Item, UnitOfMeasure
 from sandbox.testing import Sandbox
 from sync.full import services as full
@@ -230,7 +231,7 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     assert Coupling.objects.filter(company=sales).count() == before
     full.reset(sales)
     assert not set(SALES) & {line.name for line in full.lines(sales)}
-    with pytest.raises(Refused, match="part of Dynamics 365 Connection Setup, which is not enabled"):
+    with pytest.raises(Refusal, match="part of Dynamics 365 Connection Setup, which is not enabled"):
         start_synchronization(mapping=changed(sales, "ITEM-PRODUCT"))
     assert dynamics.enable(company=sales, user=None).ok
     assert dynamics.schedules(sales) == (2, 2)

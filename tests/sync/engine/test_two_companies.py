@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from connection_setup.connection import state as services
+from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping
-from jobs.services import run_to_end
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.full import services as full
@@ -116,11 +117,11 @@ def test_couplings_and_second_runs_are_each_company_s_own(company: Company, othe
 
 def test_disabling_one_leaves_the_other_as_it_is(company: Company, other: Company, remote: Sandbox) -> None:
     customer(other, "1", "Of the other")
-    services.disable(company=company, user=None)
+    enabling_services.disable(company=company, user=None)
     assert services.unavailable(company)
     job = synchronize(changed(other, synch_only_coupled=False), create=True, direction="to")
     assert counted(job) == {"inserted": 1}
-    assert services.enable(company=company, user=None).ok
+    assert enabling_services.enable(company=company, user=None).ok
     assert IntegrationTableMapping.objects.filter(company=other).exists()
 
 
@@ -130,7 +131,7 @@ def test_a_third_company_needs_the_same_local_currency(company: Company, other: 
         "environment_url": remote.environment_url, "tenant_id": remote.tenant_id, "client_id": remote.client_id,
         "sandbox_ca_file": remote.ca_file,
     }  # fmt: skip
-    report = services.enable(company=third, user=None, values=values, secret=remote.client_secret)
+    report = enabling_services.enable(company=third, user=None, values=values, secret=remote.client_secret)
     assert report.failed
     assert "The local currency is EUR, but" in report.failed.message
     assert "connected to the same organization, has USD" in report.failed.message

@@ -6,14 +6,16 @@ import pytest
 from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
-from coupling.couplings.services import Refused, couple_by_hand, start_uncoupling
+from core.refusals import Refusal
+from coupling.couplings.services import couple_by_hand, start_uncoupling
 from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from dataverse.errors import Throttled
 from jobs.models import Job, JobOutcome
 from jobs.running.context import JobContext
 from jobs.running.runner import run
-from jobs.services import cancel, run_to_end
+from jobs.running.waiting import run_to_end
+from jobs.services import cancel
 from masterdata.models import Customer
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
@@ -115,7 +117,7 @@ def test_who_couples_by_hand_does_not_take_a_row_that_is_being_created(company, 
         run(job.pk)
     pending = coupled(customers, one)
     one.delete()
-    with pytest.raises(Refused, match="being created"):
+    with pytest.raises(Refusal, match="being created"):
         couple_by_hand(
             mapping=customers, local_id=other.system_id, integration_id=pending.integration_id,
             organization_id=pending.organization_id,

@@ -8,14 +8,15 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from connection_setup.connection import state as connections
+from connection_setup.enabling import services
+from core.refusals import Refusal
 from coupling.models import Coupling, IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs.models import Job
 from masterdata.models import Company, Currency, Customer, Salesperson
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
-from sync.start.services import Refused, run_due
+from sync.start.services import run_due
 from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, changed, customer, gone, patch, synchronize
 
 
@@ -174,7 +175,7 @@ def test_a_line_can_be_taken_out_overridden_restarted_and_reset(company, remote)
     full.generate(company)
     assert by_name(company)["CUSTOMER"].recommendation == "full"
     full.start(company)
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         full.reset(company)
     for job in Job.objects.all():
         from jobs.services import cancel
@@ -216,8 +217,8 @@ def test_what_is_decided_while_the_records_are_counted_stays(company, remote, mo
 
 
 def test_without_a_connection_nothing_is_counted_or_started(company, remote):
-    connections.disable(company=company, user=None)
-    with pytest.raises(Refused, match="not enabled"):
+    services.disable(company=company, user=None)
+    with pytest.raises(Refusal, match="not enabled"):
         full.generate(company)
     code, document = command("fullsync", "--company", company.name)
     assert (code, document["error"]["reason"]) == (1, "not_enabled")
@@ -272,7 +273,7 @@ def test_what_is_scheduled_starts_once_per_period(company, customers, remote):
     assert run_due(now) == []
     IntegrationTableMapping.objects.update(next_run_at=now)
     assert run_due(now) == []  # the first one is still open
-    connections.disable(company=company, user=None)
+    services.disable(company=company, user=None)
     IntegrationTableMapping.objects.update(next_run_at=now)
     assert run_due(now) == []
 

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.full.recommendations import Facts, Kind, Line, Recommendation, recommend, step, waves
+from core.vocabulary import Recommendation
+from sync.full.recommendations import Facts, Kind, Line, recommend, step
+from sync.rules.waves import waves
 
 FULL, NONE, DEPENDENCY, NO_RECORDS = (
     Recommendation.FULL,

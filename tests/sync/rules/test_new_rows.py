@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coupling.rows import Direction
+from core.vocabulary import Direction
 from sync.rules.canonical import FieldSpec, local_reader
 from sync.rules.new_rows import NewField, NewRow, new_rows
-from sync.rules.plan import FieldRule, Refused, decide_new
+from sync.rules.plan import CannotTransfer, FieldRule, decide_new
 from sync.rules.transfer import new_columns
 from sync.rules.values import Problem, Side
 from tests.sync.rules.test_transfer import CURRENCIES, TERMS, spec
@@ -51,7 +51,7 @@ def fields(names: list[str]) -> list[NewField]:
 def one_by_one(given_fields: list[NewField], record: dict[str, Any]) -> NewRow:
     values = {one.name: one.read(record.get(one.spec.local_name)) for one in given_fields}
     decided = decide_new([FieldRule(one.name) for one in given_fields], values, side=Side.INTEGRATION)
-    if isinstance(decided, Refused):
+    if isinstance(decided, CannotTransfer):
         return NewRow(problems=[(name, problem) for name, _, problem in decided.problems])
     row = NewRow(base=dict(decided.values))
     for one in given_fields:

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coupling.rows import Direction
+from core.vocabulary import ConflictOption, DeletionOption, Direction
 from sync.rules.plan import (
     NO_BASE,
+    CannotTransfer,
     Conflict,
     DeleteCoupling,
-    DeletionConflict,
+    DeletionToResolve,
     FieldRule,
     Insert,
-    Refused,
     Restore,
     Unchanged,
     Write,
@@ -23,7 +23,7 @@ from sync.rules.plan import (
     decide_new,
     narrowed,
 )
-from sync.rules.values import ConflictOption, DeletionOption, Problem, Side
+from sync.rules.values import Problem, Side
 
 BOTH, TO, FROM = Direction.BIDIRECTIONAL, Direction.TO, Direction.FROM
 ASK, SEND, GET = ConflictOption.ASK, ConflictOption.SEND, ConflictOption.GET
@@ -39,7 +39,7 @@ def outcome(decision, name="f"):
             return f"{sent}, base {base[name]}"
         case Conflict():
             return "conflict"
-        case Refused(problems=problems):
+        case CannotTransfer(problems=problems):
             return f"refused {problems[0][1]} {problems[0][2].reason}"
     raise AssertionError(decision)
 
@@ -149,7 +149,7 @@ def test_a_value_that_cannot_cross_refuses_the_pair_and_names_the_side():
     decision = decide(
         rules, {"city": "a", "currency": "g"}, {"city": "b", "currency": problem}, {"city": "a", "currency": "g"}
     )
-    assert decision == Refused((("currency", Side.INTEGRATION, problem),))
+    assert decision == CannotTransfer((("currency", Side.INTEGRATION, problem),))
     other_way = decide(rules[1:], {"currency": "g"}, {"currency": "g"}, {"currency": problem})
     assert outcome(other_way, "currency") == "refused local reference_not_coupled"
 
@@ -181,7 +181,7 @@ def test_a_new_record_gets_every_field_that_flows_there_blanks_too():
 
 def test_a_new_record_is_refused_for_a_value_that_cannot_cross():
     problem = Problem("unknown_choice", "No such choice.")
-    assert isinstance(decide_new([FieldRule("f")], {"f": problem}, side=Side.LOCAL), Refused)
+    assert isinstance(decide_new([FieldRule("f")], {"f": problem}, side=Side.LOCAL), CannotTransfer)
 
 
 @pytest.mark.parametrize(
@@ -189,16 +189,16 @@ def test_a_new_record_is_refused_for_a_value_that_cannot_cross():
     [
         (True, True, DeletionOption.ASK, BOTH, DeleteCoupling(both_gone=True)),
         (True, True, DeletionOption.RESTORE, BOTH, DeleteCoupling(both_gone=True)),
-        (False, True, DeletionOption.ASK, BOTH, DeletionConflict("integration_deleted")),
-        (True, False, DeletionOption.ASK, BOTH, DeletionConflict("local_deleted")),
+        (False, True, DeletionOption.ASK, BOTH, DeletionToResolve("integration_deleted")),
+        (True, False, DeletionOption.ASK, BOTH, DeletionToResolve("local_deleted")),
         (False, True, DeletionOption.UNCOUPLE, BOTH, DeleteCoupling()),
         (True, False, DeletionOption.UNCOUPLE, TO, DeleteCoupling()),
         (False, True, DeletionOption.RESTORE, BOTH, Restore(Side.INTEGRATION)),
         (True, False, DeletionOption.RESTORE, BOTH, Restore(Side.LOCAL)),
         (False, True, DeletionOption.RESTORE, TO, Restore(Side.INTEGRATION)),
         (True, False, DeletionOption.RESTORE, FROM, Restore(Side.LOCAL)),
-        (False, True, DeletionOption.RESTORE, FROM, DeletionConflict("integration_deleted")),
-        (True, False, DeletionOption.RESTORE, TO, DeletionConflict("local_deleted")),
+        (False, True, DeletionOption.RESTORE, FROM, DeletionToResolve("integration_deleted")),
+        (True, False, DeletionOption.RESTORE, TO, DeletionToResolve("local_deleted")),
     ],
 )
 def test_a_missing_side_goes_by_the_deletion_option(local_gone, integration_gone, option, allowed, expected):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coupling.rows import Direction
+from core.vocabulary import Direction
 from dataverse.types import ColumnInfo
 from sync.rules.canonical import FieldSpec, canonical_local, canonical_remote, text
 from sync.rules.transfer import columns_for, fields_for, new_columns, pack, to_integration, to_local, unpack

@@ -11,7 +11,9 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
+from connection_setup.connection import redirect_url
 from connection_setup.connection import state as connections
+from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning import sign_in as administrator
@@ -250,7 +252,7 @@ def test_where_the_application_may_not_an_administrator_adds_them(owned, people,
     known = salespeople.users(owned)
     salespeople.create(company=owned, known=known, user_ids=[ada, ben])
     remote.control(
-        "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [connections.redirect_url()]}
+        "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [redirect_url.redirect_url()]}
     )
     address = administrator.begin(company=owned, user=admin_user, session_key="s", return_url="/", purpose="team")
     back = sign_in(remote, address, remote.admin_user, remote.admin_password)
@@ -314,7 +316,7 @@ def test_the_menu_says_why_it_is_off(admin, company, owned):
     DataverseConnection.objects.update(ownership_model="team")
     assert "Couple Salespeople The ownership model is Team, so no user owns rows." in read(admin, SETUP)
     assert "ownership model Team" in told(post(admin, "team"))
-    connections.disable(company=company, user=None)
+    services.disable(company=company, user=None)
     assert "Couple Salespeople Enable the connection first." in read(admin, SETUP)
     assert "The connection to Dataverse is not enabled." in read(admin)
 

@@ -1,0 +1,105 @@
+"""DOC."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup import hooks, types
+from connection_setup.checks import connection_test as testing
+from connection_setup.checks import judges as checks
+from connection_setup.connection.clients import settings_client
+from connection_setup.connection.settings import apply_settings, missing
+from connection_setup.connection.state import connection_of, keep_report
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.secrets import credentials
+from connection_setup.secrets.credentials import looks_like_a_secret_id
+from connection_setup.secrets.sealing import SealBroken
+from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
+from core.refusals import Refusal
+from dataverse.errors import DataverseError
+from dataverse.types import Certificate, ClientSecret, UserPassword
+from masterdata.models import Company, Currency
+
+_WITH = {
+    AuthenticationType.CLIENT_SECRET: "its client secret",
+    AuthenticationType.CERTIFICATE: "its certificate",
+    AuthenticationType.OFFICE365: "user name and password",
+}
+
+
+def test_connection(*, connection: DataverseConnection) -> Report:
+    """Test the stored settings, whether enabled or not, and keep the report with the connection."""
+    report, _ = _tested(connection)
+    keep_report(connection, report)
+    return report
+
+
+@sensitive_variables("secret")
+def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -> Report:
+    """Test settings that are not stored, and store nothing. A setting that cannot be is the one failing check."""
+    connection = connection_of(company)
+    try:
+        apply_settings(connection, values, secret)
+    except Refusal as refused:
+        cause, fix = types.sentences(str(refused))
+        name = types.ADDRESS if refused.field == "environment_url" else types.SIGN_IN
+        return Report((Check(name, "error", cause, fix, refused.reason),))
+    return _tested(connection)[0]
+
+
+def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
+    """All checks on these settings; what is missing among them is the first."""
+    lacking = missing(connection)
+    if lacking:
+        return Report((lacking,)), Findings()
+    try:
+        credential = credentials.opened(connection)
+    except SealBroken as error:
+        cause, fix = types.sentences(error.user_message)
+        return Report((Check(types.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
+    side = wanted(connection, credential)
+    try:
+        client = settings_client(connection, credential, None)
+        client.sign_in_anew()
+    except DataverseError as error:
+        return Report((checks.explained(error, types.ADDRESS, side),)), Findings()
+    return testing.run(client, side)
+
+
+def wanted(
+    connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword | None = None
+) -> Wanted:
+    """The company's side of the checks."""
+    company = connection.company
+    others: dict[UUID, list[tuple[str, str]]] = {}
+    neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
+        company=company
+    )
+    for organization, name, currency in neighbours.values_list(
+        "organization_id", "company__name", "company__currency_code"
+    ):
+        if organization:
+            others.setdefault(organization, []).append((name, currency))
+    rated = Currency.objects.filter(company=company, exchange_rate__gt=0)
+    return Wanted(
+        company_name=company.name,
+        company_id=company.system_id,
+        currency=company.currency_code,
+        currencies_with_rate=frozenset(rated.values_list("code", flat=True)),
+        other_currencies=others,
+        tenant_id=connection.tenant_id,
+        secret_is_an_id=isinstance(credential, ClientSecret) and looks_like_a_secret_id(credential.secret),
+        signs_in_with=_WITH[credentials.in_use(connection)],
+        expires=credentials.expiry(connection, timezone.localdate()),
+        enabled=connection.enabled,
+        business_unit=connection.business_unit_name,
+        business_unit_id=connection.business_unit_id,
+        team_id=connection.owning_team_id,
+        organization_id=connection.organization_id,
+        organization_name=connection.organization_name,
+        couplings=hooks.couplings(company),
+        tables=hooks.mapped_tables(company) or DEFAULT_TABLES,
+    )

@@ -1,0 +1,141 @@
+"""DOC."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup import types
+from connection_setup.connection import redirect_url as returning
+from connection_setup.connection.state import audited, locked
+from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.secrets import certificates, credentials
+from connection_setup.secrets.sealing import SealBroken
+from connection_setup.types import Check
+from core.refusals import Refusal
+from dataverse import clouds
+from dataverse.errors import ConfigurationError
+
+# What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
+CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
+SETTINGS = (*CREDENTIALS, "redirect_url", "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
+
+
+@sensitive_variables("secret")
+def save_settings(
+    *, connection: DataverseConnection, values: Mapping[str, Any], secret: str | None, user: Any
+) -> DataverseConnection:
+    """Save settings; `secret` None or "" keeps the stored one. Raises Refusal with the field and a sentence.
+
+    The secret is that of the authentication type: the client secret's value, a PEM text of private key and certificate,
+    or the password.
+    """
+    with audited(user), transaction.atomic():
+        stored = locked(connection.company)
+        if stored.enabled:
+            raise Refusal(
+                "configuration",
+                "The connection is enabled, so its settings are locked.",
+                "Turn Enabled off first.",
+            )
+        apply_settings(stored, values, secret)
+        stored.save()
+    return stored
+
+
+@sensitive_variables("secret")
+def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
+    """Put checked settings on the record. Raises Refusal."""
+    before = [getattr(connection, name) for name in CREDENTIALS]
+    receivers, expired = _receivers(connection), connection.client_secret_expires_on
+    for name in SETTINGS:
+        if name in values:
+            value = values[name]
+            setattr(connection, name, value.strip() if isinstance(value, str) else value)
+    try:
+        connection.redirect_url = returning.check(connection.redirect_url)
+    except returning.NotHere as error:
+        raise Refusal.because(error, field="redirect_url") from None
+    if connection.environment_url:
+        try:
+            connection.environment_url = clouds.check_address(
+                connection.environment_url, cloud=connection.cloud, loopback_allowed=settings.SANDBOX_ALLOWED
+            ).url
+        except ConfigurationError as error:
+            raise Refusal.because(error, field="environment_url") from None
+    moved = [label for label, told in _receivers(connection).items() if receivers[label] not in ("", told)]
+    kind = AuthenticationType(connection.authentication_type)
+    label, column = credentials.LABELS[kind], credentials.SECRET_COLUMNS[kind]
+    # A private key is never sent anywhere, so a certificate may be used for another place.
+    if moved and kind is not AuthenticationType.CERTIFICATE and getattr(connection, column) and not secret:
+        raise Refusal(
+            "configuration",
+            f"{' and '.join(moved)} changed, and the stored {label} is not sent to another place than "
+            "the one it was entered for.",
+            f"Enter the {label} again.",
+            field=column,
+        )
+    if moved:
+        _forget_others(connection, kind)
+    if _receivers(connection)["Environment URL"] != receivers["Environment URL"] and "sandbox_ca_file" not in values:
+        connection.sandbox_ca_file = ""  # it vouched for the other address
+    if secret:
+        try:
+            credentials.store(connection, secret)
+        except certificates.BadCertificate as bad:
+            raise Refusal.because(bad, field="certificate_file") from None
+        except SealBroken as broken:
+            raise Refusal.because(broken) from None
+        # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
+        connection.secret_entered_at = timezone.now()
+        typed = values.get("client_secret_expires_on")
+        if kind is AuthenticationType.CLIENT_SECRET:
+            connection.client_secret_expires_on = typed if typed != expired else None
+    if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
+        connection.credential_version += 1
+        connection.checks, connection.checked_at = [], None  # they were about other settings
+    if connection.environment_url != before[0]:
+        # What belongs to the other environment; its organization stays, so that couplings are not mixed up.
+        connection.business_unit_id = connection.owning_team_id = connection.company_row_id = None
+        connection.integration_user_id, connection.business_unit_name = None, ""
+    connection.changed_at = timezone.now()
+
+
+def _forget_others(connection: DataverseConnection, kind: AuthenticationType) -> None:
+    """The secrets of the types not in use belong to the place before; they are not sent to another one later."""
+    for other in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
+        if other is not kind:
+            setattr(connection, credentials.SECRET_COLUMNS[other], b"")
+
+
+def _receivers(connection: DataverseConnection) -> dict[str, str]:
+    """Who is sent the secret, or the token it gets: a change of one sends it elsewhere."""
+    return {
+        "Environment URL": clouds.origin(connection.environment_url),
+        "Cloud": connection.cloud,
+        "Tenant ID": connection.tenant_id.lower(),
+    }
+
+
+def missing(connection: DataverseConnection) -> Check | None:
+    """The settings that are not filled in, as the check that fails; None when all are."""
+    kind = AuthenticationType(connection.authentication_type)
+    given = {
+        "Environment URL": bool(connection.environment_url),
+        "Tenant ID": bool(connection.tenant_id),
+        "Client ID": bool(credentials.client_id(connection) or credentials.problem(connection)),
+        "User Name": bool(connection.user_name) or kind is not AuthenticationType.OFFICE365,
+        credentials.LABELS[kind]: credentials.has_secret(connection),
+    }
+    names = [name for name, there in given.items() if not there]
+    if not names:
+        return None
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    name = types.ADDRESS if names[0] == "Environment URL" else types.SIGN_IN
+    verb = "are" if len(names) > 1 else "is"
+    return Check(
+        name, "error", f"{listed} {verb} not filled in.", "Fill in and save, then test again.", "configuration"
+    )

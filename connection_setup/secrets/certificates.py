@@ -1,0 +1,163 @@
+"""DOC."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
+
+from connection_setup.models import AuthenticationType, DataverseConnection
+from core.refusals import NotUsable
+
+KEY_BITS = 3072
+VALID_DAYS = 365
+LEAST_KEY_BITS = 2048
+
+
+def application_name() -> str:
+    """What the registered application is called, and the certificates made here."""
+    return f"{settings.PRODUCT_NAME} Integration to Dataverse"
+
+
+class BadCertificate(NotUsable):
+    """A text that is no usable key and certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A private key and the certificate that belongs to it, as PEM text."""
+
+    private_key_pem: str = field(repr=False)
+    certificate_pem: str
+    subject: str
+    thumbprint: str
+    expires_at: datetime
+
+    @property
+    def bundle(self) -> str:
+        """Key and certificate in one text, as a file holds them."""
+        return f"{self.private_key_pem.strip()}\n{self.certificate_pem.strip()}\n"
+
+
+@sensitive_variables("bundle")
+def read_pair(bundle: str) -> KeyPair:
+    """The private key and the certificate in a PEM text. Raises BadCertificate with a sentence.
+
+    The key must be an RSA key of at least 2048 bits without a passphrase, and belong to the first certificate.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates(bundle.encode())
+    except ValueError:
+        raise BadCertificate(
+            "There is no certificate in it.",
+            "It must be a PEM file that holds the private key and the certificate, which begin with "
+            "-----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----.",
+        ) from None
+    key = _private_key(bundle)
+    certificate = certificates[0]
+    if key.public_key().public_numbers() != getattr(certificate.public_key(), "public_numbers", lambda: None)():
+        raise BadCertificate(
+            "The private key does not belong to the certificate.",
+            "Take both from the same export.",
+        )
+    if certificate.not_valid_after_utc <= datetime.now(UTC):
+        raise BadCertificate(
+            f"The certificate ran out on {certificate.not_valid_after_utc:%d %B %Y}.",
+            "Make a new one and register it.",
+        )
+    return _pair(key, certificate)
+
+
+def make_pair(name: str, *, days: int = VALID_DAYS) -> KeyPair:
+    """A new private key and a certificate signed by itself, for an application of that name."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        # The sign-in's clock may be behind this one.
+        .not_valid_before(now - timedelta(minutes=10))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+                key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+            ),
+            critical=True,
+        )
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    return _pair(key, certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What may be shown of a certificate."""
+
+    subject: str
+    thumbprint: str
+    expires_at: datetime
+
+
+def describe(certificate_pem: str) -> Described:
+    """A stored certificate, as people recognise it."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    return Described(*_told(certificate))
+
+
+def _kind(connection: DataverseConnection) -> AuthenticationType:
+    return AuthenticationType(connection.authentication_type)
+
+
+@sensitive_variables("bundle")
+def _private_key(bundle: str) -> rsa.RSAPrivateKey:
+    begin = bundle.find("-----BEGIN ")
+    while begin >= 0:
+        end = bundle.find("-----END ", begin)
+        stop = bundle.find("-----", end + 9) + 5
+        block = bundle[begin:stop]
+        if "PRIVATE KEY-----" in block.partition("\n")[0]:
+            return _loaded(block)
+        begin = bundle.find("-----BEGIN ", max(stop, begin + 1))
+    raise BadCertificate(
+        "There is no private key in it, only a certificate.",
+        "Export the certificate together with its private key, as a PEM file.",
+    )
+
+
+@sensitive_variables("block")
+def _loaded(block: str) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(block.encode(), password=None)
+    except TypeError:
+        raise BadCertificate("The private key is protected by a passphrase.", "Export it without one.") from None
+    except ValueError:
+        raise BadCertificate("The private key cannot be read.", "Export it again, as a PEM file.") from None
+    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < LEAST_KEY_BITS:
+        raise BadCertificate(f"The private key must be an RSA key of at least {LEAST_KEY_BITS} bits.")
+    return key
+
+
+def _pair(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> KeyPair:
+    return KeyPair(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+        certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        *_told(certificate),
+    )
+
+
+def _told(certificate: x509.Certificate) -> tuple[str, str, datetime]:
+    """Subject, thumbprint as the registration's page shows it, and the last moment it is valid."""
+    thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303  # nosec B303 - a name
+    return certificate.subject.rfc4514_string(), thumbprint, certificate.not_valid_after_utc

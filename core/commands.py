@@ -1,0 +1,111 @@
+"""What every command shares: --json, refusals and exit codes.
+
+Exit 0: done, even with failed records; 1: refused or failed; 2: usage. With --json stdout carries JSON alone and
+progress goes to stderr.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError, connection
+
+from core.refusals import Explained, Refusal
+
+
+class TandemCommand(BaseCommand):
+    """A command that speaks JSON when asked. Subclasses fill `arguments` and `run`."""
+
+    as_json = False
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """A parser that takes names before, between and behind the options: mapping show --company NAME CUSTOMER."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
+        return parser
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """--json, then the command's own."""
+        parser.add_argument("--json", action="store_true", dest="as_json", help="Print JSON for programs.")
+        self.arguments(parser)
+
+    def arguments(self, parser: CommandParser) -> None:
+        """The command's own arguments."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; turn a refusal into its document or sentence and exit code 1."""
+        try:
+            return super().execute(*args, **options)
+        except (OperationalError, ProgrammingError) as error:
+            if "django_migrations" in connection.introspection.table_names():
+                raise
+            refusal = Refusal("no_tables", "The database has no tables yet. Make them with: manage.py migrate")
+            self._refused(refusal, options)
+            raise SystemExit(1) from error
+        except Refusal as refusal:
+            self._refused(refusal, options)
+            raise SystemExit(1) from None
+
+    def _refused(self, refusal: Refusal, options: dict[str, Any]) -> None:
+        if options.get("as_json"):
+            self.document({"error": {"reason": refusal.reason, "message": refusal.message, "fix": refusal.fix}})
+        else:
+            self.stderr.write(refusal.user_message)
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Note the way of speaking, then do the work."""
+        self.as_json = options["as_json"]
+        self.run(options)
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Do the command's work."""
+
+    def refuse(self, reason: str, message: str, fix: str = "") -> NoReturn:
+        """End with exit code 1: `reason` for programs, `message` (what and why) and `fix` (what next) for people."""
+        raise Refusal(reason, message, fix)
+
+    def refuse_for(self, error: Explained) -> NoReturn:
+        """End with exit code 1, for the reason of an error that explains itself."""
+        raise Refusal(error.reason, error.message, error.fix, detail=error.detail)
+
+    def misused(self, message: str) -> NoReturn:
+        """End with exit code 2: the arguments make no sense together."""
+        raise CommandError(message, returncode=2)
+
+    def document(self, content: Mapping[str, Any]) -> None:
+        """Print one JSON document on stdout."""
+        self.stdout.write(_json(content, indent=2))
+
+    def lines(self, contents: Iterable[Mapping[str, Any]]) -> None:
+        """Print one JSON object per line on stdout."""
+        for content in contents:
+            self.stdout.write(_json(content))
+
+    def say(self, text: str) -> None:
+        """Print a line for people; nothing with --json."""
+        if not self.as_json:
+            self.stdout.write(text)
+
+    def progress(self, text: str) -> None:
+        """Print a line about work under way, on stderr with --json."""
+        if self.as_json:
+            self.stderr.write(text, self.style.NOTICE)
+        else:
+            self.stdout.write(text)
+
+
+def _json(content: Mapping[str, Any], indent: int | None = None) -> str:
+    return json.dumps(content, indent=indent, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, UUID):
+        return str(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value)
