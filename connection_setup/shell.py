@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from connection_setup import captions, hooks
@@ -23,6 +22,7 @@ from core.roles import Can, may
 from jobs import registry as jobs
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
+from ui.links import company_url
 from ui.registry import Entry, role_center_notice, role_center_status, tell_me
 
 
@@ -150,7 +150,7 @@ ENCRYPTION = hooks.Question(
     "gives them a key of their own; the next page asks for it, or makes one. No leaves it as it is: you can enable it "
     "later under Encryption.",
     applies=lambda connection: bool(encryption.question(connection)),
-    yes_url=lambda company: reverse("connection_setup:encryption-enable", kwargs={"company": company.slug}),
+    yes_url=lambda company: company_url("connection_setup:encryption-enable", company),
     no="Data encryption stays as it is. Encryption Management enables it whenever you want.",
     order=10,
 )
@@ -167,7 +167,7 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
     if connection.enabled:
         return None
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
-    setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
+    setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
     assisted_setup = Action(guide.TITLE, guide.address(company), icon="run")
     ways = (assisted_setup, setup) if may(request.user, Can.ADMINISTER) else (setup,)
     return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
@@ -183,7 +183,7 @@ def running_out(request: HttpRequest, company: Any) -> Notice | None:
     if found is None or found.step is None:
         return None
     cause, fix = sentences(found.sentence)
-    setup = Action(TITLE, reverse("connection_setup:setup", kwargs={"company": company.slug}), icon="plug")
+    setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
     return Notice(fix, "warn" if found.step > 7 else "bad", cause, (setup,))
 
 

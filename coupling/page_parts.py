@@ -1,11 +1,9 @@
 """What the pages of this room share: the mapping of an address, crumbs, menus that are off and say why."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest
-from django.urls import NoReverseMatch, reverse
 
 from core.refusals import Explained, Refusal
 from core.roles import Can, may
@@ -14,6 +12,7 @@ from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
 from masterdata.models import Company
 from ui.kit import Link, Notice
+from ui.links import company_url
 
 EXPLAINED = (Refusal, DataverseError)
 """Errors that explain themselves to the user."""
@@ -27,17 +26,9 @@ def mapping_or_404(company: Company, name: str) -> IntegrationTableMapping:
     return mapping
 
 
-def address(name: str, company: Company, **kwargs: Any) -> str:
-    """Where a page is; "" where its room does not offer it."""
-    try:
-        return reverse(name, kwargs={"company": company.slug, **kwargs})
-    except NoReverseMatch:
-        return ""
-
-
 def of_mapping(name: str, mapping: IntegrationTableMapping, query: str = "") -> str:
     """Where a page of a mapping is."""
-    url = reverse(f"coupling:{name}", kwargs={"company": mapping.company.slug, "mapping": mapping.name})
+    url = company_url(f"coupling:{name}", mapping.company, mapping=mapping.name)
     return f"{url}?{query}" if query else url
 
 
@@ -45,12 +36,12 @@ def job_log(company: Company, **query: str) -> str:
     """The job log, narrowed."""
     from urllib.parse import urlencode
 
-    return f"{reverse('jobs:list', kwargs={'company': company.slug})}?{urlencode(query)}"
+    return f"{company_url('jobs:list', company)}?{urlencode(query)}"
 
 
 def crumbs(company: Company, mapping: IntegrationTableMapping | None = None) -> list[Link]:
     """Integration Table Mappings > CUSTOMER."""
-    trail = [Link("Integration Table Mappings", reverse("coupling:mappings", kwargs={"company": company.slug}))]
+    trail = [Link("Integration Table Mappings", company_url("coupling:mappings", company))]
     return [*trail, Link(mapping.name, of_mapping("mapping", mapping))] if mapping is not None else trail
 
 

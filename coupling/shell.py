@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from connection_setup import hooks
 from coupling import local_records as local
@@ -15,6 +14,7 @@ from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
 from ui import registry
 from ui.kit import Cue, State
+from ui.links import company_url
 
 
 def register() -> None:
@@ -120,7 +120,7 @@ def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
         if not numbers.usable:
             continue
         table = local.table_of(mapping)
-        url = reverse("records:list", kwargs={"company": company.slug, "table": table.name})
+        url = company_url("records:list", company, table=table.name)
         coupled = numbers.records - numbers.uncoupled
         state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"
         cues.append(Cue(f"{coupled:,} / {numbers.records:,}", table.caption_plural, f"{url}?coupled=no", state))

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.db.models import Count, Q
 from django.http import HttpRequest
-from django.urls import reverse
 
 from jobs import display as telling
 from jobs.models import OPEN_STATES, Job, State
 from jobs.pages import lists as listings
 from ui.kit import Cue, Link, Table
+from ui.links import company_url
 from ui.registry import Entry, cues, role_center_table, tell_me
 
 
@@ -35,11 +35,11 @@ def _cues(_: HttpRequest, company: Any) -> list[Cue]:
     counted = dict(states.annotate(count=Count("pk")))
     failed, running = counted.get(State.FAILED, 0), counted.get(State.IN_PROCESS, 0)
     waiting = counted.get(State.QUEUED, 0) + counted.get(State.POSTPONED, 0)
-    log = reverse("jobs:list", kwargs={"company": company.slug})
+    log = company_url("jobs:list", company)
     return [
         Cue(f"{failed:,}", "Failed jobs today", f"{log}?state=failed", "bad" if failed else "ok"),
         Cue(f"{running:,}", "Jobs in process", f"{log}?state=in_process", "run" if running else ""),
-        Cue(f"{waiting:,}", "Jobs waiting", reverse("jobs:queue", kwargs={"company": company.slug})),
+        Cue(f"{waiting:,}", "Jobs waiting", company_url("jobs:queue", company)),
     ]
 
 

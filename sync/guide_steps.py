@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponseRedirect
-from django.urls import reverse
 from django.utils import timezone
 
 from connection_setup.connection.state import NotConnected
@@ -24,6 +23,7 @@ from sync.full import services as full
 from sync.models import FullSynchReviewLine
 from sync.salespeople import services as salespeople
 from ui.kit import Action, FastTab, Field, Notice, State, Status, Table
+from ui.links import company_url
 
 PEOPLE = "salespeople"
 RECOMMENDATIONS = "recommendations"
@@ -126,7 +126,7 @@ def show_people(situation: Situation) -> Shown:
         actions=(
             Action(
                 "Couple Salespeople to Users",
-                reverse("sync:salespeople", kwargs={"company": company.slug}),
+                company_url("sync:salespeople", company),
                 icon="couple",
             ),
         ),
@@ -161,11 +161,7 @@ def show_recommendations(situation: Situation, form: OverrideForm | None = None)
         ),
         sections,
         [*notices, *review_page.warnings(lines, chosen)],
-        actions=(
-            Action(
-                "Dataverse Full Synch. Review", reverse("sync:review", kwargs={"company": company.slug}), icon="list"
-            ),
-        ),
+        actions=(Action("Dataverse Full Synch. Review", company_url("sync:review", company), icon="list"),),
         next=Action("Next"),
     )
 
@@ -251,7 +247,7 @@ def finish(situation: Situation) -> Ended:
     """Complete the guide, and start the full synchronization where that was chosen."""
     company, request = situation.company, situation.request
     if situation.kept.completed_at is not None:
-        return HttpResponseRedirect(reverse("sync:review", kwargs={"company": company.slug}))
+        return HttpResponseRedirect(company_url("sync:review", company))
     run = False
     if not situation.kept.without_synchronization:
         form = FinishForm(request.POST)
@@ -269,7 +265,7 @@ def finish(situation: Situation) -> Ended:
     if run:
         return HttpResponseRedirect(address(company, FINISH))
     messages.success(request, f"{company.name} is connected to Dataverse. The setup is completed.")
-    return HttpResponseRedirect(reverse("connection_setup:setup", kwargs={"company": company.slug}))
+    return HttpResponseRedirect(company_url("connection_setup:setup", company))
 
 
 def _finished(situation: Situation) -> Shown:
@@ -296,5 +292,5 @@ def _finished(situation: Situation) -> Shown:
         ("You can leave this page; the work goes on.",) if progress else (f"{company.name} is connected.",),
         sections,
         progress=progress,
-        next=Action("Dataverse Full Synch. Review", reverse("sync:review", kwargs={"company": company.slug})),
+        next=Action("Dataverse Full Synch. Review", company_url("sync:review", company)),
     )

@@ -21,6 +21,7 @@ from sync.salespeople import services as salespeople
 from sync.start import services
 from ui import registry
 from ui.kit import Cue
+from ui.links import company_url
 
 _ENTRIES = (
     registry.Entry(
@@ -52,7 +53,7 @@ _SALESPEOPLE = hooks.Question(
         and connection.ownership_model == OwnershipModel.PERSON
         and salespeople.ready(connection.company)
     ),
-    yes_url=lambda company: salespeople_pages.address("salespeople", company),
+    yes_url=lambda company: company_url("sync:salespeople", company),
     no="Nobody was coupled. Choose Integration, then Couple Salespeople, when you want to.",
     order=30,
     by_test=False,
@@ -70,7 +71,7 @@ def register() -> None:
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
     hooks.coupled_users(
-        hooks.CoupledUsers(salespeople.coupled_users, lambda company: salespeople_pages.address("salespeople", company))
+        hooks.CoupledUsers(salespeople.coupled_users, lambda company: company_url("sync:salespeople", company))
     )
     hooks.question(_SALESPEOPLE)
     for entry in _ENTRIES:

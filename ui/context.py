@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 
 from core.roles import Can, Role, capabilities, may
 from ui import preferences
+from ui.links import company_url
 from ui.registry import Entry, registry
 
 _OWN = {"pk", "system_id", "mapping"}
@@ -68,7 +69,7 @@ class Shell:
         )
         found = [(entry, url) for entry in entries if self._shows(entry) and (url := address(entry, company))]
         here = self.request.path
-        start = reverse("ui:role-center", kwargs={"company": company.slug}) if company else ""
+        start = company_url("ui:role-center", company) if company else ""
         inside = [url for _, url in found if here == url or (url != start and here.startswith(url.split("?")[0]))]
         current = max(inside, key=len, default="")
         return [Item(entry.title, url, url == current) for entry, url in found]
@@ -86,7 +87,7 @@ class Shell:
         match = getattr(self.request, "resolver_match", None)
         items = []
         for company in self.companies:
-            url = reverse("ui:role-center", kwargs={"company": company.slug})
+            url = company_url("ui:role-center", company)
             if match and "company" in match.kwargs and not _OWN & match.kwargs.keys() and self.request.method == "GET":
                 with suppress(NoReverseMatch):
                     url = reverse(match.view_name, kwargs={**match.kwargs, "company": company.slug})
@@ -96,7 +97,7 @@ class Shell:
     @property
     def search_url(self) -> str:
         """Where Tell Me looks."""
-        return reverse("ui:search", kwargs={"company": self.company.slug}) if self.company else ""
+        return company_url("ui:search", self.company) if self.company else ""
 
     @cached_property
     def role(self) -> str:

@@ -17,6 +17,7 @@ from core.roles import Can, may, requires
 from ui import preferences, render
 from ui.context import Shell, address
 from ui.kit import Link, Notice, Page
+from ui.links import company_url
 from ui.registry import Found, registry
 
 MAX_QUERY = 100
@@ -30,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """The role center of the company seen last; where there is no company, what to do about it."""
     company = Shell(request).company
     if company is not None:
-        return HttpResponseRedirect(reverse("ui:role-center", kwargs={"company": company.slug}))
+        return HttpResponseRedirect(company_url("ui:role-center", company))
     words = "There is no company yet. An administrator creates one: manage.py company create NAME --currency EUR"
     return render.page(request, Page("Welcome", notices=(Notice(words, title="Nothing to show yet."),)))
 

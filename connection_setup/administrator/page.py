@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
-from django.urls import reverse
 
 from connection_setup.connection import redirect_url as returning
 from connection_setup.connection.endpoints import SIGN_IN_HOST
@@ -12,8 +11,8 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import consent, steps_table
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
-from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
+from ui.links import company_url
 
 TITLE = "Administrator Sign-In"
 
@@ -50,11 +49,6 @@ def consent_form(connection: DataverseConnection, data: Any = None, *, purpose: 
     return (PurposeForm if known else ConsentForm)(data, initial={"purpose": purpose})
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
-
-
 def page(
     request: HttpRequest,  # noqa: ARG001 - the shape of every page
     connection: DataverseConnection,
@@ -71,7 +65,7 @@ def page(
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
-        "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
+        "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "notices": _notices(connection, signed_in, purpose),
     }
     if done and signed_in is not None:
@@ -96,7 +90,7 @@ def page(
             "Waiting for the sign-in",
             f"It goes on in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and of this site, or "
             "sign in again below: it then happens in this window.",
-            poll_url=address("administrator", company),
+            poll_url=company_url("connection_setup:administrator", company),
         )
         if waiting
         else None,
@@ -105,10 +99,10 @@ def page(
             _consent_tab(connection, form),
             _registration_tab(connection),
         ),
-        form_url=address("administrator-sign-in", company),
+        form_url=company_url("connection_setup:administrator-sign-in", company),
         form_window="tandem-sign-in",
         submit=Action("Sign in with administrator user", icon="person", primary=True),
-        cancel=Link("Cancel", address("setup", company)),
+        cancel=Link("Cancel", company_url("connection_setup:setup", company)),
     )
 
 
@@ -160,8 +154,8 @@ def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
         preparing.steps_of(signed_in),
         told,
         going=going,
-        step_url=address("administrator-step", signed_in.company),
+        step_url=company_url("connection_setup:administrator-step", signed_in.company),
         button="Try again" if failed else "Go on" if told else BUTTONS[signed_in.purpose],
-        cancel_url=address("administrator-forget", signed_in.company),
+        cancel_url=company_url("connection_setup:administrator-forget", signed_in.company),
         cancel="Forget the sign-in",
     )

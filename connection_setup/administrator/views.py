@@ -25,11 +25,11 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection, En
 from connection_setup.provisioning import consent
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.setup import page as pages
 from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError, SignInError
 from ui import render
+from ui.links import company_url
 
 DISABLED = frozenset({"prepare", preparing.REDEPLOY})
 """What is done only while the connection is not enabled."""
@@ -55,17 +55,21 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin: off to Microsoft's sign-in, in this window or in one of its own."""
     connection = services.connection_of(company_of(request, company))
     if request.method != "POST":
-        return HttpResponseRedirect(own.address("administrator", connection.company))
+        return HttpResponseRedirect(company_url("connection_setup:administrator", connection.company))
     form = own.consent_form(connection, request.POST)
     purpose = str(form.data.get("purpose") or "prepare")
     if not form.is_valid() or (connection.enabled and purpose in DISABLED):
         # The page is read anew while the sign-in goes on in a window: it must not stand at the address of this POST.
         again = urlencode({"purpose": form.data.get("purpose", ""), "accept": "missing"})
-        return HttpResponseRedirect(f"{own.address('administrator', connection.company)}?{again}")
+        return HttpResponseRedirect(f"{company_url('connection_setup:administrator', connection.company)}?{again}")
     if purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
     run = enabling.of(connection.company)
-    page = run.page_url if purpose == "prepare" and _waits(run) else own.address("administrator", connection.company)
+    page = (
+        run.page_url
+        if purpose == "prepare" and _waits(run)
+        else company_url("connection_setup:administrator", connection.company)
+    )
     try:
         address = administrator.begin(
             company=connection.company,
@@ -77,7 +81,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
         )
     except (DataverseError, Refusal) as error:
         messages.error(request, f"The sign-in cannot begin. {error.user_message}")
-        return HttpResponseRedirect(own.address("administrator", connection.company))
+        return HttpResponseRedirect(company_url("connection_setup:administrator", connection.company))
     return HttpResponseRedirect(address)
 
 
@@ -95,8 +99,8 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     if found.purpose == administrator.DISCOVER and found.signed_in_at is not None:
         environments.look(found)
     if found.in_window:
-        return HttpResponseRedirect(own.address("administrator-window", found.company))
-    return HttpResponseRedirect(returning.local(found.return_url, pages.address("setup", found.company)))
+        return HttpResponseRedirect(company_url("connection_setup:administrator-window", found.company))
+    return HttpResponseRedirect(returning.local(found.return_url, company_url("connection_setup:setup", found.company)))
 
 
 @requires(Can.ADMINISTER)
@@ -106,7 +110,7 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     key = request.session.session_key
     found = administrator.current(owner, key) or environments.current(owner, key)
-    back = returning.local(found.return_url if found else "", own.address("administrator", owner))
+    back = returning.local(found.return_url if found else "", company_url("connection_setup:administrator", owner))
     return render_template(
         request, "connection_setup/administrator/window.html", {"problem": found.problem if found else "", "back": back}
     )
@@ -120,7 +124,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     found = _current(request, connection)
     ready = found is not None and found.signed_in_at is not None
     if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose in DISABLED):
-        return render.redirect(request, own.address("administrator", connection.company))
+        return render.redirect(request, company_url("connection_setup:administrator", connection.company))
     if found.purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
         return enabling_views.begun(request, connection)
@@ -134,7 +138,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
         return _switched(request, connection) if found.purpose == "certificate" else _joined(request, found)
     going = by_steps and told is not None and told.ended
     if not by_steps:
-        return HttpResponseRedirect(own.address("administrator", connection.company))
+        return HttpResponseRedirect(company_url("connection_setup:administrator", connection.company))
     return render.page(request, own.page(request, connection, found, going=going))
 
 
@@ -150,7 +154,7 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
         messages.success(request, "The administrator's sign-in is forgotten. Try again to go on without it.")
         return HttpResponseRedirect(run.page_url)
     messages.success(request, "The administrator's sign-in is forgotten.")
-    return HttpResponseRedirect(pages.address("setup", owner))
+    return HttpResponseRedirect(company_url("connection_setup:setup", owner))
 
 
 def _deployed(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
@@ -161,7 +165,7 @@ def _deployed(request: HttpRequest, connection: DataverseConnection) -> HttpResp
         "The integration solution is deployed: solution, tables, role and user are as they must be. The "
         "administrator's sign-in is forgotten. Next, turn on Enabled.",
     )
-    return render.redirect(request, pages.address("setup", connection.company))
+    return render.redirect(request, company_url("connection_setup:setup", connection.company))
 
 
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
@@ -175,7 +179,9 @@ def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
     last = preparing.told(found)[-1]
     administrator.drop(found.company, _session(request))
     (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
-    return render.redirect(request, hooks.users_page(found.company) or pages.address("setup", found.company))
+    return render.redirect(
+        request, hooks.users_page(found.company) or company_url("connection_setup:setup", found.company)
+    )
 
 
 def _shown(request: HttpRequest, connection: DataverseConnection, form: own.PurposeForm | None = None) -> HttpResponse:

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company as company_of
@@ -13,7 +12,6 @@ from connection_setup.business_units import services as units
 from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.setup import page as pages
 from connection_setup.setup import views
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -21,16 +19,12 @@ from dataverse.errors import DataverseError
 from masterdata.models import Company
 from ui import render
 from ui.kit import Action, FastTab, Link, Notice, Page, Status, Table
+from ui.links import company_url
 
 MANY = 15
 """So many lines are looked through at a glance; above them stands a search."""
 MOST = 200
 """More lines than this are not shown; the search narrows them."""
-
-
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
 
 
 @requires(Can.ADMINISTER)
@@ -67,7 +61,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @views.typed_is_saved_first
 def look_up(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """From the field Coupled Business Unit: what was typed is saved first."""
-    return HttpResponseRedirect(address("units", connection.company))
+    return HttpResponseRedirect(company_url("connection_setup:units", connection.company))
 
 
 @requires(Can.ADMINISTER)
@@ -77,7 +71,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     owner = connection.company
     if request.method != "POST":
-        return HttpResponseRedirect(address("units", owner))
+        return HttpResponseRedirect(company_url("connection_setup:units", owner))
     try:
         found = units.listed(connection, administrator.current(owner, request.session.session_key))
         unit = _named(found, request.POST.get("unit", ""))
@@ -86,12 +80,12 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
         units.choose(connection=connection, unit=unit, user=request.user)
     except (DataverseError, Refusal) as error:
         messages.error(request, f"Nothing was chosen. {error.user_message}")
-        return HttpResponseRedirect(address("units", owner))
+        return HttpResponseRedirect(company_url("connection_setup:units", owner))
     made = "" if unit.id else " It is made when the connection is enabled."
     messages.success(request, f"{unit.name} is the Coupled Business Unit.{made}")
     if not unit.own and (advice := units.advice(connection)):
         messages.warning(request, advice)
-    return HttpResponseRedirect(pages.address("setup", owner))
+    return HttpResponseRedirect(company_url("connection_setup:setup", owner))
 
 
 def _named(found: list[units.Unit], wanted: str) -> units.Unit:
@@ -117,8 +111,13 @@ def _asked(request: HttpRequest, owner: Company, unit: units.Unit) -> HttpRespon
         title="Couple with this business unit?",
         text=f"{unit.name} is coupled with {others} already. Two companies in one business unit own each other's rows, "
         "which can cause synchronization errors. Continue?",
-        action=Action("Continue", address("units-choose", owner), "post", values={"unit": str(unit.id), "sure": "yes"}),
-        back=address("units", owner),
+        action=Action(
+            "Continue",
+            company_url("connection_setup:units-choose", owner),
+            "post",
+            values={"unit": str(unit.id), "sure": "yes"},
+        ),
+        back=company_url("connection_setup:units", owner),
         company=owner,
     )
 
@@ -128,10 +127,10 @@ def _page(connection: DataverseConnection, notices: tuple[Notice, ...], tabs: tu
     return Page(
         units.TITLE,
         company=company,
-        crumbs=(Link("Dataverse Connection Setup", pages.address("setup", company)),),
+        crumbs=(Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         help="connection#unit",
         notices=notices,
-        actions=(Action("Dataverse Connection Setup", pages.address("setup", company), icon="back"),),
+        actions=(Action("Dataverse Connection Setup", company_url("connection_setup:setup", company), icon="back"),),
         fast_tabs=tabs,
     )
 
@@ -152,7 +151,7 @@ def _tabs(connection: DataverseConnection, found: list[units.Unit], search: str)
     choices = [
         Action(
             "Choose",
-            address("units-choose", company),
+            company_url("connection_setup:units-choose", company),
             "post",
             values={"unit": str(one.id) if one.id else "new"},
             off="Current" if units.is_current(connection, one) else "",
@@ -174,7 +173,7 @@ def _tabs(connection: DataverseConnection, found: list[units.Unit], search: str)
     )
     if len(found) <= MANY and not wanted:
         return (table,)
-    url = address("units", company)
+    url = company_url("connection_setup:units", company)
     clear = f"{url}?{urlencode({'q': ''})}" if wanted else ""
     asked = FastTab(
         "search",

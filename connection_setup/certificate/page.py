@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts import access
@@ -13,8 +12,8 @@ from connection_setup.certificate import services as certificate
 from connection_setup.companies import page as companies
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
-from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
+from ui.links import company_url
 
 TITLE = "Use Certificate Authentication"
 
@@ -45,11 +44,6 @@ class OfferForm(forms.Form):
             raise forms.ValidationError("The Client ID is a GUID: the Application (client) ID.") from None
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
-
-
 def page(
     request: HttpRequest,
     connection: DataverseConnection,
@@ -62,7 +56,7 @@ def page(
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
-        "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
+        "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "state": _state(connection),
     }
     why = certificate.why_not(connection)
@@ -78,13 +72,17 @@ def page(
             **common,
             help="connection#certificate",
             actions=(
-                Action("Download Certificate", address("certificate-file", company), icon="export"),
-                Action("Throw Away", address("certificate-withdraw", company), "post", icon="delete"),
+                Action(
+                    "Download Certificate", company_url("connection_setup:certificate-file", company), icon="export"
+                ),
+                Action(
+                    "Throw Away", company_url("connection_setup:certificate-withdraw", company), "post", icon="delete"
+                ),
             ),
             fast_tabs=(_waiting_tab(connection), _register_tab(connection), *also),
-            form_url=address("certificate-switch", company),
+            form_url=company_url("connection_setup:certificate-switch", company),
             submit=Action("Verify and Switch", icon="check", primary=True),
-            cancel=Link("Later", address("setup", company)),
+            cancel=Link("Later", company_url("connection_setup:setup", company)),
         )
     form = form or OfferForm()
     return Page(
@@ -96,10 +94,10 @@ def page(
             "works; until then nothing changes.",
         ),
         fast_tabs=(FastTab("offer", "Certificate", tuple(Field(form_field=one) for one in form)), *also),
-        form_url=address("certificate-offer", company),
+        form_url=company_url("connection_setup:certificate-offer", company),
         form_enctype="multipart/form-data",
         submit=Action("Make a Certificate", icon="shield", primary=True),
-        cancel=Link("Cancel", address("setup", company)),
+        cancel=Link("Cancel", company_url("connection_setup:setup", company)),
     )
 
 

@@ -13,13 +13,13 @@ from connection_setup.connection import state as services
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
-from connection_setup.setup import page as pages
 from connection_setup.setup.forms import SettingsForm
 from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from ui import render
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Tip
+from ui.links import company_url
 
 TITLE = "Replace Client Secret"
 
@@ -76,7 +76,7 @@ def replace(request: HttpRequest, company: str) -> HttpResponse:
     messages.success(
         request, "The connection signs in with the new client secret now. Delete the old one in the registration."
     )
-    return HttpResponseRedirect(pages.address("setup", connection.company))
+    return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))
 
 
 def _shown(request: HttpRequest, connection: DataverseConnection, form: SecretForm | None = None) -> HttpResponse:
@@ -88,7 +88,7 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: SecretFo
         Page(
             TITLE,
             company=company,
-            crumbs=(Link(captions.TITLE, pages.address("setup", company)),),
+            crumbs=(Link(captions.TITLE, company_url("connection_setup:setup", company)),),
             help="connection#secret",
             tip=Tip(
                 "Without a gap",
@@ -97,8 +97,8 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: SecretFo
             ),
             notices=(Notice(off, "warn", title="There is nothing to replace."),) if off else (),
             fast_tabs=(FastTab("secret", "New client secret", fields),) if fields else (),
-            form_url=pages.address("secret", company) if fields else "",
+            form_url=company_url("connection_setup:secret", company) if fields else "",
             submit=Action("Verify and Replace", icon="check", primary=True) if fields else None,
-            cancel=Link("Cancel", pages.address("setup", company)) if fields else None,
+            cancel=Link("Cancel", company_url("connection_setup:setup", company)) if fields else None,
         ),
     )

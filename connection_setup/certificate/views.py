@@ -11,13 +11,13 @@ from connection_setup.certificate import page as own
 from connection_setup.certificate import services as certificate
 from connection_setup.companies import page as companies
 from connection_setup.connection import state as services
-from connection_setup.setup import page as pages
 from connection_setup.setup.forms import certificate_text
 from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from masterdata.models import Company
 from ui import render
+from ui.links import company_url
 
 
 @requires(Can.ADMINISTER)
@@ -34,7 +34,7 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
     """Make a certificate, or take the one of the file."""
     owner = company_of(request, company)
     if request.method != "POST":
-        return HttpResponseRedirect(own.address("certificate", owner))
+        return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
     form = own.OfferForm(request.POST, request.FILES)
     if form.is_valid():
         try:
@@ -46,7 +46,7 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
             messages.success(request, f"The certificate {made.thumbprint} waits. Register it, then verify and switch.")
-            return HttpResponseRedirect(own.address("certificate", owner))
+            return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
     return render.page(request, own.page(request, services.connection_of(owner), form))
 
 
@@ -57,7 +57,7 @@ def file(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     if not connection.next_certificate:
         messages.warning(request, "No certificate waits, so there is none to download. Make one first.")
-        return HttpResponseRedirect(own.address("certificate", connection.company))
+        return HttpResponseRedirect(company_url("connection_setup:certificate", connection.company))
     response = HttpResponse(connection.next_certificate, content_type="application/x-pem-file")
     response["Content-Disposition"] = f'attachment; filename="{connection.company.slug}-certificate.pem"'
     return response
@@ -69,7 +69,7 @@ def switch(request: HttpRequest, company: str) -> HttpResponse:
     """Try a sign-in with the certificate that waits, and change to it if it works."""
     owner = company_of(request, company)
     if request.method != "POST":
-        return HttpResponseRedirect(own.address("certificate", owner))
+        return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
     return HttpResponseRedirect(switched(request, owner))
 
 
@@ -80,7 +80,7 @@ def withdraw(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     certificate.withdraw(company=owner, user=request.user)
     messages.success(request, "The certificate and its key are thrown away. What is in use stays in use.")
-    return HttpResponseRedirect(own.address("certificate", owner))
+    return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
 
 
 def switched(request: HttpRequest, company: Company) -> str:
@@ -89,17 +89,17 @@ def switched(request: HttpRequest, company: Company) -> str:
         report = certificate.switch(company=company, user=request.user)
     except (Refusal, DataverseError) as error:
         messages.error(request, f"Nothing was changed. {error.user_message}")
-        return own.address("certificate", company)
+        return company_url("connection_setup:certificate", company)
     if certificate.needs_administrator(services.connection_of(company), report):
         messages.warning(
             request,
             "The certificate works, but its application has no user in Dataverse yet. An administrator signs in once, "
             "and the user is made with all roles of the one before.",
         )
-        return f"{own.address('administrator', company)}?purpose=certificate"
+        return f"{company_url('connection_setup:administrator', company)}?purpose=certificate"
     if report.failed:
         messages.error(request, f"Nothing was changed. {report.failed.sentence}")
-        return own.address("certificate", company)
+        return company_url("connection_setup:certificate", company)
     messages.success(
         request,
         "The connection signs in with the certificate now; its user needs no licence. What it signed in with before "
@@ -108,4 +108,4 @@ def switched(request: HttpRequest, company: Company) -> str:
     if left := companies.certificates_left(access.companies(request)):
         named = left[0].name if len(left) == 1 else f"{len(left)} companies"
         messages.warning(request, f"Repeat this in each company: {named} still to do. See {companies.TITLE}.")
-    return pages.address("setup", company)
+    return company_url("connection_setup:setup", company)

@@ -19,10 +19,10 @@ from connection_setup.connection import settings
 from connection_setup.connection import state as services
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.provisioning import consent
-from connection_setup.setup.page import address
 from core.roles import Can, requires
 from ui import render
 from ui.kit import Cell, Link, Notice, Page, Status
+from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
 TITLE = "Change Log"
@@ -65,7 +65,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
         Page(
             TITLE,
             company=connection.company,
-            crumbs=(Link("Dataverse Connection Setup", address("setup", connection.company)),),
+            crumbs=(Link("Dataverse Connection Setup", company_url("connection_setup:setup", connection.company)),),
             help="connection#change-log",
             listing=listing_of(connection),
         ),

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.template.defaultfilters import date as formatted_date
-from django.urls import reverse
 from django.utils import timezone
 
 from connection_setup import captions
@@ -14,6 +13,7 @@ from connection_setup.secrets import credentials
 from connection_setup.types import Report
 from masterdata.models import Company
 from ui.kit import Cell, FastTab, Link, Notice, Page, Status, Table, Tip
+from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
 TITLE = "Dataverse Connections of All Companies"
@@ -62,7 +62,7 @@ def certificates_tab(company: Company, seen: Sequence[Company]) -> FastTab | Non
         for one, state in states[:SHOWN]
     ]
     if len(states) > SHOWN:
-        everyone = reverse("connection_setup:companies", kwargs={"company": company.slug})
+        everyone = company_url("connection_setup:companies", company)
         rows.append((Link(f"{len(states) - SHOWN:,} more", everyone), "", ""))
     if len(rows) < 2:
         return None
@@ -199,8 +199,8 @@ def _state(seen: Sequence[Company]) -> Status:
 
 
 def _setup(company: Company) -> str:
-    return reverse("connection_setup:setup", kwargs={"company": company.slug})
+    return company_url("connection_setup:setup", company)
 
 
 def _certificate(company: Company) -> str:
-    return reverse("connection_setup:certificate", kwargs={"company": company.slug})
+    return company_url("connection_setup:certificate", company)

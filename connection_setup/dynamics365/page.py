@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.template.defaultfilters import date as formatted_date
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from connection_setup import captions
@@ -13,8 +12,8 @@ from connection_setup.dynamics365 import services as dynamics
 from connection_setup.dynamics365.services import TITLE
 from connection_setup.models import DataverseConnection, Dynamics365Connection
 from connection_setup.types import Report
-from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
+from ui.links import company_url, optional_url
 
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable it first."
@@ -26,19 +25,6 @@ class EnabledForm(forms.Form):
     enabled = forms.BooleanField(label="Enabled", required=False)
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
-
-
-def elsewhere(name: str, company: Company) -> str:
-    """The address of a page of a room above, which brings it while it loads; the start page without it."""
-    try:
-        return reverse(name, kwargs={"company": company.slug})
-    except NoReverseMatch:
-        return reverse("ui:role-center", kwargs={"company": company.slug})
-
-
 def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
     """The page for this person."""
     company = setup.company
@@ -47,7 +33,7 @@ def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link(captions.TITLE, address("setup", company)),),
+        crumbs=(Link(captions.TITLE, company_url("connection_setup:setup", company)),),
         state=_state(setup, connection, report),
         help="dynamics-365",
         tip=Tip(
@@ -58,7 +44,7 @@ def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
         actions=_actions(setup, connection, administrator),
         notices=_notices(setup, connection, report),
         fast_tabs=(_connection_tab(setup, connection, administrator), _checks_tab(setup, report), _tables_tab()),
-        form_url=address("dynamics-toggle", company) if administrator else "",
+        form_url=company_url("connection_setup:dynamics-toggle", company) if administrator else "",
         submit=Action("Save", icon="save") if administrator else None,
         submit_without_scripts=True,
     )
@@ -74,7 +60,7 @@ def _state(setup: Dynamics365Connection, connection: DataverseConnection, report
 
 def _notices(setup: Dynamics365Connection, connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
     if not connection.enabled:
-        way = Action(captions.TITLE, address("setup", setup.company))
+        way = Action(captions.TITLE, company_url("connection_setup:setup", setup.company))
         return (
             Notice(
                 "Dynamics 365 comes on top of it. "
@@ -96,24 +82,43 @@ def _actions(
     off = "" if administrator else ONLY_ADMINISTRATORS
     without = "" if connection.enabled else "Enable the connection to Dataverse first."
     inside = off or without or ("" if setup.enabled else ENABLE_FIRST)
-    test = Action("Test Connection", address("dynamics-test", company), "post", icon="check", off=off)
+    test = Action(
+        "Test Connection", company_url("connection_setup:dynamics-test", company), "post", icon="check", off=off
+    )
     toggle = (
-        Action("Disable", address("dynamics-disable", company), icon="disconnect", off=off, dialog=True)
+        Action(
+            "Disable",
+            company_url("connection_setup:dynamics-disable", company),
+            icon="disconnect",
+            off=off,
+            dialog=True,
+        )
         if setup.enabled
-        else Action("Enable", address("dynamics-enable", company), "post", icon="plug", off=off or without)
+        else Action(
+            "Enable", company_url("connection_setup:dynamics-enable", company), "post", icon="plug", off=off or without
+        )
     )
     certificate = Action(
-        "Use Certificate Authentication", address("certificate", company), icon="shield", off=off or without
+        "Use Certificate Authentication",
+        company_url("connection_setup:certificate", company),
+        icon="shield",
+        off=off or without,
     )
-    mappings = Action("Integration Table Mappings", elsewhere("coupling:mappings", company), icon="list",
+    mappings = Action("Integration Table Mappings", optional_url('coupling:mappings', company), icon="list",
                       off=without)  # fmt: skip
     defaults = Action(
-        "Use Default Synchronization Setup", address("dynamics-reset", company), icon="reset", off=inside, dialog=True
+        "Use Default Synchronization Setup",
+        company_url("connection_setup:dynamics-reset", company),
+        icon="reset",
+        off=inside,
+        dialog=True,
     )
     usable = without or ("" if setup.enabled else ENABLE_FIRST)
-    full = Action("Run Full Synchronization", elsewhere("sync:review", company), icon="sync", off=usable)
-    queue = Action("Synch. Job Queue Entries", elsewhere("jobs:queue", company), icon="job")
-    encryption = Action("Encryption Management", address("encryption", company), icon="lock", off=off)
+    full = Action("Run Full Synchronization", optional_url("sync:review", company), icon="sync", off=usable)
+    queue = Action("Synch. Job Queue Entries", optional_url("jobs:queue", company), icon="job")
+    encryption = Action(
+        "Encryption Management", company_url("connection_setup:encryption", company), icon="lock", off=off
+    )
     return (
         Menu("Connection", (test, toggle, certificate), icon="plug"),
         Menu("Mapping", (mappings, defaults), icon="settings"),
@@ -167,7 +172,7 @@ def _switch(setup: Dynamics365Connection) -> Any:
     form = EnabledForm(initial={"enabled": setup.enabled})
     form.fields["enabled"].widget.attrs.update(
         {
-            "hx-post": address("dynamics-toggle", setup.company),
+            "hx-post": company_url("connection_setup:dynamics-toggle", setup.company),
             "hx-trigger": "change",
             "hx-swap": "none",
             "hx-sync": "this:drop",

@@ -13,6 +13,7 @@ from dataverse.errors import DataverseError
 from masterdata.models import Company
 from ui import render
 from ui.kit import Action
+from ui.links import company_url
 
 
 @requires(Can.READ)
@@ -43,7 +44,7 @@ def toggle(request: HttpRequest, company: str) -> HttpResponse:
     if wanted == dynamics.setup_of(owner).enabled:
         return _back(request, owner)
     if not wanted:
-        return render.redirect(request, own.address("dynamics-disable", owner))
+        return render.redirect(request, company_url("connection_setup:dynamics-disable", owner))
     return _enabled(request, owner)
 
 
@@ -68,8 +69,8 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
         title="Disable Dynamics 365?",
         text="The schedules of UNIT OF MEASURE and ITEM-PRODUCT are put on hold, and nothing is synchronized for them "
         "until this is enabled again. Mappings and couplings are kept. Nothing is removed in Dynamics 365.",
-        action=Action("Disable", own.address("dynamics-disable", owner), "post", primary=True),
-        back=own.address("dynamics", owner),
+        action=Action("Disable", company_url("connection_setup:dynamics-disable", owner), "post", primary=True),
+        back=company_url("connection_setup:dynamics", owner),
         company=owner,
     )
 
@@ -92,8 +93,13 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
         title="Use Default Synchronization Setup?",
         text="The mappings UNIT OF MEASURE and ITEM-PRODUCT get their default settings, filters, fields and schedules. "
         "What was customized on them is deleted. Couplings are kept.",
-        action=Action("Use Default Synchronization Setup", own.address("dynamics-reset", owner), "post", primary=True),
-        back=own.address("dynamics", owner),
+        action=Action(
+            "Use Default Synchronization Setup",
+            company_url("connection_setup:dynamics-reset", owner),
+            "post",
+            primary=True,
+        ),
+        back=company_url("connection_setup:dynamics", owner),
         company=owner,
     )
 
@@ -115,4 +121,4 @@ def _enabled(request: HttpRequest, company: Company) -> HttpResponse:
 
 
 def _back(request: HttpRequest, company: Company) -> HttpResponse:
-    return render.redirect(request, own.address("dynamics", company))
+    return render.redirect(request, company_url("connection_setup:dynamics", company))

@@ -3,23 +3,17 @@
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.provisioning import consent, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
-from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status
+from ui.links import company_url
 
 TITLE = "Enable the Connection"
 TRY_AGAIN = "Try again"
-
-
-def address(name: str, company: Company) -> str:
-    """The address of one of this room's pages."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
 
 
 def page(
@@ -36,7 +30,7 @@ def page(
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
-        "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
+        "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "help": "connection#enabling",
         "state": _state(run, going=going),
         "notices": () if going else notices(run),
@@ -46,13 +40,16 @@ def page(
         return Page(
             **common,
             fast_tabs=(permissions_tab(), FastTab("consent", "Consent", (Field(form_field=form["consent"]),))),
-            form_url=address("enabling", company),
+            form_url=company_url("connection_setup:enabling", company),
             submit=Action("Accept and enable", icon="plug", primary=True),
-            cancel=Link("Cancel", address("setup", company)),
+            cancel=Link("Cancel", company_url("connection_setup:setup", company)),
         )
-    context = going_context(run, going=going, step_url=address("enabling", company))
+    context = going_context(run, going=going, step_url=company_url("connection_setup:enabling", company))
     if not going and enabling.failed_by_administrator(run, request.session.session_key):
-        context |= {"cancel_url": address("administrator-forget", company), "cancel": "Forget the sign-in"}
+        context |= {
+            "cancel_url": company_url("connection_setup:administrator-forget", company),
+            "cancel": "Forget the sign-in",
+        }
     return Page(**common, fast_tabs=(steps_tab(run, going=going),), template=steps_table.TEMPLATE, context=context)
 
 
@@ -73,13 +70,15 @@ def notices(run: EnablingRun) -> tuple[Notice, ...]:
     """What a run waits for or failed by: what happened, why, what to do next."""
     company, asks, failed = run.company, enabling.asks(run), enabling.failed(run)
     if failed is not None:
-        setup = Action("Change the settings", address("setup", company))
+        setup = Action("Change the settings", company_url("connection_setup:setup", company))
         return (Notice(failed.sentence, "bad", title="The connection is not enabled.", actions=(setup,)),)
     if asks == CONSENT:
         return (Notice(consent.ON_BEHALF, title="Your consent is asked for, once."),)
     if asks == ADMINISTRATOR:
         told = next(one for one in enabling.told(run) if one.state == "asks")
-        sign_in = Action("Sign in with administrator user", address("administrator", company), icon="person")
+        sign_in = Action(
+            "Sign in with administrator user", company_url("connection_setup:administrator", company), icon="person"
+        )
         return (Notice(told.sentence, "warn", title="An administrator is needed.", actions=(sign_in,)),)
     return ()
 

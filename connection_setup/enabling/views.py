@@ -18,6 +18,7 @@ from connection_setup.provisioning import sign_in as administrator
 from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
+from ui.links import company_url
 
 
 @requires(Can.ADMINISTER)
@@ -27,7 +28,7 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     connection = services.connection_of(company_of(request, company))
     run = enabling.of(connection.company)
     if run is None:
-        return render.redirect(request, own.address("setup", connection.company))
+        return render.redirect(request, company_url("connection_setup:setup", connection.company))
     if request.method != "POST" or run.ended_at is not None:
         return render.page(request, own.page(request, connection, run, going=is_going(request, run)))
     if enabling.asks(run) == CONSENT and not consent.given(connection):
@@ -51,7 +52,7 @@ def answer(request: HttpRequest, company: str, name: str) -> HttpResponse:
         raise Http404(str(unknown)) from None
     if told:
         messages.success(request, told)
-    return HttpResponseRedirect(url or own.address("setup", owner))
+    return HttpResponseRedirect(url or company_url("connection_setup:setup", owner))
 
 
 def begun(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
@@ -61,12 +62,12 @@ def begun(request: HttpRequest, connection: DataverseConnection) -> HttpResponse
         run = enabling.begin(
             company=company,
             user=request.user,
-            page_url=own.address("enabling", company),
-            done_url=own.address("setup", company),
+            page_url=company_url("connection_setup:enabling", company),
+            done_url=company_url("connection_setup:setup", company),
         )
     except Refusal as refusal:
         messages.info(request, str(refusal))
-        return render.redirect(request, own.address("setup", company))
+        return render.redirect(request, company_url("connection_setup:setup", company))
     return go_on(request, connection, run, first=True)
 
 
@@ -90,7 +91,7 @@ def go_on(
             "The settings were changed meanwhile, or this was begun more than an hour ago, so nothing went on. "
             "Enable again.",
         )
-        return render.redirect(request, own.address("setup", connection.company))
+        return render.redirect(request, company_url("connection_setup:setup", connection.company))
     if told.state == "failed":
         enabling.pause(run)
     if not htmx:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.template.defaultfilters import date as formatted_date
-from django.urls import reverse
 from django.utils import timezone
 
 from connection_setup.encryption import services as encryption
@@ -12,6 +11,7 @@ from connection_setup.encryption.services import Sealing, State
 from connection_setup.secrets.keyring import KEPT_FOR, Key, Place
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
+from ui.links import company_url
 
 TITLE = "Data Encryption Management"
 ENABLE, CHANGE = "Enable Encryption", "Change Encryption Key"
@@ -35,17 +35,12 @@ class KeyForm(forms.Form):
     )
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
-
-
 def page(company: Company, state: State) -> Page:
     """The page."""
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link("Dataverse Connection Setup", address("setup", company)),),
+        crumbs=(Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         state=_standing(state),
         help="encryption",
         tip=Tip(
@@ -68,7 +63,7 @@ def form_page(company: Company, form: KeyForm, *, enable: bool) -> Page:
     common: dict[str, Any] = {
         "title": title,
         "company": company,
-        "crumbs": (Link(TITLE, address("encryption", company)),),
+        "crumbs": (Link(TITLE, company_url("connection_setup:encryption", company)),),
     }
     if why:
         return Page(**common, help="encryption", notices=(Notice(why, "warn", title="Nothing was changed."),))
@@ -83,10 +78,12 @@ def form_page(company: Company, form: KeyForm, *, enable: bool) -> Page:
             ),
         ),
         fast_tabs=(FastTab("key", "Key", tuple(Field(form_field=one) for one in form)),),
-        form_url=address("encryption-enable" if enable else "encryption-change", company),
+        form_url=company_url(
+            "connection_setup:encryption-enable" if enable else "connection_setup:encryption-change", company
+        ),
         form_enctype="multipart/form-data",
         submit=Action(title, icon="lock", primary=True),
-        cancel=Link("Cancel", address("encryption", company)),
+        cancel=Link("Cancel", company_url("connection_setup:encryption", company)),
     )
 
 
@@ -124,14 +121,25 @@ def _actions(company: Company, state: State) -> tuple[Action, ...]:
     off = "Named by FIELD_ENCRYPTION_KEYS" if state.outside else "" if state.enabled else "It is not enabled."
     rotate = "" if state.secrets else "Nothing is sealed yet."
     first = (
-        Action(CHANGE, address("encryption-change", company), icon="key", off=off)
+        Action(CHANGE, company_url("connection_setup:encryption-change", company), icon="key", off=off)
         if state.enabled and not state.outside
-        else Action(ENABLE, address("encryption-enable", company), icon="lock", off=off if state.outside else "")
+        else Action(
+            ENABLE,
+            company_url("connection_setup:encryption-enable", company),
+            icon="lock",
+            off=off if state.outside else "",
+        )
     )
     return (
         first,
-        Action("Rotate", address("encryption-rotate", company), "post", icon="sync", off=rotate),
-        Action("Disable Encryption", address("encryption-disable", company), icon="disconnect", off=off, dialog=True),
+        Action("Rotate", company_url("connection_setup:encryption-rotate", company), "post", icon="sync", off=rotate),
+        Action(
+            "Disable Encryption",
+            company_url("connection_setup:encryption-disable", company),
+            icon="disconnect",
+            off=off,
+            dialog=True,
+        ),
     )
 
 
@@ -140,7 +148,9 @@ def _notices(company: Company, state: State) -> tuple[Notice, ...]:
         return (Notice(state.problem, "bad", title="The keys cannot be read."),)
     found = []
     if state.decided.offer and state.decided.offer == state.ring[0].fingerprint:
-        copy = Action("Download Encryption Key", address("encryption-copy", company), "post", icon="export")
+        copy = Action(
+            "Download Encryption Key", company_url("connection_setup:encryption-copy", company), "post", icon="export"
+        )
         found.append(
             Notice(
                 "It is offered this once. Keep it apart from the database and its backups: whoever has both can read "
@@ -176,7 +186,7 @@ def _notices(company: Company, state: State) -> tuple[Notice, ...]:
                 "SECRET_KEY and a copy of the database can read them.",
                 "warn",
                 "Data encryption is not enabled.",
-                (Action(ENABLE, address("encryption-enable", company)),),
+                (Action(ENABLE, company_url("connection_setup:encryption-enable", company)),),
             )
         )
     if state.older:

@@ -12,6 +12,7 @@ from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
 from ui.kit import Action
+from ui.links import company_url
 
 
 @requires(Can.ADMINISTER)
@@ -46,7 +47,7 @@ def rotate(request: HttpRequest, company: str) -> HttpResponse:
         messages.success(request, own.told(encryption.rotate(user=request.user)))
     except Refusal as refusal:
         messages.error(request, f"Nothing was changed. {refusal}")
-    return HttpResponseRedirect(own.address("encryption", owner))
+    return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
 
 
 @requires(Can.ADMINISTER)
@@ -54,7 +55,7 @@ def rotate(request: HttpRequest, company: str) -> HttpResponse:
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then seal everything with the key that follows from SECRET_KEY."""
     owner = company_of(request, company)
-    back = own.address("encryption", owner)
+    back = company_url("connection_setup:encryption", owner)
     if request.method == "POST":
         try:
             done = encryption.disable(user=request.user)
@@ -70,7 +71,9 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
         request,
         title="Disable encryption?",
         text=own.what_disabling_does(encryption.state()),
-        action=Action("Disable Encryption", own.address("encryption-disable", owner), "post", primary=True),
+        action=Action(
+            "Disable Encryption", company_url("connection_setup:encryption-disable", owner), "post", primary=True
+        ),
         back=back,
         company=owner,
     )
@@ -86,7 +89,7 @@ def copy(request: HttpRequest, company: str) -> HttpResponse:
         key = encryption.take_copy(user=request.user)
     except Refusal as refusal:
         messages.warning(request, str(refusal))
-        return HttpResponseRedirect(own.address("encryption", owner))
+        return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
     text = f"# The key that seals the secrets of this site. Fingerprint: {key.fingerprint}\n{key.secret}\n"
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     name = f"encryption-key-{key.fingerprint.replace(' ', '')}.txt"
@@ -111,7 +114,7 @@ def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
         else:
             what = "Encryption is enabled." if enable else "The encryption key is changed."
             messages.success(request, f"{what} {own.told(done)}")
-            return HttpResponseRedirect(own.address("encryption", owner))
+            return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
     return render.page(request, own.form_page(owner, form, enable=enable))
 
 

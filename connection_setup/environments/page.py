@@ -4,15 +4,14 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
-from django.urls import reverse
 
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from dataverse import clouds
 from dataverse.errors import ConfigurationError
-from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Table, Tip
+from ui.links import company_url
 
 TITLE = environments.TITLE
 WORDS: dict[str, Status] = {
@@ -44,11 +43,6 @@ class TenantForm(forms.Form):
         return value
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
-
-
 def page(
     request: HttpRequest,  # noqa: ARG001 - the shape of every page
     connection: DataverseConnection,
@@ -60,11 +54,11 @@ def page(
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
-        "crumbs": (Link("Dataverse Connection Setup", address("setup", company)),),
+        "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "help": "connection#environments",
     }
     if why := environments.why_not(connection):
-        back = Action("Dataverse Connection Setup", address("setup", company))
+        back = Action("Dataverse Connection Setup", company_url("connection_setup:setup", company))
         return Page(**common, notices=(Notice(why, "warn", title="No environments are looked for.", actions=(back,)),))
     if signed_in is not None and signed_in.signed_in_at is not None:
         return Page(**common, **_list(connection, signed_in))
@@ -86,7 +80,7 @@ def page(
             "Waiting for the sign-in",
             f"It goes on in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and of this site, or "
             "sign in again below: it then happens in this window.",
-            poll_url=address("environments", company),
+            poll_url=company_url("connection_setup:environments", company),
         )
         if waiting
         else None,
@@ -100,10 +94,10 @@ def page(
                 ),
             ),
         ),
-        form_url=address("environments-sign-in", company),
+        form_url=company_url("connection_setup:environments-sign-in", company),
         form_window="tandem-sign-in",
         submit=Action("Sign in with administrator user", icon="person", primary=True),
-        cancel=Link("Cancel", address("setup", company)),
+        cancel=Link("Cancel", company_url("connection_setup:setup", company)),
     )
 
 
@@ -126,7 +120,7 @@ def _list(connection: DataverseConnection, signed_in: AdministratorSignIn) -> di
         )  # fmt: skip
         choices.append(
             Action(
-                "Choose", address("environments-choose", company), "post", values={"environment": str(one.id)},
+                "Choose", company_url("connection_setup:environments-choose", company), "post", values={"environment": str(one.id)},
                 off="In use" if linked else "", primary=len(found) == 1,
             )
         )  # fmt: skip
@@ -134,8 +128,13 @@ def _list(connection: DataverseConnection, signed_in: AdministratorSignIn) -> di
         "state": Status(f"Signed in as {signed_in.name}", "ok"),
         "notices": (notice,),
         "actions": (
-            Action("Look Again", address("environments-again", company), "post", icon="search"),
-            Action("Sign in as Somebody Else", address("environments-forget", company), "post", icon="person"),
+            Action("Look Again", company_url("connection_setup:environments-again", company), "post", icon="search"),
+            Action(
+                "Sign in as Somebody Else",
+                company_url("connection_setup:environments-forget", company),
+                "post",
+                icon="person",
+            ),
         ),
         "fast_tabs": (
             FastTab(

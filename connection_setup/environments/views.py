@@ -12,13 +12,13 @@ from connection_setup.environments import page as own
 from connection_setup.environments import services as environments
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.setup import page as pages
 from connection_setup.setup import views
 from connection_setup.setup.forms import SettingsForm, address_problem
 from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from ui import render
+from ui.links import company_url
 
 
 @requires(Can.ADMINISTER)
@@ -41,7 +41,7 @@ def look_up(request: HttpRequest, company: str) -> HttpResponse:
         form = views.saved(request, connection, given)
         if form is not None:
             return views.again(request, connection, form)
-    return HttpResponseRedirect(own.address("environments", connection.company))
+    return HttpResponseRedirect(company_url("connection_setup:environments", connection.company))
 
 
 @requires(Can.ADMINISTER)
@@ -49,7 +49,7 @@ def look_up(request: HttpRequest, company: str) -> HttpResponse:
 def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin: off to the sign-in, in this window or in one of its own."""
     connection = services.connection_of(company_of(request, company))
-    here = own.address("environments", connection.company)
+    here = company_url("connection_setup:environments", connection.company)
     if request.method != "POST":
         return HttpResponseRedirect(here)
     form = own.TenantForm(request.POST)
@@ -78,7 +78,7 @@ def again(request: HttpRequest, company: str) -> HttpResponse:
     found = environments.current(owner, request.session.session_key)
     if found is not None and found.signed_in_at is not None:
         environments.look(found)
-    return HttpResponseRedirect(own.address("environments", owner))
+    return HttpResponseRedirect(company_url("connection_setup:environments", owner))
 
 
 @requires(Can.ADMINISTER)
@@ -88,7 +88,7 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     if environments.current(owner, request.session.session_key) is not None:
         administrator.drop(owner, _session(request))
-    return HttpResponseRedirect(own.address("environments", owner))
+    return HttpResponseRedirect(company_url("connection_setup:environments", owner))
 
 
 @requires(Can.ADMINISTER)
@@ -96,17 +96,17 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Take one of the environments found; where a secret must be entered again, the page with it filled in."""
     connection = services.connection_of(company_of(request, company))
-    setup = pages.address("setup", connection.company)
+    setup = company_url("connection_setup:setup", connection.company)
     found = environments.current(connection.company, request.session.session_key)
     if request.method != "POST" or found is None or found.signed_in_at is None:
-        return HttpResponseRedirect(own.address("environments", connection.company))
+        return HttpResponseRedirect(company_url("connection_setup:environments", connection.company))
     wanted = request.POST.get("environment", "")
     try:
         chosen = environments.choose(signed_in=found, organization_id=wanted, user=request.user)
     except Refusal as refusal:
         if not refusal.field:
             messages.error(request, f"Nothing was chosen. {refusal}")
-            return HttpResponseRedirect(own.address("environments", connection.company))
+            return HttpResponseRedirect(company_url("connection_setup:environments", connection.company))
         values = environments.chosen_values(found, wanted)
         messages.warning(request, f"{values['environment_url']} is filled in, but not saved yet. {refusal}")
         return views.again(request, connection, SettingsForm(connection=connection, typed=values))

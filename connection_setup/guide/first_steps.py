@@ -1,7 +1,6 @@
 """The guide's steps up to the enabled connection: consent, application, sign-in, environment, ownership, connect."""
 
 from django.conf import settings
-from django.urls import reverse
 
 from connection_setup.connection import redirect_url
 from connection_setup.connection import settings as connection_settings
@@ -16,9 +15,9 @@ from connection_setup.provisioning.consent import PERMISSIONS
 from connection_setup.provisioning.consent_form import AcceptForm
 from connection_setup.secrets import credentials
 from connection_setup.setup.forms import SettingsForm
-from connection_setup.setup.page import address as setup_address
 from core.refusals import Refusal
 from ui.kit import Action, FastTab, Field, Link, Notice
+from ui.links import company_url
 
 BEFORE, CONSENT, APPLICATION, OWNERSHIP = "before-you-start", "consent", "application", "ownership"
 LOCKED = Notice(
@@ -49,7 +48,7 @@ def go_on(_: Situation) -> Ended:
 def show_before(situation: Situation) -> Shown:
     """What the guide does, and what to have at hand."""
     company = situation.company
-    setup = Link("Dataverse Connection Setup", reverse("connection_setup:setup", kwargs={"company": company.slug}))
+    setup = Link("Dataverse Connection Setup", company_url("connection_setup:setup", company))
     return Shown(
         f"Connect {company.name} to Dataverse",
         (
@@ -167,7 +166,11 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
             "then enter what its Overview and its Certificates & secrets show.",
         ),
         (FastTab("application", "", fields),),
-        actions=(Action("Register an Application", setup_address("registration", situation.company), icon="guide"),),
+        actions=(
+            Action(
+                "Register an Application", company_url("connection_setup:registration", situation.company), icon="guide"
+            ),
+        ),
         next=_next(),
         enctype="multipart/form-data",
     )

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -21,6 +20,7 @@ from core.roles import Can, may, requires
 from masterdata.models import Company
 from ui import render
 from ui.kit import Guide, GuideStep, Link, Page
+from ui.links import company_url
 
 TITLE = "Set up a connection to Microsoft Dataverse"
 
@@ -28,15 +28,15 @@ TITLE = "Set up a connection to Microsoft Dataverse"
 def address(company: Company, step: str = "") -> str:
     """The address of a step; of the guide, which goes on where it is, without one."""
     if step:
-        return reverse("connection_setup:guide-step", kwargs={"company": company.slug, "step": step})
-    return reverse("connection_setup:guide", kwargs={"company": company.slug})
+        return company_url("connection_setup:guide-step", company, step=step)
+    return company_url("connection_setup:guide", company)
 
 
 def back(request: HttpRequest, company: Company) -> str:
     """Where a page that the guide leads to goes back to: the guide while it is under way, else the setup page."""
     if may(request.user, Can.ADMINISTER) and AssistedSetup.objects.filter(company=company, completed_at=None).exists():
         return address(company)
-    return reverse("connection_setup:setup", kwargs={"company": company.slug})
+    return company_url("connection_setup:setup", company)
 
 
 @requires(Can.ADMINISTER)
@@ -124,7 +124,7 @@ def _shown(situation: Situation, taken: list[Step], step: Step, shown: Shown) ->
             back=Link("Back", address(company, taken[at - 1].name)) if at else None,
             later=Link(
                 "Close" if situation.kept.completed_at else "Finish later",
-                reverse("connection_setup:assisted-setup", kwargs={"company": company.slug}),
+                company_url("connection_setup:assisted-setup", company),
             ),
             actions=shown.actions,
         ),

@@ -10,11 +10,11 @@ from connection_setup import captions
 from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import deployed as standing
-from connection_setup.setup import page as pages
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from ui import render
 from ui.kit import FastTab, Link, Notice, Page, Status, Table
+from ui.links import company_url
 
 Shown = tuple[str, Table, list[str]]
 """Whose they are, the table, and a sentence for each that is missing."""
@@ -53,7 +53,7 @@ def _page(request: HttpRequest, company: str, title: str, read: Callable[[Datave
     else:
         notices = tuple(Notice(one, "bad") for one in missing)
         tabs = (FastTab("standing", whose, table=table),)
-    crumbs = (Link(captions.TITLE, pages.address("setup", owner)),)
+    crumbs = (Link(captions.TITLE, company_url("connection_setup:setup", owner)),)
     return render.page(
         request,
         Page(title, company=owner, crumbs=crumbs, help="connection#standing", notices=notices, fast_tabs=tabs),

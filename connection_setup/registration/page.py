@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.urls import reverse
 
 from connection_setup import captions as connection_setup_captions
 from connection_setup.connection import redirect_url as returning
 from connection_setup.models import DataverseConnection
 from connection_setup.registration import services as registration
 from connection_setup.registration.services import Found
-from masterdata.models import Company
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Status, Table, Tip
+from ui.links import company_url
 
 TITLE = "Register an Application"
 PORTAL = "https://portal.azure.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade"
@@ -22,18 +21,13 @@ STEPS = ("redirect", "permissions", "credential", "client", "tenant", "environme
 """The steps that have a result, in the order they are taken."""
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
-
-
 def page(connection: DataverseConnection, found: Mapping[str, Found]) -> Page:
     """The page: everything to do in the portal, then here."""
     company = connection.company
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link(connection_setup_captions.TITLE, address("setup", company)),),
+        crumbs=(Link(connection_setup_captions.TITLE, company_url("connection_setup:setup", company)),),
         state=_state(found),
         help="registration",
         tip=Tip(
@@ -42,9 +36,9 @@ def page(connection: DataverseConnection, found: Mapping[str, Found]) -> Page:
             "Portal; several companies may share it.",
         ),
         actions=(
-            Action("Check Registration", address("registration-check", company), "post", icon="check"),
-            Action(connection_setup_captions.TITLE, address("setup", company), icon="plug"),
-            Action("Prepare the Environment", address("administrator", company), icon="person",
+            Action("Check Registration", company_url("connection_setup:registration-check", company), "post", icon="check"),
+            Action(connection_setup_captions.TITLE, company_url("connection_setup:setup", company), icon="plug"),
+            Action("Prepare the Environment", company_url("connection_setup:administrator", company), icon="person",
                    note="Prepares, then enables"),
         ),
         fast_tabs=(*_steps(connection, found), _provider(found["provider"])),
@@ -61,7 +55,7 @@ def _state(found: Mapping[str, Found]) -> Status:
 
 def _steps(connection: DataverseConnection, found: Mapping[str, Found]) -> Sequence[FastTab]:
     product = settings.PRODUCT_NAME
-    setup = Link(connection_setup_captions.TITLE, address("setup", connection.company))
+    setup = Link(connection_setup_captions.TITLE, company_url("connection_setup:setup", connection.company))
     return (
         FastTab(
             "register",
@@ -125,7 +119,7 @@ def _steps(connection: DataverseConnection, found: Mapping[str, Found]) -> Seque
         ),
         _step(
             "user", "8. Sign-in and consent", found,
-            Field("Sign in", Link("Prepare the Environment", address("administrator", connection.company)),
+            Field("Sign in", Link("Prepare the Environment", company_url("connection_setup:administrator", connection.company)),
                   hint="As an administrator with a licence for Dataverse and the security role System Administrator. "
                   "Consent on behalf of your organization. The application's own user is made, and needs no licence."),
             Field("No window opens?", "Pop-ups are blocked",

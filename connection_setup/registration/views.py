@@ -14,6 +14,7 @@ from connection_setup.registration import services as registration
 from connection_setup.registration.services import Found
 from core.roles import Can, requires
 from ui import render
+from ui.links import company_url
 
 _KEPT = "registration"
 
@@ -36,7 +37,7 @@ def check(request: HttpRequest, company: str) -> HttpResponse:
     said = registration.ask(connection)
     request.session[_KEPT] = {"of": _of(connection), "found": asdict(said)}
     messages.success(request, "What can be checked was checked. Each step has its result.")
-    return HttpResponseRedirect(own.address("registration", connection.company))
+    return HttpResponseRedirect(company_url("connection_setup:registration", connection.company))
 
 
 def _kept(request: HttpRequest, connection: DataverseConnection) -> Found | None:

@@ -10,17 +10,17 @@ from accounts.access import company as company_of
 from connection_setup import hooks
 from connection_setup.connection import state as services
 from connection_setup.models import DataverseConnection
-from connection_setup.setup import menus, views
-from connection_setup.setup import page as pages
+from connection_setup.setup import views
 from core.roles import Can, requires
 from ui import render
 from ui.kit import Action
+from ui.links import company_url, optional_url
 
 
 @views.typed_is_saved_first
 def assist(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Assisted Setup: the guide goes on with what was typed."""
-    return HttpResponseRedirect(pages.address("guide", connection.company))
+    return HttpResponseRedirect(company_url("connection_setup:guide", connection.company))
 
 
 @requires(Can.MAP)
@@ -28,7 +28,7 @@ def assist(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
 def default_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Use Default Synchronization Setup: ask, then have mappings and schedules go back to their default."""
     owner = company_of(request, company)
-    back = pages.address("setup", owner)
+    back = company_url("connection_setup:setup", owner)
     if why := services.unavailable(owner):
         messages.error(request, f"Nothing was changed. {why}")
         return HttpResponseRedirect(back)
@@ -38,7 +38,7 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
             title="Use Default Synchronization Setup?",
             text="Mappings with their filters, field mappings, matching criteria and schedules go back to their "
             "default. What was changed there is lost. Couplings and data stay as they are.",
-            action=Action("Use default setup", pages.address("default-setup", owner), "post"),
+            action=Action("Use default setup", company_url("connection_setup:default-setup", owner), "post"),
             back=back,
             company=owner,
             careful=True,
@@ -54,7 +54,7 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
 def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize Modified Records: ask, then queue a job per mapping."""
     owner = company_of(request, company)
-    back = pages.address("setup", owner)
+    back = company_url("connection_setup:setup", owner)
     if why := services.unavailable(owner):
         messages.error(request, f"Nothing was queued. {why}")
         return HttpResponseRedirect(back)
@@ -64,7 +64,7 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
             title="Synchronize Modified Records?",
             text="A job per mapping is queued, in the order in which mappings depend on each other. The jobs run in "
             "the background; Synch. Job Queue Entries shows them.",
-            action=Action("Synchronize", pages.address("synchronize-modified", owner), "post"),
+            action=Action("Synchronize", company_url("connection_setup:synchronize-modified", owner), "post"),
             back=back,
             company=owner,
         )
@@ -81,4 +81,4 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(back)
     jobs = "1 job is queued" if count == 1 else f"{count} jobs are queued"
     messages.success(request, f"{jobs}, one per mapping. Each is listed here until it has ended.")
-    return HttpResponseRedirect(menus.elsewhere("jobs:queue", owner) or reverse("ui:home"))
+    return HttpResponseRedirect(optional_url("jobs:queue", owner) or reverse("ui:home"))

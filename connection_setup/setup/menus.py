@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.secrets import credentials
 from core.roles import Can, may
 from dataverse import clouds
-from masterdata.models import Company
 from ui.kit import Action, Menu
+from ui.links import company_url, optional_url
 
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable the connection first."
@@ -39,14 +38,6 @@ def of(request: HttpRequest, connection: DataverseConnection, *, editable: bool)
         Menu("Synchronization", synchronize, icon="sync"),
         *[one for one in often if one is not None],
     )
-
-
-def elsewhere(name: str, company: Company) -> str:
-    """The address of a page that may not be there; "" while it is not."""
-    try:
-        return reverse(name, kwargs={"company": company.slug})
-    except NoReverseMatch:
-        return ""
 
 
 def row_url(connection: DataverseConnection, table: str, entity_set: str, row_id: UUID | None) -> str:
@@ -129,7 +120,7 @@ class _Menus:
         why = self.enabled
         if not why and self.kept.ownership_model != OwnershipModel.PERSON:
             why = "The ownership model is Team, so no user owns rows."
-        team = elsewhere("sync:salespeople-team", self.company)
+        team = optional_url("sync:salespeople-team", self.company)
         return [
             self._page("Couple Salespeople", "sync:salespeople", "couple", off=why),
             Action("Add Coupled Users to Team", team, "post", "person", off=self.administers or why) if team else None,
@@ -177,7 +168,7 @@ class _Menus:
     # -- how they are made ---------------------------------------------------------------------------------------
 
     def _own(self, name: str) -> str:
-        return reverse(f"connection_setup:{name}", kwargs={"company": self.company.slug})
+        return company_url(f"connection_setup:{name}", self.company)
 
     def _form(self, label: str, name: str, icon: str, *, off: str = "", always: bool = False) -> Action:
         """What takes along what was typed."""
@@ -185,7 +176,7 @@ class _Menus:
         return Action(label, self._own(name), "post", icon=icon, off=why, with_form=self.editable and not why)
 
     def _page(self, label: str, name: str, icon: str, *, off: str = "") -> Action | None:
-        url = elsewhere(name, self.company)
+        url = optional_url(name, self.company)
         return Action(label, url, icon=icon, off=off) if url else None
 
     def _row(self, label: str, table: str, entity_set: str, row_id: UUID | None, icon: str) -> Action:

@@ -15,7 +15,6 @@ from connection_setup import hooks
 from connection_setup.captions import CLOUDS, STATES, TITLE, WORDS, state
 from connection_setup.checks import judges as checks
 from connection_setup.connection import redirect_url as returning
-from connection_setup.enabling import page as enabling_pages
 from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
 from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
@@ -28,6 +27,7 @@ from core.roles import Can, may
 from dataverse import clouds
 from masterdata.models import Company
 from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
+from ui.links import company_url, optional_url
 
 PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
@@ -53,7 +53,7 @@ def switch(company: Company, *, enabled: bool, data: Any = None) -> forms.BoundF
     form = EnabledForm(data, initial={"enabled": enabled})
     form.fields["enabled"].widget.attrs.update(
         {
-            "hx-post": address("toggle", company),
+            "hx-post": company_url("connection_setup:toggle", company),
             "hx-trigger": "change",
             "hx-swap": "none",
             "hx-sync": "this:drop",
@@ -61,11 +61,6 @@ def switch(company: Company, *, enabled: bool, data: Any = None) -> forms.BoundF
         }
     )
     return form["enabled"]
-
-
-def address(name: str, company: Company) -> str:
-    """The address of one of this room's pages."""
-    return reverse(f"connection_setup:{name}", kwargs={"company": company.slug})
 
 
 def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsForm | None = None) -> Page:
@@ -95,7 +90,7 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
             _advanced_tab(connection, form if editable else None),
         ),
         fact_boxes=_fact_boxes(connection),
-        form_url=address("save", company) if administrator else "",
+        form_url=company_url("connection_setup:save", company) if administrator else "",
         form_enctype="multipart/form-data" if editable else "",
         submit=Action("Save", icon="save") if administrator else None,
         submit_without_scripts=connection.enabled,
@@ -114,7 +109,9 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
         ways: tuple[Action, ...] = ()
         # A check of one table is named after it: "Tables and privileges: account".
         if report.failed.name.partition(":")[0] in PREPARED and not connection.enabled and administrator:
-            ways = (Action("Prepare the environment", address("administrator", connection.company)),)
+            ways = (
+                Action("Prepare the environment", company_url("connection_setup:administrator", connection.company)),
+            )
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
     if administrator and (asked := questions.pending(connection)) is not None:
         notices.append(_question(connection, asked))
@@ -137,7 +134,7 @@ def _shared(connection: DataverseConnection) -> list[Notice]:
     names = list(others.exclude(pk=connection.pk).order_by("company__name").values_list("company__name", flat=True))
     if not names:
         return []
-    mappings = menus.elsewhere("coupling:mappings", connection.company)
+    mappings = optional_url("coupling:mappings", connection.company)
     ways = [Action("Integration Table Mappings", mappings)] if mappings else []
     ways.append(Action("Learn more", f"{reverse('ui:help', kwargs={'name': 'connection'})}#companies"))
     return [
@@ -155,7 +152,7 @@ def _unfinished(run: EnablingRun) -> list[Notice]:
     told = enabling.failed(run) or next((one for one in enabling.told(run) if one.state == "asks"), None)
     if told is None:
         return []
-    ways = (Action("Go on enabling", enabling_pages.address("enabling", run.company)),)
+    ways = (Action("Go on enabling", company_url("connection_setup:enabling", run.company)),)
     if told.state == "asks":
         return [Notice(told.sentence, "warn", title="Enabling waits for you.", actions=ways)]
     text = f"{told.caption}: {told.sentence}"
@@ -164,7 +161,7 @@ def _unfinished(run: EnablingRun) -> list[Notice]:
 
 def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
     """A question with its two answers; each is a button of its own."""
-    url = reverse("connection_setup:answer", kwargs={"company": connection.company.slug, "name": asked.name})
+    url = company_url("connection_setup:answer", connection.company, name=asked.name)
     ways = tuple(
         Action(word, url, "post", primary=asked.default == value, values={"answer": value})
         for word, value in (("Yes", "yes"), ("No", "no"))
@@ -219,18 +216,21 @@ def _typed(connection: DataverseConnection, form: SettingsForm, name: str) -> Fi
     company = connection.company
     # The verdict on an address comes while the rest is typed; only this field is taken from the answer.
     form[name].field.widget.attrs |= {
-        "hx-post": address("environment-url", company),
+        "hx-post": company_url("connection_setup:environment-url", company),
         "hx-trigger": "change",
         "hx-target": "closest .field",
         "hx-select": f".field:has(#{form[name].auto_id})",
         "hx-swap": "outerHTML",
     }
     question = Question(
-        "replace", (("yes", "Yes"), ("no", "No")), address("save", company), address("environment-url", company)
+        "replace",
+        (("yes", "Yes"), ("no", "No")),
+        company_url("connection_setup:save", company),
+        company_url("connection_setup:environment-url", company),
     )
     return Field(
         form_field=form[name],
-        with_action=Action("Look Up", address("environments-look-up", company), "post"),
+        with_action=Action("Look Up", company_url("connection_setup:environments-look-up", company), "post"),
         question=question if form.suggestion else None,
     )
 
@@ -302,7 +302,10 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
         chosen = Field("Authentication Type", str(kind.label), hint=hint)
     else:
         choice = form["authentication_type"]
-        choice.field.widget.attrs |= {"hx-post": address("choose", connection.company), "hx-trigger": "change"}
+        choice.field.widget.attrs |= {
+            "hx-post": company_url("connection_setup:choose", connection.company),
+            "hx-trigger": "change",
+        }
         chosen = Field(form_field=choice, hint=hint)
     stored = kind == connection.authentication_type and credentials.has_secret(connection)
     label = credentials.LABELS[kind]
@@ -344,7 +347,9 @@ def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) ->
         if form is None
         else Field(form_field=form["ownership_model"], hint=hint)
     )
-    pick = Action("Look Up", address("units-look-up", company), "post") if form is not None else None
+    pick = (
+        Action("Look Up", company_url("connection_setup:units-look-up", company), "post") if form is not None else None
+    )
     shown = unit if connection.environment_url or connection.business_unit_name else ""
     coupled = Field(
         "Coupled Business Unit", shown, hint=made if shown else UNIT_LATER, with_action=pick if shown else None

@@ -27,6 +27,7 @@ from jobs.models import OPEN_STATES, Job, State
 from jobs.registry import registry
 from ui import render
 from ui.kit import Action
+from ui.links import company_url
 
 Acting = Callable[[HttpRequest, DataverseConnection], HttpResponse]
 
@@ -44,7 +45,7 @@ def typed_is_saved_first(act: Acting) -> Callable[..., HttpResponse]:
     def view(request: HttpRequest, company: str) -> HttpResponse:
         connection = services.connection_of(company_of(request, company))
         if request.method != "POST":
-            return HttpResponseRedirect(pages.address("setup", connection.company))
+            return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))
         form = saved(request, connection, request.POST)
         if form is not None:
             return again(request, connection, form)
@@ -127,7 +128,7 @@ def enable(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask with numbers, then switch off."""
     connection = services.connection_of(company_of(request, company))
-    back = pages.address("setup", connection.company)
+    back = company_url("connection_setup:setup", connection.company)
     if request.method == "POST":
         enabling_services.disable(company=connection.company, user=request.user)
         messages.success(
@@ -140,7 +141,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
         request,
         title="Disable the connection?",
         text=_what_disabling_does(connection),
-        action=Action("Disable", pages.address("disable", connection.company), "post", primary=True),
+        action=Action("Disable", company_url("connection_setup:disable", connection.company), "post", primary=True),
         back=back,
         company=connection.company,
     )
@@ -195,7 +196,7 @@ def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDic
 
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     if connection.enabled:
-        return render.redirect(request, pages.address("disable", connection.company))
+        return render.redirect(request, company_url("connection_setup:disable", connection.company))
     return enabling_views.begun(request, connection)
 
 
@@ -210,4 +211,4 @@ def again(request: HttpRequest, connection: DataverseConnection, form: SettingsF
 
 
 def _back(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    return render.redirect(request, pages.address("setup", connection.company))
+    return render.redirect(request, company_url("connection_setup:setup", connection.company))

@@ -16,8 +16,11 @@ from uuid import UUID
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from core import bulk
+from core.vocabulary import ConflictOption, Direction
 from coupling import local_records as local
 from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters, SyncParameters
+from coupling.mappings.services import mapping_of
 from coupling.matching import criteria
 from coupling.matching.match import Decision, Result
 from coupling.matching.partners import candidate_json, partner_names
@@ -41,10 +44,8 @@ _COUPLING_FIELDS = (
 
 def couple(context: JobContext) -> None:
     """Handle one slice of a coupling job. See the module."""
-    from coupling.mappings.services import mapping_of
-
     mapping = mapping_of(context.company, context.job.mapping_name)
-    given = criteria.loaded(context.parameters.get("criteria", ()))
+    given = CouplingParameters.load(context.parameters).criteria
     if not given:
         _without_criteria(context, mapping)
     if context.resume.get("stage") is None and context.job.selection_only:
@@ -171,7 +172,7 @@ def _matched(
         given,
         gateway,
         records,
-        blank_is_no_match=bool(context.parameters.get("blank_is_no_match")),
+        blank_is_no_match=CouplingParameters.load(context.parameters).blank_is_no_match,
         on_part=tell,
     )
     matching.run()
@@ -210,7 +211,7 @@ class _Writer:
         self.matching = matching
         self.organization = organization
         self.table = local.table_of(mapping)
-        self.creates = bool(context.parameters.get("create_new"))
+        self.creates = CouplingParameters.load(context.parameters).create
 
     def write(self) -> None:
         """Write all that is left, checkpoint by checkpoint."""
@@ -313,50 +314,47 @@ class _Writer:
 def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
     """End the job; what follows is queued in the same transaction."""
     job, follow_ups = context.job, []
-    if context.parameters.get("create_new") and job.reasons.get(Reason.CREATE_QUEUED.value):
+    asked = CouplingParameters.load(context.parameters)
+    if asked.create and job.reasons.get(Reason.CREATE_QUEUED.value):
         waiting = JobOutcome.objects.filter(job=job, reason=Reason.CREATE_QUEUED).order_by("id")
         follow_ups.append(
             {
                 "type": Type.SYNCHRONIZATION.value,
                 "description": f"Create in {mapping.integration_table} what found no match",
-                "direction": "to_integration_table",
-                "parameters": {
-                    "scope": "selection", "create": True, "create_new": True, "only_coupled": False, "direction": "to",
-                    "force": "", "conflict": context.parameters.get("conflicts", ""),
-                },
+                "direction": Direction.TO.value,
+                "parameters": SyncParameters(create=True, direction=Direction.TO, conflict=asked.conflict).dump(),
                 "selection": waiting.values_list("local_id", flat=True),
             }
         )  # fmt: skip
     coupled = Coupling.objects.filter(mapping=mapping, job_id=job.pk).order_by("id")
-    if context.parameters.get("synchronize") and coupled.exists():
-        conflicts = context.parameters.get("conflicts", "")
+    if asked.synchronize and coupled.exists():
         follow_ups.append(
             {
                 "type": Type.SYNCHRONIZATION.value,
                 "description": "Synchronize after coupling",
-                "parameters": {
-                    "scope": "selection", "create": False, "create_new": False, "only_coupled": True,
-                    "direction": _direction(mapping, conflicts), "force": conflicts, "conflict": conflicts,
-                },
+                "parameters": SyncParameters(
+                    create=False, direction=_direction(mapping, asked.conflict), conflict=asked.conflict
+                ).dump(),
                 "selection": coupled.values_list("local_id", flat=True),
             }
         )  # fmt: skip
-    if context.parameters.get("full_after"):
+    if asked.full_after:
         follow_ups.append(
             {
                 "type": Type.SYNCHRONIZATION.value,
                 "description": "Full synchronization after coupling",
-                "parameters": {"full": True, "create": True},
+                "parameters": SyncParameters(full=True, create=True).dump(),
             }
         )
     context.finish(_message(job), follow_ups=follow_ups)
 
 
-def _direction(mapping: IntegrationTableMapping, conflicts: str) -> str:
-    """Which way the synchronization after coupling goes: the mapping's own, or to where the conflict option points."""
-    if mapping.direction == "bidirectional":
-        return {"send": "to", "get": "from"}.get(conflicts, "")
-    return "to" if mapping.direction == "to_integration_table" else "from"
+def _direction(mapping: IntegrationTableMapping, conflict: ConflictOption) -> Direction:
+    """Return which way the synchronization after coupling goes: the mapping's own, or where the option points."""
+    if mapping.direction != Direction.BIDIRECTIONAL:
+        return Direction(mapping.direction)
+    ways = {ConflictOption.SEND: Direction.TO, ConflictOption.GET: Direction.FROM}
+    return ways.get(conflict, Direction.BIDIRECTIONAL)
 
 
 def _message(job: Any) -> str:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,7 +15,6 @@ from connection_setup.connection.state import unavailable
 from core.roles import Can, may, requires
 from core.vocabulary import CompareAs
 from coupling import local_records as local
-from coupling import page_parts as pages
 from coupling.couplings import services
 from coupling.couplings.criteria_form import Chosen, Row
 from coupling.couplings.preview import Preview
@@ -32,12 +31,13 @@ from coupling.records import selections as drafts
 from jobs.models import Reason
 from ui import render
 from ui.kit import Action, Cue, FactBox, FastTab, Field, Link, Notice, Page, Table, Tip
+from ui.links import company_url, optional_url
 
 TITLE = "Select Coupling Criteria"
 PREVIEW_S = 20.0
 """Seconds a preview may take on a page; a larger table is for the job."""
 _SALT = "coupling.matching.criteria"
-WITHIN: Mapping[str, tuple[str, Mapping[str, str]]] = {
+WITHIN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "review": ("sync:review", {}),
     "guide": ("connection_setup:guide-step", {"step": "recommendations"}),
 }
@@ -233,7 +233,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         mappings_services.save_criteria(mapping=one, settings=settings)
     if chosen.draft is not None:
         drafts.drop(chosen.draft)
-    return HttpResponseRedirect(reverse("jobs:job", kwargs={"company": one.company.slug, "pk": job.pk}))
+    return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
 
 
 def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chosen, mappings_services.Settings | None]:
@@ -247,7 +247,7 @@ def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chos
             kept = {}
         if kept.get("mapping") == mapping.pk:
             return chosen, mappings_services.Settings(
-                criteria_.loaded(kept["criteria"]), kept["synchronize"], kept["create_new"], kept["conflicts"]
+                criteria_.from_json(kept["criteria"]), kept["synchronize"], kept["create_new"], kept["conflicts"]
             )
         chosen.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))
         return chosen, None
@@ -333,11 +333,11 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
 
 def _back(chosen: Chosen, within: str) -> str:
     company = chosen.mapping.company
-    if within and (url := pages.address(WITHIN[within][0], company, **WITHIN[within][1])):
+    if within and (url := optional_url(WITHIN[within][0], company, **dict(WITHIN[within][1]))):
         return url
     if chosen.draft is not None:
         return records.list_url(company, local.table_of(chosen.mapping))
-    return reverse("coupling:mappings", kwargs={"company": company.slug})
+    return company_url("coupling:mappings", company)
 
 
 def _kept_values(chosen: Chosen, within: str) -> Mapping[str, str]:
@@ -406,7 +406,7 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
         )
     token = signing.dumps(
         {
-            "mapping": chosen.mapping.pk, "criteria": criteria_.dumped(settings.criteria),
+            "mapping": chosen.mapping.pk, "criteria": criteria_.to_json(settings.criteria),
             "synchronize": settings.synchronize, "create_new": settings.create_new, "conflicts": settings.conflicts,
         },
         salt=_SALT, compress=True,

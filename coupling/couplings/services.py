@@ -12,6 +12,7 @@ from core.vocabulary import ConflictOption, Direction
 from coupling import local_records as local
 from coupling.couplings.pending import being_created
 from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters, UncouplingParameters
 from coupling.mappings.services import key_of, make_sure_enabled, make_sure_usable
 from coupling.matching import criteria as criteria_
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
@@ -65,14 +66,14 @@ def start_coupling(
         exclusive_key=key_of(mapping),
         direction=mapping.direction,
         description=description(mapping),
-        parameters={
-            "criteria": criteria_.dumped(given),
-            "create_new": create,
-            "synchronize": mapping.synch_after_coupling if synchronize is None else synchronize,
-            "conflicts": str(chosen),
-            "blank_is_no_match": mapping.blank_is_no_match,
-            "full_after": full_after,
-        },
+        parameters=CouplingParameters(
+            criteria=tuple(given),
+            create=create,
+            synchronize=mapping.synch_after_coupling if synchronize is None else synchronize,
+            conflict=ConflictOption(chosen),
+            blank_is_no_match=mapping.blank_is_no_match,
+            full_after=full_after,
+        ).dump(),
         selection=selection,
         user=user,
         trigger=trigger,
@@ -101,7 +102,7 @@ def start_uncoupling(
         exclusive_key=key_of(mapping),
         direction=mapping.direction,
         description=description(mapping),
-        parameters={"all": all},
+        parameters=UncouplingParameters(all=all).dump(),
         selection=selection,
         user=user,
     )

@@ -8,6 +8,8 @@ from core import bulk
 from coupling import local_records as local
 from coupling.couplings.pending import being_created
 from coupling.gateway import COMPANY_COLUMN, Gateway, WriteResult
+from coupling.job_parameters import UncouplingParameters
+from coupling.mappings.services import mapping_of
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
@@ -20,15 +22,13 @@ ROUNDS = 3
 
 def uncouple(context: JobContext) -> None:
     """Handle one slice of an uncoupling job; it goes on behind the last coupling (or selected record) settled."""
-    from coupling.mappings.services import mapping_of
-
     mapping = mapping_of(context.company, context.job.mapping_name)
     gateway = Gateway(context.company, context.usage)
     organization = gateway.organization_id
     work = _Uncoupling(context, mapping, gateway, organization)
     if context.job.selection_only:
         work.selected()
-    elif context.parameters.get("all"):
+    elif UncouplingParameters.load(context.parameters).all:
         work.everything()
     context.finish(f"{context.job.counters.get('uncoupled', 0):,} uncoupled.")
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import access
@@ -19,6 +18,7 @@ from coupling.records import selections as drafts
 from masterdata.models import Company
 from ui import ids, listing, render
 from ui.kit import Action
+from ui.links import company_url
 
 TITLE = "Delete Couplings"
 _KEPT = (
@@ -32,7 +32,7 @@ _KEPT = (
 def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
     """All couplings of the chosen mappings."""
     owner = access.company(request, company)
-    back = reverse("coupling:mappings", kwargs={"company": owner.slug})
+    back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
     wanted = ids.numbers(given.getlist("id"))
     chosen = list(IntegrationTableMapping.objects.filter(company=owner, pk__in=wanted).select_related("company"))
@@ -79,7 +79,7 @@ def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> Http
     one = mapping_or_404(owner, mapping)
     given = request.POST if request.method == "POST" else request.GET
     draft = drafts.of(one, request.user, given.get("draft", ""))
-    back = reverse("records:list", kwargs={"company": owner.slug, "table": one.table})
+    back = company_url("records:list", owner, table=one.table)
     if draft is None:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
@@ -124,5 +124,5 @@ def _names(mappings: Sequence[IntegrationTableMapping]) -> str:
 
 def _job_url(owner: Company, jobs: Sequence[int]) -> str:
     if len(jobs) == 1:
-        return reverse("jobs:job", kwargs={"company": owner.slug, "pk": jobs[0]})
+        return company_url("jobs:job", owner, pk=jobs[0])
     return job_log(owner, type="uncoupling")

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts import access
@@ -25,6 +24,7 @@ from masterdata.models import Company
 from ui import render
 from ui.cells import ago
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page
+from ui.links import company_url
 
 
 class MappingForm(forms.Form):
@@ -130,7 +130,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
             Action("Fields", of_mapping("fields", one), icon="columns"),
             Action("Match-Based Coupling", of_mapping("criteria", one), icon="couple", off=off),
             Action(
-                "Delete Couplings", f"{reverse('coupling:uncouple-mappings', args=[owner.slug])}?id={one.pk}",
+                "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),
                 icon="uncouple", off=off or denied(request, Can.OPERATE), dialog=True,
             ),
             Action("Integration Coupling Job Log", job_log(owner, type="coupling", mapping=one.name), icon="job"),
@@ -138,7 +138,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
         fast_tabs=tabs,
         form_url=request.path if may_map else "",
         submit=Action("Save", icon="save") if may_map else None,
-        cancel=Link("Back to the list", reverse("coupling:mappings", args=[owner.slug])) if may_map else None,
+        cancel=Link("Back to the list", company_url("coupling:mappings", owner)) if may_map else None,
         fact_boxes=[
             FactBox(
                 "Records",

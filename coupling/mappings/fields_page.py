@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
@@ -17,6 +16,7 @@ from coupling.page_parts import captions, crumbs, denied, mapping_or_404, of_map
 from masterdata.models import Company
 from ui import listing, render
 from ui.kit import Action, Cell, Page, Status
+from ui.links import company_url
 
 
 def fields_listing(company: Company, mapping: IntegrationTableMapping | None = None) -> listing.Listing:
@@ -106,7 +106,7 @@ def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     one = mapping_or_404(owner, mapping)
 
     def act(label: str, to: str, icon: str) -> Action:
-        url = reverse("coupling:switch-fields", args=[owner.slug, one.name, to])
+        url = company_url("coupling:switch-fields", owner, mapping=one.name, to=to)
         return Action(label, url, "post", icon, selection=True, off=denied(request, Can.MAP))
 
     page = Page(

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
@@ -19,12 +18,13 @@ from coupling import filters
 from coupling import local_records as local
 from coupling.mappings import counts, defaults
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.page_parts import ASK, NOT_ENABLED, address, captions, denied, job_log, of_mapping
+from coupling.page_parts import ASK, NOT_ENABLED, captions, denied, job_log, of_mapping
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
 from ui.cells import ago
 from ui.kit import Action, Cell, Cue, FactBox, Link, Menu, Notice, Page, Status, Tip
+from ui.links import company_url, optional_url
 
 # -- the list -----------------------------------------------------------------------------------------------------
 
@@ -122,13 +122,15 @@ def mappings_listing(
 def _no_mappings(company: Company, off: str) -> Notice:
     """Why there is no mapping yet, and the way to the first ones."""
     if off:
-        setup = address("connection_setup:setup", company)
+        setup = optional_url("connection_setup:setup", company)
         return Notice(
             f"{off} It then asks whether to use the default synchronization setup.",
             title="No mappings yet",
             actions=[Action("Dataverse Connection Setup", setup, icon="plug")] if setup else (),
         )
-    use = Action("Use Default Synchronization Setup", address("coupling:reset", company), icon="reset", dialog=True)
+    use = Action(
+        "Use Default Synchronization Setup", optional_url("coupling:reset", company), icon="reset", dialog=True
+    )
     return Notice("Synchronization is not set up for this company.", title="No mappings yet", actions=[use])
 
 
@@ -138,7 +140,7 @@ def table_cell(row: Any) -> Cell:
         table = local.table_of(row)
     except local.Unusable:
         return Status(f"{row.table} is not known", "bad")
-    return Link(table.caption_plural, address("records:list", row.company, table=table.name))
+    return Link(table.caption_plural, optional_url("records:list", row.company, table=table.name))
 
 
 def table_filter(row: Any) -> str:
@@ -153,7 +155,7 @@ def _integration_table(row: Any) -> str:
 
 def _uncoupled(row: Any) -> Cell:
     count = row.counted.uncoupled
-    url = address("records:list", row.company, table=row.table)
+    url = optional_url("records:list", row.company, table=row.table)
     return Link(f"{count:,}", f"{url}?coupled=no") if count and url else count
 
 
@@ -162,7 +164,7 @@ def _errors(row: Any) -> Cell:
     failed = int(job.counters.get("failed", 0)) if job else 0
     if not failed:
         return 0
-    url = reverse("jobs:outcomes", kwargs={"company": row.company.slug, "pk": job.pk})
+    url = company_url("jobs:outcomes", row.company, pk=job.pk)
     return Link(f"{failed:,}", f"{url}?outcome=failed", "bad")
 
 
@@ -170,7 +172,7 @@ def _last_run(row: Any) -> Cell:
     job = row.last_job
     if job is None:
         return Status("Not yet")
-    url = reverse("jobs:job", kwargs={"company": row.company.slug, "pk": job.pk})
+    url = company_url("jobs:job", row.company, pk=job.pk)
     if not job.ended:
         return Link(str(job.get_state_display()), url, "run")
     if job.state == "failed":
@@ -182,11 +184,11 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
     maps, operates = denied(request, Can.MAP), denied(request, Can.OPERATE)
 
     def act(label: str, what: str, icon: str, why: str = "", **kwargs: Any) -> Action:
-        url = reverse("coupling:selected", kwargs={"company": company.slug, "what": what})
+        url = company_url("coupling:selected", company, what=what)
         return Action(label, url, "post", icon, selection=True, off=why, **kwargs)
 
     synchronization = [act("Integration Synch. Job Log", "synch-log", "list")]
-    if address("sync:synchronize-mapping", company, mapping="x"):
+    if optional_url("sync:synchronize-mapping", company, mapping="x"):
         synchronization.insert(0, act("Run Full Synchronization", "full", "sync", off or operates))
         synchronization.insert(0, act("Synchronize Modified Records", "synchronize", "sync", off or operates))
     return [
@@ -196,7 +198,7 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
                 act("Fields", "fields", "columns"),
                 act("Edit", "edit", "edit"),
                 act("Use Default Synchronization Setup", "reset", "reset", maps),
-                Action("Job Queue Entry", address("jobs:queue", company), icon="job"),
+                Action("Job Queue Entry", optional_url("jobs:queue", company), icon="job"),
             ],
             icon="table",
         ),
@@ -224,7 +226,7 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
 
 def off_notice(company: Company, off: str) -> Notice:
     """Why Dataverse cannot be used, and where that is mended."""
-    url = address("connection_setup:setup", company)
+    url = optional_url("connection_setup:setup", company)
     return Notice(off, "warn", actions=[Action("Dataverse Connection Setup", url)] if url else ())
 
 
@@ -243,7 +245,7 @@ def troubleshooting(
         cues=[
             Cue(f"{errors:,}", "Integration Errors", job_log(company, **narrowed), "bad" if errors else "ok"),
             Cue(
-                f"{skipped:,}", "Coupled Data Sync Errors", address("sync:skipped", company),
+                f"{skipped:,}", "Coupled Data Sync Errors", optional_url('sync:skipped', company),
                 "bad" if skipped else "ok",
             ),
         ],
@@ -256,13 +258,13 @@ def troubleshooting(
 def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     """Lead from the selected mappings to what is to be done with them."""
     owner = access.company(request, company)
-    back = reverse("coupling:mappings", kwargs={"company": owner.slug})
+    back = company_url("coupling:mappings", owner)
     chosen = list(listing.selected(request, mappings_listing(owner)).rows)
     if not chosen:
         return listing.nothing_selected(request, back)
     if what in ("uncouple", "reset"):
         query = "&".join(f"id={mapping.pk}" for mapping in chosen)
-        url = reverse(f"coupling:{'uncouple-mappings' if what == 'uncouple' else 'reset'}", args=[owner.slug])
+        url = company_url("coupling:uncouple-mappings" if what == "uncouple" else "coupling:reset", owner)
         return HttpResponseRedirect(f"{url}?{query}")
     if len(chosen) > 1:
         messages.warning(request, "Several mappings are selected. Select the one you mean, then choose the action.")
@@ -277,7 +279,9 @@ def _leads_to(company: Company, mapping: IntegrationTableMapping, what: str) -> 
     own = {"fields": "fields", "edit": "mapping", "match": "criteria"}
     if what in own:
         return of_mapping(own[what], mapping)
-    if what in ("synchronize", "full") and (url := address("sync:synchronize-mapping", company, mapping=mapping.name)):
+    if what in ("synchronize", "full") and (
+        url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name)
+    ):
         return f"{url}?full=1" if what == "full" else url
     raise Http404(f"There is no action {what!r} on mappings.")
 
@@ -287,7 +291,7 @@ def _leads_to(company: Company, mapping: IntegrationTableMapping, what: str) -> 
 def reset(request: HttpRequest, company: str) -> HttpResponse:
     """Use Default Synchronization Setup: ask, then bring mappings back to their default."""
     owner = access.company(request, company)
-    back = reverse("coupling:mappings", kwargs={"company": owner.slug})
+    back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
     wanted = ids.numbers(given.getlist("id"))
     mappings = IntegrationTableMapping.objects.filter(company=owner)

@@ -1,8 +1,10 @@
 """Matching criteria: what a mapping offers, what it keeps, and what one run is given."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs
@@ -92,25 +94,14 @@ def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[
     return list(given)
 
 
-def dumped(given: Iterable[Criterion]) -> list[dict[str, Any]]:
-    """The criteria as a job's parameters keep them."""
-    return [
-        {
-            "field": one.local, "column": one.integration, "priority": one.priority,
-            "case_sensitive": one.case_sensitive, "compare_as": one.compare_as.value,
-        }
-        for one in given
-    ]  # fmt: skip
+def to_json(given: Iterable[Criterion]) -> list[dict[str, Any]]:
+    """Return the criteria as JSON values."""
+    return list(msgspec.to_builtins(list(given)))
 
 
-def loaded(kept: Iterable[Mapping[str, Any]]) -> list[Criterion]:
-    """The criteria of a job's parameters."""
-    return [
-        Criterion(
-            one["field"], one["column"], int(one["priority"]), bool(one["case_sensitive"]), CompareAs(one["compare_as"])
-        )
-        for one in kept
-    ]
+def from_json(kept: Any) -> list[Criterion]:
+    """Return the criteria that `to_json` wrote. Raises msgspec.ValidationError."""
+    return msgspec.convert(kept, list[Criterion])
 
 
 def grouped(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:

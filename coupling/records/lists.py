@@ -20,6 +20,7 @@ from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import listing, paging
 from ui.kit import Action, Cell, Menu, Notice, Status
+from ui.links import company_url
 from ui.registry import Entry, Found, find_records, tell_me_source
 
 SEARCHED = ("city", "phone_no", "e_mail", "company_name")
@@ -44,13 +45,13 @@ def table_or_404(name: str) -> LocalTable:
 
 def list_url(company: Company, table: LocalTable, query: str = "") -> str:
     """The list page of a table."""
-    url = reverse("records:list", kwargs={"company": company.slug, "table": table.name})
+    url = company_url("records:list", company, table=table.name)
     return f"{url}?{query}" if query else url
 
 
 def card_url(company: Company, table: LocalTable, system_id: UUID) -> str:
     """The card page of a record."""
-    return reverse("records:card", kwargs={"company": company.slug, "table": table.name, "system_id": system_id})
+    return company_url("records:card", company, table=table.name, system_id=system_id)
 
 
 def mappings_of(company: Company, table: LocalTable) -> "list[IntegrationTableMapping]":
@@ -139,7 +140,7 @@ def dataverse_menu(
             Action(label, url, "post", icon, selection=record is None, off=denied, note=note, values=values)
         ]  # fmt: skip
 
-    jobs = reverse("jobs:list", kwargs={"company": company.slug}) if mappings else ""
+    jobs = company_url("jobs:list", company) if mappings else ""
     mapping = mappings[0].name if mappings else ""
     coupling = Menu(
         "Coupling",

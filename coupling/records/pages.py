@@ -20,6 +20,7 @@ from masterdata.models import Company
 from ui import render
 from ui.cells import ago, in_sentence, text_of
 from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
+from ui.links import company_url
 
 
 @require_safe
@@ -181,7 +182,7 @@ def _shown(owner: Company, field: LocalField, record: Any) -> Field:
     if field.choices:
         value = str(getattr(record, f"get_{field.name}_display")())
     if field.references and value:
-        target = reverse("records:by-key", kwargs={"company": owner.slug, "table": field.references})
+        target = company_url("records:by-key", owner, table=field.references)
         value = Link(str(value), f"{target}?{urlencode({'key': value})}")
     return Field(field.caption, value)
 

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.urls import reverse
 
 from core import collation as order
 from jobs import display as telling
@@ -13,6 +12,7 @@ from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Ty
 from jobs.registry import registry
 from masterdata.models import Company
 from ui.kit import Cell, Link, Notice, Status
+from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
 _HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
@@ -20,12 +20,12 @@ _HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
 
 def job_url(job: Job, company: Company) -> str:
     """The job's card."""
-    return reverse("jobs:job", kwargs={"company": company.slug, "pk": job.pk})
+    return company_url("jobs:job", company, pk=job.pk)
 
 
 def outcomes_url(job: Job, company: Company, **query: str) -> str:
     """The job's outcomes, narrowed by outcome and reason."""
-    url = reverse("jobs:outcomes", kwargs={"company": company.slug, "pk": job.pk})
+    url = company_url("jobs:outcomes", company, pk=job.pk)
     return f"{url}?{urlencode(query)}" if query else url
 
 
@@ -96,7 +96,7 @@ def queue(company: Company) -> Listing:
     def ahead(job: Any) -> Cell:
         if job.ahead in (None, job.pk):
             return ""
-        return Link(f"Job {job.ahead}", reverse("jobs:job", kwargs={"company": company.slug, "pk": job.ahead}))
+        return Link(f"Job {job.ahead}", company_url("jobs:job", company, pk=job.ahead))
 
     return Listing(
         id="queue",

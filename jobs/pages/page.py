@@ -14,11 +14,12 @@ from jobs.registry import registry
 from masterdata.models import Company
 from ui.cells import text_of
 from ui.kit import Action, Cue, FastTab, Field, Link, Notice, Page, Table
+from ui.links import company_url
 
 
 def list_link(job: Job, company: Company) -> Link:
     """The log the job is listed in: "Integration Coupling Jobs"."""
-    url = reverse("jobs:list", kwargs={"company": company.slug})
+    url = company_url("jobs:list", company)
     return Link(telling.LIST_TITLES.get(job.type, telling.LIST_TITLES[""]), f"{url}?type={job.type}")
 
 
@@ -68,7 +69,7 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
     errors = outcome == Outcome.FAILED
     label = str(Outcome(outcome).label) if outcome else "All records"
     page_title = telling.ERRORS_TITLE if errors else f"{label} in {telling.title(job)}"
-    export = reverse("jobs:export", kwargs={"company": company.slug, "pk": job.pk})
+    export = company_url("jobs:export", company, pk=job.pk)
     query = request.GET.urlencode()
     actions: list[Any] = [action for provider in registry.outcome_actions for action in provider(request, job, outcome)]
     return Page(

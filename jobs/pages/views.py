@@ -13,7 +13,6 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access
@@ -27,6 +26,7 @@ from jobs.registry import registry
 from masterdata.models import Company
 from ui import render
 from ui.kit import Action, FastTab, Link, Page, Table
+from ui.links import company_url
 
 
 @require_safe
@@ -40,8 +40,8 @@ def job_list(request: HttpRequest, company: str) -> HttpResponse:
         company=found,
         help="jobs",
         actions=[
-            Action("Job Queue Entries", reverse("jobs:queue", kwargs={"company": found.slug}), icon="list"),
-            Action("Errors", reverse("jobs:errors", kwargs={"company": found.slug}), icon="error"),
+            Action("Job Queue Entries", company_url("jobs:queue", found), icon="list"),
+            Action("Errors", company_url("jobs:errors", found), icon="error"),
         ],
         listing=listings.jobs(found, chosen),
     )
@@ -76,7 +76,7 @@ def errors(request: HttpRequest, company: str) -> HttpResponse:
         page = Page(
             telling.ERRORS_TITLE,
             company=found,
-            crumbs=(Link(telling.LIST_TITLES[""], reverse("jobs:list", kwargs={"company": found.slug})),),
+            crumbs=(Link(telling.LIST_TITLES[""], company_url("jobs:list", found)),),
             fast_tabs=(FastTab("errors", "Errors", table=Table("Errors", ("No.", "Name", "Reason"), (), empty=none)),),
             help="jobs",
         )
@@ -133,7 +133,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
         telling.QUEUE_TITLE,
         company=found,
         help="jobs",
-        actions=[Action("Job Log", reverse("jobs:list", kwargs={"company": found.slug}), icon="list")],
+        actions=[Action("Job Log", company_url("jobs:list", found), icon="list")],
         fast_tabs=tabs,
         listing=listings.queue(found),
     )

@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company as company_of
@@ -25,13 +24,14 @@ from sync.start import services
 from sync.start.pages import started_jobs
 from ui import listing, render
 from ui.kit import Action, Cell, Link, Notice, Page, Status, Tip
+from ui.links import company_url
 
 CONFLICTS = "Resolve Update Conflicts"
 SKIPPED = "Coupled Data Synchronization Errors"
 
 
 def _url(company: Company, name: str, **more: Any) -> str:
-    return reverse(f"sync:{name}", kwargs={"company": company.slug, **more})
+    return company_url(f"sync:{name}", company, **more)
 
 
 def _couplings(company: Company) -> "QuerySet[Coupling]":

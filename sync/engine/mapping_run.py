@@ -29,6 +29,7 @@ from django.utils import timezone
 from connection_setup.connection.state import connection_of
 from core.vocabulary import ConflictOption, Direction
 from coupling.gateway import Gateway, ScanPage
+from coupling.job_parameters import SyncParameters
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow
 from dataverse.errors import ChangesExpired
@@ -51,32 +52,24 @@ class Run:
 
     def __init__(self, ctx: JobContext, mapping: IntegrationTableMapping) -> None:
         self.ctx, self.mapping = ctx, mapping
-        parameters = ctx.parameters
-        asked = {"to": Direction.TO, "from": Direction.FROM}.get(
-            str(parameters.get("direction") or ""), Direction.BIDIRECTIONAL
-        )
-        allowed = narrowed(asked, Direction(mapping.direction))
+        self.asked = asked = SyncParameters.load(ctx.parameters)
+        allowed = narrowed(asked.direction, Direction(mapping.direction))
         if allowed is None:
             raise MappingNotUsable(
                 f"{mapping.name} is {mapping.get_direction_display().lower()}: it cannot be run in the "
                 "other direction.",
             )
-        force = ConflictOption(str(parameters.get("force") or parameters.get("conflict") or ""))
-        create = bool(parameters.get("create") or parameters.get("create_new"))
-        only_coupled = parameters.get("only_coupled")
         self.whole = not ctx.job.selection_only
-        if self.whole and not create:
-            create = not (mapping.synch_only_coupled if only_coupled is None else bool(only_coupled))
-        overwrites = bool(force) and asked != Direction.BIDIRECTIONAL
+        narrows = asked.direction != Direction.BIDIRECTIONAL
         self.options = Options(
             allowed=allowed,
-            chosen=force,
-            overwrite=force if overwrites else ConflictOption.ASK,
-            creating=create,
-            retrying=bool(parameters.get("retry")),
+            chosen=asked.conflict,
+            overwrite=asked.conflict if narrows else ConflictOption.ASK,
+            creating=asked.creates(only_coupled=mapping.synch_only_coupled, whole=self.whole),
+            retrying=asked.retry,
         )
         self.gateway = Gateway(ctx.company, ctx.usage)
-        self.restricted = asked != Direction.BIDIRECTIONAL and mapping.direction == Direction.BIDIRECTIONAL
+        self.restricted = narrows and mapping.direction == Direction.BIDIRECTIONAL
         self.reads = allowed != Direction.TO
         self.sends = allowed != Direction.FROM
         self._worker: Worker | None = None
@@ -142,7 +135,7 @@ class Run:
         # A run that does not create goes on from one that did: that one has looked at more.
         as_good = {print_} if self.options.creating else {print_, fingerprint(self.mapping, creating=True)}
         known = state is not None and state.fingerprint in as_good
-        full = bool(self.ctx.parameters.get("full")) or not known
+        full = self.asked.full or not known
         if not full and self.reads and state is not None and not state.delta_link:
             full = True
         self.meet()

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from core.vocabulary import Direction
 from coupling.gateway import Gateway
+from coupling.job_parameters import SyncParameters
 from coupling.mappings.services import make_sure_enabled
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow
@@ -20,15 +21,13 @@ from sync.engine.pairs import CHUNK, Link, links
 from sync.rules.plan import narrowed
 from sync.start.services import make_sure_possible
 
-_ASKED = {"": Direction.BIDIRECTIONAL, "to": Direction.TO, "from": Direction.FROM}
-
 
 @dataclass
 class Preview:
     """The outcomes a run would have; `counts` fills while they are read."""
 
     mapping: IntegrationTableMapping
-    direction: str = ""
+    direction: Direction = Direction.BIDIRECTIONAL
     create: bool | None = None
     selection: Iterable[UUID] | None = None
     gateway: Gateway | None = None
@@ -47,10 +46,9 @@ class Preview:
             yield outcome
 
     def _outcomes(self) -> Iterator[OutcomeRow]:
-        allowed = narrowed(_ASKED[self.direction], Direction(self.mapping.direction)) or Direction.BIDIRECTIONAL
-        creating = self.create
-        if creating is None:
-            creating = self.selection is None and not self.mapping.synch_only_coupled
+        allowed = narrowed(self.direction, Direction(self.mapping.direction)) or Direction.BIDIRECTIONAL
+        asked = SyncParameters(direction=self.direction, create=self.create)
+        creating = asked.creates(only_coupled=self.mapping.synch_only_coupled, whole=self.selection is None)
         door = self.gateway or Gateway(self.mapping.company)
         decider = Decider(self.mapping, door, Options(allowed=allowed, creating=creating))
         chosen = None if self.selection is None else list(self.selection)

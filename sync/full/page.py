@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
@@ -24,12 +23,13 @@ from sync.models import FullSynchReviewLine
 from ui import listing, render
 from ui.cells import ago
 from ui.kit import Action, Cell, FactBox, Link, Notice, Page, Progress, Status, Tip
+from ui.links import company_url
 
 TITLE = "Dataverse Full Synch. Review"
 
 
 def _url(company: Company, name: str = "review") -> str:
-    return reverse(f"sync:{name}", kwargs={"company": company.slug})
+    return company_url(f"sync:{name}", company)
 
 
 @require_safe
@@ -145,7 +145,7 @@ class Shown:
             word, look = f"Finished, {line.job.counters['failed']:,} failed", "warn"
         if line.job is None:
             return Status(word, look)  # type: ignore[arg-type]
-        url = reverse("jobs:job", kwargs={"company": self.company.slug, "pk": line.job_id})
+        url = company_url("jobs:job", self.company, pk=line.job_id)
         return Link(word, url, look)  # type: ignore[arg-type]
 
 
@@ -153,7 +153,7 @@ _WORDS = {"": "Not started", "blocked": "Blocked"}
 
 
 def _criteria_url(company: Company, name: str, within: str) -> str:
-    url = reverse("coupling:criteria", kwargs={"company": company.slug, "mapping": name})
+    url = company_url("coupling:criteria", company, mapping=name)
     return f"{url}?within={within or 'review'}"
 
 

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
@@ -23,6 +22,7 @@ from sync.salespeople import services as salespeople
 from sync.salespeople.services import Saved, User
 from ui import render
 from ui.kit import Action, FactBox, Link, Menu, Notice, Page, Tip
+from ui.links import company_url
 
 TITLE = "Couple Dataverse Users with Salespeople"
 SIZE = 25
@@ -45,7 +45,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
     """Save what was chosen; OK then asks about the users who are left."""
     owner = company_of(request, company)
     if request.method != "POST":
-        return HttpResponseRedirect(address("salespeople", owner))
+        return HttpResponseRedirect(company_url("sync:salespeople", owner))
     try:
         known = salespeople.users(owner)
         refused = _choose(request, owner, known)
@@ -66,7 +66,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
         title="Create salespeople for the rest?",
         text=f"{len(known) - left:,} of {len(known):,} Dataverse users are coupled. {left:,} {word} created for the "
         "rest, with name, e-mail and phone number, and coupled with them.",
-        action=Action("Create Salesperson", address("salespeople-create", owner), "post", values={"all": "1"}),
+        action=Action("Create Salesperson", company_url("sync:salespeople-create", owner), "post", values={"all": "1"}),
         back=after,
         company=owner,
     )
@@ -122,8 +122,8 @@ def match(request: HttpRequest, company: str) -> HttpResponse:
             title="Match-Based Coupling",
             text="Dataverse users and salespeople who are not coupled and have the same e-mail address are coupled. "
             "Where several share an address nothing is done, and they are named.",
-            action=Action("Couple", address("salespeople-match", owner), "post", primary=True),
-            back=address("salespeople", owner),
+            action=Action("Couple", company_url("sync:salespeople-match", owner), "post", primary=True),
+            back=company_url("sync:salespeople", owner),
             company=owner,
         )
     try:
@@ -140,7 +140,7 @@ def match(request: HttpRequest, company: str) -> HttpResponse:
     if found.unclear:
         names = ", ".join(found.unclear[:10]) + (" and more" if len(found.unclear) > 10 else "")
         messages.warning(request, f"Several share an e-mail address, so nothing was done: {names}. Choose by hand.")
-    return HttpResponseRedirect(address("salespeople", owner))
+    return HttpResponseRedirect(company_url("sync:salespeople", owner))
 
 
 @requires(Can.ADMINISTER)
@@ -150,26 +150,26 @@ def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     if why := why_not_team(owner):
         messages.warning(request, why)
-        return HttpResponseRedirect(address("salespeople", owner))
+        return HttpResponseRedirect(company_url("sync:salespeople", owner))
     try:
         results = salespeople.add_to_team(company=owner)
     except EXPLAINED as error:
         return _told(request, owner, error)
     if not results:
         messages.info(request, "Every coupled user is in the owning team already, or no user is coupled yet.")
-        return HttpResponseRedirect(address("salespeople", owner))
+        return HttpResponseRedirect(company_url("sync:salespeople", owner))
     if any(one.denied for one in results):
         messages.warning(
             request,
             "The application may not add users to a team. An administrator of the environment signs in once and does.",
         )
-        setup = reverse("connection_setup:administrator", kwargs={"company": owner.slug})
+        setup = company_url("connection_setup:administrator", owner)
         return HttpResponseRedirect(f"{setup}?purpose=team")
     told, failed = membership.sentence(results)
     messages.success(request, told)
     if failed:
         messages.warning(request, failed)
-    return HttpResponseRedirect(address("salespeople", owner))
+    return HttpResponseRedirect(company_url("sync:salespeople", owner))
 
 
 def why_not(company: Company) -> str:
@@ -190,11 +190,6 @@ def why_not_team(company: Company) -> str:
     return ""
 
 
-def address(name: str, company: Company) -> str:
-    """The address of one of this page's actions."""
-    return reverse(f"sync:{name}", kwargs={"company": company.slug})
-
-
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
@@ -209,14 +204,14 @@ def _page(
     known: Sequence[User] = ()
     notices = []
     if off:
-        setup = Action("Dataverse Connection Setup", reverse("connection_setup:setup", kwargs={"company": owner.slug}))
+        setup = Action("Dataverse Connection Setup", company_url("connection_setup:setup", owner))
         notices.append(Notice(off, "warn", actions=(setup,)))
     else:
         try:
             known = salespeople.users(owner)
         except EXPLAINED as error:
             off = error.user_message
-            again = Action("Try again", address("salespeople", owner))
+            again = Action("Try again", company_url("sync:salespeople", owner))
             notices.append(Notice(off, "bad", title="The users cannot be read.", actions=(again,)))
     operates = may(request.user, Can.OPERATE)
     person = connection_of(owner).ownership_model == OwnershipModel.PERSON
@@ -229,7 +224,7 @@ def _page(
         Page(
             TITLE,
             company=owner,
-            crumbs=(Link("Dataverse Connection Setup", reverse("connection_setup:setup", args=[owner.slug])),),
+            crumbs=(Link("Dataverse Connection Setup", company_url("connection_setup:setup", owner)),),
             help="connection#salespeople",
             tip=Tip(
                 "What this page does",
@@ -272,7 +267,7 @@ def _context(
         }
         for one in found[(number - 1) * SIZE : number * SIZE]
     ]
-    here = address("salespeople", owner)
+    here = company_url("sync:salespeople", owner)
 
     def page(at: int) -> str:
         asked = {"q": text, "coupled": only if only in ("yes", "no") else "", "page": at}
@@ -281,7 +276,7 @@ def _context(
     return {
         "rows": rows, "people": people, "menu": len(people) <= FEW, "editable": editable, "text": text, "only": only,
         "number": number, "last": last, "count": len(found), "total": len(known), "here": here,
-        "save_url": address("salespeople-save", owner), "previous": page(number - 1) if number > 1 else "",
+        "save_url": company_url("sync:salespeople-save", owner), "previous": page(number - 1) if number > 1 else "",
         "next": page(number + 1) if number < last else "", "narrowed": bool(text or only in ("yes", "no")),
         "cancel_url": guide.back(request, owner),
     }  # fmt: skip
@@ -292,11 +287,11 @@ def _actions(request: HttpRequest, owner: Company, off: str) -> tuple[Action | M
     why = why or ("" if may(request.user, Can.OPERATE) else "Your role may look, not change.")
     team = "" if may(request.user, Can.ADMINISTER) else "Only an Administrator may do this."
     return (
-        Action("Create Salesperson", address("salespeople-create", owner), "post", "add", off=why, with_form=not why),
-        Action("Delete Coupling", address("salespeople-delete", owner), "post", "uncouple", off=why, with_form=not why),
-        Action("Match-Based Coupling", address("salespeople-match", owner), icon="couple", off=why, dialog=True),
+        Action("Create Salesperson", company_url("sync:salespeople-create", owner), "post", "add", off=why, with_form=not why),
+        Action("Delete Coupling", company_url("sync:salespeople-delete", owner), "post", "uncouple", off=why, with_form=not why),
+        Action("Match-Based Coupling", company_url("sync:salespeople-match", owner), icon="couple", off=why, dialog=True),
         Action(
-            "Add Coupled Users to Team", address("salespeople-team", owner), "post", "people",
+            "Add Coupled Users to Team", company_url("sync:salespeople-team", owner), "post", "people",
             off=team or ("" if not off and not why_not_team(owner) else why or why_not_team(owner)),
         ),
     )  # fmt: skip
@@ -342,9 +337,13 @@ def _choose(request: HttpRequest, owner: Company, known: Sequence[User]) -> Http
             title="Move the coupling?",
             text=f"{named} Each salesperson has one user.",
             action=Action(
-                "Move", address("salespeople-save", owner), "post", primary=True, values={**values, "move": "1"}
+                "Move",
+                company_url("sync:salespeople-save", owner),
+                "post",
+                primary=True,
+                values={**values, "move": "1"},
             ),
-            back=address("salespeople", owner),
+            back=company_url("sync:salespeople", owner),
             company=owner,
         )
     if saved.coupled or saved.uncoupled:
@@ -379,7 +378,7 @@ def _here(request: HttpRequest, owner: Company) -> str:
     """The page as it was narrowed and turned."""
     kept = {name: request.POST.get(name, "") for name in ("q", "coupled", "page")}
     asked = urlencode({name: value for name, value in kept.items() if value})
-    return f"{address('salespeople', owner)}?{asked}" if asked else address("salespeople", owner)
+    return f"{company_url('sync:salespeople', owner)}?{asked}" if asked else company_url("sync:salespeople", owner)
 
 
 def _nothing(request: HttpRequest, owner: Company) -> HttpResponse:

@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -11,7 +11,7 @@ from accounts.access import company as company_of
 from connection_setup.connection.state import unavailable
 from core.refusals import Refusal
 from core.roles import Can, requires
-from core.vocabulary import Direction
+from core.vocabulary import ConflictOption, Direction
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
 from jobs.models import Job
@@ -20,8 +20,13 @@ from masterdata.models import Company
 from sync.start import services
 from ui import listing, render
 from ui.kit import Action, FastTab, Field, Link, Page
+from ui.links import company_url
 
-_WAYS = {"merge": ("", ""), "to": ("to", "send"), "from": ("from", "get")}
+_WAYS = {
+    "merge": (Direction.BIDIRECTIONAL, ConflictOption.ASK),
+    "to": (Direction.TO, ConflictOption.SEND),
+    "from": (Direction.FROM, ConflictOption.GET),
+}
 """What a person chooses -> the job's direction, and the side that wins."""
 
 
@@ -60,11 +65,11 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     way = request.POST.get("way", "")
     if mapping.direction == Direction.BIDIRECTIONAL and way not in _WAYS:
         return _ask_way(request, owner, mapping, chosen, back)
-    direction, force = _WAYS.get(way, ("", ""))
+    direction, conflict = _WAYS.get(way, _WAYS["merge"])
     try:
         job = services.start_synchronization(
             mapping=mapping, selection=chosen.rows.values_list("system_id", flat=True).iterator(),
-            direction=direction, force=force, user=request.user, one_record=chosen.count == 1,
+            direction=direction, conflict=conflict, user=request.user, one_record=chosen.count == 1,
         )  # fmt: skip
     except Refusal as error:
         messages.error(request, str(error))
@@ -127,9 +132,9 @@ def _back(request: HttpRequest, company: Company) -> str:
     if asked and url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
         return asked
     try:
-        return reverse("coupling:mappings", kwargs={"company": company.slug})
+        return company_url("coupling:mappings", company)
     except NoReverseMatch:
-        return reverse("jobs:list", kwargs={"company": company.slug})
+        return company_url("jobs:list", company)
 
 
 def started_jobs(request: HttpRequest, company: Company, started: list[Job], back: str) -> HttpResponse:

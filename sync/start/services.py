@@ -11,6 +11,7 @@ from django.db.models import Q
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling.couplings.services import description
+from coupling.job_parameters import SyncParameters
 from coupling.mappings import defaults
 from coupling.mappings.services import key_of, make_sure_enabled, make_sure_usable
 from coupling.models import Coupling, IntegrationTableMapping
@@ -23,8 +24,6 @@ __all__ = [
     "EmptySelection", "Refusal", "resolve", "retry", "run_due", "start_synchronization", "synchronize_in_order",
 ]  # fmt: skip
 
-_ASKED = {"": Direction.BIDIRECTIONAL, "to": Direction.TO, "from": Direction.FROM}
-
 
 def start_synchronization(
     *,
@@ -32,9 +31,9 @@ def start_synchronization(
     selection: Iterable[UUID] | None = None,
     selection_side: str = "local",
     full: bool = False,
-    direction: str = "",
+    direction: Direction = Direction.BIDIRECTIONAL,
     create: bool | None = None,
-    force: str = "",
+    conflict: ConflictOption = ConflictOption.ASK,
     user: Any = None,
     trigger: str = Trigger.USER,
     parent: Job | None = None,
@@ -44,21 +43,11 @@ def start_synchronization(
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
-    full: compare every pair, not only what changed. direction: "" (the mapping's), "to" or "from". create: whether
-    uncoupled records are created on the other side; None goes by the mapping for a whole run and means no for a
-    selection. force: "send" or "get", the side that a person chose to win where both changed; together with a
-    direction it wins wherever they differ. retry: pairs left out after failing twice are taken back in. Raises
-    Refusal, EmptySelection.
+    What is asked for is SyncParameters' to say. Raises Refusal, EmptySelection.
     """
     make_sure_usable(mapping)
     make_sure_possible(mapping, direction)
-    ConflictOption(force)
-    parameters: dict[str, Any] = {"full": full, "direction": direction, "force": force}
-    if retry:
-        parameters["retry"] = True
-    if create is not None:
-        parameters |= {"create": create, "only_coupled": not create}
-    allowed = narrowed(_ASKED[direction], Direction(mapping.direction))
+    allowed = narrowed(direction, Direction(mapping.direction))
     return jobs.start(
         company=mapping.company,
         type=Type.SYNCHRONIZATION,
@@ -66,7 +55,7 @@ def start_synchronization(
         exclusive_key=key_of(mapping),
         direction=str(allowed or mapping.direction),
         description=text or description(mapping),
-        parameters=parameters,
+        parameters=SyncParameters(full=full, direction=direction, conflict=conflict, create=create, retry=retry).dump(),
         selection=selection,
         selection_side=selection_side,
         user=user,
@@ -76,17 +65,15 @@ def start_synchronization(
     )
 
 
-def make_sure_possible(mapping: IntegrationTableMapping, direction: str) -> None:
+def make_sure_possible(mapping: IntegrationTableMapping, direction: Direction) -> None:
     """Raise Refusal (configuration) when the mapping cannot be synchronized that way."""
-    if direction not in _ASKED:
-        raise Refusal(Reason.CONFIGURATION, f"The direction is to or from, not {direction!r}.")
     if mapping.uid_kind == "option":
         raise Refusal(
             Reason.CONFIGURATION,
             f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize.",
             "Open Dataverse Option Mapping to see and change them.",
         )
-    if narrowed(_ASKED[direction], Direction(mapping.direction)) is None:
+    if narrowed(direction, Direction(mapping.direction)) is None:
         way = "to the integration table" if mapping.direction == Direction.TO else "from the integration table"
         raise Refusal(
             Reason.CONFIGURATION,
@@ -122,7 +109,7 @@ def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = 
         raise Refusal(Reason.CONFIGURATION, "Choose which side counts.")
     chosen = Coupling.objects.filter(company=company, pk__in=list(couplings), conflict__isnull=False)
     words = "Send our values to Dataverse" if choice == "send" else "Get the values of Dataverse"
-    return _per_mapping(chosen, user=user, force=choice, text=f"{words} where both sides changed")
+    return _per_mapping(chosen, user=user, conflict=ConflictOption(choice), text=f"{words} where both sides changed")
 
 
 def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = None) -> tuple[int, list[Job]]:
@@ -146,7 +133,13 @@ def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = N
 
 
 def _per_mapping(
-    chosen: Any, *, ids: list[int] | None = None, user: Any, text: str, force: str = "", again: bool = False
+    chosen: Any,
+    *,
+    ids: list[int] | None = None,
+    user: Any,
+    text: str,
+    conflict: ConflictOption = ConflictOption.ASK,
+    again: bool = False,
 ) -> list[Job]:
     wanted = ids if ids is not None else list(chosen.values_list("pk", flat=True))
     by_mapping: dict[int, list[UUID]] = {}
@@ -160,7 +153,7 @@ def _per_mapping(
         return [
             start_synchronization(
                 mapping=IntegrationTableMapping.objects.select_related("company").get(pk=mapping_id),
-                selection=records, force=force, user=user, one_record=len(records) == 1, text=text, retry=again,
+                selection=records, conflict=conflict, user=user, one_record=len(records) == 1, text=text, retry=again,
             )
             for mapping_id, records in by_mapping.items()
         ]  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.vocabulary import Direction
 from coupling.commands import MappingCommand
 from dataverse.errors import DataverseError
 from jobs.models import COUNTERS
@@ -23,7 +24,10 @@ class Command(MappingCommand):
         parser.add_argument("--full", action="store_true", help="Compare every pair, not only what changed.")
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
         parser.add_argument(
-            "--direction", choices=["to", "from"], help="To Dataverse or from it; default: the mapping's."
+            "--direction",
+            choices=["both", "to", "from"],
+            default="both",
+            help="To Dataverse or from it; default: the mapping's.",
         )
         parser.add_argument("--preview", action="store_true", help="Say what would happen; write nothing.")
 
@@ -31,7 +35,7 @@ class Command(MappingCommand):
         """Preview, or start the job, wait for it and tell what came of it."""
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
-        direction = options["direction"] or ""
+        direction = Direction.from_word(options["direction"])
         try:
             if options["preview"]:
                 self.preview(Preview(mapping, direction, selection=selection))
