@@ -11,7 +11,7 @@ from django.db import transaction
 from core.roles import Role
 
 
-def masked(value: str) -> str:  # noqa: ARG001 - the audit log's shape
+def mask_secret(value: str) -> str:  # noqa: ARG001 - the audit log's shape
     """What the audit log shows in the place of a secret."""
     return "***"
 

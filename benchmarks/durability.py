@@ -25,7 +25,7 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     from coupling.gateway import Gateway
     from coupling.matching import criteria
     from coupling.matching.match import Result
-    from coupling.matching.run_matching import Matching
+    from coupling.matching.run_matching import MatchingRun
     from coupling.models import Coupling
     from jobs.models import JobOutcome
     from jobs.running.context import _OUTCOME_FIELDS, Checkpoint, _outcomes
@@ -56,7 +56,9 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     began = time.perf_counter()
     gateway = Gateway(own.company)
     organization = gateway.organization_id
-    matching = Matching(own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local.uncoupled(own.mapping))
+    matching = MatchingRun(
+        own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local.uncoupled(own.mapping)
+    )
     decisions = matching.run()
     if outcomes:
         _Writer(Context(), own.mapping, matching, organization).write()

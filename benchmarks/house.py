@@ -87,7 +87,7 @@ class House:
         own = connections.connection_of(self.company)
         settings.save_settings(connection=own, values=values, secret=line["client_secret"], user=None)
         assert services.enable(company=self.company, user=None).ok
-        defaults.ensure(self.company)
+        defaults.create_missing(self.company)
         mappings = IntegrationTableMapping.objects.select_related("company")
         self.mapping = mappings.get(company=self.company, name="CUSTOMER")
 

@@ -82,7 +82,7 @@ def link(
         [at.to_bytes(16, "big") for at in range(len(ours))],
         {name: [record[name] for _, record in ours] for name in names},
     )
-    matcher.feed(
+    matcher.add_remote_page(
         [uuid.UUID(int=at).hex for at in range(len(theirs))],
         [""] * len(theirs),
         {name: [record[name] for _, record in theirs] for name in names},

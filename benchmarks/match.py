@@ -27,7 +27,7 @@ def by_matcher(local: list, remote: list) -> tuple[int, object]:
         ids, *columns = zip(*part, strict=True)
         matcher.add(ids, dict(zip(FIELDS, columns, strict=True)))
     for page in remote:
-        matcher.feed(
+        matcher.add_remote_page(
             [row["accountid"] for row in page],
             [row["name"] for row in page],
             {column: [row[column] for row in page] for column in COLUMNS},

@@ -57,7 +57,7 @@ def fill(size: int = 1_000_000) -> Filled:
         company=company, environment_url="https://contoso.crm4.dynamics.com", enabled=True,
         organization_id="11111111-1111-1111-1111-111111111111", organization_name="Contoso",
     )  # fmt: skip
-    defaults.ensure(company)
+    defaults.create_missing(company)
     mapping = IntegrationTableMapping.objects.select_related("company").get(company=company, name="CUSTOMER")
     deep = min(size // 10, PAGE * (DEEP + 20))
     coupled, failed = size * 9 // 10, size // 2

@@ -56,20 +56,20 @@ def timed(own: House, first: int, size: int, refused: list[int]) -> tuple[float,
 @contextmanager
 def waits() -> Iterator[list[tuple[float, float]]]:
     """The spans in which the service asked to wait, as the client heard of them."""
-    from dataverse.throttle import Patience
+    from dataverse.throttle import SharedThrottle
 
     found: list[tuple[float, float]] = []
-    told = Patience.told
+    told = SharedThrottle.told
 
     def noted(self, error, seconds):
         found.append((time.monotonic(), time.monotonic() + (error.retry_after or seconds)))
         return told(self, error, seconds)
 
-    Patience.told = noted
+    SharedThrottle.told = noted
     try:
         yield found
     finally:
-        Patience.told = told
+        SharedThrottle.told = told
 
 
 def silence(spans: list[tuple[float, float]]) -> float:

@@ -16,12 +16,12 @@ class ConnectionSetupConfig(AppConfig):
         from connection_setup import shell
         from connection_setup.models import DataEncryption, DataverseConnection, Dynamics365Connection
         from connection_setup.secrets import credentials, keyring
-        from core.error_reports import keep_silent_about
+        from core.error_reports import register_secrets
 
         # Secrets are left out, sealed as they are; that one changed shows as the credential's version.
         left_out = [*credentials.SEALED_COLUMNS, "checks", "checked_at", "changed_at"]
         auditlog.register(DataverseConnection, exclude_fields=left_out)
         auditlog.register(DataEncryption)
         auditlog.register(Dynamics365Connection, exclude_fields=["checks", "checked_at"])
-        keep_silent_about(keyring.secrets)
+        register_secrets(keyring.secrets)
         shell.register()

@@ -82,7 +82,7 @@ class Expires(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Expectations:
     """What the checks hold against the environment: the company's side of things."""
 
     company_name: str

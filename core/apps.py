@@ -11,6 +11,6 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every database told once its tables are there."""
-        from core.sqlite_statistics import tell_sqlite
+        from core.sqlite_statistics import write_statistics
 
-        post_migrate.connect(tell_sqlite, sender=self)
+        post_migrate.connect(write_statistics, sender=self)

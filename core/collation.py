@@ -24,18 +24,18 @@ def ranks(texts: Collection[str], using: str) -> dict[str, int]:
     return {text: at for at, text in enumerate(in_order(frozenset(texts), using))}
 
 
-def different(rows: "models.QuerySet[Any]", name: str) -> list[str]:
+def distinct_values(rows: "models.QuerySet[Any]", name: str) -> list[str]:
     """The different values of a text column in rows that were filtered to one value of others, in order.
 
     SELECT DISTINCT reads an index from end to end. This leaps from each value to the next, in as many steps as there
     are values; it needs an index on the other columns and then this one.
     """
     with connections[rows.db].cursor() as cursor:
-        cursor.execute(*leaping(rows, name))
+        cursor.execute(*distinct_values_sql(rows, name))
         return [value for (value,) in cursor.fetchall()]
 
 
-def leaping(rows: "models.QuerySet[Any]", name: str) -> tuple[str, list[Any]]:
+def distinct_values_sql(rows: "models.QuerySet[Any]", name: str) -> tuple[str, list[Any]]:
     """The statement of `different`, and its parameters."""
     first = rows.order_by(name).values(name)
     following = first.filter(**{f"{name}__gt": RawSQL("leaps.value", ())})

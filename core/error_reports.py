@@ -11,7 +11,7 @@ from django.views.debug import SafeExceptionReporterFilter
 _sources: list[Callable[[], Iterable[str]]] = []
 
 
-def keep_silent_about(source: Callable[[], Iterable[str]]) -> None:
+def register_secrets(source: Callable[[], Iterable[str]]) -> None:
     """Name what knows further keys of this installation, which no report and no log may hold."""
     if source not in _sources:
         _sources.append(source)

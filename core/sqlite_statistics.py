@@ -20,11 +20,11 @@ GROUP = 100_000
 Jobs name up to 5,000 rows by their ids at once. Were a company expected to be a tenth of this, SQLite would look for
 2,000 ids by reading all that the company has, each time.
 """
-ALIKE = 200_000
+ROWS_PER_CHOICE = 200_000
 """Rows that share a choice, or a yes or no."""
 
 
-def tell_sqlite(using: str, **_: Any) -> None:
+def write_statistics(using: str, **_: Any) -> None:
     """Write the expected sizes of all tables, where they are not written yet. A receiver of post_migrate."""
     connection = connections[using]
     if connection.vendor != "sqlite":
@@ -81,5 +81,5 @@ def _sharing(model: type[models.Model], column: str, rows: int) -> int:
     if field.unique:
         return 1
     if field.choices or isinstance(field, models.BooleanField) or field.name in getattr(model, "few_values", ()):
-        return min(ALIKE, rows)
+        return min(ROWS_PER_CHOICE, rows)
     return min(GROUP, rows) if field.is_relation else 1

@@ -25,7 +25,7 @@ class MappingCommand(CompanyCommand):
 
     def mapping(self, name: str) -> IntegrationTableMapping:
         """Return the mapping of that name. Raises Refusal where there is none."""
-        return mappings_services.mapping_of(self.company, name)
+        return mappings_services.get_mapping(self.company, name)
 
     def selection(self, mapping: IntegrationTableMapping, keys: Sequence[str] | None) -> list[UUID] | None:
         """The ids of the records named by number or code; None where none was named. Refusal for an unknown one."""

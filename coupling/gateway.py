@@ -193,7 +193,7 @@ class Gateway:
             primary,
             select=self._select(mapping, columns),
             filter=self.filter_text(mapping),
-            worth_s=scanning.WORTH_S if dated else math.inf,
+            worth_s=scanning.PARALLEL_FROM_S if dated else math.inf,
         )
         for page in pages:
             rows = page.rows

@@ -64,17 +64,17 @@ def coupled_q(mapping: IntegrationTableMapping) -> Exists:
     return Exists(Coupling.objects.filter(mapping=mapping, local_id=OuterRef("system_id")))
 
 
-def inside(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
+def filtered_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
     """The company's records inside the table filter, in key order."""
     return table_of(mapping).records(mapping.company).filter(table_filter_q(mapping))
 
 
 def uncoupled(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
     """The records inside the table filter that are not coupled, in key order: what match-based coupling is about."""
-    return inside(mapping).filter(~coupled_q(mapping))
+    return filtered_records(mapping).filter(~coupled_q(mapping))
 
 
-def parts(
+def iter_batches(
     records: "QuerySet[Any]", table: LocalTable, fields: Sequence[str], *, after: Any = None, size: int = PART
 ) -> Iterator[list[tuple[Any, ...]]]:
     """The records in key order, in parts: (id as text, key, title, *fields) each, beginning behind the key `after`.
@@ -153,6 +153,6 @@ def partners(mapping: IntegrationTableMapping, field: LocalField) -> dict[str, s
 
 
 def _rows(records: "QuerySet[Any]", table: LocalTable, names: Sequence[str]) -> Iterator[LocalRow]:
-    for part in parts(records, table, names):
+    for part in iter_batches(records, table, names):
         for row in part:
             yield LocalRow(UUID(row[0]), str(row[1]), str(row[2] or ""), dict(zip(names, row[3:], strict=True)))

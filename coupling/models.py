@@ -220,7 +220,7 @@ class Listed(models.Model):
         return self.key
 
 
-class Draft(models.Model):
+class Selection(models.Model):
     """Records a person selected on a list for coupling or uncoupling, kept until the job starts."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
@@ -233,12 +233,12 @@ class Draft(models.Model):
         return f"{self.count} of {self.mapping}"
 
 
-class DraftRecord(models.Model):
+class SelectionRecord(models.Model):
     """One selected record."""
 
     expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
 
-    draft = models.ForeignKey(Draft, on_delete=models.CASCADE, related_name="records")
+    draft = models.ForeignKey(Selection, on_delete=models.CASCADE, related_name="records")
     local_id = models.UUIDField()
 
     def __str__(self) -> str:

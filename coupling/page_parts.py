@@ -52,12 +52,12 @@ NOT_ENABLED = "The connection is not enabled."
 """Beside an action; the notice on the page tells the rest."""
 
 
-def denied(request: HttpRequest, can: Can) -> str:
+def permission_reason(request: HttpRequest, can: Can) -> str:
     """Why the person may not, or ""."""
     return "" if may(request.user, can) else "Your role may look, not change."
 
 
-def tell(request: HttpRequest, error: Explained) -> None:
+def show_error(request: HttpRequest, error: Explained) -> None:
     """Show a refusal as a message: the user's sentence."""
     messages.error(request, error.user_message)
 

@@ -75,7 +75,7 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
 
 
 def _default_mappings(company: Any, schedules: bool) -> str:
-    made = defaults.ensure(company)
+    made = defaults.create_missing(company)
     if not made:
         return f"{_standing(company)} Nothing of it was replaced."
     if schedules:

@@ -66,7 +66,8 @@ def decode(body: bytes, content_type: str) -> list[Part]:
     pieces = re.split(rb"(?:^|\r?\n)--" + re.escape(mark.encode()), body)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         raise InvalidAnswer(
-            "Dataverse's answer to a batch is cut off, so what was done is read back before going on.", maybe_done=True
+            "Dataverse's answer to a batch is cut off, so what was done is read back before going on.",
+            outcome_unknown=True,
         )
     return [_part(piece) for piece in pieces[1:-1]]
 
@@ -93,7 +94,7 @@ def _boundary_of(content_type: str) -> str:
         raise InvalidAnswer(
             "Dataverse answered a batch with something else.",
             said=content_type,
-            maybe_done=True,
+            outcome_unknown=True,
         )
     return mark
 
@@ -101,12 +102,12 @@ def _boundary_of(content_type: str) -> str:
 def _part(piece: bytes) -> Part:
     head, inner = _split(piece.lstrip(b"\r\n"))
     if b"application/http" not in head.lower():
-        raise InvalidAnswer("A part of Dataverse's answer to a batch is none.", maybe_done=True)
+        raise InvalidAnswer("A part of Dataverse's answer to a batch is none.", outcome_unknown=True)
     head, body = _split(inner)
     first, *rest = re.split(rb"\r?\n", head)
     found = re.match(rb"HTTP/1\.[01] (\d{3})", first)
     if not found:
-        raise InvalidAnswer("A part of Dataverse's answer to a batch has no status.", maybe_done=True)
+        raise InvalidAnswer("A part of Dataverse's answer to a batch has no status.", outcome_unknown=True)
     headers = {}
     for line in rest:
         name, _, value = line.decode("utf-8", "replace").partition(":")

@@ -61,7 +61,7 @@ def create(
         try:
             client.create_multiple(table.entity_set, table.name, bodies)
         except (Unavailable, InvalidAnswer) as lost:
-            if not lost.maybe_done:
+            if not lost.outcome_unknown:
                 raise
             return _settle(client, table, ids, bodies)
         except (Throttled, SignInError):
@@ -85,7 +85,7 @@ def update(
     results = [_result(row_id, answer) for (row_id, _, _), answer in zip(rows, answers, strict=True)]
     if doubted:
         late = [n for n, result in enumerate(results) if isinstance(result.error, VersionMismatch)]
-        versions = applied(client, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
+        versions = versions_if_applied(client, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
         for n, version in zip(late, versions, strict=True):
             if version is not None:
                 results[n] = RowResult(rows[n][0], version=version)
@@ -135,7 +135,7 @@ def read(client: "DataverseClient", table: TableInfo, select: Sequence[str], ids
     return found
 
 
-def applied(
+def versions_if_applied(
     client: "DataverseClient", entity_set: str, changes: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[str | None]:
     """Per change: the row's version when the row says what the change would have made it say, else None."""
@@ -155,7 +155,7 @@ def _sent(client: "DataverseClient", requests: Sequence[Request]) -> tuple[list[
     try:
         return client.batch(requests, repeatable=False), False
     except (Unavailable, InvalidAnswer) as lost:
-        if not lost.maybe_done:
+        if not lost.outcome_unknown:
             raise
     return client.batch(requests, repeatable=True), True
 

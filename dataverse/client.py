@@ -223,7 +223,7 @@ class DataverseClient:
         select: Sequence[str],
         filter: str = "",  # noqa: A002 - the query option's own name
         page_size: int = LARGEST_PAGE,
-        worth_s: float = scanning.WORTH_S,
+        worth_s: float = scanning.PARALLEL_FROM_S,
     ) -> Iterator[Page]:
         """All rows of a query, every row once, in no order; the next pages are on their way meanwhile.
 
@@ -296,7 +296,7 @@ class DataverseClient:
             try:
                 answer = self._send("POST", entity_set, body=_encode(row))
             except Unavailable as lost:
-                if not lost.maybe_done:
+                if not lost.outcome_unknown:
                     raise
                 return self._create_again(entity_set, row, UUID(str(own)))
         self._wrote(1)
@@ -314,12 +314,12 @@ class DataverseClient:
         try:
             answer = self._send("PATCH", path, body=body, headers=headers, repeatable=False)
         except Unavailable as lost:
-            if not lost.maybe_done:
+            if not lost.outcome_unknown:
                 raise
             try:
                 answer = self._send("PATCH", path, body=body, headers=headers)
             except VersionMismatch:
-                (version,) = bulk.applied(self, entity_set, [(UUID(str(row_id)), changes)])
+                (version,) = bulk.versions_if_applied(self, entity_set, [(UUID(str(row_id)), changes)])
                 if version is None:
                     raise
                 return version
@@ -332,7 +332,7 @@ class DataverseClient:
         try:
             self._send("DELETE", path, headers=headers, repeatable=False)
         except Unavailable as lost:
-            if not lost.maybe_done:
+            if not lost.outcome_unknown:
                 raise
             with contextlib.suppress(Gone):
                 self._send("DELETE", path, headers=headers)
@@ -341,13 +341,13 @@ class DataverseClient:
     def create_multiple(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Any]]) -> list[UUID]:
         """Create rows, all or none, and return their ids in order.
 
-        Raises Unavailable with `maybe_done` when the answer was lost: read the rows' ids back before going on.
+        Raises Unavailable with `outcome_unknown` when the answer was lost: read the rows' ids back before going on.
         """
         body = self.action(f"{entity_set}/{_message('CreateMultiple')}", {"Targets": _typed(table, rows)})
         try:
             ids = [UUID(value) for value in body["Ids"]]
         except (KeyError, TypeError, ValueError):
-            raise InvalidAnswer("Dataverse did not say which rows it created.", maybe_done=True) from None
+            raise InvalidAnswer("Dataverse did not say which rows it created.", outcome_unknown=True) from None
         self._wrote(len(ids))
         return ids
 
@@ -447,7 +447,7 @@ class DataverseClient:
                 f"Dataverse answered {len(requests)} requests of a batch with {len(parts)} answers, so what was "
                 "done is read back before going on.",
                 request_id=answer.request_id,
-                maybe_done=True,
+                outcome_unknown=True,
             )
         results = [_result(part, answer.request_id) for part in parts]
         for result in results:
@@ -506,7 +506,7 @@ def _created(answer: Answer) -> UUID:
     try:
         return UUID(address[address.rindex("(") + 1 : address.rindex(")")])
     except ValueError:
-        raise InvalidAnswer("Dataverse did not say which row it created.", maybe_done=True) from None
+        raise InvalidAnswer("Dataverse did not say which row it created.", outcome_unknown=True) from None
 
 
 def _result(part: _batch.Part, request_id: str) -> PartResult:

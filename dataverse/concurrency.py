@@ -28,7 +28,7 @@ class Lane:
         self.refused = True
 
 
-class Lanes:
+class RequestSlots:
     """The lanes of one user. Thread-safe."""
 
     def __init__(self, most: int = MOST) -> None:
@@ -91,14 +91,14 @@ class Lanes:
             self._calm, self._full = 0, False
 
 
-_known: "weakref.WeakKeyDictionary[object, Lanes]" = weakref.WeakKeyDictionary()
+_known: "weakref.WeakKeyDictionary[object, RequestSlots]" = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def lanes_of(user: object) -> Lanes:
+def lanes_of(user: object) -> RequestSlots:
     """The lanes shared by all who send as this user (the process's one token source of it)."""
     with _lock:
-        return _known.setdefault(user, Lanes())
+        return _known.setdefault(user, RequestSlots())
 
 
 def forget() -> None:

@@ -14,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPSConnectionPool
 
 
-class NotNow(Exception):
+class SendNotAllowed(Exception):
     """The user was asked to wait while a request stood in line; nothing of it was sent."""
 
 
@@ -29,7 +29,7 @@ _standing = _Standing()
 
 
 @contextmanager
-def asking(may_send: Callable[[], bool]) -> Iterator[None]:
+def check_before_send(may_send: Callable[[], bool]) -> Iterator[None]:
     """Requests of this thread ask this when they pick up a connection; raises NotNow in them when they may not."""
     _standing.may_send = may_send
     try:
@@ -43,7 +43,7 @@ class _Pool(HTTPSConnectionPool):
         found = super()._get_conn(timeout)
         if _standing.may_send is not None and not _standing.may_send():
             _standing.unused = found
-            raise NotNow
+            raise SendNotAllowed
         return found
 
     def _put_conn(self, conn: Any) -> None:

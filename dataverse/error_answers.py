@@ -65,7 +65,7 @@ request_id=request_id,
 
 
 def unavailable(error: requests.RequestException, *, to: str, request_id: str = "") -> DataverseError:
-    """The error for a request without an answer. `maybe_done` unless it surely never left."""
+    """The error for a request without an answer. `outcome_unknown` unless it surely never left."""
     text = f"{type(error).__name__}: {_bare(error)}"
     if isinstance(error, requests.exceptions.SSLError):
         return ConfigurationError(
@@ -99,7 +99,7 @@ f"{to} did not answer in time.",
 said=text,
 request_id=request_id,
 repeat=True,
-maybe_done=True,
+outcome_unknown=True,
 )  # fmt: skip
     return Unavailable(
 f"The connection to {to} broke before its answer was complete.",
@@ -107,7 +107,7 @@ f"The connection to {to} broke before its answer was complete.",
 said=text,
 request_id=request_id,
 repeat=True,
-maybe_done=True,
+outcome_unknown=True,
 )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def retry_after(text: str | None, *, now: datetime | None = None) -> float | Non
     return None if math.isnan(seconds) else max(0.0, min(seconds, _LONGEST_NAMED_S))
 
 
-def ahead(date: str | None) -> float | None:
+def clock_skew_s(date: str | None) -> float | None:
     """How far a Date header is ahead of this machine's clock; it counts whole seconds."""
     if not date:
         return None

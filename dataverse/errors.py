@@ -35,7 +35,7 @@ class DataverseError(Exception):
 
     message: what happened and why; fix: what to do next, "" where nothing can be done; said: the service's own words;
     reason: a word of the outcomes' closed list; retry_after: seconds the service asks to wait, when it said so;
-    repeat: whether the same request may succeed unchanged later; maybe_done: the request may have been carried out
+    repeat: whether the same request may succeed unchanged later; outcome_unknown: the request may have been carried out
     although no answer arrived.
     """
 
@@ -54,7 +54,7 @@ class DataverseError(Exception):
         retry_after: float | None = None,
         reason: str = "",
         repeat: bool = False,
-        maybe_done: bool = False,
+        outcome_unknown: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -66,7 +66,7 @@ class DataverseError(Exception):
         self.retry_after = retry_after
         self.reason = reason or self.default_reason
         self.repeat = repeat
-        self.maybe_done = maybe_done
+        self.outcome_unknown = outcome_unknown
 
     @property
     def user_message(self) -> str:
@@ -189,7 +189,7 @@ class InvalidAnswer(DataverseError):
 class Rule:
     """One row of the table. It applies when code, status and the pattern `says` (searched in the service's words) fit.
 
-    `message` may name {said} (the service's words) and {name} (what `says` captured). maybe_done: something between
+    `message` may name {said} (the service's words) and {name} (what `says` captured). outcome_unknown: something between
     here and the service answered in its place, so the request may have been carried out.
     """
 
@@ -201,7 +201,7 @@ class Rule:
     says: str = ""
     reason: str = ""
     repeat: bool = False
-    maybe_done: bool = False
+    outcome_unknown: bool = False
 
 
 _UNKNOWN_COLUMN = (
@@ -554,7 +554,7 @@ Gone,
 status=404,
 ),
     Rule(Invalid, "Dataverse does not allow that operation. Dataverse says: {said}", status=405),
-    Rule(Unavailable, *_TRY_LATER, status=408, repeat=True, maybe_done=True),
+    Rule(Unavailable, *_TRY_LATER, status=408, repeat=True, outcome_unknown=True),
     Rule(VersionMismatch, "The row was changed in Dataverse meanwhile, so nothing was written.", status=412),
     Rule(Invalid, "The request is larger than Dataverse allows. Dataverse says: {said}", status=413),
     Rule(Throttled, *_LIMIT, status=429, repeat=True),
@@ -566,9 +566,9 @@ status=500,
 repeat=True,
 ),
     Rule(Invalid, "Dataverse does not support that request. Dataverse says: {said}", status=501),
-    Rule(Unavailable, *_TRY_LATER, status=502, repeat=True, maybe_done=True),
+    Rule(Unavailable, *_TRY_LATER, status=502, repeat=True, outcome_unknown=True),
     Rule(Unavailable, *_TRY_LATER, status=503, repeat=True),
-    Rule(Unavailable, *_TRY_LATER, status=504, repeat=True, maybe_done=True),
+    Rule(Unavailable, *_TRY_LATER, status=504, repeat=True, outcome_unknown=True),
 )  # fmt: skip
 
 _UNKNOWN = Rule(
@@ -610,5 +610,5 @@ def error_for(
         retry_after=retry_after,
         reason=rule.reason,
         repeat=rule.repeat,
-        maybe_done=rule.maybe_done,
+        outcome_unknown=rule.outcome_unknown,
     )

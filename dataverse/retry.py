@@ -57,7 +57,7 @@ def decide(
         return Wait(seconds)
     if not isinstance(error, Unavailable) or not error.repeat or attempt >= ATTEMPTS:
         return GiveUp()
-    if error.maybe_done and not repeatable:
+    if error.outcome_unknown and not repeatable:
         return GiveUp()
     seconds = max(error.retry_after or 0.0, FIRST_PAUSE_S * backoff)
     return Postpone(seconds) if seconds > LONGEST_WAIT_S else Wait(seconds)

@@ -18,7 +18,7 @@ from dataverse.types import Page, Request
 if TYPE_CHECKING:
     from dataverse.client import DataverseClient
 
-WORTH_S = 0.25
+PARALLEL_FROM_S = 0.25
 """A first page that took less says that the service is near."""
 RANGES_PER_LANE = 4
 """More ranges than lanes, since they are not of one size."""
@@ -43,7 +43,7 @@ def scan(
     select: Sequence[str],
     filter_text: str = "",
     page_size: int,
-    worth_s: float = WORTH_S,
+    worth_s: float = PARALLEL_FROM_S,
 ) -> Iterator[Page]:
     """All rows of a query, every row once, in no order.
 

@@ -10,7 +10,7 @@ from dataverse.transport import Session, Timeouts
 _TOLD = "v2.0/.well-known/openid-configuration"
 
 
-def known(authority: str, *, ca_file: str | None = None, timeouts: Timeouts | None = None) -> None:
+def require_tenant(authority: str, *, ca_file: str | None = None, timeouts: Timeouts | None = None) -> None:
     """Ask the sign-in of an authority (clouds.authority) about itself. Raises SignInError, Unavailable."""
     origin = clouds.origin(authority)
     session = Session([origin], ca_file=ca_file, timeouts=timeouts or Timeouts(connect=3, read=6, total=8))

@@ -7,7 +7,7 @@ import weakref
 from dataverse.errors import Throttled
 
 
-class Patience:
+class SharedThrottle:
     """Until when the service asked one user to wait. Thread-safe."""
 
     def __init__(self) -> None:
@@ -35,11 +35,11 @@ class Patience:
             return max(0.0, self._until - time.monotonic()), self._error
 
 
-_known: "weakref.WeakKeyDictionary[object, Patience]" = weakref.WeakKeyDictionary()
+_known: "weakref.WeakKeyDictionary[object, SharedThrottle]" = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def patience_of(user: object) -> Patience:
+def patience_of(user: object) -> SharedThrottle:
     """The patience shared by all who send as this user (the process's one token source of it)."""
     with _lock:
-        return _known.setdefault(user, Patience())
+        return _known.setdefault(user, SharedThrottle())

@@ -208,5 +208,5 @@ def refused(text: str) -> DataverseError:
 
 def _unreachable(error: DataverseError) -> DataverseError:
     """A lost sign-in may be repeated freely: asking for a token twice does no harm."""
-    error.maybe_done = False
+    error.outcome_unknown = False
     return error

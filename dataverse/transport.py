@@ -25,8 +25,8 @@ import urllib3
 
 from dataverse import batch, clouds, retry
 from dataverse.concurrency import lanes_of
-from dataverse.connection_pool import AskingAdapter, NotNow, asking
-from dataverse.error_answers import ahead, refusal, throttled, unavailable
+from dataverse.connection_pool import AskingAdapter, SendNotAllowed, check_before_send
+from dataverse.error_answers import clock_skew_s, refusal, throttled, unavailable
 from dataverse.errors import (
     ConfigurationError,
     DataverseError,
@@ -273,7 +273,7 @@ class Transport:
         if response.status_code >= 300 and response.status_code not in {401, 403}:
             raise refusal(response.status_code, response.headers, content, request_id)
         tenant = _TENANT.search(response.headers.get("WWW-Authenticate", ""))
-        return Ping(took, ahead(response.headers.get("Date")), tenant.group(1).lower() if tenant else "")
+        return Ping(took, clock_skew_s(response.headers.get("Date")), tenant.group(1).lower() if tenant else "")
 
     def url(self, path: str) -> str:
         """The absolute address of a path below the API's root, or a link an answer held, checked.
@@ -294,12 +294,12 @@ class Transport:
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer | None:
         """Send once. None when the user was asked to wait while this stood in line: then nothing was sent."""
         token = self._tokens.token()
-        with self.lanes.lane() as lane, asking(lambda: self._patience.left()[0] <= 0):
+        with self.lanes.lane() as lane, check_before_send(lambda: self._patience.left()[0] <= 0):
             if self._patience.left()[0] > 0:
                 return None
             try:
                 return self._exchange(token, method, url, body, headers)
-            except NotNow:
+            except SendNotAllowed:
                 with self._lock:
                     self._usage.requests -= 1
                 return None

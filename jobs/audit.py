@@ -6,7 +6,9 @@ from auditlog.models import LogEntry
 from django.db import models
 
 
-def tell(instance: models.Model, action: int, changes: dict[str, tuple[Any, Any]], *, user: Any = None) -> None:
+def record_audit_entry(
+    instance: models.Model, action: int, changes: dict[str, tuple[Any, Any]], *, user: Any = None
+) -> None:
     """Write one entry about an act on a row: before and after by name. Inside a request its person is known anyway."""
     LogEntry.objects.log_create(
         instance,

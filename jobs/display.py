@@ -103,7 +103,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def lasted(job: Job) -> str:
+def duration_of(job: Job) -> str:
     """How long a job took, blank while it is not finished."""
     if job.started_at is None or job.ended_at is None:
         return ""

@@ -100,13 +100,13 @@ def describe(error: BaseException) -> Failure:
     return Failure(reason, scrub(message), scrub("\n".join(filter(None, parts))))
 
 
-def wait_of(error: BaseException) -> float | None:
+def retry_after(error: BaseException) -> float | None:
     """The seconds after which an error asks to try again (a long Retry-After), or None."""
     seconds = getattr(error, "retry_after", None)
     return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
 
-def outage(error: BaseException) -> bool:
+def is_outage(error: BaseException) -> bool:
     """Whether an error says that the service does not answer now, and that the same request may succeed later."""
     return getattr(error, "repeat", False) is True and _reason(getattr(error, "reason", "")) == Reason.UNREACHABLE
 

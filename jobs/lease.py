@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from jobs.errors import LOST_MESSAGE, LeaseLost
 from jobs.models import Job, Reason, State
-from jobs.publishing import next_on, publish_waiting
-from jobs.states import MAX_LOST, Claim, Event, Snapshot, after, decide_claim
+from jobs.publishing import next_job_on_key, publish_waiting
+from jobs.states import MAX_LOST_WORKERS, Claim, Event, Snapshot, after, decide_claim
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +64,12 @@ def claim(job_id: int) -> Job | NotClaimed:
         return NotClaimed(Claim.ENDED)
     if decision == Claim.GIVE_UP:
         end_unheld(
-            job, State.FAILED, reason=Reason.INTERNAL, message=LOST_MESSAGE.format(times=MAX_LOST),
+            job, State.FAILED, reason=Reason.INTERNAL, message=LOST_MESSAGE.format(times=MAX_LOST_WORKERS),
             detail=f"Last worker: {job.worker}. Phase: {job.phase or 'none'}.",
         )  # fmt: skip
         return NotClaimed(Claim.ENDED)
     if job.exclusive_key and job.state == State.QUEUED:
-        first = next_on(job.exclusive_key)
+        first = next_job_on_key(job.exclusive_key)
         if first is not None and first != job.pk:
             return NotClaimed("waiting", first)
     lost = decision == Claim.RUN_AFTER_LOSS
@@ -142,7 +142,7 @@ class Lease:
         """Whether this worker may still write and send."""
         return not self._lost and time.monotonic() < self._good_until
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """The seconds for which this worker surely has no successor; 0 when the lease is lost."""
         return 0.0 if self._lost else max(0.0, self._good_until - time.monotonic())
 

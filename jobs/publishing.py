@@ -38,7 +38,7 @@ def publish_waiting(exclusive_key: str) -> None:
     """Publish the job that is next on a key whose holder ended, and tell those who asked for it."""
     if not exclusive_key:
         return
-    following = next_on(exclusive_key)
+    following = next_job_on_key(exclusive_key)
     if following is not None:
         Job.objects.filter(pk=following).update(published_at=timezone.now())
         publish(following)
@@ -49,12 +49,12 @@ def publish_waiting(exclusive_key: str) -> None:
             logger.exception("end of a job on %s: %s failed", exclusive_key, getattr(work, "__qualname__", work))
 
 
-def holders() -> QuerySet[Job]:
+def running_holders() -> QuerySet[Job]:
     """For Exists(): the job in process on the key of the job outside, which therefore waits."""
     return Job.objects.filter(exclusive_key=OuterRef("exclusive_key"), state=State.IN_PROCESS).exclude(exclusive_key="")
 
 
-def next_on(exclusive_key: str) -> int | None:
+def next_job_on_key(exclusive_key: str) -> int | None:
     """The id of the job whose turn on a key is next: one-record jobs first, then in the order they were asked for."""
     waiting = Job.objects.filter(exclusive_key=exclusive_key, state=State.QUEUED, cancel_requested=False)
     return waiting.order_by("-one_record", "pk").values_list("pk", flat=True).first()

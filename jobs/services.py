@@ -15,7 +15,7 @@ from jobs import audit as auditing
 from jobs.errors import EmptySelection
 from jobs.lease import end_unheld, holder_of
 from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
-from jobs.publishing import next_on, publish_on_commit
+from jobs.publishing import next_job_on_key, publish_on_commit
 from jobs.registry import kind
 
 __all__ = ["EmptySelection", "cancel", "start", "stop_all", "summary", "waits_for"]
@@ -60,7 +60,7 @@ def start(
         if trigger == Trigger.USER and parent is None:
             told = {"type": type, "mapping": mapping_name, "direction": direction, "parameters": job.parameters or None}
             changes = {name: (None, value) for name, value in told.items() if value}
-            auditing.tell(job, LogEntry.Action.CREATE, changes, user=user)
+            auditing.record_audit_entry(job, LogEntry.Action.CREATE, changes, user=user)
         publish_on_commit(job.pk)
     return job
 
@@ -85,7 +85,9 @@ def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
     message = why or f"Cancelled{who}."
     job.refresh_from_db()
     if not job.ended:
-        auditing.tell(job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user)
+        auditing.record_audit_entry(
+            job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user
+        )
         unheld = job.state != State.IN_PROCESS or job.lease_until is None
         if not (unheld and end_unheld(job, State.CANCELLED, message=message)):
             asked = Job.objects.filter(pk=job.pk, state__in=OPEN_STATES)
@@ -112,7 +114,7 @@ def waits_for(job: Job) -> Job | None:
     """The job that a queued job waits for: the holder of its key, or the one whose turn is before."""
     if job.state != State.QUEUED or not job.exclusive_key:
         return None
-    before = holder_of(job.exclusive_key) or next_on(job.exclusive_key)
+    before = holder_of(job.exclusive_key) or next_job_on_key(job.exclusive_key)
     return Job.objects.filter(pk=before).first() if before not in (None, job.pk) else None
 
 

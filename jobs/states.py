@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from jobs.models import State
 
-MAX_LOST = 10
+MAX_LOST_WORKERS = 10
 """Workers in a row that may be lost without a checkpoint between them; then the job fails."""
 
 
@@ -93,5 +93,5 @@ def decide_claim(job: Snapshot, now: datetime) -> Claim:
     if job.state == State.POSTPONED and job.not_before is not None and job.not_before > now:
         return Claim.NOT_DUE
     if held:
-        return Claim.GIVE_UP if job.attempts + 1 >= MAX_LOST else Claim.RUN_AFTER_LOSS
+        return Claim.GIVE_UP if job.attempts + 1 >= MAX_LOST_WORKERS else Claim.RUN_AFTER_LOSS
     return Claim.RUN

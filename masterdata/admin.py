@@ -24,7 +24,7 @@ from import_export.forms import SelectableFieldsExportForm
 from masterdata import catalog
 from masterdata.files.importing import UnknownColumns
 from masterdata.files.reading import Unreadable
-from masterdata.files.uploads import AnyFile, ConfirmForm, FileForm, Waiting, format_of, import_waiting
+from masterdata.files.uploads import AnyFile, ConfirmForm, FileForm, PendingImport, format_of, import_waiting
 from masterdata.files.values import NULL_TEXTS, BadValue, converter
 from masterdata.forms import SeenForm
 from masterdata.models import ChangedBy, Company, SynchronizedRecord
@@ -234,9 +234,9 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
         """One, for CSV and workbooks alike."""
         return [format_of(self.model)]
 
-    def get_tmp_storage_class(self) -> type[Waiting]:
+    def get_tmp_storage_class(self) -> type[PendingImport]:
         """Where a file waits to be confirmed."""
-        return Waiting
+        return PendingImport
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
         """Say in the file's own words why it cannot be read."""

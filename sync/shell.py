@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable
+from connection_setup.connection.state import unavailable_reason
 from connection_setup.models import OwnershipModel
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
@@ -91,7 +91,7 @@ def _start_due(now: datetime) -> None:
 
 def scheduled(company: Any) -> Iterable[Schedule]:
     """The lines of Job Queue Entries: one per scheduled mapping; on hold while the connection is not enabled."""
-    held = bool(unavailable(company))
+    held = bool(unavailable_reason(company))
     for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
         yield Schedule(
             f"{mapping.name}, synchronization",

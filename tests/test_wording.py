@@ -15,7 +15,7 @@ from masterdata.models import Company
 @pytest.fixture
 def company(db: None) -> Company:
     owner = Company.objects.create(name="CRONUS International", currency_code="USD")
-    defaults.ensure(owner)
+    defaults.create_missing(owner)
     return owner
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from ui import errors
 
 
-def careful_answers(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+def security_headers(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """The outermost middleware: nobody keeps a page, and refusals made on the way in carry headers too.
 
     Pages show a company's records; after sign-out the Back button must not. Static files keep their own lifetime.
@@ -31,7 +31,7 @@ def careful_answers(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callab
     return middleware
 
 
-def refusals_in_words(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+def readable_refusals(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """Refusals that would have no page: a wrong method, which Django answers without a body, and a NUL in the address.
 
     No name holds that character, and PostgreSQL fails at being asked for one.

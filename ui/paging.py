@@ -58,7 +58,7 @@ def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
     """The rows in the order asked for, else in their own, made total by the id where it is not."""
     terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
     names = {str(term).lstrip("-") for term in terms if isinstance(term, str)}
-    if not names & {"pk", rows.model._meta.pk.name} and not _told_apart(rows, names):
+    if not names & {"pk", rows.model._meta.pk.name} and not _is_total_order(rows, names):
         last = terms[-1] if terms else ""
         terms.append("-pk" if isinstance(last, str) and last.startswith("-") else "pk")
     return rows.order_by(*terms)
@@ -88,25 +88,25 @@ def page(
     """
     number = max(number, 1)
     order = through.ordered(descending) if through else rows
-    if number > 1 and after and (parts := _beside(rows, after, order, through, forward=True)) is not None:
+    if number > 1 and after and (parts := _seek_from(rows, after, order, through, forward=True)) is not None:
         found = _first(order, parts, size + 1)
         if found:
             return Slice(_own(rows, found[:size], through), number, len(found) > size)
-    elif before and (parts := _beside(rows, before, order, through, forward=False)) is not None:
+    elif before and (parts := _seek_from(rows, before, order, through, forward=False)) is not None:
         found = _first(order.reverse(), parts, size)[::-1]
         if len(found) == size:
             return Slice(_own(rows, found, through), number, has_next=True)
         number = 1  # the list's head: rows before the first page have come in meanwhile
     if number > 1:
         skipped = (number - 1) * size
-        found = _behind(rows, order, skipped, size + 1, through, place)
+        found = _skip_to(rows, order, skipped, size + 1, through, place)
         if found:
             return Slice(found[:size], number, len(found) > size, skipped)
     found = list(order[: size + 1])
     return Slice(_own(rows, found[:size], through), 1, len(found) > size)
 
 
-def _behind(
+def _skip_to(
     rows: "QuerySet[Any]", order: "QuerySet[Any]", start: int, number: int, through: Through | None, place: Place | None
 ) -> list[Any]:
     """That many rows behind the first `start`; none where there are none."""
@@ -158,7 +158,7 @@ def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
     return found
 
 
-def _beside(
+def _seek_from(
     rows: "QuerySet[Any]", pk: str, order: "QuerySet[Any]", through: Through | None, *, forward: bool
 ) -> list[Q] | None:
     """What holds for the rows past the row of that id (see _parts).
@@ -210,7 +210,7 @@ def _parts(
     return parts
 
 
-def _told_apart(rows: "QuerySet[Any]", names: set[str]) -> bool:
+def _is_total_order(rows: "QuerySet[Any]", names: set[str]) -> bool:
     """Whether no two of the rows can have the same values in these columns of their own table."""
     meta, known = rows.model._meta, names | _fixed(rows)
     unique = [set(one.fields) for one in meta.total_unique_constraints]

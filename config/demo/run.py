@@ -168,8 +168,8 @@ class Demo:
     def _choose_criteria(self, company: Company) -> None:
         """Keep the criteria on the mappings, as the page Select Coupling Criteria does."""
         for name, fields in CRITERIA.items():
-            mapping = mappings.mapping_of(company, name)
-            columns = {one.field: one.integration_field for one in criteria.offered(mapping)}
+            mapping = mappings.get_mapping(company, name)
+            columns = {one.field: one.integration_field for one in criteria.available_criteria(mapping)}
             chosen = [Criterion(f, columns[f], priority, compare_as=how) for f, priority, how in fields]
             mappings.save_criteria(
                 mapping=mapping,
@@ -184,7 +184,7 @@ class Demo:
         done, began = Round(), time.monotonic()
         before = _sizes(company, environment)
         for name in CRITERIA:
-            mapping = mappings.mapping_of(company, name)
+            mapping = mappings.get_mapping(company, name)
             self._finish(couplings.start_coupling(mapping=mapping), done)
         self._full_synchronization(company, done)
         done.seconds = time.monotonic() - began
@@ -243,12 +243,12 @@ class Demo:
         total = catalog.table("customer").records(company).count()
         self.screen.line()
         self.screen.line(f"  {coupled:,} of {total:,} customers are coupled now.")
-        if connections.unavailable(other):
+        if connections.unavailable_reason(other):
             self.screen.line(f"  {other.name} is not connected yet, for trying the page Dataverse Connection Setup.")
 
     def _how_to_connect(self, other: Company, environment: Environment) -> None:
         """What to enter for the second company: a secret cannot be read off the first one's page."""
-        if not connections.unavailable(other):
+        if not connections.unavailable_reason(other):
             return
         self.screen.line(f"To connect {other.name}, enter on its page Dataverse Connection Setup:")
         for label, name in _SETTINGS:

@@ -40,7 +40,7 @@ DISABLED = frozenset({"prepare", preparing.REDEPLOY})
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page; polled while a sign-in is waited for."""
     connection = services.connection_of(company_of(request, company))
-    found, run = _current(request, connection), enabling.of(connection.company)
+    found, run = _current(request, connection), enabling.current_run(connection.company)
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits(run):
         return render.redirect(request, run.page_url)  # what asked for the sign-in goes on
     form = None
@@ -64,7 +64,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
         return HttpResponseRedirect(f"{company_url('connection_setup:administrator', connection.company)}?{again}")
     if purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
-    run = enabling.of(connection.company)
+    run = enabling.current_run(connection.company)
     page = (
         run.page_url
         if purpose == "prepare" and _waits(run)
@@ -100,7 +100,9 @@ def signed_in(request: HttpRequest) -> HttpResponse:
         environments.look(found)
     if found.in_window:
         return HttpResponseRedirect(company_url("connection_setup:administrator-window", found.company))
-    return HttpResponseRedirect(returning.local(found.return_url, company_url("connection_setup:setup", found.company)))
+    return HttpResponseRedirect(
+        returning.safe_return_path(found.return_url, company_url("connection_setup:setup", found.company))
+    )
 
 
 @requires(Can.ADMINISTER)
@@ -110,7 +112,9 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     key = request.session.session_key
     found = administrator.current(owner, key) or environments.current(owner, key)
-    back = returning.local(found.return_url if found else "", company_url("connection_setup:administrator", owner))
+    back = returning.safe_return_path(
+        found.return_url if found else "", company_url("connection_setup:administrator", owner)
+    )
     return render_template(
         request, "connection_setup/administrator/window.html", {"problem": found.problem if found else "", "back": back}
     )
@@ -147,7 +151,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
 def forget(request: HttpRequest, company: str) -> HttpResponse:
     """Drop the sign-in; where an enabling failed by it, that can go on without."""
     owner = company_of(request, company)
-    run = enabling.of(owner)
+    run = enabling.current_run(owner)
     again = run is not None and enabling.failed_by_administrator(run, _session(request))
     administrator.drop(owner, _session(request))
     if run is not None and again:

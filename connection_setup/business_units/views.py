@@ -58,7 +58,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     return render.page(request, _page(connection, notices, _tabs(connection, found, request.GET.get("q", ""))))
 
 
-@views.typed_is_saved_first
+@views.save_form_first
 def look_up(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """From the field Coupled Business Unit: what was typed is saved first."""
     return HttpResponseRedirect(company_url("connection_setup:units", connection.company))

@@ -59,7 +59,7 @@ def page(
         "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "state": _state(connection),
     }
-    why = certificate.why_not(connection)
+    why = certificate.blocked_reason(connection)
     if why:
         return Page(
             **common,

@@ -17,13 +17,13 @@ from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
 from connection_setup.secrets.certificates import BadCertificate, Described, application_name
 from connection_setup.secrets.credentials import target
-from connection_setup.secrets.sealing import SealBroken, seal, unseal
+from connection_setup.secrets.sealing import CannotDecrypt, seal, unseal
 from connection_setup.types import Report
 from core.refusals import Refusal
 from masterdata.models import Company
 
 
-def why_not(connection: DataverseConnection) -> str:
+def blocked_reason(connection: DataverseConnection) -> str:
     """Why there is nothing to upgrade, as a sentence; "" when there is."""
     if not connection.enabled:
         return (
@@ -39,7 +39,7 @@ def why_not(connection: DataverseConnection) -> str:
 
 
 @sensitive_variables("bundle", "pair")
-def offer(*, company: Company, user: Any, bundle: str = "", client_id: str = "") -> Described:
+def prepare_certificate(*, company: Company, user: Any, bundle: str = "", client_id: str = "") -> Described:
     """Make a key and a certificate, or take those of a PEM text, to wait beside what is in use. Raises Refusal.
 
     client_id: where the certificate is registered for another application than the one in use.
@@ -50,11 +50,11 @@ def offer(*, company: Company, user: Any, bundle: str = "", client_id: str = "")
         raise Refusal.because(bad, field="certificate_file") from None
     with services.audited(user), transaction.atomic():
         stored = services.locked(company)
-        if why := why_not(stored):
+        if why := blocked_reason(stored):
             raise Refusal("configuration", why)
         try:
             stored.next_certificate, stored.next_private_key = pair.certificate_pem, seal(pair.private_key_pem)
-        except SealBroken as broken:
+        except CannotDecrypt as broken:
             raise Refusal.because(broken) from None
         stored.next_client_id = "" if client_id == credentials.client_id(stored) else client_id
         stored.save()
@@ -82,7 +82,7 @@ def switch(*, company: Company, user: Any) -> Report:
     Raises Refusal, SealBroken, DataverseError.
     """
     connection = services.connection_of(company)
-    if why := why_not(connection):
+    if why := blocked_reason(connection):
         raise Refusal("configuration", why)
     if not connection.next_certificate:
         raise Refusal(

@@ -39,7 +39,7 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
     if form.is_valid():
         try:
             text = certificate_text(form.cleaned_data["certificate_file"])
-            made = certificate.offer(
+            made = certificate.prepare_certificate(
                 company=owner, user=request.user, bundle=text, client_id=form.cleaned_data["client_id"]
             )
         except Refusal as refusal:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from connection_setup.checks.privileges import tables
-from connection_setup.types import COMPANY_SET, SOLUTION, Dataverse, Wanted
+from connection_setup.types import COMPANY_SET, SOLUTION, Dataverse, Expectations
 from dataverse import odata
 from dataverse.errors import Gone
 from dataverse.types import Organization, PartResult, Request, Row, WhoAmI
@@ -84,7 +84,7 @@ class Answers:
         )
 
 
-def ask(client: Dataverse, who: WhoAmI, wanted: Wanted) -> Answers:
+def ask(client: Dataverse, who: WhoAmI, wanted: Expectations) -> Answers:
     """Ask everything at once. Raises DataverseError where the request as a whole is refused."""
     user = odata.key("systemusers", who.user_id)
     currency_column = odata.lookup("basecurrencyid")

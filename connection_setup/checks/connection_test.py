@@ -15,13 +15,13 @@ from connection_setup.checks import judges as checks
 from connection_setup.checks import privileges
 from connection_setup.checks.batch import Answers
 from connection_setup.provisioning.company_objects import is_own
-from connection_setup.types import Check, Dataverse, Findings, Report, Wanted
+from connection_setup.types import Check, Dataverse, Expectations, Findings, Report
 from dataverse import odata
 from dataverse.errors import DataverseError, Kind
 from dataverse.types import WhoAmI
 
 
-def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
+def run(client: Dataverse, wanted: Expectations) -> tuple[Report, Findings]:
     """Make all checks, in three requests. Raises nothing: a DataverseError becomes the check it belongs to.
 
     What answers at all is asked the rest at once, and one part that is refused leaves the others as they are.
@@ -43,14 +43,14 @@ def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
         place = checks.ORGANIZATION
         answers = asking.ask(client, who, wanted)
     except DataverseError as error:
-        return Report(tuple(checks.after(made, checks.explained(error, place, wanted, hint)))), findings
+        return Report(tuple(checks.after(made, checks.check_for_error(error, place, wanted, hint)))), findings
     for place, judge in _JUDGES:
         try:
             if (judged := judge(answers, who, wanted)) is None:
                 continue
             made += judged if isinstance(judged, list) else [judged]
         except DataverseError as error:
-            failed = checks.explained(error, place, wanted, hint)
+            failed = checks.check_for_error(error, place, wanted, hint)
             # The environment answers and lets the user in: what is refused now is refused where it is needed.
             made.append(failed if error.kind is Kind.THROTTLED else replace(failed, name=place))
         if place == checks.ORGANIZATION and made[-1].name == checks.ORGANIZATION:
@@ -59,17 +59,17 @@ def run(client: Dataverse, wanted: Wanted) -> tuple[Report, Findings]:
     return Report(tuple(made)), findings
 
 
-def _solution_part(answers: Answers, _: WhoAmI, __: Wanted) -> Check:
+def _solution_part(answers: Answers, _: WhoAmI, __: Expectations) -> Check:
     return checks.solution([str(row.get("version") or "") for row in answers.rows("solution")])
 
 
-def _user_part(answers: Answers, _: WhoAmI, __: Wanted) -> Check:
+def _user_part(answers: Answers, _: WhoAmI, __: Expectations) -> Check:
     row = answers.row("user")
     roles = [str(role["name"]) for role in answers.rows("user roles")]
     return checks.user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), roles)
 
 
-def _team_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check | None:
+def _team_part(answers: Answers, _: WhoAmI, wanted: Expectations) -> Check | None:
     if not answers.rows("solution"):
         return None  # it says all
     if wanted.business_unit_id is not None and not wanted.enabled:
@@ -92,7 +92,7 @@ def _team_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check | None:
     return checks.team(True, wanted, roles=roles, unit_id=UUID(unit) if unit else None)
 
 
-def _tables_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> list[Check]:
+def _tables_part(answers: Answers, _: WhoAmI, wanted: Expectations) -> list[Check]:
     first = checks.tables(answers.read)
     definitions = answers.definitions
     found = privileges.checks(checks.TABLES, definitions, privileges.held(answers.row("held")), wanted.tables)
@@ -102,16 +102,16 @@ def _tables_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> list[Check]:
     return [first, *found]
 
 
-def _currency_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check:
+def _currency_part(answers: Answers, _: WhoAmI, wanted: Expectations) -> Check:
     codes = {str(row.get("isocurrencycode") or "") for row in answers.rows("currencies")}
     return checks.currency(answers.organization(), wanted.currency in codes, wanted)
 
 
-def _changes_part(answers: Answers, _: WhoAmI, wanted: Wanted) -> Check:
+def _changes_part(answers: Answers, _: WhoAmI, wanted: Expectations) -> Check:
     return privileges.tracking(checks.CHANGES, answers.definitions, wanted.tables)
 
 
-_JUDGES: tuple[tuple[str, Callable[[Answers, WhoAmI, Wanted], Check | list[Check] | None]], ...] = (
+_JUDGES: tuple[tuple[str, Callable[[Answers, WhoAmI, Expectations], Check | list[Check] | None]], ...] = (
     (checks.ORGANIZATION, lambda answers, who, wanted: checks.organization(answers.organization(), who, wanted)),
     (checks.VERSION, lambda answers, _, __: checks.version(str(answers.row("version")["Version"]))),
     (checks.USER, _user_part),

@@ -15,7 +15,7 @@ from connection_setup.types import (
     SOLUTION,
     Check,
     Dataverse,
-    Wanted,
+    Expectations,
     sentences,
 )
 from dataverse import odata
@@ -53,7 +53,7 @@ _PLACES = {
 # -- judgements, pure -------------------------------------------------------------------------------------------------
 
 
-def explained(error: DataverseError, place: str, wanted: Wanted, hint: str = "") -> Check:
+def check_for_error(error: DataverseError, place: str, wanted: Expectations, hint: str = "") -> Check:
     """The check an error belongs to: the first sentence is what happened, the others are what to do.
 
     hint: what is known about the tenant; it goes with a refused sign-in.
@@ -84,7 +84,7 @@ def tenant_hint(ping: Ping, tenant_id: str) -> str:
     return "" if same else f"The environment belongs to the tenant {ping.tenant}."
 
 
-def signed_in(wanted: Wanted) -> Check:
+def signed_in(wanted: Expectations) -> Check:
     """The sign-in works; how long it still will, where that is known."""
     works = f"The application signs in with {wanted.signs_in_with}."
     if wanted.expires is None or wanted.expires.state == "ok":
@@ -114,7 +114,7 @@ def clock(ping: Ping) -> Check:
     )
 
 
-def organization(found: Organization, who: WhoAmI, wanted: Wanted) -> Check:
+def organization(found: Organization, who: WhoAmI, wanted: Expectations) -> Check:
     """The environment is the one that couplings, if there are any, were made with."""
     if wanted.organization_id and wanted.organization_id != who.organization_id:
         known = wanted.organization_name or str(wanted.organization_id)
@@ -226,7 +226,7 @@ def tables(results: Sequence[tuple[str, PartResult]]) -> Check:
     )
 
 
-def currency(found: Organization, in_dataverse: bool, wanted: Wanted) -> Check:
+def currency(found: Organization, in_dataverse: bool, wanted: Expectations) -> Check:
     """The local currency is the base currency, or both sides know how to convert; see design section 4, Connection."""
     base, local = found.base_currency_code, wanted.currency
     for company, other in wanted.other_currencies.get(found.id, ()):
@@ -259,7 +259,9 @@ def currency(found: Organization, in_dataverse: bool, wanted: Wanted) -> Check:
     return Check(CURRENCY, "ok", f"{local} here, {base} in Dataverse; {base} has an exchange rate in Currencies.")
 
 
-def team(found: bool, wanted: Wanted, *, roles: Sequence[str] | None = None, unit_id: UUID | None = None) -> Check:
+def team(
+    found: bool, wanted: Expectations, *, roles: Sequence[str] | None = None, unit_id: UUID | None = None
+) -> Check:
     """The owning team is there once the connection is enabled, with its role, in the business unit of the settings.
 
     Before that enabling makes it.
@@ -312,7 +314,7 @@ def find_solution(client: Dataverse) -> Check:
     return solution([str(row.get("version") or "") for row in rows])
 
 
-def find_currency(client: Dataverse, found: Organization, wanted: Wanted) -> Check:
+def find_currency(client: Dataverse, found: Organization, wanted: Expectations) -> Check:
     """The rule of currencies, with what Dataverse knows of the company's."""
     known = client.first_page(
         "transactioncurrencies", select=["isocurrencycode"], filter=odata.eq("isocurrencycode", wanted.currency)

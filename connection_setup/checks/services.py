@@ -16,8 +16,8 @@ from connection_setup.connection.state import connection_of, keep_report
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.secrets.credentials import looks_like_a_secret_id
-from connection_setup.secrets.sealing import SealBroken
-from connection_setup.types import DEFAULT_TABLES, Check, Findings, Report, Wanted
+from connection_setup.secrets.sealing import CannotDecrypt
+from connection_setup.types import DEFAULT_TABLES, Check, Expectations, Findings, Report
 from core.refusals import Refusal
 from dataverse.errors import DataverseError
 from dataverse.types import Certificate, ClientSecret, UserPassword
@@ -56,8 +56,8 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
     if lacking:
         return Report((lacking,)), Findings()
     try:
-        credential = credentials.opened(connection)
-    except SealBroken as error:
+        credential = credentials.open_credential(connection)
+    except CannotDecrypt as error:
         cause, fix = types.sentences(error.user_message)
         return Report((Check(types.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
     side = wanted(connection, credential)
@@ -65,13 +65,13 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
         client = settings_client(connection, credential, None)
         client.sign_in_anew()
     except DataverseError as error:
-        return Report((checks.explained(error, types.ADDRESS, side),)), Findings()
+        return Report((checks.check_for_error(error, types.ADDRESS, side),)), Findings()
     return testing.run(client, side)
 
 
 def wanted(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword | None = None
-) -> Wanted:
+) -> Expectations:
     """The company's side of the checks."""
     company = connection.company
     others: dict[UUID, list[tuple[str, str]]] = {}
@@ -84,7 +84,7 @@ def wanted(
         if organization:
             others.setdefault(organization, []).append((name, currency))
     rated = Currency.objects.filter(company=company, exchange_rate__gt=0)
-    return Wanted(
+    return Expectations(
         company_name=company.name,
         company_id=company.system_id,
         currency=company.currency_code,
@@ -92,7 +92,7 @@ def wanted(
         other_currencies=others,
         tenant_id=connection.tenant_id,
         secret_is_an_id=isinstance(credential, ClientSecret) and looks_like_a_secret_id(credential.secret),
-        signs_in_with=_WITH[credentials.in_use(connection)],
+        signs_in_with=_WITH[credentials.current_type(connection)],
         expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,

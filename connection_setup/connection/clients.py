@@ -7,10 +7,10 @@ from django.conf import settings
 
 from connection_setup.connection import endpoints as reaching
 from connection_setup.connection.settings import missing
-from connection_setup.connection.state import NotConnected, connection_of, unavailable
+from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
-from connection_setup.secrets.sealing import SealBroken, unseal
+from connection_setup.secrets.sealing import CannotDecrypt, unseal
 from core.refusals import Refusal
 from dataverse import clouds, tenant
 from dataverse.client import DataverseClient
@@ -25,10 +25,10 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
     """A client for the company's enabled connection. Raises NotConnected."""
     connection = connection_of(company)
     if not connection.enabled:
-        raise NotConnected("not_enabled", unavailable(company))
+        raise NotConnected("not_enabled", unavailable_reason(company))
     try:
-        return settings_client(connection, credentials.opened(connection), usage)
-    except (DataverseError, SealBroken) as error:
+        return settings_client(connection, credentials.open_credential(connection), usage)
+    except (DataverseError, CannotDecrypt) as error:
         raise NotConnected(error.reason, error.message, error.fix, detail=error.detail) from error
 
 
@@ -36,7 +36,7 @@ def stored_client(connection: DataverseConnection) -> DataverseClient:
     """A client for the stored settings, whether enabled or not. Raises Refusal, SealBroken, ConfigurationError."""
     if lacking := missing(connection):
         raise Refusal("configuration", lacking.message, lacking.fix)
-    return settings_client(connection, credentials.opened(connection), None)
+    return settings_client(connection, credentials.open_credential(connection), None)
 
 
 def verify_organization(company: Company, client: DataverseClient) -> UUID:
@@ -58,14 +58,16 @@ def verify_organization(company: Company, client: DataverseClient) -> UUID:
     return found
 
 
-def person_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, Environment]:
+def administrator_credentials(connection: DataverseConnection) -> tuple[Credentials, Environment]:
     """What an administrator's sign-in goes through: the application of the settings, and the environment.
 
     Raises Refusal where a setting is missing, SealBroken, ConfigurationError.
     """
     if lacking := missing(connection):
         raise Refusal("configuration", lacking.message, lacking.fix)
-    return reaching.signs_in(connection, credentials.opened(connection)), reaching.environment(connection)
+    return reaching.credentials_for(connection, credentials.open_credential(connection)), reaching.environment(
+        connection
+    )
 
 
 def next_certificate_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, Environment]:
@@ -89,7 +91,7 @@ def next_certificate_signs_in_with(connection: DataverseConnection) -> tuple[Cre
     )
 
 
-def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
+def discovery_credentials(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
     """What a sign-in goes through that looks for environments, in a tenant or ("") in that of whoever signs in.
 
     The environment stands for the cloud; for a sandbox it names where that is. Raises Refusal where the application is
@@ -113,14 +115,14 @@ def discovery_signs_in_with(connection: DataverseConnection, tenant: str) -> tup
         Credentials(
             authority,
             credentials.client_id(connection),
-            credentials.opened(connection),
+            credentials.open_credential(connection),
             version=connection.credential_version,
         ),
         Environment(place, ca_file=ca_file, loopback_allowed=settings.SANDBOX_ALLOWED, cloud=connection.cloud),
     )
 
 
-def application_answers(connection: DataverseConnection, url: str, tenant: str) -> Callable[[], None]:
+def application_access_probe(connection: DataverseConnection, url: str, tenant: str) -> Callable[[], None]:
     """A question, for another thread, whether the application is let into an environment of a tenant.
 
     Asking it raises DataverseError, where it is not.
@@ -134,18 +136,18 @@ def application_answers(connection: DataverseConnection, url: str, tenant: str) 
     opened = Credentials(
         clouds.authority(connection.cloud, tenant, url),
         credentials.client_id(connection),
-        credentials.opened(connection),
+        credentials.open_credential(connection),
         version=connection.credential_version,
     )
 
     def ask() -> None:
-        client = DataverseClient(environment, opened, timeouts=Timeouts(connect=3, read=6, total=8), sleep=_no_patience)
+        client = DataverseClient(environment, opened, timeouts=Timeouts(connect=3, read=6, total=8), sleep=_no_sleep)
         client.who_am_i()
 
     return ask
 
 
-def _no_patience(_: float) -> None:
+def _no_sleep(_: float) -> None:
     """Not waited: who looks at a list of environments would wait as well."""
 
 
@@ -158,11 +160,13 @@ def administrators_client(connection: DataverseConnection, person: Person) -> Da
 def ask_tenant(connection: DataverseConnection) -> None:
     """Ask the sign-in of the settings' tenant whether there is such a tenant. Raises DataverseError where not."""
     place = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
-    tenant.known(place, ca_file=reaching.authority_file(connection))
+    tenant.require_tenant(place, ca_file=reaching.authority_file(connection))
 
 
 def settings_client(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
 ) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
-    return DataverseClient(reaching.environment(connection), reaching.signs_in(connection, credential), usage=usage)
+    return DataverseClient(
+        reaching.environment(connection), reaching.credentials_for(connection, credential), usage=usage
+    )

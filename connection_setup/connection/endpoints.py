@@ -24,7 +24,9 @@ def environment(connection: DataverseConnection) -> Environment:
     )
 
 
-def signs_in(connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword) -> Credentials:
+def credentials_for(
+    connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword
+) -> Credentials:
     """Who signs in where, with an opened credential. Raises ConfigurationError."""
     return Credentials(
         clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),

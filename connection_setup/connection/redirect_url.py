@@ -20,7 +20,7 @@ LONGEST = 250
 _MISREAD = re.compile(r"[\x00-\x20\x7f-\uffff\U00010000-\U0010ffff\\@?#%]")
 
 
-class NotHere(NotUsable):
+class InvalidRedirectUrl(NotUsable):
     """A Redirect URL that does not lead to this site."""
 
 
@@ -33,7 +33,7 @@ def of(connection: DataverseConnection) -> str:
     """The connection's Redirect URL: the one that was typed as long as it leads here, else the default."""
     try:
         return check(connection.redirect_url) or default()
-    except NotHere:
+    except InvalidRedirectUrl:
         return default()
 
 
@@ -43,27 +43,27 @@ def check(typed: str) -> str:
     if text in ("", default()):
         return ""
     if len(text) > LONGEST:
-        raise NotHere(
+        raise InvalidRedirectUrl(
             f"The Redirect URL is longer than {LONGEST} characters.",
             f"Enter one such as {default()}.",
         )
     host, problem = _host(text)
     if problem:
-        raise NotHere(problem)
+        raise InvalidRedirectUrl(problem)
     if not _ours(host):
-        raise NotHere(
+        raise InvalidRedirectUrl(
             f"This site does not answer at {host[:80]}, so a sign-in cannot come back there.",
             f"Enter an address of this site, such as {default()}, or have the host added to ALLOWED_HOSTS.",
         )
     if not urlsplit(text).path.endswith(PATH):
-        raise NotHere(
+        raise InvalidRedirectUrl(
             f"A sign-in comes back to {PATH}.",
             f"Let the Redirect URL end with it, such as {default()}.",
         )
     return text
 
 
-def local(url: str, otherwise: str) -> str:
+def safe_return_path(url: str, otherwise: str) -> str:
     """A page of this site to go on with; `otherwise` for an address that leads elsewhere."""
     return url if url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None) else otherwise
 

@@ -13,7 +13,7 @@ from connection_setup.connection import redirect_url as returning
 from connection_setup.connection.state import audited, locked
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
-from connection_setup.secrets.sealing import SealBroken
+from connection_setup.secrets.sealing import CannotDecrypt
 from connection_setup.types import Check
 from core.refusals import Refusal
 from dataverse import clouds
@@ -50,14 +50,14 @@ def save_settings(
 def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
     """Put checked settings on the record. Raises Refusal."""
     before = [getattr(connection, name) for name in CREDENTIALS]
-    receivers, expired = _receivers(connection), connection.client_secret_expires_on
+    receivers, expired = _secret_recipients(connection), connection.client_secret_expires_on
     for name in SETTINGS:
         if name in values:
             value = values[name]
             setattr(connection, name, value.strip() if isinstance(value, str) else value)
     try:
         connection.redirect_url = returning.check(connection.redirect_url)
-    except returning.NotHere as error:
+    except returning.InvalidRedirectUrl as error:
         raise Refusal.because(error, field="redirect_url") from None
     if connection.environment_url:
         try:
@@ -66,7 +66,7 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             ).url
         except ConfigurationError as error:
             raise Refusal.because(error, field="environment_url") from None
-    moved = [label for label, told in _receivers(connection).items() if receivers[label] not in ("", told)]
+    moved = [label for label, told in _secret_recipients(connection).items() if receivers[label] not in ("", told)]
     kind = AuthenticationType(connection.authentication_type)
     label, column = credentials.LABELS[kind], credentials.SECRET_COLUMNS[kind]
     # A private key is never sent anywhere, so a certificate may be used for another place.
@@ -80,14 +80,17 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
         )
     if moved:
         _forget_others(connection, kind)
-    if _receivers(connection)["Environment URL"] != receivers["Environment URL"] and "sandbox_ca_file" not in values:
+    if (
+        _secret_recipients(connection)["Environment URL"] != receivers["Environment URL"]
+        and "sandbox_ca_file" not in values
+    ):
         connection.sandbox_ca_file = ""  # it vouched for the other address
     if secret:
         try:
             credentials.store(connection, secret)
         except certificates.BadCertificate as bad:
             raise Refusal.because(bad, field="certificate_file") from None
-        except SealBroken as broken:
+        except CannotDecrypt as broken:
             raise Refusal.because(broken) from None
         # A form sends the old secret's date back beside the new secret: the same date says nothing about that.
         connection.secret_entered_at = timezone.now()
@@ -111,7 +114,7 @@ def _forget_others(connection: DataverseConnection, kind: AuthenticationType) ->
             setattr(connection, credentials.SECRET_COLUMNS[other], b"")
 
 
-def _receivers(connection: DataverseConnection) -> dict[str, str]:
+def _secret_recipients(connection: DataverseConnection) -> dict[str, str]:
     """Who is sent the secret, or the token it gets: a change of one sends it elsewhere."""
     return {
         "Environment URL": clouds.origin(connection.environment_url),

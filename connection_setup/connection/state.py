@@ -31,13 +31,13 @@ def connection_of(company: Company) -> DataverseConnection:
     return found or DataverseConnection(company=company)
 
 
-def unavailable(company: Company) -> str:
+def unavailable_reason(company: Company) -> str:
     """Why Dataverse cannot be used now, as a sentence; "" when the connection is enabled."""
     fields = ("company_id", "enabled", "disable_reason")
-    return why_off(DataverseConnection.objects.filter(company=company).only(*fields).first())
+    return disabled_reason(DataverseConnection.objects.filter(company=company).only(*fields).first())
 
 
-def why_off(connection: DataverseConnection | None) -> str:
+def disabled_reason(connection: DataverseConnection | None) -> str:
     """Why this connection cannot be used, as a sentence; "" when it is enabled."""
     if connection and connection.enabled:
         return ""

@@ -54,7 +54,7 @@ class Mappings:
 _brought: list[Mappings] = []
 
 
-def bring(mappings: Mappings) -> None:
+def ensure_mappings(mappings: Mappings) -> None:
     """Name what is synchronized; called while the room above loads."""
     _brought.append(mappings)
 
@@ -93,7 +93,7 @@ def enable(*, company: Company, user: Any) -> Report:
 
     A report that is not ok means that nothing was switched on. Raises Refusal while the connection to Dataverse is off.
     """
-    if why := services.unavailable(company):
+    if why := services.unavailable_reason(company):
         raise Refusal("not_enabled", f"{why} Dynamics 365 comes on top of it.")
     report = test(company=company)
     if not report.ok:

@@ -19,13 +19,13 @@ from masterdata.models import Company
 
 def pending(connection: DataverseConnection) -> hooks.Question | None:
     """The question to ask now; None when there is none, or the connection neither works nor was tested well."""
-    if not connection.pk or not (connection.enabled or tested_well(connection)):
+    if not connection.pk or not (connection.enabled or after_successful_test(connection)):
         return None
     open_ones = (one for one in hooks.questions() if one.name not in connection.answers)
     return next((one for one in open_ones if one.applies(connection)), None)
 
 
-def tested_well(connection: DataverseConnection) -> bool:
+def after_successful_test(connection: DataverseConnection) -> bool:
     """Whether the last test of the present settings found nothing in the way."""
     return connection.checked_at is not None and Report.stored(connection.checks).ok
 

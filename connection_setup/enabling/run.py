@@ -26,11 +26,11 @@ from connection_setup.enabling.steps import PREPARED, RULES, STEPS, Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning import steps
-from connection_setup.provisioning.steps import Told
+from connection_setup.provisioning.steps import StepReport
 from core.refusals import Refusal
 from masterdata.models import Company
 
-GOOD_FOR = timedelta(hours=1)
+RUN_LIFETIME = timedelta(hours=1)
 """What was found is asked for anew after this time."""
 
 
@@ -57,7 +57,7 @@ def begin(*, company: Company, user: Any, page_url: str, done_url: str, with_def
     return run
 
 
-def of(company: Company) -> EnablingRun | None:
+def current_run(company: Company) -> EnablingRun | None:
     """The run about the present settings: one that goes on, or the one that enabled the connection; None without."""
     run = EnablingRun.objects.select_related("company").filter(company=company).first()
     if run is None:
@@ -68,13 +68,13 @@ def of(company: Company) -> EnablingRun | None:
     return run if _current(run, connection.changed_at) else None
 
 
-def told(run: EnablingRun) -> list[Told]:
+def told(run: EnablingRun) -> list[StepReport]:
     """What became of the steps taken so far, in their order."""
-    by_name = {one.name: one for one in steps.stored(run.steps)}
+    by_name = {one.name: one for one in steps.from_json(run.steps)}
     return [by_name[step.name] for step in STEPS if step.name in by_name]
 
 
-def failed(run: EnablingRun) -> Told | None:
+def failed(run: EnablingRun) -> StepReport | None:
     """The step that failed and is tried again next; None when none did."""
     return next((one for one in told(run) if one.state == steps.FAILED), None)
 
@@ -90,7 +90,7 @@ def asks(run: EnablingRun) -> str:
     return next((one.reason for one in told(run) if one.state == "asks"), "")
 
 
-def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Told | None:
+def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = None) -> StepReport | None:
     """Take the next step of a run, and keep what became of it; None when it has ended, or its settings changed.
 
     session_key: the browser session, whose administrator's sign-in is used where something is lacking; those of the
@@ -102,9 +102,9 @@ def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Tol
     connection = services.connection_of(run.company)
     if connection.enabled:  # it was switched on, and whoever did was stopped before saying so
         known = told(run)
-        done = [Told(one.name, one.caption, steps.DONE, "The connection is enabled.") for one in STEPS]
+        done = [StepReport(one.name, one.caption, steps.DONE, "The connection is enabled.") for one in STEPS]
         missing = [one for one in done if not any(other.name == one.name and other.ended for other in known)]
-        _keep(run, steps.kept([*(one for one in known if one.ended), *missing]), run.found, ended=True)
+        _keep(run, steps.to_json([*(one for one in known if one.ended), *missing]), run.found, ended=True)
         administrator.drop_preparations(run.company)
         return None
     if not _current(run, connection.changed_at):
@@ -119,8 +119,8 @@ def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Tol
     )  # fmt: skip
     if work.version != run.settings_of:  # they were changed since they were looked at above
         return None
-    ended, _ = steps.take(step, work)
-    _keep(run, steps.kept(steps.with_one(told(run), ended)), work.found)
+    ended, _ = steps.run_step(step, work)
+    _keep(run, steps.to_json(steps.with_one(told(run), ended)), work.found)
     if ended.state == steps.FAILED and step.name in RULES:
         services.keep_report(work.connection, work.report)
     if work.connection.enabled:
@@ -128,10 +128,10 @@ def go_on(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Tol
     return ended
 
 
-def go_to_the_end(run: EnablingRun, *, user: Any, session_key: str | None = None) -> Told | None:
+def take_all_steps(run: EnablingRun, *, user: Any, session_key: str | None = None) -> StepReport | None:
     """Take all steps that are left, as far as it goes; what became of the last one."""
     last = None
-    while (found := go_on(run, user=user, session_key=session_key)) is not None:
+    while (found := take_next_step(run, user=user, session_key=session_key)) is not None:
         last = found
         if not found.ended:
             break
@@ -150,8 +150,8 @@ def pause(run: EnablingRun) -> None:
 def _finish(run: EnablingRun, work: Enabling) -> None:
     """The switch is on: say what is left to say."""
     while (step := steps.next_step(STEPS, told(run))) is not None:
-        last, _ = steps.take(step, work)
-        run.steps = steps.kept(steps.with_one(told(run), last))
+        last, _ = steps.run_step(step, work)
+        run.steps = steps.to_json(steps.with_one(told(run), last))
         if not last.ended:
             break
     if work.signed_in is not None and "there" not in work.found:
@@ -169,7 +169,7 @@ def _fresh(company: Company, found: EnablingRun | None) -> EnablingRun:
 
 def _current(run: EnablingRun, changed_at: Any) -> bool:
     """Whether it is under way, about these settings, and not from long ago."""
-    young = run.began_at > timezone.now() - GOOD_FOR
+    young = run.began_at > timezone.now() - RUN_LIFETIME
     return run.ended_at is None and run.settings_of == changed_at and young
 
 

@@ -13,7 +13,7 @@ from connection_setup.connection.state import audited, locked
 from connection_setup.enabling.steps import STEPS, Enabling
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import steps
-from connection_setup.provisioning.steps import Told
+from connection_setup.provisioning.steps import StepReport
 from connection_setup.types import Report
 from jobs import services as jobs
 from masterdata.models import Company
@@ -52,7 +52,7 @@ def enable(
     user: Any,
     values: Mapping[str, Any] | None = None,
     secret: str | None = None,
-    on_step: Callable[[Told], None] | None = None,
+    on_step: Callable[[StepReport], None] | None = None,
 ) -> Report:
     """Take all steps of enabling at once, with the default synchronization setup. Repeatable..
 
@@ -62,9 +62,9 @@ def enable(
     Raises Refusal, DataverseError.
     """
     work = Enabling(company, user=user, values=values, secret=secret)
-    ended: list[Told] = []
+    ended: list[StepReport] = []
     while (step := steps.next_step(STEPS, ended)) is not None:
-        told, error = steps.take(step, work)
+        told, error = steps.run_step(step, work)
         ended = steps.with_one(ended, told)
         if on_step is not None:
             on_step(told)

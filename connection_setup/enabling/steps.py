@@ -28,10 +28,10 @@ from connection_setup.provisioning import consent
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning.preparation import Preparation
-from connection_setup.provisioning.steps import Result, Step, Stopped
+from connection_setup.provisioning.steps import Result, Step, StepFailed
 from connection_setup.secrets import credentials
-from connection_setup.secrets.sealing import SealBroken
-from connection_setup.types import SOLUTION, Check, Dataverse, Report, Wanted
+from connection_setup.secrets.sealing import CannotDecrypt
+from connection_setup.types import SOLUTION, Check, Dataverse, Expectations, Report
 from core.refusals import Refusal
 from dataverse.errors import AdministrationMode, DataverseError, EnvironmentDisabled, NotAMember
 from dataverse.types import Organization, WhoAmI
@@ -79,7 +79,7 @@ class Enabling:
         return Report(tuple(Check(**one) for one in self.found.get("checks", [])))
 
     @property
-    def lacks(self) -> Check | None:
+    def missing_objects(self) -> Check | None:
         """What only an administrator can mend, as the check that failed."""
         found = self.found.get("lacks")
         return Check(**found) if found else None
@@ -108,7 +108,7 @@ class Enabling:
     @cached_property
     def client(self) -> Dataverse:
         """A client of the application. Raises SealBroken, ConfigurationError."""
-        return clients.settings_client(self.connection, credentials.opened(self.connection), None)
+        return clients.settings_client(self.connection, credentials.open_credential(self.connection), None)
 
     @cached_property
     def preparation(self) -> Preparation | None:
@@ -118,16 +118,16 @@ class Enabling:
     @property
     def reader(self) -> Any:
         """A client that can read: the application's, and before it has a user, the administrator's."""
-        return self.preparation.client if self.lacks and self.preparation else self.client
+        return self.preparation.client if self.missing_objects and self.preparation else self.client
 
     # -- judging -----------------------------------------------------------------------------------------------------
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> Expectations:
         """The company's side of the checks."""
         try:
-            credential = credentials.opened(self.connection)
-        except SealBroken:
+            credential = credentials.open_credential(self.connection)
+        except CannotDecrypt:
             credential = None
         return checks_services.wanted(self.connection, credential)
 
@@ -140,7 +140,7 @@ class Enabling:
         """A check's result as the step's. Raises Stopped where it stands in the way."""
         self.tell(check)
         if check.state == "error":
-            raise Stopped(check)
+            raise StepFailed(check)
         return Result(check.message, check.fix, "done" if check.state == "ok" else "attention")
 
     @contextmanager
@@ -149,8 +149,8 @@ class Enabling:
         try:
             yield
         except DataverseError as error:
-            self.judge(checks.explained(error, place, self.wanted, self.found.get("hint", "")))
-        except SealBroken as error:
+            self.judge(checks.check_for_error(error, place, self.wanted, self.found.get("hint", "")))
+        except CannotDecrypt as error:
             cause, fix = types.sentences(error.user_message)
             self.judge(Check(types.SIGN_IN, "error", cause, fix, error.reason))
 
@@ -198,14 +198,14 @@ def _mode(work: Enabling) -> Result:
         try:
             work.who  # noqa: B018 - asked for, and kept
         except NotAMember as error:
-            check = checks.explained(error, types.SIGN_IN, work.wanted, work.found.get("hint", ""))
+            check = checks.check_for_error(error, types.SIGN_IN, work.wanted, work.found.get("hint", ""))
             work.found["lacks"] = {**check.document(), "reason": check.reason}
     return work.judge(Check(checks.MODE, "ok", "The environment is not in administration mode."))
 
 
 def _administrator(work: Enabling) -> Result:
     """Who signed in is needed only where something is lacking: anybody's sign-in may stand beside what is there."""
-    lacks = work.lacks
+    lacks = work.missing_objects
     if lacks is None:
         with work.explaining(checks.USER):
             user = checks.find_user(work.client, work.who)
@@ -237,7 +237,7 @@ def _asked_for(work: Enabling, lacks: Check) -> Result:
 def _organization(work: Enabling) -> Result:
     with work.explaining(checks.ORGANIZATION):
         found = work.reader.organization()
-        who = work.reader.who_am_i() if work.lacks else work.who
+        who = work.reader.who_am_i() if work.missing_objects else work.who
     work.found["organization"] = {
         "id": str(found.id), "name": found.name, "base_currency": found.base_currency_code,
         "base_currency_id": str(found.base_currency_id) if found.base_currency_id else "",
@@ -268,7 +268,7 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
     """A step of preparing, taken by the administrator where something is lacking."""
 
     def run(work: Enabling) -> Result:
-        lacks = work.lacks
+        lacks = work.missing_objects
         if work.preparation is None and lacks is not None:  # the sign-in was forgotten or is over
             return _asked_for(work, lacks)
         if work.preparation is None or "there" in work.found:
@@ -325,7 +325,7 @@ def _requirements(work: Enabling) -> Result:
         made.enabled = False
     work.found["checks"] = [{**one.document(), "reason": one.reason} for one in report.checks]
     if report.failed:
-        raise Stopped(report.failed)
+        raise StepFailed(report.failed)
     count = len(report.checks)
     if not report.attention:
         return Result(f"All {count} checks are right.")

@@ -26,7 +26,7 @@ from ui.links import company_url
 def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     """The page of a run; a POST gives the consent that came along and goes on."""
     connection = services.connection_of(company_of(request, company))
-    run = enabling.of(connection.company)
+    run = enabling.current_run(connection.company)
     if run is None:
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
     if request.method != "POST" or run.ended_at is not None:
@@ -81,7 +81,7 @@ def go_on(
         return render.redirect(request, run.page_url)  # the page takes the steps by itself
     if not htmx and request.POST.get("scripts"):
         return HttpResponseRedirect(run.page_url)
-    told = enabling.go_on(run, **who) if htmx else enabling.go_to_the_end(run, **who)
+    told = enabling.take_next_step(run, **who) if htmx else enabling.take_all_steps(run, **who)
     if run.ended_at is not None:
         messages.success(request, done(run))
         return render.redirect(request, run.done_url)

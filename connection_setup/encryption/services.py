@@ -19,7 +19,7 @@ from connection_setup.models import AdministratorSignIn, AuthenticationType, Dat
 from connection_setup.secrets import credentials, keyring
 from connection_setup.secrets import sealing as sealed
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
-from connection_setup.secrets.sealing import SealBroken
+from connection_setup.secrets.sealing import CannotDecrypt
 from core.refusals import Refusal
 
 QUESTION = "Data encryption is not enabled. Enable it?"
@@ -95,7 +95,7 @@ def state() -> State:
     """How secrets are sealed now. Raises nothing."""
     decided = DataEncryption.objects.first() or DataEncryption()
     try:
-        ring = keyring.ring()
+        ring = keyring.keys()
     except KeyFileBroken as broken:
         return State((), (), decided, str(broken))
     return State(ring, tuple(_stored()), decided)
@@ -104,7 +104,7 @@ def state() -> State:
 def enabled() -> bool:
     """Whether secrets are sealed with a key of the site's own. Cheap."""
     try:
-        return keyring.ring()[0].place is not Place.SECRET_KEY
+        return keyring.keys()[0].place is not Place.SECRET_KEY
     except KeyFileBroken:
         return True
 
@@ -167,10 +167,10 @@ def rotate(*, user: Any) -> Sealing:
         _decide(decided, done, offer=newest.fingerprint if unheard else decided.offer)
     used = {one.key.fingerprint for one in _stored() if one.key is not None}
     try:
-        older = {key.fingerprint for key in keyring.ring()[1:]} - used
+        older = {key.fingerprint for key in keyring.keys()[1:]} - used
         dropped = keyring.drop(older) if older else []
     except KeyFileBroken as broken:
-        raise SealBroken(broken.message, broken.fix) from None
+        raise CannotDecrypt(broken.message, broken.fix) from None
     return Sealing(done.resealed, done.lost, dropped)
 
 
@@ -178,7 +178,7 @@ def take_copy(*, user: Any) -> Key:
     """The key that seals, for safe keeping: given out once after it was made. Raises Refusal."""
     with _changing(user) as decided:
         try:
-            key = keyring.ring()[0]
+            key = keyring.keys()[0]
         except KeyFileBroken as broken:
             raise Refusal.because(broken) from None
         if not decided.offer or decided.offer != key.fingerprint:
@@ -248,7 +248,7 @@ def _decide(decided: DataEncryption, done: Sealing, *, offer: str) -> None:
 
 def _newest() -> Key:
     try:
-        return keyring.ring()[0]
+        return keyring.keys()[0]
     except KeyFileBroken as broken:
         raise Refusal.because(broken) from None
 
@@ -256,7 +256,7 @@ def _newest() -> Key:
 @sensitive_variables()
 def _in_front(word: str) -> None:
     try:
-        keyring.put_in_front(word)
+        keyring.promote(word)
     except KeyFileBroken as broken:
         raise Refusal.because(broken) from None
 
@@ -275,7 +275,7 @@ def _reseal(*, strict: bool) -> Sealing:
                     continue
                 try:
                     renewed[name] = sealed.reseal(value)
-                except SealBroken:
+                except CannotDecrypt:
                     if strict:
                         raise
                     lost += 1

@@ -54,7 +54,7 @@ def why_not(connection: DataverseConnection) -> str:
     if connection.enabled:
         return "The connection is enabled, so its environment is settled. Turn Enabled off first."
     try:
-        clients.discovery_signs_in_with(connection, connection.tenant_id)
+        clients.discovery_credentials(connection, connection.tenant_id)
     except (Refusal, DataverseError) as error:
         return error.user_message
     return ""
@@ -174,7 +174,7 @@ def _with_states(connection: DataverseConnection, instances: Iterable[Instance])
     if connection.authentication_type == AuthenticationType.OFFICE365:
         return found
     asked = {
-        one.id: clients.application_answers(connection, one.url, one.tenant_id)
+        one.id: clients.application_access_probe(connection, one.url, one.tenant_id)
         for one in found[:LOOKED_INTO]
         if one.state == "enabled" and one.tenant_id
     }

@@ -34,7 +34,7 @@ def register() -> None:
 def show(situation: Situation) -> Shown:
     """What will be made where; once it has begun, the steps."""
     connection, company = situation.connection, situation.company
-    run = enabling.of(company)
+    run = enabling.current_run(company)
     if connection.enabled:
         sections = (enabling_pages.steps_tab(run),) if run is not None else ()
         return Shown(
@@ -81,7 +81,7 @@ def take(situation: Situation) -> Ended:
     if request.POST.get("scripts") and not htmx:
         return HttpResponseRedirect(here)  # the page takes the steps by itself
     who: Any = {"user": request.user, "session_key": request.session.session_key}
-    told = enabling.go_on(run, **who) if htmx else enabling.go_to_the_end(run, **who)
+    told = enabling.take_next_step(run, **who) if htmx else enabling.take_all_steps(run, **who)
     if run.ended_at is not None:
         confirm(situation, CONNECT)
         return render.redirect(request, here)

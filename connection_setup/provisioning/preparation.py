@@ -13,12 +13,12 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning import solution, steps
 from connection_setup.provisioning import team_members as membership
-from connection_setup.provisioning.steps import DONE, FAILED, Result, Step, Told
+from connection_setup.provisioning.steps import DONE, FAILED, Result, Step, StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
 from core.refusals import Refusal
 
-__all__ = ["DONE", "FAILED", "PURPOSES", "STEPS", "Preparation", "Told", "go_on", "next_step", "prepare", "told"]
+__all__ = ["DONE", "FAILED", "PURPOSES", "STEPS", "Preparation", "StepReport", "go_on", "next_step", "prepare", "told"]
 
 
 class Preparation:
@@ -133,9 +133,9 @@ def steps_of(signed_in: AdministratorSignIn) -> tuple[Step[Preparation], ...]:
     return PURPOSES[signed_in.purpose]
 
 
-def told(signed_in: AdministratorSignIn) -> list[Told]:
+def told(signed_in: AdministratorSignIn) -> list[StepReport]:
     """What became of the steps taken so far."""
-    return steps.stored(signed_in.steps)
+    return steps.from_json(signed_in.steps)
 
 
 def next_step(signed_in: AdministratorSignIn) -> Step[Preparation] | None:
@@ -143,18 +143,18 @@ def next_step(signed_in: AdministratorSignIn) -> Step[Preparation] | None:
     return steps.next_step(steps_of(signed_in), told(signed_in))
 
 
-def go_on(signed_in: AdministratorSignIn) -> Told | None:
+def go_on(signed_in: AdministratorSignIn) -> StepReport | None:
     """Take the next step, and keep what became of it with the sign-in; None when there is none left."""
     step = next_step(signed_in)
     if step is None:
         return None
-    found, _ = steps.take(step, Preparation(signed_in))
-    signed_in.steps = steps.kept(steps.with_one(told(signed_in), found))
+    found, _ = steps.run_step(step, Preparation(signed_in))
+    signed_in.steps = steps.to_json(steps.with_one(told(signed_in), found))
     administrator.keep(signed_in, "steps")
     return found
 
 
-def prepare(signed_in: AdministratorSignIn) -> list[Told]:
+def prepare(signed_in: AdministratorSignIn) -> list[StepReport]:
     """Take all steps from the first; what became of them. Ends at the first that fails."""
     signed_in.steps = []
     while (found := go_on(signed_in)) is not None and found.ended:

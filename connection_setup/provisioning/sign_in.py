@@ -27,12 +27,12 @@ from dataverse.types import Credentials, Environment
 from masterdata.models import Company
 
 WAITS = timedelta(minutes=15)
-GOOD_FOR = timedelta(hours=1)
+SIGN_IN_LIFETIME = timedelta(hours=1)
 CERTIFICATE = "certificate"
 """The purpose of a sign-in that moves the connection to a certificate: preparing.MOVE follows it."""
 DISCOVER = "discover"
 """The purpose of a sign-in that looks for environments; no steps follow it."""
-STRANGE = (
+UNKNOWN_SIGN_IN = (
     "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so "
     "nothing was taken from it.",
     "Begin it again on Dataverse Connection Setup.",
@@ -97,7 +97,7 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
     waiting = found.first()
     # Taken once: of two that come back with the same state only one changes the row.
     if waiting is None or not found.exclude(sealed=b"").update(sealed=b""):
-        raise SignInError(*STRANGE)
+        raise SignInError(*UNKNOWN_SIGN_IN)
     try:
         person = _came_back(waiting, returned)
         kept = seal(person.kept())
@@ -127,7 +127,7 @@ def current(company: Company, session_key: str | None, *, discovering: bool = Fa
     """
     if not session_key:
         return None
-    found = _of(company, session_key).filter(began_at__gt=timezone.now() - GOOD_FOR).order_by("-pk").first()
+    found = _of(company, session_key).filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME).order_by("-pk").first()
     if found is None or (found.purpose == DISCOVER) is not discovering:
         return None
     # Nothing is taken any more after that time, so nothing will come of waiting.
@@ -173,15 +173,15 @@ def drop_preparations(company: Company) -> None:
 
 def drop_old(now: datetime) -> None:
     """Forget the sign-ins that have had their hour; at every tick, so that no tokens outlive it."""
-    AdministratorSignIn.objects.filter(began_at__lt=now - GOOD_FOR).delete()
+    AdministratorSignIn.objects.filter(began_at__lt=now - SIGN_IN_LIFETIME).delete()
 
 
 def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
     if purpose == DISCOVER:
-        return clients.discovery_signs_in_with(connection, tenant)
+        return clients.discovery_credentials(connection, tenant)
     if purpose == CERTIFICATE and connection.authentication_type == AuthenticationType.OFFICE365:
         return clients.next_certificate_signs_in_with(connection)
-    return clients.person_signs_in_with(connection)
+    return clients.administrator_credentials(connection)
 
 
 def _came_back(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> signin.Person:

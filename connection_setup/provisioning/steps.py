@@ -44,7 +44,7 @@ class Step(Generic[Work]):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepReport:
     """How a step ended: what happened, and what to do next where there is something to do."""
 
     name: str
@@ -65,7 +65,7 @@ class Told:
         return f"{self.message} {self.fix}".strip()
 
 
-class Stopped(Exception):
+class StepFailed(Exception):
     """A step cannot be done: the check that says why, and what to do."""
 
     def __init__(self, check: Check) -> None:
@@ -73,35 +73,35 @@ class Stopped(Exception):
         self.check = check
 
 
-def stored(rows: Iterable[Mapping[str, Any]]) -> list[Told]:
+def from_json(rows: Iterable[Mapping[str, Any]]) -> list[StepReport]:
     """What became of the steps, as it was kept."""
-    return [Told(**row) for row in rows]
+    return [StepReport(**row) for row in rows]
 
 
-def kept(told: Iterable[Told]) -> list[dict[str, Any]]:
+def to_json(told: Iterable[StepReport]) -> list[dict[str, Any]]:
     """What became of the steps, to keep."""
     return [asdict(one) for one in told]
 
 
-def with_one(told: Iterable[Told], one: Told) -> list[Told]:
+def with_one(told: Iterable[StepReport], one: StepReport) -> list[StepReport]:
     """What became of the steps once this one is told too; it replaces what was told of it before."""
     return [*(other for other in told if other.name != one.name), one]
 
 
-def next_step(steps: Sequence[Step[Work]], told: Iterable[Told]) -> Step[Work] | None:
+def next_step(steps: Sequence[Step[Work]], told: Iterable[StepReport]) -> Step[Work] | None:
     """The first step that has not ended; None when all have."""
     ended = {one.name for one in told if one.ended}
     return next((step for step in steps if step.name not in ended), None)
 
 
-def take(step: Step[Work], work: Work) -> tuple[Told, Exception | None]:
+def run_step(step: Step[Work], work: Work) -> tuple[StepReport, Exception | None]:
     """Take a step. What became of it, and the error where it failed by one."""
     try:
         found = step.run(work)
-    except Stopped as stopped:
+    except StepFailed as stopped:
         check = stopped.check
-        return Told(step.name, step.caption, FAILED, check.message, check.fix, check.reason), None
+        return StepReport(step.name, step.caption, FAILED, check.message, check.fix, check.reason), None
     except (DataverseError, Refusal) as error:
         cause, fix = sentences(error.user_message)
-        return Told(step.name, step.caption, FAILED, cause, fix, str(getattr(error, "reason", ""))), error
-    return Told(step.name, step.caption, found.state, found.message, found.fix, found.reason), None
+        return StepReport(step.name, step.caption, FAILED, cause, fix, str(getattr(error, "reason", ""))), error
+    return StepReport(step.name, step.caption, found.state, found.message, found.fix, found.reason), None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from connection_setup.provisioning.steps import State, Step, Told
+from connection_setup.provisioning.steps import State, Step, StepReport
 from ui.kit import FastTab, Status, Table
 
 TEMPLATE = "connection_setup/enabling/steps.html"
@@ -18,7 +18,7 @@ WORDS: dict[State, Status] = {
 }
 
 
-def tab(title: str, steps: Sequence[Step[Any]], told: Iterable[Told], *, going: bool = False) -> FastTab:
+def tab(title: str, steps: Sequence[Step[Any]], told: Iterable[StepReport], *, going: bool = False) -> FastTab:
     """The steps with what became of each; going: the next one is being taken."""
     by_name = {one.name: one for one in told}
     rows = []
@@ -41,7 +41,7 @@ def tab(title: str, steps: Sequence[Step[Any]], told: Iterable[Told], *, going: 
 
 def context(
     steps: Sequence[Step[Any]],
-    told: Iterable[Told],
+    told: Iterable[StepReport],
     *,
     going: bool,
     step_url: str,

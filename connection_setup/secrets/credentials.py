@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.secrets.certificates import _kind, describe, read_pair
-from connection_setup.secrets.sealing import SealBroken, seal, unseal
+from connection_setup.secrets.sealing import CannotDecrypt, seal, unseal
 from dataverse.types import Certificate, ClientSecret, UserPassword
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Expiry:
 
 def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
     """When the credential in use runs out; None where nobody knows. A provider's secret says nothing about it."""
-    kind = in_use(connection)
+    kind = current_type(connection)
     if given := provided(connection):
         try:
             ends = describe(given["certificate"]).expires_at.date() if "certificate" in given else None
@@ -92,7 +92,7 @@ def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
     return Expiry(LABELS[kind], on, (on - today).days) if on else None
 
 
-def in_use(connection: DataverseConnection) -> AuthenticationType:
+def current_type(connection: DataverseConnection) -> AuthenticationType:
     """What the connection signs in with: what its provider gives, else the type that is chosen."""
     if (given := provided(connection)) and "problem" not in given:
         return AuthenticationType.CERTIFICATE if "certificate" in given else AuthenticationType.CLIENT_SECRET
@@ -120,11 +120,11 @@ def store(connection: DataverseConnection, secret: str) -> None:
     setattr(connection, SECRET_COLUMNS[kind], seal(secret if kind is AuthenticationType.OFFICE365 else secret.strip()))
 
 
-def opened(connection: DataverseConnection) -> ClientSecret | Certificate | UserPassword:
+def open_credential(connection: DataverseConnection) -> ClientSecret | Certificate | UserPassword:
     """The credential of the chosen authentication type. Raises SealBroken, also where the provider breaks."""
     if given := provided(connection):
         if "problem" in given:
-            raise SealBroken(given["problem"])
+            raise CannotDecrypt(given["problem"])
         if "private_key" in given:
             return Certificate(given["private_key"], given["certificate"])
         return ClientSecret(given["client_secret"])
@@ -195,7 +195,7 @@ def secret_is_an_id(connection: DataverseConnection) -> bool:
         return False
     try:
         return looks_like_a_secret_id(unseal(connection.client_secret))
-    except SealBroken:
+    except CannotDecrypt:
         return False
 
 

@@ -72,7 +72,7 @@ class KeyFileBroken(NotUsable):
     """The key file cannot be read or written."""
 
 
-def ring() -> tuple[Key, ...]:
+def keys() -> tuple[Key, ...]:
     """Every key there is, the one that seals first. Raises KeyFileBroken."""
     entries = _entries()
     outside = [Key(secret, Place.ENVIRONMENT) for secret in _outside()]
@@ -115,7 +115,7 @@ def derived(secret_key: str) -> str:
 
 
 @sensitive_variables()
-def put_in_front(word: str) -> None:
+def promote(word: str) -> None:
     """Have this key (or DERIVED) seal from now on; those before stay and open. Raises KeyFileBroken."""
     with _alone():
         entries = list(_entries())
@@ -148,7 +148,7 @@ def drop(fingerprints: Iterable[str]) -> list[str]:
     return gone
 
 
-def look_again() -> None:
+def reload() -> None:
     """Forget what the files held when they were read last."""
     _kept.clear()
 
@@ -156,7 +156,7 @@ def look_again() -> None:
 def secrets() -> Iterator[str]:
     """Everything that no report may hold."""
     with contextlib.suppress(KeyFileBroken):
-        yield from (key.secret for key in ring())
+        yield from (key.secret for key in keys())
     yield from settings.SECRET_KEYS_BEFORE
 
 
@@ -225,7 +225,7 @@ def _alone() -> Iterator[None]:
         with open(path.with_name(f"{path.name}.lock"), "a", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             _sweep(path)
-            look_again()
+            reload()
             yield
     except OSError as error:
         raise KeyFileBroken(
@@ -265,4 +265,4 @@ def _write(entries: Sequence[Entry]) -> None:
         os.fsync(folder)  # nothing may be sealed with a key that a loss of power would take away
     finally:
         os.close(folder)
-    look_again()
+    reload()

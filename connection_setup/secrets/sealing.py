@@ -12,7 +12,7 @@ from connection_setup.secrets.keyring import Key, KeyFileBroken
 from core.refusals import Refusal
 
 
-class SealBroken(Refusal):
+class CannotDecrypt(Refusal):
     """None of the keys opens a stored secret."""
 
     def __init__(self, message: str = "", fix: str = "") -> None:
@@ -69,11 +69,11 @@ def _again(open_: Callable[[MultiFernet], bytes]) -> bytes:
     try:
         return open_(_keys())
     except InvalidToken:
-        keyring.look_again()
+        keyring.reload()
     try:
         return open_(_keys())
     except InvalidToken:
-        raise SealBroken from None
+        raise CannotDecrypt from None
 
 
 def _keys() -> MultiFernet:
@@ -82,6 +82,6 @@ def _keys() -> MultiFernet:
 
 def _ring() -> tuple[Key, ...]:
     try:
-        return keyring.ring()
+        return keyring.keys()
     except KeyFileBroken as broken:
-        raise SealBroken(broken.message, broken.fix) from None
+        raise CannotDecrypt(broken.message, broken.fix) from None

@@ -17,7 +17,7 @@ from ui.kit import Action
 from ui.links import company_url, optional_url
 
 
-@views.typed_is_saved_first
+@views.save_form_first
 def assist(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Assisted Setup: the guide goes on with what was typed."""
     return HttpResponseRedirect(company_url("connection_setup:guide", connection.company))
@@ -29,7 +29,7 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Use Default Synchronization Setup: ask, then have mappings and schedules go back to their default."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := services.unavailable(owner):
+    if why := services.unavailable_reason(owner):
         messages.error(request, f"Nothing was changed. {why}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
@@ -55,7 +55,7 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize Modified Records: ask, then queue a job per mapping."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := services.unavailable(owner):
+    if why := services.unavailable_reason(owner):
         messages.error(request, f"Nothing was queued. {why}")
         return HttpResponseRedirect(back)
     if request.method != "POST":

@@ -211,7 +211,7 @@ class SettingsForm(forms.Form):
             return self.connection.redirect_url
         try:
             return returning.check(self.cleaned_data["redirect_url"])
-        except returning.NotHere as error:
+        except returning.InvalidRedirectUrl as error:
             raise forms.ValidationError(str(error)) from None
 
     def clean_user_name(self) -> str:

@@ -79,7 +79,11 @@ class _Menus:
                 icon="lock",
                 off=self.administers
                 or self.enabled
-                or ("" if credentials.in_use(self.kept) == AuthenticationType.CLIENT_SECRET else NOTHING_TO_REPLACE),
+                or (
+                    ""
+                    if credentials.current_type(self.kept) == AuthenticationType.CLIENT_SECRET
+                    else NOTHING_TO_REPLACE
+                ),
             ),
             Action(
                 "Prepare the Environment",

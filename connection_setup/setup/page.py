@@ -101,7 +101,7 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     notices = []
     if connection.disable_reason and not connection.enabled:
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
-    run = enabling.of(connection.company) if administrator and not connection.enabled else None
+    run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
     if run is not None and run.ended_at is None:
         notices += _unfinished(run)
     told = enabling.failed(run) if run is not None else None

@@ -32,7 +32,7 @@ from ui.links import company_url
 Acting = Callable[[HttpRequest, DataverseConnection], HttpResponse]
 
 
-def typed_is_saved_first(act: Acting) -> Callable[..., HttpResponse]:
+def save_form_first(act: Acting) -> Callable[..., HttpResponse]:
     """A view of POSTs that saves the form that came along, then acts; the page again where something is wrong in it.
 
     Since that page stands at the action's own address, reading the address anew leads to the page's.
@@ -86,7 +86,7 @@ def environment_url(request: HttpRequest, company: str) -> HttpResponse:
     return render.page(request, pages.setup(request, connection, form))
 
 
-@typed_is_saved_first
+@save_form_first
 def save(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Save what was typed; without scripts the Enabled switch comes along and is obeyed."""
     if bool(request.POST.get("enabled")) != connection.enabled:
@@ -95,7 +95,7 @@ def save(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     return _back(request, connection)
 
 
-@typed_is_saved_first
+@save_form_first
 def test(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Test Connection: what was typed is saved first."""
     report = checks_services.test_connection(connection=connection)
@@ -109,7 +109,7 @@ def test(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     return _back(request, connection)
 
 
-@typed_is_saved_first
+@save_form_first
 def toggle(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """The Enabled switch: what was typed is saved first; turning off asks before."""
     if bool(request.POST.get("enabled")) == connection.enabled:
@@ -117,7 +117,7 @@ def toggle(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
     return _switched(request, connection)
 
 
-@typed_is_saved_first
+@save_form_first
 def enable(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Enable, by its own POST: the steps follow; enabled already is fine."""
     return enabling_views.begun(request, connection)

@@ -20,11 +20,11 @@ from core.vocabulary import ConflictOption, Direction
 from coupling import local_records as local
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, SyncParameters
-from coupling.mappings.services import mapping_of
+from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
 from coupling.matching.match import Decision, Result
 from coupling.matching.partners import candidate_json, partner_names
-from coupling.matching.run_matching import Matching
+from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping, Method
 from jobs import lease
 from jobs.errors import SliceEnded, Yielded
@@ -34,7 +34,7 @@ from masterdata.catalog import LocalTable
 
 WRITE = 2000
 """Records written per checkpoint: each makes up to two rows, and a transaction holds at most bulk.MAX_ROWS."""
-TELL_S = 1.0
+PROGRESS_INTERVAL_S = 1.0
 """Seconds between two progress notes while reading."""
 
 _COUPLING_FIELDS = (
@@ -44,7 +44,7 @@ _COUPLING_FIELDS = (
 
 def couple(context: JobContext) -> None:
     """Handle one slice of a coupling job. See the module."""
-    mapping = mapping_of(context.company, context.job.mapping_name)
+    mapping = get_mapping(context.company, context.job.mapping_name)
     given = CouplingParameters.load(context.parameters).criteria
     if not given:
         _without_criteria(context, mapping)
@@ -91,7 +91,7 @@ def _leave_out(context: JobContext, mapping: IntegrationTableMapping) -> None:
     table = local.table_of(mapping)
     everything = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
     for ids in context.selection(after=UUID(after) if after else None):
-        outcomes = list(_left_out(mapping, table, ids))
+        outcomes = list(_skipped_outcome(mapping, table, ids))
         with context.checkpoint() as point:
             point.total = everything
             point.phase = "Looking up the selected records"
@@ -115,7 +115,7 @@ _MEANWHILE = (
 )
 
 
-def _left_out(
+def _skipped_outcome(
     mapping: IntegrationTableMapping, table: LocalTable, ids: Sequence[UUID], told: tuple[str, str, str] = _BEFORE
 ) -> Iterator[OutcomeRow]:
     gone_, coupled_, outside_ = told
@@ -157,17 +157,17 @@ def _matched(
     given: Sequence[Any],
     gateway: Gateway,
     records: "QuerySet[Any]",
-) -> Matching:
+) -> MatchingRun:
     told = [0.0]
 
     def tell(phase: str, done: int, total: int | None) -> None:
-        if time.monotonic() - told[0] < TELL_S:
+        if time.monotonic() - told[0] < PROGRESS_INTERVAL_S:
             return
         told[0] = time.monotonic()
         note = f"{phase}: {done:,}" if done else phase
         _note(context, note, total if phase.startswith("Reading") and context.job.total is None else None)
 
-    matching = Matching(
+    matching = MatchingRun(
         mapping,
         given,
         gateway,
@@ -204,7 +204,7 @@ class _Writer:
     """Writes decisions in key order."""
 
     def __init__(
-        self, context: JobContext, mapping: IntegrationTableMapping, matching: Matching, organization: UUID
+        self, context: JobContext, mapping: IntegrationTableMapping, matching: MatchingRun, organization: UUID
     ) -> None:
         self.context = context
         self.mapping = mapping
@@ -216,7 +216,7 @@ class _Writer:
     def write(self) -> None:
         """Write all that is left, checkpoint by checkpoint."""
         decisions, kept = self.matching.decisions, self.context.kept
-        records = local.inside(self.mapping)
+        records = local.filtered_records(self.mapping)
         while (first := kept.get("position", 0)) < len(decisions):
             kept["position"] = min(first + WRITE, len(decisions))
             ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, kept["position"])]
@@ -229,7 +229,7 @@ class _Writer:
             met = [(decisions.at(at), rows.get(decisions.id_at(at))) for at in range(first, kept["position"])]
             present = [(decision, row) for decision, row in met if row is not None]
             outcomes = self._outcomes(present)
-            outcomes += _left_out(self.mapping, self.table, gone, _MEANWHILE) if gone else []
+            outcomes += _skipped_outcome(self.mapping, self.table, gone, _MEANWHILE) if gone else []
             with self.context.checkpoint() as point:
                 self._save(point, outcomes)
                 point.phase = "Writing"

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from core.vocabulary import CompareAs, ConflictOption, Direction
 from coupling.mappings import services as mappings_services
 from coupling.matching import criteria as criteria_
-from coupling.models import Draft, IntegrationTableMapping
+from coupling.models import IntegrationTableMapping, Selection
 from coupling.records import selections as drafts
 from coupling.rows import Criterion
 from ui.kit import Notice
@@ -72,11 +72,11 @@ class Chosen:
     mapping: IntegrationTableMapping
     form: SettingsForm
     rows: list[Row]
-    draft: Draft | None = None
+    draft: Selection | None = None
     notices: list[Notice] = field(default_factory=list)
 
     @classmethod
-    def stored(cls, mapping: IntegrationTableMapping, draft: Draft | None) -> "Chosen":
+    def stored(cls, mapping: IntegrationTableMapping, draft: Selection | None) -> "Chosen":
         """As kept on the mapping."""
         form = SettingsForm(
             mapping,
@@ -91,7 +91,7 @@ class Chosen:
                 one.pk, one.field, one.integration_field, criteria_.caption(mapping, one.field), one.use_for_match,
                 one.case_sensitive, str(one.match_priority or ""), one.compare_as,
             )
-            for one in criteria_.offered(mapping)
+            for one in criteria_.available_criteria(mapping)
         ]  # fmt: skip
         return cls(mapping, form, rows, draft)
 

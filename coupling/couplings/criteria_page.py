@@ -11,20 +11,29 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
-from connection_setup.connection.state import unavailable
+from connection_setup.connection.state import unavailable_reason
 from core.roles import Can, may, requires
 from core.vocabulary import CompareAs
 from coupling import local_records as local
 from coupling.couplings import services
 from coupling.couplings.criteria_form import Chosen, Row
 from coupling.couplings.preview import Preview
-from coupling.couplings.preview_lock import turn
+from coupling.couplings.preview_lock import preview_lock
 from coupling.mappings import services as mappings_services
 from coupling.matching import criteria as criteria_
 from coupling.matching import suggestion
-from coupling.matching.field_statistics import Measures, measure
-from coupling.models import Draft, IntegrationTableMapping
-from coupling.page_parts import EXPLAINED, NOT_ENABLED, crumbs, denied, job_log, mapping_or_404, notice_of, of_mapping
+from coupling.matching.field_statistics import FieldStatistics, field_statistics
+from coupling.models import IntegrationTableMapping, Selection
+from coupling.page_parts import (
+    EXPLAINED,
+    NOT_ENABLED,
+    crumbs,
+    job_log,
+    mapping_or_404,
+    notice_of,
+    of_mapping,
+    permission_reason,
+)
 from coupling.records import keep_selection as from_lists
 from coupling.records import lists as records
 from coupling.records import selections as drafts
@@ -83,11 +92,11 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     owner = access.company(request, company)
     one = records.table_or_404(table)
     draft = from_lists.keep(request, owner, one, without="they cannot be coupled")
-    if not isinstance(draft, Draft):
+    if not isinstance(draft, Selection):
         return draft
     if drafts.coupled(draft) == draft.count:
         why = "All selected records are coupled already, so there is nothing to match. Select uncoupled ones."
-        return from_lists.instead(request, draft, one, why)
+        return from_lists.redirect_to_selection(request, draft, one, why)
     return HttpResponseRedirect(of_mapping("criteria", draft.mapping, f"draft={draft.pk}"))
 
 
@@ -150,7 +159,7 @@ def _preview(chosen: Chosen) -> Preview:
             raise TooLong
 
     selection = None if chosen.draft is None else list(drafts.ids(chosen.draft))
-    with turn(chosen.mapping.company):
+    with preview_lock(chosen.mapping.company):
         found: Preview = services.preview(
             mapping=chosen.mapping, selection=selection, criteria=chosen.settings().criteria, on_part=stop
         )
@@ -163,11 +172,11 @@ def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Fill in criteria that suit the records here; nothing is kept."""
     chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
     try:
-        measured = measure(chosen.mapping, criteria_.offered(chosen.mapping))
+        measured = field_statistics(chosen.mapping, criteria_.available_criteria(chosen.mapping))
     except local.Unusable as error:
         chosen.notices.append(notice_of(error))
         return _shown(request, chosen, status=400)
-    found = {one.local: one for one in suggestion.suggest(chosen.mapping, measured)}
+    found = {one.local: one for one in suggestion.suggest_criteria(chosen.mapping, measured)}
     for row in chosen.rows:
         one = found.get(row.field)
         row.use, row.case, row.error = one is not None, False, ""
@@ -268,9 +277,9 @@ def _again(chosen: Chosen, within: str) -> str:
 def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, status: int = 200) -> HttpResponse:
     mapping = chosen.mapping
     company = mapping.company
-    off = unavailable(company)
+    off = unavailable_reason(company)
     operates, maps = may(request.user, Can.OPERATE), may(request.user, Can.MAP)
-    no_try = denied(request, Can.PREVIEW)
+    no_try = permission_reason(request, Can.PREVIEW)
     within = _within(request)
     if off:
         chosen.notices.insert(0, Notice(off, "warn"))
@@ -278,10 +287,10 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         title = "One entry needs another look." if len(wrong) == 1 else f"{len(wrong)} entries need another look."
         chosen.notices.insert(0, Notice(" ".join(wrong), "bad", title))
     try:
-        measured = measure(mapping, criteria_.offered(mapping))
+        measured = field_statistics(mapping, criteria_.available_criteria(mapping))
     except local.Unusable as error:
         chosen.notices.append(notice_of(error))
-        measured = Measures(0, False, {})
+        measured = FieldStatistics(0, False, {})
     _tell_measures(chosen.rows, measured)
     page = Page(
         TITLE,
@@ -295,9 +304,9 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
                    off=NOT_ENABLED if off else no_try),
             Action("Suggest Criteria", of_mapping("suggest", mapping), "post", "suggest", with_form=True, off=no_try),
             Action("Save Criteria", of_mapping("save-criteria", mapping), "post", "save", with_form=True,
-                   off=denied(request, Can.MAP)),
+                   off=permission_reason(request, Can.MAP)),
             Action("Reset Criteria", of_mapping("reset-criteria", mapping), "post", "reset",
-                   off=denied(request, Can.MAP), values=_kept_values(chosen, within)),
+                   off=permission_reason(request, Can.MAP), values=_kept_values(chosen, within)),
             Action("Integration Coupling Job Log", job_log(company, type="coupling", mapping=mapping.name), icon="job"),
         ],
         fast_tabs=[
@@ -324,7 +333,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         form_url=of_mapping("save-criteria" if within == "guide" else "start", mapping),
         submit=Action("OK", primary=True)
         if within == "guide"
-        else Action("Couple", icon="couple", off=NOT_ENABLED if off else denied(request, Can.OPERATE), primary=True),
+        else Action("Couple", icon="couple", off=NOT_ENABLED if off else permission_reason(request, Can.OPERATE), primary=True),
         cancel=Link("Cancel", _back(chosen, within)),
         fact_boxes=_boxes(chosen, found, operates and within != "guide", within),
     )  # fmt: skip
@@ -366,13 +375,13 @@ def _about_selection(chosen: Chosen) -> list[Notice]:
     return [Notice(f"{chosen.draft.count:,} selected {what}{some}.", "")]
 
 
-def _tell_measures(rows: Sequence[Row], measured: Measures) -> None:
+def _tell_measures(rows: Sequence[Row], measured: FieldStatistics) -> None:
     for row in rows:
         if row.field in measured.fields and measured.records:
             row.filled, row.distinct = measured.fields[row.field]
 
 
-def _measured(mapping: IntegrationTableMapping, measured: Measures) -> str:
+def _measured(mapping: IntegrationTableMapping, measured: FieldStatistics) -> str:
     try:
         what = local.table_of(mapping).caption_plural.lower()
     except local.Unusable:

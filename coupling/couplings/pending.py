@@ -4,7 +4,7 @@ from coupling.models import Coupling
 from jobs.models import OPEN_STATES, Job
 
 
-def being_created(coupling: Coupling) -> bool:
+def is_being_created(coupling: Coupling) -> bool:
     """Whether a job that has not ended may still be creating the row of a coupling."""
     if not coupling.pending or coupling.job_id is None:
         return False

@@ -14,7 +14,7 @@ from coupling.gateway import Gateway
 from coupling.matching import criteria
 from coupling.matching.match import Decision, Result
 from coupling.matching.partners import candidate_json, partner_names
-from coupling.matching.run_matching import Matching
+from coupling.matching.run_matching import MatchingRun
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
 from dataverse.types import Usage
@@ -35,7 +35,7 @@ class Order:
 class Preview:
     """The numbers of a preview, and on demand a line per record."""
 
-    matching: Matching
+    matching: MatchingRun
     total: int
     coupled: int
     no_match: int
@@ -65,7 +65,7 @@ class Preview:
         if selection is not None:
             records = records.filter(_among(selection))
             outside = len(set(selection)) - records.count()
-        matching = Matching(mapping, given, gateway, records, mapping.blank_is_no_match, on_part)
+        matching = MatchingRun(mapping, given, gateway, records, mapping.blank_is_no_match, on_part)
         decisions = matching.run()
         tally = decisions.tally()
         order = [
@@ -96,7 +96,7 @@ class Preview:
         """One object per record, in key order."""
         matching = self.matching
         decisions = iter(matching.decisions)
-        for part in local.parts(matching.records, matching.table, matching.fields, size=_PART):
+        for part in local.iter_batches(matching.records, matching.table, matching.fields, size=_PART):
             chunk = list(islice(decisions, len(part)))
             told = partner_names(matching.mapping, matching, chunk)
             for decision, row in zip(chunk, part, strict=False):
@@ -128,7 +128,7 @@ class Preview:
         }  # fmt: skip
 
 
-def line(matching: Matching, decision: Decision, row: Sequence[Any], told: dict[UUID, str]) -> dict[str, Any]:
+def line(matching: MatchingRun, decision: Decision, row: Sequence[Any], told: dict[UUID, str]) -> dict[str, Any]:
     """One record of a preview, in the shape of an error object with the outcome in front."""
     first = decision.candidates[0] if len(decision.candidates) == 1 else None
     coupled = decision.result is Result.COUPLED

@@ -12,7 +12,7 @@ from masterdata.models import Company
 
 
 @contextmanager
-def turn(company: Company) -> Iterator[None]:
+def preview_lock(company: Company) -> Iterator[None]:
     """Hold the company's turn. Raises Refusal, with a sentence, while somebody else has it.
 
     A file's lock: every web process of this machine keeps to it, and it ends with whoever holds it.

@@ -10,10 +10,10 @@ from django.db import IntegrityError, transaction
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling import local_records as local
-from coupling.couplings.pending import being_created
+from coupling.couplings.pending import is_being_created
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, UncouplingParameters
-from coupling.mappings.services import key_of, make_sure_enabled, make_sure_usable
+from coupling.mappings.services import exclusive_key, require_enabled, require_usable
 from coupling.matching import criteria as criteria_
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from coupling.rows import Criterion
@@ -44,7 +44,7 @@ def start_coupling(
     without criteria is refused here (NoCriteria); without it the job itself ends failed with that reason (full
     synchronization, schedules). Raises Refusal, EmptySelection, criteria.BadCriteria.
     """
-    make_sure_usable(mapping)
+    require_usable(mapping)
     given = list(criteria if criteria is not None else criteria_.stored(mapping))
     if given or strict:
         given = criteria_.check(mapping, given)
@@ -63,7 +63,7 @@ def start_coupling(
         company=mapping.company,
         type=Type.COUPLING,
         mapping_name=mapping.name,
-        exclusive_key=key_of(mapping),
+        exclusive_key=exclusive_key(mapping),
         direction=mapping.direction,
         description=description(mapping),
         parameters=CouplingParameters(
@@ -92,14 +92,14 @@ def start_uncoupling(
 
     Raises Refusal, EmptySelection.
     """
-    make_sure_enabled(mapping.company)
+    require_enabled(mapping.company)
     if (selection is None) is not all:
         raise EmptySelection
     return jobs.start(
         company=mapping.company,
         type=Type.UNCOUPLING,
         mapping_name=mapping.name,
-        exclusive_key=key_of(mapping),
+        exclusive_key=exclusive_key(mapping),
         direction=mapping.direction,
         description=description(mapping),
         parameters=UncouplingParameters(all=all).dump(),
@@ -135,7 +135,9 @@ def couple_by_hand(
                 method=Method.MANUAL,
             )
             told = {"mapping": mapping.name, "local_id": local_id, "integration_id": integration_id}
-            auditing.tell(made, LogEntry.Action.CREATE, {name: (None, one) for name, one in told.items()}, user=user)
+            auditing.record_audit_entry(
+                made, LogEntry.Action.CREATE, {name: (None, one) for name, one in told.items()}, user=user
+            )
             return made
     except IntegrityError:
         pass
@@ -150,7 +152,7 @@ def couple_by_hand(
             "Try again.",
         )
     named = local.named(mapping, [other.local_id]).get(other.local_id)
-    if being_created(other):
+    if is_being_created(other):
         raise Refusal(
             Reason.ALREADY_COUPLED,
             f"The row is being created by job {other.job_id}, which has not ended.",
@@ -193,7 +195,7 @@ def preview(
     """
     from coupling.couplings.preview import Preview
 
-    make_sure_usable(mapping)
+    require_usable(mapping)
     given = criteria_.check(mapping, list(criteria if criteria is not None else criteria_.stored(mapping)))
     chosen = None if selection is None else list(selection)
     if chosen is not None and not chosen:

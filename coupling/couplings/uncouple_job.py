@@ -6,10 +6,10 @@ from uuid import UUID
 
 from core import bulk
 from coupling import local_records as local
-from coupling.couplings.pending import being_created
+from coupling.couplings.pending import is_being_created
 from coupling.gateway import COMPANY_COLUMN, Gateway, WriteResult
 from coupling.job_parameters import UncouplingParameters
-from coupling.mappings.services import mapping_of
+from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
@@ -22,7 +22,7 @@ ROUNDS = 3
 
 def uncouple(context: JobContext) -> None:
     """Handle one slice of an uncoupling job; it goes on behind the last coupling (or selected record) settled."""
-    mapping = mapping_of(context.company, context.job.mapping_name)
+    mapping = get_mapping(context.company, context.job.mapping_name)
     gateway = Gateway(context.company, context.usage)
     organization = gateway.organization_id
     work = _Uncoupling(context, mapping, gateway, organization)
@@ -100,7 +100,7 @@ class _Uncoupling:
     @staticmethod
     def _held(part: list[Coupling]) -> set[int]:
         """Couplings whose row a job that has not ended is creating: without them it would create another one."""
-        return {coupling.pk for coupling in part if coupling.pending and being_created(coupling)}
+        return {coupling.pk for coupling in part if coupling.pending and is_being_created(coupling)}
 
     def _waits(self, coupling: Coupling) -> OutcomeRow:
         key, name = local.named(self.mapping, [coupling.local_id]).get(coupling.local_id, ("", ""))
@@ -113,7 +113,7 @@ class _Uncoupling:
     def _emptied(self, part: list[Coupling]) -> dict[UUID, WriteResult]:
         # A coupling made in another environment says nothing about rows of this one.
         ids = [row.integration_id for row in part if row.organization_id in (None, self.organization)]
-        return release(self.gateway, self.mapping, ids)
+        return clear_company_column(self.gateway, self.mapping, ids)
 
     def _outcome(
         self, coupling: Coupling, names: dict[UUID, tuple[str, str]], result: WriteResult | None, kept: set[UUID]
@@ -128,7 +128,9 @@ class _Uncoupling:
         return OutcomeRow(Outcome.UNCOUPLED, Reason.NONE, coupling.local_id, key, name, coupling.integration_id)
 
 
-def release(gateway: Gateway, mapping: IntegrationTableMapping, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
+def clear_company_column(
+    gateway: Gateway, mapping: IntegrationTableMapping, ids: Sequence[UUID]
+) -> dict[UUID, WriteResult]:
     """Empty the company column of the rows where it is this company's; what became of each row written to.
 
     A row that changed since it was read is looked at again, so that nobody else's mark is taken off.

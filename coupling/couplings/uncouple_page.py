@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import access
-from connection_setup.connection.state import unavailable
+from connection_setup.connection.state import unavailable_reason
 from core.roles import Can, requires
 from coupling.couplings import services
-from coupling.models import Coupling, Draft, IntegrationTableMapping
-from coupling.page_parts import EXPLAINED, job_log, mapping_or_404, of_mapping, tell
+from coupling.models import Coupling, IntegrationTableMapping, Selection
+from coupling.page_parts import EXPLAINED, job_log, mapping_or_404, of_mapping, show_error
 from coupling.records import keep_selection as from_lists
 from coupling.records import lists as records
 from coupling.records import selections as drafts
@@ -47,7 +47,7 @@ def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
         try:
             jobs = [services.start_uncoupling(mapping=mapping, all=True, user=request.user) for mapping, _ in coupled]
         except EXPLAINED as error:
-            tell(request, error)
+            show_error(request, error)
             return HttpResponseRedirect(back)
         return HttpResponseRedirect(_job_url(owner, [job.pk for job in jobs]))
     total = sum(count for _, count in coupled)
@@ -63,11 +63,11 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     owner = access.company(request, company)
     one = records.table_or_404(table)
     draft = from_lists.keep(request, owner, one, without="none is coupled")
-    if not isinstance(draft, Draft):
+    if not isinstance(draft, Selection):
         return draft
     if not drafts.coupled(draft):
         why = "None of the selected records is coupled, so there is nothing to delete."
-        return from_lists.instead(request, draft, one, why)
+        return from_lists.redirect_to_selection(request, draft, one, why)
     return HttpResponseRedirect(of_mapping("uncouple", draft.mapping, f"draft={draft.pk}"))
 
 
@@ -86,7 +86,7 @@ def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> Http
         try:
             job = services.start_uncoupling(mapping=one, selection=drafts.ids(draft), user=request.user)
         except EXPLAINED as error:
-            tell(request, error)
+            show_error(request, error)
             return HttpResponseRedirect(back)
         drafts.drop(draft)
         return HttpResponseRedirect(_job_url(owner, [job.pk]))
@@ -94,7 +94,7 @@ def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> Http
     return _asked(request, owner, coupled, _of_selection(draft, coupled), {"draft": str(draft.pk)}, request.path, back)
 
 
-def _of_selection(draft: Draft, coupled: int) -> str:
+def _of_selection(draft: Selection, coupled: int) -> str:
     rest = draft.count - coupled
     text = (
         f"This deletes the {coupled:,} couplings of the selected records."
@@ -112,7 +112,7 @@ def _asked(
         request,
         title=TITLE,
         text=f"{text} {_KEPT}",
-        action=Action(label, url, "post", "uncouple", values=values, primary=True, off=unavailable(owner)),
+        action=Action(label, url, "post", "uncouple", values=values, primary=True, off=unavailable_reason(owner)),
         back=back,
         company=owner,
     )

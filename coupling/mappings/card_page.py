@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from accounts import access
-from connection_setup.connection.state import unavailable
+from connection_setup.connection.state import unavailable_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import ConflictOption, DeletionOption, Direction
@@ -19,7 +19,7 @@ from coupling.mappings.list_page import off_notice, table_cell, table_filter, tr
 from coupling.mappings.services import save_mapping
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
-from coupling.page_parts import ASK, NOT_ENABLED, crumbs, denied, job_log, mapping_or_404, of_mapping
+from coupling.page_parts import ASK, NOT_ENABLED, crumbs, job_log, mapping_or_404, of_mapping, permission_reason
 from masterdata.models import Company
 from ui import render
 from ui.cells import ago
@@ -83,7 +83,7 @@ def _initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
 
 
 def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, form: MappingForm, may_map: bool) -> Page:
-    off = NOT_ENABLED if (why := unavailable(owner)) else ""
+    off = NOT_ENABLED if (why := unavailable_reason(owner)) else ""
     numbers = counts.of(owner, [one])[one.pk]
     switched = list(one.fields.values_list("enabled", flat=True))
 
@@ -131,7 +131,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
             Action("Match-Based Coupling", of_mapping("criteria", one), icon="couple", off=off),
             Action(
                 "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),
-                icon="uncouple", off=off or denied(request, Can.OPERATE), dialog=True,
+                icon="uncouple", off=off or permission_reason(request, Can.OPERATE), dialog=True,
             ),
             Action("Integration Coupling Job Log", job_log(owner, type="coupling", mapping=one.name), icon="job"),
         ],

@@ -58,7 +58,7 @@ def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[in
     unusable: set[int] = set()
     for mapping in chosen:
         try:
-            inside, uncoupled = local.inside(mapping), local.uncoupled(mapping)
+            inside, uncoupled = local.filtered_records(mapping), local.uncoupled(mapping)
         except (local.Unusable, filters.BadFilter):
             unusable.add(mapping.pk)
             continue

@@ -45,16 +45,16 @@ def names_of(part: str) -> list[str]:
     return [entry["name"] for entry in _data() if entry.get("part_of", "") == part]
 
 
-def unused(company: Any) -> list[str]:
+def disabled_names(company: Any) -> list[str]:
     """The names of the mappings whose part is not enabled for the company: nothing runs for them."""
     return [] if dynamics.enabled(company) else names_of(DYNAMICS_365)
 
 
-def ensure(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
+def create_missing(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
     """Make the default mappings a company does not have yet; those it has stay as they are. Returns what was made."""
     del user
     there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
-    there |= set(unused(company))
+    there |= set(disabled_names(company))
     return _write(company, [entry for entry in _data() if entry["name"] not in there])
 
 
@@ -70,13 +70,13 @@ def reset(company: Any, wanted: Iterable[str] | None = None) -> list[Integration
 
     Raises LookupError, with a sentence, for a mapping that has no default.
     """
-    left_out = [] if wanted is not None else unused(company)
+    left_out = [] if wanted is not None else disabled_names(company)
     chosen = list(wanted) if wanted is not None else [name for name in names() if name not in left_out]
     known = {entry["name"]: entry for entry in _data()}
     for name in chosen:
         if name not in known:
             raise LookupError(f"The mapping {name} has no default; these have: {', '.join(known)}.")
-        if name in unused(company):
+        if name in disabled_names(company):
             raise LookupError(f"The mapping {name} comes with Dynamics 365 Connection Setup. Enable that first.")
     return _write(company, [known[name] for name in chosen])
 
@@ -88,7 +88,7 @@ def schedule(company: Any) -> int:
     SALESPEOPLE is scheduled with Person alone: with Team nothing asks for it.
     """
     mappings = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid", scheduled=False)
-    mappings = mappings.exclude(name__in=unused(company))
+    mappings = mappings.exclude(name__in=disabled_names(company))
     if connection_of(company).ownership_model == OwnershipModel.TEAM:
         mappings = mappings.exclude(name=SALESPEOPLE)
     for mapping in mappings:

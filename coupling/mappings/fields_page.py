@@ -12,7 +12,7 @@ from core.refusals import NotUsable
 from core.roles import Can, requires
 from coupling.mappings.services import switch
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
-from coupling.page_parts import captions, crumbs, denied, mapping_or_404, of_mapping, tell
+from coupling.page_parts import captions, crumbs, mapping_or_404, of_mapping, permission_reason, show_error
 from masterdata.models import Company
 from ui import listing, render
 from ui.kit import Action, Cell, Page, Status
@@ -107,7 +107,7 @@ def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 
     def act(label: str, to: str, icon: str) -> Action:
         url = company_url("coupling:switch-fields", owner, mapping=one.name, to=to)
-        return Action(label, url, "post", icon, selection=True, off=denied(request, Can.MAP))
+        return Action(label, url, "post", icon, selection=True, off=permission_reason(request, Can.MAP))
 
     page = Page(
         "Integration Field Mapping List",
@@ -139,7 +139,7 @@ def switch_fields(request: HttpRequest, company: str, mapping: str, to: str) -> 
     try:
         changed = switch(mapping=one, fields=list(chosen.rows), enabled=to == "on")
     except NotUsable as error:
-        tell(request, error)
+        show_error(request, error)
     else:
         messages.success(request, f"{changed} field mappings are {'enabled' if to == 'on' else 'disabled'}.")
     return HttpResponseRedirect(back)

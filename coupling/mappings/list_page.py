@@ -11,14 +11,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable
+from connection_setup.connection.state import unavailable_reason
 from core.roles import Can, requires
 from core.vocabulary import Direction
 from coupling import filters
 from coupling import local_records as local
 from coupling.mappings import counts, defaults
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.page_parts import ASK, NOT_ENABLED, captions, denied, job_log, of_mapping
+from coupling.page_parts import ASK, NOT_ENABLED, captions, job_log, of_mapping, permission_reason
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
@@ -35,7 +35,7 @@ def mappings(request: HttpRequest, company: str) -> HttpResponse:
     """Integration Table Mappings."""
     owner = access.company(request, company)
     jobs = counts.last_jobs(owner)
-    off = unavailable(owner)
+    off = unavailable_reason(owner)
     shown = mappings_listing(owner, jobs, off=off)
     page = Page(
         "Integration Table Mappings",
@@ -181,7 +181,7 @@ def _last_run(row: Any) -> Cell:
 
 
 def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Action | Menu]:
-    maps, operates = denied(request, Can.MAP), denied(request, Can.OPERATE)
+    maps, operates = permission_reason(request, Can.MAP), permission_reason(request, Can.OPERATE)
 
     def act(label: str, what: str, icon: str, why: str = "", **kwargs: Any) -> Action:
         url = company_url("coupling:selected", company, what=what)
@@ -323,7 +323,7 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
 
 def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
     """Make the default mappings with their schedules, where a company has none yet."""
-    if why := unavailable(owner):
+    if why := unavailable_reason(owner):
         messages.warning(request, why)
         return HttpResponseRedirect(back)
     if request.method == "POST":

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from connection_setup.connection.state import unavailable
+from connection_setup.connection.state import unavailable_reason
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs, Direction
@@ -19,7 +19,7 @@ from jobs.models import Reason
 _CRITERION = ("use_for_match", "case_sensitive", "match_priority", "compare_as")
 
 
-def mapping_of(company: Any, name: str) -> IntegrationTableMapping:
+def get_mapping(company: Any, name: str) -> IntegrationTableMapping:
     """The mapping of that name. Raises Refusal (configuration) with a sentence."""
     mapping = IntegrationTableMapping.objects.select_related("company").filter(company=company, name=name).first()
     if mapping is None:
@@ -32,21 +32,21 @@ def mapping_of(company: Any, name: str) -> IntegrationTableMapping:
     return mapping
 
 
-def key_of(mapping: IntegrationTableMapping) -> str:
+def exclusive_key(mapping: IntegrationTableMapping) -> str:
     """The key under which jobs of one mapping exclude each other."""
     return f"{mapping.company_id}:{mapping.name}"
 
 
-def make_sure_enabled(company: Any) -> None:
+def require_enabled(company: Any) -> None:
     """Raise Refusal (not_enabled) with the sentence why the Dataverse menus are off."""
-    if why := unavailable(company):
+    if why := unavailable_reason(company):
         raise Refusal(Reason.NOT_ENABLED, why)
 
 
-def make_sure_usable(mapping: IntegrationTableMapping) -> None:
+def require_usable(mapping: IntegrationTableMapping) -> None:
     """Raise Refusal (not_enabled) when the connection, or the setup that the mapping is part of, is off."""
-    make_sure_enabled(mapping.company)
-    if mapping.name in defaults.unused(mapping.company):
+    require_enabled(mapping.company)
+    if mapping.name in defaults.disabled_names(mapping.company):
         raise Refusal(
             Reason.NOT_ENABLED,
             f"{mapping.name} is part of {dynamics.TITLE}, which is not enabled.",
@@ -70,7 +70,7 @@ def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> No
     if settings.criteria:
         criteria_.check(mapping, settings.criteria)
     by_pair = {(one.local, one.integration): one for one in settings.criteria}
-    for field in criteria_.offered(mapping):
+    for field in criteria_.available_criteria(mapping):
         one = by_pair.get((field.field, field.integration_field))
         if one is not None:
             _keep(field, (True, one.case_sensitive, one.priority, one.compare_as.value))

@@ -31,14 +31,14 @@ class BadCriteria(NotUsable):
     """Criteria that name a field the mapping does not have, or that cannot be compared."""
 
 
-def offered(mapping: IntegrationTableMapping) -> list[IntegrationFieldMapping]:
+def available_criteria(mapping: IntegrationTableMapping) -> list[IntegrationFieldMapping]:
     """The field mappings that can be matched on: any status and direction, no constants."""
     return [field for field in mapping.fields.all() if field.field and field.integration_field and not field.constant]
 
 
 def stored(mapping: IntegrationTableMapping) -> list[Criterion]:
     """The criteria kept on the mapping."""
-    return [criterion(field) for field in offered(mapping) if field.use_for_match]
+    return [criterion(field) for field in available_criteria(mapping) if field.use_for_match]
 
 
 def criterion(field: IntegrationFieldMapping) -> Criterion:
@@ -58,9 +58,9 @@ def effective(given: Criterion, field: LocalField) -> Criterion:
     )
 
 
-def from_words(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
+def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
     """Criteria as a command line gives them: FIELD[:PRIORITY][:cs]. Raises BadCriteria."""
-    known = {field.field: field for field in offered(mapping)}
+    known = {field.field: field for field in available_criteria(mapping)}
     found: list[Criterion] = []
     for word in words:
         parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?", word.strip())
@@ -85,7 +85,7 @@ def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[
     """The criteria, once they are known to fit the mapping. Raises NoCriteria, BadCriteria."""
     if not given:
         raise NoCriteria(mapping.name)
-    pairs = {(field.field, field.integration_field) for field in offered(mapping)}
+    pairs = {(field.field, field.integration_field) for field in available_criteria(mapping)}
     for one in given:
         if (one.local, one.integration) not in pairs:
             raise BadCriteria(

@@ -14,7 +14,7 @@ SAMPLE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class FieldStatistics:
     """How many records were measured, and per local field the percentages filled and, of these, distinct."""
 
     records: int
@@ -22,10 +22,10 @@ class Measures:
     fields: dict[str, tuple[int, int]]
 
 
-def measure(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping]) -> Measures:
+def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping]) -> FieldStatistics:
     """Measure the fields of some field mappings on the records inside the table filter; one query or two."""
     table = local.table_of(mapping)
-    records = local.inside(mapping)
+    records = local.filtered_records(mapping)
     total = records.order_by().count()
     measured: Any = records.order_by()
     if total > SAMPLE:
@@ -49,4 +49,4 @@ def measure(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping
             round(100 * filled_count / count) if count else 0,
             round(100 * distinct / filled_count) if filled_count else 0,
         )
-    return Measures(count, total > SAMPLE, fields)
+    return FieldStatistics(count, total > SAMPLE, fields)

@@ -2,7 +2,7 @@
 
     matcher = Matcher(groups(criteria))
     matcher.add(ids, columns)              # local candidates in key order, part by part
-    matcher.feed(ids, names, columns)      # Dataverse rows, page by page; a row once
+    matcher.add_remote_page(ids, names, columns)      # Dataverse rows, page by page; a row once
     for decision in matcher.decide(coupled): ...
 
 The rules: each priority stands alone, its fields are ANDed; all candidates are tried at one priority before any is
@@ -60,7 +60,7 @@ class Candidate(NamedTuple):
     partner: int | None = None
 
 
-class Tried(NamedTuple):
+class PriorityResult(NamedTuple):
     """What one priority gave: how many rows met the key, and what that means."""
 
     priority: int
@@ -82,7 +82,7 @@ class Decision:
     group: int
     count: int
     candidates: tuple[Candidate, ...]
-    trail: tuple[Tried, ...]
+    trail: tuple[PriorityResult, ...]
 
 
 def groups(criteria: Iterable[Criterion]) -> list[Group]:
@@ -156,9 +156,11 @@ class Matcher:
 
     # -- the Dataverse side ------------------------------------------------------------------------------------------
 
-    def feed(self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]) -> None:
+    def add_remote_page(
+        self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]
+    ) -> None:
         """Compare one page of Dataverse rows: ids as texts, names, and by column the values. Each row comes once."""
-        page = _FedPage(self, _raw(ids))
+        page = _RemotePage(self, _raw(ids))
         for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
             canonical = [
                 make(columns[criterion.integration]) for criterion, make in zip(group.criteria, makers, strict=True)
@@ -180,13 +182,13 @@ class Matcher:
     def feed_rows(self, rows: Sequence[RemoteRow]) -> None:
         """Compare rows given as records: for probes and small tables."""
         wanted = {criterion.integration for group in self.groups for criterion in group.criteria}
-        self.feed(
+        self.add_remote_page(
             [row.id.hex for row in rows],
             [row.name for row in rows],
             {name: [row.values.get(name) for row in rows] for name in wanted},
         )
 
-    def _keep(self, page: "_FedPage", names: Sequence[str | None]) -> None:
+    def _keep(self, page: "_RemotePage", names: Sequence[str | None]) -> None:
         """Remember the page's rows that are somebody's candidates."""
         rows = page.kept
         self._found_ids += np.frombuffer(page.raw, "V16")[rows].tobytes()
@@ -227,7 +229,7 @@ class Matcher:
         )
 
 
-class _FedPage:
+class _RemotePage:
     """One page while it is compared: which of its rows are kept, in the order they were met."""
 
     def __init__(self, matcher: Matcher, raw: bytes) -> None:
@@ -370,7 +372,9 @@ class Decisions:
                 )
                 for row in index.rows(slot)
             )
-        trail: tuple[Tried, ...] = (Tried(matcher.groups[group].priority, 1, Result.COUPLED),) if by else ()
+        trail: tuple[PriorityResult, ...] = (
+            (PriorityResult(matcher.groups[group].priority, 1, Result.COUPLED),) if by else ()
+        )
         if upto:
             trail = (*[self._tried(number, position) for number in range(upto)], *trail)
         return Decision(position, UUID(bytes=self.id_at(position)), result, group, count, candidates, trail)
@@ -382,7 +386,7 @@ class Decisions:
         ends = self._matcher._found_ends
         return self._matcher._found_names[ends[row - 1] : ends[row]].decode("utf-8", "surrogatepass")
 
-    def _tried(self, number: int, position: int) -> Tried:
+    def _tried(self, number: int, position: int) -> PriorityResult:
         """What a priority that did not couple the record gave. What was free then would have been taken, so the state
         after all decisions tells the same as the state at the time."""
         index = self._matcher._indexes[number]
@@ -396,7 +400,7 @@ class Decisions:
             result = Result.MULTIPLE
         else:
             result = Result.ALREADY_COUPLED
-        return Tried(self._matcher.groups[number].priority, count, result)
+        return PriorityResult(self._matcher.groups[number].priority, count, result)
 
     def _most_telling(self, position: int) -> tuple[Result, int]:
         """The outcome shown for a record that was not coupled, and the group it comes from."""

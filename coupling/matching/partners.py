@@ -6,7 +6,7 @@ from uuid import UUID
 
 from coupling import local_records as local
 from coupling.matching.match import Candidate, Decision, Result
-from coupling.matching.run_matching import Matching
+from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 
 
@@ -16,7 +16,7 @@ def candidate_json(candidate: Candidate, told: dict[UUID, str]) -> dict[str, Any
 
 
 def partner_names(
-    mapping: IntegrationTableMapping, matching: Matching, decisions: Iterable[Decision]
+    mapping: IntegrationTableMapping, matching: MatchingRun, decisions: Iterable[Decision]
 ) -> dict[UUID, str]:
     """Whom the coupled candidates of the decisions are coupled to: "10000 Adatum", by the id of the Dataverse row."""
     in_run: dict[UUID, UUID] = {}

@@ -20,7 +20,7 @@ _UNCOUPLED_REFERENCE = "\x02not coupled\x02"
 
 
 @dataclass
-class Matching:
+class MatchingRun:
     """Reads both sides and decides.
 
     records: the local candidates, in key order. on_part: called after each part read, with the phase, how many records
@@ -79,7 +79,7 @@ class Matching:
         )
         kept: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)
-        for part in local.parts(self.records, self.table, self.fields):
+        for part in local.iter_batches(self.records, self.table, self.fields):
             values = self._values(part)
             matcher.add(local.raw_ids(part), values)
             if total <= planner.MOST_RECORDS:
@@ -108,7 +108,7 @@ class Matching:
             self.measured = len(rows)
             return
         for page in self.gateway.scan_columns(self.mapping, self.columns):
-            matcher.feed(page.ids, page.names, page.columns)
+            matcher.add_remote_page(page.ids, page.names, page.columns)
             self.measured += len(page.ids)
             self.on_part(phase, self.measured, None)
 

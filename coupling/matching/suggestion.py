@@ -4,7 +4,7 @@ together with the place."""
 from core.vocabulary import CompareAs
 from coupling import local_records as local
 from coupling.matching import criteria as criteria_
-from coupling.matching.field_statistics import Measures
+from coupling.matching.field_statistics import FieldStatistics
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
 
@@ -16,10 +16,10 @@ _ALONE = ("vat_registration_no", "e_mail", "phone_no", "mobile_phone_no", "gtin"
 _PLACES = ("city", "post_code")
 
 
-def suggest(mapping: IntegrationTableMapping, measured: Measures) -> list[Criterion]:
+def suggest_criteria(mapping: IntegrationTableMapping, measured: FieldStatistics) -> list[Criterion]:
     """The criteria, priorities 0, 1, ...; empty where no field suits."""
     table = local.table_of(mapping)
-    offered = {row.field: row for row in criteria_.offered(mapping) if not row.disabled_reason}
+    offered = {row.field: row for row in criteria_.available_criteria(mapping) if not row.disabled_reason}
 
     def suits(name: str, distinct: int = DISTINCT) -> bool:
         filled, different = measured.fields.get(name, (0, 0))

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from coupling.models import Draft
+from coupling.models import Selection
 from coupling.records import lists as records
 from coupling.records import selections as drafts
 from masterdata.catalog import LocalTable
@@ -11,7 +11,7 @@ from masterdata.models import Company
 from ui import listing
 
 
-def keep(request: HttpRequest, owner: Company, table: LocalTable, *, without: str) -> Draft | HttpResponse:
+def keep(request: HttpRequest, owner: Company, table: LocalTable, *, without: str) -> Selection | HttpResponse:
     """What the list has selected, kept for the table's mapping; where there is nothing to keep, the way back.
 
     without: what does not work for a table that no mapping covers, as the end of a sentence.
@@ -25,10 +25,10 @@ def keep(request: HttpRequest, owner: Company, table: LocalTable, *, without: st
         messages.error(request, f"{table.caption_plural} have no integration table mapping, so {without}.")
         return HttpResponseRedirect(back)
     ids = selection.rows.order_by(table.key).values_list("system_id", flat=True).iterator(chunk_size=5000)
-    return drafts.keep(mapping=mappings[0], ids=ids, user=request.user)
+    return drafts.store_selection(mapping=mappings[0], ids=ids, user=request.user)
 
 
-def instead(request: HttpRequest, draft: Draft, table: LocalTable, why: str) -> HttpResponse:
+def redirect_to_selection(request: HttpRequest, draft: Selection, table: LocalTable, why: str) -> HttpResponse:
     """Forget the selection, which is of no use: back to the list, with the reason."""
     drafts.drop(draft)
     messages.warning(request, why)

@@ -57,7 +57,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
         columns=[
             Column("start", "Start", lambda job: job.started_at or "Not started", sort="pk"),
             Column("finish", "Finish", lambda job: job.ended_at, default=False),
-            Column("duration", "Duration", telling.lasted, numeric=True),
+            Column("duration", "Duration", telling.duration_of, numeric=True),
             Column("mapping", "Mapping", "mapping_name", sort="mapping_name"),
             *map(counter, telling.COUNTER_LABELS),
             Column("direction", "Direction", telling.direction, default=type == Type.SYNCHRONIZATION),
@@ -260,7 +260,7 @@ def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
 
 
 def _mappings(company: Company) -> list[tuple[str, str]]:
-    return [(name, name) for name in order.different(Job.objects.filter(company=company), "mapping_name") if name]
+    return [(name, name) for name in order.distinct_values(Job.objects.filter(company=company), "mapping_name") if name]
 
 
 def _queue_status(job: Job) -> Cell:

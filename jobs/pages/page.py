@@ -166,7 +166,7 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
                 Link(telling.title(one), listings.job_url(one, company)),
                 telling.status(one),
                 _counted(one),
-                telling.lasted(one),
+                telling.duration_of(one),
             )
             for one in followups
         ]
@@ -184,7 +184,7 @@ def _general(job: Job, company: Company) -> list[Field]:
         Field("Requested", job.created_at),
         Field("Start", job.started_at),
         Field("Finish", job.ended_at),
-        Field("Duration", telling.lasted(job)),
+        Field("Duration", telling.duration_of(job)),
         Field("Worked on for", telling.duration(job.active_s) if job.active_s else ""),
         Field("Started by", telling.started_by(job)),
         Field("Records", "Selected ones" if job.selection_only else "All of the mapping"),
@@ -205,7 +205,7 @@ _PLANS = {"scan": "Download all rows and compare here", "probe": "Ask Dataverse 
 
 
 def _gist(job: Job) -> str:
-    parts = [text_of(job.started_at), telling.lasted(job), f"{job.requests:,} requests" if job.requests else ""]
+    parts = [text_of(job.started_at), telling.duration_of(job), f"{job.requests:,} requests" if job.requests else ""]
     return ", ".join(part for part in parts if part)
 
 

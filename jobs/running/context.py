@@ -71,10 +71,10 @@ class GuardedUsage(Usage):
 
     def seconds_left(self) -> float:
         """A request must have ended before anybody else can start on the job; Dataverse knows no fences."""
-        return max(0.01, self._lease.left())
+        return max(0.01, self._lease.seconds_left())
 
     @contextmanager
-    def silent(self) -> Iterator[None]:
+    def without_guard(self) -> Iterator[None]:
         """Nothing is sent from this thread inside the block."""
         object.__setattr__(self, "_writing", threading.get_ident())
         try:
@@ -190,7 +190,7 @@ class JobContext:
         """
         self._lease.ensure()
         point = Checkpoint(resume=dict(self.resume), phase=self.job.phase, total=self.job.total, plan=self.job.plan)
-        with self.usage.silent(), transaction.atomic(durable=True):
+        with self.usage.without_guard(), transaction.atomic(durable=True):
             self._lease.renew()
             yield point
             signal = self._save(point)
@@ -280,11 +280,11 @@ class JobContext:
             return Ended()
         if Job.objects.filter(pk=self.job.pk, cancel_requested=True).exists():
             return Cancelled()
-        if self._in_the_way():
+        if self._urgent_job_waits():
             return Yielded()
         return SliceEnded() if self.due else None
 
-    def _in_the_way(self) -> bool:
+    def _urgent_job_waits(self) -> bool:
         """Whether a one-record job of the same key waits for this one."""
         if not self.job.exclusive_key or self.job.one_record:
             return False

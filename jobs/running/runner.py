@@ -26,16 +26,16 @@ from jobs.errors import (
     SliceSignal,
     Yielded,
     describe,
-    outage,
-    wait_of,
+    is_outage,
+    retry_after,
 )
 from jobs.lease import Lease, NotClaimed, claim
 from jobs.models import Job, Reason, State
-from jobs.publishing import holders, publish, publish_on_commit, publish_waiting
+from jobs.publishing import publish, publish_on_commit, publish_waiting, running_holders
 from jobs.registry import kind
 from jobs.running import garbage as collector
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow, end_columns
-from jobs.states import MAX_LOST, Event, after
+from jobs.states import MAX_LOST_WORKERS, Event, after
 
 __all__ = ["Checkpoint", "JobContext", "OutcomeRow", "run"]
 
@@ -80,7 +80,7 @@ def _others_wait(job_id: int) -> bool:
         published_at__lt=timezone.now() - timedelta(seconds=_FREE_WORKERS_TAKE_S), cancel_requested=False
     )
     return overlooked.filter(
-        (Q(state=State.QUEUED) & ~Exists(holders())) | Q(state=State.IN_PROCESS, lease_until=None)
+        (Q(state=State.QUEUED) & ~Exists(running_holders())) | Q(state=State.IN_PROCESS, lease_until=None)
     ).exists()
 
 
@@ -89,12 +89,12 @@ def _slice(job: Job, on_progress: Callable[[Job], None] | None) -> bool:
     with Lease(job.pk, job.fence) as lease:
         context = JobContext(job, lease, kept=_kept.take(job), on_progress=on_progress)
         try:
-            goes_on = _handled(context)
+            goes_on = _run_handler(context)
         except LeaseLost as lost:
             logger.warning("%s", lost)
             goes_on = False
         except (OperationalError, InterfaceError) as error:
-            goes_on = _stumbled(context, error)
+            goes_on = _on_database_error(context, error)
         except BaseException:
             # Where it cannot be given back it runs out by itself; what stops this process goes on in any case.
             with contextlib.suppress(LeaseLost, DatabaseError):
@@ -106,7 +106,7 @@ def _slice(job: Job, on_progress: Callable[[Job], None] | None) -> bool:
     return goes_on
 
 
-def _handled(context: JobContext) -> bool:
+def _run_handler(context: JobContext) -> bool:
     """Call the handler and write the slice's end. Whether the job is to go on at once."""
     job = context.job
     try:
@@ -135,18 +135,18 @@ def _handled(context: JobContext) -> bool:
     except (SliceSignal, OperationalError, InterfaceError):
         raise
     except Exception as error:
-        _escaped(context, error)
+        _on_error(context, error)
         return False
     _end(context, Event.FINISH, message="")
     return False
 
 
-def _escaped(context: JobContext, error: Exception) -> None:
+def _on_error(context: JobContext, error: Exception) -> None:
     """An error left the handler: wait where it says when to come back, else fail with its reason and its two texts."""
     failure = describe(error)
-    wait = wait_of(error)
-    if outage(error):
-        failure, wait, since = _waited_out(context, failure, wait)
+    wait = retry_after(error)
+    if is_outage(error):
+        failure, wait, since = _retry_during_outage(context, failure, wait)
         if wait is not None:
             _postpone(context, wait, failure.message, outage_since=since)
             return
@@ -158,7 +158,9 @@ def _escaped(context: JobContext, error: Exception) -> None:
     _end(context, Event.FAIL, message=failure.message, failure=failure)
 
 
-def _waited_out(context: JobContext, failure: Failure, named: float | None) -> tuple[Failure, float | None, datetime]:
+def _retry_during_outage(
+    context: JobContext, failure: Failure, named: float | None
+) -> tuple[Failure, float | None, datetime]:
     """Whether a job waits for a Dataverse that does not answer: what is told, the wait or None, and since when.
 
     The first contact fails at once, since somebody waits for the answer; what was under way waits, longer each time,
@@ -178,14 +180,14 @@ def _waited_out(context: JobContext, failure: Failure, named: float | None) -> t
     return Failure(failure.reason, text, failure.detail), wait, since
 
 
-def _stumbled(context: JobContext, error: Exception) -> bool:
+def _on_database_error(context: JobContext, error: Exception) -> bool:
     """Our own database did not answer or was busy: give the job back; after MAX_LOST times in a row it fails."""
     job = context.job
     logger.warning("job %s: the database refused (%s)", job.pk, error)
     if not connection.in_atomic_block:
         connection.close()  # it may be broken; the next statement opens a new one
     try:
-        if job.attempts + 1 >= MAX_LOST:
+        if job.attempts + 1 >= MAX_LOST_WORKERS:
             failure = describe(error)
             _end(context, Event.FAIL, message=failure.message, failure=Failure(Reason.INTERNAL, *_texts(failure)))
         else:

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, Q
 from django.utils import timezone
 
 from jobs.models import Job, State, Tick
-from jobs.publishing import holders, publish
+from jobs.publishing import publish, running_holders
 from jobs.registry import registry
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _AT_ONCE = 200
 """Messages a sweep sends at most; the rest follows with the next one."""
 
 
-def elected(now: datetime) -> bool:
+def acquire_tick(now: datetime) -> bool:
     """Whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
     before = now - timedelta(seconds=settings.JOB_TICK_S * 0.8)
     if Tick.objects.filter(pk=1, last_at__lte=before).update(last_at=now):
@@ -43,7 +43,7 @@ def sweep(now: datetime) -> list[int]:
     overdue = now - timedelta(seconds=settings.JOB_LEASE_S)
     unsent = Q(published_at=None) | Q(published_at__lt=overdue)
     could_run = (
-        (Q(state=State.QUEUED) & unsent & ~Exists(holders()))
+        (Q(state=State.QUEUED) & unsent & ~Exists(running_holders()))
         | (Q(state=State.POSTPONED, not_before__lte=now) & (unsent | Q(published_at__lt=F("not_before"))))
         | Q(state=State.IN_PROCESS, lease_until__lt=now)
         | (Q(state=State.IN_PROCESS, lease_until=None) & unsent)
@@ -60,7 +60,7 @@ def sweep(now: datetime) -> list[int]:
 def tick() -> bool:
     """Sweep and do the upper rooms' work for the tick, if this one is elected. Whether it was."""
     now = timezone.now()
-    if not elected(now):
+    if not acquire_tick(now):
         return False
     sweep(now)
     for work in registry.ticks:

@@ -84,7 +84,7 @@ def import_waiting(table: LocalTable, name: str, plain: Callable[[str], str]) ->
 
     Raises Unreadable where it has gone, or where a row will not do any more.
     """
-    waiting = Waiting(name=name)
+    waiting = PendingImport(name=name)
     data = format_of(table.model)().create_dataset(waiting.read())
     fields = [word for word in data.headers if word != "company"]
     columns = {word: (position, word) for position, word in enumerate(fields, 1)}
@@ -148,7 +148,7 @@ class ConfirmForm(ConfirmImportForm):  # type: ignore[misc]  # it has no types
     resource = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput(), required=False)
 
 
-class Waiting(BaseStorage):  # type: ignore[misc]  # it has no types
+class PendingImport(BaseStorage):  # type: ignore[misc]  # it has no types
     """Files between preview and confirmation: in the state folder, for us alone to read, none for longer than an hour.
 
     A name that comes back from the browser is one given out here, or there is no such file.

@@ -19,9 +19,9 @@ from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
 from jobs.running.runner import OutcomeRow
 from sync.engine.field_specs import Fields, build
-from sync.engine.ledger import Ledger, NewLocal, Saved, shown
+from sync.engine.ledger import ChunkChanges, Ledger, NewLocalRecord, display_value
 from sync.engine.pairs import Link, Pair, Reader, Record
-from sync.engine.table_rules import Beside, extra_for
+from sync.engine.table_rules import RelatedRows, table_rule_for
 from sync.engine.unconfirmed_writes import Doubts
 from sync.models import Waits
 from sync.rules.canonical import FieldSpec, canonical_remote, local_reader, remote_reader
@@ -37,8 +37,8 @@ from sync.rules.plan import (
     decide,
     decide_missing,
     decide_new,
-    gets,
-    narrowed,
+    intersect_direction,
+    receives,
 )
 from sync.rules.transfer import columns_for, fields_for
 from sync.rules.values import Carried, Problem, Side, Value
@@ -87,7 +87,7 @@ class Create:
 class Chunk:
     """What was decided for a chunk."""
 
-    saved: Saved = field(default_factory=Saved)
+    saved: ChunkChanges = field(default_factory=ChunkChanges)
     sends: list[Send] = field(default_factory=list)
     creates: list[Create] = field(default_factory=list)
     released: list[tuple[Pair, OutcomeRow]] = field(default_factory=list)
@@ -112,15 +112,15 @@ class Decider:
         self.fields: Fields = build(mapping, rows, self.info, self.connection)
         self.rules = self.fields.rules
         specs = self.fields.specs.items()
-        self.extra = extra_for(mapping.integration_table)
+        self.extra = table_rule_for(mapping.integration_table)
         self._here = [(name, spec.local_name, self._reads(spec)) for name, spec in specs]
         self._sent_to_new = [
             NewField(name, spec, read)
             for (name, spec), (_, _, read) in zip(specs, self._here, strict=True)
-            if gets(spec.direction, Side.INTEGRATION)
+            if receives(spec.direction, Side.INTEGRATION)
         ]
         self._there = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
-        self.beside = Beside(gateway, mapping.company.currency_code)
+        self.beside = RelatedRows(gateway, mapping.company.currency_code)
         extra_names = [name for name in (self.extra.names if self.extra else ()) if name not in self.fields.local_names]
         self.reader = Reader(mapping, [*self.fields.local_names, *extra_names])
         self.job_id = job_id
@@ -206,7 +206,7 @@ class Decider:
             )  # fmt: skip
         doubt = self.doubts.get(pair.link.id) if pair.remote is not None else None
         decision = decide(
-            self.rules, doubt.agreed(pair.base, theirs) if doubt else pair.base, ours, theirs,
+            self.rules, doubt.merge_into_base(pair.base, theirs) if doubt else pair.base, ours, theirs,
             conflict=ConflictOption(self.mapping.update_conflict), allowed=self.options.allowed,
             overwrite=self.options.overwrite, chosen=self.options.chosen,
         )  # fmt: skip
@@ -223,7 +223,7 @@ class Decider:
                     saved, pair.link, version=version, local_modified_at=pair.local.modified_at,
                     base=None if base == pair.base else base, left=left,
                 )  # fmt: skip
-                ours_alone = doubt is not None and doubt.job == self.job_id and doubt.carried_out(theirs)
+                ours_alone = doubt is not None and doubt.job == self.job_id and doubt.was_applied(theirs)
                 saved.outcomes.append(ledger.row(Outcome.MODIFIED if ours_alone else Outcome.UNCHANGED, pair))
             case Write():
                 self._write(chunk, pair, decision, ours, theirs, version)
@@ -290,8 +290,8 @@ class Decider:
             spec = self.fields.specs[name]
             row: dict[str, Any] = {
                 "local": spec.local_name, "caption": spec.caption, "integration": spec.column.name,
-                "local_value": self._told(pair.local, spec, ours.get(name)),
-                "integration_value": shown(theirs.get(name)),
+                "local_value": self._display_value(pair.local, spec, ours.get(name)),
+                "integration_value": display_value(theirs.get(name)),
             }  # fmt: skip
             if name in written:
                 row["written"] = written[name]
@@ -299,11 +299,11 @@ class Decider:
         return found
 
     @staticmethod
-    def _told(record: Record | None, spec: Any, value: Carried) -> Any:
+    def _display_value(record: Record | None, spec: Any, value: Carried) -> Any:
         """A local value as the user knows it: a code stays a code."""
         if record is not None and spec.field is not None and spec.kind in ("link", "choice"):
             return str(record.values.get(spec.field.name) or "")
-        return shown(value)
+        return display_value(value)
 
     def _missing(self, chunk: Chunk, pair: Pair) -> None:
         local_gone = pair.local is None
@@ -311,7 +311,7 @@ class Decider:
         decision = decide_missing(
             local_gone=local_gone, integration_gone=integration_gone,
             option=DeletionOption(self.mapping.deletion_conflict),
-            allowed=narrowed(self.options.allowed, Direction(self.mapping.direction)) or self.options.allowed,
+            allowed=intersect_direction(self.options.allowed, Direction(self.mapping.direction)) or self.options.allowed,
         )  # fmt: skip
         reason = Reason.INTEGRATION_DELETED if integration_gone else Reason.LOCAL_DELETED
         match decision:
@@ -371,7 +371,9 @@ class Decider:
         if self._defaults is None:
             self._defaults = self.ledger.defaults_sent()
         base = {**self._defaults, **base}
-        chunk.saved.inserts.append(NewLocal(row.id, row.name, row.version, fields, base, pair.link if pair else None))
+        chunk.saved.inserts.append(
+            NewLocalRecord(row.id, row.name, row.version, fields, base, pair.link if pair else None)
+        )
         return None
 
     def create_again(self, chunk: Chunk, record: Record, link: Link, restores: Pair | None) -> bool:

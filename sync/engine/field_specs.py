@@ -14,7 +14,7 @@ from jobs.models import Reason
 from masterdata import catalog
 from masterdata.catalog import LocalTable
 from sync.rules.canonical import FieldSpec
-from sync.rules.plan import FieldRule, narrowed
+from sync.rules.plan import FieldRule, intersect_direction
 from sync.rules.values import Links, LocalColumn
 
 
@@ -101,7 +101,7 @@ def build(
     table = catalog.table(mapping.table)
     result = Fields({})
     for row in rows:
-        direction = narrowed(Direction(row.direction), Direction(mapping.direction))
+        direction = intersect_direction(Direction(row.direction), Direction(mapping.direction))
         column = info.columns.get(row.integration_field)
         if direction is None:
             continue

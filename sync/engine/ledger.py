@@ -37,7 +37,7 @@ _VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class NewLocal:
+class NewLocalRecord:
     """A local record to insert for a Dataverse row; `link` when it takes the place of a deleted one."""
 
     integration_id: UUID
@@ -49,7 +49,7 @@ class NewLocal:
 
 
 @dataclass(slots=True)
-class Saved:
+class ChunkChanges:
     """What a chunk changes here. Filled while the chunk is decided and sent, saved in one transaction."""
 
     outcomes: list[OutcomeRow] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Saved:
     cleared: list[tuple[Any, ...]] = field(default_factory=list)
     bases: dict[int, bytes] = field(default_factory=dict)
     updates: list[tuple[Pair, dict[str, Any], OutcomeRow, dict[str, Value], str, bool]] = field(default_factory=list)
-    inserts: list[NewLocal] = field(default_factory=list)
+    inserts: list[NewLocalRecord] = field(default_factory=list)
     uncoupled: list[int] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     due: dict[int, int] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Ledger:
 
     def settle(
         self,
-        saved: Saved,
+        saved: ChunkChanges,
         link: Link,
         *,
         version: str,
@@ -138,7 +138,7 @@ class Ledger:
 
     def confirm(
         self,
-        saved: Saved,
+        saved: ChunkChanges,
         link: Link,
         version: str,
         local_modified_at: datetime | None,
@@ -171,7 +171,7 @@ class Ledger:
         }  # fmt: skip
         return (link.id, *(values[name] for name in _COUPLING))
 
-    def leave(self, saved: Saved, pair: Pair, reason: str, message: str, waits: str = "") -> None:
+    def leave(self, saved: ChunkChanges, pair: Pair, reason: str, message: str, waits: str = "") -> None:
         """The pair is not touched, and why; `waits` when it holds a change that only reading both sides will show."""
         saved.couplings.append(self._kept(pair))
         saved.not_due.append(pair.link.id)
@@ -180,7 +180,13 @@ class Ledger:
         saved.outcomes.append(self.row(Outcome.SKIPPED, pair, reason=reason, message=message))
 
     def fail(
-        self, saved: Saved, pair: Pair, side: Side, reason: str, message: str, detail: Mapping[str, Any] | None = None
+        self,
+        saved: ChunkChanges,
+        pair: Pair,
+        side: Side,
+        reason: str,
+        message: str,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Writing to `side` failed. The same failure twice in a row leaves the pair out until a person retries."""
         link = pair.link
@@ -198,7 +204,7 @@ class Ledger:
             )
         )  # fmt: skip
 
-    def conflict(self, saved: Saved, pair: Pair, found: Conflict) -> None:
+    def conflict(self, saved: ChunkChanges, pair: Pair, found: Conflict) -> None:
         """Fields changed on both sides: nothing is written, a person decides."""
         fields = []
         for one in found.fields:
@@ -206,8 +212,8 @@ class Ledger:
             fields.append(
                 {
                     "local": spec.local_name, "caption": spec.caption, "integration": spec.column.name,
-                    "local_value": shown(one.local), "integration_value": shown(one.integration),
-                    "base_value": shown(one.base) if one.name in pair.base else None,
+                    "local_value": display_value(one.local), "integration_value": display_value(one.integration),
+                    "base_value": display_value(one.base) if one.name in pair.base else None,
                 }
             )  # fmt: skip
         names = ", ".join(str(one["caption"]) for one in fields)
@@ -222,7 +228,7 @@ class Ledger:
             )
         )  # fmt: skip
 
-    def uncouple(self, saved: Saved, pair: Pair, reason: str, message: str) -> None:
+    def uncouple(self, saved: ChunkChanges, pair: Pair, reason: str, message: str) -> None:
         """The pair is taken apart."""
         saved.uncoupled.append(pair.link.id)
         saved.sure.append(pair.link.id)
@@ -230,7 +236,7 @@ class Ledger:
 
     # -- saving -----------------------------------------------------------------------------------------------------
 
-    def save(self, saved: Saved) -> list[OutcomeRow]:
+    def save(self, saved: ChunkChanges) -> list[OutcomeRow]:
         """Write everything; call it inside a checkpoint. Returns the outcomes to record.
 
         A local record that somebody changed since it was read is not written: its pair becomes due, so that the run
@@ -273,7 +279,7 @@ class Ledger:
             self._remember_failed(saved.failed_rows)
         return outcomes
 
-    def _write_local(self, saved: Saved) -> list[OutcomeRow]:
+    def _write_local(self, saved: ChunkChanges) -> list[OutcomeRow]:
         if not saved.updates:
             return []
         model, names = self.reader.table.model, self.fields.written_names
@@ -330,7 +336,7 @@ class Ledger:
             )
         return None
 
-    def _insert_local(self, saved: Saved) -> list[OutcomeRow]:
+    def _insert_local(self, saved: ChunkChanges) -> list[OutcomeRow]:
         if not saved.inserts:
             return []
         table, outcomes = self.reader.table, []
@@ -341,7 +347,7 @@ class Ledger:
         else:
             wanted = keys.next_free(self.mapping.company, table, len(saved.inserts))
             used = set()
-        good: list[tuple[NewLocal, UUID, str]] = []
+        good: list[tuple[NewLocalRecord, UUID, str]] = []
         for new, key in zip(saved.inserts, wanted, strict=True):
             problem = self._key_problem(key, used)
             if problem:
@@ -366,7 +372,7 @@ class Ledger:
             )  # fmt: skip
         return outcomes
 
-    def _not_inserted(self, saved: Saved, new: NewLocal, problem: Problem) -> OutcomeRow:
+    def _not_inserted(self, saved: ChunkChanges, new: NewLocalRecord, problem: Problem) -> OutcomeRow:
         saved.failed_rows.append(new.integration_id)
         return self.row(
             Outcome.FAILED, reason=problem.reason, message=problem.message, integration_id=new.integration_id,
@@ -387,7 +393,7 @@ class Ledger:
             )
         return None
 
-    def _insert_good(self, saved: Saved, good: Sequence[tuple[NewLocal, UUID, str]]) -> None:
+    def _insert_good(self, saved: ChunkChanges, good: Sequence[tuple[NewLocalRecord, UUID, str]]) -> None:
         if not good:
             return
         table, now, company = self.reader.table, timezone.now(), self.mapping.company_id
@@ -473,13 +479,13 @@ def _alike(one: str, other: str) -> bool:
     return _VARYING.sub("#", one) == _VARYING.sub("#", other)
 
 
-def shown(value: Any) -> Any:
+def display_value(value: Any) -> Any:
     """A value as outcomes keep it."""
     if isinstance(value, Problem):
         return "(not coupled)" if value.reason == "reference_not_coupled" else "(not valid)"
     return value if isinstance(value, bool | int | str) else ("" if value is None else str(value))
 
 
-def named(record: Record | None) -> tuple[str, str]:
+def key_and_name(record: Record | None) -> tuple[str, str]:
     """What people know a record by."""
     return (record.key, record.name) if record is not None else ("", "")

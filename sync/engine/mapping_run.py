@@ -40,26 +40,26 @@ from sync.engine.field_specs import MappingNotUsable
 from sync.engine.pairs import CHUNK, links
 from sync.engine.worker import Move, Worker
 from sync.models import DuePair, FailedRow, SynchState, Waits
-from sync.rules.plan import narrowed
+from sync.rules.plan import intersect_direction
 
-OVERLAP = timedelta(minutes=15)
+COMMIT_OVERLAP = timedelta(minutes=15)
 """A transaction may commit after a later one was read: records changed this long before the mark are read again."""
 STAGES = ("integration", "local", "pairs", "create")
 
 
-class Run:
+class MappingRun:
     """One slice of one synchronization job."""
 
-    def __init__(self, ctx: JobContext, mapping: IntegrationTableMapping) -> None:
-        self.ctx, self.mapping = ctx, mapping
-        self.asked = asked = SyncParameters.load(ctx.parameters)
-        allowed = narrowed(asked.direction, Direction(mapping.direction))
+    def __init__(self, context: JobContext, mapping: IntegrationTableMapping) -> None:
+        self.context, self.mapping = context, mapping
+        self.asked = asked = SyncParameters.load(context.parameters)
+        allowed = intersect_direction(asked.direction, Direction(mapping.direction))
         if allowed is None:
             raise MappingNotUsable(
                 f"{mapping.name} is {mapping.get_direction_display().lower()}: it cannot be run in the "
                 "other direction.",
             )
-        self.whole = not ctx.job.selection_only
+        self.whole = not context.job.selection_only
         narrows = asked.direction != Direction.BIDIRECTIONAL
         self.options = Options(
             allowed=allowed,
@@ -68,18 +68,18 @@ class Run:
             creating=asked.creates(only_coupled=mapping.synch_only_coupled, whole=self.whole),
             retrying=asked.retry,
         )
-        self.gateway = Gateway(ctx.company, ctx.usage)
+        self.gateway = Gateway(context.company, context.usage)
         self.restricted = narrows and mapping.direction == Direction.BIDIRECTIONAL
-        self.reads = allowed != Direction.TO
-        self.sends = allowed != Direction.FROM
+        self.reads_from_dataverse = allowed != Direction.TO
+        self.writes_to_dataverse = allowed != Direction.FROM
         self._worker: Worker | None = None
-        self.shared = self._others_since()
+        self.interrupted = self._other_job_ran()
 
     @property
     def worker(self) -> Worker:
         """What decides, sends and saves; made when the first pair turns up, since it reads the table's metadata."""
         if self._worker is None:
-            self._worker = Worker(self.ctx, self.mapping, self.gateway, self.options)
+            self._worker = Worker(self.context, self.mapping, self.gateway, self.options)
         return self._worker
 
     @property
@@ -87,39 +87,39 @@ class Run:
         """The mapping's couplings."""
         return self.worker.reader.couplings
 
-    def _others_since(self) -> bool:
+    def _other_job_ran(self) -> bool:
         """Whether another job worked on the mapping since this one began: it gave way, or waited at a limit."""
-        job = self.ctx.job
+        job = self.context.job
         if not job.processed:
             return False
         others = Job.objects.filter(exclusive_key=job.exclusive_key, type=job.type).exclude(pk=job.pk)
         return others.filter(Q(ended_at__gt=job.started_at) | Q(ended_at=None, started_at__isnull=False)).exists()
 
-    def told(self, ids: Sequence[UUID]) -> set[UUID]:
+    def already_reported(self, ids: Sequence[UUID]) -> set[UUID]:
         """Those of these records that have their outcome in this job, although nothing of their pairs says so."""
-        if not (self.shared or self.ctx.resume.get("told")):
+        if not (self.interrupted or self.context.resume.get("told")):
             return set()
-        known = self.ctx.job.outcomes.filter(local_id__in=ids).values_list("local_id", flat=True)
+        known = self.context.job.outcomes.filter(local_id__in=ids).values_list("local_id", flat=True)
         return {key for key in known if key is not None}
 
     def unsettled(self) -> Any:
         """The mapping's couplings that are not pending and that this job has not settled."""
-        job = self.ctx.job
+        job = self.context.job
         query = self.couplings.filter(pending=False).filter(~Q(last_job_id=job.pk) | Q(last_job_id=None))
-        if self.shared:
+        if self.interrupted:
             query = query.filter(~Exists(job.outcomes.filter(local_id=OuterRef("local_id"))))
         return query
 
-    def go(self) -> NoReturn:
+    def execute(self) -> NoReturn:
         """Work through the stages from where the job stands, and end it."""
-        if "stage" not in self.ctx.resume:
+        if "stage" not in self.context.resume:
             self._begin()
-        for stage in STAGES[STAGES.index(self.ctx.resume["stage"]) :]:
+        for stage in STAGES[STAGES.index(self.context.resume["stage"]) :]:
             self._enter(stage)
             getattr(self, f"_{stage}")()
         self._end()
 
-    def meet(self) -> None:
+    def load_table_metadata(self) -> None:
         """Read the table's metadata, which every run needs, before anything is kept of the job.
 
         Where Dataverse is not there, the job then ends at once, as one that was not under way.
@@ -136,10 +136,10 @@ class Run:
         as_good = {print_} if self.options.creating else {print_, fingerprint(self.mapping, creating=True)}
         known = state is not None and state.fingerprint in as_good
         full = self.asked.full or not known
-        if not full and self.reads and state is not None and not state.delta_link:
+        if not full and self.reads_from_dataverse and state is not None and not state.delta_link:
             full = True
-        self.meet()
-        with self.ctx.checkpoint() as point:
+        self.load_table_metadata()
+        with self.context.checkpoint() as point:
             point.resume |= {
                 "stage": STAGES[0], "started": timezone.now().isoformat(), "full": full, "fingerprint": print_,
                 "link": state.delta_link if state is not None and not full else "",
@@ -152,26 +152,26 @@ class Run:
                 point.total = self.couplings.count() or None
 
     def _enter(self, stage: str) -> None:
-        if self.ctx.resume["stage"] != stage:
-            with self.ctx.checkpoint() as point:
+        if self.context.resume["stage"] != stage:
+            with self.context.checkpoint() as point:
                 point.resume |= {"stage": stage, "after": 0}
                 point.phase = _PHASES[stage]
 
     def _end(self) -> NoReturn:
-        resume = self.ctx.resume
-        with self.ctx.checkpoint() as point:
+        resume = self.context.resume
+        with self.context.checkpoint() as point:
             if self.whole and resume.get("saves"):
                 self._save_state()
-            point.total = self.ctx.job.processed
+            point.total = self.context.job.processed
             point.finish()
         raise AssertionError("A finished job has ended its slice.")
 
     def _save_state(self) -> None:
-        resume = self.ctx.resume
+        resume = self.context.resume
         state, _ = SynchState.objects.get_or_create(mapping=self.mapping)
-        if self.reads:
+        if self.reads_from_dataverse:
             state.delta_link = resume.get("delta", state.delta_link)
-        if self.sends:
+        if self.writes_to_dataverse:
             state.local_high_water = datetime.fromisoformat(resume["started"])
         state.fingerprint = resume["fingerprint"]
         state.save(update_fields=["delta_link", "local_high_water", "fingerprint"])
@@ -180,14 +180,14 @@ class Run:
     @property
     def full(self) -> bool:
         """Whether this run compares every pair."""
-        return bool(self.ctx.resume.get("full"))
+        return bool(self.context.resume.get("full"))
 
     # -- Dataverse's side -------------------------------------------------------------------------------------------
 
     def _integration(self) -> None:
-        if not self.reads or (self.restricted and not self.full and not self.ctx.resume["link"]):
+        if not self.reads_from_dataverse or (self.restricted and not self.full and not self.context.resume["link"]):
             return
-        link = self.ctx.resume.get("next") or self.ctx.resume["link"] or None
+        link = self.context.resume.get("next") or self.context.resume["link"] or None
         columns = self.worker.columns
         tracked = self.worker.info.change_tracking
         try:
@@ -195,7 +195,7 @@ class Run:
                 self._page(page)
         except ChangesExpired:
             # Too old a link says nothing about what changed: compare everything.
-            with self.ctx.checkpoint() as point:
+            with self.context.checkpoint() as point:
                 point.resume |= {"full": True, "link": "", "next": "", "mark": ""}
                 point.plan = "full"
             self._integration()
@@ -215,7 +215,7 @@ class Run:
         rows = {row.id: row for row in page.rows}
         pairs = [(found[key], rows.get(key)) for key in (*ids, *page.deleted) if key in found]
         pairs = [(link, row) for link, row in pairs if not link.pending]
-        job, told = self.ctx.job.pk, self.told([link.local_id for link, _ in pairs])
+        job, told = self.context.job.pk, self.already_reported([link.local_id for link, _ in pairs])
         settled = [pair for pair in pairs if pair[0].last_job_id == job or pair[0].local_id in told]
         changed_again = [link.id for link, row in settled if row is None or row.version != link.version]
         if settled:
@@ -231,12 +231,14 @@ class Run:
         inside = [row for row in rows if self.worker.inside(row)]
         ids = [row.id for row in inside]
         elsewhere = set(
-            Coupling.objects.filter(company=self.ctx.company, table=self.mapping.table, integration_id__in=ids)
+            Coupling.objects.filter(company=self.context.company, table=self.mapping.table, integration_id__in=ids)
             .values_list("integration_id", flat=True)
         )  # fmt: skip
         told: set[UUID | None] = set()
-        if self.ctx.job.processed:  # rows of a page that is read again, or of pairs taken apart: they have an outcome
-            known = self.ctx.job.outcomes.filter(
+        if (
+            self.context.job.processed
+        ):  # rows of a page that is read again, or of pairs taken apart: they have an outcome
+            known = self.context.job.outcomes.filter(
                 outcome__in=[Outcome.FAILED, Outcome.UNCOUPLED], integration_id__in=ids
             )
             told = set(known.values_list("integration_id", flat=True))
@@ -254,7 +256,7 @@ class Run:
         if changed_again:
             work = work or [([], [])]
         if not work and not changed_again:
-            with self.ctx.checkpoint() as point:
+            with self.context.checkpoint() as point:
                 move(point)
             return
         for number, (some, rows) in enumerate(work, 1):
@@ -263,23 +265,23 @@ class Run:
             chunk = self.worker.decide(found, rows)
             if number == len(work):
                 chunk.saved.due |= dict.fromkeys(changed_again, 0)
-            self.worker.finish(chunk, move if number == len(work) else stay)
+            self.worker.process_chunk(chunk, move if number == len(work) else keep_position)
 
     # -- this side --------------------------------------------------------------------------------------------------
 
     def _local(self) -> None:
         """Records changed here since the mark: against the base where the pair is clean, else left to `pairs`."""
-        if self.full or not self.sends:
+        if self.full or not self.writes_to_dataverse:
             return
         reader = self._reader_model()
         own = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
         changed = reader.annotate(
             _synced=Subquery(own.values("local_modified_at")[:1]), _coupled=Exists(own)
         ).filter(_coupled=True).filter(Q(_synced=None) | ~Q(_synced=Column("modified_at")))  # fmt: skip
-        if mark := self.ctx.resume.get("mark"):
-            changed = changed.filter(modified_at__gt=datetime.fromisoformat(mark) - OVERLAP)
+        if mark := self.context.resume.get("mark"):
+            changed = changed.filter(modified_at__gt=datetime.fromisoformat(mark) - COMMIT_OVERLAP)
         while True:
-            after = self.ctx.resume.get("after", 0)
+            after = self.context.resume.get("after", 0)
             part = dict(changed.filter(pk__gt=after).order_by("pk").values_list("pk", "system_id")[:CHUNK])
             if not part:
                 return
@@ -290,11 +292,11 @@ class Run:
             point.resume["after"] = last
             point.phase = _PHASES["local"]
 
-        told, worker = self.told(ids), self.worker
+        told, worker = self.already_reported(ids), self.worker
         found = [
             link
             for link in links(self.couplings.filter(local_id__in=ids))
-            if link.last_job_id != self.ctx.job.pk and not link.pending and link.local_id not in told
+            if link.last_job_id != self.context.job.pk and not link.pending and link.local_id not in told
         ]
         pairs = worker.reader.pairs(found, None)
         due = DuePair.objects.filter(coupling_id__in=[link.id for link in found]).values_list("coupling_id", flat=True)
@@ -309,13 +311,13 @@ class Run:
         for pair in pairs:
             if id(pair) not in known:
                 chunk.saved.due.setdefault(pair.link.id, 0)
-        worker.finish(chunk, move)
+        worker.process_chunk(chunk, move)
 
     def _reader_model(self) -> Any:
         from masterdata import catalog
 
         model = catalog.table(self.mapping.table).model
-        return model._default_manager.filter(company=self.ctx.company).order_by()
+        return model._default_manager.filter(company=self.context.company).order_by()
 
     # -- pairs that need both sides read ----------------------------------------------------------------------------
 
@@ -334,15 +336,15 @@ class Run:
             )
         self._failed_rows()
         while True:
-            after = self.ctx.resume.get("after", 0)
+            after = self.context.resume.get("after", 0)
             found = links(query.filter(id__gt=after).order_by("id")[:CHUNK])
             if not found:
                 if not after or not self._more_due():
                     return
-                with self.ctx.checkpoint() as point:
+                with self.context.checkpoint() as point:
                     point.resume["after"] = 0
                 continue
-            self._read_both(found, _moved_to(found[-1].id))
+            self._read_both(found, _advance_to(found[-1].id))
 
     def _due(self, *waits: str) -> Q:
         """The pairs whose waiting is over in this run; with `waits` those that wait for that."""
@@ -364,11 +366,15 @@ class Run:
         worker = self.worker
         remote = self.gateway.read(self.mapping, worker.columns, [link.integration_id for link in found])
         chunk = worker.decide(worker.reader.pairs(found, remote))
-        worker.finish(chunk, move)
+        worker.process_chunk(chunk, move)
 
     def _failed_rows(self) -> None:
         """Dataverse rows that could not be created here by the last run get a second try."""
-        if not (self.options.creating and self.reads) or self.full or self.ctx.resume.get("rows_retried"):
+        if (
+            not (self.options.creating and self.reads_from_dataverse)
+            or self.full
+            or self.context.resume.get("rows_retried")
+        ):
             return
         ids = list(
             FailedRow.objects.filter(mapping=self.mapping, tries__lt=2).values_list("integration_id", flat=True)[:CHUNK]
@@ -382,31 +388,31 @@ class Run:
     # -- new rows ---------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
-        if self.options.creating and self.sends:
-            self.worker.finish_new(self._new())
+        if self.options.creating and self.writes_to_dataverse:
+            self.worker.process_new_chunks(self._new())
 
     def _new(self) -> Iterator[tuple[Chunk, Move]]:
         """Chunks of uncoupled records, decided, each with what sets the place behind it."""
-        after = self.ctx.resume.get("after", 0)
+        after = self.context.resume.get("after", 0)
         while (found := self._next_new(after)) is not None:
             chunk, after = found
-            yield chunk, _moved_to(after)
+            yield chunk, _advance_to(after)
 
     def _next_new(self, after: int) -> tuple[Chunk, int] | None:
         """The next uncoupled records behind a key, decided, and the last of their keys."""
         coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
         query = self._reader_model().filter(self.worker.reader.filter).filter(~Exists(coupled), pk__gt=after)
-        if self.shared or self.ctx.resume.get("told"):
-            query = query.filter(~Exists(self.ctx.job.outcomes.filter(local_id=OuterRef("system_id"))))
+        if self.interrupted or self.context.resume.get("told"):
+            query = query.filter(~Exists(self.context.job.outcomes.filter(local_id=OuterRef("system_id"))))
         records, last = self.worker.reader.next_records(query, CHUNK)
         return (self.worker.decide([], records=records), last) if records else None
 
 
-def stay(_: Checkpoint) -> None:
+def keep_position(_: Checkpoint) -> None:
     """The place stays where it is."""
 
 
-def _moved_to(after: int) -> Move:
+def _advance_to(after: int) -> Move:
     """The stage goes on behind this row."""
 
     def move(point: Checkpoint) -> None:

@@ -11,14 +11,14 @@ from django.db.models import Exists, OuterRef
 from core.vocabulary import Direction
 from coupling.gateway import Gateway
 from coupling.job_parameters import SyncParameters
-from coupling.mappings.services import make_sure_enabled
+from coupling.mappings.services import require_enabled
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow
 from jobs.models import Outcome
 from jobs.running.runner import OutcomeRow
 from sync.engine.decisions import Chunk, Decider, Options
 from sync.engine.pairs import CHUNK, Link, links
-from sync.rules.plan import narrowed
+from sync.rules.plan import intersect_direction
 from sync.start.services import make_sure_possible
 
 
@@ -37,7 +37,7 @@ class Preview:
 
     def outcomes(self) -> Iterator[OutcomeRow]:
         """One per pair that would be compared in full, and per record that would be created. Raises Refusal."""
-        make_sure_enabled(self.mapping.company)
+        require_enabled(self.mapping.company)
         make_sure_possible(self.mapping, self.direction)
         for outcome in self._outcomes():
             self.counts["conflicts" if outcome.outcome == Outcome.CONFLICT else str(outcome.outcome)] += 1
@@ -46,7 +46,7 @@ class Preview:
             yield outcome
 
     def _outcomes(self) -> Iterator[OutcomeRow]:
-        allowed = narrowed(self.direction, Direction(self.mapping.direction)) or Direction.BIDIRECTIONAL
+        allowed = intersect_direction(self.direction, Direction(self.mapping.direction)) or Direction.BIDIRECTIONAL
         asked = SyncParameters(direction=self.direction, create=self.create)
         creating = asked.creates(only_coupled=self.mapping.synch_only_coupled, whole=self.selection is None)
         door = self.gateway or Gateway(self.mapping.company)

@@ -7,25 +7,25 @@ from django.db.models import Exists, OuterRef
 
 from jobs.models import Outcome, Reason
 from jobs.running.runner import Checkpoint, OutcomeRow
-from sync.engine.mapping_run import Run, stay
+from sync.engine.mapping_run import MappingRun, keep_position
 from sync.engine.pairs import CHUNK, Link, Record, links
 from sync.models import DuePair, Waits
 
 
-class SelectedRun(Run):
+class SelectedRun(MappingRun):
     """One slice of a job over selected records. It leaves the mapping's delta link and mark where they are."""
 
-    def go(self) -> NoReturn:
+    def execute(self) -> NoReturn:
         """Work through the selection from where the job stands, and end it."""
-        side = self.ctx.selection_side
-        if not self.ctx.resume.get("begun"):
-            total = self.ctx.job.records.count()
-            self.meet()
-            with self.ctx.checkpoint() as point:
+        side = self.context.selection_side
+        if not self.context.resume.get("begun"):
+            total = self.context.job.records.count()
+            self.load_table_metadata()
+            with self.context.checkpoint() as point:
                 point.total = total
                 point.resume["begun"] = True
-        after = UUID(self.ctx.resume["behind"]) if self.ctx.resume.get("behind") else None
-        for ids in self.ctx.selection(after=after):
+        after = UUID(self.context.resume["behind"]) if self.context.resume.get("behind") else None
+        for ids in self.context.selection(after=after):
 
             def move(point: Checkpoint, last: UUID = ids[-1]) -> None:
                 point.resume["behind"] = str(last)
@@ -38,22 +38,24 @@ class SelectedRun(Run):
         self._end()
 
     def _selected_here(self, ids: list[UUID], move: Any) -> None:
-        worker, job = self.worker, self.ctx.job.pk
-        if told := self.told(ids):
+        worker, job = self.worker, self.context.job.pk
+        if told := self.already_reported(ids):
             ids = [key for key in ids if key not in told]
         found = links(self.couplings.filter(local_id__in=ids))
         coupled = {link.local_id for link in found}
         todo = [link for link in found if link.last_job_id != job and not link.pending]
         remote = self.gateway.read(self.mapping, worker.columns, [link.integration_id for link in todo]) if todo else {}
         records = worker.reader.records_by_id(key for key in ids if key not in coupled)
-        creatable = [one for one in records.values() if self.options.creating and self.sends and one.inside]
+        creatable = [
+            one for one in records.values() if self.options.creating and self.writes_to_dataverse and one.inside
+        ]
         chunk = worker.decide(worker.reader.pairs(todo, remote), records=creatable)
         created = {one.id for one in creatable}
         for key in ids:
             if key not in coupled and key not in created:
                 chunk.saved.outcomes.append(self._left_out(key, records.get(key)))
         chunk.saved.outcomes += [_pending(link) for link in found if link.pending]
-        worker.finish(chunk, move)
+        worker.process_chunk(chunk, move)
 
     def _left_out(self, key: UUID, record: Record | None) -> OutcomeRow:
         if record is None:
@@ -66,13 +68,15 @@ class SelectedRun(Run):
         )
 
     def _selected_there(self, ids: list[UUID], move: Any) -> None:
-        worker, job = self.worker, self.ctx.job.pk
+        worker, job = self.worker, self.context.job.pk
         found = links(self.couplings.filter(integration_id__in=ids))
         coupled = {link.integration_id for link in found}
         todo = [link for link in found if link.last_job_id != job and not link.pending]
         remote = self.gateway.read(self.mapping, worker.columns, ids)
         rows = (
-            self._creatable([remote[key] for key in ids if key not in coupled and key in remote]) if self.reads else []
+            self._creatable([remote[key] for key in ids if key not in coupled and key in remote])
+            if self.reads_from_dataverse
+            else []
         )
         chunk = worker.decide(worker.reader.pairs(todo, remote), rows)
         created = {row.id for row in rows}
@@ -89,19 +93,19 @@ class SelectedRun(Run):
                     integration_id=key, integration_name=row.name if row else "",
                 )
             )  # fmt: skip
-        worker.finish(chunk, move)
+        worker.process_chunk(chunk, move)
 
     def _again(self) -> None:
         """Pairs of the selection that changed while they were written."""
-        chosen = self.ctx.job.records.filter(local_id=OuterRef("local_id"))
-        there = self.ctx.job.records.filter(integration_id=OuterRef("integration_id"))
+        chosen = self.context.job.records.filter(local_id=OuterRef("local_id"))
+        there = self.context.job.records.filter(integration_id=OuterRef("integration_id"))
         while True:
             waiting = self.unsettled().filter(Exists(chosen) | Exists(there))
             waiting = waiting.filter(Exists(DuePair.objects.filter(coupling=OuterRef("pk"), waits=Waits.NOTHING)))
             found = links(waiting.order_by("id")[:CHUNK])
             if not found:
                 return
-            self._read_both(found, stay)
+            self._read_both(found, keep_position)
 
 
 def _pending(link: Link) -> OutcomeRow:

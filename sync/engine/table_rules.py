@@ -12,7 +12,7 @@ from coupling.gateway import Gateway
 from sync.rules.values import Problem
 
 
-class Beside:
+class RelatedRows:
     """What has to be asked of other tables of the environment; each once in a slice, and anew for what is new."""
 
     def __init__(self, gateway: Gateway, currency: str) -> None:
@@ -42,12 +42,12 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Extra:
+class TableRule:
     """Columns of new rows made of local fields: `names` are read, `columns` makes them or says what is missing."""
 
     names: tuple[str, ...]
-    columns: Callable[[Mapping[str, Any], Mapping[str, Any], Beside], dict[str, Any] | Problem]
-    along: Callable[[Mapping[str, Any], Beside], dict[str, Any] | Problem] | None = None
+    columns: Callable[[Mapping[str, Any], Mapping[str, Any], RelatedRows], dict[str, Any] | Problem]
+    along: Callable[[Mapping[str, Any], RelatedRows], dict[str, Any] | Problem] | None = None
     """What goes along with a change, by what it sends."""
     not_negative: frozenset[str] = frozenset()
     """Columns of numbers that go to Dataverse as 0 where they are below it here: a stock, a price."""
@@ -55,7 +55,7 @@ class Extra:
     """What a new row is changed to once it is there, since it cannot be created so."""
 
 
-def _currency(values: Mapping[str, Any], sent: Mapping[str, Any], _: Beside) -> dict[str, Any] | Problem:
+def _currency(values: Mapping[str, Any], sent: Mapping[str, Any], _: RelatedRows) -> dict[str, Any] | Problem:
     rate = values.get("exchange_rate")
     code = str(sent.get("isocurrencycode") or values.get("code") or "")
     if not rate and "exchangerate" not in sent:
@@ -70,12 +70,12 @@ def _currency(values: Mapping[str, Any], sent: Mapping[str, Any], _: Beside) -> 
     return {name: value for name, value in made.items() if sent.get(name) in (None, "")}
 
 
-def _unit_group(values: Mapping[str, Any], sent: Mapping[str, Any], _: Beside) -> dict[str, Any] | Problem:
+def _unit_group(values: Mapping[str, Any], sent: Mapping[str, Any], _: RelatedRows) -> dict[str, Any] | Problem:
     """A unit group for one unit: its base unit, which Dataverse makes along with it, has the unit's code."""
     return {} if sent.get("name") else {"name": f"{settings.PRODUCT_NAME} {values.get('code')}"}
 
 
-def _product(values: Mapping[str, Any], sent: Mapping[str, Any], beside: Beside) -> dict[str, Any] | Problem:
+def _product(values: Mapping[str, Any], sent: Mapping[str, Any], beside: RelatedRows) -> dict[str, Any] | Problem:
     """A product needs a unit group and a unit of it; its amounts are in the local currency."""
     if not sent.get("defaultuomscheduleid"):
         return Problem(
@@ -96,7 +96,7 @@ def _product(values: Mapping[str, Any], sent: Mapping[str, Any], beside: Beside)
     return {**along, "transactioncurrencyid": ("transactioncurrency", currency)}
 
 
-def _unit(sent: Mapping[str, Any], beside: Beside) -> dict[str, Any] | Problem:
+def _unit(sent: Mapping[str, Any], beside: RelatedRows) -> dict[str, Any] | Problem:
     group = sent.get("defaultuomscheduleid")
     if not group:
         return {}
@@ -111,10 +111,10 @@ def _unit(sent: Mapping[str, Any], beside: Beside) -> dict[str, Any] | Problem:
 
 
 _EXTRAS = {
-    "transactioncurrency": Extra(("code", "exchange_rate"), _currency),
-    "uomschedule": Extra(("code",), _unit_group),
+    "transactioncurrency": TableRule(("code", "exchange_rate"), _currency),
+    "uomschedule": TableRule(("code",), _unit_group),
     # A new product is a draft, which nobody can sell and no filter of ours lets in: it is published at once.
-    "product": Extra(
+    "product": TableRule(
         ("no",),
         _product,
         _unit,
@@ -124,6 +124,6 @@ _EXTRAS = {
 }
 
 
-def extra_for(integration_table: str) -> Extra | None:
+def table_rule_for(integration_table: str) -> TableRule | None:
     """What rows of the table need, or None."""
     return _EXTRAS.get(integration_table)

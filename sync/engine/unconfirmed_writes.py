@@ -15,18 +15,18 @@ from sync.rules.values import Carried, Value
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class UnconfirmedWrite:
     """One write: the job that sent it, the values in it; `previous`: the row that a restored one replaces."""
 
     job: int
     values: dict[str, Value]
     previous: str = ""
 
-    def carried_out(self, theirs: Mapping[str, Carried]) -> bool:
+    def was_applied(self, theirs: Mapping[str, Carried]) -> bool:
         """Whether the row holds all that was sent."""
         return all(theirs.get(name) == value for name, value in self.values.items())
 
-    def agreed(self, base: Mapping[str, Value], theirs: Mapping[str, Carried]) -> dict[str, Value]:
+    def merge_into_base(self, base: Mapping[str, Value], theirs: Mapping[str, Carried]) -> dict[str, Value]:
         """The base, with what was sent and is there."""
         return {**base, **{name: value for name, value in self.values.items() if theirs.get(name) == value}}
 
@@ -36,7 +36,7 @@ class Doubts:
     """The doubts about a mapping's pairs, by coupling. Changed in memory; `save` belongs inside a checkpoint."""
 
     mapping: IntegrationTableMapping
-    by_coupling: dict[int, Doubt] = field(default_factory=dict)
+    by_coupling: dict[int, UnconfirmedWrite] = field(default_factory=dict)
     _changed: bool = False
 
     @classmethod
@@ -45,11 +45,11 @@ class Doubts:
         kept = SynchState.objects.filter(mapping=mapping).values_list("doubts", flat=True).first()
         return cls(mapping, _decoder.decode(bytes(kept)) if kept else {})
 
-    def get(self, coupling: int) -> Doubt | None:
+    def get(self, coupling: int) -> UnconfirmedWrite | None:
         """The doubt about a pair, if there is one."""
         return self.by_coupling.get(coupling)
 
-    def add(self, coupling: int, doubt: Doubt) -> None:
+    def add(self, coupling: int, doubt: UnconfirmedWrite) -> None:
         """A write is about to be sent."""
         self.by_coupling[coupling], self._changed = doubt, True
 
@@ -68,4 +68,4 @@ class Doubts:
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(dict[int, Doubt])
+_decoder = msgspec.msgpack.Decoder(dict[int, UnconfirmedWrite])

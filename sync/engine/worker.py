@@ -17,7 +17,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from core import bulk
-from coupling.couplings.uncouple_job import release
+from coupling.couplings.uncouple_job import clear_company_column
 from coupling.gateway import Gateway, WriteResult
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from jobs import lease
@@ -26,9 +26,9 @@ from jobs.models import Outcome, Reason
 from jobs.running.runner import Checkpoint, JobContext, OutcomeRow
 from sync.engine.decisions import Chunk, Create, Decider, Options, Send
 from sync.engine.field_specs import MappingNotUsable
-from sync.engine.ledger import Saved, named
+from sync.engine.ledger import ChunkChanges, key_and_name
 from sync.engine.pairs import Link, Pair, Record
-from sync.engine.unconfirmed_writes import Doubt
+from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.models import DuePair
 from sync.rules.transfer import pack
 from sync.rules.values import Side, Value
@@ -48,9 +48,11 @@ MOST_TRIES = 3
 class Worker(Decider):
     """Works on chunks of one job's mapping: decides, sends, saves."""
 
-    def __init__(self, ctx: JobContext, mapping: IntegrationTableMapping, gateway: Gateway, options: Options) -> None:
-        super().__init__(mapping, gateway, options, job_id=ctx.job.pk)
-        self.ctx = ctx
+    def __init__(
+        self, context: JobContext, mapping: IntegrationTableMapping, gateway: Gateway, options: Options
+    ) -> None:
+        super().__init__(mapping, gateway, options, job_id=context.job.pk)
+        self.context = context
 
     @property
     def organization_id(self) -> UUID:
@@ -68,16 +70,16 @@ class Worker(Decider):
             self.ledger.organization_id = found
         return found
 
-    def finish(self, chunk: Chunk, move: Move) -> None:
+    def process_chunk(self, chunk: Chunk, move: Move) -> None:
         """Send and save a decided chunk; `move` sets the place to go on from, in the same transaction.
 
         Where Dataverse's limit stopped some of the chunk, those stay pending or due, and the job is postponed.
         """
         self._prepare(chunk)
         held = self._release(chunk) if chunk.released else None
-        self._land(chunk, move, self._create(chunk), held)
+        self._send_and_save(chunk, move, self._create(chunk), held)
 
-    def finish_new(self, chunks: Iterable[tuple[Chunk, Move]]) -> None:
+    def process_new_chunks(self, chunks: Iterable[tuple[Chunk, Move]]) -> None:
         """Send and save chunks of nothing but new rows; while Dataverse creates those of one, the next is made ready.
 
         Each is saved in its turn. Where the job is stopped, what has been sent is saved before.
@@ -86,7 +88,7 @@ class Worker(Decider):
 
         def land() -> None:
             chunk, move, created = flying.popleft()
-            self._land(chunk, move, created.result())
+            self._send_and_save(chunk, move, created.result())
 
         sender = ThreadPoolExecutor(AT_ONCE, "create")
         try:
@@ -114,7 +116,9 @@ class Worker(Decider):
         items = [(one.id, one.columns) for one in chunk.creates]
         return self.gateway.create(self.mapping, items) if items else []
 
-    def _land(self, chunk: Chunk, move: Move, created: Sequence[WriteResult], held: float | None = None) -> None:
+    def _send_and_save(
+        self, chunk: Chunk, move: Move, created: Sequence[WriteResult], held: float | None = None
+    ) -> None:
         """Send what is left of a chunk, and save it. held: the seconds to wait that Dataverse has asked for already."""
         wait = self._created(chunk, created)
         wait = wait if held is None else held
@@ -123,7 +127,7 @@ class Worker(Decider):
             wait = self._sent(chunk, self.gateway.update(self.mapping, changes) if changes else [])
         else:
             chunk.saved.due |= self._tries(chunk.sends)
-        with self.ctx.checkpoint() as point:
+        with self.context.checkpoint() as point:
             outcomes = self.ledger.save(chunk.saved)
             point.outcomes += outcomes
             point.processed(len(outcomes))
@@ -133,12 +137,12 @@ class Worker(Decider):
                 point.resume["told"] = True  # their records may turn up again, as uncoupled ones
             move(point)
         if wait is not None:
-            self.ctx.postpone(wait, "Dataverse limits how much may be sent, and asked to wait.")
+            self.context.postpone(wait, "Dataverse limits how much may be sent, and asked to wait.")
 
     def _release(self, chunk: Chunk) -> float | None:
         """Take our company's mark from the rows of pairs about to be taken apart; where it stays, so does the pair."""
         ids = [pair.link.integration_id for pair, _ in chunk.released]
-        results, wait = release(self.gateway, self.mapping, ids), None
+        results, wait = clear_company_column(self.gateway, self.mapping, ids), None
         for pair, outcome in chunk.released:
             result = results.get(pair.link.integration_id)
             if result is None or result.ok or result.reason == Reason.RECORD_GONE:
@@ -183,18 +187,18 @@ class Worker(Decider):
         organization = self.organization_id
         fresh = [one for one in chunk.creates if one.link is None]
         try:
-            with self.ctx.checkpoint():
-                self._intend_new(chunk, fresh, organization)
+            with self.context.checkpoint():
+                self._store_create_intents(chunk, fresh, organization)
                 self._intend_restored([one for one in chunk.creates if one.restores is not None], organization)
                 for one in chunk.sends:
                     values = {name: one.base[name] for name in one.sent}
-                    self.doubts.add(one.pair.link.id, Doubt(self.job_id, values))
+                    self.doubts.add(one.pair.link.id, UnconfirmedWrite(self.job_id, values))
                 self.doubts.save()
         except (SliceEnded, Yielded):
             if lease.stopping.is_set():
                 raise
 
-    def _intend_new(self, chunk: Chunk, fresh: Sequence[Create], organization: UUID) -> None:
+    def _store_create_intents(self, chunk: Chunk, fresh: Sequence[Create], organization: UUID) -> None:
         bulk.insert(
             Coupling, _PENDING,
             [
@@ -208,7 +212,7 @@ class Worker(Decider):
             found = self._inserted(fresh)
             for one in fresh:
                 if one.id in found:
-                    one.link = _fresh(found[one.id], one)
+                    one.link = _new_link(found[one.id], one)
             # Somebody coupled a record by hand in this instant: it is no longer ours to create.
             chunk.creates = [one for one in chunk.creates if one.link is not None]
         new = [(one.link.id, pack(one.base)) for one in chunk.creates if one.link is not None and one.restores is None]
@@ -231,7 +235,7 @@ class Worker(Decider):
         for one in restored:
             assert one.link is not None and one.restores is not None
             before = one.restores.link.integration_id
-            self.doubts.add(one.link.id, Doubt(self.job_id, one.base, str(before)))
+            self.doubts.add(one.link.id, UnconfirmedWrite(self.job_id, one.base, str(before)))
             changed.append((one.link.id, one.id, organization, self.job_id, "", True))
         if changed:
             bulk.delete(DuePair, "coupling_id", [key for key, *_ in changed])
@@ -265,7 +269,7 @@ class Worker(Decider):
                 wait = max(wait or 0.0, result.retry_after)  # it stays pending: the next slice finds it
             elif one.restores is not None:
                 reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
-                self.give_up(chunk.saved, one.restores)
+                self.abandon_creation(chunk.saved, one.restores)
                 self.ledger.fail(chunk.saved, one.restores, Side.INTEGRATION, reason, result.message, detail)
             else:
                 chunk.saved.dropped.append(one.link.id)
@@ -278,14 +282,14 @@ class Worker(Decider):
                 )  # fmt: skip
         return wait
 
-    def give_up(self, saved: Saved, restores: Pair) -> None:
+    def abandon_creation(self, saved: ChunkChanges, restores: Pair) -> None:
         """A deleted row could not be restored: its pair is what it was, with the row that is gone."""
         saved.returned.append((restores.link.id, restores.link.integration_id))
         saved.sure.append(restores.link.id)
 
     def confirm(
         self,
-        saved: Saved,
+        saved: ChunkChanges,
         link: Link,
         record: Record | None,
         version: str,
@@ -295,7 +299,7 @@ class Worker(Decider):
     ) -> None:
         """A created row is there: the pair is settled as inserted. `record`: None when it was deleted meanwhile."""
         self.ledger.confirm(saved, link, version, record.modified_at if record else None, base)
-        key, title = named(record)
+        key, title = key_and_name(record)
         saved.outcomes.append(
             OutcomeRow(
                 Outcome.INSERTED, local_id=link.local_id, local_key=key, local_name=title,
@@ -341,6 +345,6 @@ class Worker(Decider):
         return wait
 
 
-def _fresh(coupling: int, one: Create) -> Link:
+def _new_link(coupling: int, one: Create) -> Link:
     """The pending coupling of a row about to be created."""
     return Link(coupling, one.record.id, one.id, "", None, None, True, "", "", "", False, None, None)

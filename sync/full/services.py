@@ -18,7 +18,7 @@ from coupling import local_records as local
 from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
 from coupling.mappings import defaults
-from coupling.mappings.services import make_sure_enabled, mapping_of
+from coupling.mappings.services import get_mapping, require_enabled
 from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from jobs.models import OPEN_STATES, Job, Reason, State, Trigger, Type
@@ -53,10 +53,10 @@ def generate(company: Any) -> list[FullSynchReviewLine]:
 
 def _counted(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
     """What there is on both sides of every mapping. Asks Dataverse, so nothing of the lines is written before it."""
-    make_sure_enabled(company)
+    require_enabled(company)
     door = Gateway(company)
     mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
-    mappings = mappings.exclude(name__in=defaults.unused(company))
+    mappings = mappings.exclude(name__in=defaults.disabled_names(company))
     return [(mapping, _facts(mapping, door)) for mapping in mappings]
 
 
@@ -85,7 +85,7 @@ def _facts(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
     here = local.uncoupled(mapping).order_by().count()
     if kind is Kind.OPTION:
         coupled = OptionMapping.objects.filter(mapping=mapping).count()
-        here, there, only_base = max(0, local.inside(mapping).order_by().count() - coupled), 0, False
+        here, there, only_base = max(0, local.filtered_records(mapping).order_by().count() - coupled), 0, False
     else:
         there, only_base = _uncoupled_there(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
@@ -189,7 +189,7 @@ def duplicates(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]
 
 def start(company: Any, *, user: Any = None, only: Sequence[str] | None = None) -> list[FullSynchReviewLine]:
     """Start the run (Sync All): every line that has not run, or those named in `only`, in waves. Raises Refusal."""
-    make_sure_enabled(company)
+    require_enabled(company)
     fresh = FullSynchReviewLine.objects.filter(company=company, status="", removed=False)
     if only is not None:
         fresh = fresh.filter(name__in=list(only))
@@ -229,7 +229,7 @@ def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
         if not _unstarted(line).update(status=State.QUEUED, message=""):
             return False
         try:
-            job = _job_for(line, mapping_of(line.company, line.name), user)
+            job = _job_for(line, get_mapping(line.company, line.name), user)
         except Refusal as refused:
             FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=str(refused))
             return False

@@ -109,7 +109,7 @@ class _Result:
     left: bool = False
 
 
-def narrowed(one: Direction, other: Direction) -> Direction | None:
+def intersect_direction(one: Direction, other: Direction) -> Direction | None:
     """The direction both allow, or None when they exclude each other."""
     if one == Direction.BIDIRECTIONAL:
         return other
@@ -214,7 +214,7 @@ class Insert:
     values: Mapping[str, Value]
 
 
-def gets(direction: Direction, side: Side) -> bool:
+def receives(direction: Direction, side: Side) -> bool:
     """Whether a new record on `side` gets a field that flows that way."""
     return direction != (Direction.FROM if side == Side.INTEGRATION else Direction.TO)
 
@@ -224,7 +224,7 @@ def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, sid
     given: dict[str, Value] = {}
     problems: list[tuple[str, Side, Problem]] = []
     for rule in rules:
-        if not gets(rule.direction, side):
+        if not receives(rule.direction, side):
             continue
         value = values[rule.name]
         if isinstance(value, Problem):

@@ -19,7 +19,7 @@ from connection_setup.provisioning import team_members as membership
 from coupling.couplings.services import couple_by_hand
 from coupling.gateway import Gateway
 from coupling.mappings.defaults import SALESPEOPLE
-from coupling.mappings.services import mapping_of
+from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs import audit as auditing
@@ -56,7 +56,7 @@ def users(company: Company) -> list[User]:
 
     Raises Refusal (no mapping), NotConnected, DataverseError.
     """
-    mapping = mapping_of(company, SALESPEOPLE)
+    mapping = get_mapping(company, SALESPEOPLE)
     door = Gateway(company)
     rows = [row for page in door.scan(mapping, [EMAIL, PHONE]) for row in page.rows]
     own = connection_of(company).integration_user_id
@@ -130,7 +130,7 @@ def choose(
     `move`; else `moves` names them and nothing is saved. shown: the codes that stood beside the users when they were
     chosen: where another stands there by now, somebody else was first, and theirs stays. Raises Refusal, NotConnected.
     """
-    mapping = mapping_of(company, SALESPEOPLE)
+    mapping = get_mapping(company, SALESPEOPLE)
     by_id = {one.id: one for one in known}
     people = {code.upper(): (key, code, name) for key, (code, name) in _people(company).items()}
     saved = Saved()
@@ -192,7 +192,7 @@ def choose(
 def _uncouple(couplings: Iterable[Coupling], user: Any) -> None:
     for one in couplings:
         told = {"local_id": (one.local_id, None), "integration_id": (one.integration_id, None)}
-        auditing.tell(one, LogEntry.Action.DELETE, told, user=user)
+        auditing.record_audit_entry(one, LogEntry.Action.DELETE, told, user=user)
         CouplingBase.objects.filter(coupling=one).delete()
         one.delete()
 
@@ -212,7 +212,7 @@ def create(*, company: Company, known: Sequence[User], user_ids: Iterable[UUID] 
 
     Raises Refusal, NotConnected.
     """
-    mapping = mapping_of(company, SALESPEOPLE)
+    mapping = get_mapping(company, SALESPEOPLE)
     chosen = None if user_ids is None else set(user_ids)
     organization = Gateway(company).organization_id
     table = catalog.table(TABLE)
@@ -244,7 +244,7 @@ class Matched:
 
 def match(*, company: Company, known: Sequence[User], user: Any = None) -> Matched:
     """Couple users and salespeople who have the same e-mail address, where it is nobody else's. Raises Refusal."""
-    mapping = mapping_of(company, SALESPEOPLE)
+    mapping = get_mapping(company, SALESPEOPLE)
     organization = Gateway(company).organization_id
     with transaction.atomic():
         pairs = Coupling.objects.filter(company=company, table=TABLE).values_list("local_id", "integration_id")

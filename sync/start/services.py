@@ -13,12 +13,12 @@ from core.vocabulary import ConflictOption, Direction
 from coupling.couplings.services import description
 from coupling.job_parameters import SyncParameters
 from coupling.mappings import defaults
-from coupling.mappings.services import key_of, make_sure_enabled, make_sure_usable
+from coupling.mappings.services import exclusive_key, require_enabled, require_usable
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import OPEN_STATES, Job, Reason, Trigger, Type
-from sync.rules.plan import narrowed
+from sync.rules.plan import intersect_direction
 
 __all__ = [
     "EmptySelection", "Refusal", "resolve", "retry", "run_due", "start_synchronization", "synchronize_in_order",
@@ -45,14 +45,14 @@ def start_synchronization(
 
     What is asked for is SyncParameters' to say. Raises Refusal, EmptySelection.
     """
-    make_sure_usable(mapping)
+    require_usable(mapping)
     make_sure_possible(mapping, direction)
-    allowed = narrowed(direction, Direction(mapping.direction))
+    allowed = intersect_direction(direction, Direction(mapping.direction))
     return jobs.start(
         company=mapping.company,
         type=Type.SYNCHRONIZATION,
         mapping_name=mapping.name,
-        exclusive_key=key_of(mapping),
+        exclusive_key=exclusive_key(mapping),
         direction=str(allowed or mapping.direction),
         description=text or description(mapping),
         parameters=SyncParameters(full=full, direction=direction, conflict=conflict, create=create, retry=retry).dump(),
@@ -73,7 +73,7 @@ def make_sure_possible(mapping: IntegrationTableMapping, direction: Direction) -
             f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize.",
             "Open Dataverse Option Mapping to see and change them.",
         )
-    if narrowed(direction, Direction(mapping.direction)) is None:
+    if intersect_direction(direction, Direction(mapping.direction)) is None:
         way = "to the integration table" if mapping.direction == Direction.TO else "from the integration table"
         raise Refusal(
             Reason.CONFIGURATION,
@@ -86,12 +86,12 @@ def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
     """Queue a synchronization of every mapping that has rows, those that others depend on first."""
     from sync.rules.waves import waves
 
-    make_sure_enabled(company)
+    require_enabled(company)
     mappings = {
         one.name: one
         for one in IntegrationTableMapping.objects.select_related("company")
         .filter(company=company, uid_kind="guid")
-        .exclude(name__in=defaults.unused(company))
+        .exclude(name__in=defaults.disabled_names(company))
     }
     order = waves({name: one.dependencies for name, one in mappings.items()})
     return [start_synchronization(mapping=mappings[name], user=user) for wave in order for name in wave]
@@ -117,7 +117,7 @@ def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = N
 
     The jobs take them back in. Returns how many, and the jobs. Raises EmptySelection, Refusal.
     """
-    make_sure_enabled(company)
+    require_enabled(company)
     chosen = Coupling.objects.filter(company=company, skipped=True)
     if couplings is not None:
         chosen = chosen.filter(pk__in=list(couplings))
@@ -170,7 +170,7 @@ def run_due(now: datetime) -> list[Job]:
         company__connection__enabled=True,
     )  # fmt: skip
     for mapping in due.order_by("company_id", "position")[:100]:
-        if mapping.name in defaults.unused(mapping.company):
+        if mapping.name in defaults.disabled_names(mapping.company):
             continue
         with transaction.atomic():
             following = now + timedelta(minutes=max(1, mapping.every_minutes))

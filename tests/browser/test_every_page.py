@@ -36,7 +36,7 @@ def company(transactional_db: Any) -> Company:
                 {"name": "Tables", "state": "error", "message": "prvCreateAccount is missing.", "fix": "Assign it."}],
         checked_at=timezone.now(),
     )  # fmt: skip
-    defaults.ensure(company)
+    defaults.create_missing(company)
     mapping = IntegrationTableMapping.objects.get(company=company, name="CUSTOMER")
     some = customers(company, 60)
     for number, record in enumerate(some[:20]):

@@ -42,12 +42,12 @@ def test_the_different_values_of_a_column_are_those_of_a_distinct_query(company:
     )
     own = Job.objects.filter(company=company)
     distinct = own.order_by("mapping_name").values_list("mapping_name", flat=True).distinct()
-    assert order.different(own, "mapping_name") == list(distinct)
+    assert order.distinct_values(own, "mapping_name") == list(distinct)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what a table holds just now")
 def test_values_are_leapt_to_one_after_the_other_in_an_index(company: Company) -> None:
-    sql, given = order.leaping(Job.objects.filter(company=company), "mapping_name")
+    sql, given = order.distinct_values_sql(Job.objects.filter(company=company), "mapping_name")
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", given)
         plan = " ".join(str(row) for row in cursor.fetchall())

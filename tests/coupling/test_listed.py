@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def company() -> Company:
     made = Company.objects.create(name="Cronus", currency_code="USD")
-    defaults.ensure(made)
+    defaults.create_missing(made)
     return made
 
 

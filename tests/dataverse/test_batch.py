@@ -75,7 +75,7 @@ def test_an_answer_that_is_cut_off_is_an_error_that_may_have_been_done(length: i
     body = answer([(204, {}, b""), (204, {}, b"")]).rstrip()[:length]
     with pytest.raises(InvalidAnswer) as refused:
         batch.decode(body, "multipart/mixed; boundary=batchresponse_1")
-    assert refused.value.maybe_done
+    assert refused.value.outcome_unknown
 
 
 def test_an_answer_of_another_kind_is_an_error() -> None:

@@ -4,10 +4,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from dataverse.concurrency import Lanes, lanes_of
+from dataverse.concurrency import RequestSlots, lanes_of
 
 
-def crowd(lanes: Lanes, requests: int, *, limit: int | None = None, took_s: float = 0.002) -> int:
+def crowd(lanes: RequestSlots, requests: int, *, limit: int | None = None, took_s: float = 0.002) -> int:
     """Send requests from many threads to a service that bears `limit` at once; the most that were under way."""
     lock = threading.Lock()
     under_way = most = 0
@@ -30,7 +30,7 @@ def crowd(lanes: Lanes, requests: int, *, limit: int | None = None, took_s: floa
 
 
 def test_before_the_service_said_anything_one_request_goes_at_a_time() -> None:
-    lanes = Lanes()
+    lanes = RequestSlots()
     with lanes.lane():
         waiting = threading.Thread(target=lambda: lanes.lane().__enter__(), daemon=True)
         waiting.start()
@@ -41,7 +41,7 @@ def test_before_the_service_said_anything_one_request_goes_at_a_time() -> None:
 
 
 def test_it_begins_with_the_recommended_number_and_grows_while_nothing_is_refused() -> None:
-    lanes = Lanes(most=12)
+    lanes = RequestSlots(most=12)
     lanes.hinted(4)
     assert lanes.width == 4
     assert crowd(lanes, 300) == 12
@@ -49,7 +49,7 @@ def test_it_begins_with_the_recommended_number_and_grows_while_nothing_is_refuse
 
 
 def test_it_does_not_grow_without_need() -> None:
-    lanes = Lanes()
+    lanes = RequestSlots()
     lanes.hinted(4)
     for _ in range(100):
         with lanes.lane():
@@ -58,14 +58,14 @@ def test_it_does_not_grow_without_need() -> None:
 
 
 def test_it_settles_around_what_the_service_bears() -> None:
-    lanes = Lanes()
+    lanes = RequestSlots()
     lanes.hinted(2)
     crowd(lanes, 400, limit=6)
     assert 2 <= lanes.width <= 7
 
 
 def test_many_refused_together_halve_it_once() -> None:
-    lanes = Lanes()
+    lanes = RequestSlots()
     lanes.hinted(8)
     held = [lanes.lane() for _ in range(8)]
     for lane in [one.__enter__() for one in held]:
@@ -79,7 +79,7 @@ def test_many_refused_together_halve_it_once() -> None:
 
 
 def test_the_recommendation_does_not_undo_what_was_learnt() -> None:
-    lanes = Lanes()
+    lanes = RequestSlots()
     lanes.hinted(8)
     with lanes.lane() as lane:
         lane.throttled()
@@ -88,7 +88,7 @@ def test_the_recommendation_does_not_undo_what_was_learnt() -> None:
 
 
 def test_there_is_always_one_lane() -> None:
-    lanes = Lanes()
+    lanes = RequestSlots()
     for _ in range(5):
         with lanes.lane() as lane:
             lane.throttled()

@@ -187,7 +187,7 @@ def test_a_create_without_an_id_is_not_sent_again_where_another_answered_in_the_
     with pytest.raises(Unavailable) as caught:
         client.create("accounts", {"name": "x"})
     assert len(server.api) == sent
-    assert caught.value.maybe_done is (sent == 1)
+    assert caught.value.outcome_unknown is (sent == 1)
 
 
 def test_a_refusal_that_the_table_does_not_know_fails_with_the_service_s_words(

@@ -272,11 +272,11 @@ def test_a_lost_create_is_not_repeated_and_says_it_may_be_done(server: Server, c
     server.answer = scripted(Reply(drop=True))
     with pytest.raises(Unavailable) as error:
         client.create("accounts", {"name": "x"})
-    assert error.value.maybe_done
+    assert error.value.outcome_unknown
     assert len(server.api) == 1
     with pytest.raises(Unavailable) as error:
         client.create_multiple("accounts", "account", [{"name": "x"}])
-    assert error.value.maybe_done
+    assert error.value.outcome_unknown
     assert len(server.api) == 2
 
 
@@ -383,7 +383,7 @@ def test_an_answer_that_waits_or_drips_is_ended_in_time(
     started = time.monotonic()
     with pytest.raises(Unavailable) as error:
         client.create("accounts", {"name": "x"})
-    assert error.value.maybe_done
+    assert error.value.outcome_unknown
     assert time.monotonic() - started < 1.4
 
 
@@ -413,7 +413,7 @@ def test_a_server_that_is_down_is_told_with_the_next_step(server: Server, client
     server.stop()
     with pytest.raises(Unavailable, match="cannot be reached") as error:
         client.create("accounts", {"name": "x"})
-    assert not error.value.maybe_done
+    assert not error.value.outcome_unknown
 
 
 def test_a_certificate_that_is_not_trusted_stops_before_anything_is_sent(server: Server) -> None:
@@ -527,7 +527,7 @@ def test_a_batch_of_changes_is_repeated_and_one_with_creates_is_not(server: Serv
     server.answer = scripted(Reply(drop=True), done)
     with pytest.raises(Unavailable) as error:
         client.batch([Request("POST", "accounts", {"name": "x"})])
-    assert error.value.maybe_done
+    assert error.value.outcome_unknown
 
 
 def test_secrets_and_tokens_stand_in_no_log_error_or_repr(
@@ -582,7 +582,7 @@ def test_a_request_ends_when_its_time_is_up_however_long_the_client_would_wait(
     started = time.monotonic()
     with pytest.raises(Unavailable) as error:
         client.create("accounts", {"name": "x"})
-    assert error.value.maybe_done
+    assert error.value.outcome_unknown
     assert time.monotonic() - started < 1.9
     server.answer = scripted(refused(400))
     with pytest.raises(Invalid):
@@ -617,9 +617,9 @@ def test_a_connection_picked_up_after_the_service_asked_to_wait_is_given_back_un
     assert client.first_page("accounts", select=["name"]).rows
     url, session = f"{server.url}/api/data/v9.2/accounts", client._transport._session
     for _ in range(40):  # more often than there are connections: none is lost
-        with pytest.raises(pool.NotNow), pool.asking(lambda: False):
+        with pytest.raises(pool.SendNotAllowed), pool.check_before_send(lambda: False):
             session.get(url)
     assert len(server.api) == 1
-    with pool.asking(lambda: True):
+    with pool.check_before_send(lambda: True):
         assert session.get(url).json() == BODY
     assert len(server.api) == 2

@@ -61,7 +61,7 @@ def place(name: str, prefix: str) -> Place:
         company=company, environment_url="https://contoso.crm4.dynamics.com", tenant_id=str(uuid.uuid4()),
         client_id=str(uuid.uuid4()), enabled=True, organization_id=uuid.uuid4(), organization_name="Contoso",
     )  # fmt: skip
-    defaults.ensure(company)
+    defaults.create_missing(company)
     mapping = IntegrationTableMapping.objects.get(company=company, name="CUSTOMER")
     mapping.name = f"{prefix}CUSTOMER"  # a name that only this company has
     mapping.save()

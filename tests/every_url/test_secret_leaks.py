@@ -25,7 +25,7 @@ from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import consent
 from connection_setup.secrets import keyring
 from connection_setup.secrets import sealing as sealed
-from coupling.mappings.services import mapping_of
+from coupling.mappings.services import get_mapping
 from dataverse.client import DataverseClient
 from dataverse.types import Certificate, Credentials, Environment
 from jobs.models import Job
@@ -283,7 +283,7 @@ def test_a_worker_and_its_tracebacks_tell_nobody_the_secret(
     harness.forget_messages()
     (tmp_path / "workers").mkdir()
     workers = Fleet(tmp_path / "workers", LOG_LEVEL="DEBUG")
-    mapping = mapping_of(company, "CUSTOMER")
+    mapping = get_mapping(company, "CUSTOMER")
     states: list[str] = []
     try:
         for plan in (

@@ -112,7 +112,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     post(watch, client, company, "encryption-enable", key=PASTED)
     post(watch, client, company, "encryption-change", key_file=file(f"# kept\n{SENT}\n", "key.txt"))
     post(watch, client, company, "encryption-change")
-    made = watch.hide("a key made here", keyring.ring()[0].secret)
+    made = watch.hide("a key made here", keyring.keys()[0].secret)
     copy = client.post(reverse("connection_setup:encryption-copy", kwargs={"company": company.slug}))
     assert made in copy.content.decode(), "offered once, to whoever asked"
     post(watch, client, company, "encryption-copy")
@@ -127,7 +127,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     signed_in = administrator_signs_in(company, ada, sandbox)
     watch.look("steps of a preparation", repr(preparing.prepare(signed_in)))
     post(watch, client, company, "encryption-change")
-    watch.hide("another key made here", keyring.ring()[0].secret)
+    watch.hide("another key made here", keyring.keys()[0].secret)
 
     # A certificate's key, and one that waits beside it.
     key = hide_key(watch, "the private key", PAIRS.one.private_key_pem)

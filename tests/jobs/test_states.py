@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.errors import Failure, describe, scrub, wait_of
+from jobs.errors import Failure, describe, retry_after, scrub
 from jobs.models import ENDED_STATES, Reason, State
-from jobs.states import MAX_LOST, TRANSITIONS, Claim, Event, Snapshot, after, decide_claim
+from jobs.states import MAX_LOST_WORKERS, TRANSITIONS, Claim, Event, Snapshot, after, decide_claim
 from jobs.system_checks import timing
 
 NOW = datetime(2026, 11, 22, 18, 4, tzinfo=UTC)
@@ -23,12 +23,12 @@ EARLIER, LATER = NOW - timedelta(seconds=1), NOW + timedelta(seconds=1)
         (State.IN_PROCESS, LATER, None, 0, False, Claim.HELD),
         (State.IN_PROCESS, LATER, None, 0, True, Claim.HELD),  # its own worker cancels it at a checkpoint
         (State.IN_PROCESS, None, None, 0, False, Claim.RUN),  # the next slice
-        (State.IN_PROCESS, None, None, MAX_LOST, False, Claim.RUN),
+        (State.IN_PROCESS, None, None, MAX_LOST_WORKERS, False, Claim.RUN),
         (State.IN_PROCESS, None, None, 0, True, Claim.CANCEL),
         (State.IN_PROCESS, EARLIER, None, 0, False, Claim.RUN_AFTER_LOSS),
         (State.IN_PROCESS, EARLIER, None, 0, True, Claim.CANCEL),
-        (State.IN_PROCESS, EARLIER, None, MAX_LOST - 2, False, Claim.RUN_AFTER_LOSS),
-        (State.IN_PROCESS, EARLIER, None, MAX_LOST - 1, False, Claim.GIVE_UP),
+        (State.IN_PROCESS, EARLIER, None, MAX_LOST_WORKERS - 2, False, Claim.RUN_AFTER_LOSS),
+        (State.IN_PROCESS, EARLIER, None, MAX_LOST_WORKERS - 1, False, Claim.GIVE_UP),
         (State.POSTPONED, None, LATER, 0, False, Claim.NOT_DUE),
         (State.POSTPONED, None, LATER, 0, True, Claim.CANCEL),
         (State.POSTPONED, None, EARLIER, 0, False, Claim.RUN),
@@ -46,7 +46,7 @@ def test_what_a_worker_may_do_with_a_job(state, lease, not_before, attempts, can
     st.sampled_from(State.values),
     st.sampled_from([None, EARLIER, LATER]),
     st.sampled_from([None, EARLIER, LATER]),
-    st.integers(0, 3 * MAX_LOST),
+    st.integers(0, 3 * MAX_LOST_WORKERS),
     st.booleans(),
 )
 def test_a_job_is_never_run_while_its_lease_is_good_nor_after_its_end(state, lease, not_before, attempts, cancelled):
@@ -107,7 +107,7 @@ def test_an_error_outside_the_closed_list_is_internal_with_its_trace(error):
     ("error", "wait"), [(Refusal(retry_after=17), 17.0), (Refusal(retry_after=None), None), (ValueError(), None)]
 )
 def test_only_an_error_that_says_when_to_come_back_is_waited_for(error, wait):
-    assert wait_of(error) == wait
+    assert retry_after(error) == wait
 
 
 @pytest.mark.parametrize(

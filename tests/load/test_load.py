@@ -70,7 +70,7 @@ def test_twenty_readers_during_a_coupling_of_20_000_records_never_meet_a_locked_
     client = Client()
     client.force_login(User.objects.create_superuser("ada"), backend="django.contrib.auth.backends.ModelBackend")
     cookies = {"sessionid": client.cookies["sessionid"].value}
-    job = coupling.start_coupling(mapping=services.mapping_of(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
+    job = coupling.start_coupling(mapping=services.get_mapping(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
     paths = [f"/c/{company.slug}/{rest}" for rest in ("", "records/customer/", "jobs/", f"jobs/{job.pk}/", "mappings/")]
     seen: list[tuple[int, str, str]] = []
     stop = threading.Event()
@@ -110,7 +110,7 @@ def test_coupling_100_000_customers_takes_a_request_per_5000_accounts_and_few_mo
     rows = 100_000
     company = a_company(sandbox, rows)
     before = sandbox.requests()["total"]
-    job = coupling.start_coupling(mapping=services.mapping_of(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
+    job = coupling.start_coupling(mapping=services.get_mapping(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
     waiting.run_to_end(job)
     job.refresh_from_db()
     assert (job.state, job.counters["coupled"]) == ("finished", rows), job.message + job.detail

@@ -133,7 +133,7 @@ def make_small() -> None:
     from sync.engine import pairs
     from sync.engine import selected_run as selected
 
-    run.WRITE, run.TELL_S = 9, 0.0
+    run.WRITE, run.PROGRESS_INTERVAL_S = 9, 0.0
     uncouple.PART = 7
     for module in (pairs, synchronization, selected):
         module.CHUNK = 9

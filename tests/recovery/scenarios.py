@@ -34,7 +34,7 @@ class World:
 
     def mapping(self, **values: Any) -> IntegrationTableMapping:
         IntegrationTableMapping.objects.filter(company=self.company, name="CUSTOMER").update(**values)
-        return services.mapping_of(self.company, "CUSTOMER")
+        return services.get_mapping(self.company, "CUSTOMER")
 
     def records(self, numbers: range, **values: Any) -> None:
         """Customers with these numbers, each with a phone number of its own."""
@@ -121,7 +121,7 @@ def connect(company: Company, remote: Sandbox) -> None:
     settings.save_settings(connection=connection, values=values, secret=line["client_secret"], user=None)
     report = services.enable(company=company, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
-    defaults.ensure(company)
+    defaults.create_missing(company)
 
 
 # -- scenarios: each prepares its world and starts its job ------------------------------------------------------------

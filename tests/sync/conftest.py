@@ -41,7 +41,7 @@ def connect(owner: Company, remote: Sandbox) -> None:
     settings.save_settings(connection=connection, values=values, secret=remote.client_secret, user=None)
     report = services.enable(company=owner, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
-    defaults.ensure(owner)
+    defaults.create_missing(owner)
 
 
 def gone(owner: Company) -> None:

@@ -71,7 +71,7 @@ def addresses(name: str, company: Company, record: Any, hostile: str = "") -> It
 
 @pytest.fixture
 def company(cronus: Company) -> Company:
-    defaults.ensure(cronus)
+    defaults.create_missing(cronus)
     return cronus
 
 

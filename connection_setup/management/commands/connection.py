@@ -11,7 +11,7 @@ from connection_setup.connection import state as services
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.provisioning.steps import Told
+from connection_setup.provisioning.steps import StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import Check, Report
 from dataverse import clouds
@@ -84,7 +84,7 @@ class Command(CompanyCommand):
         self._show(report)
         self.say(f"The connection of {self.company} to {connection.organization_name} is enabled.")
 
-    def _told(self, told: Told) -> None:
+    def _told(self, told: StepReport) -> None:
         """A step that ended, as it happens; on stderr, since stdout is the answer's."""
         self.stderr.write(f"{STEP_MARKS[told.state]}  {told.caption}: {told.sentence}", self.style.NOTICE)
 

@@ -37,7 +37,7 @@ class Command(MappingCommand):
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
         try:
-            given = criteria.from_words(mapping, options["match"]) if options["match"] else None
+            given = criteria.parse_criteria(mapping, options["match"]) if options["match"] else None
             if options["preview"]:
                 self._preview(mapping, selection, given)
                 return

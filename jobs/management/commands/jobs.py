@@ -43,6 +43,6 @@ class Command(CompanyCommand):
             )
             when = text_of(job.started_at) or "not started"
             self.say(
-                f"{job.pk:>7}  {when:<18} {telling.lasted(job):>12}  {job.get_state_display()!s:<10} "
+                f"{job.pk:>7}  {when:<18} {telling.duration_of(job):>12}  {job.get_state_display()!s:<10} "
                 f"{telling.title(job)}: {counted or job.message or ('nothing to do' if job.ended else 'nothing yet')}"
             )

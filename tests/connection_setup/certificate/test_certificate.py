@@ -117,7 +117,7 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     report = enabling_services.enable(company=company, user=None, values=legacy, secret=line["admin_password"])
     assert report.ok, report.document()
     before = services.connection_of(company)
-    certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
+    certificate.prepare_certificate(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
     report = certificate.switch(company=company, user=None)
     assert certificate.needs_administrator(services.connection_of(company), report), report.document()
     address = administrator.begin(
@@ -142,7 +142,7 @@ def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> No
 
 
 def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: DataverseConnection) -> None:
-    certificate.offer(company=enabled.company, user=None)
+    certificate.prepare_certificate(company=enabled.company, user=None)
     assert admin.post(HERE + "withdraw/").status_code == 302
     now = services.connection_of(enabled.company)
     assert (now.next_certificate, now.next_private_key) == ("", b"")
@@ -164,7 +164,7 @@ def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
     enabled: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company = enabled.company
-    certificate.offer(company=company, user=None, bundle=PAIRS.one.bundle)
+    certificate.prepare_certificate(company=company, user=None, bundle=PAIRS.one.bundle)
     sandbox.control(
         "POST", "applications", {"client_id": sandbox.client_id, "certificates": [PAIRS.one.certificate_pem]}
     )
@@ -172,7 +172,7 @@ def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
 
     def meanwhile(**given: Any) -> Any:
         report = enable(**given)
-        certificate.offer(company=company, user=None)
+        certificate.prepare_certificate(company=company, user=None)
         return report
 
     monkeypatch.setattr(services, "enable", meanwhile)

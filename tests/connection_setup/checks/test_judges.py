@@ -8,7 +8,7 @@ import pytest
 
 from connection_setup import types
 from connection_setup.checks import judges as checks
-from connection_setup.types import Check, Report, Wanted
+from connection_setup.types import Check, Expectations, Report
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,
@@ -28,8 +28,8 @@ ME = WhoAmI(UUID(int=7), UUID(int=8), HERE)
 CONTOSO = Organization(HERE, "Contoso", UUID(int=3), "EUR")
 
 
-def wanted(**changed: Any) -> Wanted:
-    return Wanted(
+def wanted(**changed: Any) -> Expectations:
+    return Expectations(
         **{
             "company_name": "CRONUS",
             "company_id": UUID(int=9),
@@ -65,7 +65,7 @@ def wanted(**changed: Any) -> Wanted:
     ],
 )
 def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: str, cause: str, fix: str) -> None:
-    found = checks.explained(error, types.SIGN_IN, wanted())
+    found = checks.check_for_error(error, types.SIGN_IN, wanted())
     assert (found.name, found.state) == (name, "error")
     assert cause in found.message
     assert fix in found.fix
@@ -77,11 +77,11 @@ def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: s
     [SignInError, NotAMember, AccessDenied, AdministrationMode, ConfigurationError, Throttled, Unavailable, Gone],
 )
 def test_every_kind_of_error_has_a_place(error: type[DataverseError]) -> None:
-    assert checks.explained(error("It is so. Do that."), checks.VERSION, wanted()).name
+    assert checks.check_for_error(error("It is so. Do that."), checks.VERSION, wanted()).name
 
 
 def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
-    found = checks.explained(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
+    found = checks.check_for_error(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
     assert "the secret's ID, not its value" in found.message
     assert "create a new secret" in found.fix
 
@@ -89,7 +89,7 @@ def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
 def test_a_refused_sign_in_names_the_environments_tenant_when_it_is_another() -> None:
     other = "99999999-9a5e-4a55-8a9e-0f1c5d3f7b10"
     hint = checks.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
-    assert other in checks.explained(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
+    assert other in checks.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
     assert checks.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
     assert checks.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
 

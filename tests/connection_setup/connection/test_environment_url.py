@@ -191,7 +191,7 @@ def test_no_redirect_url_leads_elsewhere(admin: Client, company: Company, typed:
 
 @pytest.mark.parametrize("typed", ELSEWHERE)
 def test_no_page_that_a_sign_in_goes_on_with_is_elsewhere(typed: str) -> None:
-    assert returning.local(typed, "/here") == "/here"
+    assert returning.safe_return_path(typed, "/here") == "/here"
 
 
 def test_a_return_address_written_past_every_view_leads_to_the_setup_page(

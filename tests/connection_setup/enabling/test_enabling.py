@@ -152,15 +152,15 @@ def test_a_run_that_was_stopped_anywhere_goes_on_and_makes_nothing_twice(
 ) -> None:
     run = begun(connected)
     for _ in range(until):
-        enabling.go_on(run, user=None)
-    found = enabling.of(connected.company)
+        enabling.take_next_step(run, user=None)
+    found = enabling.current_run(connected.company)
     assert found is not None
     assert len(enabling.told(found)) == until
     written = sandbox.requests()["writes"]
     again = begun(connected)
     assert len(enabling.told(again)) == until, "beginning again goes on"
     assert sandbox.requests()["writes"] == written
-    enabling.go_to_the_end(again, user=None)
+    enabling.take_all_steps(again, user=None)
     assert services.connection_of(connected.company).enabled
     unit = unit_name(connected.company.name, connected.company.system_id)
     assert len([row for row in sandbox.rows("businessunits") if row["name"] == unit]) == 1
@@ -226,22 +226,22 @@ def test_an_environment_that_lets_nobody_in_stops_enabling_with_the_reason(
 ) -> None:
     sandbox.control("PUT", "environment", state)
     run = begun(connected)
-    last = enabling.go_to_the_end(run, user=None)
+    last = enabling.take_all_steps(run, user=None)
     assert last is not None
     assert (last.name, last.state) == (step, "failed")
     assert cause in last.message
     sandbox.control("PUT", "environment", dict.fromkeys(state, False))
-    enabling.go_to_the_end(run, user=None)
+    enabling.take_all_steps(run, user=None)
     assert services.connection_of(connected.company).enabled
 
 
 def test_other_settings_are_another_run(connected: DataverseConnection, sandbox: Sandbox) -> None:
     run = begun(connected)
     for _ in range(6):
-        enabling.go_on(run, user=None)
+        enabling.take_next_step(run, user=None)
     settings.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
-    assert enabling.go_on(run, user=None) is None
-    assert enabling.of(connected.company) is None
+    assert enabling.take_next_step(run, user=None) is None
+    assert enabling.current_run(connected.company) is None
     assert enabling.told(begun(connected)) == []
 
 
@@ -249,8 +249,8 @@ def test_where_two_windows_take_the_same_step_it_counts_once(connected: Datavers
     run = begun(connected)
     here, there = EnablingRun.objects.get(pk=run.pk), EnablingRun.objects.get(pk=run.pk)
     for _ in range(len(STEPS) + 5):
-        enabling.go_on(here, user=None)
-        enabling.go_on(there, user=None)
+        enabling.take_next_step(here, user=None)
+        enabling.take_next_step(there, user=None)
     assert services.connection_of(connected.company).enabled
     kept = EnablingRun.objects.get()
     assert kept.ended_at is not None
@@ -259,11 +259,11 @@ def test_where_two_windows_take_the_same_step_it_counts_once(connected: Datavers
 
 def test_a_process_killed_just_after_the_switch_leaves_a_run_that_knows_it(connected: DataverseConnection) -> None:
     run = begun(connected)
-    while (last := enabling.go_on(run, user=None)) is not None and last.name != "requirements":
+    while (last := enabling.take_next_step(run, user=None)) is not None and last.name != "requirements":
         continue
     enabling_services.enable(company=connected.company, user=None)
     found = EnablingRun.objects.get()
-    assert enabling.go_on(found, user=None) is None
+    assert enabling.take_next_step(found, user=None) is None
     assert found.ended_at is not None
     assert all(one.ended for one in enabling.told(found))
 
@@ -275,14 +275,14 @@ def test_an_unprepared_environment_asks_for_an_administrator_and_goes_on_with_th
     unprepared: DataverseConnection, empty_server: Sandbox, admin_user: Any
 ) -> None:
     run = begun(unprepared, admin_user)
-    last = enabling.go_to_the_end(run, user=admin_user, session_key="s")
+    last = enabling.take_all_steps(run, user=admin_user, session_key="s")
     assert last is not None
     assert (last.name, last.state, enabling.asks(run)) == ("administrator", "asks", "administrator")
     assert empty_server.requests()["writes"] == 0
     address = administrator.begin(company=unprepared.company, user=admin_user, session_key="s", return_url=run.page_url)
     back = sign_in(empty_server, address, empty_server.admin_user, empty_server.admin_password)
     assert administrator.finish(session_key="s", user=admin_user, returned=back).problem == ""
-    enabling.go_to_the_end(run, user=admin_user, session_key="s")
+    enabling.take_all_steps(run, user=admin_user, session_key="s")
     assert services.connection_of(unprepared.company).enabled, enabling.failed(run)
     assert administrator.current(unprepared.company, "s") is None, "the sign-in is forgotten"
     told = {one.name: one for one in enabling.told(run)}
@@ -315,7 +315,7 @@ def test_what_enabled_a_connection_is_shown_until_it_is_disabled(admin: Client, 
     assert "The connection to" in text_of(admin.get(f"{PAGE}enabling/").content.decode())
     admin.post(f"{PAGE}disable/")
     assert admin.get(f"{PAGE}enabling/").headers["Location"] == PAGE
-    assert enabling.of(connected.company) is None
+    assert enabling.current_run(connected.company) is None
 
 
 # -- commands and mappings ---------------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_enabling_again_never_replaces_mappings_that_exist(connected: DataverseC
     for _ in range(2):
         enabling_services.disable(company=company, user=None)
         run = begun(services.connection_of(company))
-        enabling.go_to_the_end(run, user=None)
+        enabling.take_all_steps(run, user=None)
         assert services.connection_of(company).enabled
     enabling_services.disable(company=company, user=None)
     enabling_services.enable(company=company, user=None)
@@ -381,7 +381,7 @@ def test_enabling_forgets_who_signed_in_to_prepare_or_to_look_in_every_session(
     came(connected, sandbox, admin_user, "two")
     AdministratorSignIn.objects.filter(pk=AdministratorSignIn.objects.latest("pk").pk).update(purpose="discover")
     assert AdministratorSignIn.objects.count() == 2
-    enabling.go_to_the_end(begun(connected), user=None, session_key="one")
+    enabling.take_all_steps(begun(connected), user=None, session_key="one")
     assert services.connection_of(connected.company).enabled
     assert not AdministratorSignIn.objects.exists()
 
@@ -393,7 +393,7 @@ def test_a_run_stopped_after_the_switch_forgets_them_as_well(
     run = begun(connected)
     came(connected, sandbox, admin_user, "one")
     DataverseConnection.objects.update(enabled=True)
-    assert enabling.go_on(run, user=None) is None
+    assert enabling.take_next_step(run, user=None) is None
     assert not AdministratorSignIn.objects.exists()
 
 
@@ -403,7 +403,7 @@ def test_who_is_no_administrator_stands_not_in_the_way_where_nothing_is_lacking(
     known(sandbox)
     came(connected, sandbox, admin_user, "s", bob=True)
     run = begun(connected)
-    enabling.go_to_the_end(run, user=None, session_key="s")
+    enabling.take_all_steps(run, user=None, session_key="s")
     assert services.connection_of(connected.company).enabled, enabling.failed(run)
     assert states(run)["administrator"] == "skipped"
     assert "prepared" not in run.found
@@ -415,7 +415,7 @@ def test_a_sign_in_that_looks_for_environments_prepares_none(
     came(unprepared, empty_server, admin_user, "s")
     AdministratorSignIn.objects.update(purpose=administrator.DISCOVER)
     run = begun(unprepared)
-    enabling.go_to_the_end(run, user=None, session_key="s")
+    enabling.take_all_steps(run, user=None, session_key="s")
     assert enabling.asks(run) == "administrator"
     assert empty_server.requests()["writes"] == 0
 
@@ -446,10 +446,10 @@ def test_a_sign_in_forgotten_between_two_steps_is_asked_for_again(
 ) -> None:
     came(unprepared, empty_server, admin_user, "s")
     run = begun(unprepared)
-    while (last := enabling.go_on(run, user=None, session_key="s")) is not None and last.name != "solution":
+    while (last := enabling.take_next_step(run, user=None, session_key="s")) is not None and last.name != "solution":
         continue
     administrator.drop(unprepared.company, "s")
-    last = enabling.go_on(run, user=None, session_key="s")
+    last = enabling.take_next_step(run, user=None, session_key="s")
     assert last is not None
     assert (last.name, last.state, enabling.asks(run)) == ("tables", "asks", "administrator")
 
@@ -465,5 +465,5 @@ def test_settings_changed_between_two_looks_at_them_take_no_step(
         return looked_at(*given)
 
     monkeypatch.setattr(enabling, "_signed_in", meanwhile)
-    assert enabling.go_on(run, user=None) is None
+    assert enabling.take_next_step(run, user=None) is None
     assert enabling.told(run) == []

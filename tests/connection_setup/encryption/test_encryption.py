@@ -86,7 +86,7 @@ def test_enabling_makes_a_key_seals_everything_with_it_and_offers_it_once(
     assert opened(connection) == SECRET
     assert encryption.question(connection) == ""
     assert stat.S_IMODE(key_file(settings).stat().st_mode) == 0o600
-    key = keyring.ring()[0]
+    key = keyring.keys()[0]
     assert key.secret in key_file(settings).read_text()
 
     copy = admin.post(f"{HERE}copy/")
@@ -104,13 +104,13 @@ def test_a_key_may_be_pasted_or_chosen_as_a_file_and_is_not_offered_again(
     admin: Client, connection: DataverseConnection
 ) -> None:
     admin.post(f"{HERE}enable/", {"key": KEY})
-    assert keyring.ring()[0].secret == KEY
+    assert keyring.keys()[0].secret == KEY
     assert "Keep a copy" not in shown(admin)
     other = Fernet.generate_key().decode()
     text = f"# The key that seals the secrets of this site.\n{other}\n"
     answer = admin.post(f"{HERE}change/", {"key_file": SimpleUploadedFile("key.txt", text.encode())}, follow=True)
     assert "The encryption key is changed." in text_of(answer.content.decode())
-    assert [key.secret for key in keyring.ring()[:2]] == [other, KEY]
+    assert [key.secret for key in keyring.keys()[:2]] == [other, KEY]
     assert opened(connection) == SECRET
 
 
@@ -155,7 +155,7 @@ def test_an_older_key_stays_until_nothing_uses_it_and_a_while_longer(
     monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(0))
     assert encryption.rotate(user=None).dropped == [keyring.Key(KEY, Place.FILE).fingerprint]
     assert opened(connection) == SECRET
-    with pytest.raises(sealed.SealBroken):
+    with pytest.raises(sealed.CannotDecrypt):
         sealed.unseal(before)
 
 
@@ -164,10 +164,10 @@ def test_a_new_key_is_offered_although_the_process_died_before_it_was_decided(
 ) -> None:
     encryption.enable(user=None)
     encryption.take_copy(user=None)
-    keyring.put_in_front(keyring.new_key())  # in the file, and then the process died
+    keyring.promote(keyring.new_key())  # in the file, and then the process died
     encryption.rotate(user=None)
     assert "Keep a copy of the new key." in shown(admin)
-    assert encryption.take_copy(user=None).secret == keyring.ring()[0].secret
+    assert encryption.take_copy(user=None).secret == keyring.keys()[0].secret
     encryption.rotate(user=None)
     assert "Keep a copy of the new key." not in shown(admin)
 
@@ -180,14 +180,14 @@ def test_what_a_killed_write_left_is_taken_away_with_the_next_one(
     left.write_text(KEY)
     encryption.enable(user=None)
     assert not left.exists()
-    assert len(keyring.ring()) > 1
+    assert len(keyring.keys()) > 1
 
 
 def test_a_key_that_something_is_sealed_with_is_never_taken_out(
     connection: DataverseConnection, later: None, settings: Any
 ) -> None:
     encryption.enable(user=None, key=KEY)
-    keyring.put_in_front(keyring.new_key())  # broken off here: nothing is sealed with the new one yet
+    keyring.promote(keyring.new_key())  # broken off here: nothing is sealed with the new one yet
     assert opened(connection) == SECRET
     assert [one.key.secret for one in encryption.state().secrets if one.key] == [KEY]
     done = encryption.rotate(user=None)
@@ -266,7 +266,7 @@ def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
 ) -> None:
     key_file(settings).write_text(f"{KEY} 2026-01-01T00:00:00+00:00\nnonsense\n")
     assert "Line 2 of the key file in the state folder is no key." in shown(admin)
-    with pytest.raises(sealed.SealBroken, match="Line 2"):
+    with pytest.raises(sealed.CannotDecrypt, match="Line 2"):
         opened(connection)
     assert "Nothing was changed" in text_of(admin.post(f"{HERE}rotate/", follow=True).content.decode())
     answer = admin.post(f"{PAGE}save/", fields(client_secret="another~secret.value"), follow=True)
@@ -308,12 +308,12 @@ def test_a_file_of_the_environment_is_read_anew_when_it_changes(
     call_command("rotate_keys")
     other = Fernet.generate_key().decode()
     closed = Fernet(other).encrypt(SECRET.encode())  # as a process does that has started with the new list
-    with pytest.raises(sealed.SealBroken):
+    with pytest.raises(sealed.CannotDecrypt):
         sealed.unseal(closed)
     keys.write_text(f"{other},\n{KEY}\n")
     assert sealed.unseal(closed) == SECRET
     assert sealed.is_current(sealed.seal("x"))
-    assert keyring.ring()[0].secret == other
+    assert keyring.keys()[0].secret == other
     assert opened(connection) == SECRET
 
 
@@ -341,7 +341,7 @@ def test_a_secret_key_of_before_opens_what_follows_from_it(connection: Dataverse
 def test_the_audit_log_tells_who_changed_what_and_no_key(admin: Client, connection: DataverseConnection) -> None:
     admin.post(f"{HERE}enable/", {"key": KEY})
     admin.post(f"{HERE}change/")
-    made = keyring.ring()[0]
+    made = keyring.keys()[0]
     admin.post(f"{HERE}copy/")
     entries = list(LogEntry.objects.get_for_model(DataEncryption).order_by("pk"))
     assert all(entry.actor.username == "administrator" for entry in entries)
@@ -382,8 +382,8 @@ def test_two_administrators_change_the_key_one_after_the_other(connection: Datav
     encryption.enable(user=user)
     for _ in range(5):
         encryption.change_key(user=user)
-        keys.append(keyring.ring()[0].secret)
-    assert [key.secret for key in keyring.ring()[:5]] == keys[::-1]
+        keys.append(keyring.keys()[0].secret)
+    assert [key.secret for key in keyring.keys()[:5]] == keys[::-1]
     assert opened(connection) == SECRET
 
 

@@ -74,7 +74,7 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
         while not ended.is_set():
             for connection in DataverseConnection.objects.select_related("company"):
                 try:
-                    given = credentials.opened(connection)
+                    given = credentials.open_credential(connection)
                     assert isinstance(given, ClientSecret)
                     assert given.secret == SECRET
                 except Exception as error:
@@ -124,9 +124,9 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
     assert here["reads"] > 20
     assert all(one["reads"] > 20 for one in told), told
     assert dropped > 5
-    assert len(keyring.ring()) <= 3
+    assert len(keyring.keys()) <= 3
     for connection in DataverseConnection.objects.all():
-        assert credentials.opened(connection).secret == SECRET  # type: ignore[union-attr]
+        assert credentials.open_credential(connection).secret == SECRET  # type: ignore[union-attr]
 
 
 # -- another SECRET_KEY -----------------------------------------------------------------------------------------------

@@ -277,8 +277,8 @@ def test_the_sign_in_and_the_discovery_are_those_of_the_chosen_cloud(
         connection=services.connection_of(company), values={**fields(environment_url="", cloud=cloud)},
         secret=SECRET, user=None,
     )  # fmt: skip
-    credentials, environment = clients.discovery_signs_in_with(saved, "")
+    credentials, environment = clients.discovery_credentials(saved, "")
     assert credentials.authority == f"https://{sign_in_at}/organizations"
     assert urlsplit(clouds.discovery(environment.cloud, environment.url)).hostname == asks_for
-    assert clients.discovery_signs_in_with(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
+    assert clients.discovery_credentials(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
     assert services.connection_of(company).cloud == cloud

@@ -36,7 +36,7 @@ def test_without_an_environment_url_enabling_asks_for_it(company: Company) -> No
     assert "not filled in" in failed.message
     consent.give(company=company, user=None)
     run = enabling.begin(company=company, user=None, page_url="/", done_url="/")
-    last = enabling.go_to_the_end(run, user=None)
+    last = enabling.take_all_steps(run, user=None)
     assert last is not None
     assert (last.name, last.state) == ("address", "failed")
     assert "Environment URL" in last.message
@@ -49,11 +49,11 @@ def test_a_company_is_connected_only_while_its_connection_is_enabled(
     unconfigured = Company.objects.create(name="Not configured", currency_code="EUR")
     DataverseConnection.objects.create(company=unconfigured)
     for one in (missing, unconfigured, company):
-        assert services.unavailable(one), one
+        assert services.unavailable_reason(one), one
     assert enabling_services.enable(company=company, user=None).ok
-    assert services.unavailable(company) == ""
+    assert services.unavailable_reason(company) == ""
     enabling_services.disable(company=company, user=None)
-    assert services.unavailable(company)
+    assert services.unavailable_reason(company)
 
 
 def test_a_test_works_whether_enabled_or_not(connected: DataverseConnection) -> None:

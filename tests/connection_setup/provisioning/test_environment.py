@@ -289,9 +289,9 @@ def test_without_the_connection_there_is_no_client(connected: DataverseConnectio
     with pytest.raises(services.NotConnected) as refused:
         clients.client_for(connected.company)
     assert refused.value.reason == "not_enabled"
-    assert "An administrator enables it" in services.unavailable(connected.company)
+    assert "An administrator enables it" in services.unavailable_reason(connected.company)
     enabling_services.enable(company=connected.company, user=None)
-    assert services.unavailable(connected.company) == ""
+    assert services.unavailable_reason(connected.company) == ""
     assert clients.client_for(connected.company).version()
 
 

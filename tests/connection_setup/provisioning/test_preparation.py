@@ -200,7 +200,7 @@ def test_at_the_tick_a_sign_in_that_had_its_hour_is_dropped(
     assert AdministratorSignIn.objects.filter(pk=done.pk).exists()
     for work in registry.registry.ticks:
         if work.__module__.startswith("connection_setup"):
-            work(now + administrator.GOOD_FOR + timedelta(seconds=1))
+            work(now + administrator.SIGN_IN_LIFETIME + timedelta(seconds=1))
     assert not AdministratorSignIn.objects.exists()
 
 

@@ -9,7 +9,7 @@ from core.vocabulary import CompareAs
 from coupling.couplings import couple_job as coupling_run
 from coupling.couplings import services
 from coupling.matching import criteria
-from coupling.matching.run_matching import Matching
+from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.errors import EmptySelection
@@ -393,7 +393,7 @@ def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mappin
     monkeypatch.setattr(coupling_run, "WRITE", 4)
     made = customers([{"no": f"{at:03d}", "phone_no": str(at)} for at in range(0, 20, 2)])
     rows = account_of(made)
-    real = Matching.run
+    real = MatchingRun.run
 
     def and_then(self, **kwargs):
         decided = real(self, **kwargs)
@@ -401,7 +401,7 @@ def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mappin
         customers([{"no": "005", "phone_no": "x"}, {"no": "999", "phone_no": "y"}])
         return decided
 
-    monkeypatch.setattr(Matching, "run", and_then)
+    monkeypatch.setattr(MatchingRun, "run", and_then)
     job = run(services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=False))
     assert counted(job) == {"total": 10, "coupled": 8, "skipped": 2}
     assert job.reasons == {"record_gone": 2}
@@ -458,7 +458,7 @@ def test_a_row_coupled_by_somebody_else_meanwhile_stays_so(customer_mapping, cus
     made = customers(2)
     rows = accounts([{"name": "x", "telephone1": one.phone_no} for one in made])
     (stranger,) = customers([{"phone_no": ""}])
-    real = Matching.run
+    real = MatchingRun.run
 
     def and_then(self, **kwargs):
         decided = real(self, **kwargs)
@@ -467,7 +467,7 @@ def test_a_row_coupled_by_somebody_else_meanwhile_stays_so(customer_mapping, cus
         )
         return decided
 
-    monkeypatch.setattr(Matching, "run", and_then)
+    monkeypatch.setattr(MatchingRun, "run", and_then)
     job = run(services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=False))
     assert pairs(customer_mapping) == {stranger.system_id: rows[0], made[1].system_id: rows[1]}
     # The one who lost the row failed; the one who got it meanwhile was left as it is.

@@ -12,8 +12,8 @@ from django.urls import reverse
 from connection_setup.enabling import services as enabling_services
 from core.refusals import Refusal
 from coupling.couplings import services
-from coupling.couplings.preview_lock import turn
-from coupling.models import Coupling, Draft, DraftRecord, IntegrationTableMapping
+from coupling.couplings.preview_lock import preview_lock
+from coupling.models import Coupling, IntegrationTableMapping, Selection, SelectionRecord
 from coupling.rows import Criterion
 from jobs.models import Job, JobRecord
 from masterdata.models import Customer
@@ -296,13 +296,13 @@ def test_a_list_s_selection_is_coupled_and_nothing_else(as_, customers, account_
     answer = select(client, "criteria-selection", made[1], made[3])
     assert answer.status_code == 302
     assert "2 selected customers" in text(client.get(answer.url))
-    draft = Draft.objects.get()
+    draft = Selection.objects.get()
     client.post(of_customer("start"), typed(customer_mapping, "phone_no", draft=draft.pk))
     job = run(Job.objects.get())
     assert pairs(customer_mapping) == {made[1].system_id: rows[1], made[3].system_id: rows[3]}
     assert job.counters["total"] == 2
-    assert not Draft.objects.exists()
-    assert not DraftRecord.objects.exists()
+    assert not Selection.objects.exists()
+    assert not SelectionRecord.objects.exists()
 
 
 def test_all_that_match_a_list_s_filter_are_coupled_without_being_sent(as_, customers, account_of, customer_mapping):
@@ -312,7 +312,7 @@ def test_all_that_match_a_list_s_filter_are_coupled_without_being_sent(as_, cust
     filters = re.search(r'name="list_filters" value="([^"]+)"', page).group(1)
     answer = client.post(url("criteria-selection", table="customer"), {"all_matching": "1", "list_filters": filters})
     assert "600 selected customers" in text(client.get(answer.url))
-    client.post(of_customer("start"), typed(customer_mapping, "phone_no", draft=Draft.objects.get().pk))
+    client.post(of_customer("start"), typed(customer_mapping, "phone_no", draft=Selection.objects.get().pk))
     job = Job.objects.get()
     assert JobRecord.objects.filter(job=job).count() == 600
     assert run(job).counters["coupled"] == 300
@@ -324,7 +324,7 @@ def test_an_empty_selection_does_nothing_and_says_so(as_, customers, company):
     for what in ("criteria-selection", "uncouple-selection"):
         answer = client.post(url(what, table="customer"), follow=True)
         assert "Nothing is selected" in text(answer)
-    assert not Draft.objects.exists()
+    assert not Selection.objects.exists()
 
 
 def test_a_selection_of_coupled_records_does_nothing_and_says_so(as_, customers, account_of, customer_mapping):
@@ -336,12 +336,12 @@ def test_a_selection_of_coupled_records_does_nothing_and_says_so(as_, customers,
         url("criteria-selection", table="customer"), {"selected": [one.system_id for one in made]}, follow=True
     )
     assert "coupled already" in text(answer)
-    assert not Draft.objects.exists()
+    assert not Selection.objects.exists()
 
 
 def test_somebody_else_s_selection_is_not_found(as_, customers, customer_mapping):
     select(as_("Operator"), "criteria-selection", *customers(1))
-    draft = Draft.objects.get()
+    draft = Selection.objects.get()
     answer = as_("Administrator").get(of_customer("criteria"), {"draft": draft.pk})
     assert answer.status_code == 404
     assert as_("Operator").get(of_customer("criteria"), {"draft": "x"}).status_code == 404
@@ -391,7 +391,7 @@ def test_deleting_couplings_of_selected_records_asks_first(as_, coupled, custome
     asked = text(client.get(answer.url))
     assert "the coupling of the selected record" in asked
     assert "1 of the selected records" in asked
-    client.post(of_customer("uncouple"), {"draft": Draft.objects.get().pk})
+    client.post(of_customer("uncouple"), {"draft": Selection.objects.get().pk})
     job = run(Job.objects.get(type="uncoupling"))
     assert (job.counters["uncoupled"], job.counters["skipped"]) == (1, 1)
     assert Coupling.objects.count() == 2
@@ -424,7 +424,7 @@ def test_trying_out_criteria_is_for_those_who_may_use_them(as_, customers, custo
 def test_one_preview_of_a_company_is_made_at_a_time(as_, customers, customer_mapping):
     customers(1)
     client = as_("Operator")
-    with turn(customer_mapping.company):
+    with preview_lock(customer_mapping.company):
         answer = client.post(of_customer("preview"), typed(customer_mapping, "phone_no"))
     assert answer.status_code == 400
     assert "is being made. It takes half a minute" in text(answer)

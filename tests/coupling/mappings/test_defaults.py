@@ -36,7 +36,7 @@ def test_enabling_makes_the_default_mappings(company):
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_default_mapping_has_the_fields_of_the_reference(plain_company, name):
-    defaults.ensure(plain_company)
+    defaults.create_missing(plain_company)
     mapping = IntegrationTableMapping.objects.get(company=plain_company, name=name)
     enabled = {row.field: row.integration_field for row in mapping.fields.filter(enabled=True)}
     assert enabled == EXPECTED[name]
@@ -47,7 +47,7 @@ def test_a_default_mapping_has_the_fields_of_the_reference(plain_company, name):
 
 
 def test_a_field_whose_related_mapping_does_not_exist_is_off_and_says_why(plain_company):
-    defaults.ensure(plain_company)
+    defaults.create_missing(plain_company)
     rows = IntegrationTableMapping.objects.get(name="CUSTOMER").fields.exclude(disabled_reason="")
     assert {row.field for row in rows} == {
         "payment_terms_code", "shipment_method_code", "shipping_agent_code", "primary_contact_no",
@@ -56,7 +56,7 @@ def test_a_field_whose_related_mapping_does_not_exist_is_off_and_says_why(plain_
 
 
 def test_owner_fields_and_the_dependency_on_salespeople_belong_to_person_ownership(plain_company):
-    defaults.ensure(plain_company)
+    defaults.create_missing(plain_company)
     mapping = IntegrationTableMapping.objects.get(name="CUSTOMER")
     assert mapping.dependencies == ["CURRENCY"]
     assert not mapping.fields.filter(field="salesperson_code").exists()
@@ -68,14 +68,14 @@ def test_owner_fields_and_the_dependency_on_salespeople_belong_to_person_ownersh
 
 
 def test_making_them_again_leaves_what_a_person_changed(plain_company):
-    defaults.ensure(plain_company)
+    defaults.create_missing(plain_company)
     IntegrationTableMapping.objects.filter(name="CUSTOMER").update(create_new=True)
-    assert defaults.ensure(plain_company) == []
+    assert defaults.create_missing(plain_company) == []
     assert IntegrationTableMapping.objects.get(name="CUSTOMER").create_new
 
 
 def test_a_reset_takes_back_everything_but_the_couplings(plain_company):
-    defaults.ensure(plain_company)
+    defaults.create_missing(plain_company)
     mapping = IntegrationTableMapping.objects.get(name="CUSTOMER")
     mapping.fields.filter(field="name").delete()
     mapping.fields.update(use_for_match=True, enabled=True)
@@ -98,7 +98,7 @@ def test_a_mapping_without_a_default_cannot_be_reset(plain_company):
 
 def test_mappings_follow_the_ownership_model_and_keep_what_people_changed(plain_company):
     connection = DataverseConnection.objects.create(company=plain_company, ownership_model="team")
-    defaults.ensure(plain_company)
+    defaults.create_missing(plain_company)
     mapping = IntegrationTableMapping.objects.get(company=plain_company, name="CUSTOMER")
     mapping.fields.filter(field="city").update(enabled=False)
 

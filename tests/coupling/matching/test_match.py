@@ -39,7 +39,7 @@ def matched(criteria, locals_, rows, coupled=(), **options):
     columns = {criterion.integration for criterion in criteria}
     for start in range(0, len(rows), 3):
         part = rows[start : start + 3]
-        matcher.feed(
+        matcher.add_remote_page(
             [str(row_id(start + at)) for at in range(len(part))],
             [f"row {start + at}" for at in range(len(part))],
             {column: [values.get(column) for values in part] for column in columns},
@@ -174,7 +174,7 @@ def test_a_row_given_twice_counts_once():
     matcher = Matcher(groups([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
     for _ in range(2):
-        matcher.feed([str(row_id(0))], ["Adatum"], {"telephone1": ["555"]})
+        matcher.add_remote_page([str(row_id(0))], ["Adatum"], {"telephone1": ["555"]})
     (decision,) = matcher.decide()
     assert decision.result is Result.COUPLED
 
@@ -194,7 +194,7 @@ def test_what_is_kept_does_not_grow_with_the_remote_table():
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
     for page in range(20):
         ids = [str(row_id(page * 100 + at)) for at in range(100)]
-        matcher.feed(ids, ["x"] * 100, {"telephone1": ["555"] * 100})
+        matcher.add_remote_page(ids, ["x"] * 100, {"telephone1": ["555"] * 100})
     assert matcher.found == 3
     (decision,) = matcher.decide()
     assert decision.count == 2000

@@ -15,7 +15,7 @@ from jobs.lease import Lease, NotClaimed
 from jobs.models import Job, JobOutcome, JobRecord, Reason, State
 from jobs.running import runner, waiting
 from jobs.running.runner import JobContext, OutcomeRow
-from jobs.states import MAX_LOST
+from jobs.states import MAX_LOST_WORKERS
 from tests.jobs.conftest import counting, stored
 
 pytestmark = pytest.mark.django_db
@@ -287,10 +287,12 @@ def test_a_job_with_a_dead_worker_goes_on_and_one_that_kills_every_worker_fails_
     assert waiting.run_to_end(job).state == State.FINISHED
     assert [outcome.local_key for outcome in job.outcomes.order_by("id")] == ["2", "3"]
 
-    poison = stored(company, state=State.IN_PROCESS, fence=9, lease_until=past, attempts=MAX_LOST - 1, worker="w7")
+    poison = stored(
+        company, state=State.IN_PROCESS, fence=9, lease_until=past, attempts=MAX_LOST_WORKERS - 1, worker="w7"
+    )
     done = waiting.run_to_end(poison)
     assert (done.state, done.failure_reason) == (State.FAILED, Reason.INTERNAL)
-    assert f"{MAX_LOST} times in a row" in done.message
+    assert f"{MAX_LOST_WORKERS} times in a row" in done.message
     assert "w7" in done.detail
 
 

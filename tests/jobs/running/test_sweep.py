@@ -34,9 +34,9 @@ def broken(monkeypatch):
 
 def test_of_many_ticks_at_once_one_is_elected(db, settings):
     now = timezone.now()
-    assert [sweep.elected(now) for _ in range(3)] == [True, False, False]
-    assert not sweep.elected(now + timedelta(seconds=settings.JOB_TICK_S * 0.5))
-    assert sweep.elected(now + timedelta(seconds=settings.JOB_TICK_S))
+    assert [sweep.acquire_tick(now) for _ in range(3)] == [True, False, False]
+    assert not sweep.acquire_tick(now + timedelta(seconds=settings.JOB_TICK_S * 0.5))
+    assert sweep.acquire_tick(now + timedelta(seconds=settings.JOB_TICK_S))
     assert Tick.objects.count() == 1
 
 

@@ -66,7 +66,7 @@ def test_the_ownership_model_decides_about_salespeople_however_it_is_enabled(com
         if way == "command":
             assert services.enable(company=company, user=None).ok
         else:
-            enabling.go_to_the_end(enabling.begin(company=company, user=None, page_url="/", done_url="/"), user=None)
+            enabling.take_all_steps(enabling.begin(company=company, user=None, page_url="/", done_url="/"), user=None)
         assert connections.connection_of(company).enabled
         mapping = changed(company)
         assert ("SALESPEOPLE" in mapping.dependencies) is (model == "person"), way

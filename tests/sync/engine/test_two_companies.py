@@ -118,7 +118,7 @@ def test_couplings_and_second_runs_are_each_company_s_own(company: Company, othe
 def test_disabling_one_leaves_the_other_as_it_is(company: Company, other: Company, remote: Sandbox) -> None:
     customer(other, "1", "Of the other")
     enabling_services.disable(company=company, user=None)
-    assert services.unavailable(company)
+    assert services.unavailable_reason(company)
     job = synchronize(changed(other, synch_only_coupled=False), create=True, direction="to")
     assert counted(job) == {"inserted": 1}
     assert enabling_services.enable(company=company, user=None).ok

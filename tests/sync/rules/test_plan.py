@@ -21,7 +21,7 @@ from sync.rules.plan import (
     decide,
     decide_missing,
     decide_new,
-    narrowed,
+    intersect_direction,
 )
 from sync.rules.values import Problem, Side
 
@@ -211,7 +211,7 @@ def test_a_missing_side_goes_by_the_deletion_option(local_gone, integration_gone
 def test_directions_narrow_each_other():
     for one, other in product((BOTH, TO, FROM), repeat=2):
         expected = one if other in (BOTH, one) else other if one == BOTH else None
-        assert narrowed(one, other) == expected
+        assert intersect_direction(one, other) == expected
 
 
 values = st.sampled_from([None, "a", "b", "c"])
