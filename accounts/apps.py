@@ -18,6 +18,6 @@ class AccountsConfig(AppConfig):
             get_user_model(),
             exclude_fields=["last_login"],
             mask_fields=["password"],
-            mask_callable="accounts.people.masked",
+            mask_callable="accounts.people.mask_secret",
             m2m_fields={"groups", "user_permissions"},
         )

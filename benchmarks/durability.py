@@ -20,7 +20,7 @@ from benchmarks.telling import Line
 def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     """Couple without lease and checkpoints, with or without outcomes; how many, and the seconds."""
     from core import bulk
-    from coupling import local_records as local
+    from coupling import local_records
     from coupling.couplings.couple_job import WRITE, _Writer
     from coupling.gateway import Gateway
     from coupling.matching import criteria
@@ -57,7 +57,7 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     gateway = Gateway(own.company)
     organization = gateway.organization_id
     matching = MatchingRun(
-        own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local.uncoupled(own.mapping)
+        own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local_records.uncoupled(own.mapping)
     )
     decisions = matching.run()
     if outcomes:

@@ -68,7 +68,7 @@ class House:
     def __init__(self, line: dict[str, str], folder: Path) -> None:
         from django.db import connection
 
-        from connection_setup.connection import state as connections
+        from connection_setup.connection import state
         from coupling.mappings import defaults
         from coupling.models import IntegrationTableMapping
         from masterdata.models import Company
@@ -84,7 +84,7 @@ class House:
             "environment_url": line["environment_url"], "tenant_id": line["tenant_id"],
             "client_id": line["client_id"], "sandbox_ca_file": line["ca_file"],
         }  # fmt: skip
-        own = connections.connection_of(self.company)
+        own = state.connection_of(self.company)
         settings.save_settings(connection=own, values=values, secret=line["client_secret"], user=None)
         assert services.enable(company=self.company, user=None).ok
         defaults.create_missing(self.company)

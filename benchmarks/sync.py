@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.house import BULK, House, Plain, house, run_job
 from benchmarks.telling import Line
+from core.vocabulary import Direction
 
 
 def synchronized(own: House, **asked: Any) -> tuple[Any, float]:
@@ -63,7 +64,7 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
         ratios, bulk = [], []
         for repeat in range(repeats):
             plain.control("DELETE", "requests")
-            job, seconds = synchronized(own, direction="to")
+            job, seconds = synchronized(own, direction=Direction.TO)
             assert job.counters["inserted"] == new
             told = plain.control("GET", "requests")
             writes = sum(n for what, n in told["by"].items() if what.startswith("POST") and "CreateMultiple" in what)
@@ -73,7 +74,7 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
             ratios.append(seconds / plain.create([renewed(targets) for targets in messages]))
             own.back()
         own.customers(coupled, new)
-        synchronized(own, direction="to")
+        synchronized(own, direction=Direction.TO)
         synchronized(own, create=False)  # everything is read once: what the plain client made stays uncoupled
         plain.control("DELETE", "requests")
         quiet = [synchronized(own, create=False) for _ in range(repeats)]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from benchmarks.house import House, house
 from benchmarks.sync import synchronized
 from benchmarks.telling import Line
+from core.vocabulary import Direction
 
 PART = 20
 """Rows per request: small, so that a run has many requests to be refused."""
@@ -45,7 +46,7 @@ def timed(own: House, first: int, size: int, refused: list[int]) -> tuple[float,
     own.plain.control("POST", "faults", [{**fault, "after": after} for after in refused])
     own.plain.control("DELETE", "requests")
     with waits() as spans:
-        job, seconds = synchronized(own, direction="to", create=True)
+        job, seconds = synchronized(own, direction=Direction.TO, create=True)
     asked = own.plain.control("GET", "requests")
     own.plain.control("DELETE", "faults")
     assert job.counters["inserted"] == size

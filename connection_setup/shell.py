@@ -10,16 +10,14 @@ from connection_setup.captions import TITLE
 from connection_setup.connection import state as services
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup as assisted
-from connection_setup.guide import connect_step as connecting
-from connection_setup.guide import environment_steps as joining
-from connection_setup.guide import first_steps as own
+from connection_setup.guide import connect_step, environment_steps, first_steps
 from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
 from connection_setup.types import sentences
 from core.roles import Can, may
-from jobs import registry as jobs
+from jobs import registry
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.links import company_url
@@ -69,9 +67,9 @@ def register() -> None:
             _guide_status,
         )
     )
-    own.register()
-    joining.register()
-    connecting.register()
+    first_steps.register()
+    environment_steps.register()
+    connect_step.register()
     tell_me(Entry("Test Connection", "connection_setup:setup", group="Actions", needs=Can.ADMINISTER))
     for title, name in (
         ("Use Certificate Authentication", "connection_setup:certificate"),
@@ -133,7 +131,7 @@ def register() -> None:
     role_center_status(state)
     role_center_notice(first_step)
     role_center_notice(running_out)
-    jobs.on_tick(administrator.drop_old)
+    registry.on_tick(sign_in.drop_old)
 
 
 def _guide_status(company: Company) -> Status:

@@ -12,9 +12,9 @@ from connection_setup.dynamics365 import views as dynamics_views
 from connection_setup.enabling import views as enabling_views
 from connection_setup.encryption import views as encryption_views
 from connection_setup.environments import views as environment_views
-from connection_setup.guide import assisted_setup as assisted
+from connection_setup.guide import assisted_setup
 from connection_setup.guide import views as guide
-from connection_setup.provisioning import deployed_views as standing_views
+from connection_setup.provisioning import deployed_views
 from connection_setup.registration import views as registration_views
 from connection_setup.setup import action_views, views
 
@@ -43,9 +43,9 @@ urlpatterns = [
     path(f"{_PAGE}assist/", action_views.assist, name="assist"),
     path(f"{_PAGE}default-setup/", action_views.default_setup, name="default-setup"),
     path(f"{_PAGE}synchronize-modified/", action_views.synchronize_modified, name="synchronize-modified"),
-    path(f"{_PAGE}integration-solutions/", standing_views.solutions, name="solutions"),
-    path(f"{_PAGE}integration-user-roles/", standing_views.user_roles, name="user-roles"),
-    path(f"{_PAGE}owning-team-roles/", standing_views.team_roles, name="team-roles"),
+    path(f"{_PAGE}integration-solutions/", deployed_views.solutions, name="solutions"),
+    path(f"{_PAGE}integration-user-roles/", deployed_views.user_roles, name="user-roles"),
+    path(f"{_PAGE}owning-team-roles/", deployed_views.team_roles, name="team-roles"),
     path(f"{_PAGE}toggle/", views.toggle, name="toggle"),
     path(f"{_PAGE}enable/", views.enable, name="enable"),
     path(f"{_PAGE}enabling/", enabling_views.enabling_page, name="enabling"),
@@ -72,7 +72,7 @@ urlpatterns = [
     path(f"{_DYNAMICS}enable/", dynamics_views.enable, name="dynamics-enable"),
     path(f"{_DYNAMICS}disable/", dynamics_views.disable, name="dynamics-disable"),
     path(f"{_DYNAMICS}reset/", dynamics_views.reset, name="dynamics-reset"),
-    path(_ASSISTED, assisted.show, name="assisted-setup"),
+    path(_ASSISTED, assisted_setup.show, name="assisted-setup"),
     path(f"{_ASSISTED}dataverse/", guide.guide, name="guide"),
     path(f"{_ASSISTED}dataverse/<slug:step>/", guide.step, name="guide-step"),
     path(_ENCRYPTION, encryption_views.show, name="encryption"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandParser
 
-from coupling import local_records as local
+from coupling import local_records
 from coupling.mappings import services as mappings_services
 from coupling.models import IntegrationTableMapping
 from jobs import services as jobs
@@ -31,7 +31,7 @@ class MappingCommand(CompanyCommand):
         """The ids of the records named by number or code; None where none was named. Refusal for an unknown one."""
         if keys is None:
             return None
-        table = local.table_of(mapping)
+        table = local_records.table_of(mapping)
         wanted = list(dict.fromkeys(keys))
         found: dict[str, UUID] = {}
         for start in range(0, len(wanted), 500):

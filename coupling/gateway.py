@@ -16,8 +16,7 @@ from connection_setup.connection.state import connection_of
 from coupling import filters
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Condition, RemoteRow
-from dataverse import bulk, odata, ranges
-from dataverse import table_scan as scanning
+from dataverse import bulk, odata, ranges, table_scan
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid, Throttled, VersionMismatch
 from dataverse.types import Page, Row, TableInfo, Usage
@@ -193,7 +192,7 @@ class Gateway:
             primary,
             select=self._select(mapping, columns),
             filter=self.filter_text(mapping),
-            worth_s=scanning.PARALLEL_FROM_S if dated else math.inf,
+            worth_s=table_scan.PARALLEL_FROM_S if dated else math.inf,
         )
         for page in pages:
             rows = page.rows

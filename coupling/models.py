@@ -116,7 +116,7 @@ class Method(models.TextChoices):
 class Coupling(models.Model):
     """A local record and a Dataverse row that are the same thing."""
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
     few_values: ClassVar[tuple[str, ...]] = ("table",)
 
     # The indexes below begin with the company: one of its own would be written with each row and serve nobody.
@@ -172,7 +172,7 @@ class Coupling(models.Model):
 class CouplingBase(models.Model):
     """The values both sides agreed on at the last synchronization: field -> canonical value, packed (msgpack)."""
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
     coupling = models.OneToOneField(Coupling, on_delete=models.CASCADE, primary_key=True, related_name="base")
     values = models.BinaryField()
@@ -187,7 +187,7 @@ class Listed(models.Model):
     Kept by triggers of the database (coupling.listed), so that whoever writes records or couplings keeps it right.
     """
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
     few_values: ClassVar[tuple[str, ...]] = ("table",)
 
     company = models.ForeignKey(
@@ -236,7 +236,7 @@ class Selection(models.Model):
 class SelectionRecord(models.Model):
     """One selected record."""
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
     draft = models.ForeignKey(Selection, on_delete=models.CASCADE, related_name="records")
     local_id = models.UUIDField()

@@ -69,9 +69,9 @@ def notice_of(error: Explained, title: str = "") -> Notice:
 
 def captions(mapping: IntegrationTableMapping) -> Mapping[str, str]:
     """Local field -> caption; empty where the table is gone."""
-    from coupling import local_records as local
+    from coupling import local_records
 
     try:
-        return {field.name: field.caption for field in local.table_of(mapping).fields}
+        return {field.name: field.caption for field in local_records.table_of(mapping).fields}
     except Unusable:
         return {}

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from connection_setup import hooks
-from coupling import local_records as local
+from coupling import local_records
 from coupling.mappings import counts, defaults, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
@@ -70,7 +70,7 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
     if mapping is None:
         return {}
-    table = local.table_of(mapping)
+    table = local_records.table_of(mapping)
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 
@@ -119,7 +119,7 @@ def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
         numbers = found[mapping.pk]
         if not numbers.usable:
             continue
-        table = local.table_of(mapping)
+        table = local_records.table_of(mapping)
         url = company_url("records:list", company, table=table.name)
         coupled = numbers.records - numbers.uncoupled
         state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"

@@ -16,8 +16,7 @@ from uuid import UUID
 import msgspec
 
 from dataverse import batch as _batch
-from dataverse import bulk, changes, metadata, odata, retry
-from dataverse import table_scan as scanning
+from dataverse import bulk, changes, metadata, odata, retry, table_scan
 from dataverse.concurrency import MOST
 from dataverse.error_answers import refusal
 from dataverse.errors import (
@@ -223,13 +222,13 @@ class DataverseClient:
         select: Sequence[str],
         filter: str = "",  # noqa: A002 - the query option's own name
         page_size: int = LARGEST_PAGE,
-        worth_s: float = scanning.PARALLEL_FROM_S,
+        worth_s: float = table_scan.PARALLEL_FROM_S,
     ) -> Iterator[Page]:
         """All rows of a query, every row once, in no order; the next pages are on their way meanwhile.
 
         A large table is read by ranges of `createdon` at once when its first page took as long as `worth_s`.
         """
-        return scanning.scan(
+        return table_scan.scan(
             self, entity_set, primary_id, select=select, filter_text=filter, page_size=page_size, worth_s=worth_s
         )
 

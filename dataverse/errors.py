@@ -189,8 +189,8 @@ class InvalidAnswer(DataverseError):
 class Rule:
     """One row of the table. It applies when code, status and the pattern `says` (searched in the service's words) fit.
 
-    `message` may name {said} (the service's words) and {name} (what `says` captured). outcome_unknown: something between
-    here and the service answered in its place, so the request may have been carried out.
+    `message` may name {said} (the service's words) and {name} (what `says` captured). outcome_unknown: something
+    between here and the service answered in its place, so the request may have been carried out.
     """
 
     error: type[DataverseError]

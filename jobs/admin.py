@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from jobs import display as telling
+from jobs import display
 from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
 
@@ -120,7 +120,7 @@ class JobAdmin(ReadOnly, _JobAdmin):
         """Links to the jobs this one started."""
         return _lines(
             [
-                format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(one.pk,)), telling.title(one))
+                format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(one.pk,)), display.title(one))
                 for one in job.followups.order_by("pk")[:100]
             ]
         )

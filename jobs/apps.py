@@ -10,8 +10,7 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         """Make the room's pages findable."""
-        from jobs import shell
-        from jobs import system_checks as checks
+        from jobs import shell, system_checks
 
-        checks.register()
+        system_checks.register()
         shell.register()

@@ -106,7 +106,7 @@ class Reason(models.TextChoices):
 class Job(models.Model):
     """One job. Changed by jobs.services and jobs.runner alone; every change of a running job is fenced."""
 
-    expected_rows: ClassVar[int] = 100_000  # see storage.expected
+    expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
     few_values: ClassVar[tuple[str, ...]] = ("mapping_name",)
 
     # The indexes below begin with the company.
@@ -197,7 +197,7 @@ class Job(models.Model):
 class JobRecord(models.Model):
     """One record a job was asked for: its selection, as a table, so that a list has no length limit."""
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="records")
     local_id = models.UUIDField(null=True)
@@ -213,7 +213,7 @@ class JobRecord(models.Model):
 class JobOutcome(models.Model):
     """What became of one record in one job, and why."""
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="outcomes")
     outcome = models.CharField(max_length=12, choices=Outcome)

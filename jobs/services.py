@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from core import bulk
-from jobs import audit as auditing
+from jobs import audit
 from jobs.errors import EmptySelection
 from jobs.lease import end_unheld, holder_of
 from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
@@ -60,7 +60,7 @@ def start(
         if trigger == Trigger.USER and parent is None:
             told = {"type": type, "mapping": mapping_name, "direction": direction, "parameters": job.parameters or None}
             changes = {name: (None, value) for name, value in told.items() if value}
-            auditing.record_audit_entry(job, LogEntry.Action.CREATE, changes, user=user)
+            audit.record_audit_entry(job, LogEntry.Action.CREATE, changes, user=user)
         publish_on_commit(job.pk)
     return job
 
@@ -85,9 +85,7 @@ def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
     message = why or f"Cancelled{who}."
     job.refresh_from_db()
     if not job.ended:
-        auditing.record_audit_entry(
-            job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user
-        )
+        audit.record_audit_entry(job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user)
         unheld = job.state != State.IN_PROCESS or job.lease_until is None
         if not (unheld and end_unheld(job, State.CANCELLED, message=message)):
             asked = Job.objects.filter(pk=job.pk, state__in=OPEN_STATES)

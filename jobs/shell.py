@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Count, Q
 from django.http import HttpRequest
 
-from jobs import display as telling
+from jobs import display
 from jobs.models import OPEN_STATES, Job, State
 from jobs.pages import lists as listings
 from ui.kit import Cue, Link, Table
@@ -30,7 +30,7 @@ def register() -> None:
 
 def _cues(_: HttpRequest, company: Any) -> list[Cue]:
     """Failed jobs today, and jobs in process."""
-    today = Q(state=State.FAILED, ended_at__gte=telling.since_midnight())
+    today = Q(state=State.FAILED, ended_at__gte=display.since_midnight())
     states = Job.objects.filter(Q(state__in=OPEN_STATES) | today, company=company).order_by().values_list("state")
     counted = dict(states.annotate(count=Count("pk")))
     failed, running = counted.get(State.FAILED, 0), counted.get(State.IN_PROCESS, 0)
@@ -48,9 +48,9 @@ def _latest(_: HttpRequest, company: Any) -> Table:
     newest = Job.objects.filter(company=company).defer("parameters", "resume", "detail")[:5]
     rows = [
         (
-            Link(telling.title(job), listings.job_url(job, company)),
+            Link(display.title(job), listings.job_url(job, company)),
             job.started_at or "Not started",
-            telling.status(job),
+            display.status(job),
             int(job.counters.get("coupled", 0) + job.counters.get("inserted", 0) + job.counters.get("modified", 0)),
             Link(f"{failed:,}", listings.outcomes_url(job, company, outcome="failed"), "bad")
             if (failed := int(job.counters.get("failed", 0)))

@@ -14,7 +14,7 @@ from connection_setup.guide.views import address
 from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
 from core.vocabulary import Recommendation
-from coupling import local_records as local
+from coupling import local_records
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES
 from masterdata.models import Company
@@ -28,7 +28,7 @@ from ui.links import company_url
 PEOPLE = "salespeople"
 RECOMMENDATIONS = "recommendations"
 FINISH = "finish"
-_MISHAPS = (Refusal, DataverseError, NotConnected, local.Unusable)
+_MISHAPS = (Refusal, DataverseError, NotConnected, local_records.Unusable)
 
 
 def register() -> None:

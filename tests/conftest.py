@@ -14,9 +14,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
-from dataverse import concurrency as lanes
-from dataverse import metadata_cache, retry, transport
-from dataverse import throttle as patience
+from dataverse import concurrency, metadata_cache, retry, throttle, transport
 from masterdata.models import Company
 from sandbox.environment import State
 from sandbox.testing import Sandbox, running
@@ -104,8 +102,8 @@ def sandbox(sandbox_server: Sandbox) -> Sandbox:
 
 def nothing_is_known() -> None:
     """Of a service that was asked before: as in a new process."""
-    patience._known.clear()
-    lanes.forget()
+    throttle._known.clear()
+    concurrency.forget()
     metadata_cache.forget()
 
 

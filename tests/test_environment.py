@@ -85,7 +85,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert start(tmp_path, SECRET_KEY_FILE=str(secret)).returncode == 0
 
 
-ENABLE = "from connection_setup import encryption; encryption.enable(user=None)"
+ENABLE = "from connection_setup.encryption import services as encryption; encryption.enable(user=None)"
 
 
 def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path, migrated: Path) -> None:

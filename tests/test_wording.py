@@ -62,7 +62,7 @@ def test_a_mapping_may_be_named_before_or_behind_the_options(
 def test_lists_of_names_may_be_given_at_once_or_one_by_one(company: Company, said: Any, words: tuple[str, ...]) -> None:
     code, document, _ = said(*words, "--company", company.name)
     assert code == 1
-    assert set(document["error"]) == {"reason", "message"}
+    assert set(document["error"]) == {"reason", "message", "fix"}
 
 
 def test_every_number_after_select_is_looked_up(company: Company, said: Any) -> None:

@@ -16,6 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from core.roles import Can, may, requires
 from ui import preferences, render
 from ui.context import Shell, address
+from ui.help import html as help_html
+from ui.help import text as help_text
 from ui.kit import Link, Notice, Page
 from ui.links import company_url
 from ui.registry import Found, registry
@@ -128,12 +130,10 @@ def _score(name: str, words: Iterable[str]) -> int:
 @requires(Can.READ)
 def help_page(request: HttpRequest, name: str) -> HttpResponse:
     """A page of docs/, found by its name."""
-    from ui import help as helping
-
-    text = helping.text(name)
+    text = help_text(name)
     if text is None:
         raise Http404(f"There is no help page called {name!r}.")
-    title, body = helping.html(text, name)
+    title, body = help_html(text, name)
     crumbs = (Link("Help", reverse("ui:help", kwargs={"name": "index"})),) if name != "index" else ()
     return render.page(request, Page(title, crumbs=crumbs, template="ui/shell/help.html", context={"body": body}))
 

@@ -5,11 +5,10 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import redirect_url
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import consent, steps_table
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import consent, preparation, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
@@ -21,13 +20,13 @@ TITLES = {
     "prepare": "Preparation of the environment",
     "certificate": "Preparation of the environment",
     "team": "Members of the owning team",
-    preparing.REDEPLOY: "Redeployment of the integration solution",
+    preparation.REDEPLOY: "Redeployment of the integration solution",
 }
 BUTTONS = {
     "prepare": "Prepare the environment",
     "certificate": "Prepare the environment",
     "team": "Add Coupled Users to Team",
-    preparing.REDEPLOY: "Redeploy the solution",
+    preparation.REDEPLOY: "Redeploy the solution",
 }
 """By the purpose of a sign-in: what its steps are called, and the button that takes them."""
 
@@ -35,7 +34,7 @@ BUTTONS = {
 class PurposeForm(forms.Form):
     """Before the sign-in; `purpose` is what it is for."""
 
-    purpose = forms.ChoiceField(choices=[(name, name) for name in preparing.PURPOSES], widget=forms.HiddenInput)
+    purpose = forms.ChoiceField(choices=[(name, name) for name in preparation.PURPOSES], widget=forms.HiddenInput)
 
 
 class ConsentForm(AcceptForm, PurposeForm):
@@ -109,7 +108,7 @@ def page(
 def _notices(
     connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
 ) -> tuple[Notice, ...]:
-    if connection.enabled and purpose in ("prepare", preparing.REDEPLOY):
+    if connection.enabled and purpose in ("prepare", preparation.REDEPLOY):
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
         return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
@@ -127,7 +126,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                returning.of(connection),
+                redirect_url.of(connection),
                 copy=True,
                 hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
             ),
@@ -144,14 +143,14 @@ def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
 
 
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
-    return steps_table.tab(TITLES[signed_in.purpose], preparing.steps_of(signed_in), preparing.told(signed_in))
+    return steps_table.tab(TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.told(signed_in))
 
 
 def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
-    told = preparing.told(signed_in)
-    failed = any(one.state == preparing.FAILED for one in told)
+    told = preparation.told(signed_in)
+    failed = any(one.state == preparation.FAILED for one in told)
     return steps_table.context(
-        preparing.steps_of(signed_in),
+        preparation.steps_of(signed_in),
         told,
         going=going,
         step_url=company_url("connection_setup:administrator-step", signed_in.company),

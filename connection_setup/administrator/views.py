@@ -14,16 +14,13 @@ from accounts.access import company as company_of
 from connection_setup import hooks
 from connection_setup.administrator import page as own
 from connection_setup.certificate import views as certificate_views
-from connection_setup.connection import endpoints as reaching
-from connection_setup.connection import redirect_url as returning
-from connection_setup.connection import state as services
+from connection_setup.connection import endpoints, redirect_url, state
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling import views as enabling_views
 from connection_setup.enabling.steps import ADMINISTRATOR
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection, EnablingRun
-from connection_setup.provisioning import consent
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import consent, preparation
 from connection_setup.provisioning import sign_in as administrator
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -31,7 +28,7 @@ from dataverse.errors import DataverseError, SignInError
 from ui import render
 from ui.links import company_url
 
-DISABLED = frozenset({"prepare", preparing.REDEPLOY})
+DISABLED = frozenset({"prepare", preparation.REDEPLOY})
 """What is done only while the connection is not enabled."""
 
 
@@ -39,7 +36,7 @@ DISABLED = frozenset({"prepare", preparing.REDEPLOY})
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page; polled while a sign-in is waited for."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     found, run = _current(request, connection), enabling.current_run(connection.company)
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits(run):
         return render.redirect(request, run.page_url)  # what asked for the sign-in goes on
@@ -53,7 +50,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin: off to Microsoft's sign-in, in this window or in one of its own."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     if request.method != "POST":
         return HttpResponseRedirect(company_url("connection_setup:administrator", connection.company))
     form = own.consent_form(connection, request.POST)
@@ -101,7 +98,7 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     if found.in_window:
         return HttpResponseRedirect(company_url("connection_setup:administrator-window", found.company))
     return HttpResponseRedirect(
-        returning.safe_return_path(found.return_url, company_url("connection_setup:setup", found.company))
+        redirect_url.safe_return_path(found.return_url, company_url("connection_setup:setup", found.company))
     )
 
 
@@ -112,7 +109,7 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     key = request.session.session_key
     found = administrator.current(owner, key) or environments.current(owner, key)
-    back = returning.safe_return_path(
+    back = redirect_url.safe_return_path(
         found.return_url if found else "", company_url("connection_setup:administrator", owner)
     )
     return render_template(
@@ -124,7 +121,7 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def step(request: HttpRequest, company: str) -> HttpResponse:
     """Take the next step; without scripts all that are left. To prepare an environment is to enable the connection."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     found = _current(request, connection)
     ready = found is not None and found.signed_in_at is not None
     if request.method != "POST" or found is None or not ready or (connection.enabled and found.purpose in DISABLED):
@@ -133,12 +130,12 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
         consent.give(company=connection.company, user=request.user)
         return enabling_views.begun(request, connection)
     by_steps = bool(request.htmx)  # type: ignore[attr-defined]
-    told = preparing.go_on(found)
+    told = preparation.go_on(found)
     while told is not None and told.ended and not by_steps:
-        told = preparing.go_on(found)
-    if preparing.next_step(found) is None and found.purpose == preparing.REDEPLOY:
+        told = preparation.go_on(found)
+    if preparation.next_step(found) is None and found.purpose == preparation.REDEPLOY:
         return _deployed(request, connection)
-    if preparing.next_step(found) is None:
+    if preparation.next_step(found) is None:
         return _switched(request, connection) if found.purpose == "certificate" else _joined(request, found)
     going = by_steps and told is not None and told.ended
     if not by_steps:
@@ -180,7 +177,7 @@ def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResp
 
 def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
     """The coupled users were added to the owning team: say whom, and forget who did it."""
-    last = preparing.told(found)[-1]
+    last = preparation.told(found)[-1]
     administrator.drop(found.company, _session(request))
     (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
     return render.redirect(
@@ -191,11 +188,11 @@ def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
 def _shown(request: HttpRequest, connection: DataverseConnection, form: own.PurposeForm | None = None) -> HttpResponse:
     found = _current(request, connection)
     purpose = str((form.data if form is not None else request.GET).get("purpose", ""))
-    if found is not None or purpose not in preparing.PURPOSES:
+    if found is not None or purpose not in preparation.PURPOSES:
         purpose = found.purpose if found is not None else "prepare"
     response = render.page(request, own.page(request, connection, found, form, purpose=purpose))
     # A browser holds the answer to a form, which leads to Microsoft, against where forms of this page may go.
-    if origin := reaching.sign_in_origin(connection):
+    if origin := endpoints.sign_in_origin(connection):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
 

@@ -10,10 +10,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from connection_setup.connection import clients
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, state
 from connection_setup.models import AdministratorSignIn, DataverseConnection, OwnershipModel
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in
 from connection_setup.provisioning.company_objects import is_own, unit_name
 from core.refusals import Refusal
 from dataverse import odata
@@ -55,7 +54,7 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
     SealBroken.
     """
     if signed_in is not None and signed_in.signed_in_at is not None:
-        client = clients.administrators_client(connection, administrator.person(signed_in))
+        client = clients.administrators_client(connection, sign_in.person(signed_in))
     else:
         client = clients.stored_client(connection)
     parent_column = odata.lookup("parentbusinessunitid")
@@ -85,8 +84,8 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
 
 def choose(*, connection: DataverseConnection, unit: Unit, user: Any) -> DataverseConnection:
     """Couple the company with a business unit. Raises Refusal while the connection is enabled."""
-    with services.audited(user), transaction.atomic():
-        stored = services.locked(connection.company)
+    with state.audited(user), transaction.atomic():
+        stored = state.locked(connection.company)
         if stored.enabled:
             raise Refusal(
                 "configuration",

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company as company_of
 from connection_setup.business_units import services as units
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in
 from connection_setup.setup import views
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -31,13 +31,13 @@ MOST = 200
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The list, as Dataverse gives it now."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     owner = connection.company
     if connection.enabled:
         notice = Notice("Turn Enabled off to choose another one.", "warn", title="The connection is enabled.")
         return render.page(request, _page(connection, (notice,)))
     try:
-        found = units.listed(connection, administrator.current(owner, request.session.session_key))
+        found = units.listed(connection, sign_in.current(owner, request.session.session_key))
     except (DataverseError, Refusal) as error:
         kept = connection.business_unit_name or units.default_name(owner)
         return render.page(
@@ -68,12 +68,12 @@ def look_up(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Take one; where another company is coupled with it, after a question."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     owner = connection.company
     if request.method != "POST":
         return HttpResponseRedirect(company_url("connection_setup:units", owner))
     try:
-        found = units.listed(connection, administrator.current(owner, request.session.session_key))
+        found = units.listed(connection, sign_in.current(owner, request.session.session_key))
         unit = _named(found, request.POST.get("unit", ""))
         if unit.others and request.POST.get("sure") != "yes":
             return _asked(request, owner, unit)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import company as company_of
 from connection_setup import captions
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
@@ -56,7 +56,7 @@ def why_not(connection: DataverseConnection) -> str:
 @sensitive_variables()
 def replace(request: HttpRequest, company: str) -> HttpResponse:
     """The page; a POST tests the new secret and takes it where it works."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     if why_not(connection) or request.method != "POST":
         return _shown(request, connection)
     form = SecretForm(request.POST, connection=connection)

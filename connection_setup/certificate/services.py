@@ -10,8 +10,8 @@ from typing import Any
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.checks import judges as checks
-from connection_setup.connection import state as services
+from connection_setup.checks import judges
+from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
@@ -48,8 +48,8 @@ def prepare_certificate(*, company: Company, user: Any, bundle: str = "", client
         pair = certificates.read_pair(bundle) if bundle else certificates.make_pair(application_name())
     except BadCertificate as bad:
         raise Refusal.because(bad, field="certificate_file") from None
-    with services.audited(user), transaction.atomic():
-        stored = services.locked(company)
+    with state.audited(user), transaction.atomic():
+        stored = state.locked(company)
         if why := blocked_reason(stored):
             raise Refusal("configuration", why)
         try:
@@ -68,8 +68,8 @@ def withdraw(*, company: Company, user: Any) -> None:
 
 def _withdraw(company: Company, user: Any, only: str | None = None) -> None:
     """Throw away the certificate that waits; only: this one, where another may have been offered meanwhile."""
-    with services.audited(user), transaction.atomic():
-        stored = services.locked(company)
+    with state.audited(user), transaction.atomic():
+        stored = state.locked(company)
         if only is None or stored.next_certificate == only:
             _forget(stored)
             stored.save()
@@ -81,7 +81,7 @@ def switch(*, company: Company, user: Any) -> Report:
 
     Raises Refusal, SealBroken, DataverseError.
     """
-    connection = services.connection_of(company)
+    connection = state.connection_of(company)
     if why := blocked_reason(connection):
         raise Refusal("configuration", why)
     if not connection.next_certificate:
@@ -107,7 +107,7 @@ def needs_administrator(connection: DataverseConnection, report: Report) -> bool
     The application of a client secret has its user; that of the legacy sign-in need not, since a person's was used.
     """
     moves = connection.next_client_id or connection.authentication_type == AuthenticationType.OFFICE365
-    return bool(moves and report.failed and report.failed.name == checks.USER)
+    return bool(moves and report.failed and report.failed.name == judges.USER)
 
 
 def _forget(connection: DataverseConnection) -> None:

@@ -7,10 +7,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from accounts.access import company as company_of
-from connection_setup.certificate import page as own
+from connection_setup.certificate import page
 from connection_setup.certificate import services as certificate
 from connection_setup.companies import page as companies
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.setup.forms import certificate_text
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -24,7 +24,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
-    return render.page(request, own.page(request, services.connection_of(company_of(request, company))))
+    return render.page(request, page.page(request, state.connection_of(company_of(request, company))))
 
 
 @requires(Can.ADMINISTER)
@@ -35,7 +35,7 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_of(request, company)
     if request.method != "POST":
         return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
-    form = own.OfferForm(request.POST, request.FILES)
+    form = page.OfferForm(request.POST, request.FILES)
     if form.is_valid():
         try:
             text = certificate_text(form.cleaned_data["certificate_file"])
@@ -47,14 +47,14 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
         else:
             messages.success(request, f"The certificate {made.thumbprint} waits. Register it, then verify and switch.")
             return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
-    return render.page(request, own.page(request, services.connection_of(owner), form))
+    return render.page(request, page.page(request, state.connection_of(owner), form))
 
 
 @requires(Can.ADMINISTER)
 @require_safe
 def file(request: HttpRequest, company: str) -> HttpResponse:
     """The certificate that waits, for the registration: its public part alone."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     if not connection.next_certificate:
         messages.warning(request, "No certificate waits, so there is none to download. Make one first.")
         return HttpResponseRedirect(company_url("connection_setup:certificate", connection.company))
@@ -90,7 +90,7 @@ def switched(request: HttpRequest, company: Company) -> str:
     except (Refusal, DataverseError) as error:
         messages.error(request, f"Nothing was changed. {error.user_message}")
         return company_url("connection_setup:certificate", company)
-    if certificate.needs_administrator(services.connection_of(company), report):
+    if certificate.needs_administrator(state.connection_of(company), report):
         messages.warning(
             request,
             "The certificate works, but its application has no user in Dataverse yet. An administrator signs in once, "

@@ -8,8 +8,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks, types
-from connection_setup.checks import connection_test as testing
-from connection_setup.checks import judges as checks
+from connection_setup.checks import connection_test, judges
 from connection_setup.connection.clients import settings_client
 from connection_setup.connection.settings import apply_settings, missing
 from connection_setup.connection.state import connection_of, keep_report
@@ -65,8 +64,8 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
         client = settings_client(connection, credential, None)
         client.sign_in_anew()
     except DataverseError as error:
-        return Report((checks.check_for_error(error, types.ADDRESS, side),)), Findings()
-    return testing.run(client, side)
+        return Report((judges.check_for_error(error, types.ADDRESS, side),)), Findings()
+    return connection_test.run(client, side)
 
 
 def wanted(

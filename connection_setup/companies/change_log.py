@@ -15,8 +15,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import company as company_of
 from connection_setup.captions import CLOUDS
-from connection_setup.connection import settings
-from connection_setup.connection import state as services
+from connection_setup.connection import settings, state
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.provisioning import consent
 from core.roles import Can, requires
@@ -59,7 +58,7 @@ GROUPS = (
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     return render.page(
         request,
         Page(

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from connection_setup.connection import endpoints as reaching
+from connection_setup.connection import endpoints
 from connection_setup.connection.settings import missing
 from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -65,7 +65,7 @@ def administrator_credentials(connection: DataverseConnection) -> tuple[Credenti
     """
     if lacking := missing(connection):
         raise Refusal("configuration", lacking.message, lacking.fix)
-    return reaching.credentials_for(connection, credentials.open_credential(connection)), reaching.environment(
+    return endpoints.credentials_for(connection, credentials.open_credential(connection)), endpoints.environment(
         connection
     )
 
@@ -87,7 +87,7 @@ def next_certificate_signs_in_with(connection: DataverseConnection) -> tuple[Cre
     application = connection.next_client_id or connection.client_id
     return (
         Credentials(authority, application, given, version=connection.credential_version),
-        reaching.environment(connection),
+        endpoints.environment(connection),
     )
 
 
@@ -109,7 +109,7 @@ def discovery_credentials(connection: DataverseConnection, tenant: str) -> tuple
             "goes through the registered application.",
             "Fill in and save, then look for environments again.",
         )
-    place, ca_file = reaching.sandbox_of(connection)
+    place, ca_file = endpoints.sandbox_of(connection)
     authority = clouds.authority(connection.cloud, tenant, place, any_tenant=True)
     return (
         Credentials(
@@ -129,7 +129,7 @@ def application_access_probe(connection: DataverseConnection, url: str, tenant: 
     """
     environment = Environment(
         url,
-        ca_file=reaching.sandbox_of(connection)[1],
+        ca_file=endpoints.sandbox_of(connection)[1],
         loopback_allowed=settings.SANDBOX_ALLOWED,
         cloud=connection.cloud,
     )
@@ -153,14 +153,14 @@ def _no_sleep(_: float) -> None:
 
 def administrators_client(connection: DataverseConnection, person: Person) -> DataverseClient:
     """A client that acts as the administrator who signed in. Raises ConfigurationError."""
-    environment = reaching.environment(connection)
+    environment = endpoints.environment(connection)
     return DataverseClient(environment, person.tokens(environment))
 
 
 def ask_tenant(connection: DataverseConnection) -> None:
     """Ask the sign-in of the settings' tenant whether there is such a tenant. Raises DataverseError where not."""
     place = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
-    tenant.require_tenant(place, ca_file=reaching.authority_file(connection))
+    tenant.require_tenant(place, ca_file=endpoints.authority_file(connection))
 
 
 def settings_client(
@@ -168,5 +168,5 @@ def settings_client(
 ) -> DataverseClient:
     """A client for these settings. Raises ConfigurationError for what cannot be."""
     return DataverseClient(
-        reaching.environment(connection), reaching.credentials_for(connection, credential), usage=usage
+        endpoints.environment(connection), endpoints.credentials_for(connection, credential), usage=usage
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import types
-from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import redirect_url
 from connection_setup.connection.state import audited, locked
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
@@ -56,8 +56,8 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             value = values[name]
             setattr(connection, name, value.strip() if isinstance(value, str) else value)
     try:
-        connection.redirect_url = returning.check(connection.redirect_url)
-    except returning.InvalidRedirectUrl as error:
+        connection.redirect_url = redirect_url.check(connection.redirect_url)
+    except redirect_url.InvalidRedirectUrl as error:
         raise Refusal.because(error, field="redirect_url") from None
     if connection.environment_url:
         try:

@@ -7,7 +7,7 @@ from django.template.defaultfilters import date as formatted_date
 from django.utils import timezone
 
 from connection_setup import captions
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.dynamics365.services import TITLE
 from connection_setup.models import DataverseConnection, Dynamics365Connection
@@ -28,7 +28,7 @@ class EnabledForm(forms.Form):
 def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
     """The page for this person."""
     company = setup.company
-    connection = services.connection_of(company)
+    connection = state.connection_of(company)
     report = Report.stored(setup.checks)
     return Page(
         TITLE,

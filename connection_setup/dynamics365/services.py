@@ -12,9 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup import types
-from connection_setup.checks import judges as checks
-from connection_setup.connection import clients
-from connection_setup.connection import state as services
+from connection_setup.checks import judges
+from connection_setup.connection import clients, state
 from connection_setup.connection.state import NotConnected, audited
 from connection_setup.models import Dynamics365Connection
 from connection_setup.types import Check, Dataverse, Report
@@ -93,7 +92,7 @@ def enable(*, company: Company, user: Any) -> Report:
 
     A report that is not ok means that nothing was switched on. Raises Refusal while the connection to Dataverse is off.
     """
-    if why := services.unavailable_reason(company):
+    if why := state.unavailable_reason(company):
         raise Refusal("not_enabled", f"{why} Dynamics 365 comes on top of it.")
     report = test(company=company)
     if not report.ok:
@@ -255,7 +254,7 @@ def _privileges(client: Any) -> Check:
     me = client.who_am_i().user_id
     path = f"{odata.key('systemusers', me)}/systemuserroles_association"
     roles = client.first_page(path, select=["roleid", "name"]).rows
-    if any(one["name"] == checks.SYSTEM_ADMINISTRATOR for one in roles):
+    if any(one["name"] == judges.SYSTEM_ADMINISTRATOR for one in roles):
         return privileges({}, [])
     held: list[str] = []
     for one in roles:

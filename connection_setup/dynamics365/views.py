@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.dynamics365 import page as own
+from connection_setup.dynamics365 import page
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import Refusal
 from core.roles import Can, may, requires
@@ -21,7 +21,7 @@ from ui.links import company_url
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
     setup = dynamics.setup_of(company_of(request, company))
-    return render.page(request, own.page(setup, administrator=may(request.user, Can.ADMINISTER)))
+    return render.page(request, page.page(setup, administrator=may(request.user, Can.ADMINISTER)))
 
 
 @requires(Can.ADMINISTER)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup import hooks
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import consent
 from connection_setup.types import Report
@@ -34,7 +34,7 @@ def ask_again(*, company: Company) -> None:
     """Forget the answers to what a test that went well asks: what no longer applies is not asked all the same."""
     kept = {one.name for one in hooks.questions() if not one.by_test}
     with transaction.atomic():
-        stored = services.locked(company)
+        stored = state.locked(company)
         answers = {name: given for name, given in stored.answers.items() if name in kept}
         if answers != stored.answers:
             stored.answers = answers
@@ -49,8 +49,8 @@ def answer(*, company: Company, name: str, yes: bool, user: Any) -> tuple[str, s
     asked = next((one for one in hooks.questions() if one.name == name), None)
     if asked is None:
         raise LookupError(f"There is no question {name!r}.")
-    with services.audited(user), transaction.atomic():
-        stored = services.locked(company)
+    with state.audited(user), transaction.atomic():
+        stored = state.locked(company)
         if name in stored.answers or not asked.applies(stored):
             return "", ""
         given = {"answer": "yes" if yes else "no", "by": consent.name_of(user), "at": timezone.now().isoformat()}

@@ -21,11 +21,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.enabling.steps import PREPARED, RULES, STEPS, Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
-from connection_setup.provisioning import sign_in as administrator
-from connection_setup.provisioning import steps
+from connection_setup.provisioning import sign_in, steps
 from connection_setup.provisioning.steps import StepReport
 from core.refusals import Refusal
 from masterdata.models import Company
@@ -41,7 +40,7 @@ def begin(*, company: Company, user: Any, page_url: str, done_url: str, with_def
     end. with_defaults: apply the default synchronization setup; else the setup page asks about it afterwards.
     """
     with transaction.atomic():
-        connection = services.locked(company)
+        connection = state.locked(company)
         if connection.enabled:
             raise Refusal(
                 "configuration",
@@ -62,7 +61,7 @@ def current_run(company: Company) -> EnablingRun | None:
     run = EnablingRun.objects.select_related("company").filter(company=company).first()
     if run is None:
         return None
-    connection = services.connection_of(company)
+    connection = state.connection_of(company)
     if run.ended_at is not None:
         return run if connection.enabled else None
     return run if _current(run, connection.changed_at) else None
@@ -99,13 +98,13 @@ def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = Non
     """
     if run.ended_at is not None:
         return None
-    connection = services.connection_of(run.company)
+    connection = state.connection_of(run.company)
     if connection.enabled:  # it was switched on, and whoever did was stopped before saying so
         known = told(run)
         done = [StepReport(one.name, one.caption, steps.DONE, "The connection is enabled.") for one in STEPS]
         missing = [one for one in done if not any(other.name == one.name and other.ended for other in known)]
         _keep(run, steps.to_json([*(one for one in known if one.ended), *missing]), run.found, ended=True)
-        administrator.drop_preparations(run.company)
+        sign_in.drop_preparations(run.company)
         return None
     if not _current(run, connection.changed_at):
         return None
@@ -122,7 +121,7 @@ def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = Non
     ended, _ = steps.run_step(step, work)
     _keep(run, steps.to_json(steps.with_one(told(run), ended)), work.found)
     if ended.state == steps.FAILED and step.name in RULES:
-        services.keep_report(work.connection, work.report)
+        state.keep_report(work.connection, work.report)
     if work.connection.enabled:
         _finish(run, work)
     return ended
@@ -175,7 +174,7 @@ def _current(run: EnablingRun, changed_at: Any) -> bool:
 
 def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn | None:
     """Who signed in to prepare the environment, in this session; who only looks for one is not taken for it."""
-    found = administrator.current(company, session_key)
+    found = sign_in.current(company, session_key)
     return found if found is not None and found.signed_in_at is not None and found.purpose == "prepare" else None
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.connection.state import audited, locked
 from connection_setup.enabling.steps import STEPS, Enabling
 from connection_setup.models import DataverseConnection
@@ -73,6 +73,6 @@ def enable(
         if error is not None:
             raise error
         if values is None:
-            services.keep_report(work.connection, work.report)
+            state.keep_report(work.connection, work.report)
         break
     return work.report

@@ -17,16 +17,12 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks, types
-from connection_setup.checks import connection_test as testing
-from connection_setup.checks import judges as checks
+from connection_setup.checks import connection_test, judges
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import clients, settings
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, settings, state
 from connection_setup.models import AdministratorSignIn
-from connection_setup.provisioning import company_objects as provisioning
-from connection_setup.provisioning import consent
+from connection_setup.provisioning import company_objects, consent, sign_in
 from connection_setup.provisioning import preparation as preparing
-from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning.preparation import Preparation
 from connection_setup.provisioning.steps import Result, Step, StepFailed
 from connection_setup.secrets import credentials
@@ -64,7 +60,7 @@ class Enabling:
         self.company, self.user, self.values, self.secret = company, user, values, secret
         self.asks, self.with_defaults, self.signed_in = asks, with_defaults, signed_in
         self.found: dict[str, Any] = found if found is not None else {}
-        self.connection = services.connection_of(company)
+        self.connection = state.connection_of(company)
         self.known, self.version = self.connection.pk, self.connection.changed_at
         if values is not None:
             settings.apply_settings(self.connection, values, secret)
@@ -149,7 +145,7 @@ class Enabling:
         try:
             yield
         except DataverseError as error:
-            self.judge(checks.check_for_error(error, place, self.wanted, self.found.get("hint", "")))
+            self.judge(judges.check_for_error(error, place, self.wanted, self.found.get("hint", "")))
         except CannotDecrypt as error:
             cause, fix = types.sentences(error.user_message)
             self.judge(Check(types.SIGN_IN, "error", cause, fix, error.reason))
@@ -178,8 +174,8 @@ def _address(work: Enabling) -> Result:
         work.judge(lacking)
     with work.explaining(types.ADDRESS):
         ping = work.client.ping()
-    work.found["hint"] = checks.tenant_hint(ping, work.connection.tenant_id)
-    return _together(work.judge(checks.address(ping)), work.judge(checks.clock(ping)))
+    work.found["hint"] = judges.tenant_hint(ping, work.connection.tenant_id)
+    return _together(work.judge(judges.address(ping)), work.judge(judges.clock(ping)))
 
 
 def _sign_in(work: Enabling) -> Result:
@@ -189,7 +185,7 @@ def _sign_in(work: Enabling) -> Result:
         # Where these are said the sign-in works; the next step says what does not.
         with suppress(NotAMember, AdministrationMode, EnvironmentDisabled):
             work.who  # noqa: B018 - asked for, and kept
-    return work.judge(checks.signed_in(work.wanted))
+    return work.judge(judges.signed_in(work.wanted))
 
 
 def _mode(work: Enabling) -> Result:
@@ -198,18 +194,18 @@ def _mode(work: Enabling) -> Result:
         try:
             work.who  # noqa: B018 - asked for, and kept
         except NotAMember as error:
-            check = checks.check_for_error(error, types.SIGN_IN, work.wanted, work.found.get("hint", ""))
+            check = judges.check_for_error(error, types.SIGN_IN, work.wanted, work.found.get("hint", ""))
             work.found["lacks"] = {**check.document(), "reason": check.reason}
-    return work.judge(Check(checks.MODE, "ok", "The environment is not in administration mode."))
+    return work.judge(Check(judges.MODE, "ok", "The environment is not in administration mode."))
 
 
 def _administrator(work: Enabling) -> Result:
     """Who signed in is needed only where something is lacking: anybody's sign-in may stand beside what is there."""
     lacks = work.missing_objects
     if lacks is None:
-        with work.explaining(checks.USER):
-            user = checks.find_user(work.client, work.who)
-            solution = checks.find_solution(work.client)
+        with work.explaining(judges.USER):
+            user = judges.find_user(work.client, work.who)
+            solution = judges.find_solution(work.client)
         lacks = next((one for one in (user, solution) if one.state == "error"), None)
         if lacks is None:
             work.tell(user)
@@ -235,22 +231,22 @@ def _asked_for(work: Enabling, lacks: Check) -> Result:
 
 
 def _organization(work: Enabling) -> Result:
-    with work.explaining(checks.ORGANIZATION):
+    with work.explaining(judges.ORGANIZATION):
         found = work.reader.organization()
         who = work.reader.who_am_i() if work.missing_objects else work.who
     work.found["organization"] = {
         "id": str(found.id), "name": found.name, "base_currency": found.base_currency_code,
         "base_currency_id": str(found.base_currency_id) if found.base_currency_id else "",
     }  # fmt: skip
-    told = work.judge(checks.organization(found, who, work.wanted))
-    with work.explaining(checks.VERSION):
+    told = work.judge(judges.organization(found, who, work.wanted))
+    with work.explaining(judges.VERSION):
         version = work.reader.version()
-    return _together(told, work.judge(checks.version(version)))
+    return _together(told, work.judge(judges.version(version)))
 
 
 def _currency(work: Enabling) -> Result:
-    with work.explaining(checks.CURRENCY):
-        check = checks.find_currency(work.reader, work.organization, work.wanted)
+    with work.explaining(judges.CURRENCY):
+        check = judges.find_currency(work.reader, work.organization, work.wanted)
     return work.judge(check)
 
 
@@ -288,27 +284,27 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
 
 
 def _unit(work: Enabling) -> Result:
-    company, chosen = work.company, services.units_choice(work.connection)
-    unit_id, unit = provisioning.business_unit(work.client, work.who, company.name, company.system_id, chosen)
+    company, chosen = work.company, state.units_choice(work.connection)
+    unit_id, unit = company_objects.business_unit(work.client, work.who, company.name, company.system_id, chosen)
     work.found |= {"unit": str(unit_id), "unit_name": unit}
     return Result(f"{unit}.")
 
 
 def _team(work: Enabling) -> Result:
     unit = work.found["unit_name"]
-    team = provisioning.owning_team(work.client, work.who, work.uuid("unit"), unit, work.company.system_id)
+    team = company_objects.owning_team(work.client, work.who, work.uuid("unit"), unit, work.company.system_id)
     work.found["team"] = str(team)
-    return Result(f"{provisioning.team_name(unit)} owns new rows.")
+    return Result(f"{company_objects.team_name(unit)} owns new rows.")
 
 
 def _team_role(work: Enabling) -> Result:
-    provisioning.team_role(work.client, work.uuid("unit"), work.found["unit_name"], work.uuid("team"))
+    company_objects.team_role(work.client, work.uuid("unit"), work.found["unit_name"], work.uuid("team"))
     return Result("The team has the role, so that it can own rows.")
 
 
 def _row(work: Enabling) -> Result:
     company = work.company
-    row = provisioning.company_row(work.client, work.who, company.name, company.system_id, work.uuid("team"))
+    row = company_objects.company_row(work.client, work.who, company.name, company.system_id, work.uuid("team"))
     work.found["row"] = str(row)
     return Result(f"{company.name} has its row in tandem_company, with the owning team.")
 
@@ -320,7 +316,7 @@ def _requirements(work: Enabling) -> Result:
     made.organization_id, made.organization_name = who.organization_id, work.organization.name
     made.enabled = True
     try:
-        report, _ = testing.run(work.client, work.wanted)
+        report, _ = connection_test.run(work.client, work.wanted)
     finally:
         made.enabled = False
     work.found["checks"] = [{**one.document(), "reason": one.reason} for one in report.checks]
@@ -339,8 +335,8 @@ def _requirements(work: Enabling) -> Result:
 def _switch(work: Enabling) -> Result:
     """Switch it on, with what was found, and have the rooms above follow, in one transaction."""
     found, organization = work.found, work.organization
-    with services.audited(work.user), transaction.atomic():
-        stored = services.locked(work.company)
+    with state.audited(work.user), transaction.atomic():
+        stored = state.locked(work.company)
         if work.known and stored.changed_at != work.version:
             raise Refusal(
                 "configuration",
@@ -362,11 +358,11 @@ def _switch(work: Enabling) -> Result:
         )  # fmt: skip
         stored.changed_at = timezone.now()
         stored.save()
-        administrator.drop_preparations(work.company)
+        sign_in.drop_preparations(work.company)
         if work.with_defaults:
             found["defaults"] = hooks.apply_default_setup(work.company, schedules=work.asks)
         hooks.run_enabled(work.company, work.user)
-    services.keep_report(stored, work.report)
+    state.keep_report(stored, work.report)
     work.connection = stored
     return Result(f"The connection to {organization.name} is enabled.")
 
@@ -383,7 +379,7 @@ STEPS: tuple[Step[Enabling], ...] = (
     Step("consent", "Consent", _consent),
     Step("address", "Address and clock", _address),
     Step("sign-in", types.SIGN_IN, _sign_in),
-    Step("mode", checks.MODE, _mode),
+    Step("mode", judges.MODE, _mode),
     Step("administrator", "Administrator", _administrator),
     Step("organization", "Organization and version", _organization),
     Step("currency", "Currency", _currency),

@@ -7,14 +7,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company as company_of
-from connection_setup.connection import state as services
-from connection_setup.enabling import page as own
-from connection_setup.enabling import questions
+from connection_setup.connection import state
+from connection_setup.enabling import page, questions
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT
 from connection_setup.models import DataverseConnection, EnablingRun
-from connection_setup.provisioning import consent, consent_form
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import consent, consent_form, sign_in
 from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
@@ -25,16 +23,16 @@ from ui.links import company_url
 @require_http_methods(["GET", "HEAD", "POST"])
 def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     """The page of a run; a POST gives the consent that came along and goes on."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     run = enabling.current_run(connection.company)
     if run is None:
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
     if request.method != "POST" or run.ended_at is not None:
-        return render.page(request, own.page(request, connection, run, going=is_going(request, run)))
+        return render.page(request, page.page(request, connection, run, going=is_going(request, run)))
     if enabling.asks(run) == CONSENT and not consent.given(connection):
         form = consent_form.AcceptForm(request.POST)
         if not form.is_valid():
-            return render.page(request, own.page(request, connection, run, form, going=False))
+            return render.page(request, page.page(request, connection, run, form, going=False))
         consent.give(company=connection.company, user=request.user)
     return go_on(request, connection, run)
 
@@ -96,7 +94,7 @@ def go_on(
         enabling.pause(run)
     if not htmx:
         return HttpResponseRedirect(run.page_url)
-    return render.page(request, own.page(request, connection, run, going=told.ended))
+    return render.page(request, page.page(request, connection, run, going=told.ended))
 
 
 def done(run: EnablingRun) -> str:
@@ -115,6 +113,6 @@ def is_going(request: HttpRequest, run: EnablingRun) -> bool:
         return False
     asks = enabling.asks(run)
     if asks == ADMINISTRATOR:
-        found = administrator.current(run.company, request.session.session_key)
+        found = sign_in.current(run.company, request.session.session_key)
         return found is not None and found.signed_in_at is not None
-    return not asks or consent.given(services.connection_of(run.company))
+    return not asks or consent.given(state.connection_of(run.company))

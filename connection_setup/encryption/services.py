@@ -16,8 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.connection.state import audited
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataEncryption, DataverseConnection
-from connection_setup.secrets import credentials, keyring
-from connection_setup.secrets import sealing as sealed
+from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
 from connection_setup.secrets.sealing import CannotDecrypt
 from core.refusals import Refusal
@@ -274,7 +273,7 @@ def _reseal(*, strict: bool) -> Sealing:
                 if not (value := getattr(row, name)):
                     continue
                 try:
-                    renewed[name] = sealed.reseal(value)
+                    renewed[name] = sealing.reseal(value)
                 except CannotDecrypt:
                     if strict:
                         raise
@@ -290,4 +289,4 @@ def _stored() -> Iterator[Stored]:
         for row in model.objects.select_related("company").order_by("company__name", "pk"):
             for name in columns:
                 if value := getattr(row, name):
-                    yield Stored(row.company.name, _CAPTIONS[name], sealed.opener(value))
+                    yield Stored(row.company.name, _CAPTIONS[name], sealing.opener(value))

@@ -6,7 +6,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.encryption import page as own
+from connection_setup.encryption import page
 from connection_setup.encryption import services as encryption
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -19,7 +19,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
-    return render.page(request, own.page(company_of(request, company), encryption.state()))
+    return render.page(request, page.page(company_of(request, company), encryption.state()))
 
 
 @requires(Can.ADMINISTER)
@@ -44,7 +44,7 @@ def rotate(request: HttpRequest, company: str) -> HttpResponse:
     """Seal everything with the newest key."""
     owner = company_of(request, company)
     try:
-        messages.success(request, own.told(encryption.rotate(user=request.user)))
+        messages.success(request, page.told(encryption.rotate(user=request.user)))
     except Refusal as refusal:
         messages.error(request, f"Nothing was changed. {refusal}")
     return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
@@ -62,7 +62,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
         except Refusal as refusal:
             messages.warning(request, f"Nothing was changed. {refusal}")
         else:
-            messages.success(request, f"Encryption is disabled. {own.told(done)}")
+            messages.success(request, f"Encryption is disabled. {page.told(done)}")
         return HttpResponseRedirect(back)
     if why := encryption.why_not(enable=False):
         messages.warning(request, f"Nothing was changed. {why}")
@@ -70,7 +70,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     return render.confirm(
         request,
         title="Disable encryption?",
-        text=own.what_disabling_does(encryption.state()),
+        text=page.what_disabling_does(encryption.state()),
         action=Action(
             "Disable Encryption", company_url("connection_setup:encryption-disable", owner), "post", primary=True
         ),
@@ -102,8 +102,8 @@ def copy(request: HttpRequest, company: str) -> HttpResponse:
 def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
     owner = company_of(request, company)
     if request.method != "POST":
-        return render.page(request, own.form_page(owner, own.KeyForm(), enable=enable))
-    form = own.KeyForm(request.POST, request.FILES)
+        return render.page(request, page.form_page(owner, page.KeyForm(), enable=enable))
+    form = page.KeyForm(request.POST, request.FILES)
     if form.is_valid():
         try:
             text = form.cleaned_data["key"] or _text(form.cleaned_data["key_file"])
@@ -113,9 +113,9 @@ def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
             form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         else:
             what = "Encryption is enabled." if enable else "The encryption key is changed."
-            messages.success(request, f"{what} {own.told(done)}")
+            messages.success(request, f"{what} {page.told(done)}")
             return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
-    return render.page(request, own.form_page(owner, form, enable=enable))
+    return render.page(request, page.form_page(owner, form, enable=enable))
 
 
 @sensitive_variables()

@@ -120,10 +120,14 @@ def _list(connection: DataverseConnection, signed_in: AdministratorSignIn) -> di
         )  # fmt: skip
         choices.append(
             Action(
-                "Choose", company_url("connection_setup:environments-choose", company), "post", values={"environment": str(one.id)},
-                off="In use" if linked else "", primary=len(found) == 1,
+                "Choose",
+                company_url("connection_setup:environments-choose", company),
+                "post",
+                values={"environment": str(one.id)},
+                off="In use" if linked else "",
+                primary=len(found) == 1,
             )
-        )  # fmt: skip
+        )
     return {
         "state": Status(f"Signed in as {signed_in.name}", "ok"),
         "notices": (notice,),

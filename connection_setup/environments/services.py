@@ -18,8 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from connection_setup.connection import clients, settings
-from connection_setup.connection import endpoints as reaching
+from connection_setup.connection import clients, endpoints, settings
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
@@ -147,7 +146,7 @@ def chosen_values(signed_in: AdministratorSignIn, organization_id: UUID | str) -
     values: dict[str, Any] = {"environment_url": one.url}
     if one.tenant_id and not (connection.tenant_id and signed_in.tenant == connection.tenant_id):
         values["tenant_id"] = one.tenant_id
-    if ca_file := reaching.sandbox_authority(connection):
+    if ca_file := endpoints.sandbox_authority(connection):
         values["sandbox_ca_file"] = ca_file
     return values
 

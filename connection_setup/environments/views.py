@@ -6,9 +6,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection import endpoints as reaching
-from connection_setup.connection import state as services
-from connection_setup.environments import page as own
+from connection_setup.connection import endpoints, state
+from connection_setup.environments import page
 from connection_setup.environments import services as environments
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
@@ -25,7 +24,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page; polled while a sign-in is waited for."""
-    return _shown(request, services.connection_of(company_of(request, company)))
+    return _shown(request, state.connection_of(company_of(request, company)))
 
 
 @requires(Can.ADMINISTER)
@@ -33,7 +32,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_post_parameters("client_secret", "user_password")
 def look_up(request: HttpRequest, company: str) -> HttpResponse:
     """From the field Environment URL: what was typed is saved first, but for an address that cannot be."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     if request.method == "POST" and "environment_url" in request.POST and not connection.enabled:
         given = request.POST.copy()
         if address_problem(given.get("environment_url", ""), given.get("cloud", "")):
@@ -48,11 +47,11 @@ def look_up(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin: off to the sign-in, in this window or in one of its own."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     here = company_url("connection_setup:environments", connection.company)
     if request.method != "POST":
         return HttpResponseRedirect(here)
-    form = own.TenantForm(request.POST)
+    form = page.TenantForm(request.POST)
     if not form.is_valid():
         return _shown(request, connection, form)
     try:
@@ -95,7 +94,7 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Take one of the environments found; where a secret must be entered again, the page with it filled in."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     setup = company_url("connection_setup:setup", connection.company)
     found = environments.current(connection.company, request.session.session_key)
     if request.method != "POST" or found is None or found.signed_in_at is None:
@@ -116,11 +115,11 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     return HttpResponseRedirect(setup)
 
 
-def _shown(request: HttpRequest, connection: DataverseConnection, form: own.TenantForm | None = None) -> HttpResponse:
+def _shown(request: HttpRequest, connection: DataverseConnection, form: page.TenantForm | None = None) -> HttpResponse:
     found = environments.current(connection.company, request.session.session_key)
-    response = render.page(request, own.page(request, connection, found, form))
+    response = render.page(request, page.page(request, connection, found, form))
     # A browser holds the answer to a form, which leads to the sign-in, against where forms of this page may go.
-    if origin := reaching.sign_in_origin(connection, any_tenant=True):
+    if origin := endpoints.sign_in_origin(connection, any_tenant=True):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response
 

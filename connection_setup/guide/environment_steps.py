@@ -15,7 +15,7 @@ from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.forms import EnvironmentForm, SignInForm
 from connection_setup.guide.views import address
 from connection_setup.models import AdministratorSignIn
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in
 from connection_setup.setup.forms import SECRETS
 from core.refusals import Refusal
 from dataverse.errors import DataverseError
@@ -129,7 +129,7 @@ def take_sign_in(situation: Situation) -> Ended:
         situation.kept.confirmed = [*situation.kept.confirmed, WITHOUT]
         return None
     if "again" in request.POST:
-        administrator.drop(situation.company, session)
+        sign_in.drop(situation.company, session)
         return HttpResponseRedirect(address(situation.company, SIGN_IN))
     if _signed_in(situation):
         return None
@@ -260,7 +260,7 @@ def take_environment(situation: Situation) -> Ended:
     except Refusal as refusal:
         return show_environment(situation, form.with_error(refusal))
     if signed_in is not None and _signed_in(situation):
-        administrator.keep_with(signed_in, stored, purpose=administrator.DISCOVER)
+        sign_in.keep_with(signed_in, stored, purpose=sign_in.DISCOVER)
     return None
 
 
@@ -281,6 +281,6 @@ def _tenant(situation: Situation) -> dict[str, Any]:
     if situation.connection.tenant_id or signed_in is None or not _signed_in(situation):
         return {}
     try:
-        return {"tenant_id": administrator.person(signed_in).tenant_id}
+        return {"tenant_id": sign_in.person(signed_in).tenant_id}
     except (DataverseError, Refusal):
         return {}

@@ -2,9 +2,8 @@
 
 from django.conf import settings
 
-from connection_setup.connection import redirect_url
+from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Ended, Shown, Situation, Step
 from connection_setup.guide.forms import ApplicationForm, OwnershipForm
@@ -190,7 +189,7 @@ def take_application(situation: Situation) -> Ended:
     form = ApplicationForm(request.POST, request.FILES, connection=connection)
     if not saved(situation, form):
         return show_application(situation, form)
-    fresh = services.connection_of(situation.company)
+    fresh = state.connection_of(situation.company)
     if not credentials.client_id(fresh):
         form.add_error("client_id", "Enter the Client ID of the registration.")
     if not credentials.has_secret(fresh):

@@ -9,13 +9,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection import endpoints as reaching
-from connection_setup.connection import state as services
+from connection_setup.connection import endpoints, state
 from connection_setup.environments import services as environments
 from connection_setup.guide import flow
 from connection_setup.guide.flow import Shown, Situation, Step
 from connection_setup.models import AssistedSetup
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in
 from core.roles import Can, may, requires
 from masterdata.models import Company
 from ui import render
@@ -93,8 +92,8 @@ def _situation(request: HttpRequest, company: str) -> Situation:
     owner = company_of(request, company)
     kept = AssistedSetup.objects.filter(company=owner).first() or AssistedSetup(company=owner)
     session = request.session.session_key
-    signed_in = environments.current(owner, session) or administrator.current(owner, session)
-    return Situation(request, services.connection_of(owner), kept, signed_in)
+    signed_in = environments.current(owner, session) or sign_in.current(owner, session)
+    return Situation(request, state.connection_of(owner), kept, signed_in)
 
 
 def _shown(situation: Situation, taken: list[Step], step: Step, shown: Shown) -> HttpResponse:
@@ -137,6 +136,6 @@ def _shown(situation: Situation, taken: list[Step], step: Step, shown: Shown) ->
     )
     response = render.page(situation.request, page)
     # A browser holds the answer to a form, which may lead to Microsoft, against where forms of this page may go.
-    if origin := reaching.sign_in_origin(situation.connection, any_tenant=True):
+    if origin := endpoints.sign_in_origin(situation.connection, any_tenant=True):
         response._csp_update = {"form-action": [origin]}  # type: ignore[attr-defined]
     return response

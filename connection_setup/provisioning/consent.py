@@ -10,7 +10,7 @@ from django.db import transaction
 from django.template.defaultfilters import date as formatted_date
 from django.utils import timezone
 
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from masterdata.models import Company
@@ -60,8 +60,8 @@ def record(connection: DataverseConnection, *, by: str) -> None:
 
 def give(*, company: Company, user: Any) -> DataverseConnection:
     """Keep the user's consent to the settings as they are. Given already stays with who gave it. Repeatable."""
-    with services.audited(user), transaction.atomic():
-        stored = services.locked(company)
+    with state.audited(user), transaction.atomic():
+        stored = state.locked(company)
         if not given(stored):
             record(stored, by=name_of(user))
             stored.save(update_fields=["consented_at", "consented_by", "consented_for"])

@@ -7,9 +7,9 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import company as company_of
 from connection_setup import captions
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
-from connection_setup.provisioning import deployed as standing
+from connection_setup.provisioning import deployed
 from core.roles import Can, requires
 from dataverse.errors import DataverseError
 from ui import render
@@ -42,13 +42,13 @@ def team_roles(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, company: str, title: str, read: Callable[[DataverseConnection], Shown]) -> HttpResponse:
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     owner = connection.company
     notices: tuple[Notice, ...] = ()
     tabs: tuple[FastTab, ...] = ()
     try:
         whose, table, missing = read(connection)
-    except (DataverseError, services.NotConnected) as error:
+    except (DataverseError, state.NotConnected) as error:
         notices = (Notice(error.user_message, "bad", title=f"{title} cannot be read."),)
     else:
         notices = tuple(Notice(one, "bad") for one in missing)
@@ -61,7 +61,7 @@ def _page(request: HttpRequest, company: str, title: str, read: Callable[[Datave
 
 
 def _solutions(connection: DataverseConnection) -> Shown:
-    found = standing.solutions(connection)
+    found = deployed.solutions(connection)
     rows = [
         (
             one.unique_name,
@@ -73,22 +73,22 @@ def _solutions(connection: DataverseConnection) -> Shown:
         for one in found
     ]
     missing = [
-        f"The solution {one.unique_name} is not installed. {standing.REDEPLOY}" for one in found if not one.there
+        f"The solution {one.unique_name} is not installed. {deployed.REDEPLOY}" for one in found if not one.there
     ]
     head = ("Unique Name", "Friendly Name", "Version", "Installed On", "Managed")
     return connection.organization_name or "Solutions", Table("Integration Solutions", head, rows), missing
 
 
 def _user_roles(connection: DataverseConnection) -> Shown:
-    name, roles = standing.user_roles(connection)
+    name, roles = deployed.user_roles(connection)
     missing = [
-        f"The role {one.name} is not assigned to {name}. {standing.REDEPLOY}" for one in roles if not one.assigned
+        f"The role {one.name} is not assigned to {name}. {deployed.REDEPLOY}" for one in roles if not one.assigned
     ]
     return name, _roles("Integration User Roles", roles), missing
 
 
 def _team_roles(connection: DataverseConnection) -> Shown:
-    name, roles = standing.team_roles(connection)
+    name, roles = deployed.team_roles(connection)
     missing = [
         f"The role {one.name} is not assigned to the team {name}. Turn Enabled off and on again: that assigns it."
         for one in roles
@@ -97,7 +97,7 @@ def _team_roles(connection: DataverseConnection) -> Shown:
     return name, _roles("Owning Team Roles", roles), missing
 
 
-def _roles(caption: str, roles: list[standing.Role]) -> Table:
+def _roles(caption: str, roles: list[deployed.Role]) -> Table:
     rows = [
         (
             one.name,

@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from connection_setup import hooks
-from connection_setup.connection import clients
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import sign_in as administrator
-from connection_setup.provisioning import solution, steps
-from connection_setup.provisioning import team_members as membership
+from connection_setup.provisioning import sign_in, solution, steps, team_members
 from connection_setup.provisioning.steps import DONE, FAILED, Result, Step, StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
@@ -29,14 +26,14 @@ class Preparation:
 
     def __init__(self, signed_in: AdministratorSignIn, connection: DataverseConnection | None = None) -> None:
         self.signed_in = signed_in
-        self.connection = connection or services.connection_of(signed_in.company)
+        self.connection = connection or state.connection_of(signed_in.company)
         self._client: solution.Definer | None = None
 
     @property
     def client(self) -> solution.Definer:
         """The administrator's client."""
         if self._client is None:
-            made: Any = clients.administrators_client(self.connection, administrator.person(self.signed_in))
+            made: Any = clients.administrators_client(self.connection, sign_in.person(self.signed_in))
             self._client = made
         return self._client
 
@@ -95,10 +92,10 @@ def _members(work: Preparation) -> Result:
         )
     client: Any = work.client
     clients.verify_organization(work.connection.company, client)
-    users = membership.missing(client, team, hooks.users_of(work.connection.company))
+    users = team_members.missing(client, team, hooks.users_of(work.connection.company))
     if not users:
         return Result("Every coupled user is in the owning team already.")
-    told, failed = membership.sentence(membership.add(client, team, users))
+    told, failed = team_members.sentence(team_members.add(client, team, users))
     return Result(told, failed, "attention" if failed else "done")
 
 
@@ -150,7 +147,7 @@ def go_on(signed_in: AdministratorSignIn) -> StepReport | None:
         return None
     found, _ = steps.run_step(step, Preparation(signed_in))
     signed_in.steps = steps.to_json(steps.with_one(told(signed_in), found))
-    administrator.keep(signed_in, "steps")
+    sign_in.keep(signed_in, "steps")
     return found
 
 

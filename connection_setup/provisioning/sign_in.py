@@ -1,7 +1,7 @@
 """An administrator's sign-in: begun in a browser session, come back once, kept sealed for an hour, then dropped.
 
 What comes back is taken only in the session that began it, once, and within a quarter of an hour; state, nonce and code
-verifier are of this one sign-in (dataverse.signin).
+verifier are of this one sign-in (dataverse.person_sign_in).
 """
 
 import hashlib
@@ -13,14 +13,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connection_setup.connection import clients
-from connection_setup.connection import redirect_url as returning
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, redirect_url, state
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.secrets.sealing import seal, unseal
 from core.refusals import Refusal
-from dataverse import clouds, discovery
-from dataverse import person_sign_in as signin
+from dataverse import clouds, discovery, person_sign_in
 from dataverse.discovery import Instance
 from dataverse.errors import DataverseError, SignInError
 from dataverse.types import Credentials, Environment
@@ -58,10 +55,12 @@ def begin(
     To DISCOVER no Environment URL is needed, and `tenant` may be another than that of the settings. Raises Refusal
     (nothing to sign in to), SealBroken, DataverseError.
     """
-    connection = services.connection_of(company)
+    connection = state.connection_of(company)
     credentials, environment = _through(connection, purpose, tenant)
     resource = clouds.discovery(environment.cloud, environment.url) if purpose == DISCOVER else ""
-    started = signin.begin(credentials, environment, redirect_url=returning.of(connection), resource=resource)
+    started = person_sign_in.begin(
+        credentials, environment, redirect_url=redirect_url.of(connection), resource=resource
+    )
     with transaction.atomic():
         drop_old(timezone.now())
         _of(company, session_key).delete()
@@ -133,20 +132,20 @@ def current(company: Company, session_key: str | None, *, discovering: bool = Fa
     # Nothing is taken any more after that time, so nothing will come of waiting.
     if found.signed_in_at is None and not found.problem and found.began_at <= timezone.now() - WAITS:
         found.problem = UNFINISHED
-    return found if _fits(found, services.connection_of(company)) else None
+    return found if _fits(found, state.connection_of(company)) else None
 
 
-def person(signed_in: AdministratorSignIn) -> signin.Person:
+def person(signed_in: AdministratorSignIn) -> person_sign_in.Person:
     """Who signed in, able to act. Raises SignInError when the sign-in is over, and other DataverseErrors."""
     if signed_in.signed_in_at is None or not signed_in.sealed:
         raise SignInError("The administrator's sign-in is over.", "Sign in again.")
-    credentials, environment = _through(services.connection_of(signed_in.company), signed_in.purpose, signed_in.tenant)
-    return signin.restored(credentials, environment, unseal(signed_in.sealed))
+    credentials, environment = _through(state.connection_of(signed_in.company), signed_in.purpose, signed_in.tenant)
+    return person_sign_in.restored(credentials, environment, unseal(signed_in.sealed))
 
 
 def environments(signed_in: AdministratorSignIn) -> list[Instance]:
     """The environments the person may work in. Raises DataverseError, Refusal, SealBroken."""
-    connection = services.connection_of(signed_in.company)
+    connection = state.connection_of(signed_in.company)
     _, environment = _through(connection, signed_in.purpose, signed_in.tenant)
     return discovery.instances(person(signed_in), environment)
 
@@ -184,13 +183,13 @@ def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tupl
     return clients.administrator_credentials(connection)
 
 
-def _came_back(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> signin.Person:
+def _came_back(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> person_sign_in.Person:
     """Who signed in. Raises SignInError and other DataverseErrors, Refusal, SealBroken."""
-    flow, connection = json.loads(unseal(waiting.sealed)), services.connection_of(waiting.company)
+    flow, connection = json.loads(unseal(waiting.sealed)), state.connection_of(waiting.company)
     if not _fits(waiting, connection):
         raise SignInError("The settings were changed while you signed in.", "Begin the sign-in again.")
     credentials, environment = _through(connection, waiting.purpose, waiting.tenant)
-    return signin.finish(credentials, environment, flow, returned)
+    return person_sign_in.finish(credentials, environment, flow, returned)
 
 
 def _fits(signed_in: AdministratorSignIn, connection: DataverseConnection) -> bool:

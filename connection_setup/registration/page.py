@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from connection_setup import captions as connection_setup_captions
-from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import redirect_url
 from connection_setup.models import DataverseConnection
 from connection_setup.registration import services as registration
 from connection_setup.registration.services import Found
@@ -36,7 +36,9 @@ def page(connection: DataverseConnection, found: Mapping[str, Found]) -> Page:
             "Portal; several companies may share it.",
         ),
         actions=(
-            Action("Check Registration", company_url("connection_setup:registration-check", company), "post", icon="check"),
+            Action(
+                "Check Registration", company_url("connection_setup:registration-check", company), "post", icon="check"
+            ),
             Action(connection_setup_captions.TITLE, company_url("connection_setup:setup", company), icon="plug"),
             Action("Prepare the Environment", company_url("connection_setup:administrator", company), icon="person",
                    note="Prepares, then enables"),
@@ -74,7 +76,7 @@ def _steps(connection: DataverseConnection, found: Mapping[str, Found]) -> Seque
         _step(
             "redirect", "2. Redirect URL", found,
             Field("In the Azure Portal", "Manage, Authentication, Add a platform, Web"),
-            Field("Redirect URL", returning.of(connection), copy=True,
+            Field("Redirect URL", redirect_url.of(connection), copy=True,
                   hint="Add it under Redirect URLs, letter for letter. An administrator's sign-in comes back to it."),
         ),
         _step(
@@ -119,7 +121,8 @@ def _steps(connection: DataverseConnection, found: Mapping[str, Found]) -> Seque
         ),
         _step(
             "user", "8. Sign-in and consent", found,
-            Field("Sign in", Link("Prepare the Environment", company_url("connection_setup:administrator", connection.company)),
+            Field("Sign in",
+                  Link("Prepare the Environment", company_url("connection_setup:administrator", connection.company)),
                   hint="As an administrator with a licence for Dataverse and the security role System Administrator. "
                   "Consent on behalf of your organization. The application's own user is made, and needs no licence."),
             Field("No window opens?", "Pop-ups are blocked",

@@ -12,10 +12,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from connection_setup import types
-from connection_setup.checks import judges as checks
+from connection_setup.checks import judges
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import clients
-from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import clients, redirect_url
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.secrets.certificates import application_name
@@ -50,7 +49,7 @@ def findings(connection: DataverseConnection, *, seen_at: str, asked: Found | No
     """
     report = Report.stored(connection.checks)
     return {
-        "redirect": redirect(returning.of(connection), seen_at),
+        "redirect": redirect(redirect_url.of(connection), seen_at),
         "permissions": consent(connection, report),
         "credential": credential(connection, report),
         "client": client(credentials_client(connection)),
@@ -161,7 +160,7 @@ def enabled(connection: DataverseConnection) -> Found:
 
 def user(report: Report) -> Found:
     """The application has its own user in the environment."""
-    found = _of(report, checks.USER)
+    found = _of(report, judges.USER)
     return NOT_YET if found is None else _as_found(found)
 
 
@@ -172,7 +171,7 @@ def consent(connection: DataverseConnection, report: Report) -> Found:
         return Found("ok", f"{last.name or 'An administrator'} signed in and consented.")
     if last is not None and last.problem:
         return Found("error", *types.sentences(last.problem))
-    there = _of(report, checks.USER)
+    there = _of(report, judges.USER)
     if connection.integration_user_id or (there is not None and there.state != "error"):
         return Found("ok", "The application's user is in the environment, so the permission was given.")
     return Found(

@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
-from connection_setup.registration import page as own
+from connection_setup.registration import page
 from connection_setup.registration import services as registration
 from connection_setup.registration.services import Found
 from core.roles import Can, requires
@@ -23,17 +23,17 @@ _KEPT = "registration"
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     here = f"{request.scheme}://{request.get_host()}"
     found = registration.findings(connection, seen_at=here, asked=_kept(request, connection))
-    return render.page(request, own.page(connection, found))
+    return render.page(request, page.page(connection, found))
 
 
 @requires(Can.ADMINISTER)
 @require_POST
 def check(request: HttpRequest, company: str) -> HttpResponse:
     """Check what can be checked; the page tells step by step."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     said = registration.ask(connection)
     request.session[_KEPT] = {"of": _of(connection), "found": asdict(said)}
     messages.success(request, "What can be checked was checked. Each step has its result.")

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import company as company_of
 from connection_setup import hooks
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.setup import views
 from core.roles import Can, requires
@@ -29,7 +29,7 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Use Default Synchronization Setup: ask, then have mappings and schedules go back to their default."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := services.unavailable_reason(owner):
+    if why := state.unavailable_reason(owner):
         messages.error(request, f"Nothing was changed. {why}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
@@ -43,7 +43,7 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
             company=owner,
             careful=True,
         )
-    with services.audited(request.user):
+    with state.audited(request.user):
         said = hooks.use_default_setup(owner, request.user)
     messages.success(request, said or "There are no mappings that have a default.")
     return HttpResponseRedirect(back)
@@ -55,7 +55,7 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize Modified Records: ask, then queue a job per mapping."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := services.unavailable_reason(owner):
+    if why := state.unavailable_reason(owner):
         messages.error(request, f"Nothing was queued. {why}")
         return HttpResponseRedirect(back)
     if request.method != "POST":

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from connection_setup import hooks
 from connection_setup.captions import CLOUDS, STATES, TITLE, WORDS, state
-from connection_setup.checks import judges as checks
-from connection_setup.connection import redirect_url as returning
+from connection_setup.checks import judges
+from connection_setup.connection import redirect_url
 from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
 from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
@@ -29,15 +29,15 @@ from masterdata.models import Company
 from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
 from ui.links import company_url, optional_url
 
-PREPARED = (checks.USER, checks.SOLUTION_CHECK, checks.TABLES)
+PREPARED = (judges.USER, judges.SOLUTION_CHECK, judges.TABLES)
 """The checks whose failures an administrator mends by preparing the environment."""
 
 CHECKED = (
-    ("Solution Version", checks.SOLUTION_CHECK),
-    ("Dataverse Version checked", checks.VERSION),
-    ("User Roles checked", checks.USER),
-    ("Team Roles checked", checks.TEAM),
-    ("Entities availability checked", checks.TABLES),
+    ("Solution Version", judges.SOLUTION_CHECK),
+    ("Dataverse Version checked", judges.VERSION),
+    ("User Roles checked", judges.USER),
+    ("Team Roles checked", judges.TEAM),
+    ("Entities availability checked", judges.TABLES),
 )
 """What the FastTab says of the last test above its table, and the check that says it."""
 
@@ -171,7 +171,7 @@ def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
     redirect = (
-        Field("Redirect URL", returning.of(connection), copy=True)
+        Field("Redirect URL", redirect_url.of(connection), copy=True)
         if form is None
         else Field(form_field=form["redirect_url"], copy=True)
     )
@@ -267,10 +267,10 @@ def _solution_settings(report: Report, *, enabled: bool) -> list[Field]:
     for caption, name in CHECKED:
         found = [check for check in report.checks if check.name.partition(":")[0] == name]
         # Until it is enabled there is no team yet whose roles could be checked.
-        if not found or (name == checks.TEAM and not enabled):
+        if not found or (name == judges.TEAM and not enabled):
             continue
         state = max((check.state for check in found), key=list(WORDS).index)
-        version = re.search(rf"\b{SOLUTION} ([\w.]*\w)", found[0].message) if name == checks.SOLUTION_CHECK else None
+        version = re.search(rf"\b{SOLUTION} ([\w.]*\w)", found[0].message) if name == judges.SOLUTION_CHECK else None
         fields.append(Field(caption, Status(version[1] if version else WORDS[state], STATES[state])))
     return fields
 

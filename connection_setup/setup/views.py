@@ -12,8 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import company as company_of
 from connection_setup import hooks
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import settings
-from connection_setup.connection import state as services
+from connection_setup.connection import settings, state
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import questions
 from connection_setup.enabling import services as enabling_services
@@ -43,13 +42,13 @@ def save_form_first(act: Acting) -> Callable[..., HttpResponse]:
     @sensitive_post_parameters("client_secret", "user_password")
     @wraps(act)
     def view(request: HttpRequest, company: str) -> HttpResponse:
-        connection = services.connection_of(company_of(request, company))
+        connection = state.connection_of(company_of(request, company))
         if request.method != "POST":
             return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))
         form = saved(request, connection, request.POST)
         if form is not None:
             return again(request, connection, form)
-        return act(request, services.connection_of(connection.company))
+        return act(request, state.connection_of(connection.company))
 
     return view
 
@@ -58,7 +57,7 @@ def save_form_first(act: Acting) -> Callable[..., HttpResponse]:
 @require_safe
 def setup(request: HttpRequest, company: str) -> HttpResponse:
     """The page."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     return render.page(request, pages.setup(request, connection))
 
 
@@ -67,7 +66,7 @@ def setup(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_post_parameters("client_secret", "user_password")
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """The page with the fields of the authentication type just chosen; what was typed stays, nothing is saved."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     if request.method != "POST" or connection.enabled:
         return _back(request, connection)
     return again(request, connection, SettingsForm(connection=connection, typed=request.POST))
@@ -78,7 +77,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_post_parameters("client_secret", "user_password")
 def environment_url(request: HttpRequest, company: str) -> HttpResponse:
     """The page with a verdict on the address just typed, of which the field alone is taken; nothing is saved."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     if request.method != "POST" or connection.enabled:
         return _back(request, connection)
     form = SettingsForm(request.POST, connection=connection)
@@ -127,7 +126,7 @@ def enable(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask with numbers, then switch off."""
-    connection = services.connection_of(company_of(request, company))
+    connection = state.connection_of(company_of(request, company))
     back = company_url("connection_setup:setup", connection.company)
     if request.method == "POST":
         enabling_services.disable(company=connection.company, user=request.user)

@@ -17,7 +17,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 
 from core import bulk
 from core.vocabulary import ConflictOption, Direction
-from coupling import local_records as local
+from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, SyncParameters
 from coupling.mappings.services import get_mapping
@@ -66,11 +66,11 @@ def couple(context: JobContext) -> None:
 
 def _records(context: JobContext, mapping: IntegrationTableMapping) -> "QuerySet[Any]":
     """What is still to be matched: uncoupled, inside the filter, of the selection, behind the last key written."""
-    records = local.uncoupled(mapping)
+    records = local_records.uncoupled(mapping)
     if context.job.selection_only:
         records = records.filter(Exists(JobRecord.objects.filter(job=context.job, local_id=OuterRef("system_id"))))
     if (after := context.resume.get("after")) is not None:
-        records = records.filter(**{f"{local.table_of(mapping).key}__gt": after})
+        records = records.filter(**{f"{local_records.table_of(mapping).key}__gt": after})
     return records
 
 
@@ -88,7 +88,7 @@ def _without_criteria(context: JobContext, mapping: IntegrationTableMapping) -> 
 def _leave_out(context: JobContext, mapping: IntegrationTableMapping) -> None:
     """Give the selected records that take no part their outcome."""
     after = context.resume.get("left_out")
-    table = local.table_of(mapping)
+    table = local_records.table_of(mapping)
     everything = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
     for ids in context.selection(after=UUID(after) if after else None):
         outcomes = list(_skipped_outcome(mapping, table, ids))
@@ -122,9 +122,9 @@ def _skipped_outcome(
     chosen = table.records(mapping.company).filter(system_id__in=ids)
     chosen = chosen.annotate(
         _inside=Case(
-            When(local.table_filter_q(mapping) or Q(pk__isnull=False), then=Value(True)), default=Value(False)
+            When(local_records.table_filter_q(mapping) or Q(pk__isnull=False), then=Value(True)), default=Value(False)
         ),
-        _coupled=local.coupled_q(mapping),
+        _coupled=local_records.coupled_q(mapping),
     )
     found = {row[0]: row for row in chosen.values_list("system_id", table.key, table.title, "_inside", "_coupled")}
     for row_id in ids:
@@ -210,17 +210,17 @@ class _Writer:
         self.mapping = mapping
         self.matching = matching
         self.organization = organization
-        self.table = local.table_of(mapping)
+        self.table = local_records.table_of(mapping)
         self.creates = CouplingParameters.load(context.parameters).create
 
     def write(self) -> None:
         """Write all that is left, checkpoint by checkpoint."""
         decisions, kept = self.matching.decisions, self.context.kept
-        records = local.filtered_records(self.mapping)
+        records = local_records.filtered_records(self.mapping)
         while (first := kept.get("position", 0)) < len(decisions):
             kept["position"] = min(first + WRITE, len(decisions))
             ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, kept["position"])]
-            rows = local.by_ids(records, self.table, self.matching.fields, ids)
+            rows = local_records.by_ids(records, self.table, self.matching.fields, ids)
             for taken in Coupling.objects.filter(mapping=self.mapping, local_id__in=ids).values_list(
                 "local_id", flat=True
             ):

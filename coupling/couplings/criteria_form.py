@@ -8,9 +8,9 @@ from django.http import HttpRequest
 
 from core.vocabulary import CompareAs, ConflictOption, Direction
 from coupling.mappings import services as mappings_services
-from coupling.matching import criteria as criteria_
+from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping, Selection
-from coupling.records import selections as drafts
+from coupling.records import selections
 from coupling.rows import Criterion
 from ui.kit import Notice
 
@@ -88,10 +88,10 @@ class Chosen:
         )
         rows = [
             Row(
-                one.pk, one.field, one.integration_field, criteria_.caption(mapping, one.field), one.use_for_match,
+                one.pk, one.field, one.integration_field, criteria.caption(mapping, one.field), one.use_for_match,
                 one.case_sensitive, str(one.match_priority or ""), one.compare_as,
             )
-            for one in criteria_.available_criteria(mapping)
+            for one in criteria.available_criteria(mapping)
         ]  # fmt: skip
         return cls(mapping, form, rows, draft)
 
@@ -99,7 +99,7 @@ class Chosen:
     def typed(cls, mapping: IntegrationTableMapping, request: HttpRequest) -> "Chosen":
         """As the person filled it in."""
         given = request.POST
-        chosen = cls.stored(mapping, drafts.of(mapping, request.user, given.get("draft", "")))
+        chosen = cls.stored(mapping, selections.of(mapping, request.user, given.get("draft", "")))
         chosen.form = SettingsForm(mapping, given)
         used, cased = set(given.getlist("use")), set(given.getlist("case"))
         for row in chosen.rows:

@@ -14,7 +14,7 @@ from accounts import access
 from connection_setup.connection.state import unavailable_reason
 from core.roles import Can, may, requires
 from core.vocabulary import CompareAs
-from coupling import local_records as local
+from coupling import local_records
 from coupling.couplings import services
 from coupling.couplings.criteria_form import Chosen, Row
 from coupling.couplings.preview import Preview
@@ -34,9 +34,8 @@ from coupling.page_parts import (
     of_mapping,
     permission_reason,
 )
-from coupling.records import keep_selection as from_lists
+from coupling.records import keep_selection, selections
 from coupling.records import lists as records
-from coupling.records import selections as drafts
 from jobs.models import Reason
 from ui import render
 from ui.kit import Action, Cue, FactBox, FastTab, Field, Link, Notice, Page, Table, Tip
@@ -91,12 +90,12 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     """A list's Match-Based Coupling: keep the selection, and go on to the criteria of the table's mapping."""
     owner = access.company(request, company)
     one = records.table_or_404(table)
-    draft = from_lists.keep(request, owner, one, without="they cannot be coupled")
+    draft = keep_selection.keep(request, owner, one, without="they cannot be coupled")
     if not isinstance(draft, Selection):
         return draft
-    if drafts.coupled(draft) == draft.count:
+    if selections.coupled(draft) == draft.count:
         why = "All selected records are coupled already, so there is nothing to match. Select uncoupled ones."
-        return from_lists.redirect_to_selection(request, draft, one, why)
+        return keep_selection.redirect_to_selection(request, draft, one, why)
     return HttpResponseRedirect(of_mapping("criteria", draft.mapping, f"draft={draft.pk}"))
 
 
@@ -116,7 +115,7 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """The page, as stored on the mapping."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
-    draft = drafts.of(one, request.user, request.GET.get("draft", ""))
+    draft = selections.of(one, request.user, request.GET.get("draft", ""))
     return _shown(request, Chosen.stored(one, draft))
 
 
@@ -158,7 +157,7 @@ def _preview(chosen: Chosen) -> Preview:
         if time.monotonic() > until:
             raise TooLong
 
-    selection = None if chosen.draft is None else list(drafts.ids(chosen.draft))
+    selection = None if chosen.draft is None else list(selections.ids(chosen.draft))
     with preview_lock(chosen.mapping.company):
         found: Preview = services.preview(
             mapping=chosen.mapping, selection=selection, criteria=chosen.settings().criteria, on_part=stop
@@ -173,7 +172,7 @@ def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
     try:
         measured = field_statistics(chosen.mapping, criteria_.available_criteria(chosen.mapping))
-    except local.Unusable as error:
+    except local_records.Unusable as error:
         chosen.notices.append(notice_of(error))
         return _shown(request, chosen, status=400)
     found = {one.local: one for one in suggestion.suggest_criteria(chosen.mapping, measured)}
@@ -212,7 +211,7 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     one = mapping_or_404(access.company(request, company), mapping)
     mappings_services.reset_criteria(mapping=one)
     messages.success(request, f"No field of {one.name} is matched on any more.")
-    chosen = Chosen.stored(one, drafts.of(one, request.user, request.POST.get("draft", "")))
+    chosen = Chosen.stored(one, selections.of(one, request.user, request.POST.get("draft", "")))
     return HttpResponseRedirect(_again(chosen, _within(request)))
 
 
@@ -227,7 +226,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     try:
         job = services.start_coupling(
             mapping=one,
-            selection=None if chosen.draft is None else drafts.ids(chosen.draft),
+            selection=None if chosen.draft is None else selections.ids(chosen.draft),
             criteria=settings.criteria,
             create_new=settings.create_new,
             synchronize=settings.synchronize,
@@ -241,7 +240,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     if may(request.user, Can.MAP):
         mappings_services.save_criteria(mapping=one, settings=settings)
     if chosen.draft is not None:
-        drafts.drop(chosen.draft)
+        selections.drop(chosen.draft)
     return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
 
 
@@ -249,7 +248,7 @@ def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chos
     """What a start asks for: the previewed settings by their token, else the page's fields; None where these are not
     valid."""
     if token := request.POST.get("settings"):
-        chosen = Chosen.stored(mapping, drafts.of(mapping, request.user, request.POST.get("draft", "")))
+        chosen = Chosen.stored(mapping, selections.of(mapping, request.user, request.POST.get("draft", "")))
         try:
             kept = signing.loads(token, salt=_SALT)
         except signing.BadSignature:
@@ -288,7 +287,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         chosen.notices.insert(0, Notice(" ".join(wrong), "bad", title))
     try:
         measured = field_statistics(mapping, criteria_.available_criteria(mapping))
-    except local.Unusable as error:
+    except local_records.Unusable as error:
         chosen.notices.append(notice_of(error))
         measured = FieldStatistics(0, False, {})
     _tell_measures(chosen.rows, measured)
@@ -300,13 +299,31 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         help=_HELP,
         notices=[*_about_selection(chosen), *chosen.notices],
         actions=[
-            Action("Preview", of_mapping("preview", mapping), "post", "preview", with_form=True,
-                   off=NOT_ENABLED if off else no_try),
+            Action(
+                "Preview",
+                of_mapping("preview", mapping),
+                "post",
+                "preview",
+                with_form=True,
+                off=NOT_ENABLED if off else no_try,
+            ),
             Action("Suggest Criteria", of_mapping("suggest", mapping), "post", "suggest", with_form=True, off=no_try),
-            Action("Save Criteria", of_mapping("save-criteria", mapping), "post", "save", with_form=True,
-                   off=permission_reason(request, Can.MAP)),
-            Action("Reset Criteria", of_mapping("reset-criteria", mapping), "post", "reset",
-                   off=permission_reason(request, Can.MAP), values=_kept_values(chosen, within)),
+            Action(
+                "Save Criteria",
+                of_mapping("save-criteria", mapping),
+                "post",
+                "save",
+                with_form=True,
+                off=permission_reason(request, Can.MAP),
+            ),
+            Action(
+                "Reset Criteria",
+                of_mapping("reset-criteria", mapping),
+                "post",
+                "reset",
+                off=permission_reason(request, Can.MAP),
+                values=_kept_values(chosen, within),
+            ),
             Action("Integration Coupling Job Log", job_log(company, type="coupling", mapping=mapping.name), icon="job"),
         ],
         fast_tabs=[
@@ -333,10 +350,12 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         form_url=of_mapping("save-criteria" if within == "guide" else "start", mapping),
         submit=Action("OK", primary=True)
         if within == "guide"
-        else Action("Couple", icon="couple", off=NOT_ENABLED if off else permission_reason(request, Can.OPERATE), primary=True),
+        else Action(
+            "Couple", icon="couple", off=NOT_ENABLED if off else permission_reason(request, Can.OPERATE), primary=True
+        ),
         cancel=Link("Cancel", _back(chosen, within)),
         fact_boxes=_boxes(chosen, found, operates and within != "guide", within),
-    )  # fmt: skip
+    )
     return render.page(request, page, status=status)
 
 
@@ -345,7 +364,7 @@ def _back(chosen: Chosen, within: str) -> str:
     if within and (url := optional_url(WITHIN[within][0], company, **dict(WITHIN[within][1]))):
         return url
     if chosen.draft is not None:
-        return records.list_url(company, local.table_of(chosen.mapping))
+        return records.list_url(company, local_records.table_of(chosen.mapping))
     return company_url("coupling:mappings", company)
 
 
@@ -368,8 +387,8 @@ def _gist(chosen: Chosen) -> str:
 def _about_selection(chosen: Chosen) -> list[Notice]:
     if chosen.draft is None:
         return []
-    table = local.table_of(chosen.mapping)
-    coupled = drafts.coupled(chosen.draft)
+    table = local_records.table_of(chosen.mapping)
+    coupled = selections.coupled(chosen.draft)
     some = f"; {coupled:,} of them are coupled already and stay as they are" if coupled else ""
     what = table.caption.lower() if chosen.draft.count == 1 else table.caption_plural.lower()
     return [Notice(f"{chosen.draft.count:,} selected {what}{some}.", "")]
@@ -383,8 +402,8 @@ def _tell_measures(rows: Sequence[Row], measured: FieldStatistics) -> None:
 
 def _measured(mapping: IntegrationTableMapping, measured: FieldStatistics) -> str:
     try:
-        what = local.table_of(mapping).caption_plural.lower()
-    except local.Unusable:
+        what = local_records.table_of(mapping).caption_plural.lower()
+    except local_records.Unusable:
         return ""
     first = "the first " if measured.sampled else ""
     return f"Filled and Distinct measured on {first}{measured.records:,} {what}"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from coupling import local_records as local
+from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria
 from coupling.matching.match import Decision, Result
@@ -60,7 +60,7 @@ class Preview:
     ) -> "Preview":
         """Read both sides and decide. Raises what the gateway and `on_part` raise."""
         began = time.monotonic()
-        records = local.uncoupled(mapping)
+        records = local_records.uncoupled(mapping)
         outside = 0
         if selection is not None:
             records = records.filter(_among(selection))
@@ -96,7 +96,7 @@ class Preview:
         """One object per record, in key order."""
         matching = self.matching
         decisions = iter(matching.decisions)
-        for part in local.iter_batches(matching.records, matching.table, matching.fields, size=_PART):
+        for part in local_records.iter_batches(matching.records, matching.table, matching.fields, size=_PART):
             chunk = list(islice(decisions, len(part)))
             told = partner_names(matching.mapping, matching, chunk)
             for decision, row in zip(chunk, part, strict=False):

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
-from coupling import local_records as local
+from coupling import local_records
 from coupling.couplings.pending import is_being_created
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, UncouplingParameters
@@ -17,7 +17,7 @@ from coupling.mappings.services import exclusive_key, require_enabled, require_u
 from coupling.matching import criteria as criteria_
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from coupling.rows import Criterion
-from jobs import audit as auditing
+from jobs import audit
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import Job, Reason, Trigger, Type
@@ -112,8 +112,8 @@ def description(mapping: IntegrationTableMapping) -> str:
     """What a job's card says about it: "Customers <-> account"."""
     arrow = {Direction.TO: "->", Direction.FROM: "<-"}.get(Direction(mapping.direction), "<->")
     try:
-        here = local.table_of(mapping).caption_plural
-    except local.Unusable:
+        here = local_records.table_of(mapping).caption_plural
+    except local_records.Unusable:
         here = mapping.table
     return f"{here} {arrow} {mapping.integration_table}"
 
@@ -135,7 +135,7 @@ def couple_by_hand(
                 method=Method.MANUAL,
             )
             told = {"mapping": mapping.name, "local_id": local_id, "integration_id": integration_id}
-            auditing.record_audit_entry(
+            audit.record_audit_entry(
                 made, LogEntry.Action.CREATE, {name: (None, one) for name, one in told.items()}, user=user
             )
             return made
@@ -151,7 +151,7 @@ def couple_by_hand(
             "Somebody coupled and uncoupled the record or the row at the same moment, so nothing was done.",
             "Try again.",
         )
-    named = local.named(mapping, [other.local_id]).get(other.local_id)
+    named = local_records.named(mapping, [other.local_id]).get(other.local_id)
     if is_being_created(other):
         raise Refusal(
             Reason.ALREADY_COUPLED,

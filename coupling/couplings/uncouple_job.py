@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from core import bulk
-from coupling import local_records as local
+from coupling import local_records
 from coupling.couplings.pending import is_being_created
 from coupling.gateway import COMPANY_COLUMN, Gateway, WriteResult
 from coupling.job_parameters import UncouplingParameters
@@ -76,7 +76,7 @@ class _Uncoupling:
         told = [self._waits(coupling) for coupling in part if coupling.pk in held]
         part = [coupling for coupling in part if coupling.pk not in held]
         results = self._emptied(part)
-        names = local.named(self.mapping, [*(coupling.local_id for coupling in part), *missing])
+        names = local_records.named(self.mapping, [*(coupling.local_id for coupling in part), *missing])
         kept = {row_id for row_id, result in results.items() if not result.ok and result.reason != Reason.RECORD_GONE}
         gone = [coupling.pk for coupling in part if coupling.integration_id not in kept]
         outcomes = [self._outcome(coupling, names, results.get(coupling.integration_id), kept) for coupling in part]
@@ -103,7 +103,7 @@ class _Uncoupling:
         return {coupling.pk for coupling in part if coupling.pending and is_being_created(coupling)}
 
     def _waits(self, coupling: Coupling) -> OutcomeRow:
-        key, name = local.named(self.mapping, [coupling.local_id]).get(coupling.local_id, ("", ""))
+        key, name = local_records.named(self.mapping, [coupling.local_id]).get(coupling.local_id, ("", ""))
         return OutcomeRow(
             Outcome.SKIPPED, Reason.CREATE_QUEUED, coupling.local_id, key, name, coupling.integration_id,
             message=f"Its row is being created in Dataverse by job {coupling.job_id}, which has not ended. Delete the "

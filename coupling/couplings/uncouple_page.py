@@ -12,9 +12,8 @@ from core.roles import Can, requires
 from coupling.couplings import services
 from coupling.models import Coupling, IntegrationTableMapping, Selection
 from coupling.page_parts import EXPLAINED, job_log, mapping_or_404, of_mapping, show_error
-from coupling.records import keep_selection as from_lists
+from coupling.records import keep_selection, selections
 from coupling.records import lists as records
-from coupling.records import selections as drafts
 from masterdata.models import Company
 from ui import ids, listing, render
 from ui.kit import Action
@@ -62,12 +61,12 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     """The couplings of the records selected on a list: keep the selection, then ask."""
     owner = access.company(request, company)
     one = records.table_or_404(table)
-    draft = from_lists.keep(request, owner, one, without="none is coupled")
+    draft = keep_selection.keep(request, owner, one, without="none is coupled")
     if not isinstance(draft, Selection):
         return draft
-    if not drafts.coupled(draft):
+    if not selections.coupled(draft):
         why = "None of the selected records is coupled, so there is nothing to delete."
-        return from_lists.redirect_to_selection(request, draft, one, why)
+        return keep_selection.redirect_to_selection(request, draft, one, why)
     return HttpResponseRedirect(of_mapping("uncouple", draft.mapping, f"draft={draft.pk}"))
 
 
@@ -78,19 +77,19 @@ def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> Http
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
     given = request.POST if request.method == "POST" else request.GET
-    draft = drafts.of(one, request.user, given.get("draft", ""))
+    draft = selections.of(one, request.user, given.get("draft", ""))
     back = company_url("records:list", owner, table=one.table)
     if draft is None:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
         try:
-            job = services.start_uncoupling(mapping=one, selection=drafts.ids(draft), user=request.user)
+            job = services.start_uncoupling(mapping=one, selection=selections.ids(draft), user=request.user)
         except EXPLAINED as error:
             show_error(request, error)
             return HttpResponseRedirect(back)
-        drafts.drop(draft)
+        selections.drop(draft)
         return HttpResponseRedirect(_job_url(owner, [job.pk]))
-    coupled = drafts.coupled(draft)
+    coupled = selections.coupled(draft)
     return _asked(request, owner, coupled, _of_selection(draft, coupled), {"draft": str(draft.pk)}, request.path, back)
 
 

@@ -9,8 +9,7 @@ from django.core.cache import cache
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from coupling import filters
-from coupling import local_records as local
+from coupling import filters, local_records
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job
 from masterdata.models import Company
@@ -58,8 +57,8 @@ def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[in
     unusable: set[int] = set()
     for mapping in chosen:
         try:
-            inside, uncoupled = local.filtered_records(mapping), local.uncoupled(mapping)
-        except (local.Unusable, filters.BadFilter):
+            inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled(mapping)
+        except (local_records.Unusable, filters.BadFilter):
             unusable.add(mapping.pk)
             continue
         couplings = Coupling.objects.filter(mapping=mapping)

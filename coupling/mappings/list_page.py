@@ -14,8 +14,7 @@ from connection_setup import hooks
 from connection_setup.connection.state import unavailable_reason
 from core.roles import Can, requires
 from core.vocabulary import Direction
-from coupling import filters
-from coupling import local_records as local
+from coupling import filters, local_records
 from coupling.mappings import counts, defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.page_parts import ASK, NOT_ENABLED, captions, job_log, of_mapping, permission_reason
@@ -137,8 +136,8 @@ def _no_mappings(company: Company, off: str) -> Notice:
 def table_cell(row: Any) -> Cell:
     """The local table of a mapping, leading to its list."""
     try:
-        table = local.table_of(row)
-    except local.Unusable:
+        table = local_records.table_of(row)
+    except local_records.Unusable:
         return Status(f"{row.table} is not known", "bad")
     return Link(table.caption_plural, optional_url("records:list", row.company, table=table.name))
 

@@ -8,7 +8,7 @@ import msgspec
 
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs
-from coupling import local_records as local
+from coupling import local_records
 from coupling.matching.match import Group, groups
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion
@@ -106,7 +106,7 @@ def from_json(kept: Any) -> list[Criterion]:
 
 def grouped(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:
     """The criteria by priority, each compared as its local field's type asks. Raises local.Unusable."""
-    return groups(effective(one, local.field_of(mapping, one.local)) for one in given)
+    return groups(effective(one, local_records.field_of(mapping, one.local)) for one in given)
 
 
 def readable(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> str:
@@ -122,8 +122,8 @@ def group_caption(mapping: IntegrationTableMapping, group: Group) -> str:
 def caption(mapping: IntegrationTableMapping, name: str) -> str:
     """The caption of a local field; its name where the field is gone."""
     try:
-        return local.field_of(mapping, name).caption
-    except local.Unusable:
+        return local_records.field_of(mapping, name).caption
+    except local_records.Unusable:
         return name
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Q, TextField
 from django.db.models.functions import Cast, Lower, Trim
 
-from coupling import local_records as local
+from coupling import local_records
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 
 SAMPLE = 20_000
@@ -24,15 +24,15 @@ class FieldStatistics:
 
 def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping]) -> FieldStatistics:
     """Measure the fields of some field mappings on the records inside the table filter; one query or two."""
-    table = local.table_of(mapping)
-    records = local.filtered_records(mapping)
+    table = local_records.table_of(mapping)
+    records = local_records.filtered_records(mapping)
     total = records.order_by().count()
     measured: Any = records.order_by()
     if total > SAMPLE:
         measured = table.model._default_manager.filter(pk__in=records.values("pk")[:SAMPLE])
     asked: dict[str, Any] = {}
     for name in {row.field for row in rows}:
-        field = local.field_of(mapping, name)
+        field = local_records.field_of(mapping, name)
         if field.type in ("text", "code", "reference", "choice"):
             filled = ~Q(**{name: ""}) & Q(**{f"{name}__isnull": False})
             value: Any = Lower(Trim(Cast(name, TextField())))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from coupling import local_records as local
+from coupling import local_records
 from coupling.matching.match import Candidate, Decision, Result
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
@@ -29,7 +29,7 @@ def partner_names(
                 in_run[candidate.id] = UUID(bytes=matching.decisions.id_at(candidate.partner))
             elif candidate.coupled:
                 elsewhere.append(candidate.id)
-    named = local.named(mapping, in_run.values()) if in_run else {}
+    named = local_records.named(mapping, in_run.values()) if in_run else {}
     told = {row_id: " ".join(named[local_id]).strip() for row_id, local_id in in_run.items() if local_id in named}
     for start in range(0, len(elsewhere), 500):
         couplings = Coupling.objects.filter(
@@ -39,8 +39,8 @@ def partner_names(
         for coupling in couplings:
             by_mapping.setdefault(coupling.mapping, {})[coupling.integration_id] = coupling.local_id
         for other, rows in by_mapping.items():
-            known = local.named(other, rows.values())
-            caption = "" if other.pk == mapping.pk else f"{local.table_of(other).caption} "
+            known = local_records.named(other, rows.values())
+            caption = "" if other.pk == mapping.pk else f"{local_records.table_of(other).caption} "
             told |= {
                 row_id: caption + " ".join(known[local_id]).strip()
                 if local_id in known

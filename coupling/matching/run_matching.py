@@ -7,10 +7,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from coupling import local_records as local
+from coupling import local_records
 from coupling.gateway import Gateway
-from coupling.matching import criteria as criteria_
-from coupling.matching import read_plan as planner
+from coupling.matching import criteria, read_plan
 from coupling.matching.match import Decision, Decisions, Group, Matcher, Result
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
@@ -34,7 +33,7 @@ class MatchingRun:
     blank_is_no_match: bool = False
     on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None
     groups: list[Group] = field(init=False)
-    plan: planner.Plan = field(init=False)
+    plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
     measured: int = 0
     """How many Dataverse rows were compared."""
@@ -42,14 +41,14 @@ class MatchingRun:
     def __post_init__(self) -> None:
         """Make sure both sides have the fields. Raises NoCriteria, local.Unusable, Invalid (unknown_column)."""
         if not self.given:
-            raise criteria_.NoCriteria(self.mapping.name)
-        self.table = local.table_of(self.mapping)
-        self.groups = criteria_.grouped(self.mapping, self.given)
+            raise criteria.NoCriteria(self.mapping.name)
+        self.table = local_records.table_of(self.mapping)
+        self.groups = criteria.grouped(self.mapping, self.given)
         self.gateway.check_columns(self.mapping, self.columns)
         infos = self.gateway.table(self.mapping).columns
         self.kinds = {name: infos[name].type for name in self.columns}
         self._partners = {
-            one.local: local.partners(self.mapping, self.table.field(one.local))
+            one.local: local_records.partners(self.mapping, self.table.field(one.local))
             for one in self.given
             if self.table.field(one.local).type == "reference" and self.kinds[one.integration] in _LOOKUPS
         }
@@ -79,25 +78,25 @@ class MatchingRun:
         )
         kept: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)
-        for part in local.iter_batches(self.records, self.table, self.fields):
+        for part in local_records.iter_batches(self.records, self.table, self.fields):
             values = self._values(part)
-            matcher.add(local.raw_ids(part), values)
-            if total <= planner.MOST_RECORDS:
+            matcher.add(local_records.raw_ids(part), values)
+            if total <= read_plan.MOST_RECORDS:
                 kept += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
             self.on_part("Reading records here", len(matcher), total)
-        self.plan = self._plan(kept if total <= planner.MOST_RECORDS else None)
+        self.plan = self._plan(kept if total <= read_plan.MOST_RECORDS else None)
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
         self.decisions = matcher.decide(coupled or coupled_rows(self.mapping))
         return self.decisions
 
-    def _plan(self, kept: list[dict[str, Any]] | None) -> planner.Plan:
-        wanted = planner.filters(self.groups, kept, self.kinds) if kept is not None else None
+    def _plan(self, kept: list[dict[str, Any]] | None) -> read_plan.Plan:
+        wanted = read_plan.filters(self.groups, kept, self.kinds) if kept is not None else None
         if wanted is not None and len(wanted) <= 1:
-            return planner.choose(wanted, None)
+            return read_plan.choose(wanted, None)
         if wanted is None:
-            return planner.choose(None, None)
-        return planner.choose(wanted, self.gateway.size(self.mapping))
+            return read_plan.choose(None, None)
+        return read_plan.choose(wanted, self.gateway.size(self.mapping))
 
     def _compare(self, matcher: Matcher) -> None:
         phase = f"Comparing rows of {self.mapping.integration_table}"
@@ -143,7 +142,7 @@ class MatchingRun:
 
     def sentence(self, decision: Decision, partner: str = "") -> str:
         """Why a record was not coupled, and what to do next."""
-        said = criteria_.group_caption(self.mapping, self.groups[decision.group])
+        said = criteria.group_caption(self.mapping, self.groups[decision.group])
         if decision.result is Result.MULTIPLE:
             return (
                 f"{decision.count:,} rows in Dataverse have the same {said}, so none was chosen. Add a field that "

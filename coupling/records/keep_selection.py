@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from coupling.models import Selection
 from coupling.records import lists as records
-from coupling.records import selections as drafts
+from coupling.records import selections
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from ui import listing
@@ -25,11 +25,11 @@ def keep(request: HttpRequest, owner: Company, table: LocalTable, *, without: st
         messages.error(request, f"{table.caption_plural} have no integration table mapping, so {without}.")
         return HttpResponseRedirect(back)
     ids = selection.rows.order_by(table.key).values_list("system_id", flat=True).iterator(chunk_size=5000)
-    return drafts.store_selection(mapping=mappings[0], ids=ids, user=request.user)
+    return selections.store_selection(mapping=mappings[0], ids=ids, user=request.user)
 
 
 def redirect_to_selection(request: HttpRequest, draft: Selection, table: LocalTable, why: str) -> HttpResponse:
     """Forget the selection, which is of no use: back to the list, with the reason."""
-    drafts.drop(draft)
+    selections.drop(draft)
     messages.warning(request, why)
     return HttpResponseRedirect(records.list_url(draft.company, table))

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from core import collation as order
-from jobs import display as telling
+from core import collation
+from jobs import display
 from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Type
 from jobs.registry import registry
 from masterdata.models import Company
@@ -31,7 +31,7 @@ def outcomes_url(job: Job, company: Company, **query: str) -> str:
 
 def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word of the model
     """The job log, newest first; which columns show at first depends on the type it is filtered by."""
-    shown = set(telling.ALWAYS_SHOWN.get(type, ("coupled", "inserted", "modified", "unchanged", "failed", "skipped")))
+    shown = set(display.ALWAYS_SHOWN.get(type, ("coupled", "inserted", "modified", "unchanged", "failed", "skipped")))
 
     def counter(name: str) -> Column:
         def cell(job: Job) -> Cell:
@@ -39,10 +39,10 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             if not count:
                 return count
             look = {"failed": "bad", "conflicts": "warn"}.get(name, "")
-            url = outcomes_url(job, company, outcome=telling.OUTCOME_OF_COUNTER[name])
+            url = outcomes_url(job, company, outcome=display.OUTCOME_OF_COUNTER[name])
             return Link(f"{count:,}", url, look)  # type: ignore[arg-type]
 
-        return Column(name, telling.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
+        return Column(name, display.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
 
     rows = Job.objects.filter(company=company).defer(*_HEAVY)
     filters = [
@@ -57,12 +57,12 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
         columns=[
             Column("start", "Start", lambda job: job.started_at or "Not started", sort="pk"),
             Column("finish", "Finish", lambda job: job.ended_at, default=False),
-            Column("duration", "Duration", telling.duration_of, numeric=True),
+            Column("duration", "Duration", display.duration_of, numeric=True),
             Column("mapping", "Mapping", "mapping_name", sort="mapping_name"),
-            *map(counter, telling.COUNTER_LABELS),
-            Column("direction", "Direction", telling.direction, default=type == Type.SYNCHRONIZATION),
+            *map(counter, display.COUNTER_LABELS),
+            Column("direction", "Direction", display.direction, default=type == Type.SYNCHRONIZATION),
             Column("type", "Type", "type", default=type not in Type.values),
-            Column("state", "State", telling.status, sort="state"),
+            Column("state", "State", display.status, sort="state"),
             Column("message", "Message", "message", wrap=True),
             Column("job", "Job", lambda job: str(job.pk), default=False),
             Column("requests", "Requests", "requests", numeric=True, default=False),
@@ -70,7 +70,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
         filters=filters,
         key="pk",
         row_url=lambda job: job_url(job, company),
-        row_label=lambda job: f"{telling.title(job)}, job {job.pk}",
+        row_label=lambda job: f"{display.title(job)}, job {job.pk}",
         empty=Notice(
             "Couple or synchronize records, or start a full synchronization: each run is listed here with its outcome.",
             title="No jobs yet",
@@ -103,16 +103,16 @@ def queue(company: Company) -> Listing:
         caption="Job queue entries",
         rows=rows.defer(*_HEAVY),
         columns=[
-            Column("description", "Description", lambda job: job.description or telling.title(job)),
+            Column("description", "Description", lambda job: job.description or display.title(job)),
             Column("state", "Status", _queue_status),
             Column("requested", "Requested", "created_at"),
             Column("earliest", "Earliest Start", "not_before"),
             Column("waits", "Waits For", ahead),
-            Column("by", "Requested By", telling.started_by),
+            Column("by", "Requested By", display.started_by),
             Column(
                 "progress",
                 "Progress",
-                lambda job: f"{percent} %" if (percent := telling.percent(job)) else "",
+                lambda job: f"{percent} %" if (percent := display.percent(job)) else "",
                 numeric=True,
             ),
             Column("attempts", "Lost Workers", "attempts", numeric=True, default=False),
@@ -170,19 +170,19 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
             Column(
                 "fields",
                 "Compared Fields",
-                lambda row: telling.fields_text(row.detail),
+                lambda row: display.fields_text(row.detail),
                 wrap=True,
                 default=open_question,
             ),
             Column(
                 "candidates",
                 "Candidates",
-                lambda row: telling.candidates_text(row.detail),
+                lambda row: display.candidates_text(row.detail),
                 wrap=True,
                 default=open_question and coupling,
             ),
-            Column("trail", "Priorities Tried", lambda row: telling.trail_text(row.detail), wrap=True, default=False),
-            Column("support", "Details", lambda row: telling.support_text(row.detail), wrap=True, default=False),
+            Column("trail", "Priorities Tried", lambda row: display.trail_text(row.detail), wrap=True, default=False),
+            Column("support", "Details", lambda row: display.support_text(row.detail), wrap=True, default=False),
             Column("integration_id", "Dataverse Row ID", "integration_id", default=False),
             Column("local_id", "Record ID", "local_id", default=False),
         ],
@@ -215,7 +215,7 @@ def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str,
         if outcome in ("", one) and reason in (None, why)
     ]
     names = {*Outcome.values, *Reason.values, *(name for group, _ in groups for name in group)}
-    rank = order.ranks(names, JobOutcome.objects.db)
+    rank = collation.ranks(names, JobOutcome.objects.db)
     for (one, why), count in sorted(groups, key=lambda group: (rank[group[0][0]], rank[group[0][1]])):
         if number <= count:
             return {"outcome": one, "reason": why, "position": number}
@@ -260,10 +260,12 @@ def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
 
 
 def _mappings(company: Company) -> list[tuple[str, str]]:
-    return [(name, name) for name in order.distinct_values(Job.objects.filter(company=company), "mapping_name") if name]
+    return [
+        (name, name) for name in collation.distinct_values(Job.objects.filter(company=company), "mapping_name") if name
+    ]
 
 
 def _queue_status(job: Job) -> Cell:
     if job.cancel_requested and not job.ended:
         return Status("Cancelling", "warn")
-    return telling.status(job)
+    return display.status(job)

@@ -6,8 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core.roles import Can, may
-from jobs import display as telling
-from jobs import services
+from jobs import display, services
 from jobs.models import Job, Outcome, State, Trigger
 from jobs.pages import lists as listings
 from jobs.registry import registry
@@ -20,7 +19,7 @@ from ui.links import company_url
 def list_link(job: Job, company: Company) -> Link:
     """The log the job is listed in: "Integration Coupling Jobs"."""
     url = company_url("jobs:list", company)
-    return Link(telling.LIST_TITLES.get(job.type, telling.LIST_TITLES[""]), f"{url}?type={job.type}")
+    return Link(display.LIST_TITLES.get(job.type, display.LIST_TITLES[""]), f"{url}?type={job.type}")
 
 
 def card_link(job: Job, company: Company) -> Link:
@@ -34,14 +33,14 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
     url = listings.job_url(job, company)
     failed = listings.total(job, Outcome.FAILED)
     return Page(
-        title=telling.title(job),
+        title=display.title(job),
         company=company,
         crumbs=(list_link(job, company), Link(text_of(job.started_at or job.created_at), "")),
-        state=telling.status(job),
+        state=display.status(job),
         help="jobs",
         actions=_actions(request, job, company),
         notices=_notices(job, company, waits_for),
-        progress=telling.progress(job, poll_url=url, waits_for=waits_for),
+        progress=display.progress(job, poll_url=url, waits_for=waits_for),
         cues=counters(job, company),
         fast_tabs=_tabs(job, company),
         listing=listings.outcomes(job, Outcome.FAILED) if failed else None,
@@ -50,13 +49,13 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
 
 def counters(job: Job, company: Company) -> list[Cue]:
     """One cue per counter that matters for the kind of job; those without records lead nowhere."""
-    always = telling.ALWAYS_SHOWN.get(job.type, ())
+    always = display.ALWAYS_SHOWN.get(job.type, ())
     found = []
-    for name, label in telling.COUNTER_LABELS.items():
+    for name, label in display.COUNTER_LABELS.items():
         count = int(job.counters.get(name, 0))
         if not count and name not in always:
             continue
-        outcome = telling.OUTCOME_OF_COUNTER[name]
+        outcome = display.OUTCOME_OF_COUNTER[name]
         url = listings.outcomes_url(job, company, outcome=outcome) if job.breakdown.get(outcome) else ""
         look = {"failed": "bad", "conflicts": "warn", "skipped": "warn", "coupled": "ok"}.get(name, "") if count else ""
         found.append(Cue(f"{count:,}", label, url, look))  # type: ignore[arg-type]
@@ -68,7 +67,7 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
     listing = listings.outcomes(job, outcome, reason)
     errors = outcome == Outcome.FAILED
     label = str(Outcome(outcome).label) if outcome else "All records"
-    page_title = telling.ERRORS_TITLE if errors else f"{label} in {telling.title(job)}"
+    page_title = display.ERRORS_TITLE if errors else f"{label} in {display.title(job)}"
     export = company_url("jobs:export", company, pk=job.pk)
     query = request.GET.urlencode()
     actions: list[Any] = [action for provider in registry.outcome_actions for action in provider(request, job, outcome)]
@@ -133,7 +132,7 @@ def _notices(job: Job, company: Company, waits_for: Job | None) -> list[Notice]:
     if waits_for is not None:
         open_it = Action("Open it", listings.job_url(waits_for, company))
         text = (
-            f"It starts when {telling.title(waits_for)} (job {waits_for.pk}) has ended: both work on the same records."
+            f"It starts when {display.title(waits_for)} (job {waits_for.pk}) has ended: both work on the same records."
         )
         notices.append(Notice(text, title="Waits for another job", actions=(open_it,)))
     if job.state == State.FAILED:
@@ -163,10 +162,10 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
     if followups:
         rows = [
             (
-                Link(telling.title(one), listings.job_url(one, company)),
-                telling.status(one),
+                Link(display.title(one), listings.job_url(one, company)),
+                display.status(one),
                 _counted(one),
-                telling.duration_of(one),
+                display.duration_of(one),
             )
             for one in followups
         ]
@@ -180,13 +179,13 @@ def _general(job: Job, company: Company) -> list[Field]:
         Field("Job", str(job.pk), copy=True),
         Field("Type", str(job.get_type_display())),
         Field("Mapping", job.mapping_name),
-        Field("Direction", telling.direction(job)),
+        Field("Direction", display.direction(job)),
         Field("Requested", job.created_at),
         Field("Start", job.started_at),
         Field("Finish", job.ended_at),
-        Field("Duration", telling.duration_of(job)),
-        Field("Worked on for", telling.duration(job.active_s) if job.active_s else ""),
-        Field("Started by", telling.started_by(job)),
+        Field("Duration", display.duration_of(job)),
+        Field("Worked on for", display.duration(job.active_s) if job.active_s else ""),
+        Field("Started by", display.started_by(job)),
         Field("Records", "Selected ones" if job.selection_only else "All of the mapping"),
         Field("Plan", _PLANS.get(job.plan, job.plan)),
         Field("Requests to Dataverse", job.requests),
@@ -195,7 +194,7 @@ def _general(job: Job, company: Company) -> list[Field]:
         Field("Lost workers", job.attempts or ""),
     ]
     if job.parent is not None:
-        fields.append(Field("Follows", Link(telling.title(job.parent), listings.job_url(job.parent, company))))
+        fields.append(Field("Follows", Link(display.title(job.parent), listings.job_url(job.parent, company))))
     elif job.trigger == Trigger.FOLLOW_UP:
         fields.append(Field("Follows", "A job that was deleted"))
     return [field for field in fields if field.value not in ("", None)]
@@ -205,10 +204,10 @@ _PLANS = {"scan": "Download all rows and compare here", "probe": "Ask Dataverse 
 
 
 def _gist(job: Job) -> str:
-    parts = [text_of(job.started_at), telling.duration_of(job), f"{job.requests:,} requests" if job.requests else ""]
+    parts = [text_of(job.started_at), display.duration_of(job), f"{job.requests:,} requests" if job.requests else ""]
     return ", ".join(part for part in parts if part)
 
 
 def _counted(job: Job) -> str:
-    counted = [(label, job.counters.get(name, 0)) for name, label in telling.COUNTER_LABELS.items()]
+    counted = [(label, job.counters.get(name, 0)) for name, label in display.COUNTER_LABELS.items()]
     return ", ".join(f"{count:,} {label.lower()}" for label, count in counted if count)

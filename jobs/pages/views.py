@@ -17,8 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access
 from core.roles import Can, requires
-from jobs import display as telling
-from jobs import services
+from jobs import display, services
 from jobs.models import Job, JobOutcome, Outcome, Reason
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
@@ -36,7 +35,7 @@ def job_list(request: HttpRequest, company: str) -> HttpResponse:
     found = access.company(request, company)
     chosen = request.GET.get("type", "")
     page = Page(
-        title=telling.LIST_TITLES.get(chosen, telling.LIST_TITLES[""]),
+        title=display.LIST_TITLES.get(chosen, display.LIST_TITLES[""]),
         company=found,
         help="jobs",
         actions=[
@@ -74,9 +73,9 @@ def errors(request: HttpRequest, company: str) -> HttpResponse:
     if job is None:
         none = "No record has failed in any job of this company."
         page = Page(
-            telling.ERRORS_TITLE,
+            display.ERRORS_TITLE,
             company=found,
-            crumbs=(Link(telling.LIST_TITLES[""], company_url("jobs:list", found)),),
+            crumbs=(Link(display.LIST_TITLES[""], company_url("jobs:list", found)),),
             fast_tabs=(FastTab("errors", "Errors", table=Table("Errors", ("No.", "Name", "Reason"), (), empty=none)),),
             help="jobs",
         )
@@ -106,7 +105,7 @@ def cancel(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     if request.method != "POST":
         text = "The job ends at its next checkpoint. What it has done until then stays; it can be started again later."
         return render.confirm(
-            request, title=f"Cancel {telling.title(job)}?", text=text, company=found, back=back,
+            request, title=f"Cancel {display.title(job)}?", text=text, company=found, back=back,
             action=Action("Cancel the job", request.path, method="post", icon="cancel", primary=True),
         )  # fmt: skip
     if job.ended:
@@ -130,7 +129,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
         [FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")] if rows else []
     )
     page = Page(
-        telling.QUEUE_TITLE,
+        display.QUEUE_TITLE,
         company=found,
         help="jobs",
         actions=[Action("Job Log", company_url("jobs:list", found), icon="list")],
@@ -183,8 +182,8 @@ def _csv(rows: Any) -> Iterator[str]:
 def _line(row: JobOutcome) -> tuple[str, ...]:
     return (
         str(row.get_outcome_display()), listings.reason_label(row.reason), row.local_key, row.local_name, row.message,
-        telling.fields_text(row.detail), telling.candidates_text(row.detail, shown=1000),
-        telling.trail_text(row.detail), telling.support_text(row.detail), row.integration_name,
+        display.fields_text(row.detail), display.candidates_text(row.detail, shown=1000),
+        display.trail_text(row.detail), display.support_text(row.detail), row.integration_name,
         str(row.integration_id or ""), str(row.local_id or ""),
     )  # fmt: skip
 

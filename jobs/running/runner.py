@@ -33,7 +33,7 @@ from jobs.lease import Lease, NotClaimed, claim
 from jobs.models import Job, Reason, State
 from jobs.publishing import publish, publish_on_commit, publish_waiting, running_holders
 from jobs.registry import kind
-from jobs.running import garbage as collector
+from jobs.running import garbage
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow, end_columns
 from jobs.states import MAX_LOST_WORKERS, Event, after
 
@@ -56,7 +56,7 @@ def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> Not
     they do not escape; a KeyboardInterrupt or SystemExit does, once the lease is given back.
     """
     first = True
-    collector.spare()
+    garbage.spare()
     while True:
         claimed = claim(job_id)
         if isinstance(claimed, NotClaimed):

@@ -206,7 +206,7 @@ def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> di
         raise UnknownColumns(
             f"{table.caption} has no field for the file's {'column' if len(unknown) == 1 else 'columns'} "
             f"{', '.join(unknown)}.",
-            f"The possible ones are: {', '.join((one.name for one in table.fields))}. {fix}",
+            f"The possible ones are: {', '.join(one.name for one in table.fields)}. {fix}",
         )
     plan: dict[str, tuple[int, str]] = {}
     for position, word in enumerate(header):

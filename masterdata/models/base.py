@@ -60,7 +60,7 @@ class SynchronizedRecord(models.Model):
     modified_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_by = models.CharField(max_length=16, choices=ChangedBy, default=ChangedBy.PERSON, editable=False)
 
-    expected_rows: ClassVar[int] = 1_000_000  # see storage.expected
+    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
     class Meta:
         abstract = True

@@ -15,7 +15,7 @@ import msgspec
 
 from sandbox.base.errors import query_error
 from sandbox.base.preferences import MOST_ROWS, Preferences
-from sandbox.data import row_json as rowjson
+from sandbox.data import row_json
 from sandbox.data.predicate import Asker, Compiler, Narrow, Positions
 from sandbox.data.store import Rows, Store
 from sandbox.metadata.model import Table
@@ -50,7 +50,7 @@ class Reader:
         for name in ("$filter", "$orderby", "$top", "$count", "$apply"):
             if name in options.given:
                 raise query_error(f"The query option '{name}' isn't supported when one row is retrieved.")
-        (made,) = rowjson.writer(self.store, table, options, self.preferences, self.chosen)([position])
+        (made,) = row_json.writer(self.store, table, options, self.preferences, self.chosen)([position])
         if not context:
             return made
         return b'{"@odata.context":%b,%b' % (
@@ -62,7 +62,7 @@ class Reader:
 
     def page(self, table: Table, options: Options, path: str, among: Positions | None = None) -> Page:
         """One page of a collection; `path` is repeated in the next link, `among` restricts to related rows."""
-        write = rowjson.writer(self.store, table, options, self.preferences, self.chosen)
+        write = row_json.writer(self.store, table, options, self.preferences, self.chosen)
         rows = self.store.rows[table.name]
         compiler = Compiler(self.store, table, self.asker)
         narrow = compiler.compile(options.filter) if options.filter is not None else None

@@ -9,7 +9,7 @@ import msgspec
 
 from sandbox.base.errors import ServiceError, query_error
 from sandbox.base.preferences import MOST_ROWS
-from sandbox.data import row_json as rowjson
+from sandbox.data import row_json
 from sandbox.data.reading import Page, Reader, shape
 from sandbox.data.store import Rows
 from sandbox.metadata.model import Table
@@ -87,7 +87,7 @@ def first(reader: Reader, table: Table, options: Options, path: str, version: in
                 break
             positions.append(at)
         at += 1
-    made = rowjson.writer(reader.store, table, options, reader.preferences)(positions)
+    made = row_json.writer(reader.store, table, options, reader.preferences)(positions)
     if at < len(heads):
         token = f'<cookie pagenumber="{number + 1}" pagingcookie="{started}!{at}" istracking="True" />'
         rest = f"{options.raw}&" if options.raw else ""
@@ -112,7 +112,7 @@ def changes(reader: Reader, table: Table, options: Options, path: str, version: 
     if not token.deleted:
         changed = _changed(rows, max(token.since, token.last), upto)
         page = changed[:limit]
-        made = rowjson.writer(reader.store, table, options, reader.preferences)(page)
+        made = row_json.writer(reader.store, table, options, reader.preferences)(page)
         if len(changed) > limit:
             following = _Token(token.since, reader.asker.now, upto, deleted=False, last=rows.versions[page[-1]])
     if following is None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox.base.clock import Clock
-from sandbox.identity import client_assertion as assertion
+from sandbox.identity import client_assertion
 
 LIFETIME_S = 3599
 REFRESH_S = 90 * 86_400
@@ -385,19 +385,19 @@ class Tenant:
             )
 
     def _check_assertion(self, application: Application, form: Mapping[str, str], audience: str) -> None:
-        if form.get("client_assertion_type") != assertion.KIND:
+        if form.get("client_assertion_type") != client_assertion.KIND:
             raise SignInError(
                 400, "invalid_request", 50027, "The client assertion type is not that of a JSON Web Token."
             )
         try:
-            assertion.check(
+            client_assertion.check(
                 form["client_assertion"],
                 client_id=application.client_id,
                 audience=audience,
                 certificates=application.certificates,
                 now=self.clock.moment(),
             )
-        except assertion.ExpiredCertificate:
+        except client_assertion.ExpiredCertificate:
             raise SignInError(
                 401,
                 "invalid_client",
@@ -405,11 +405,11 @@ class Tenant:
                 "Client assertion failed signature validation. The certificate used to sign it has expired. Register a "
                 "new certificate for the application.",
             ) from None
-        except assertion.NotInTime as error:
+        except client_assertion.NotInTime as error:
             raise SignInError(
                 401, "invalid_client", 700024, f"Client assertion is not within its valid time range: {error}."
             ) from None
-        except assertion.BadAssertion as error:
+        except client_assertion.BadAssertion as error:
             raise SignInError(
                 401,
                 "invalid_client",

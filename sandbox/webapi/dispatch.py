@@ -29,10 +29,7 @@ from sandbox.environment import Environment
 from sandbox.metadata.model import LOOKUPS, Table
 from sandbox.odata import options as odata_options
 from sandbox.odata.paths import PREFIX, Segment, segments
-from sandbox.webapi import csdl, definitions, functions
-from sandbox.webapi import customizing_answers as reshaping
-from sandbox.webapi import multiple as bulk
-from sandbox.webapi import related_rows as below
+from sandbox.webapi import csdl, customizing_answers, definitions, functions, multiple, related_rows
 from sandbox.webapi.context import Operation
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
@@ -76,7 +73,7 @@ class Operations:
             if operation.method == "GET":
                 return as_json(definitions.answer(self.environment, steps, operation.query, self.base))
             body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
-            return reshaping.answer(self, operation, steps, body, transaction)
+            return customizing_answers.answer(self, operation, steps, body, transaction)
         if first.name == "$metadata":
             if operation.method != "GET":
                 raise method_not_allowed(operation.method, "$metadata")
@@ -86,7 +83,7 @@ class Operations:
             action = first.name.removeprefix(PREFIX)
             if operation.method == "POST" and len(steps) == 1:
                 body = read_document(operation.body or b"{}", action)
-                answer = reshaping.act(self, operation, action, body, transaction)
+                answer = customizing_answers.act(self, operation, action, body, transaction)
                 if answer is not None:
                     return answer
             return functions.answer(self.environment, self.caller, operation, steps, self.base)
@@ -110,7 +107,7 @@ class Operations:
             raise no_resource(rest[0].name)
         if not rest:
             return self._row(operation, table, first.key, transaction)
-        return below.answer(self, operation, table, first.key, rest, transaction)
+        return related_rows.answer(self, operation, table, first.key, rest, transaction)
 
     # -- collections --------------------------------------------------------------------------------------------------
 
@@ -164,7 +161,7 @@ class Operations:
         if operation.method != "POST":
             raise method_not_allowed(operation.method, f"the action '{name}'")
         body = read_body(operation.body, table)
-        return bulk.answer(self.writer(transaction), table, name.removeprefix(PREFIX), body, self)
+        return multiple.answer(self.writer(transaction), table, name.removeprefix(PREFIX), body, self)
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 

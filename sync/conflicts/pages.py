@@ -12,7 +12,7 @@ from accounts.access import company as company_of
 from connection_setup.connection.state import unavailable_reason
 from core.refusals import Refusal
 from core.roles import Can, may, requires
-from coupling import local_records as local
+from coupling import local_records
 from coupling.couplings.services import start_uncoupling
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
@@ -53,7 +53,7 @@ class _Named:
         for row in rows:
             row.job_row = jobs.get(row.last_job_id or 0)  # type: ignore[attr-defined]
         for found in by_mapping.values():
-            names = local.named(found[0].mapping, [row.local_id for row in found])
+            names = local_records.named(found[0].mapping, [row.local_id for row in found])
             for row in found:
                 key, title = names.get(row.local_id, ("", ""))
                 row.record_text = f"{key} {title}".strip() or "(deleted)"  # type: ignore[attr-defined]

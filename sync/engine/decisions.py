@@ -308,11 +308,13 @@ class Decider:
     def _missing(self, chunk: Chunk, pair: Pair) -> None:
         local_gone = pair.local is None
         integration_gone = pair.remote is None and not pair.assumed
+        allowed = self.options.allowed
         decision = decide_missing(
-            local_gone=local_gone, integration_gone=integration_gone,
+            local_gone=local_gone,
+            integration_gone=integration_gone,
             option=DeletionOption(self.mapping.deletion_conflict),
-            allowed=intersect_direction(self.options.allowed, Direction(self.mapping.direction)) or self.options.allowed,
-        )  # fmt: skip
+            allowed=intersect_direction(allowed, Direction(self.mapping.direction)) or allowed,
+        )
         reason = Reason.INTEGRATION_DELETED if integration_gone else Reason.LOCAL_DELETED
         match decision:
             case DeleteCoupling(both_gone=True):

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from connection_setup.models import DataverseConnection
-from core.refusals import NotUsable
+from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling.models import Coupling, IntegrationFieldMapping, IntegrationTableMapping, OptionMapping
 from dataverse.types import TableInfo
@@ -18,8 +18,11 @@ from sync.rules.plan import FieldRule, intersect_direction
 from sync.rules.values import Links, LocalColumn
 
 
-class MappingNotUsable(NotUsable):
+class MappingNotUsable(Refusal):
     """The mapping cannot be run as it is."""
+
+    def __init__(self, message: str, fix: str = "", *, reason: str = Reason.CONFIGURATION) -> None:
+        super().__init__(reason, message, fix)
 
 
 @dataclass
@@ -108,8 +111,9 @@ def build(
         if column is None:
             raise MappingNotUsable(
                 f"The mapping {mapping.name} uses the column {row.integration_field}, which the table "
-                f"{info.name} does not have in Dataverse. Correct it on Integration Field Mapping List, or disable it.",
-                Reason.UNKNOWN_COLUMN,
+                f"{info.name} does not have in Dataverse.",
+                "Correct it on Integration Field Mapping List, or disable it.",
+                reason=Reason.UNKNOWN_COLUMN,
             )
         if column.type == "EntityName":
             continue  # it follows from the lookup beside it and cannot be written
@@ -141,7 +145,8 @@ def _local(table: LocalTable, name: str, mapping: IntegrationTableMapping) -> Lo
         known = table.field(name)
     except LookupError as error:
         raise MappingNotUsable(
-            f"The mapping {mapping.name} cannot be used: {error} Correct it on Integration Field Mapping List.",
+            f"The mapping {mapping.name} cannot be used: {error}",
+            "Correct it on Integration Field Mapping List.",
         ) from None
     return LocalColumn(
         known.name, known.caption, known.type, known.max_length, known.required, known.choices, known.decimals

@@ -18,7 +18,7 @@ from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Met
 from jobs.models import Outcome, Reason
 from jobs.running.runner import OutcomeRow
 from masterdata.models import ChangedBy
-from sync import number_series as keys
+from sync import number_series
 from sync.engine.field_specs import Fields
 from sync.engine.pairs import Link, Pair, Reader, Record
 from sync.models import DuePair, FailedRow, Waits
@@ -343,9 +343,9 @@ class Ledger:
         given_keys = table.key in self.fields.written_names
         if given_keys:
             wanted = [str(new.fields.get(table.key) or "") for new in saved.inserts]
-            used = keys.taken(self.mapping.company, table, wanted)
+            used = number_series.taken(self.mapping.company, table, wanted)
         else:
-            wanted = keys.next_free(self.mapping.company, table, len(saved.inserts))
+            wanted = number_series.next_free(self.mapping.company, table, len(saved.inserts))
             used = set()
         good: list[tuple[NewLocalRecord, UUID, str]] = []
         for new, key in zip(saved.inserts, wanted, strict=True):

@@ -63,9 +63,9 @@ class Worker(Decider):
             if strangers:
                 raise MappingNotUsable(
                     f"{strangers:,} couplings of {self.mapping.name} were made in another Dataverse organization than "
-                    "the one the connection leads to now. Nothing was written. Connect to that environment again, or "
-                    "delete the couplings.",
-                    Reason.WRONG_ENVIRONMENT,
+                    "the one the connection leads to now, so nothing was written.",
+                    "Connect to that environment again, or delete the couplings.",
+                    reason=Reason.WRONG_ENVIRONMENT,
                 )
             self.ledger.organization_id = found
         return found

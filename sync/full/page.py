@@ -15,7 +15,7 @@ from core.vocabulary import Direction, Recommendation
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
-from jobs import display as telling
+from jobs import display
 from jobs.models import OPEN_STATES, State
 from masterdata.models import Company
 from sync.full import services as full
@@ -277,7 +277,7 @@ def progress(company: Company, rows: list[FullSynchReviewLine], *, poll_url: str
     details = []
     for row in at_work:
         if row.job is not None:
-            job = telling.progress(row.job, poll_url="")
+            job = display.progress(row.job, poll_url="")
             details.append(f"{row.name}: {job.phase} {job.text}".strip() if job else f"{row.name}: waiting")
     percent = int(100 * len(ended) / max(1, len(part)))
     return Progress(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from core.refusals import Refusal
 from core.vocabulary import Recommendation
-from coupling import local_records as local
+from coupling import local_records
 from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
 from coupling.mappings import defaults
@@ -82,10 +82,10 @@ def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]
 
 def _facts(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
     kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
-    here = local.uncoupled(mapping).order_by().count()
+    here = local_records.uncoupled(mapping).order_by().count()
     if kind is Kind.OPTION:
         coupled = OptionMapping.objects.filter(mapping=mapping).count()
-        here, there, only_base = max(0, local.filtered_records(mapping).order_by().count() - coupled), 0, False
+        here, there, only_base = max(0, local_records.filtered_records(mapping).order_by().count() - coupled), 0, False
     else:
         there, only_base = _uncoupled_there(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(

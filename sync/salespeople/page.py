@@ -13,7 +13,7 @@ from accounts.access import company as company_of
 from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
 from connection_setup.guide import views as guide
 from connection_setup.models import OwnershipModel
-from connection_setup.provisioning import team_members as membership
+from connection_setup.provisioning import team_members
 from core.refusals import Explained, Refusal
 from core.roles import Can, may, requires
 from dataverse.errors import DataverseError
@@ -165,7 +165,7 @@ def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
         )
         setup = company_url("connection_setup:administrator", owner)
         return HttpResponseRedirect(f"{setup}?purpose=team")
-    told, failed = membership.sentence(results)
+    told, failed = team_members.sentence(results)
     messages.success(request, told)
     if failed:
         messages.warning(request, failed)
@@ -287,14 +287,33 @@ def _actions(request: HttpRequest, owner: Company, off: str) -> tuple[Action | M
     why = why or ("" if may(request.user, Can.OPERATE) else "Your role may look, not change.")
     team = "" if may(request.user, Can.ADMINISTER) else "Only an Administrator may do this."
     return (
-        Action("Create Salesperson", company_url("sync:salespeople-create", owner), "post", "add", off=why, with_form=not why),
-        Action("Delete Coupling", company_url("sync:salespeople-delete", owner), "post", "uncouple", off=why, with_form=not why),
-        Action("Match-Based Coupling", company_url("sync:salespeople-match", owner), icon="couple", off=why, dialog=True),
         Action(
-            "Add Coupled Users to Team", company_url("sync:salespeople-team", owner), "post", "people",
+            "Create Salesperson",
+            company_url("sync:salespeople-create", owner),
+            "post",
+            "add",
+            off=why,
+            with_form=not why,
+        ),
+        Action(
+            "Delete Coupling",
+            company_url("sync:salespeople-delete", owner),
+            "post",
+            "uncouple",
+            off=why,
+            with_form=not why,
+        ),
+        Action(
+            "Match-Based Coupling", company_url("sync:salespeople-match", owner), icon="couple", off=why, dialog=True
+        ),
+        Action(
+            "Add Coupled Users to Team",
+            company_url("sync:salespeople-team", owner),
+            "post",
+            "people",
             off=team or ("" if not off and not why_not_team(owner) else why or why_not_team(owner)),
         ),
-    )  # fmt: skip
+    )
 
 
 def _facts(known: Sequence[User]) -> tuple[FactBox, ...]:

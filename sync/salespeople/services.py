@@ -15,17 +15,17 @@ from django.db import transaction
 
 from connection_setup.connection.clients import client_for, verify_organization
 from connection_setup.connection.state import connection_of
-from connection_setup.provisioning import team_members as membership
+from connection_setup.provisioning import team_members
 from coupling.couplings.services import couple_by_hand
 from coupling.gateway import Gateway
 from coupling.mappings.defaults import SALESPEOPLE
 from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from dataverse.errors import DataverseError
-from jobs import audit as auditing
+from jobs import audit
 from masterdata import catalog
 from masterdata.models import Company, Salesperson
-from sync import number_series as keys
+from sync import number_series
 
 TABLE = "salesperson"
 EMAIL, PHONE = "internalemailaddress", "mobilephone"
@@ -86,7 +86,7 @@ def membership_of(company: Company) -> frozenset[UUID] | None:
     if team is None:
         return None
     try:
-        return membership.members(client_for(company), team)
+        return team_members.members(client_for(company), team)
     except DataverseError:
         return None
 
@@ -192,7 +192,7 @@ def choose(
 def _uncouple(couplings: Iterable[Coupling], user: Any) -> None:
     for one in couplings:
         told = {"local_id": (one.local_id, None), "integration_id": (one.integration_id, None)}
-        auditing.record_audit_entry(one, LogEntry.Action.DELETE, told, user=user)
+        audit.record_audit_entry(one, LogEntry.Action.DELETE, told, user=user)
         CouplingBase.objects.filter(coupling=one).delete()
         one.delete()
 
@@ -221,7 +221,7 @@ def create(*, company: Company, known: Sequence[User], user_ids: Iterable[UUID] 
         IntegrationTableMapping.objects.select_for_update().get(pk=mapping.pk)
         coupled = set(Coupling.objects.filter(company=company, table=TABLE).values_list("integration_id", flat=True))
         new = [one for one in known if one.id not in coupled and (chosen is None or one.id in chosen)]
-        for one, code in zip(new, keys.next_free(company, table, len(new)), strict=True):
+        for one, code in zip(new, number_series.next_free(company, table, len(new)), strict=True):
             made = Salesperson.objects.create(
                 company=company, code=code, name=one.name[:50], e_mail=one.email[:80], phone_no=one.phone[:30]
             )
@@ -284,7 +284,7 @@ def coupled_users(company: Any) -> dict[UUID, str]:
     return {row: " ".join(people.get(key, ("", "a salesperson who was deleted"))).strip() for row, key in pairs}
 
 
-def add_to_team(*, company: Company) -> list[membership.Added]:
+def add_to_team(*, company: Company) -> list[team_members.Added]:
     """Add the coupled users who are not in the owning team, as the application; one result per user.
 
     Raises NotConnected, DataverseError.
@@ -294,7 +294,7 @@ def add_to_team(*, company: Company) -> list[membership.Added]:
     if team is None:
         return []
     verify_organization(company, client)
-    return membership.add(client, team, membership.missing(client, team, coupled_users(company)))
+    return team_members.add(client, team, team_members.missing(client, team, coupled_users(company)))
 
 
 def ready(company: Company) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from masterdata.models import Company
 from sandbox.testing import Sandbox, running
@@ -33,7 +33,7 @@ def company(transactional_db: None, empty: Sandbox, settings: Any, site: Site) -
     """A company whose settings are saved; this site's address is the one it is served at."""
     settings.SITE_URL = site.origin
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
-    connection = services.connection_of(made)
+    connection = state.connection_of(made)
     connection_settings.save_settings(
         connection=connection, values=values(empty), secret=empty.client_secret, user=None
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from masterdata.models import Company
 from sandbox.testing import Sandbox
@@ -55,5 +55,5 @@ def test_a_connection_is_upgraded_to_a_certificate(
     page.get_by_role("button", name="Verify and Switch").last.click()
     page.get_by_text("The connection signs in with the certificate now").wait_for()
     axe(page)
-    assert services.connection_of(company).authentication_type == "certificate"
+    assert state.connection_of(company).authentication_type == "certificate"
     assert not wrong, wrong

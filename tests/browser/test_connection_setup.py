@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
 from sandbox.testing import Sandbox
@@ -194,7 +194,7 @@ def test_an_environment_is_looked_up_and_chosen(
     page = context.new_page()
     wrong = watch(page)
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     page.goto(PAGE)
     page.get_by_role("button", name="Look Up").click()
@@ -240,7 +240,7 @@ def test_a_business_unit_is_looked_up_and_chosen(
     page = contexts(width=width, scheme=scheme, java_script=java_script).new_page()
     wrong = watch(page)
     connection = connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     for name in ("Sales", "Service", *[f"Branch {number:02}" for number in range(15)]):
         make_unit(connection, name)

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from connection_setup.connection import settings
-from connection_setup.connection import state as services
+from connection_setup.connection import settings, state
 from connection_setup.enabling.steps import STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from masterdata.models import Company
@@ -22,7 +21,7 @@ PAGE = "/c/cronus-international/dataverse-connection-setup/"
 def company(transactional_db: None, sandbox: Sandbox) -> Company:
     """A company whose settings are saved."""
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
-    connection = services.connection_of(made)
+    connection = state.connection_of(made)
     settings.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)
     return made
 

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.encryption import services as encryption
 from connection_setup.models import DataverseConnection
@@ -180,7 +180,7 @@ def test_registering_an_application_step_by_step(
     page.get_by_role("link", name="Register an Application").click()
     page.get_by_role("heading", name="Register an Application").wait_for()
     look("registration, nothing set up")
-    connection = services.connection_of(company)
+    connection = state.connection_of(company)
     connection_settings.save_settings(
         connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
     )

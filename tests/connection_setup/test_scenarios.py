@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.provisioning.company_objects import unit_name
 from connection_setup.secrets.sealing import seal
@@ -74,7 +74,7 @@ def test_an_address_that_is_right_is_taken_without_a_question(
 ) -> None:
     answer = admin.post(f"{PAGE}save/", fields(environment_url=typed))
     assert answer.status_code == 302, text_of(answer.content.decode())
-    assert services.connection_of(company).environment_url == kept
+    assert state.connection_of(company).environment_url == kept
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_an_address_that_can_be_mended_is_asked_about_and_both_answers_are_kept_
     assert "is kept in the field, but cannot be saved" in text_of(refused)
     assert not DataverseConnection.objects.exists()
     assert admin.post(f"{PAGE}save/", fields(environment_url=typed, replace="yes")).status_code == 302
-    assert services.connection_of(company).environment_url == suggested
+    assert state.connection_of(company).environment_url == suggested
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_address_that_is_no_environments_is_refused_with_a_sentence(
 
 def test_a_sandbox_keeps_its_port(admin: Client, company: Company) -> None:
     assert admin.post(f"{PAGE}save/", fields(environment_url="https://localhost:8443")).status_code == 302
-    assert services.connection_of(company).environment_url == "https://localhost:8443"
+    assert state.connection_of(company).environment_url == "https://localhost:8443"
 
 
 def test_the_assisted_setup_opens_with_the_address_typed_on_a_page_that_was_saved_before(
@@ -127,7 +127,7 @@ def test_the_assisted_setup_opens_with_the_address_typed_on_a_page_that_was_save
     answer = admin.post(f"{PAGE}assist/", fields(), follow=True)
     assert answer.status_code == 200
     assert "/assisted-setup/" in answer.redirect_chain[-1][0]
-    assert services.connection_of(connection.company).environment_url == "https://contoso.crm4.dynamics.com"
+    assert state.connection_of(connection.company).environment_url == "https://contoso.crm4.dynamics.com"
 
 
 def test_the_authentication_type_is_editable_until_the_connection_is_enabled(

@@ -5,8 +5,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import bulk
-from core import collation as order
+from core import bulk, collation
 from jobs.models import Job, Reason
 from masterdata.models import Company, Customer
 
@@ -24,7 +23,7 @@ def company(db: None) -> Company:
 def test_texts_rank_as_the_database_sorts_a_column_of_them(company: Company, texts: set[str]) -> None:
     Customer.objects.all().delete()
     bulk.insert(Customer, ("company_id", "no", "name"), [(company.pk, str(n), one) for n, one in enumerate(texts)])
-    ranks = order.ranks(texts, "default")
+    ranks = collation.ranks(texts, "default")
     assert sorted(texts, key=ranks.__getitem__) == list(
         Customer.objects.order_by("name").values_list("name", flat=True)
     )
@@ -42,12 +41,12 @@ def test_the_different_values_of_a_column_are_those_of_a_distinct_query(company:
     )
     own = Job.objects.filter(company=company)
     distinct = own.order_by("mapping_name").values_list("mapping_name", flat=True).distinct()
-    assert order.distinct_values(own, "mapping_name") == list(distinct)
+    assert collation.distinct_values(own, "mapping_name") == list(distinct)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what a table holds just now")
 def test_values_are_leapt_to_one_after_the_other_in_an_index(company: Company) -> None:
-    sql, given = order.distinct_values_sql(Job.objects.filter(company=company), "mapping_name")
+    sql, given = collation.distinct_values_sql(Job.objects.filter(company=company), "mapping_name")
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {sql}", given)
         plan = " ".join(str(row) for row in cursor.fetchall())

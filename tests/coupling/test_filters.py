@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
 from coupling import filters
-from coupling.matching import read_plan as planner
+from coupling.matching import read_plan
 from coupling.matching.compare import column
 from coupling.matching.match import groups
 from coupling.rows import Condition, Criterion
@@ -85,7 +85,7 @@ KINDS = {"telephone1": "String", "name": "String", "ownerid": "Owner", "creditli
 
 
 def asked(criteria, *records):
-    return planner.filters(groups(criteria), records, KINDS)
+    return read_plan.filters(groups(criteria), records, KINDS)
 
 
 def test_few_records_are_asked_for_by_filter():
@@ -144,7 +144,7 @@ def test_lookups_and_numbers_are_asked_for_by_value():
     ],
 )
 def test_the_plan_with_fewer_requests_is_taken(wanted, rows, kind, requests):
-    plan = planner.choose(wanted, rows)
+    plan = read_plan.choose(wanted, rows)
     assert (plan.kind, plan.requests) == (kind, requests)
 
 

@@ -5,8 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from dataverse import concurrency as lanes
-from dataverse import metadata_cache
+from dataverse import concurrency, metadata_cache
 from dataverse.client import DataverseClient
 from dataverse.transport import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment
@@ -28,7 +27,7 @@ def a_service_that_does_not_answer_is_soon_asked_again() -> None:
 @pytest.fixture(autouse=True)
 def a_new_process() -> None:
     """Nothing is known of a service that another test asked before."""
-    lanes.forget()
+    concurrency.forget()
     metadata_cache.forget()
 
 

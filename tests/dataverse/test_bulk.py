@@ -8,8 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from dataverse import bulk, odata
-from dataverse import concurrency as lanes
+from dataverse import bulk, concurrency, odata
 from dataverse.client import DataverseClient
 from dataverse.errors import Duplicate, Gone, Invalid, Throttled, Unavailable, VersionMismatch
 from dataverse.types import ClientSecret, Credentials, Environment, Request, TableInfo
@@ -134,7 +133,7 @@ def test_who_stands_in_line_behind_a_batch_with_a_limited_part_waits_as_well(
     """Five requests wait for the one lane there is at first, which a batch is in; one of its parts is refused."""
     ((row, _),) = rows = new(1)
     bulk.create(client, account, rows)
-    lanes.forget()
+    concurrency.forget()
     patient = client_of(sandbox, sleep=time.sleep)
     came: list[float] = []
 

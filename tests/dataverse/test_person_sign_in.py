@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dataverse import discovery
-from dataverse import person_sign_in as signin
+from dataverse import discovery, person_sign_in
 from dataverse.client import DataverseClient
 from dataverse.errors import AccessDenied, NotAMember, SignInError
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, UserPassword
@@ -81,19 +80,21 @@ def test_an_unlicensed_person_is_denied_with_the_next_step(sandbox: Sandbox) -> 
         password_client(sandbox, name, "word").who_am_i()
 
 
-def came_back(sandbox: Sandbox, started: signin.Started, **more: Any) -> dict[str, Any]:
+def came_back(sandbox: Sandbox, started: person_sign_in.Started, **more: Any) -> dict[str, Any]:
     name, password = more.pop("name", sandbox.admin_user), more.pop("password", sandbox.admin_password)
     return sign_in(sandbox, started.address, name, password, **more)
 
 
-def started(sandbox: Sandbox, **more: Any) -> signin.Started:
-    return signin.begin(credentials_of(sandbox), environment_of(sandbox), redirect_url=CALLBACK, **more)
+def started(sandbox: Sandbox, **more: Any) -> person_sign_in.Started:
+    return person_sign_in.begin(credentials_of(sandbox), environment_of(sandbox), redirect_url=CALLBACK, **more)
 
 
-def finished(sandbox: Sandbox, **more: Any) -> signin.Person:
+def finished(sandbox: Sandbox, **more: Any) -> person_sign_in.Person:
     begun = started(sandbox)
     flow = json.loads(json.dumps(begun.flow))  # it waits in a session
-    return signin.finish(credentials_of(sandbox), environment_of(sandbox), flow, came_back(sandbox, begun, **more))
+    return person_sign_in.finish(
+        credentials_of(sandbox), environment_of(sandbox), flow, came_back(sandbox, begun, **more)
+    )
 
 
 def test_a_person_signs_in_and_the_client_works_as_them(sandbox: Sandbox) -> None:
@@ -108,7 +109,7 @@ def test_a_person_signs_in_and_the_client_works_as_them(sandbox: Sandbox) -> Non
 def test_a_sign_in_goes_on_in_another_process_and_shows_nothing_of_its_tokens(sandbox: Sandbox) -> None:
     person = finished(sandbox)
     kept = person.kept()
-    again = signin.restored(credentials_of(sandbox), environment_of(sandbox), kept)
+    again = person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), kept)
     assert (again.name, again.tenant_id, again.object_id) == (person.name, person.tenant_id, person.object_id)
     client = DataverseClient(environment_of(sandbox), again.tokens(environment_of(sandbox)))
     assert client.who_am_i()
@@ -116,7 +117,7 @@ def test_a_sign_in_goes_on_in_another_process_and_shows_nothing_of_its_tokens(sa
     assert kept not in repr(again)
     empty = json.dumps({"tokens": "{}", "claims": {}})
     with pytest.raises(SignInError, match="is over"):
-        signin.restored(credentials_of(sandbox), environment_of(sandbox), empty)
+        person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), empty)
 
 
 def test_the_address_carries_a_proof_key_and_no_verifier(sandbox: Sandbox) -> None:
@@ -152,19 +153,19 @@ def test_an_answer_of_another_sign_in_is_not_taken(sandbox: Sandbox) -> None:
     one, two = started(sandbox), started(sandbox)
     returned = came_back(sandbox, one)
     with pytest.raises(SignInError, match="does not belong"):
-        signin.finish(credentials_of(sandbox), environment_of(sandbox), two.flow, returned)
+        person_sign_in.finish(credentials_of(sandbox), environment_of(sandbox), two.flow, returned)
     # The state alone is not enough: the identity must carry this sign-in's nonce.
     swapped = {**one.flow, "nonce": two.flow["nonce"]}
     with pytest.raises(SignInError, match="does not belong"):
-        signin.finish(credentials_of(sandbox), environment_of(sandbox), swapped, returned)
+        person_sign_in.finish(credentials_of(sandbox), environment_of(sandbox), swapped, returned)
 
 
 def test_a_code_is_good_once(sandbox: Sandbox) -> None:
     begun = started(sandbox)
     returned = came_back(sandbox, begun)
-    assert signin.finish(credentials_of(sandbox), environment_of(sandbox), begun.flow, returned)
+    assert person_sign_in.finish(credentials_of(sandbox), environment_of(sandbox), begun.flow, returned)
     with pytest.raises(SignInError) as error:
-        signin.finish(credentials_of(sandbox), environment_of(sandbox), begun.flow, returned)
+        person_sign_in.finish(credentials_of(sandbox), environment_of(sandbox), begun.flow, returned)
     assert error.value.code == "AADSTS54005"
 
 
@@ -180,21 +181,21 @@ CLAIMS = {"aud": "app", "tid": "7a9d1c52-5f0e-4b6a-9a55-3a1f0c9b7d10", "exp": 4_
         ({"aud": "another"}, "does not belong"),
         ({"tid": "3f8b6a90-1d27-4c1e-8f2b-95d0e4c7a6b8"}, "another tenant"),
         ({"tid": None}, "another tenant"),
-        ({"exp": time.time() - 3600}, "run out"),
-        ({"exp": None}, "run out"),
+        ({"exp": time.time() - 3600}, "expired"),
+        ({"exp": None}, "expired"),
         ({"iss": "https://login.example/another/v2.0"}, "does not belong"),
     ],
 )
 def test_the_identity_is_for_this_application_tenant_and_moment(change: dict[str, Any], says: str) -> None:
     tenant = CLAIMS["tid"]
-    sent = signin.hashlib.sha256(b"n").hexdigest()
+    sent = person_sign_in.hashlib.sha256(b"n").hexdigest()
     claims = {**CLAIMS, "iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "nonce": sent, **change}
     credentials = Credentials(f"https://login.microsoftonline.com/{tenant}", "app", ClientSecret("x"))
     if not says:
-        signin._check(claims, credentials, "n")
+        person_sign_in._check(claims, credentials, "n")
         return
     with pytest.raises(SignInError, match=says):
-        signin._check(claims, credentials, "n")
+        person_sign_in._check(claims, credentials, "n")
 
 
 def test_the_environments_of_a_person_are_discovered(sandbox: Sandbox) -> None:

@@ -209,10 +209,10 @@ def test_a_refusal_has_its_kind_and_reason(
 
 @pytest.mark.parametrize("rule", errors.RULES, ids=lambda rule: f"{rule.status or ''}{rule.code}{rule.says}")
 def test_every_rule_speaks_to_people_and_has_a_reason_that_outcomes_know(rule: errors.Rule) -> None:
-    assert rule.text[0].isupper()
-    assert rule.text.removesuffix("{message}").rstrip().endswith((".", ":"))
+    assert rule.message[0].isupper()
+    assert rule.message.removesuffix("{said}").rstrip().endswith((".", ":"))
     assert Reason(rule.reason or rule.error.default_reason)
-    assert "0x" not in rule.text
+    assert "0x" not in rule.message
     assert not (rule.repeat and rule.error not in {Throttled, Unavailable}), "only these may be repeated unchanged"
 
 

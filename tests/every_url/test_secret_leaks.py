@@ -23,8 +23,8 @@ from django.views.debug import ExceptionReporter
 from connection_setup.connection import clients
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import consent
-from connection_setup.secrets import keyring
-from connection_setup.secrets import sealing as sealed
+from connection_setup.secrets import keyring, sealing
+from core.vocabulary import Direction
 from coupling.mappings.services import get_mapping
 from dataverse.client import DataverseClient
 from dataverse.types import Certificate, Credentials, Environment
@@ -169,7 +169,7 @@ def test_a_secret_is_found_nowhere(
     connect(watch, client, company, sandbox)
     token = clients.client_for(company)._transport._tokens.token().value
     watch.hide("the access token", token)
-    assert SECRET in sealed.unseal(DataverseConnection.objects.get().client_secret), "the canary is not in there"
+    assert SECRET in sealing.unseal(DataverseConnection.objects.get().client_secret), "the canary is not in there"
 
     for name, content in (("right", SECRET), ("wrong", WRONG), ("customers.csv", "no,name\nC9,Customer 9\nC9,Again\n")):
         (tmp_path / name).write_text(content)
@@ -291,7 +291,7 @@ def test_a_worker_and_its_tracebacks_tell_nobody_the_secret(
             {"fails": "request, answered"},
             {"fails": "claim, before anything"},
         ):
-            job = start_synchronization(mapping=mapping, direction="to", create=True)
+            job = start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
             for where, content in broker():
                 watch.look(where, content)
             workers.start(**plan)

@@ -17,15 +17,14 @@ from django.urls import reverse
 from connection_setup.enabling import services as enabling_services
 from connection_setup.encryption import services as encryption
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import preparation
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.secrets import credentials, keyring
-from connection_setup.secrets import sealing as sealed
+from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.sealing import unseal
 from masterdata.models import Company
 from sandbox.testing import Sandbox
 from tests.connection_setup.secrets.test_credentials import PAIRS
-from tests.every_url import test_secret_leaks as test_canary
+from tests.every_url import test_secret_leaks
 from tests.every_url.leak_search import Watch
 from tests.every_url.test_secret_leaks import SECRET, command, connect, everything, given, person
 from tests.every_url.urls import DOORS
@@ -39,7 +38,7 @@ PASTED, SENT, BROKEN = (Fernet.generate_key().decode() for _ in range(3))
 
 SAYS_WHAT_A_KEY_LOOKS_LIKE = b"which begin with -----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----."
 
-watch, company, reported = test_canary.watch, test_canary.company, test_canary.reported
+watch, company, reported = test_secret_leaks.watch, test_secret_leaks.company, test_secret_leaks.reported
 
 
 def provider(company: Any) -> dict[str, str]:
@@ -125,7 +124,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     ada = User.objects.get(username="ada")
     enabling_services.disable(company=company, user=None)
     signed_in = administrator_signs_in(company, ada, sandbox)
-    watch.look("steps of a preparation", repr(preparing.prepare(signed_in)))
+    watch.look("steps of a preparation", repr(preparation.prepare(signed_in)))
     post(watch, client, company, "encryption-change")
     watch.hide("another key made here", keyring.keys()[0].secret)
 
@@ -180,7 +179,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     "place",
     [
         "connection_setup.secrets.keyring._write",
-        "connection_setup.secrets.keyring.put_in_front",
+        "connection_setup.secrets.keyring.promote",
         "connection_setup.secrets.sealing.MultiFernet",
     ],
 )
@@ -188,12 +187,12 @@ def test_no_kind_of_secret_is_found_anywhere(
 def test_an_error_of_our_own_tells_nobody_the_key(
     told: Watch, company: Company, reported: list[str], monkeypatch: pytest.MonkeyPatch, place: str, way: str
 ) -> None:
-    DataverseConnection.objects.create(company=company, client_secret=sealed.seal(SECRET))
+    DataverseConnection.objects.create(company=company, client_secret=sealing.seal(SECRET))
     client = Client(raise_request_exception=False)
     client.force_login(
         User.objects.create_superuser("ada", password="x"), backend="django.contrib.auth.backends.ModelBackend"
     )
-    monkeypatch.setattr(place, test_canary._breaks)
+    monkeypatch.setattr(place, test_secret_leaks._breaks)
     sent = {"key": BROKEN} if way == "pasted" else {"key_file": file(f"{BROKEN}\n", "key.txt")}
     answer = client.post(reverse("connection_setup:encryption-enable", kwargs={"company": company.slug}), sent)
     assert answer.status_code == 500

@@ -7,7 +7,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import display as telling
+from jobs import display
 from jobs.models import Job, State
 
 
@@ -29,7 +29,7 @@ def job(**columns):
     ],
 )
 def test_durations(seconds, text):
-    assert telling.duration(seconds) == text
+    assert display.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -54,25 +54,25 @@ def test_durations(seconds, text):
     ],
 )  # fmt: skip
 def test_progress(columns, phase, text, details):
-    told = telling.progress(job(**columns), poll_url="/here/")
+    told = display.progress(job(**columns), poll_url="/here/")
     assert (told.phase, told.text, tuple(told.details), told.poll_url) == (phase, text, details, "/here/")
 
 
 def test_a_lost_worker_and_a_wait_are_said():
     now = timezone.now()
-    silent = telling.progress(job(state=State.IN_PROCESS, lease_until=now - timedelta(seconds=1)), poll_url="/")
+    silent = display.progress(job(state=State.IN_PROCESS, lease_until=now - timedelta(seconds=1)), poll_url="/")
     assert "another one goes on" in silent.details[0]
-    waiting = telling.progress(
+    waiting = display.progress(
         job(state=State.POSTPONED, not_before=now, message="Dataverse asks to wait."), poll_url="/"
     )
     assert waiting.phase.startswith("Waiting until ")
     assert waiting.text == "Dataverse asks to wait."
-    assert telling.progress(job(state=State.FINISHED), poll_url="/") is None
+    assert display.progress(job(state=State.FINISHED), poll_url="/") is None
 
 
 @given(st.integers(0, 10**9), st.none() | st.integers(0, 10**9), st.sampled_from(State.values))
 def test_a_percentage_lies_between_0_and_100_and_is_100_only_at_the_end(processed, total, state):
-    percent = telling.percent(job(processed=processed, total=total, state=state))
+    percent = display.percent(job(processed=processed, total=total, state=state))
     if percent is not None:
         assert 0 <= percent <= 100
         assert percent < 100 or state in ("finished", "failed", "cancelled")
@@ -106,7 +106,7 @@ def test_a_percentage_lies_between_0_and_100_and_is_100_only_at_the_end(processe
     ],
 )  # fmt: skip
 def test_what_an_outcome_keeps_is_told_in_words(detail, fields, candidates, trail, support):
-    assert telling.fields_text(detail) == fields
-    assert telling.candidates_text(detail) == candidates
-    assert telling.trail_text(detail) == trail
-    assert telling.support_text(detail) == support
+    assert display.fields_text(detail) == fields
+    assert display.candidates_text(detail) == candidates
+    assert display.trail_text(detail) == trail
+    assert display.support_text(detail) == support

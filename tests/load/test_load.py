@@ -11,12 +11,11 @@ import requests
 from django.contrib.auth.models import User
 from django.test import Client
 
-from connection_setup.connection import settings
-from connection_setup.connection import state as connection
-from connection_setup.enabling import services
+from connection_setup.connection import settings, state
+from connection_setup.enabling.services import enable
 from core import bulk
 from coupling.couplings import services as coupling
-from coupling.mappings import services
+from coupling.mappings.services import get_mapping
 from coupling.models import Coupling
 from coupling.rows import Criterion
 from jobs.models import Job, JobOutcome
@@ -48,9 +47,9 @@ def a_company(sandbox: Sandbox, customers: int) -> Company:
         "client_id": line["client_id"],
         "sandbox_ca_file": line["ca_file"],
     }
-    described = connection.connection_of(company)
+    described = state.connection_of(company)
     settings.save_settings(connection=described, values=values, secret=line["client_secret"], user=None)
-    report = services.enable(company=company, user=None)
+    report = enable(company=company, user=None)
     assert report.ok, report
     return company
 
@@ -70,7 +69,7 @@ def test_twenty_readers_during_a_coupling_of_20_000_records_never_meet_a_locked_
     client = Client()
     client.force_login(User.objects.create_superuser("ada"), backend="django.contrib.auth.backends.ModelBackend")
     cookies = {"sessionid": client.cookies["sessionid"].value}
-    job = coupling.start_coupling(mapping=services.get_mapping(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
+    job = coupling.start_coupling(mapping=get_mapping(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
     paths = [f"/c/{company.slug}/{rest}" for rest in ("", "records/customer/", "jobs/", f"jobs/{job.pk}/", "mappings/")]
     seen: list[tuple[int, str, str]] = []
     stop = threading.Event()
@@ -110,7 +109,7 @@ def test_coupling_100_000_customers_takes_a_request_per_5000_accounts_and_few_mo
     rows = 100_000
     company = a_company(sandbox, rows)
     before = sandbox.requests()["total"]
-    job = coupling.start_coupling(mapping=services.get_mapping(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
+    job = coupling.start_coupling(mapping=get_mapping(company, "CUSTOMER"), criteria=BY_PHONE, user=None)
     waiting.run_to_end(job)
     job.refresh_from_db()
     assert (job.state, job.counters["coupled"]) == ("finished", rows), job.message + job.detail

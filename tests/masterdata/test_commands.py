@@ -95,7 +95,7 @@ def test_a_company_that_cannot_be_made_is_refused(run, run_json, args, reason, s
     code, document = run_json("company", "create", *args)
     assert code == 1
     assert document["error"]["reason"] == reason
-    assert said in document["error"]["message"]
+    assert said in f"{document['error']['message']} {document['error']['fix']}"
     assert Company.objects.count() == 1
 
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_imported_is_refused_with_a_sentence(run, company, file, 
     assert code == 1
     error = json.loads(out)["error"]
     assert error["reason"] == reason
-    assert said in error["message"]
+    assert said in f"{error['message']} {error['fix']}"
     code, out, err = run(*args)
     assert (code, out) == (1, "")
     assert said in err

@@ -9,7 +9,7 @@ Plain Python of its own, importing nothing from the project; the rules are those
 * two customers wanting one account: the first in key order gets it;
 * of several failures the most telling counts: multiple matches, then already coupled, then no match.
 
-    python3 tests/real_input/brute_force.py [FOLDER]     prints the table; FOLDER gets the prepared files
+    python3 tests/matching_quality/brute_force.py [FOLDER]     prints the table; FOLDER gets the prepared files
 
 Customers: Northwind's and Cronus's. Accounts: the AdventureWorks resellers, and a third of each company's customers,
 some in other case, with another way to write the number, or entered twice.

@@ -79,9 +79,10 @@ class Fleet:
         self.folder = folder
         self.workers: list[Worker] = []
         self._number = 0
-        self._errors = (folder / "nursery.log").open("wb")
+        self._errors = (folder / "worker_processes.log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.recovery.worker_processes"], cwd=settings.BASE_DIR, env=environment(**more), text=True,
+            [sys.executable, "-m", "tests.recovery.worker_processes"],
+            cwd=settings.BASE_DIR, env=environment(**more), text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
         )  # fmt: skip
         self._ask({"role": "beat", "log": str(folder / "beat.log")})
@@ -92,7 +93,7 @@ class Fleet:
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
-        assert answer, (self.folder / "nursery.log").read_text()
+        assert answer, (self.folder / "worker_processes.log").read_text()
         return int(json.loads(answer)["pid"])
 
     def start(self, **plan: Any) -> Worker:

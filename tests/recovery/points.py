@@ -125,17 +125,14 @@ def at(module: str, path: str, when: str, number: int, do: Callable[[], None]) -
 def make_small() -> None:
     """A few dozen records become several pages, parts, checkpoints and requests."""
     from coupling import gateway
-    from coupling.couplings import couple_job as run
-    from coupling.couplings import uncouple_job as uncouple
+    from coupling.couplings import couple_job, uncouple_job
     from dataverse import bulk
     from dataverse.client import DataverseClient
-    from sync.engine import mapping_run as synchronization
-    from sync.engine import pairs
-    from sync.engine import selected_run as selected
+    from sync.engine import mapping_run, pairs, selected_run
 
-    run.WRITE, run.PROGRESS_INTERVAL_S = 9, 0.0
-    uncouple.PART = 7
-    for module in (pairs, synchronization, selected):
+    couple_job.WRITE, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
+    uncouple_job.PART = 7
+    for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9
     bulk.LARGEST = 5
     for reading in (gateway.Gateway.scan, gateway.Gateway._first, DataverseClient.scan):
@@ -144,15 +141,15 @@ def make_small() -> None:
 
 def send_twice() -> None:
     """Every message goes out twice."""
-    from jobs.tasks import run_job
+    from config.celery import app
 
-    once = run_job.apply_async
+    once = app.send_task
 
     def twice(*given: Any, **more: Any) -> Any:
         once(*given, **more)
         return once(*given, **more)
 
-    run_job.apply_async = twice
+    app.send_task = twice
 
 
 def count_lines(plan: dict[str, Any]) -> None:

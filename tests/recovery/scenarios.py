@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from connection_setup.connection import settings
-from connection_setup.enabling import services
+from connection_setup.enabling.services import enable
 from connection_setup.models import DataverseConnection
 from core import bulk
+from core.vocabulary import Direction
 from coupling.couplings import services as coupling
-from coupling.mappings import defaults, services
+from coupling.mappings import defaults
+from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.models import Job
@@ -34,7 +36,7 @@ class World:
 
     def mapping(self, **values: Any) -> IntegrationTableMapping:
         IntegrationTableMapping.objects.filter(company=self.company, name="CUSTOMER").update(**values)
-        return services.get_mapping(self.company, "CUSTOMER")
+        return get_mapping(self.company, "CUSTOMER")
 
     def records(self, numbers: range, **values: Any) -> None:
         """Customers with these numbers, each with a phone number of its own."""
@@ -119,7 +121,7 @@ def connect(company: Company, remote: Sandbox) -> None:
     }  # fmt: skip
     connection = DataverseConnection(company=company)
     settings.save_settings(connection=connection, values=values, secret=line["client_secret"], user=None)
-    report = services.enable(company=company, user=None)
+    report = enable(company=company, user=None)
     assert report.ok, [check for check in report.checks if check.state == "error"]
     defaults.create_missing(company)
 
@@ -151,7 +153,7 @@ def to_dataverse(w: World) -> Job:
     mapping = w.coupled(range(30))
     w.edit_here(range(25), city="Ulm {}")
     w.records(range(100, 130))
-    return start_synchronization(mapping=mapping, direction="to", create=True)
+    return start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
 
 
 def from_dataverse(w: World) -> Job:
@@ -159,7 +161,7 @@ def from_dataverse(w: World) -> Job:
     mapping = w.coupled(range(30))
     w.edit_there(range(25), address1_city="Ulm {}")
     w.rows(range(200, 230), "Fabrikam")
-    return start_synchronization(mapping=mapping, direction="from", create=True)
+    return start_synchronization(mapping=mapping, direction=Direction.FROM, create=True)
 
 
 def both_ways(w: World) -> Job:

@@ -72,7 +72,7 @@ def test_messages_delivered_twice_and_workers_killed(sandbox, fleet, monkeypatch
 
 def twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages of this process too."""
-    from jobs.tasks import run_job
+    from config.celery import app
 
-    once = run_job.apply_async
-    monkeypatch.setattr(run_job, "apply_async", lambda *given, **more: (once(*given, **more), once(*given, **more)))
+    once = app.send_task
+    monkeypatch.setattr(app, "send_task", lambda *given, **more: (once(*given, **more), once(*given, **more)))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.vocabulary import Direction
 from coupling.couplings.services import start_uncoupling
 from coupling.couplings.uncouple_job import PART
 from jobs.running.waiting import run_to_end
@@ -33,7 +34,7 @@ def requests_of(sandbox, start):
 
 
 def synchronized(w, mapping):
-    return lambda: start_synchronization(mapping=mapping, direction="to", create=True)
+    return lambda: start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
 
 
 def test_rows_whose_creation_was_not_answered_are_there_once(transactional_db, sandbox):

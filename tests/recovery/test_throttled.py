@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from connection_setup.connection.clients import client_for
+from core.vocabulary import Direction
 from dataverse import bulk
 from jobs.models import State
 from jobs.running.waiting import run_to_end
@@ -104,7 +105,9 @@ def test_refusals_at_random_are_all_waited_for_and_every_row_is_made_once(transa
     refused = harness.seeded("goodput").sample(range(50), 4)
     fault = {"method": "POST", "path": "*", "fault": "429", "retry_after": 1}
     sandbox.control("POST", "faults", [{**fault, "after": after} for after in refused])
-    job = run_to_end(start_synchronization(mapping=w.mapping(synch_only_coupled=False), direction="to", create=True))
+    job = run_to_end(
+        start_synchronization(mapping=w.mapping(synch_only_coupled=False), direction=Direction.TO, create=True)
+    )
     asked = sandbox.requests()
     sandbox.control("DELETE", "faults")
     assert (job.state, job.counters["inserted"]) == (State.FINISHED, 1200), job.message

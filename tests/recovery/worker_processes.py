@@ -1,6 +1,7 @@
 """Starts Celery workers quickly: everything is imported once, then each worker is forked from here.
 
-Runs as a process of its own (`python -m tests.kills.nursery`), so that workers inherit nothing of the tests. It reads a
+Runs as a process of its own (`python -m tests.recovery.worker_processes`), so that workers inherit nothing of the
+tests. It reads a
 JSON object per line - {"role": "worker" or "beat", "log": file, "plan": {...}} - and answers with {"pid": n}. Each
 child leads a process group of its own. When the input ends, all children are killed.
 """
@@ -27,8 +28,8 @@ def main() -> None:
     from django.conf import settings
 
     from config.celery import app
-    from connection_setup.connection import state as services  # noqa: F401
-    from coupling.couplings import couple_job as run  # noqa: F401
+    from connection_setup.connection import state  # noqa: F401
+    from coupling.couplings import couple_job  # noqa: F401
     from jobs import tasks  # noqa: F401
     from sync.engine import handler  # noqa: F401
 

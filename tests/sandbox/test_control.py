@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.service import saved_state as keeping
+from sandbox.service import saved_state
 from sandbox.testing import running
 from tests.sandbox.conftest import Api, plain_session
 
@@ -207,12 +207,14 @@ def test_the_command_prints_how_to_connect_stops_on_sigterm_and_goes_on_with_its
     assert (next(kept.iterdir()).stat().st_mode & 0o777) == 0o600
 
 
-@pytest.mark.parametrize("head", [{"format": 1}, {"format": keeping._FORMAT}, {"format": keeping._FORMAT, "empty": 1}])
+@pytest.mark.parametrize(
+    "head", [{"format": 1}, {"format": saved_state._FORMAT}, {"format": saved_state._FORMAT, "empty": 1}]
+)
 def test_an_environment_of_another_version_is_refused_with_what_to_do(tmp_path: Path, head: dict[str, Any]) -> None:
-    with (tmp_path / keeping.FILE).open("wb") as file:
-        keeping._message(file, head)
-    with pytest.raises(keeping.NotReadable, match="delete that file to begin with a fresh environment"):
-        keeping.read(tmp_path)
+    with (tmp_path / saved_state.FILE).open("wb") as file:
+        saved_state._message(file, head)
+    with pytest.raises(saved_state.NotReadable, match="delete that file to begin with a fresh environment"):
+        saved_state.read(tmp_path)
 
 
 def test_the_command_says_why_it_cannot_start(tmp_path: Path, sandbox: Any) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox.service import saved_state as keeping
+from sandbox.service import saved_state
 from sandbox.testing import Sandbox
 from tests.sandbox.conftest import Api, api_of
 
@@ -390,8 +390,8 @@ def test_what_was_made_outlives_a_restart_and_not_a_reset(admin: Api, bank: Api,
     made(admin, "RelationshipDefinitions", lookup("new_bank_account", "new_bank", "account", "new_BankId"))
     one = bank.create("new_banks", new_name="North")
     environment = admin.sandbox.environment
-    keeping.write(environment, tmp_path)
-    kept = keeping.read(tmp_path)
+    saved_state.write(environment, tmp_path)
+    kept = saved_state.read(tmp_path)
     assert kept is not None
     assert kept.tables["new_bank"].columns == environment.tables["new_bank"].columns
     assert one.encode() in kept.store.rows["new_bank"].index

@@ -122,7 +122,7 @@ class Document:
 def read(response: Any) -> Document:
     """The page as a tree."""
     reader = _Reader()
-    reader.add_remote_page(response.content.decode())
+    reader.feed(response.content.decode())
     reader.close()
     return Document(reader.root, reader.wrong)
 

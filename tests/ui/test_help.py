@@ -8,7 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from tests.ui.pages import check
-from ui import help as helping
+from ui import help as help_pages
 
 DOCS = sorted(path.stem for path in (Path(settings.BASE_DIR) / "docs").glob("*.md"))
 ROOMS = ("config", "sync", "coupling", "connection_setup", "jobs", "masterdata", "ui")
@@ -35,14 +35,14 @@ def test_every_page_of_docs_is_a_readable_help_page(administrator: Client, name:
 @pytest.mark.parametrize("name", NAMED)
 def test_every_help_link_of_a_page_leads_to_a_page_and_a_heading(name: str) -> None:
     page, _, heading = name.partition("#")
-    text = helping.text(page.removesuffix(".md"))
+    text = help_pages.text(page.removesuffix(".md"))
     assert text is not None, f"docs/{page} is missing"
     if heading:
-        assert f'id="{heading}"' in helping.html(text, page)[1]
+        assert f'id="{heading}"' in help_pages.html(text, page)[1]
 
 
 def test_raw_html_and_scripts_in_a_page_are_shown_as_text() -> None:
-    title, body = helping.html(
+    title, body = help_pages.html(
         "# T\n\n<script>alert(1)</script>\n\n[x](javascript:alert(1))\n\n## Part one {#one}\n", "t"
     )
     assert title == "T"

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.core.management.base import CommandParser
 
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -56,7 +56,7 @@ class Command(CompanyCommand):
 
     def _test(self, values: dict[str, Any] | None, secret: str) -> None:
         if values is None:
-            report = checks_services.test_connection(connection=services.connection_of(self.company))
+            report = checks_services.test_connection(connection=state.connection_of(self.company))
         else:
             report = checks_services.test_settings(company=self.company, values=values, secret=secret)
         if self.as_json:
@@ -77,7 +77,7 @@ class Command(CompanyCommand):
                 f"The connection is not enabled. {failed.message}",
                 failed.fix,
             )
-        connection = services.connection_of(self.company)
+        connection = state.connection_of(self.company)
         if self.as_json:
             self.document({**_standing(connection), **report.document()})
             return
@@ -95,7 +95,7 @@ class Command(CompanyCommand):
         self.say(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
 
     def _status(self, _values: None, _secret: str) -> None:
-        connection = services.connection_of(self.company)
+        connection = state.connection_of(self.company)
         report = Report.stored(connection.checks)
         if self.as_json:
             self.document({**_standing(connection), **report.document()})

@@ -4,8 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from coupling import filters
-from coupling import local_records as local
+from coupling import filters, local_records
 from coupling.commands import MappingCommand
 from coupling.couplings import services
 from coupling.mappings import counts, defaults
@@ -60,8 +59,8 @@ class Command(MappingCommand):
     def _show(self, mapping: IntegrationTableMapping) -> None:
         captions = {}
         try:
-            captions = {field.name: field.caption for field in local.table_of(mapping).fields}
-        except local.Unusable as error:
+            captions = {field.name: field.caption for field in local_records.table_of(mapping).fields}
+        except local_records.Unusable as error:
             self.progress(str(error))
         fields = [
             {

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from core.commands import TandemCommand
-from jobs import display as telling
+from jobs import display
 from jobs.models import Job, JobOutcome, Outcome
 from jobs.pages import lists as listings
 from jobs.services import summary
@@ -45,7 +45,7 @@ class Command(TandemCommand):
                 reason = listings.reason_label(row.reason) or str(row.get_outcome_display())
                 name = row.local_name or row.integration_name
                 self.say(f"{row.local_key or row.integration_id or '':<12} {name:<30} {reason}: {row.message}")
-        self.say(f"{telling.title(job)}, job {job.pk}: {str(job.get_state_display()).lower()}")
+        self.say(f"{display.title(job)}, job {job.pk}: {str(job.get_state_display()).lower()}")
         for name, count in job.counters.items():
             if count:
                 self.say(f"  {name:<10} {count:>9,}")

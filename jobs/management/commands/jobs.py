@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from jobs import display as telling
+from jobs import display
 from jobs.models import Job, State, Type
 from jobs.services import summary
 from masterdata.commands import CompanyCommand
@@ -43,6 +43,6 @@ class Command(CompanyCommand):
             )
             when = text_of(job.started_at) or "not started"
             self.say(
-                f"{job.pk:>7}  {when:<18} {telling.duration_of(job):>12}  {job.get_state_display()!s:<10} "
-                f"{telling.title(job)}: {counted or job.message or ('nothing to do' if job.ended else 'nothing yet')}"
+                f"{job.pk:>7}  {when:<18} {display.duration_of(job):>12}  {job.get_state_display()!s:<10} "
+                f"{display.title(job)}: {counted or job.message or ('nothing to do' if job.ended else 'nothing yet')}"
             )

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from sandbox.environment import Environment
-from sandbox.service import saved_state as keeping
+from sandbox.service import saved_state
 from sandbox.service.server import Server, described
 
 KEEP_S = 30
@@ -50,16 +50,16 @@ class Command(BaseCommand):
         while not stop.wait(KEEP_S):
             if folder is not None and environment.store.version != kept:
                 kept = environment.store.version
-                keeping.write(environment, folder)
+                saved_state.write(environment, folder)
         server.stop()
         if folder is not None:
-            keeping.write(environment, folder)
+            saved_state.write(environment, folder)
 
     @staticmethod
     def _environment(folder: Path | None, *, empty: bool) -> Environment:
         try:
-            found = keeping.read(folder) if folder is not None else None
-        except (keeping.NotReadable, OSError) as error:
+            found = saved_state.read(folder) if folder is not None else None
+        except (saved_state.NotReadable, OSError) as error:
             raise CommandError(str(error)) from error
         return found or Environment(empty=empty)
 

@@ -8,8 +8,7 @@ from django.test import Client
 
 from connection_setup.business_units import services as units
 from connection_setup.business_units import views as unit_views
-from connection_setup.connection import clients, settings
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection, OwnershipModel
 from connection_setup.provisioning.company_objects import team_name, unit_name
@@ -31,7 +30,7 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
@@ -86,7 +85,7 @@ def test_a_chosen_unit_is_what_enabling_works_with(
     assert "Sales is the Coupled Business Unit." in text_of(said.content.decode())
     assert "Sales" in text_of(admin.get(PAGE).content.decode())
     assert enabling_services.enable(company=connected.company, user=None).ok
-    enabled = services.connection_of(connected.company)
+    enabled = state.connection_of(connected.company)
     assert (enabled.business_unit_id, enabled.business_unit_name) == (sales, "Sales")
     (team,) = [row for row in sandbox.rows("teams") if row["name"] == team_name("Sales")]
     assert (team["teamid"], team["_businessunitid_value"]) == (str(enabled.owning_team_id), str(sales))
@@ -109,18 +108,18 @@ def test_another_choice_later_moves_the_companys_row_to_its_team(
     admin.post(f"{HERE}choose/", {"unit": str(service)})
     for _ in range(2):
         assert enabling_services.enable(company=company, user=None).ok
-    now = services.connection_of(company)
+    now = state.connection_of(company)
     (row,) = sandbox.rows("tandem_companies")
     assert row["_tandem_defaultowningteam_value"] == str(now.owning_team_id)
     assert [one["_businessunitid_value"] for one in sandbox.rows("teams") if one["name"] == team_name("Service")] == [
         str(service)
     ]
     enabling_services.disable(company=company, user=None)
-    own = next(one for one in units.listed(services.connection_of(company)) if one.own)
+    own = next(one for one in units.listed(state.connection_of(company)) if one.own)
     assert own.id is not None, "the default is there by now"
     admin.post(f"{HERE}choose/", {"unit": str(own.id)})
     assert enabling_services.enable(company=company, user=None).ok
-    assert services.connection_of(company).business_unit_id == own.id
+    assert state.connection_of(company).business_unit_id == own.id
 
 
 def test_a_unit_of_another_company_of_this_site_is_taken_after_a_question(
@@ -133,9 +132,9 @@ def test_a_unit_of_another_company_of_this_site_is_taken_after_a_question(
     asked = admin.post(f"{HERE}choose/", {"unit": str(sales)})
     text = text_of(asked.content.decode())
     assert "which can cause synchronization errors. Continue?" in text
-    assert services.connection_of(connected.company).business_unit_id is None
+    assert state.connection_of(connected.company).business_unit_id is None
     admin.post(f"{HERE}choose/", {"unit": str(sales), "sure": "yes"})
-    assert services.connection_of(connected.company).business_unit_id == sales
+    assert state.connection_of(connected.company).business_unit_id == sales
 
 
 def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
@@ -149,7 +148,7 @@ def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
     assert "The choice stays as it is: Sales." in page
     refused = admin.post(f"{HERE}choose/", {"unit": "new"}, follow=True)
     assert "Nothing was chosen." in text_of(refused.content.decode())
-    assert services.connection_of(connected.company).business_unit_id == sales
+    assert state.connection_of(connected.company).business_unit_id == sales
 
 
 def test_without_the_settings_it_says_what_is_missing(admin: Client, company: Company) -> None:
@@ -173,7 +172,7 @@ def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
     with pytest.raises(Exception, match=says) as refused:
         enabling_services.enable(company=connected.company, user=None)
     assert "Coupled Business Unit" in str(refused.value)
-    assert not services.connection_of(connected.company).enabled
+    assert not state.connection_of(connected.company).enabled
 
 
 def test_with_person_another_unit_than_the_default_is_advised_against(
@@ -208,9 +207,9 @@ def test_the_look_up_saves_first_and_another_address_takes_the_choice_back(
     admin.post(f"{HERE}choose/", {"unit": str(sales)})
     typed = fields(**values(sandbox), client_secret="", ownership_model="person")
     assert admin.post(f"{HERE}look-up/", typed)["Location"] == HERE
-    assert services.connection_of(connected.company).ownership_model == "person"
+    assert state.connection_of(connected.company).ownership_model == "person"
     admin.post(f"{PAGE}save/", fields(environment_url="https://contoso.crm4.dynamics.com"))
-    saved = services.connection_of(connected.company)
+    saved = state.connection_of(connected.company)
     assert (saved.business_unit_id, saved.business_unit_name) == (None, "")
     assert unit_name(saved.company.name, saved.company.system_id) in text_of(admin.get(PAGE).content.decode())
 

@@ -9,12 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from connection_setup.certificate import services as certificate
-from connection_setup.connection import clients
-from connection_setup.connection import redirect_url as returning
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, redirect_url, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import preparation
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import unseal
 from connection_setup.types import ROLE
@@ -38,7 +36,7 @@ def enabled(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
-    return services.connection_of(company)
+    return state.connection_of(company)
 
 
 def test_a_certificate_made_here_is_registered_verified_and_used(
@@ -47,13 +45,13 @@ def test_a_certificate_made_here_is_registered_verified_and_used(
     assert "In use: OAuth 2.0, client secret" in shown(admin.get(HERE))
     assert admin.post(HERE + "offer/", {}).status_code == 302
     page = shown(admin.get(HERE))
-    made = services.connection_of(enabled.company)
+    made = state.connection_of(enabled.company)
     assert "Upload certificate" in page
     assert "PRIVATE KEY" not in page
     assert unseal(made.next_private_key).startswith("-----BEGIN PRIVATE KEY-----")
     too_early = shown(admin.post(HERE + "switch/", follow=True))
     assert "Nothing was changed." in too_early
-    assert services.connection_of(enabled.company).authentication_type == AuthenticationType.CLIENT_SECRET
+    assert state.connection_of(enabled.company).authentication_type == AuthenticationType.CLIENT_SECRET
     file = admin.get(HERE + "file/")
     assert "attachment" in file["Content-Disposition"]
     assert "PRIVATE KEY" not in file.content.decode()
@@ -61,7 +59,7 @@ def test_a_certificate_made_here_is_registered_verified_and_used(
         "POST", "applications", {"client_id": sandbox.client_id, "certificates": [file.content.decode()], "secrets": []}
     )
     assert "signs in with the certificate now" in shown(admin.post(HERE + "switch/", follow=True))
-    now = services.connection_of(enabled.company)
+    now = state.connection_of(enabled.company)
     assert (now.enabled, now.authentication_type) == (True, AuthenticationType.CERTIFICATE)
     assert (now.next_certificate, now.next_private_key, now.certificate) == ("", b"", file.content.decode())
     assert clients.client_for(enabled.company).who_am_i()
@@ -85,10 +83,10 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
     signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
-    told = preparing.prepare(signed_in)
+    told = preparation.prepare(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
     assert certificate.switch(company=enabled.company, user=None).ok
-    now = services.connection_of(enabled.company)
+    now = state.connection_of(enabled.company)
     assert (now.client_id, now.authentication_type) == (other, AuthenticationType.CERTIFICATE)
     users = {row.get("applicationid"): row["systemuserid"] for row in sandbox.rows("systemusers")}
     assert str(now.integration_user_id) == users[other]
@@ -106,7 +104,7 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     line = sandbox.line()
     client_id = str(uuid4())
     registered = {
-        "client_id": client_id, "redirect_urls": [returning.of(services.connection_of(company))], "consented": True,
+        "client_id": client_id, "redirect_urls": [redirect_url.of(state.connection_of(company))], "consented": True,
         "certificates": [PAIRS.one.certificate_pem],
     }  # fmt: skip
     sandbox.control("POST", "applications", registered)
@@ -116,20 +114,20 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     )  # fmt: skip
     report = enabling_services.enable(company=company, user=None, values=legacy, secret=line["admin_password"])
     assert report.ok, report.document()
-    before = services.connection_of(company)
+    before = state.connection_of(company)
     certificate.prepare_certificate(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
     report = certificate.switch(company=company, user=None)
-    assert certificate.needs_administrator(services.connection_of(company), report), report.document()
+    assert certificate.needs_administrator(state.connection_of(company), report), report.document()
     address = administrator.begin(
         company=company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
     signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
     assert not signed_in.problem, signed_in.problem
-    told = preparing.prepare(signed_in)
+    told = preparation.prepare(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
     assert certificate.switch(company=company, user=None).ok
-    now = services.connection_of(company)
+    now = state.connection_of(company)
     assert (now.client_id, now.authentication_type) == (client_id, AuthenticationType.CERTIFICATE)
     assert now.integration_user_id not in (None, before.integration_user_id)
 
@@ -144,7 +142,7 @@ def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> No
 def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: DataverseConnection) -> None:
     certificate.prepare_certificate(company=enabled.company, user=None)
     assert admin.post(HERE + "withdraw/").status_code == 302
-    now = services.connection_of(enabled.company)
+    now = state.connection_of(enabled.company)
     assert (now.next_certificate, now.next_private_key) == ("", b"")
     assert now.enabled
 
@@ -157,7 +155,7 @@ def test_what_was_typed_wrong_is_told(
 ) -> None:
     file = SimpleUploadedFile("c.pem", PAIRS.one.certificate_pem.encode())
     assert said in shown(admin.post(HERE + "offer/", {**typed, "certificate_file": file}))
-    assert not services.connection_of(enabled.company).next_certificate
+    assert not state.connection_of(enabled.company).next_certificate
 
 
 def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
@@ -175,9 +173,9 @@ def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
         certificate.prepare_certificate(company=company, user=None)
         return report
 
-    monkeypatch.setattr(services, "enable", meanwhile)
+    monkeypatch.setattr(enabling_services, "enable", meanwhile)
     assert certificate.switch(company=company, user=None).ok
-    now = services.connection_of(company)
+    now = state.connection_of(company)
     assert now.certificate.strip() == PAIRS.one.certificate_pem.strip()
     assert now.next_certificate
     assert now.next_certificate != now.certificate

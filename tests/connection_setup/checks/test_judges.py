@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from connection_setup import types
-from connection_setup.checks import judges as checks
+from connection_setup.checks import judges
 from connection_setup.types import Check, Expectations, Report
 from dataverse.errors import (
     AccessDenied,
@@ -52,20 +52,20 @@ def wanted(**changed: Any) -> Expectations:
         (error_for(503, "", ""), types.ADDRESS, "busy", "try again"),
         (ConfigurationError("No client.", "Enter it.", reason="sign_in"), types.SIGN_IN, "No client.", "Enter it."),
         (error_for(0, "AADSTS7000222", ""), types.SIGN_IN, "has expired", "Create a new one"),
-        (error_for(403, "0x80072560", ""), checks.USER, "no application user", "Add one"),
-        (error_for(403, "0x8004A113", ""), checks.MODE, "administration mode", "Turn administration mode off"),
-        (error_for(403, "0x8004A104", ""), checks.ORGANIZATION, "disabled", "enable it"),
+        (error_for(403, "0x80072560", ""), judges.USER, "no application user", "Add one"),
+        (error_for(403, "0x8004A113", ""), judges.MODE, "administration mode", "Turn administration mode off"),
+        (error_for(403, "0x8004A104", ""), judges.ORGANIZATION, "disabled", "enable it"),
         (
             error_for(403, "0x80040220", "missing prvReadRole"),
-            checks.USER,
+            judges.USER,
             "prvReadRole",
             "Add it to the security role",
         ),
-        (error_for(429, "0x80072322", ""), checks.LIMITS, "limit", "by itself"),
+        (error_for(429, "0x80072322", ""), judges.LIMITS, "limit", "by itself"),
     ],
 )
 def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: str, cause: str, fix: str) -> None:
-    found = checks.check_for_error(error, types.SIGN_IN, wanted())
+    found = judges.check_for_error(error, types.SIGN_IN, wanted())
     assert (found.name, found.state) == (name, "error")
     assert cause in found.message
     assert fix in found.fix
@@ -77,21 +77,21 @@ def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: s
     [SignInError, NotAMember, AccessDenied, AdministrationMode, ConfigurationError, Throttled, Unavailable, Gone],
 )
 def test_every_kind_of_error_has_a_place(error: type[DataverseError]) -> None:
-    assert checks.check_for_error(error("It is so. Do that."), checks.VERSION, wanted()).name
+    assert judges.check_for_error(error("It is so. Do that."), judges.VERSION, wanted()).name
 
 
 def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
-    found = checks.check_for_error(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
+    found = judges.check_for_error(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
     assert "the secret's ID, not its value" in found.message
     assert "create a new secret" in found.fix
 
 
 def test_a_refused_sign_in_names_the_environments_tenant_when_it_is_another() -> None:
     other = "99999999-9a5e-4a55-8a9e-0f1c5d3f7b10"
-    hint = checks.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
-    assert other in checks.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
-    assert checks.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
-    assert checks.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
+    hint = judges.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
+    assert other in judges.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
+    assert judges.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
+    assert judges.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_refused_sign_in_names_the_environments_tenant_when_it_is_another() ->
     ],
 )
 def test_clocks_may_differ_a_little(ahead: float | None, state: str, says: str) -> None:
-    found = checks.clock(Ping(1, clock_ahead_s=ahead))
+    found = judges.clock(Ping(1, clock_ahead_s=ahead))
     assert found.state == state
     assert says in found.message
 
@@ -126,7 +126,7 @@ def test_clocks_may_differ_a_little(ahead: float | None, state: str, says: str) 
     ],
 )
 def test_another_organization_is_refused_where_it_would_do_harm(change: dict[str, Any], state: str, says: str) -> None:
-    found = checks.organization(CONTOSO, ME, wanted(**change))
+    found = judges.organization(CONTOSO, ME, wanted(**change))
     assert found.state == state
     assert says in found.message
     assert found.reason in {"", "wrong_environment"}
@@ -137,7 +137,7 @@ def test_another_organization_is_refused_where_it_would_do_harm(change: dict[str
     [("9.2.24073.198", "ok"), ("10.0", "ok"), ("9.1.0", "warning"), ("", "warning"), ("x", "warning")],
 )
 def test_an_old_version_is_warned_about(text: str, state: str) -> None:
-    assert checks.version(text).state == state
+    assert judges.version(text).state == state
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_old_version_is_warned_about(text: str, state: str) -> None:
 def test_the_application_user_has_what_it_needs_and_no_more(
     disabled: bool, roles: Sequence[str], state: str, says: str
 ) -> None:
-    found = checks.user("# Tandem", disabled, roles)
+    found = judges.user("# Tandem", disabled, roles)
     assert found.state == state
     assert says in found.message
 
@@ -172,7 +172,7 @@ def test_the_application_user_has_what_it_needs_and_no_more(
 def test_currencies_agree_or_can_be_converted(
     change: dict[str, Any], in_dataverse: bool, state: str, says: str
 ) -> None:
-    found = checks.currency(CONTOSO, in_dataverse, wanted(**change))
+    found = judges.currency(CONTOSO, in_dataverse, wanted(**change))
     assert found.state == state
     assert says in found.message
 
@@ -180,12 +180,12 @@ def test_currencies_agree_or_can_be_converted(
 def test_the_tables_that_cannot_be_read_are_named_with_the_first_cause() -> None:
     denied = error_for(403, "0x80040220", "is missing prvReadContact privilege")
     results = [("accounts", PartResult(200, {}, {})), ("contacts", PartResult(403, {}, error=denied))]
-    found = checks.tables(results)
+    found = judges.tables(results)
     assert found.state == "error"
     assert "1 of 2 tables cannot be read: contacts" in found.message
     assert "prvReadContact" in found.message
-    assert checks.tables(results[:1]).state == "ok"
-    gone = checks.tables([("tandem_companies", PartResult(404, {}, error=Gone("gone")))])
+    assert judges.tables(results[:1]).state == "ok"
+    gone = judges.tables([("tandem_companies", PartResult(404, {}, error=Gone("gone")))])
     assert "TandemBaseIntegration" in gone.fix
 
 
@@ -193,8 +193,8 @@ def test_the_tables_that_cannot_be_read_are_named_with_the_first_cause() -> None
     ("found", "enabled", "state"), [(True, True, "ok"), (False, False, "ok"), (False, True, "error")]
 )
 def test_the_team_must_be_there_once_the_connection_is_enabled(found: bool, enabled: bool, state: str) -> None:
-    assert checks.team(found, wanted(enabled=enabled)).state == state
-    assert "Tandem - CRONUS" in checks.team(True, wanted()).message
+    assert judges.team(found, wanted(enabled=enabled)).state == state
+    assert "Tandem - CRONUS" in judges.team(True, wanted()).message
 
 
 def test_a_report_is_right_when_nothing_failed_and_something_was_tested() -> None:

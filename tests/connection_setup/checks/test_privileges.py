@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from connection_setup.checks import judges as checks
-from connection_setup.checks import privileges
+from connection_setup.checks import judges, privileges
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import clients, settings
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import solution
@@ -28,7 +26,7 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
@@ -133,8 +131,8 @@ def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
     page = admin.get(PAGE).content.decode()
     assert "prvReadContact, prvWriteContact are missing" in text_of(page)
     assert "Prepare the environment" in page, "who mends it is one step away"
-    assert found[checks.USER].state == "warning"
-    assert "Weak" in found[checks.USER].message
+    assert found[judges.USER].state == "warning"
+    assert "Weak" in found[judges.USER].message
 
 
 def root_of(sandbox: Sandbox) -> str:
@@ -150,7 +148,7 @@ def test_the_tables_of_mappings_are_those_looked_at(connected: DataverseConnecti
     IntegrationTableMapping.objects.filter(company=connected.company, name="CUSTOMER").update(
         integration_table="opportunity"
     )
-    wanted = checks_services.wanted(services.connection_of(connected.company))
+    wanted = checks_services.wanted(state.connection_of(connected.company))
     assert "opportunity" in wanted.tables
     assert "systemuser" in wanted.tables
 
@@ -158,7 +156,7 @@ def test_the_tables_of_mappings_are_those_looked_at(connected: DataverseConnecti
 def test_an_older_solution_is_told(connected: DataverseConnection, sandbox: Sandbox) -> None:
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     sandbox.load({"solutions": [{"solutionid": row["solutionid"], "uniquename": SOLUTION, "version": "0.9.0.0"}]})
-    found = by_name(checks_services.test_connection(connection=connected))[checks.SOLUTION_CHECK]
+    found = by_name(checks_services.test_connection(connection=connected))[judges.SOLUTION_CHECK]
     assert found.state == "warning"
     assert "0.9.0.0 is installed, which is older than" in found.message
     assert "Redeploy" in found.fix
@@ -166,17 +164,17 @@ def test_an_older_solution_is_told(connected: DataverseConnection, sandbox: Sand
 
 def test_a_team_without_its_role_is_told_once_enabled(connected: DataverseConnection, sandbox: Sandbox) -> None:
     assert enabling_services.enable(company=connected.company, user=None).ok
-    now = services.connection_of(connected.company)
+    now = state.connection_of(connected.company)
     api = administer(sandbox)
     for role in role_ids(sandbox):
         api.send("DELETE", f"teams({now.owning_team_id})/teamroles_association({role})/$ref")
-    found = by_name(checks_services.test_connection(connection=now))[checks.TEAM]
+    found = by_name(checks_services.test_connection(connection=now))[judges.TEAM]
     assert found.state == "error"
     assert "lacks the role" in found.message
     enabling_services.disable(company=connected.company, user=None)
     assert enabling_services.enable(company=connected.company, user=None).ok
-    assert by_name(checks_services.test_connection(connection=services.connection_of(connected.company)))[
-        checks.TEAM
+    assert by_name(checks_services.test_connection(connection=state.connection_of(connected.company)))[
+        judges.TEAM
     ].state == ("ok")
 
 
@@ -190,5 +188,5 @@ def test_one_part_that_fails_leaves_the_others(
     report = checks_services.test_connection(connection=connected)
     assert report.failed is not None
     names = [one.name for one in report.checks]
-    assert checks.VERSION in names
-    assert checks.CHANGES in names
+    assert judges.VERSION in names
+    assert judges.CHANGES in names

@@ -4,8 +4,7 @@ import re
 
 from django.test import Client
 
-from connection_setup.connection import settings
-from connection_setup.connection import state as services
+from connection_setup.connection import settings, state
 from connection_setup.models import DataverseConnection
 from masterdata.models import Company
 from sandbox.testing import Sandbox
@@ -43,7 +42,7 @@ def test_consent_enabling_and_disabling_are_told_and_can_be_filtered(
     company.currency_code = services_currency(sandbox)
     company.save()
     settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     admin.post(f"{PAGE}enable/")
     admin.post(f"{PAGE}enabling/", {"consent": "on"})

@@ -10,9 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import seal
@@ -182,23 +181,23 @@ def test_no_redirect_url_leads_elsewhere(admin: Client, company: Company, typed:
     assert answer.status_code == 200
     assert not DataverseConnection.objects.filter(company=company).exists()
     stored = DataverseConnection(company=company, redirect_url=typed)
-    assert returning.of(stored) == returning.default()
+    assert redirect_url.of(stored) == redirect_url.default()
     with pytest.raises(Refusal):
         connection_settings.save_settings(
-            connection=services.connection_of(company), values={"redirect_url": typed}, secret=None, user=None
+            connection=state.connection_of(company), values={"redirect_url": typed}, secret=None, user=None
         )
 
 
 @pytest.mark.parametrize("typed", ELSEWHERE)
 def test_no_page_that_a_sign_in_goes_on_with_is_elsewhere(typed: str) -> None:
-    assert returning.safe_return_path(typed, "/here") == "/here"
+    assert redirect_url.safe_return_path(typed, "/here") == "/here"
 
 
 def test_a_return_address_written_past_every_view_leads_to_the_setup_page(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     for elsewhere in ELSEWHERE[:20]:
         begun = admin.post(f"{PAGE}administrator/sign-in/", {"purpose": "prepare", "consent": "on"})
@@ -222,19 +221,19 @@ def test_a_forged_host_is_refused_and_changes_no_redirect_url(admin: Client, com
     for name in ("X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-URL"):
         page = admin.get(PAGE, headers={name: "evil.example"}).content.decode()
         assert "evil.example" not in page
-        assert returning.default() in page
+        assert redirect_url.default() in page
 
 
 @pytest.mark.parametrize("name", ["next", "return_url", "redirect_url", "back", "url", "to"])
 def test_no_parameter_leads_away_from_a_sign_in(admin: Client, company: Company, sandbox: Sandbox, name: str) -> None:
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     begun = admin.post(
         f"{PAGE}environments/sign-in/?{name}=//evil.example", {"tenant": "", name: "https://evil.example"}
     )
     asked = parse_qs(urlsplit(begun["Location"]).query)
-    assert asked["redirect_uri"] == [returning.default()]
+    assert asked["redirect_uri"] == [redirect_url.default()]
     back = sign_in(sandbox, begun["Location"], sandbox.admin_user, sandbox.admin_password)
     answer = admin.get("/connection/signed-in", {**back, name: "https://evil.example"})
     assert answer["Location"] == f"{PAGE}environments/"
@@ -249,18 +248,18 @@ def test_a_redirect_url_of_this_site_is_kept_and_the_sign_in_uses_it(
     settings.ALLOWED_HOSTS = ["testserver", "localhost", "tandem.contoso.com"]
     mine = "https://tandem.contoso.com/connection/signed-in"
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     saved = admin.post(
         f"{PAGE}save/", fields(**values(sandbox), client_secret="", redirect_url=mine), follow=True
     ).content.decode()
     assert f'value="{mine}"' in saved
-    assert services.connection_of(company).redirect_url == mine
+    assert state.connection_of(company).redirect_url == mine
     opens = administrator.begin(company=company, user=admin_of(), session_key="s", return_url="/")
     assert parse_qs(urlsplit(opens).query)["redirect_uri"] == [mine]
     emptied = admin.post(f"{PAGE}save/", fields(**values(sandbox), client_secret="", redirect_url=""), follow=True)
-    assert f'value="{returning.default()}"' in emptied.content.decode()
-    assert services.connection_of(company).redirect_url == ""
+    assert f'value="{redirect_url.default()}"' in emptied.content.decode()
+    assert state.connection_of(company).redirect_url == ""
 
 
 def admin_of() -> Any:

@@ -7,8 +7,7 @@ from auditlog.models import LogEntry
 from django.test import Client
 
 from connection_setup import hooks
-from connection_setup.connection import settings
-from connection_setup.connection import state as services
+from connection_setup.connection import settings, state
 from connection_setup.enabling import questions
 from connection_setup.enabling import services as enabling_services
 from connection_setup.encryption import services as encryption
@@ -34,7 +33,7 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
@@ -43,7 +42,7 @@ def enabled(admin: Client, connected: DataverseConnection) -> DataverseConnectio
     """Enabled through the page."""
     admin.post(f"{PAGE}enable/")
     admin.post(f"{PAGE}enabling/", {"consent": "on"})
-    return services.connection_of(connected.company)
+    return state.connection_of(connected.company)
 
 
 def page(client: Client) -> str:
@@ -76,13 +75,13 @@ def test_no_sets_nothing_up_is_remembered_and_can_be_made_good_later(
     told = answer(admin, "default-setup", "no")
     assert "Nothing was set up." in told
     assert DEFAULT not in told
-    kept = services.connection_of(enabled.company)
+    kept = state.connection_of(enabled.company)
     assert kept.answers["default-setup"]["answer"] == "no"
     assert kept.answers["default-setup"]["by"] == "administrator"
     assert any("answers" in one.changes_dict for one in LogEntry.objects.all())
     admin.post(f"{PAGE}disable/")
     admin.post(f"{PAGE}enable/")
-    assert services.connection_of(enabled.company).enabled
+    assert state.connection_of(enabled.company).enabled
     assert DEFAULT not in page(admin)
     assert not IntegrationTableMapping.objects.exists()
     mappings = text_of(admin.get("/c/cronus-international/mappings/").content.decode())
@@ -130,7 +129,7 @@ def test_where_mappings_exist_nobody_is_asked_and_they_stay(admin: Client, conne
     assert DEFAULT not in page(admin)
     enabling_services.disable(company=connected.company, user=None)
     admin.post(f"{PAGE}enable/")
-    assert services.connection_of(connected.company).enabled
+    assert state.connection_of(connected.company).enabled
     assert DEFAULT not in page(admin)
     assert IntegrationTableMapping.objects.get(name="CUSTOMER").create_new
 
@@ -149,7 +148,7 @@ def test_a_question_of_another_room_is_asked_after_a_good_test_before_the_others
     admin.post(f"{PAGE}test/")
     assert "Do something?" in page(admin)
     assert "Do something?" not in page(signed_in("Viewer"))
-    assert questions.pending(services.connection_of(connected.company)) is not None
+    assert questions.pending(state.connection_of(connected.company)) is not None
     sent = admin.post(f"{PAGE}questions/something/", {"answer": "yes"})
     assert sent.headers["Location"] == "/c/cronus-international/"
     assert "Do something?" not in page(admin)

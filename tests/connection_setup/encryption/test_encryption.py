@@ -16,11 +16,10 @@ from django.test import Client
 
 from connection_setup.checks import services as checks_services
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.encryption import services as encryption
 from connection_setup.models import AdministratorSignIn, DataEncryption, DataverseConnection
-from connection_setup.secrets import keyring
-from connection_setup.secrets import sealing as sealed
+from connection_setup.secrets import keyring, sealing
 from connection_setup.secrets.keyring import Place
 from core.refusals import Refusal
 from masterdata.models import Company
@@ -46,7 +45,7 @@ def key_file(settings: Any) -> Path:
 
 def opened(connection: DataverseConnection) -> str:
     connection.refresh_from_db()
-    return sealed.unseal(connection.client_secret)
+    return sealing.unseal(connection.client_secret)
 
 
 def of_secrets() -> list[Place]:
@@ -150,13 +149,13 @@ def test_an_older_key_stays_until_nothing_uses_it_and_a_while_longer(
     before = bytes(DataverseConnection.objects.get().client_secret)
     encryption.change_key(user=None)
     assert opened(connection) == SECRET
-    assert sealed.unseal(before) == SECRET, "what another process read a moment ago"
+    assert sealing.unseal(before) == SECRET, "what another process read a moment ago"
     assert encryption.rotate(user=None).dropped == []
     monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(0))
     assert encryption.rotate(user=None).dropped == [keyring.Key(KEY, Place.FILE).fingerprint]
     assert opened(connection) == SECRET
-    with pytest.raises(sealed.CannotDecrypt):
-        sealed.unseal(before)
+    with pytest.raises(sealing.CannotDecrypt):
+        sealing.unseal(before)
 
 
 def test_a_new_key_is_offered_although_the_process_died_before_it_was_decided(
@@ -219,13 +218,13 @@ def test_the_sign_in_of_an_administrator_is_sealed_anew_too(
 ) -> None:
     signed_in_ = AdministratorSignIn.objects.create(
         company=connection.company, user=django_user_model.objects.create_user("ada"), state="s", session="x",
-        environment_url=connection.environment_url, credential_version=0, return_url="/", sealed=sealed.seal("tokens"),
+        environment_url=connection.environment_url, credential_version=0, return_url="/", sealed=sealing.seal("tokens"),
     )  # fmt: skip
     assert encryption.enable(user=None).resealed == 2
     encryption.change_key(user=None)
     encryption.rotate(user=None)
     signed_in_.refresh_from_db()
-    assert sealed.unseal(signed_in_.sealed) == "tokens"
+    assert sealing.unseal(signed_in_.sealed) == "tokens"
     assert {one.caption for one in encryption.state().secrets} == {"Client Secret", "Administrator's sign-in"}
 
 
@@ -242,7 +241,7 @@ def test_what_no_key_opens_stays_as_it_is_is_counted_and_opens_again_with_its_ke
     answer = admin.post(f"{HERE}rotate/", follow=True)
     assert "Nothing was changed. The stored secret cannot be opened" in text_of(answer.content.decode())
     assert bytes(DataverseConnection.objects.get().client_secret) == before
-    report = checks_services.test_connection(connection=services.connection_of(connection.company))
+    report = checks_services.test_connection(connection=state.connection_of(connection.company))
     assert "SECRET_KEY_FALLBACKS" in str(report.document())
     encryption.enable(user=None, key=KEY)
     assert opened(connection) == SECRET
@@ -266,7 +265,7 @@ def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
 ) -> None:
     key_file(settings).write_text(f"{KEY} 2026-01-01T00:00:00+00:00\nnonsense\n")
     assert "Line 2 of the key file in the state folder is no key." in shown(admin)
-    with pytest.raises(sealed.CannotDecrypt, match="Line 2"):
+    with pytest.raises(sealing.CannotDecrypt, match="Line 2"):
         opened(connection)
     assert "Nothing was changed" in text_of(admin.post(f"{HERE}rotate/", follow=True).content.decode())
     answer = admin.post(f"{PAGE}save/", fields(client_secret="another~secret.value"), follow=True)
@@ -308,11 +307,11 @@ def test_a_file_of_the_environment_is_read_anew_when_it_changes(
     call_command("rotate_keys")
     other = Fernet.generate_key().decode()
     closed = Fernet(other).encrypt(SECRET.encode())  # as a process does that has started with the new list
-    with pytest.raises(sealed.CannotDecrypt):
-        sealed.unseal(closed)
+    with pytest.raises(sealing.CannotDecrypt):
+        sealing.unseal(closed)
     keys.write_text(f"{other},\n{KEY}\n")
-    assert sealed.unseal(closed) == SECRET
-    assert sealed.is_current(sealed.seal("x"))
+    assert sealing.unseal(closed) == SECRET
+    assert sealing.is_current(sealing.seal("x"))
     assert keyring.keys()[0].secret == other
     assert opened(connection) == SECRET
 
@@ -396,10 +395,10 @@ def tested(admin: Client, company: Company, sandbox: Sandbox) -> DataverseConnec
     company.currency_code = services_currency(sandbox)
     company.save()
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     admin.post(f"{PAGE}test/")
-    return services.connection_of(company)
+    return state.connection_of(company)
 
 
 def asked(client: Client) -> bool:

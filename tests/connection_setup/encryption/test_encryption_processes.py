@@ -32,7 +32,7 @@ READER = """
 import json, os, sys, time
 import django
 django.setup()
-from connection_setup import credentials
+from connection_setup.secrets import credentials
 from connection_setup.models import DataverseConnection
 stop, secret = sys.argv[1:]
 reads, failed = 0, []
@@ -40,7 +40,7 @@ print("ready", flush=True)
 while not os.path.exists(stop):
     for connection in DataverseConnection.objects.select_related("company"):
         try:
-            assert credentials.opened(connection).secret == secret
+            assert credentials.open_credential(connection).secret == secret
         except Exception as error:
             failed.append(repr(error)[:200])
         reads += 1
@@ -84,13 +84,13 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
 
     def save() -> None:
         """Somebody enters secrets meanwhile, as the setup page does: row held, sealed, saved."""
-        from connection_setup.connection import state as services
+        from connection_setup.connection import state
 
         companies = list(Company.objects.all())
         while not ended.is_set():
             for company in companies:
                 settings.save_settings(
-                    connection=services.connection_of(company), values={"client_id": ""}, secret=SECRET, user=None
+                    connection=state.connection_of(company), values={"client_id": ""}, secret=SECRET, user=None
                 )
                 time.sleep(0.01)
         connections.close_all()
@@ -138,9 +138,12 @@ import django
 django.setup()
 from django.contrib.auth.models import User
 from django.test import Client
-from connection_setup import encryption, services
+from connection_setup.checks.services import test_connection
+from connection_setup.connection.state import connection_of
+from connection_setup.encryption import services as encryption
+from connection_setup.secrets import credentials
 from connection_setup.models import DataverseConnection
-from connection_setup.sealed import seal
+from connection_setup.secrets.sealing import seal
 from masterdata.models import Company
 what, secret = sys.argv[1:]
 if what == "first":
@@ -158,12 +161,12 @@ client.force_login(User.objects.get(), backend="django.contrib.auth.backends.Mod
 start = f"/c/{company.slug}/"
 page = client.get(start + "data-encryption-management/").content.decode()
 setup = client.get(start + "dataverse-connection-setup/")
-report = services.test_connection(connection=services.connection_of(company))
+report = test_connection(connection=connection_of(company))
 state = encryption.state()
 print(json.dumps({
     "lost": len(state.lost), "older": len(state.older), "enabled": state.enabled, "page": page,
     "setup": setup.status_code, "test": report.failed.sentence,
-    "opens": not state.lost and services.credentials.opened(services.connection_of(company)).secret == secret,
+    "opens": not state.lost and credentials.open_credential(connection_of(company)).secret == secret,
 }))
 """
 

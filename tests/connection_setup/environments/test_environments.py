@@ -15,7 +15,7 @@ from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import preparation
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import unseal
 from dataverse import clouds, transport
@@ -233,8 +233,8 @@ def test_the_same_sign_in_goes_on_to_prepare_what_was_chosen(
     environments.go_on_to_prepare(done)
     again = administrator.current(company, "s")
     assert again is not None
-    told = preparing.prepare(again)
-    assert [step.state for step in told] == ["done"] * len(preparing.STEPS), told
+    told = preparation.prepare(again)
+    assert [step.state for step in told] == ["done"] * len(preparation.STEPS), told
 
 
 def test_an_environment_that_was_not_found_is_not_chosen(

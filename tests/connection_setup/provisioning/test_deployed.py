@@ -5,10 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from connection_setup.checks import judges as checks
+from connection_setup.checks import judges
 from connection_setup.checks import services as checks_services
-from connection_setup.connection import clients, settings
-from connection_setup.connection import state as services
+from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
@@ -25,7 +24,7 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
@@ -49,32 +48,32 @@ def test_a_company_is_connected_only_while_its_connection_is_enabled(
     unconfigured = Company.objects.create(name="Not configured", currency_code="EUR")
     DataverseConnection.objects.create(company=unconfigured)
     for one in (missing, unconfigured, company):
-        assert services.unavailable_reason(one), one
+        assert state.unavailable_reason(one), one
     assert enabling_services.enable(company=company, user=None).ok
-    assert services.unavailable_reason(company) == ""
+    assert state.unavailable_reason(company) == ""
     enabling_services.disable(company=company, user=None)
-    assert services.unavailable_reason(company)
+    assert state.unavailable_reason(company)
 
 
 def test_a_test_works_whether_enabled_or_not(connected: DataverseConnection) -> None:
     company = connected.company
-    assert checks_services.test_connection(connection=services.connection_of(company)).ok
+    assert checks_services.test_connection(connection=state.connection_of(company)).ok
     assert enabling_services.enable(company=company, user=None).ok
-    assert checks_services.test_connection(connection=services.connection_of(company)).ok
+    assert checks_services.test_connection(connection=state.connection_of(company)).ok
     enabling_services.disable(company=company, user=None)
-    assert checks_services.test_connection(connection=services.connection_of(company)).ok
+    assert checks_services.test_connection(connection=state.connection_of(company)).ok
 
 
 def test_a_client_is_given_out_for_an_enabled_connection_alone_and_always_anew(connected: DataverseConnection) -> None:
     company = connected.company
-    with pytest.raises(services.NotConnected):
+    with pytest.raises(state.NotConnected):
         clients.client_for(company)
     enabling_services.enable(company=company, user=None)
     first, second = clients.client_for(company), clients.client_for(company)
     assert first is not second
     assert first.who_am_i() == second.who_am_i()
     enabling_services.disable(company=company, user=None)
-    with pytest.raises(services.NotConnected):
+    with pytest.raises(state.NotConnected):
         clients.client_for(company)
 
 
@@ -105,11 +104,11 @@ def test_with_a_company_its_connection_and_couplings_go_and_those_of_others_stay
 
 
 def test_the_solutions_exact_version_is_told_and_that_it_is_missing(connected: DataverseConnection) -> None:
-    report = checks_services.test_connection(connection=services.connection_of(connected.company))
-    told = next(check for check in report.checks if check.name == checks.SOLUTION_CHECK)
-    found = checks.solution(["1.2.3.4"])
+    report = checks_services.test_connection(connection=state.connection_of(connected.company))
+    told = next(check for check in report.checks if check.name == judges.SOLUTION_CHECK)
+    found = judges.solution(["1.2.3.4"])
     assert (found.state, found.message) == ("ok", f"{SOLUTION} 1.2.3.4 is installed.")
     assert (told.state, told.message) == ("ok", f"{SOLUTION} {solution.VERSION} is installed.")
-    missing = checks.solution([])
+    missing = judges.solution([])
     assert (missing.state, missing.reason) == ("error", "configuration")
     assert "is not installed" in missing.message

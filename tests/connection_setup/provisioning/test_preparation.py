@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from connection_setup.connection import redirect_url
+from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
 from connection_setup.enabling import services as enabling_services
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import preparation, solution
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.provisioning import solution
 from connection_setup.secrets.sealing import unseal
 from dataverse.errors import SignInError
 from jobs import registry
@@ -46,7 +44,7 @@ def saved(company: Company, empty: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(empty)
     company.save()
     return connection_settings.save_settings(
-        connection=services.connection_of(company), values=values(empty), secret=empty.client_secret, user=None
+        connection=state.connection_of(company), values=values(empty), secret=empty.client_secret, user=None
     )
 
 
@@ -62,14 +60,14 @@ def test_an_empty_environment_is_prepared_and_the_company_connects(
     assert enabling_services.enable(company=saved.company, user=None).failed is not None
     done = signed_in(saved, empty, admin_user)
     assert (done.name, done.problem) == (empty.admin_user, "")
-    told = list(preparing.prepare(done))
-    assert [one.state for one in told] == ["done"] * len(preparing.STEPS), told
-    assert [one.name for one in told] == [step.name for step in preparing.STEPS]
+    told = list(preparation.prepare(done))
+    assert [one.state for one in told] == ["done"] * len(preparation.STEPS), told
+    assert [one.name for one in told] == [step.name for step in preparation.STEPS]
     report = enabling_services.enable(company=saved.company, user=None)
     assert report.ok, report.document()
     assert not report.attention, report.document()
     written = empty.requests()["rows_written"]
-    again = list(preparing.prepare(done))
+    again = list(preparation.prepare(done))
     assert all("there already" in one.message or one.name == "administrator" for one in again), again
     assert empty.requests()["rows_written"] == written, "a second time changes nothing"
 
@@ -89,9 +87,9 @@ def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
     ]
     for fault in ways:
         empty.control("POST", "faults", [{**fault, "times": 1}])
-        list(preparing.prepare(done))
+        list(preparation.prepare(done))
     empty.control("DELETE", "faults")
-    assert all(one.state == "done" for one in preparing.prepare(done))
+    assert all(one.state == "done" for one in preparation.prepare(done))
     assert enabling_services.enable(company=saved.company, user=None).ok
     for entity_set, name in (("publishers", "tandem"), ("solutions", solution.SOLUTION)):
         assert sum(row["uniquename"] == name for row in empty.rows(entity_set)) == 1
@@ -112,7 +110,7 @@ def test_somebody_who_may_not_prepare_is_told_why(
 ) -> None:
     name = "bob@tandem-sandbox.example"
     empty.control("POST", "people", {"name": name, "password": "word", **person})
-    told = list(preparing.prepare(signed_in(saved, empty, admin_user, name, "word")))
+    told = list(preparation.prepare(signed_in(saved, empty, admin_user, name, "word")))
     assert (told[-1].name, told[-1].state) == ("administrator", "failed")
     assert said.split("|")[-1] in f"{told[-1].message} {told[-1].fix}"
     assert told[-1].fix
@@ -236,7 +234,7 @@ def test_a_sign_in_that_another_window_dropped_stays_dropped(
 ) -> None:
     done = signed_in(saved, empty, admin_user)
     administrator.drop(saved.company, "s")
-    told = preparing.go_on(done)
+    told = preparation.go_on(done)
     assert told is not None
     assert told.state == "done"
     environments.look(done)

@@ -12,7 +12,7 @@ from connection_setup.connection import settings as connection_settings
 from connection_setup.connection import state as services
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import preparation
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.registration import services as registration
 from connection_setup.secrets.sealing import seal
@@ -175,7 +175,7 @@ def test_consent_is_known_from_an_administrator_s_sign_in(company: Company, djan
         back = sign_in(empty, address, empty.admin_user, empty.admin_password)
         done = administrator.finish(session_key="s", user=ada, returned=back)
         assert "signed in and consented" in found(company)["permissions"].message
-        preparing.prepare(done)
+        preparation.prepare(done)
         AdministratorSignIn.objects.all().delete()
         registration.ask(services.connection_of(company))
         now = found(company)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from connection_setup.models import DataverseConnection
-from connection_setup.secrets import sealing as sealed
+from connection_setup.secrets import sealing
 from tests.connection_setup.conftest import SECRET
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -19,28 +19,28 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_sealed_secret_opens_to_itself_and_does_not_show_it(secret: str) -> None:
-    closed = sealed.seal(secret)
-    assert sealed.unseal(memoryview(closed)) == secret
+    closed = sealing.seal(secret)
+    assert sealing.unseal(memoryview(closed)) == secret
     assert len(secret) < 4 or secret.encode() not in closed
 
 
 def test_blank_stays_blank() -> None:
-    assert sealed.seal("") == b""
-    assert sealed.unseal(b"") == ""
+    assert sealing.seal("") == b""
+    assert sealing.unseal(b"") == ""
 
 
 def test_an_older_key_still_opens_until_the_keys_are_rotated(settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [OLD]
-    closed = sealed.seal(SECRET)
+    closed = sealing.seal(SECRET)
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD]
-    assert sealed.unseal(closed) == SECRET
-    assert not sealed.is_current(closed)
-    again = sealed.reseal(closed)
-    assert sealed.is_current(again)
+    assert sealing.unseal(closed) == SECRET
+    assert not sealing.is_current(closed)
+    again = sealing.reseal(closed)
+    assert sealing.is_current(again)
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
-    assert sealed.unseal(again) == SECRET
-    with pytest.raises(sealed.CannotDecrypt, match="FIELD_ENCRYPTION_KEYS"):
-        sealed.unseal(closed)
+    assert sealing.unseal(again) == SECRET
+    with pytest.raises(sealing.CannotDecrypt, match="FIELD_ENCRYPTION_KEYS"):
+        sealing.unseal(closed)
 
 
 def test_the_command_seals_everything_anew(connection: DataverseConnection, settings: Any, capsys: Any) -> None:
@@ -49,7 +49,7 @@ def test_the_command_seals_everything_anew(connection: DataverseConnection, sett
     assert '"secrets": 1' in capsys.readouterr().out
     settings.FIELD_ENCRYPTION_KEYS = [NEW]
     connection.refresh_from_db()
-    assert sealed.unseal(connection.client_secret) == SECRET
+    assert sealing.unseal(connection.client_secret) == SECRET
 
 
 def test_a_lost_key_stops_the_command_and_changes_nothing(

@@ -5,14 +5,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from connection_setup.connection import settings
-from connection_setup.connection import state as services
+from connection_setup.connection import settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
-from connection_setup.provisioning import deployed as standing
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import deployed, preparation, solution
 from connection_setup.provisioning import sign_in as administrator
-from connection_setup.provisioning import solution
 from connection_setup.setup import menus
 from connection_setup.types import ROLE, SOLUTION
 from core.roles import Role
@@ -43,14 +40,14 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
-        connection=services.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
+        connection=state.connection_of(company), values=values(sandbox), secret=sandbox.client_secret, user=None
     )
 
 
 @pytest.fixture
 def enabled(connected: DataverseConnection) -> DataverseConnection:
     assert enabling_services.enable(company=connected.company, user=None).ok
-    return services.connection_of(connected.company)
+    return state.connection_of(connected.company)
 
 
 def shown(client: Client, url: str = PAGE) -> str:
@@ -127,7 +124,7 @@ def test_in_a_sandbox_links_open_a_page_that_is_there(enabled: DataverseConnecti
 def test_the_guide_goes_on_with_what_was_typed(admin: Client, company: Company) -> None:
     answer = admin.post(f"{PAGE}assist/", fields())
     assert answer["Location"] == f"/c/{company.slug}/assisted-setup/dataverse/"
-    assert services.connection_of(company).environment_url == "https://contoso.crm4.dynamics.com"
+    assert state.connection_of(company).environment_url == "https://contoso.crm4.dynamics.com"
     wrong = admin.post(f"{PAGE}assist/", fields(environment_url="TEST"))
     assert "is not the address of a Dataverse environment" in text_of(wrong.content.decode())
 
@@ -141,7 +138,7 @@ def test_integration_solutions_lists_what_is_installed_and_what_is_not(
     page = shown(admin, f"{PAGE}integration-solutions/")
     assert SOLUTION in page
     assert solution.VERSION in page
-    monkeypatch.setattr(standing, "_solutions", [SOLUTION, "ContosoAddOn"])
+    monkeypatch.setattr(deployed, "_solutions", [SOLUTION, "ContosoAddOn"])
     page = shown(admin, f"{PAGE}integration-solutions/")
     assert "The solution ContosoAddOn is not installed. Turn Enabled off and choose Redeploy" in page
     assert "Not installed" in page
@@ -152,7 +149,7 @@ def test_integration_user_roles_lists_roles_and_one_that_is_missing(
 ) -> None:
     page = shown(admin, f"{PAGE}integration-user-roles/")
     assert f"{ROLE} Yes Yes" in page
-    monkeypatch.setattr(standing, "_roles", [ROLE, "Contoso Approver"])
+    monkeypatch.setattr(deployed, "_roles", [ROLE, "Contoso Approver"])
     page = shown(admin, f"{PAGE}integration-user-roles/")
     assert "The role Contoso Approver is not assigned to" in page
     assert "Contoso Approver No Yes" in page
@@ -164,7 +161,7 @@ def test_owning_team_roles_lists_roles_and_one_that_is_missing(
     page = shown(admin, f"{PAGE}owning-team-roles/")
     assert check(admin.get(f"{PAGE}owning-team-roles/")).h1 == "Owning Team Roles"
     assert f"{ROLE} Yes Yes" in page
-    monkeypatch.setattr(standing, "_roles", [ROLE, "Contoso Approver"])
+    monkeypatch.setattr(deployed, "_roles", [ROLE, "Contoso Approver"])
     assert "is not assigned to the team Tandem - " in shown(admin, f"{PAGE}owning-team-roles/")
 
 
@@ -240,20 +237,20 @@ def test_the_solution_is_redeployed_by_an_administrator_and_an_older_one_renewed
     here = f"{PAGE}administrator/"
     page = text_of(admin.get(f"{here}?purpose=redeploy").content.decode())
     assert "I accept" in page
-    begun = admin.post(f"{here}sign-in/", {"purpose": preparing.REDEPLOY, "consent": "on"})
+    begun = admin.post(f"{here}sign-in/", {"purpose": preparation.REDEPLOY, "consent": "on"})
     back = sign_in(sandbox, begun["Location"], sandbox.admin_user, sandbox.admin_password)
     page = text_of(admin.get("/connection/signed-in", back, follow=True).content.decode())
     assert "Redeploy the solution" in page
     done = text_of(admin.post(f"{here}step/", follow=True).content.decode())
     assert "The integration solution is deployed" in done
-    assert not services.connection_of(connected.company).enabled, "redeploying enables nothing"
+    assert not state.connection_of(connected.company).enabled, "redeploying enables nothing"
     assert administrator.current(connected.company, str(admin.session.session_key)) is None
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     assert row["version"] == solution.VERSION
 
 
 def test_while_enabled_nothing_is_redeployed(admin: Client, enabled: DataverseConnection) -> None:
-    asked = {"purpose": preparing.REDEPLOY, "consent": "on"}
+    asked = {"purpose": preparation.REDEPLOY, "consent": "on"}
     answer = admin.post(f"{PAGE}administrator/sign-in/", asked, follow=True)
     assert answer.status_code == 200
     assert "It is enabled." in text_of(answer.content.decode())

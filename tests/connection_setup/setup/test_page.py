@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
 from connection_setup import hooks
-from connection_setup.checks import judges as checks
+from connection_setup.checks import judges
 from connection_setup.connection import settings as connection_settings
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets import credentials
@@ -193,9 +193,9 @@ def test_solution_version_roles_and_entities_are_told_from_the_last_test_alone(
     admin: Client, connection: DataverseConnection
 ) -> None:
     assert "Solution Version" not in text_of(admin.get(PAGE).content.decode())
-    tables = checks.TABLES
+    tables = judges.TABLES
     told = [
-        checks.solution(["1.0.0.0"]), checks.version("9.2.24.1"), checks.user("app", False, []),
+        judges.solution(["1.0.0.0"]), judges.version("9.2.24.1"), judges.user("app", False, []),
         Check(f"{tables}: account", "error", "It cannot be read.", "Assign the role."), Check(tables, "ok", "Others."),
     ]  # fmt: skip
     connection.checks, connection.checked_at = Report(tuple(told)).document()["checks"], timezone.now()

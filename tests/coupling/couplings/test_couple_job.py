@@ -6,8 +6,7 @@ from django.urls import reverse
 from connection_setup.enabling import services as enabling_services
 from core.refusals import Refusal
 from core.vocabulary import CompareAs
-from coupling.couplings import couple_job as coupling_run
-from coupling.couplings import services
+from coupling.couplings import couple_job, services
 from coupling.matching import criteria
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
@@ -340,7 +339,7 @@ def test_while_the_connection_is_off_it_is_refused_with_the_reason(customer_mapp
 def test_a_job_that_lost_its_worker_goes_on_where_it_was(customer_mapping, customers, accounts, monkeypatch):
     """The worker dies after each checkpoint in turn; the end is that of an undisturbed run."""
 
-    monkeypatch.setattr(coupling_run, "WRITE", 3)
+    monkeypatch.setattr(couple_job, "WRITE", 3)
     rows = [{"phone_no": str(at % 7), "name": f"n{at % 5}", "city": "x"} for at in range(20)]
     customers(rows)
     accounts([{"name": f"n{at % 4}", "telephone1": str(at % 9), "address1_city": "x"} for at in range(15)])
@@ -374,7 +373,7 @@ def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkey
     """Every checkpoint ends the slice; what was read is kept in this process, or has to be read again."""
 
     settings.JOB_SLICE_S = 0.0
-    monkeypatch.setattr(coupling_run, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "WRITE", 4)
     if not kept:
         monkeypatch.setattr(runner._kept, "take", lambda _job: {})
     made = customers([{"phone_no": str(at)} for at in range(18)])
@@ -390,7 +389,7 @@ def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkey
 
 def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mapping, customers, account_of, monkeypatch):
 
-    monkeypatch.setattr(coupling_run, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "WRITE", 4)
     made = customers([{"no": f"{at:03d}", "phone_no": str(at)} for at in range(0, 20, 2)])
     rows = account_of(made)
     real = MatchingRun.run
@@ -410,16 +409,16 @@ def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mappin
 
 def test_a_cancelled_job_keeps_what_it_wrote_and_stops(customer_mapping, customers, account_of, monkeypatch):
 
-    monkeypatch.setattr(coupling_run, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "WRITE", 4)
     account_of(customers(12))
     job = services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=True)
-    real = coupling_run._Writer._save
+    real = couple_job._Writer._save
 
     def and_cancel(self, point, outcomes):
         real(self, point, outcomes)
         Job.objects.filter(pk=job.pk).update(cancel_requested=True)
 
-    monkeypatch.setattr(coupling_run._Writer, "_save", and_cancel)
+    monkeypatch.setattr(couple_job._Writer, "_save", and_cancel)
     job = run(job)
     assert (job.state, job.counters["coupled"], len(pairs(customer_mapping))) == ("cancelled", 4, 4)
     assert not Job.objects.filter(parent=job).exists()

@@ -196,8 +196,8 @@ def test_starting_leads_to_the_job_and_keeps_an_administrator_s_criteria(as_, cu
     )
     job = Job.objects.get()
     assert answer.url == reverse("jobs:job", kwargs={"company": "cronus", "pk": job.pk})
-    assert job.parameters["conflicts"] == "send"
-    assert [(one["field"], one["priority"]) for one in job.parameters["criteria"]] == [("city", 1), ("phone_no", 0)]
+    assert job.parameters["conflict"] == "send"
+    assert [(one["local"], one["priority"]) for one in job.parameters["criteria"]] == [("city", 1), ("phone_no", 0)]
     customer_mapping.refresh_from_db()
     assert customer_mapping.synch_after_coupling
     assert customer_mapping.fields.get(field="city").match_priority == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from connection_setup.models import DataverseConnection
-from coupling import local_records as local
+from coupling import local_records
 from coupling.mappings import defaults
 from coupling.models import IntegrationTableMapping
 from masterdata import catalog
@@ -43,7 +43,7 @@ def test_a_default_mapping_has_the_fields_of_the_reference(plain_company, name):
     table = catalog.table(mapping.table)
     for row in mapping.fields.exclude(field=""):
         assert table.field(row.field)
-    local.table_filter_q(mapping)
+    local_records.table_filter_q(mapping)
 
 
 def test_a_field_whose_related_mapping_does_not_exist_is_off_and_says_why(plain_company):

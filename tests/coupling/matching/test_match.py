@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.vocabulary import CompareAs
 from coupling.matching.match import Matcher, Result, groups
 from coupling.rows import Criterion, RemoteRow
-from tests.coupling.matching import brute_force as brute
+from tests.coupling.matching import brute_force
 
 PHONE = Criterion("phone", "telephone1")
 NAME = Criterion("name", "name", 1)
@@ -247,7 +247,7 @@ criteria_ = st.lists(
 )
 def test_it_decides_as_a_brute_force_evaluator_does(criteria, locals_, rows, coupled, strict):
     decisions = matched(criteria, locals_, rows, coupled, blank_is_no_match=strict)
-    expected = brute.decide(
+    expected = brute_force.decide(
         groups(criteria),
         [(local_id(number), values) for number, values in enumerate(locals_)],
         [(row_id(number), values) for number, values in enumerate(rows)],

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from config.celery import app
 from jobs import publishing, registry, services
 from jobs.models import Job, State, Tick
 from jobs.running import sweep
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch):
     """What the broker gets."""
     ids = []
-    monkeypatch.setattr(run_job, "apply_async", lambda args, **options: ids.append(args[0]))
+    monkeypatch.setattr(app, "send_task", lambda name, args, **options: ids.append(args[0]))
     return ids
 
 
@@ -29,7 +30,7 @@ def broken(monkeypatch):
     def refuse(*args, **options):
         raise ConnectionError("connection refused")
 
-    monkeypatch.setattr(run_job, "apply_async", refuse)
+    monkeypatch.setattr(app, "send_task", refuse)
 
 
 def test_of_many_ticks_at_once_one_is_elected(db, settings):
@@ -74,7 +75,7 @@ def test_a_broker_that_is_down_fails_no_request_and_the_next_tick_sends(
     job.refresh_from_db()
     assert job.published_at is None
     ids = []
-    monkeypatch.setattr(run_job, "apply_async", lambda args, **options: ids.append(args[0]))
+    monkeypatch.setattr(app, "send_task", lambda name, args, **options: ids.append(args[0]))
     assert sweep.sweep(timezone.now()) == ids == [job.pk]
 
 

@@ -63,7 +63,7 @@ def test_any_text_is_a_number_or_is_refused(text):
     try:
         assert number(text).is_finite()
     except BadValue as bad:
-        assert bad.cause
+        assert bad.message
         assert bad.fix
 
 
@@ -124,7 +124,7 @@ def test_text_becomes_the_field_s_value(table, field, text, wanted):
 def test_a_bad_value_says_why_and_what_to_do(table, field, text, cause, fix):
     with pytest.raises(BadValue) as bad:
         value(table, field, text)
-    assert cause in bad.value.cause
+    assert cause in bad.value.message
     assert fix in bad.value.fix
 
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from core.vocabulary import Direction
 from coupling.gateway import Gateway
 from coupling.models import Coupling
 from dataverse.errors import Throttled
@@ -43,7 +44,7 @@ def test_a_worker_that_stops_saves_the_rows_on_their_way(company, customers, rem
         return create(self, *given)
 
     monkeypatch.setattr(Gateway, "create", stopped)
-    job = start_synchronization(mapping=mapping, direction="to")
+    job = start_synchronization(mapping=mapping, direction=Direction.TO)
     try:
         run(job.pk)
     finally:
@@ -61,7 +62,7 @@ def test_a_worker_that_stops_saves_the_rows_on_their_way(company, customers, rem
 @pytest.mark.usefixtures("small_chunks")
 def test_a_cancelled_job_saves_the_rows_on_their_way(company, customers, remote, monkeypatch):
     mapping = many(company, customers)
-    job = start_synchronization(mapping=mapping, direction="to")
+    job = start_synchronization(mapping=mapping, direction=Direction.TO)
     create, sent = Gateway.create, []
 
     def cancelled(self, *given):
@@ -91,7 +92,7 @@ def test_rows_behind_those_that_a_limit_held_up_are_created_once(company, custom
         return create(self, *given)
 
     monkeypatch.setattr(Gateway, "create", limited)
-    job = start_synchronization(mapping=mapping, direction="to")
+    job = start_synchronization(mapping=mapping, direction=Direction.TO)
     run(job.pk)
     assert Job.objects.get(pk=job.pk).state == "postponed"
     Job.objects.filter(pk=job.pk).update(not_before=None)
@@ -117,7 +118,7 @@ def test_a_record_that_somebody_couples_meanwhile_is_left_to_that_coupling(compa
         prepare(self, chunk)
 
     monkeypatch.setattr(Worker, "_prepare", beaten)
-    job = run_to_end(start_synchronization(mapping=mapping, direction="to"))
+    job = run_to_end(start_synchronization(mapping=mapping, direction=Direction.TO))
     assert (job.state, counted(job)) == ("finished", {"inserted": 60})
     names = {account["name"]: account["accountid"] for account in remote.rows("accounts")}
     assert len(names) == 60

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from connection_setup.connection import state as connections
+from connection_setup.connection import state
 from connection_setup.enabling import services
 from connection_setup.models import Dynamics365Connection
 from coupling.models import Coupling
@@ -59,7 +59,7 @@ def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(adm
     waiting = start_synchronization(mapping=changed(company, "CURRENCY"))
 
     def disable_meanwhile(row):
-        if not row.ended and connections.connection_of(company).enabled:
+        if not row.ended and state.connection_of(company).enabled:
             admin.post(f"{SETUP}disable/")
 
     run(job.pk, on_progress=disable_meanwhile)

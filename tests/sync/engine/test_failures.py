@@ -7,6 +7,7 @@ import pytest
 
 from connection_setup.models import DataverseConnection
 from core.refusals import Refusal
+from core.vocabulary import ConflictOption, Direction
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import JobOutcome
@@ -161,7 +162,7 @@ def test_a_row_that_changes_while_it_is_written_is_compared_again(company, custo
     one.save()
     state = SynchState.objects.get()
     assert state.fingerprint
-    job = synchronize(customers, direction="to")
+    job = synchronize(customers, direction=Direction.TO)
     assert counted(job) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_city"] == "Ulm"
     assert not DuePair.objects.exists()
@@ -289,14 +290,14 @@ def test_who_overwrites_makes_one_side_win(company, customers, remote):
     one = customer(company, "10000", "Adatum", city="Bonn")
     synchronize(customers)
     patch(remote, coupled(customers, one).integration_id, address1_city="Ulm")
-    job = synchronize(customers, selection=[one.system_id], direction="to", force="send")
+    job = synchronize(customers, selection=[one.system_id], direction=Direction.TO, conflict=ConflictOption.SEND)
     assert counted(job) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_city"] == "Bonn"
 
 
 def test_a_mapping_refuses_the_other_direction(company, customers):
     with pytest.raises(Refusal, match="to the integration table only"):
-        start_synchronization(mapping=changed(company, "CURRENCY"), direction="from")
+        start_synchronization(mapping=changed(company, "CURRENCY"), direction=Direction.FROM)
 
 
 def test_an_unknown_column_stops_before_anything_is_written(company, customers, remote):
@@ -364,7 +365,7 @@ def test_a_run_in_one_direction_loses_nothing_of_the_other(company, customers, r
     patch(remote, coupled(customers, one).integration_id, telephone1="2")
     one.city = "Ulm"
     one.save()
-    assert counted(synchronize(customers, direction="to")) == {"modified": 1}
+    assert counted(synchronize(customers, direction=Direction.TO)) == {"modified": 1}
     one.refresh_from_db()
     assert (one.phone_no, accounts(remote)["Adatum"]["telephone1"]) == ("1", "2")
     assert counted(synchronize(customers)) == {"modified": 1}
@@ -373,7 +374,7 @@ def test_a_run_in_one_direction_loses_nothing_of_the_other(company, customers, r
     one.address = "Here 1"
     one.save()
     patch(remote, coupled(customers, one).integration_id, telephone1="3")
-    assert counted(synchronize(customers, direction="from")) == {"modified": 1}
+    assert counted(synchronize(customers, direction=Direction.FROM)) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_line1"] is None
     assert counted(synchronize(customers)) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_line1"] == "Here 1"

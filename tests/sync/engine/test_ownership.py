@@ -2,7 +2,7 @@
 
 import pytest
 
-from connection_setup.connection import state as connections
+from connection_setup.connection import state
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
@@ -67,7 +67,7 @@ def test_the_ownership_model_decides_about_salespeople_however_it_is_enabled(com
             assert services.enable(company=company, user=None).ok
         else:
             enabling.take_all_steps(enabling.begin(company=company, user=None, page_url="/", done_url="/"), user=None)
-        assert connections.connection_of(company).enabled
+        assert state.connection_of(company).enabled
         mapping = changed(company)
         assert ("SALESPEOPLE" in mapping.dependencies) is (model == "person"), way
         assert mapping.fields.filter(field="salesperson_code").exists() is (model == "person"), way

@@ -10,6 +10,7 @@ from django.utils import timezone
 from connection_setup.connection.state import connection_of
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import Refusal
+from core.vocabulary import ConflictOption
 from coupling.couplings.services import start_coupling
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.running.waiting import run_to_end
@@ -154,7 +155,7 @@ def test_items_are_coupled_with_products_by_criteria(sales: Company, remote: San
     assert counted(job) == {"coupled": 1, "failed": 2}
     pair = Coupling.objects.get(mapping=mapping)
     assert pair.local_id == some.system_id
-    job = synchronize(mapping, force="send")
+    job = synchronize(mapping, conflict=ConflictOption.SEND)
     assert products(remote)["Bicycle"]["price"] == 1000.5
 
 

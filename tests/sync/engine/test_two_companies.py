@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from connection_setup.connection import state as services
+from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
+from core.vocabulary import ConflictOption, Direction
 from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping
@@ -27,7 +28,7 @@ def other(company: Company, remote: Sandbox) -> Company:
 
 
 def connection(company: Company) -> DataverseConnection:
-    return services.connection_of(company)
+    return state.connection_of(company)
 
 
 def marks(remote: Sandbox) -> dict[str, str | None]:
@@ -55,7 +56,7 @@ def test_rows_belong_to_who_made_them_and_the_other_neither_sees_nor_changes_the
     customer(other, "1", "Of the other")
     remote.load({"accounts": [{"name": "Of nobody", **ACTIVE_CUSTOMER}]})
     for owner in (company, other):
-        job = synchronize(changed(owner, synch_only_coupled=False), direction="to", create=True)
+        job = synchronize(changed(owner, synch_only_coupled=False), direction=Direction.TO, create=True)
         assert counted(job) == {"inserted": 1}
     assert marks(remote) == {
         "Of one": str(connection(company).company_row_id),
@@ -79,7 +80,7 @@ def test_rows_belong_to_who_made_them_and_the_other_neither_sees_nor_changes_the
     assert counted(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 1}
     taken.city = "Oslo"
     taken.save()
-    synchronize(mapping, force="send")
+    synchronize(mapping, conflict=ConflictOption.SEND)
     assert accounts(remote)["Of nobody"]["address1_city"] == "Oslo"
     assert marks(remote)["Of nobody"] == str(connection(company).company_row_id)
     seen = {row.name for page in Gateway(other).scan(changed(other), []) for row in page.rows}
@@ -118,8 +119,8 @@ def test_couplings_and_second_runs_are_each_company_s_own(company: Company, othe
 def test_disabling_one_leaves_the_other_as_it_is(company: Company, other: Company, remote: Sandbox) -> None:
     customer(other, "1", "Of the other")
     enabling_services.disable(company=company, user=None)
-    assert services.unavailable_reason(company)
-    job = synchronize(changed(other, synch_only_coupled=False), create=True, direction="to")
+    assert state.unavailable_reason(company)
+    job = synchronize(changed(other, synch_only_coupled=False), create=True, direction=Direction.TO)
     assert counted(job) == {"inserted": 1}
     assert enabling_services.enable(company=company, user=None).ok
     assert IntegrationTableMapping.objects.filter(company=other).exists()

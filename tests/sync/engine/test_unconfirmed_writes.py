@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
 from core.refusals import Refusal
+from core.vocabulary import Direction
 from coupling.couplings.services import couple_by_hand, start_uncoupling
 from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
@@ -360,8 +361,8 @@ def test_a_change_read_by_a_run_of_the_other_direction_is_not_forgotten(company,
     patch(remote, pair.integration_id, telephone1="2")
     DuePair.objects.create(coupling=pair, mapping=customers)
     SynchState.objects.update(delta_link=_now(customers))
-    assert counted(synchronize(customers, direction="to")) == {"unchanged": 1}
-    assert set(counted(synchronize(customers, direction="to"))) <= {"unchanged"}
+    assert counted(synchronize(customers, direction=Direction.TO)) == {"unchanged": 1}
+    assert set(counted(synchronize(customers, direction=Direction.TO))) <= {"unchanged"}
     assert counted(synchronize(customers)) == {"modified": 1}
     one.refresh_from_db()
     assert one.phone_no == "2"

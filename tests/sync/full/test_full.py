@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from connection_setup.enabling import services
 from core.refusals import Refusal
+from core.vocabulary import Direction
 from coupling.models import Coupling, IntegrationTableMapping
 from dataverse.errors import DataverseError
 from jobs.models import Job
@@ -55,7 +56,7 @@ def test_the_review_counts_what_is_uncoupled_inside_both_filters(company, remote
     assert (line.local_count, line.integration_count, line.recommendation) == (1, 2, "none")
     assert by_name(company)["SALESPEOPLE"].recommendation == "full"
     changed(company).fields.filter(field="phone_no").update(use_for_match=True)
-    synchronize(changed(company, synch_only_coupled=False), direction="to")
+    synchronize(changed(company, synch_only_coupled=False), direction=Direction.TO)
     full.generate(company)
     line = by_name(company)["CUSTOMER"]
     assert (line.local_count, line.integration_count, line.recommendation) == (0, 2, "full")

@@ -11,11 +11,10 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
-from connection_setup.connection import redirect_url
-from connection_setup.connection import state as connections
+from connection_setup.connection import redirect_url, state
 from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
-from connection_setup.provisioning import preparation as preparing
+from connection_setup.provisioning import preparation
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.types import ROLE
 from coupling.mappings import defaults
@@ -114,7 +113,7 @@ def test_the_page_lists_users_of_dataverse_and_is_found(admin, owned, people, re
     assert "Ada Adams ada.adams@contoso.example" in page
     assert "Left Already" not in page
     assert "No Licence" not in page
-    own = connections.connection_of(owned).integration_user_id
+    own = state.connection_of(owned).integration_user_id
     assert str(own) not in answer.content.decode()
     assert str(ada) in answer.content.decode()
     found = admin.get("/c/cronus-international/search/", {"q": "couple dataverse users"}).content.decode()
@@ -258,7 +257,7 @@ def test_where_the_application_may_not_an_administrator_adds_them(owned, people,
     back = sign_in(remote, address, remote.admin_user, remote.admin_password)
     done = administrator.finish(session_key="s", user=admin_user, returned=back)
     assert done.problem == ""
-    steps = preparing.prepare(done)
+    steps = preparation.prepare(done)
     assert [one.state for one in steps] == ["done", "done"], steps
     assert "2 of 2 coupled users are in the owning team." in steps[-1].message
     assert {one.id for one in salespeople.users(owned) if one.member} >= {ada, ben}
