@@ -70,7 +70,7 @@ class Environment:
         *,
         empty: bool = False,
         credentials: Credentials | None = None,
-        directory: Directory | None = None,
+        directory: "Directory[Environment] | None" = None,
         tenant_id: str = TENANT_ID,
         client_id: str = CLIENT_ID,
         name: str = "Tandem Sandbox",
@@ -79,7 +79,7 @@ class Environment:
         self.name = name
         self.client_id = client_id
         self.credentials = credentials or Credentials.fresh()
-        self.directory = directory or Directory()
+        self.directory: Directory[Environment] = directory or Directory()
         self.clock = self.directory.clock
         self.lock = threading.RLock()
         self.tenant = self.directory.tenants[tenant_id]
@@ -149,8 +149,8 @@ class Environment:
             self.tenant.people = dict(state.people)
             self.tenant.consents.clear()
             self.admin_mode = self.disabled = False
-        if self.directory.places()[:1] == [one for one in self.directory.places() if one.environment is self]:
-            self.directory.close_others()
+        if self.directory.is_first(self):
+            self.directory.stop_others()
         self.clock.reset()
         self.protection.reset()
         self.faults.clear()

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import msgspec
@@ -110,17 +110,22 @@ class SignInError(Exception):
         )
 
 
-class Tenant:
-    """Applications, people and the tokens given out. `resource` knows what tokens may be asked for."""
+class KnowsResource(Protocol):
+    """Which resources (origins) a tenant issues tokens for."""
 
-    def __init__(
-        self, tenant_id: str, clock: Clock, name: str, domain: str, resource: Callable[[str, str, str, bool], bool]
-    ) -> None:
+    def __call__(self, tenant_id: str, resource: str, *, asked_at: str, for_person: bool) -> bool:
+        """Return whether it does for this one, asked for at the origin `asked_at`."""
+
+
+class Tenant:
+    """Applications, people and the tokens issued to them."""
+
+    def __init__(self, tenant_id: str, clock: Clock, name: str, domain: str, knows_resource: KnowsResource) -> None:
         self.id = tenant_id
         self.clock = clock
         self.name = name
         self.domain = domain
-        self._resource = resource
+        self._knows_resource = knows_resource
         self.applications: dict[str, Application] = {}
         self.people: dict[str, Person] = {}
         self._made: rsa.RSAPrivateKey | None = None
@@ -345,8 +350,9 @@ class Tenant:
         resource, _, permission = wanted[0].rpartition("/")
         if permission not in {".default", "user_impersonation"}:
             raise SignInError(400, "invalid_scope", 1002012, f"The provided value for scope '{scope}' is not valid.")
-        person = permission == "user_impersonation"
-        if not self._resource(self.id, resource.rstrip("/").lower(), origin, person):
+        audience = resource.rstrip("/").lower()
+        for_person = permission == "user_impersonation"
+        if not self._knows_resource(self.id, audience, asked_at=origin, for_person=for_person):
             raise SignInError(
                 400,
                 "invalid_resource",
@@ -355,7 +361,7 @@ class Tenant:
                 "happen if the application has not been installed by the administrator of the tenant or "
                 "consented to by any user in the tenant.",
             )
-        return resource.rstrip("/").lower()
+        return audience
 
     def _check_secret(self, application: Application, value: str) -> None:
         if not value:

@@ -18,8 +18,8 @@ from sandbox.odata.paths import relative, shape
 from sandbox.service import discovery
 from sandbox.service.control import Control
 from sandbox.webapi.batch import WRITES, Batch, Cut
-from sandbox.webapi.context import Operation
-from sandbox.webapi.dispatch import Operations
+from sandbox.webapi.context import Context, Operation
+from sandbox.webapi.dispatch import Dispatcher
 
 MOST_ADDRESS = 32_768
 PARALLELISM = "4"
@@ -61,7 +61,7 @@ class Application:
                 404, b"<html><body><h1>404</h1></body></html>", {"Content-Type": "text/html; charset=utf-8"}
             )
         try:
-            tenant = directory.tenant(unquote(name), self.environment.tenant.id)
+            tenant = directory.find_tenant(unquote(name), self.environment.tenant.id)
             if tenant is None:
                 raise SignInError(  # noqa: TRY301
                     400,
@@ -110,7 +110,7 @@ class Application:
         if grant is None:
             return self._unauthorized(request)
         try:
-            answer = discovery.answer(self.environment.directory.places(), grant, request)
+            answer = discovery.answer(self.environment.directory.served(), grant, request)
         except ServiceError as error:
             answer = Response(error.status, error.body(), {"Content-Type": JSON, **error.headers})
         answer.headers.setdefault("OData-Version", "4.0")
@@ -200,12 +200,12 @@ class Application:
         if len(request.path) + len(request.query) > MOST_ADDRESS:
             raise ServiceError(414, "0x80060888", f"The address is longer than {MOST_ADDRESS} characters.")
         base = f"{request.origin}{'/'.join(request.path.split('/')[:4])}/"
-        operations = Operations(self.environment, caller, base)
+        dispatcher = Dispatcher(Context(self.environment, caller, base))
         if form == "$batch":
             if request.method != "POST":
                 raise method_not_allowed(request.method, "$batch")
             prefer = preferences.parse(request.prefer())
-            batch = Batch(self.environment, operations, request.origin, prefer.continue_on_error)
+            batch = Batch(self.environment, dispatcher, request.origin, prefer.continue_on_error)
             batch.partial = fault is not None and fault.fault == "partial_batch"
             made = batch.run(request.headers.get("content-type", ""), request.body)
             if batch.wait_s:
@@ -215,7 +215,7 @@ class Application:
             raise query_error("A compressed request body is not supported.")
         operation = Operation(request.method, path, request.query, request.headers, request.body)
         with self.environment.lock:
-            return operations.run(operation)
+            return dispatcher.run(operation)
 
     def _grant(self, request: Request, *, anywhere: bool = False) -> Grant | None:
         """What the bearer token stands for: here, or for global discovery whatever its tenant is."""

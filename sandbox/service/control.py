@@ -350,13 +350,13 @@ class Control:
         return _json(
             [
                 {
-                    "name": place.environment.name,
-                    "environment_url": place.origin,
-                    "tenant_id": place.environment.tenant.id,
-                    "organization_id": place.environment.organization_id,
-                    "disabled": place.environment.disabled,
+                    "name": one.environment.name,
+                    "environment_url": one.origin,
+                    "tenant_id": one.environment.tenant.id,
+                    "organization_id": one.environment.organization_id,
+                    "disabled": one.environment.disabled,
                 }
-                for place in self.environment.directory.places()
+                for one in self.environment.directory.served()
             ]
         )
 
@@ -365,13 +365,13 @@ class Control:
         _only(given, "name", "tenant", "empty")
         directory = self.environment.directory
         wanted = str(given.get("tenant") or self.environment.tenant.id)
-        tenant = directory.tenant(OTHER_TENANT_ID if wanted == "other" else wanted, self.environment.tenant.id)
+        tenant = directory.find_tenant(OTHER_TENANT_ID if wanted == "other" else wanted, self.environment.tenant.id)
         if tenant is None:
             raise Bad(f"There is no tenant '{wanted}'; there are {', '.join(directory.tenants)}.")
-        if directory.serve is None:
+        if directory.serve_another is None:
             raise Bad("This sandbox serves one environment only.")
         own = tenant is self.environment.tenant
-        name = str(given.get("name") or f"{tenant.name} {len(directory.places()) + 1}")
+        name = str(given.get("name") or f"{tenant.name} {len(directory.served()) + 1}")
         credentials = Credentials.fresh()
         if own:
             credentials = replace(self.environment.credentials, organization_id=credentials.organization_id)
@@ -385,7 +385,7 @@ class Control:
             client_id=self.environment.client_id if own else str(uuid4()),
             name=name,
         )
-        return _json(directory.serve(made))
+        return _json(directory.serve_another(made))
 
 
 def _shown(application: Application) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import msgspec
 from sandbox.base.errors import ServiceError, method_not_allowed, no_resource, query_error
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.base.values import guid
-from sandbox.environment import VERSION
-from sandbox.identity.directory import Place
+from sandbox.environment import VERSION, Environment
+from sandbox.identity.directory import Served
 from sandbox.identity.tenant import Grant
 from sandbox.odata import options as odata_options
 from sandbox.odata.paths import segments
@@ -30,7 +30,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def answer(places: list[Place], grant: Grant, request: Request) -> Response:
+def answer(served: list[Served[Environment]], grant: Grant, request: Request) -> Response:
     """The answer to a request below the discovery service's root. Raises ServiceError."""
     steps = segments(unquote(request.path.removeprefix(ROOT)))
     if len(steps) != 1 or steps[0].name not in {"Instances", "$metadata"}:
@@ -43,7 +43,7 @@ def answer(places: list[Place], grant: Grant, request: Request) -> Response:
         raise ServiceError(
             403, "0x8004a10c", "Global discovery lists environments for users; an application by itself has none."
         )
-    found = [one for place in places if (one := _instance(place, grant)) is not None]
+    found = [instance for one in served if (instance := _instance(one, grant)) is not None]
     options = odata_options.parse(request.query)
     for name in options.given - {"$select", "$filter"}:
         raise query_error(f"The query parameter {name} is not supported.")
@@ -61,9 +61,9 @@ def answer(places: list[Place], grant: Grant, request: Request) -> Response:
     return Response(200, msgspec.json.encode(document), {"Content-Type": JSON})
 
 
-def _instance(place: Place, grant: Grant) -> dict[str, Any] | None:
+def _instance(served: Served[Environment], grant: Grant) -> dict[str, Any] | None:
     """The environment as its member sees it; None for others, and for users who are disabled."""
-    environment = place.environment
+    environment = served.environment
     if environment.tenant.id != grant.tenant:
         return None
     with environment.lock:
@@ -73,7 +73,7 @@ def _instance(place: Place, grant: Grant) -> dict[str, Any] | None:
         organization = environment.organization_id
         name = f"unq{organization.replace('-', '')[:22]}"
     return {
-        "ApiUrl": place.origin,
+        "ApiUrl": served.origin,
         "DatacenterId": "00000000-0000-0000-0000-000000000000",
         "DatacenterName": None,
         "EnvironmentId": organization,
@@ -90,7 +90,7 @@ def _instance(place: Place, grant: Grant) -> dict[str, Any] | None:
         "TenantId": environment.tenant.id,
         "TrialExpirationDate": None,
         "UniqueName": name,
-        "Url": place.origin,
+        "Url": served.origin,
         "UrlName": name[3:11],
         "Version": VERSION,
     }

@@ -55,30 +55,30 @@ class Server:
     def start(self) -> None:
         """Begin to accept connections, in threads of the server's own."""
         directory = self.environment.directory
-        directory.opened(self.environment, self.url)
-        if directory.serve is None:
-            directory.serve, directory.close_others = self._beside, self._close_others
+        directory.add(self.environment, self.url)
+        if directory.serve_another is None:
+            directory.serve_another, directory.stop_others = self._serve_another, self._stop_others
         for listener in self._listeners:
             thread = threading.Thread(target=self._accept, args=(listener,), name="sandbox", daemon=True)
             thread.start()
             self._threads.append(thread)
 
-    def _beside(self, environment: Environment) -> dict[str, str]:
+    def _serve_another(self, environment: Environment) -> dict[str, str]:
         """Serve another environment on a port of its own, as long as this one is served; how to connect to it."""
         other = Server(environment, self.ca_file)
         other.start()
         self.others.append(other)
         return described(other)
 
-    def _close_others(self) -> None:
+    def _stop_others(self) -> None:
         while self.others:
             self.others.pop().stop()
 
     def stop(self) -> None:
         """Stop accepting and close all connections."""
         self.stopping.set()
-        self.environment.directory.closed(self.environment)
-        self._close_others()
+        self.environment.directory.remove(self.environment)
+        self._stop_others()
         for listener in self._listeners:
             # A blocked accept() does not notice a close; a shutdown wakes it.
             with contextlib.suppress(OSError):

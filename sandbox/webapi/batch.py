@@ -12,7 +12,7 @@ from sandbox.data.store import Transaction
 from sandbox.environment import Environment
 from sandbox.odata.paths import relative, shape
 from sandbox.webapi.context import Operation
-from sandbox.webapi.dispatch import Operations
+from sandbox.webapi.dispatch import Dispatcher
 
 MOST_OPERATIONS = 1000
 MOST_ADDRESS = 65_536
@@ -54,7 +54,7 @@ class Batch:
     """Runs a batch."""
 
     environment: Environment
-    operations: Operations
+    dispatcher: Dispatcher
     origin: str
     continue_on_error: bool
     partial: bool = False
@@ -133,7 +133,7 @@ class Batch:
                 raise query_error("A change set can't contain a GET request.")
             self._strike(operation.method, form)
             with environment.lock:
-                response = self.operations.run(operation, transaction)
+                response = self.dispatcher.run(operation, transaction)
         except ServiceError as error:
             if error.status == 429:
                 environment.traffic.count("throttled")

@@ -1,8 +1,8 @@
 """Unbound functions and actions."""
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -10,13 +10,10 @@ from sandbox.base.errors import does_not_exist, method_not_allowed, no_resource,
 from sandbox.base.messages import JSON, Response
 from sandbox.base.values import guid, plain
 from sandbox.data import privileges, rules
-from sandbox.data.writing import Caller
 from sandbox.environment import VERSION, Environment
 from sandbox.odata.options import pairs
 from sandbox.odata.paths import Segment
-
-if TYPE_CHECKING:
-    from sandbox.webapi.context import Operation
+from sandbox.webapi.context import Context, Operation
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 _KNOWN_ELSEWHERE = re.compile(
@@ -28,9 +25,7 @@ _KNOWN_ELSEWHERE = re.compile(
 )
 
 
-def answer(
-    environment: Environment, caller: Caller, operation: "Operation", steps: list[Segment], base: str
-) -> Response:
+def answer(context: Context, operation: Operation, steps: list[Segment]) -> Response:
     """The answer of a function. Raises ServiceError for one that is not there."""
     name = steps[0].name.removeprefix("Microsoft.Dynamics.CRM.")
     if len(steps) > 1 or name not in _FUNCTIONS:
@@ -41,12 +36,12 @@ def answer(
         raise no_resource(steps[0].name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"the function '{name}'")
-    document = _FUNCTIONS[name](environment, caller, _arguments(operation, steps[0].key or ""), base)
-    whole = {"@odata.context": f"{base}$metadata#Microsoft.Dynamics.CRM.{name}Response", **document}
+    document = _FUNCTIONS[name](context, _arguments(operation, steps[0].key or ""))
+    whole = {"@odata.context": f"{context.base}$metadata#Microsoft.Dynamics.CRM.{name}Response", **document}
     return Response(200, msgspec.json.encode(whole), {"Content-Type": JSON})
 
 
-def _arguments(operation: "Operation", key: str) -> dict[str, str]:
+def _arguments(operation: Operation, key: str) -> dict[str, str]:
     aliases = {name: value for name, value in pairs(operation.query) if name.startswith("@")}
     made = {}
     for piece in re.split(r",(?![^\[]*\])", key):
@@ -57,27 +52,28 @@ def _arguments(operation: "Operation", key: str) -> dict[str, str]:
     return made
 
 
-def _who_am_i(environment: Environment, caller: Caller, _: dict[str, str], __: str) -> dict[str, Any]:
+def _who_am_i(context: Context, _: dict[str, str]) -> dict[str, Any]:
     return {
-        "BusinessUnitId": caller.business_unit_id,
-        "UserId": caller.user_id,
-        "OrganizationId": environment.organization_id,
+        "BusinessUnitId": context.caller.business_unit_id,
+        "UserId": context.caller.user_id,
+        "OrganizationId": context.environment.organization_id,
     }
 
 
-def _version(_: Environment, __: Caller, ___: dict[str, str], ____: str) -> dict[str, Any]:
+def _version(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"Version": VERSION}
 
 
-def _languages(_: Environment, __: Caller, ___: dict[str, str], ____: str) -> dict[str, Any]:
+def _languages(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"RetrieveProvisionedLanguages": [1033]}
 
 
-def _organization(environment: Environment, _: Caller, arguments: dict[str, str], base: str) -> dict[str, Any]:
+def _organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     access = arguments.get("AccessType", "")
     if not re.fullmatch(r"Microsoft\.Dynamics\.CRM\.EndpointAccessType'(Default|Internet|Intranet)'", access):
         raise query_error("The function 'RetrieveCurrentOrganization' needs an AccessType.")
-    origin = base.partition("/api/")[0]
+    environment = context.environment
+    origin = context.base.partition("/api/")[0]
     endpoints = {
         "WebApplication": f"{origin}/",
         "OrganizationService": f"{origin}/XRMServices/2011/Organization.svc",
@@ -108,15 +104,16 @@ def _organization(environment: Environment, _: Caller, arguments: dict[str, str]
     }
 
 
-def _total(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
+def _total(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+    store = context.environment.store
     try:
         names = msgspec.json.decode(arguments.get("EntityNames", "").replace("'", '"'), type=list[str])
     except msgspec.DecodeError:
         raise query_error("The function 'RetrieveTotalRecordCount' needs EntityNames.") from None
-    unknown = [name for name in names if name not in environment.store.rows]
+    unknown = [name for name in names if name not in store.rows]
     if unknown:
         raise query_error(f"The entity with a name = '{unknown[0]}' was not found in the MetadataCache.")
-    counts = [len(environment.store.rows[name]) for name in names]
+    counts = [len(store.rows[name]) for name in names]
     return {"EntityRecordCountCollection": {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}}
 
 
@@ -140,27 +137,28 @@ def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
     return {"RolePrivileges": _shown(found, unit)}
 
 
-def _role_privileges(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
+def _role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+    store = context.environment.store
     role_id = guid(arguments.get("RoleId", ""))
-    rows = environment.store.rows["role"]
+    rows = store.rows["role"]
     place = None if role_id is None else rows.index.get(role_id.encode())
     if role_id is None or place is None:
         raise does_not_exist("role", role_id or arguments.get("RoleId", "(none)"))
     unit = str(plain(rows.fragment(place, "businessunitid")))
-    found = privileges.of_role(environment.store, role_id)
+    found = privileges.of_role(store, role_id)
     if plain(rows.fragment(place, "roletemplateid")):
-        found = {one.decode(): privileges.DEPTHS["Global"] for one in environment.store.rows["privilege"].index}
+        found = {one.decode(): privileges.DEPTHS["Global"] for one in store.rows["privilege"].index}
     return {"RolePrivileges": _shown(found, unit)}
 
 
-def _user_privileges(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
+def _user_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     user_id = guid(arguments.get("UserId", ""))
-    if user_id is None or user_id.encode() not in environment.store.rows["systemuser"].index:
+    if user_id is None or user_id.encode() not in context.environment.store.rows["systemuser"].index:
         raise does_not_exist("systemuser", user_id or arguments.get("UserId", "(none)"))
-    return user_privileges(environment, user_id)
+    return user_privileges(context.environment, user_id)
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[[Context, dict[str, str]], dict[str, Any]]] = {
     "WhoAmI": _who_am_i,
     "RetrieveVersion": _version,
     "RetrieveProvisionedLanguages": _languages,
