@@ -34,12 +34,11 @@ class Server:
     """Serves one environment on a port of this machine."""
 
     def __init__(self, environment: Environment, ca_file: Path, port: int = 0, host: str = "127.0.0.1") -> None:
-        authority.prepare(ca_file)
         self.environment = environment
         self.ca_file = ca_file
         self.application = Application(environment)
         self.stopping = threading.Event()
-        self._context = authority.server_context(ca_file)
+        self._context = authority.server_context(authority.obtain(ca_file))
         self._listeners = _listeners(host, port)
         self.port: int = self._listeners[0].getsockname()[1]
         self.others: list[Server] = []
