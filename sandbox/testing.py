@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from sandbox.environment import Environment, State
+from sandbox.environment import Environment, Snapshot
 from sandbox.service.server import Server, described
 
 
@@ -64,7 +64,7 @@ class Sandbox:
         found: dict[str, Any] = self.control("GET", "requests")
         return found
 
-    def reset(self, to: State | None = None) -> None:
+    def reset(self, to: Snapshot | None = None) -> None:
         """Back to the state at start, or to a snapshot of the environment."""
         self.environment.reset(to)
 

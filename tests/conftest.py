@@ -16,7 +16,7 @@ from django.test import TransactionTestCase, override_settings
 
 from dataverse import concurrency, metadata_cache, retry, throttle, transport
 from masterdata.models import Company
-from sandbox.environment import State
+from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
 from tests.tables import Rows, Tables
 
@@ -108,13 +108,13 @@ def nothing_is_known() -> None:
 
 
 @pytest.fixture(scope="session")
-def _scenes() -> dict[str, tuple[int, Rows, State]]:
+def _scenes() -> dict[str, tuple[int, Rows, Snapshot]]:
     return {}
 
 
 @pytest.fixture
 def connected(
-    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, State]]
+    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, Snapshot]]
 ) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
     """Gives a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
 

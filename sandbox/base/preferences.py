@@ -1,11 +1,11 @@
-"""The Prefer header."""
+"""Preferences of the Prefer header."""
 
 import fnmatch
 import re
 from dataclasses import dataclass, field
 
-MOST_ROWS = 5000
-"""The largest page, and the largest count, of the service."""
+MAX_PAGE_ROWS = 5000
+"""The service's largest page, and its largest count."""
 
 _PART = re.compile(r"""\s*([\w.-]+)\s*(?:=\s*("[^"]*"|[^,;\s]*))?\s*(?:[,;]|$)""")
 
@@ -21,8 +21,8 @@ class Preferences:
     representation: bool = False
     applied: list[str] = field(default_factory=list)
 
-    def wants(self, annotation: str) -> bool:
-        """Whether an annotation is asked for; the last pattern that names it decides, `-` refuses."""
+    def wants_annotation(self, annotation: str) -> bool:
+        """Return whether an annotation is asked for; the last pattern that matches it decides, `-` refuses."""
         answer = False
         for pattern in self.annotations:
             if fnmatch.fnmatchcase(annotation, pattern.lstrip("-")):
@@ -31,7 +31,7 @@ class Preferences:
 
 
 def parse(header: str) -> Preferences:
-    """The preferences of a header; unknown ones are left aside, as the standard asks."""
+    """Return the preferences of a header; unknown ones are ignored, as RFC 7240 asks."""
     made = Preferences()
     at = 0
     while at < len(header):
@@ -41,7 +41,7 @@ def parse(header: str) -> Preferences:
         at = found.end()
         name, value = found.group(1).lower(), (found.group(2) or "").strip('"')
         if name in {"odata.maxpagesize", "maxpagesize"} and value.isascii() and value.isdigit() and int(value) > 0:
-            made.page_size = min(int(value), MOST_ROWS)
+            made.page_size = min(int(value), MAX_PAGE_ROWS)
             made.applied.append(f"odata.maxpagesize={value}")
         elif name in {"odata.include-annotations", "include-annotations"}:
             made.annotations = tuple(part.strip() for part in value.split(",") if part.strip())

@@ -4,23 +4,23 @@ import re
 from collections.abc import Callable
 
 
-def text_test(function: str, wanted: str) -> Callable[[str], bool]:
-    """A test of a case-folded text for contains, startswith or endswith."""
+def build_text_test(function: str, wanted: str) -> Callable[[str], bool]:
+    """Return a test of case-folded text for contains, startswith or endswith."""
     if not any(mark in wanted for mark in "%_["):
         if function == "contains":
             return lambda text: wanted in text
         if function == "startswith":
             return lambda text: text.startswith(wanted)
         return lambda text: text.endswith(wanted)
-    pattern = like(wanted)
+    pattern = like_to_regex(wanted)
     before = "" if function == "startswith" else "(?:.*)"
     after = "" if function == "endswith" else "(?:.*)"
     compiled = re.compile(before + pattern + after, re.DOTALL)
     return lambda text: compiled.fullmatch(text) is not None
 
 
-def like(text: str) -> str:
-    """A pattern of SQL's LIKE as a regular expression: % _ [a-c] [^a]."""
+def like_to_regex(text: str) -> str:
+    """Return a pattern of SQL's LIKE (% _ [a-c] [^a]) as a regular expression."""
     made, at = [], 0
     while at < len(text):
         letter = text[at]
@@ -30,7 +30,7 @@ def like(text: str) -> str:
             made.append(".")
         elif letter == "[" and (end := text.find("]", at + 1)) > at + 1:
             inner = text[at + 1 : end]
-            made.append(_letters(inner))
+            made.append(_character_class(inner))
             at = end
         else:
             made.append(re.escape(letter))
@@ -38,7 +38,7 @@ def like(text: str) -> str:
     return "".join(made)
 
 
-def _letters(inner: str) -> str:
+def _character_class(inner: str) -> str:
     negative = inner.startswith("^") and len(inner) > 1
     body = inner[1:] if negative else inner
     made, at = [], 0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.base.errors import ServiceError, payload_error
-from sandbox.base.values import plain
+from sandbox.base.values import from_json
 from sandbox.data import privileges
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
@@ -25,7 +25,7 @@ class Customizing:
 
     def publish(self) -> None:
         """Publish what was changed: it is there already, so nothing is left to do but to be allowed to."""
-        privileges.demand_named(self.caller, "prvPublishCustomization")
+        privileges.require_named_privilege(self.caller, "prvPublishCustomization")
 
     def _table(self, name: Any) -> Table:
         found = self.environment.tables.get(str(name))
@@ -36,8 +36,8 @@ class Customizing:
     def _prefixed(self, name: str, kind: str) -> None:
         prefix, mark, rest = name.partition("_")
         rows = self.environment.store.rows["publisher"]
-        known = {plain(rows.fragment(i, "customizationprefix")) for i in rows.live()}
-        known.add(str(self.environment.organization("schemanameprefix") or ""))
+        known = {from_json(rows.fragment(i, "customizationprefix")) for i in rows.live_positions()}
+        known.add(str(self.environment.organization_value("schemanameprefix") or ""))
         if not mark or not rest or not name.isascii() or prefix.lower() not in known:
             raise ServiceError(
                 400,
@@ -59,7 +59,7 @@ class Customizing:
         if not name:
             return
         rows = self.environment.store.rows["solution"]
-        if name.casefold() not in rows.values("uniquename"):
+        if name.casefold() not in rows.column_values("uniquename"):
             raise ServiceError(404, "0x80040217", f"The solution {name} does not exist.")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.base.errors import ServiceError, not_covered
-from sandbox.base.values import plain
+from sandbox.base.values import from_json
 from sandbox.customizing.base import Customizing, in_use, invalid, label_of
 from sandbox.data import privileges
 from sandbox.metadata.model import Choice, OptionSet
@@ -26,7 +26,7 @@ class Choices(Customizing):
 
     def create_option_set(self, body: Mapping[str, Any]) -> OptionSet:
         """Add a global choice; it."""
-        privileges.demand_named(self.caller, "prvCreateOptionSet")
+        privileges.require_named_privilege(self.caller, "prvCreateOptionSet")
         name = str(body.get("Name") or "")
         self._prefixed(name, "OptionSet")
         if name in self.environment.choices:
@@ -39,7 +39,7 @@ class Choices(Customizing):
 
     def delete_option_set(self, option_set: OptionSet) -> None:
         """Take a global choice away that no column uses."""
-        privileges.demand_named(self.caller, "prvDeleteOptionSet")
+        privileges.require_named_privilege(self.caller, "prvDeleteOptionSet")
         users = [
             column
             for table in self.environment.tables.values()
@@ -52,7 +52,7 @@ class Choices(Customizing):
 
     def change_options(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """InsertOptionValue, UpdateOptionValue or DeleteOptionValue; what the action answers."""
-        privileges.demand_named(self.caller, "prvWriteAttribute")
+        privileges.require_named_privilege(self.caller, "prvWriteAttribute")
         shared = body.get("OptionSetName")
         if shared:
             options = list(self.option_set(str(shared)).choices)
@@ -90,7 +90,7 @@ class Choices(Customizing):
             users = [(table, table.columns[str(body["AttributeLogicalName"])])]
         for table, column in users:
             table.columns[column.name] = replace(column, choices=options)
-            table.index()
+            table.rebuild_index()
 
     def _choices(self, given: Any) -> tuple[Choice, ...]:
         if not isinstance(given, list):
@@ -109,6 +109,6 @@ class Choices(Customizing):
     def _next_value(self, options: "list[Choice]") -> int:
         """Values nobody named begin with the publisher's number."""
         rows = self.environment.store.rows["publisher"]
-        prefixes = [plain(rows.fragment(i, "customizationoptionvalueprefix")) for i in rows.live()]
+        prefixes = [from_json(rows.fragment(i, "customizationoptionvalueprefix")) for i in rows.live_positions()]
         first = int(next((one for one in prefixes if one), 10_000)) * 10_000
         return max([first - 1, *(one.value for one in options)]) + 1

@@ -10,7 +10,7 @@ from sandbox.customizing.choices import Choices
 from sandbox.data import privileges
 from sandbox.data.store import Transaction
 from sandbox.metadata import common
-from sandbox.metadata.model import Choice, Column, Table, columns
+from sandbox.metadata.model import Choice, Column, Table, parse_columns
 
 _TYPES = frozenset(
     {
@@ -31,12 +31,12 @@ class Columns(Choices):
 
     def create_column(self, table: Table, body: Mapping[str, Any]) -> Column:
         """Add a column to a table; it. Raises ServiceError."""
-        privileges.demand_named(self.caller, "prvCreateAttribute")
+        privileges.require_named_privilege(self.caller, "prvCreateAttribute")
         return self._add_columns(table, body)
 
     def update_column(self, table: Table, column: Column, body: Mapping[str, Any]) -> None:
         """Replace a column's definition: label, requirement, length and range."""
-        privileges.demand_named(self.caller, "prvWriteAttribute")
+        privileges.require_named_privilege(self.caller, "prvWriteAttribute")
         if body.get("@odata.type") is not None and type_of(body) != column.type:
             raise invalid(f"The type of the attribute '{column.name}' can't be changed.")
         made = column
@@ -49,12 +49,12 @@ class Columns(Choices):
             if column.type in _RANGES and isinstance(body.get(key), int | float):
                 made = replace(made, **{name: float(body[key])})  # type: ignore[arg-type]
         table.columns[column.name] = made
-        table.index()
+        table.rebuild_index()
         self._columns_changed(table)
 
     def delete_column(self, table: Table, column: Column) -> None:
         """Take a custom column away, with its values."""
-        privileges.demand_named(self.caller, "prvDeleteAttribute")
+        privileges.require_named_privilege(self.caller, "prvDeleteAttribute")
         self._custom(column.custom, "Attribute", column.name)
         if column.primary_id or column.primary_name:
             raise in_use("Attribute", column.name, 1)
@@ -67,14 +67,14 @@ class Columns(Choices):
         store = self.environment.store
         rows = store.rows[table.name]
         gone = [one for one in (column.name, f"{column.name}type", f"{column.name}_base") if one in table.columns]
-        for place in list(rows.live()):
-            row = rows.fragments(place)
+        for position in list(rows.live_positions()):
+            row = rows.fragments(position)
             if any(name in row for name in gone):
-                store.update(table.name, place, {k: v for k, v in row.items() if k not in gone}, transaction)
+                store.update(table.name, position, {k: v for k, v in row.items() if k not in gone}, transaction)
         for name in gone:
             del table.columns[name]
-            rows.columns.pop(name, None)
-        table.index()
+            rows.decoded.pop(name, None)
+        table.rebuild_index()
 
     def _add_columns(self, table: Table, body: Any, *, new_table: bool = False) -> Column:
         if not isinstance(body, Mapping):
@@ -100,7 +100,7 @@ class Columns(Choices):
             column = replace(column, primary_name=True)
             # The table's own lines stand in the order in which they were given.
             table.columns = {k: (column if k == name else v) for k, v in table.columns.items()}
-            table.index()
+            table.rebuild_index()
             return column
         more = [column]
         if kind == "Money":
@@ -111,8 +111,8 @@ class Columns(Choices):
                 )
             )  # fmt: skip
             if "transactioncurrencyid" not in table.columns:
-                more += columns(common.CURRENCY).values()
-        table.add(more)
+                more += parse_columns(common.CURRENCY).values()
+        table.add_columns(more)
         if not new_table:
             self._columns_changed(table)
         return column
@@ -165,4 +165,4 @@ class Columns(Choices):
 
     def _columns_changed(self, table: Table) -> None:
         """What rows keep in common is fixed when a table begins; later columns go with the others."""
-        self.environment.store.rows[table.name].forget_columns()
+        self.environment.store.rows[table.name].drop_decoded()

@@ -15,7 +15,7 @@ class Relationships(Columns):
 
     def create_relationship(self, body: Mapping[str, Any]) -> str:
         """Add a relationship, with its lookup or its table between; its schema name."""
-        privileges.demand_named(self.caller, "prvCreateRelationship")
+        privileges.require_named_privilege(self.caller, "prvCreateRelationship")
         schema_name = schema_name_of(body)
         self._prefixed(schema_name, "EntityRelationship")
         if schema_name.lower() in {one.lower() for one in relationship_names(self.environment.tables)}:
@@ -61,7 +61,7 @@ class Relationships(Columns):
             targets=(referenced.name,), binds=((referenced.name, nav),), custom=True,
             required=required_of(lookup, "None"), relations=((referenced.name, schema_name),), on_delete=on_delete,
         )  # fmt: skip
-        referencing.add([column])
+        referencing.add_columns([column])
         self._columns_changed(referencing)
 
     def _many_to_many(self, schema_name: str, body: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ class Relationships(Columns):
 
     def delete_relationship(self, schema_name: str) -> None:
         """Take a custom relationship away, with its lookup or its links."""
-        privileges.demand_named(self.caller, "prvDeleteRelationship")
+        privileges.require_named_privilege(self.caller, "prvDeleteRelationship")
         for table in self.environment.tables.values():
             for column in list(table.columns.values()):
                 if any(name == schema_name for _, name in column.relations):

@@ -21,7 +21,7 @@ class Customizer(Relationships):
 
     def create_table(self, body: Mapping[str, Any], transaction: Transaction) -> Table:
         """Add a table with its columns; it. Raises ServiceError."""
-        privileges.demand_named(self.caller, "prvCreateEntity")
+        privileges.require_named_privilege(self.caller, "prvCreateEntity")
         schema_name = schema_name_of(body)
         self._prefixed(schema_name, "Entity")
         name = schema_name.lower()
@@ -45,7 +45,7 @@ class Customizer(Relationships):
         entity_set = str(body.get("EntitySetName") or plural(name))
         if entity_set in self.environment.sets:
             raise ServiceError(400, "0x8006088e", "An entity with that collection name already exists.")
-        table = common.table(
+        table = common.build_table(
             schema_name,
             entity_set,
             label,
@@ -62,7 +62,7 @@ class Customizer(Relationships):
         tables[name] = table
         self.environment.sets[entity_set] = table
         self.environment.store.rows[name] = Rows(table)
-        privileges.describe(self.environment.store, table, transaction)
+        privileges.add_table_privileges(self.environment.store, table, transaction)
         return table
 
     def create_tables(self, body: Mapping[str, Any], transaction: Transaction) -> list[Table]:
@@ -81,7 +81,7 @@ class Customizer(Relationships):
 
     def update_table(self, table: Table, body: Mapping[str, Any]) -> None:
         """Replace what may change of a table: labels and change tracking."""
-        privileges.demand_named(self.caller, "prvWriteEntity")
+        privileges.require_named_privilege(self.caller, "prvWriteEntity")
         if "ChangeTrackingEnabled" in body:
             table.change_tracking = bool(body["ChangeTrackingEnabled"])
         table.label = label_of(body.get("DisplayName")) or table.label
@@ -89,7 +89,7 @@ class Customizer(Relationships):
 
     def delete_table(self, table: Table, transaction: Transaction) -> None:
         """Take a custom table away with its rows. Raises ServiceError when others refer to it."""
-        privileges.demand_named(self.caller, "prvDeleteEntity")
+        privileges.require_named_privilege(self.caller, "prvDeleteEntity")
         self._custom(table.custom, "Entity", table.name)
         users = [
             other.name
@@ -101,13 +101,13 @@ class Customizer(Relationships):
             raise in_use("Entity", table.name, len(users))
         for association in table.associations.values():
             self._forget_association(association)
-        privileges.forget(self.environment.store, table, transaction)
+        privileges.remove_table_privileges(self.environment.store, table, transaction)
         del self.environment.tables[table.name], self.environment.sets[table.set]
         del self.environment.store.rows[table.name]
 
     def create_key(self, table: Table, body: Mapping[str, Any]) -> Key:
         """Add an alternate key; it. Its index is there a moment later, if no rows have the same values."""
-        privileges.demand_named(self.caller, "prvWriteEntity")
+        privileges.require_named_privilege(self.caller, "prvWriteEntity")
         schema_name = schema_name_of(body)
         self._prefixed(schema_name, "EntityKey")
         names = body.get("KeyAttributes")
@@ -131,15 +131,15 @@ class Customizer(Relationships):
 
     def delete_key(self, table: Table, key: Key) -> None:
         """Take an alternate key away."""
-        privileges.demand_named(self.caller, "prvWriteEntity")
+        privileges.require_named_privilege(self.caller, "prvWriteEntity")
         del table.keys[key.name]
 
     def _doubled(self, table: Table, names: list[str]) -> bool:
         rows = self.environment.store.rows[table.name]
-        held = [rows.values(name) for name in names]
+        held = [rows.column_values(name) for name in names]
         seen: set[tuple[Any, ...]] = set()
-        for place in rows.live():
-            values = tuple(column[place] for column in held)
+        for position in rows.live_positions():
+            values = tuple(column[position] for column in held)
             if None not in values and values in seen:
                 return True
             seen.add(values)

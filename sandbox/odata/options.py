@@ -1,4 +1,4 @@
-"""The query options of an address: which there are, and which the service refuses."""
+"""Query options of an address: those that are known, and those that the service or the sandbox refuses."""
 
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
@@ -10,7 +10,7 @@ from sandbox.odata.syntax import Expression
 _KNOWN = frozenset(
     {"$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken", "$id", "$apply"}
 )
-_UNCOVERED = {
+_NOT_COVERED = {
     "fetchxml": "FetchXML queries",
     "savedquery": "saved queries",
     "userquery": "user queries",
@@ -18,12 +18,12 @@ _UNCOVERED = {
     "$compute": "$compute",
 }
 _IGNORED = frozenset({"tag", "api-version"})
-_MOST_TOP = 5000
+_MAX_TOP = 5000
 
 
 @dataclass(slots=True)
 class Expand:
-    """One navigation property to include, with its own columns."""
+    """One navigation property to expand, with the options given for it."""
 
     name: str
     options: "Options"
@@ -31,7 +31,11 @@ class Expand:
 
 @dataclass(slots=True)
 class Options:
-    """The options of one request. `raw` keeps what a next link must repeat."""
+    """The options of one request.
+
+    `order_by` pairs a property with whether it is descending, `aliases` are the parameters that begin with @, `given`
+    the names of the options that were there, and `raw` is the text that a next link repeats.
+    """
 
     select: tuple[str, ...] = ()
     filter: Expression | None = None
@@ -49,8 +53,8 @@ class Options:
     given: frozenset[str] = frozenset()
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
-    """Name and value of every parameter, decoded (`%24select` is `$select`, `+` a space)."""
+def parse_pairs(query: str) -> list[tuple[str, str]]:
+    """Return name and value of every parameter, decoded (`%24select` is `$select`, `+` a space)."""
     made = []
     for piece in query.split("&"):
         if piece:
@@ -60,18 +64,18 @@ def pairs(query: str) -> list[tuple[str, str]]:
 
 
 def parse(query: str) -> Options:
-    """The options of a query string. Raises ServiceError for what the service or the stand-in does not take."""
+    """Return the options of a query string. Raises ServiceError for what the service or the sandbox refuses."""
     made = Options()
     kept = [piece for piece in query.split("&") if piece and not unquote_plus(piece).startswith("$skiptoken=")]
     made.raw = "&".join(kept)
     given: dict[str, str] = {}
-    for name, value in pairs(query):
+    for name, value in parse_pairs(query):
         if name.startswith("@"):
             made.aliases[name] = value
             continue
         lowered = name.lower()
-        if lowered in _UNCOVERED:
-            raise not_covered(_UNCOVERED[lowered])
+        if lowered in _NOT_COVERED:
+            raise not_covered(_NOT_COVERED[lowered])
         if lowered in _IGNORED:
             continue
         if lowered not in _KNOWN and "$" + lowered not in _KNOWN:
@@ -82,11 +86,11 @@ def parse(query: str) -> Options:
                 f"Query option '{key}' was specified more than once, but it must be specified at most once."
             )
         given[key] = value
-    _fill(made, given)
+    _read_options(made, given)
     return made
 
 
-def _fill(made: Options, given: dict[str, str]) -> None:
+def _read_options(made: Options, given: dict[str, str]) -> None:
     made.given = frozenset(given)
     made.skip_token = given.get("$skiptoken", "")
     made.delta_token = given.get("$deltatoken", "")
@@ -98,18 +102,18 @@ def _fill(made: Options, given: dict[str, str]) -> None:
         made.filter_text = given["$filter"]
         made.filter = parse_filter(given["$filter"], made.aliases)
     if "$orderby" in given:
-        made.order_by = _order_by(given["$orderby"])
+        made.order_by = _read_order_by(given["$orderby"])
     if "$top" in given:
-        made.top = _whole("$top", given["$top"])
+        made.top = _read_integer("$top", given["$top"])
     if "$count" in given:
         if given["$count"] not in {"true", "false"}:
             raise query_error(f"Invalid value '{given['$count']}' for $count query option found.")
         made.count = given["$count"] == "true"
     if "$expand" in given:
-        made.expand = tuple(_expands(given["$expand"], made.aliases))
+        made.expand = tuple(_read_expand(given["$expand"], made.aliases))
 
 
-def _whole(name: str, text: str) -> int:
+def _read_integer(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise query_error(
             f"Invalid value '{text}' for {name} query option found. The {name} query option requires a "
@@ -118,7 +122,7 @@ def _whole(name: str, text: str) -> int:
     return min(int(text), 2**31 - 1)
 
 
-def _order_by(text: str) -> tuple[tuple[str, bool], ...]:
+def _read_order_by(text: str) -> tuple[tuple[str, bool], ...]:
     made = []
     for part in text.split(","):
         words = part.split()
@@ -128,8 +132,8 @@ def _order_by(text: str) -> tuple[tuple[str, bool], ...]:
     return tuple(made)
 
 
-def split(text: str, mark: str) -> list[str]:
-    """Cut at a mark outside parentheses and quotes."""
+def split_top_level(text: str, mark: str) -> list[str]:
+    """Return the parts between marks that stand outside parentheses and quotes, stripped; empty ones are left out."""
     parts, depth, quoted, start = [], 0, False, 0
     for at, letter in enumerate(text):
         if letter == "'":
@@ -147,22 +151,22 @@ def split(text: str, mark: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _expands(text: str, aliases: dict[str, str]) -> list[Expand]:
+def _read_expand(text: str, aliases: dict[str, str]) -> list[Expand]:
     made = []
-    for part in split(text, ","):
+    for part in split_top_level(text, ","):
         name, bracket, inner = part.partition("(")
         options = Options(aliases=aliases)
         if bracket:
             if not inner.endswith(")"):
                 raise query_error(f"Syntax error in $expand '{text}'.")
             given: dict[str, str] = {}
-            for piece in split(inner[:-1], ";"):
+            for piece in split_top_level(inner[:-1], ";"):
                 key, _, value = piece.partition("=")
                 key = key.strip().lower()
                 if key not in {"$select", "$filter", "$orderby", "$top", "$expand"}:
                     raise query_error(f"The query option '{key}' isn't supported within $expand.")
                 given[key] = value.strip()
-            _fill(options, given)
+            _read_options(options, given)
         made.append(Expand(name.strip(), options))
     if len(made) > 15:
         raise query_error("The number of $expand options exceeds 15.")

@@ -1,4 +1,4 @@
-"""The path of an address below /api/data/v9.x/."""
+"""Paths of addresses below /api/data/v9.x/."""
 
 import re
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ _ROOT = re.compile(r"(?:https?://[^/]+)?/api/data/v9\.[0-2]/", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One step: a name, and what stands in parentheses behind it (None without them)."""
+    """One step of a path: a name, and the text in parentheses after it (None without them)."""
 
     name: str
     key: str | None = None
 
 
-def segments(path: str) -> list[Segment]:
-    """The steps of a path relative to the Web API's root. Raises ServiceError for unbalanced brackets."""
+def parse_segments(path: str) -> list[Segment]:
+    """Return the steps of a path relative to the Web API's root. Raises ServiceError for unbalanced brackets."""
     made: list[Segment] = []
     depth, quoted, start = 0, False, 0
     for at, letter in enumerate(path + "/"):
@@ -48,14 +48,14 @@ def _segment(text: str) -> Segment:
     return Segment(name, rest[:-1])
 
 
-def relative(address: str) -> str | None:
-    """An absolute address or path as a path below the Web API's root; None where it is not below it."""
+def strip_root(address: str) -> str | None:
+    """Return an absolute address or path relative to the Web API's root; None where it is not below it."""
     found = _ROOT.match(address)
     return address[found.end() :] if found else None
 
 
-def shape(path: str) -> str:
-    """A path without what varies: `accounts(id)`, `accounts/CreateMultiple`, `WhoAmI`."""
+def path_shape(path: str) -> str:
+    """Return a path without its ids and arguments: `accounts(id)`, `accounts/CreateMultiple`, `WhoAmI`."""
     made = []
     depth, quoted, text = 0, False, ""
     for letter in path:

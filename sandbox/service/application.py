@@ -14,7 +14,7 @@ from sandbox.data.writing import Caller
 from sandbox.environment import Environment
 from sandbox.identity.sign_in import SignIn
 from sandbox.identity.tenant import Grant, SignInError, local_origins
-from sandbox.odata.paths import relative, shape
+from sandbox.odata.paths import path_shape, strip_root
 from sandbox.service import discovery
 from sandbox.service.control import Control
 from sandbox.webapi.batch import WRITES, Batch, Cut
@@ -120,44 +120,46 @@ class Application:
 
     def _web_api(self, request: Request) -> Response:
         environment = self.environment
-        path = relative(unquote(request.path))
-        form = shape(path) if path is not None else request.path
-        environment.traffic.enter(request.method, form)
+        path = strip_root(unquote(request.path))
+        form = path_shape(path) if path is not None else request.path
+        environment.request_counts.begin_request(request.method, form)
         try:
             answer = self._checked(request, path, form)
         except ServiceError as error:
             if error.status == 429:
-                environment.traffic.count("throttled")
+                environment.request_counts.increment("throttled")
             answer = Response(error.status, error.body(), {"Content-Type": JSON, **error.headers})
         except Cut as cut:
             answer = self._struck(request, cut.fault)
         except BaseException:
-            environment.traffic.leave()
+            environment.request_counts.end_request()
             raise
         answer.headers.setdefault("OData-Version", "4.0")
         answer.headers.setdefault("x-ms-service-request-id", str(uuid4()))
         answer.headers.setdefault("REQ_ID", str(uuid4()))
         answer.headers.setdefault("Cache-Control", "no-cache")
 
-        def after() -> None:
-            environment.traffic.leave()
+        def after_send() -> None:
+            environment.request_counts.end_request()
             if answer.status == 429 or answer.headers.get("Content-Type", "").startswith("multipart/"):
-                environment.protection.heard(request.connection)
+                environment.protection.note_refusal_sent(request.connection)
 
-        answer.after = after
+        answer.after_send = after_send
         return answer
 
     def _checked(self, request: Request, path: str | None, form: str) -> Response:
         environment = self.environment
         if form != "$batch" and request.method in WRITES:
-            environment.traffic.count("writes")
+            environment.request_counts.increment("writes")
         grant = self._grant(request)
         with environment.lock:
-            caller = None if grant is None else environment.caller(application=grant.application, person=grant.person)
+            caller = (
+                None if grant is None else environment.find_caller(application=grant.application, person=grant.person)
+            )
         user_id = caller.user_id if caller else ""
-        if user_id and environment.protection.too_early(user_id, request.connection, request.arrived):
-            environment.traffic.count("before_retry_after")
-        fault = environment.faults.strike(request.method, form)
+        if user_id and environment.protection.is_too_early(user_id, request.connection, request.arrived):
+            environment.request_counts.increment("before_retry_after")
+        fault = environment.faults.inject(request.method, form)
         if fault is not None and fault.fault not in _TRICKS_AFTER and fault.fault != "partial_batch":
             return self._struck(request, fault, user_id)
         if grant is None:
@@ -165,16 +167,16 @@ class Application:
         self._open(caller)
         assert caller is not None
         try:
-            left, left_s = environment.protection.enter(user_id)
+            left, left_s = environment.protection.begin_request(user_id)
         except ServiceError as error:
-            environment.protection.told(user_id, float(error.headers["Retry-After"]), request.connection)
+            environment.protection.note_refusal(user_id, float(error.headers["Retry-After"]), request.connection)
             raise
         begun = time.monotonic()
         try:
             answer = self._execute(request, path, form, caller, fault)
             self._take_time(answer)
         finally:
-            environment.protection.leave(user_id, time.monotonic() - begun)
+            environment.protection.end_request(user_id, time.monotonic() - begun)
         answer.headers.update(
             {
                 "x-ms-dop-hint": PARALLELISM,
@@ -183,7 +185,7 @@ class Application:
             }
         )
         if fault is not None and fault.fault in _TRICKS_AFTER:
-            answer.trick = fault.fault
+            answer.wire_fault = fault.fault
         return answer
 
     def _take_time(self, answer: Response) -> None:
@@ -204,12 +206,12 @@ class Application:
         if form == "$batch":
             if request.method != "POST":
                 raise method_not_allowed(request.method, "$batch")
-            prefer = preferences.parse(request.prefer())
+            prefer = preferences.parse(request.headers.get("prefer", ""))
             batch = Batch(self.environment, dispatcher, request.origin, prefer.continue_on_error)
             batch.partial = fault is not None and fault.fault == "partial_batch"
             made = batch.run(request.headers.get("content-type", ""), request.body)
             if batch.wait_s:
-                self.environment.protection.told(caller.user_id, batch.wait_s, request.connection)
+                self.environment.protection.note_refusal(caller.user_id, batch.wait_s, request.connection)
             return made
         if request.headers.get("content-encoding", "identity") != "identity":
             raise query_error("A compressed request body is not supported.")
@@ -270,10 +272,10 @@ class Application:
         if fault.fault == "401":
             return self._unauthorized(request)
         if fault.fault in _TRICKS_BEFORE:
-            return Response(500, trick=fault.fault)
+            return Response(500, wire_fault=fault.fault)
         error = fault.error()
         if user_id and "Retry-After" in error.headers:
-            self.environment.protection.told(user_id, float(error.headers["Retry-After"]), request.connection)
+            self.environment.protection.note_refusal(user_id, float(error.headers["Retry-After"]), request.connection)
         raise error
 
 

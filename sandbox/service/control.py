@@ -13,8 +13,8 @@ from sandbox.base.errors import ServiceError
 from sandbox.base.limits import Limits
 from sandbox.base.messages import Request, Response
 from sandbox.base.preferences import Preferences
-from sandbox.base.values import guid, moment
-from sandbox.data.row_json import writer
+from sandbox.base.values import parse_datetime, parse_guid
+from sandbox.data.row_json import row_writer
 from sandbox.environment import Credentials, Environment, Latency
 from sandbox.identity.directory import OTHER_TENANT_ID
 from sandbox.identity.tenant import Application, Person, Secret, local_origins
@@ -99,7 +99,9 @@ class Control:
             status = self._status()
         if "text/html" not in request.headers.get("accept", ""):
             return _json({"tables": counts, **status})
-        return Response(200, pages.start(environment.sets, counts, status, environment.traffic.shown()), dict(_HTML))
+        return Response(
+            200, pages.start(environment.sets, counts, status, environment.request_counts.to_json()), dict(_HTML)
+        )
 
     def _style(self, _: Request, __: str) -> Response:
         return Response(200, pages.STYLE, {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "max-age=300"})
@@ -113,7 +115,7 @@ class Control:
             "base_currency": msgspec.json.decode(code),
             "admin_mode": environment.admin_mode,
             "disabled": environment.disabled,
-            "change_tracking_days": environment.organization("expirechangetrackingindays"),
+            "change_tracking_days": environment.organization_value("expirechangetrackingindays"),
             "tenant_id": environment.tenant.id,
         }
 
@@ -132,7 +134,7 @@ class Control:
         try:
             options = parse(request.query)
             with environment.lock:
-                write = writer(environment.store, table, options, Preferences())
+                write = row_writer(environment.store, table, options, Preferences())
         except ServiceError as error:
             raise Bad(error.message) from None
 
@@ -142,7 +144,7 @@ class Control:
             for begin in range(0, len(rows.heads), _BLOCK):
                 with environment.lock:
                     some = range(begin, min(begin + _BLOCK, len(rows.heads)))
-                    made = write([place for place in some if rows.heads[place] is not None])
+                    made = write([position for position in some if rows.heads[position] is not None])
                 if made:
                     yield between + b",\n".join(made)
                     between = b",\n"
@@ -160,11 +162,11 @@ class Control:
     # -- traffic ------------------------------------------------------------------------------------------------------
 
     def _requests(self, _: Request, __: str) -> Response:
-        return _json(self.environment.traffic.shown())
+        return _json(self.environment.request_counts.to_json())
 
     def _forget_requests(self, _: Request, __: str) -> Response:
-        self.environment.traffic.clear()
-        return _json(self.environment.traffic.shown())
+        self.environment.request_counts.clear()
+        return _json(self.environment.request_counts.to_json())
 
     def _limits(self, _: Request, __: str) -> Response:
         limits = self.environment.protection.limits
@@ -187,7 +189,7 @@ class Control:
             execution_s=_number(given, "execution_s", now.execution_s),
             concurrency=int(_number(given, "concurrency", now.concurrency)),
         )
-        self.environment.protection.forget()
+        self.environment.protection.forget_usage()
         return self._limits(request, "")
 
     def _latency(self, _: Request, __: str) -> Response:
@@ -212,7 +214,7 @@ class Control:
         return self._latency(request, "")
 
     def _faults(self, _: Request, __: str) -> Response:
-        return _json(self.environment.faults.shown())
+        return _json(self.environment.faults.to_json())
 
     def _add_faults(self, request: Request, _: str) -> Response:
         given = _body(request)
@@ -236,7 +238,7 @@ class Control:
         given = _object(request)
         _only(given, "admin_mode", "disabled", "base_currency", "organization_id", "change_tracking_days")
         environment = self.environment
-        organization_id = guid(given["organization_id"]) if "organization_id" in given else ""
+        organization_id = parse_guid(given["organization_id"]) if "organization_id" in given else ""
         if organization_id is None:
             raise Bad(f"'{given['organization_id']}' is no GUID.")
         try:
@@ -271,7 +273,7 @@ class Control:
     def _register(self, request: Request, _: str) -> Response:
         given = _object(request)
         _only(given, "client_id", "name", "redirect_urls", "secrets", "certificates", "consented", "disabled")
-        client_id = guid(given.get("client_id"))
+        client_id = parse_guid(given.get("client_id"))
         if client_id is None:
             raise Bad("An application needs a client_id, which is a GUID.")
         applications = self.environment.tenant.applications
@@ -303,7 +305,7 @@ class Control:
         made = []
         with environment.lock:
             for person in environment.tenant.people.values():
-                user = environment.caller(person=person.name)
+                user = environment.find_caller(person=person.name)
                 made.append(
                     {
                         "name": person.name,
@@ -335,7 +337,7 @@ class Control:
         if not isinstance(roles, list):
             raise Bad("'roles' must be a list of names.")
         try:
-            environment.put_person(
+            environment.save_person(
                 person,
                 member=bool(given.get("member", True)),
                 licensed=bool(given.get("licensed", True)),
@@ -372,7 +374,7 @@ class Control:
             raise Bad("This sandbox serves one environment only.")
         own = tenant is self.environment.tenant
         name = str(given.get("name") or f"{tenant.name} {len(directory.served()) + 1}")
-        credentials = Credentials.fresh()
+        credentials = Credentials.generate()
         if own:
             credentials = replace(self.environment.credentials, organization_id=credentials.organization_id)
         elif f"admin@{tenant.domain}" in tenant.people:
@@ -407,7 +409,7 @@ def _secret(given: Any) -> Secret:
         return Secret(str(given["value"]))
     if isinstance(expires, int | float) and not isinstance(expires, bool):
         return Secret(str(given["value"]), float(expires))
-    found = moment(str(expires))
+    found = parse_datetime(str(expires))
     if found is None:
         raise Bad(f"'{expires}' is no date.")
     return Secret(str(given["value"]), found.timestamp())

@@ -11,15 +11,15 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sandbox.base.errors import ServiceError, method_not_allowed, no_resource, query_error
+from sandbox.base.errors import ServiceError, method_not_allowed, query_error, resource_not_found
 from sandbox.base.messages import JSON, Request, Response
-from sandbox.base.values import guid
+from sandbox.base.values import parse_guid
 from sandbox.environment import VERSION, Environment
 from sandbox.identity.directory import Served
 from sandbox.identity.tenant import Grant
 from sandbox.odata import options as odata_options
-from sandbox.odata.paths import segments
-from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, Text
+from sandbox.odata.paths import parse_segments
+from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, TextFunction
 
 ROOT = "/api/discovery/v2.0/"
 _CONTEXT = "https://10.0.0.4:20193/api/discovery/v2.0/$metadata#Instances"
@@ -32,9 +32,9 @@ _COLUMNS = (
 
 def answer(served: list[Served[Environment]], grant: Grant, request: Request) -> Response:
     """The answer to a request below the discovery service's root. Raises ServiceError."""
-    steps = segments(unquote(request.path.removeprefix(ROOT)))
+    steps = parse_segments(unquote(request.path.removeprefix(ROOT)))
     if len(steps) != 1 or steps[0].name not in {"Instances", "$metadata"}:
-        raise no_resource(steps[0].name if steps else "")
+        raise resource_not_found(steps[0].name if steps else "")
     if request.method != "GET":
         raise method_not_allowed(request.method, "global discovery")
     if steps[0].name == "$metadata":
@@ -67,7 +67,7 @@ def _instance(served: Served[Environment], grant: Grant) -> dict[str, Any] | Non
     if environment.tenant.id != grant.tenant:
         return None
     with environment.lock:
-        caller = environment.caller(person=grant.person)
+        caller = environment.find_caller(person=grant.person)
         if caller is None or caller.disabled:
             return None
         organization = environment.organization_id
@@ -98,7 +98,7 @@ def _instance(served: Served[Environment], grant: Grant) -> dict[str, Any] | Non
 
 def _keyed(found: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     """An array even by key: with the one instance, or empty."""
-    wanted = guid(key)
+    wanted = parse_guid(key)
     if wanted is not None:
         return [one for one in found if one["Id"] == wanted]
     named = re.fullmatch(r"(UniqueName|Id)='?([^']*)'?", key.strip())
@@ -125,7 +125,7 @@ def _true(expression: Expression, row: Mapping[str, Any]) -> bool:
             return any(_true(one, row) for one in conditions)
         case Not(condition):
             return not _true(condition, row)
-        case Text(function, path, literal):
+        case TextFunction(function, path, literal):
             value = _value(row, path)
             if not isinstance(value, str | None):
                 raise query_error(f"The function '{function}' needs a text.")

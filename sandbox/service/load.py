@@ -5,8 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 from sandbox.base.errors import ServiceError
-from sandbox.base.values import encode, guid
-from sandbox.data.rules import root_unit
+from sandbox.base.values import encode, parse_guid
+from sandbox.data.rules import root_unit_id
 from sandbox.data.store import Fragments, Head
 from sandbox.data.writing import default_state, set_full_name
 from sandbox.environment import Environment
@@ -47,14 +47,14 @@ def _put(environment: Environment, table: Table, ready: Sequence[tuple[bytes, He
     store = environment.store
     rows = store.rows[table.name]
     if len(ready) > _MANY:
-        rows.forget_columns()
+        rows.drop_decoded()
     index = rows.index
     for row_id, head, body in ready:
-        place = index.get(row_id)
-        if place is None:
+        position = index.get(row_id)
+        if position is None:
             rows.add_packed(row_id, head, body, store.next_version())
         else:
-            rows.restore(place, head, body, store.next_version())
+            rows.restore_row(position, head, body, store.next_version())
 
 
 class _Loader:
@@ -65,9 +65,9 @@ class _Loader:
         self.table = table
         self.keys: dict[str, tuple[Column, str]] = {}
         self.stamp = f'"{environment.clock.stamp()}"'.encode()
-        administrator = environment.administrator()
+        administrator = environment.get_administrator()
         self.user = b'"%b"' % administrator.user_id.encode()
-        unit = b'"%b"' % root_unit(environment.store)
+        unit = b'"%b"' % root_unit_id(environment.store)
         self.common: Fragments = {}
         for name, fragment in (
             ("createdon", self.stamp),
@@ -100,7 +100,7 @@ class _Loader:
             known = self.keys.get(key)
             if known is None:
                 if key == self.table.primary_id:
-                    row_id = guid(value)
+                    row_id = parse_guid(value)
                     if row_id is None:
                         raise Refused(f"Row {number} of '{self.table.set}': '{value}' is no GUID.")
                     continue
@@ -159,7 +159,7 @@ class _Loader:
             text = text.rstrip(")")
             table = self.environment.sets.get(entity_set)
             named = table.name if table else ""
-        found = guid(text)
+        found = parse_guid(text)
         if found is None:
             raise Refused(f"Row {number} of '{self.table.set}', '{column.name}': '{value}' is no GUID.")
         row[column.name] = b'"%b"' % found.encode()

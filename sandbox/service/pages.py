@@ -5,8 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from sandbox.base.formatting import formatted
-from sandbox.base.values import plain
+from sandbox.base.formatting import format_value
+from sandbox.base.values import from_json
 from sandbox.data.store import Fragments
 from sandbox.environment import Environment
 from sandbox.metadata.model import LOOKUPS, Column, Table
@@ -75,23 +75,23 @@ def rows(environment: Environment, table: Table, page: int) -> bytes:
     last = max(1, -(-total // PAGE_ROWS))
     page = min(page, last)
     begin = (page - 1) * PAGE_ROWS
-    places: list[int] = []
-    for number, place in enumerate(known.live()):
+    positions: list[int] = []
+    for number, position in enumerate(known.live_positions()):
         if number >= begin + PAGE_ROWS:
             break
         if number >= begin:
-            places.append(place)
-    found = [known.fragments(place) for place in places]
+            positions.append(position)
+    found = [known.fragments(position) for position in positions]
     used = [name for name in table.columns if name != table.primary_id and any(row.get(name) for row in found)]
     used.sort(key=lambda name: name != table.primary_name)
     shown = used[:_MOST_COLUMNS]
     heads = [(table.columns[name].label or name, False) for name in shown]
     lines = []
-    for place, row in zip(places, found, strict=True):
+    for position, row in zip(positions, found, strict=True):
         cells = [_cell(environment, table.columns[name], row) for name in shown]
-        cells.append(f"<td><code>{known.ids[place].decode()}</code></td>")
+        cells.append(f"<td><code>{known.ids[position].decode()}</code></td>")
         lines.append(cells)
-    caption = f"{total:,} rows" + (f", {begin + 1:,} to {begin + len(places):,} shown" if places else "")
+    caption = f"{total:,} rows" + (f", {begin + 1:,} to {begin + len(positions):,} shown" if positions else "")
     links = []
     if page > 1:
         links.append(f'<a rel="prev" href="?page={page - 1}">Previous</a>')
@@ -101,7 +101,7 @@ def rows(environment: Environment, table: Table, page: int) -> bytes:
     return _page(
         table.plural,
         '<p><a href="/_sandbox/">All tables</a></p>'
-        + (_table(caption, [*heads, ("Id", False)], lines) if places else "<p>This table is empty.</p>")
+        + (_table(caption, [*heads, ("Id", False)], lines) if positions else "<p>This table is empty.</p>")
         + f'<nav class="pages" aria-label="Pages">{"".join(links)}</nav>',
     )
 
@@ -112,12 +112,12 @@ def _word(value: object) -> str:
 
 def _cell(environment: Environment, column: Column, row: Fragments) -> str:
     """A value as a person reads it: choices by label, lookups by the name of the row they lead to."""
-    value = plain(row.get(column.name, b""))
+    value = from_json(row.get(column.name, b""))
     if value is None:
         return "<td></td>"
-    text = formatted(column, value)
+    text = format_value(column, value)
     if column.type in LOOKUPS:
-        target = plain(row.get(f"{column.name}type", b"")) or column.targets[0]
+        target = from_json(row.get(f"{column.name}type", b"")) or column.targets[0]
         text = _name(environment, str(target), str(value))
     shown = str(value) if text is None else text
     return f"<td{' class=long' if len(shown) > _LONG else ''}>{escape(shown)}</td>"
@@ -125,8 +125,8 @@ def _cell(environment: Environment, column: Column, row: Fragments) -> str:
 
 def _name(environment: Environment, table: str, row_id: str) -> str | None:
     rows = environment.store.rows.get(table)
-    place = rows.index.get(row_id.encode()) if rows is not None else None
-    if rows is None or place is None:
+    position = rows.index.get(row_id.encode()) if rows is not None else None
+    if rows is None or position is None:
         return None
-    found: str | None = plain(rows.fragment(place, rows.table.primary_name))
+    found: str | None = from_json(rows.fragment(position, rows.table.primary_name))
     return found

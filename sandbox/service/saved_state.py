@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from sandbox.data.store import Rows, Saved
+from sandbox.data.store import Rows, SavedRows
 from sandbox.environment import Credentials, Environment
 from sandbox.identity.tenant import Application, Person, Secret
 from sandbox.metadata.model import OptionSet, Table
@@ -82,7 +82,7 @@ def _read(path: Path) -> Environment:
             raise NotReadable(f"{path} was written by another version of the sandbox. {_NEXT}")
         credentials = Credentials(head["client_secret"], head["admin_password"], UUID(head["organization_id"]))
         environment = Environment(empty=head["empty"], credentials=credentials)
-        environment.redefine(
+        environment.replace_tables(
             [msgspec.convert(_without_derived(one), Table) for one in head["definitions"]],
             [msgspec.convert(one, OptionSet) for one in head["choices"]],
         )
@@ -97,7 +97,7 @@ def _read(path: Path) -> Environment:
             one["disabled"],
         )  # fmt: skip
     environment.tenant.people = {one[0]: Person(*one) for one in head["people"]}
-    environment.remember_start()
+    environment.set_reset_point()
     return environment
 
 
@@ -133,8 +133,8 @@ def _messages(file: BinaryIO) -> Iterator[Any]:
         yield msgspec.msgpack.decode(file.read(length))
 
 
-def _table(file: BinaryIO, name: str, saved: Saved, shared: list[str]) -> None:
-    live = [place for place, head in enumerate(saved.heads) if head is not None]
+def _table(file: BinaryIO, name: str, saved: SavedRows, shared: list[str]) -> None:
+    live = [position for position, head in enumerate(saved.heads) if head is not None]
     _message(
         file,
         {
@@ -148,10 +148,10 @@ def _table(file: BinaryIO, name: str, saved: Saved, shared: list[str]) -> None:
     for begin in range(0, len(live), _BLOCK):
         heads: dict[tuple[bytes, ...], int] = {}
         rows = []
-        for place in live[begin : begin + _BLOCK]:
-            head = saved.heads[place] or ()
+        for position in live[begin : begin + _BLOCK]:
+            head = saved.heads[position] or ()
             number = heads.setdefault(head, len(heads))
-            rows.append((saved.ids[place], number, saved.bodies[place], saved.versions[place]))
+            rows.append((saved.ids[position], number, saved.bodies[position], saved.versions[position]))
         _message(file, {"heads": list(heads), "rows": rows})
 
 
@@ -159,7 +159,7 @@ def _fill(rows: Rows, messages: Iterator[Any]) -> None:
     about = next(messages)
     if about["table"] != rows.table.name or about["shared"] != list(rows.shared):
         raise ValueError(f"the table {about['table']} has changed")
-    saved = Saved([], [], [], array("q"), {name: slot for slot, name in enumerate(about["layout"])}, [])
+    saved = SavedRows([], [], [], array("q"), {name: slot for slot, name in enumerate(about["layout"])}, [])
     saved.deleted = [(version, row_id) for version, row_id in about["deleted"]]
     while len(saved.ids) < about["rows"]:
         block = next(messages)
@@ -169,4 +169,4 @@ def _fill(rows: Rows, messages: Iterator[Any]) -> None:
             saved.heads.append(heads[number])
             saved.bodies.append(body)
             saved.versions.append(version)
-    rows.restore_all(saved)
+    rows.restore_saved(saved)

@@ -174,8 +174,8 @@ class _Connection:
                 if not self._send(answer, keep=keep, head=request.method == "HEAD") or not keep:
                     return
             finally:
-                if answer.after is not None:
-                    answer.after()
+                if answer.after_send is not None:
+                    answer.after_send()
 
     def _answer(self, request: Request) -> Response:
         try:
@@ -266,15 +266,15 @@ class _Connection:
 
     def _send(self, answer: Response, *, keep: bool, head: bool) -> bool:
         """Write the answer, or misbehave as a fault asks; whether the connection goes on."""
-        if answer.trick == "reset":
+        if answer.wire_fault == "reset":
             self._reset()
             return False
-        if answer.trick == "lost_reply":
+        if answer.wire_fault == "lost_reply":
             return False
-        if answer.trick == "timeout":
+        if answer.wire_fault == "timeout":
             self._wait()
             return False
-        if answer.trick in {"slow", "truncate"}:
+        if answer.wire_fault in {"slow", "truncate"}:
             self._badly(answer)
             return False
         if answer.stream is not None and not head:
@@ -313,7 +313,7 @@ class _Connection:
     def _badly(self, answer: Response) -> None:
         body = answer.body
         self.wire.sendall(self._head(answer, len(body), keep=False))
-        if answer.trick == "truncate":
+        if answer.wire_fault == "truncate":
             self.wire.sendall(body[: len(body) // 2])
             return
         size = max(1, -(-len(body) // _SLOW_PIECES))

@@ -6,11 +6,11 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from sandbox.base.errors import ServiceError, query_error
-from sandbox.base.faults import IN_PARTS, Fault
+from sandbox.base.faults import PART_FAULTS, Fault
 from sandbox.base.messages import Response
 from sandbox.data.store import Transaction
 from sandbox.environment import Environment
-from sandbox.odata.paths import relative, shape
+from sandbox.odata.paths import path_shape, strip_root
 from sandbox.webapi.context import Operation
 from sandbox.webapi.dispatch import Dispatcher
 
@@ -87,7 +87,7 @@ class Batch:
         if self.continue_on_error:
             made.headers["Preference-Applied"] = "odata.continue-on-error"
         if self.late is not None:
-            made.trick = self.late.fault
+            made.wire_fault = self.late.fault
         return made
 
     # -- one part -----------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ class Batch:
                 self.addresses[part.content_id] = response.headers["OData-EntityId"]
             made.append(_Answer(response, part.content_id))
         self.rows_written += transaction.written
-        self.environment.traffic.wrote(transaction.written)
+        self.environment.request_counts.count_rows_written(transaction.written)
         return _Answer(Response(200), changes=made)
 
     def _guarded(self, part: Part, transaction: Transaction | None, *, change_set: bool = False) -> Response:
@@ -117,16 +117,16 @@ class Batch:
         self.seen += 1
         try:
             self._resolve(operation)
-            found = relative(operation.path)
+            found = strip_root(operation.path)
             if found is None:
                 raise query_error(f"Invalid URI: '{operation.path}' is no address of this Web API.")
             operation.path = unquote(found)
             if len(found) + len(operation.query) > MOST_ADDRESS:
                 raise query_error(f"The address of a part is longer than {MOST_ADDRESS} characters.")
-            form = shape(operation.path)
-            environment.traffic.part(operation.method, form)
+            form = path_shape(operation.path)
+            environment.request_counts.count_part(operation.method, form)
             if operation.method in WRITES:
-                environment.traffic.count("writes")
+                environment.request_counts.increment("writes")
             if form == "$batch":
                 raise query_error("A batch can't contain another batch.")
             if change_set and operation.method == "GET":
@@ -136,7 +136,7 @@ class Batch:
                 response = self.dispatcher.run(operation, transaction)
         except ServiceError as error:
             if error.status == 429:
-                environment.traffic.count("throttled")
+                environment.request_counts.increment("throttled")
                 self.wait_s = max(self.wait_s, float(error.headers.get("Retry-After", 0)))
             headers = {"Content-Type": "application/json; odata.metadata=minimal", **error.headers}
             return Response(error.status, error.body(), headers)
@@ -147,14 +147,14 @@ class Batch:
         return response
 
     def _strike(self, method: str, form: str) -> None:
-        fault = self.environment.faults.strike(method, form, part=True, spared=self.partial)
+        fault = self.environment.faults.inject(method, form, in_batch=True, already_partial=self.partial)
         if fault is not None and fault.fault == "partial_batch":
             self.partial, fault = True, None
         if self.partial and self.seen % 2 == 0:
             raise ServiceError(500, "0x80040216", "An unexpected error occurred.")
         if fault is None:
             return
-        if fault.fault in IN_PARTS:
+        if fault.fault in PART_FAULTS:
             raise fault.error()
         if fault.fault in {"slow", "truncate", "lost_reply"}:
             self.late = fault

@@ -11,16 +11,16 @@ import msgspec
 from sandbox.base import preferences
 from sandbox.base.errors import (
     access_denied,
-    does_not_exist,
     method_not_allowed,
     not_covered,
     payload_error,
     query_error,
+    row_not_found,
 )
-from sandbox.base.messages import Response, as_json
-from sandbox.base.values import guid
+from sandbox.base.messages import Response, json_response
+from sandbox.base.values import parse_guid
 from sandbox.data import aggregation, keys, privileges, relations, rules, tracking
-from sandbox.data.predicate import Asker
+from sandbox.data.predicate import QueryUser
 from sandbox.data.reading import Reader
 from sandbox.data.store import Transaction
 from sandbox.data.writing import Caller, Writer
@@ -69,43 +69,45 @@ class Context:
         text = unquote(key).strip()
         name, equals, value = text.partition("=")
         if not equals:
-            found = guid(text)
+            found = parse_guid(text)
             if found is None:
                 raise query_error(f"Bad Request - Error in query syntax: the key '{text}' is no GUID.")
             return found
         name, value = name.strip(), value.strip().strip("'")
         if name == table.primary_id and table.name not in _PRINCIPALS:
-            found = guid(value)
+            found = parse_guid(value)
             if found is not None:
                 return found
         rows = self.environment.store.rows[table.name]
         if name == "azureactivedirectoryobjectid" and table.name == "systemuser":
-            values = rows.values(name)
-            position = next((i for i in rows.live() if values[i] == guid(value)), None)
+            values = rows.column_values(name)
+            position = next((i for i in rows.live_positions() if values[i] == parse_guid(value)), None)
             if position is None:
                 raise keys.NoSuchRow(table, {})
             return rows.ids[position].decode()
-        return rows.ids[keys.find(self.environment.store, table, text, self.environment.clock.now())].decode()
+        return rows.ids[keys.find_row(self.environment.store, table, text, self.environment.clock.now())].decode()
 
     def find_position(self, table: Table, row_id: str) -> int:
         """Return the position of a row. Raises 404 where there is none."""
         position = self.environment.store.rows[table.name].index.get(row_id.encode())
         if position is None:
-            raise does_not_exist(table.name, row_id)
+            raise row_not_found(table.name, row_id)
         return position
 
     def _visible(self, table: Table, positions: list[int] | None) -> list[int] | None:
         """Narrow positions (None: all of the table) to what the caller may read; None where that is every row."""
         store = self.environment.store
-        is_near = privileges.within(store, self.caller, table, privileges.demand(self.caller, "read", table))
+        is_near = privileges.row_access_test(
+            store, self.caller, table, privileges.require_privilege(self.caller, "read", table)
+        )
         if is_near is None:
             return positions
-        return [i for i in (store.rows[table.name].live() if positions is None else positions) if is_near(i)]
+        return [i for i in (store.rows[table.name].live_positions() if positions is None else positions) if is_near(i)]
 
     def _demand_whole_table(self, table: Table) -> None:
         """Raise 403 unless the caller may read all rows, as change tracking needs."""
-        if privileges.demand(self.caller, "read", table) < privileges.DEPTHS["Global"]:
-            raise access_denied(self.caller.user_id, privileges.name_of("read", table), table.name)
+        if privileges.require_privilege(self.caller, "read", table) < privileges.DEPTHS["Global"]:
+            raise access_denied(self.caller.user_id, privileges.privilege_name("read", table), table.name)
 
     # -- answers to reads ---------------------------------------------------------------------------------------------
 
@@ -117,19 +119,19 @@ class Context:
         reader = self.make_reader(prefer)
         store = self.environment.store
         if "$apply" in options.given:
-            made = aggregation.answer(store, table, options, reader.asker, positions)
+            made = aggregation.aggregate(store, table, options, reader.user, positions)
             context = msgspec.json.encode(f"{self.base}$metadata#{table.set}")
-            return as_json(b'{"@odata.context":%b,"value":%b}' % (context, made), prefer.applied)
+            return json_response(b'{"@odata.context":%b,"value":%b}' % (context, made), prefer.applied)
         if options.delta_token or prefer.track_changes or tracking.is_tracked_page(options):
             self._demand_whole_table(table)
         if options.delta_token:
-            days = int(self.environment.organization("expirechangetrackingindays") or 0)
-            page = tracking.changes(reader, table, options, operation.path, store.version, days)
+            days = int(self.environment.organization_value("expirechangetrackingindays") or 0)
+            page = tracking.read_changes(reader, table, options, operation.path, store.version, days)
         elif prefer.track_changes or tracking.is_tracked_page(options):
-            page = tracking.first(reader, table, options, operation.path, store.version)
+            page = tracking.read_tracked(reader, table, options, operation.path, store.version)
         else:
-            page = reader.page(table, options, operation.path, positions)
-        answer = as_json(page.body, prefer.applied)
+            page = reader.read_page(table, options, operation.path, positions)
+        answer = json_response(page.body, prefer.applied)
         answer.rows_read = page.rows
         return answer
 
@@ -142,24 +144,24 @@ class Context:
         reader = self.make_reader(preferences.parse(""))
         if options.delta_token:
             self._demand_whole_table(table)
-            days = int(self.environment.organization("expirechangetrackingindays") or 0)
-            number = tracking.count(reader, table, options, self.environment.store.version, days)
+            days = int(self.environment.organization_value("expirechangetrackingindays") or 0)
+            number = tracking.count_changes(reader, table, options, self.environment.store.version, days)
         else:
-            number = reader.count(table, options, positions)
+            number = reader.count_rows(table, options, positions)
         return Response(200, str(number).encode(), {"Content-Type": "text/plain"})
 
     def answer_row(self, operation: Operation, table: Table, row_id: str) -> Response:
         """Answer with one row; 304 where the client knows its version and asks for no annotations or expansions."""
-        privileges.demand(self.caller, "read", table)
+        privileges.require_privilege(self.caller, "read", table)
         options = odata_options.parse(operation.query)
         prefer = preferences.parse(operation.headers.get("prefer", ""))
         position = self.find_position(table, row_id)
-        privileges.demand_row(self.environment.store, self.caller, "read", table, position)
+        privileges.require_row_access(self.environment.store, self.caller, "read", table, position)
         etag = f'W/"{self.environment.store.rows[table.name].versions[position]}"'
         known = operation.headers.get("if-none-match", "")
         if known.strip() == etag and not options.expand and not prefer.annotations:
             return Response(304, headers={"ETag": etag})
-        answer = as_json(self.make_reader(prefer).row(table, position, options), prefer.applied)
+        answer = json_response(self.make_reader(prefer).read_row(table, position, options), prefer.applied)
         answer.headers["ETag"] = etag
         answer.rows_read = 1
         return answer
@@ -222,8 +224,8 @@ class Context:
     def make_reader(self, prefer: preferences.Preferences) -> Reader:
         """Return a reader that answers as the caller prefers."""
         caller = self.caller
-        asker = Asker(caller.user_id, caller.business_unit_id, self.environment.clock.moment(), caller.teams)
-        return Reader(self.environment.store, self.base, prefer, asker)
+        user = QueryUser(caller.user_id, caller.business_unit_id, self.environment.clock.moment(), caller.teams)
+        return Reader(self.environment.store, self.base, prefer, user)
 
     def make_writer(self, transaction: Transaction) -> Writer:
         """Return a writer that acts as the caller, within a transaction."""

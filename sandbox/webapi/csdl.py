@@ -26,7 +26,7 @@ def document(tables: Mapping[str, Table]) -> bytes:
 def _type(tables: Mapping[str, Table], table: Table) -> str:
     lines = [f"<Key><PropertyRef Name={_quoted(table.primary_id)} /></Key>"]
     for name, column in table.properties.items():
-        lines.append(f"<Property Name={_quoted(name)} Type={_quoted(column.edm)} />")
+        lines.append(f"<Property Name={_quoted(name)} Type={_quoted(column.edm_type)} />")
     for column in table.columns.values():
         for target, nav in column.binds:
             if target not in tables or table.navigation[nav][1][0] != target:

@@ -2,12 +2,12 @@
 
 import msgspec
 
-from sandbox.base.errors import method_not_allowed, no_resource, not_covered
+from sandbox.base.errors import method_not_allowed, not_covered, resource_not_found
 from sandbox.base.messages import JSON, Response
 from sandbox.customizing.tables import Customizer, key_id
 from sandbox.data.store import Transaction
 from sandbox.metadata import describe
-from sandbox.odata.options import pairs
+from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import PREFIX, Segment
 from sandbox.webapi import definitions
 from sandbox.webapi.context import Context, Operation
@@ -54,7 +54,7 @@ def answer(
             customizer.delete_key(table, definitions.key_of(table, rest[0].key))
             return Response(204)
         raise method_not_allowed(operation.method, "Keys")
-    raise no_resource(rest[0].name)
+    raise resource_not_found(rest[0].name)
 
 
 def act(
@@ -70,7 +70,7 @@ def act(
         customizer.publish()
         return Response(204)
     if name == "CreateEntities":
-        asked = dict(pairs(operation.query))
+        asked = dict(parse_pairs(operation.query))
         customizer.in_solution(asked.get("SolutionUniqueName", ""))
         found: dict[str, object] = {"EntityIds": [str(one.id) for one in customizer.create_tables(body, transaction)]}
     else:
@@ -87,7 +87,7 @@ def _columns(
 ) -> Response:  # fmt: skip
     table = definitions.table_of(context.environment, first.key or "")
     if len(rest) > 1 and not rest[1].name.startswith(PREFIX):
-        raise no_resource(rest[1].name)
+        raise resource_not_found(rest[1].name)
     if rest[0].key is None:
         if operation.method != "POST":
             raise method_not_allowed(operation.method, "Attributes")
@@ -126,7 +126,7 @@ def _relationships(
     key = steps[0].key
     if key is None and operation.method == "POST":
         name = customizer.create_relationship(body)
-        return _made(context, f"RelationshipDefinitions({describe.relation_id(name)})")
+        return _made(context, f"RelationshipDefinitions({describe.relationship_id(name)})")
     if key is not None and operation.method == "DELETE":
         customizer.delete_relationship(definitions.relationship_of(context.environment, key))
         return Response(204)

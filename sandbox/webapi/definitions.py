@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 import msgspec
 
-from sandbox.base.errors import ServiceError, no_resource, not_covered, query_error
-from sandbox.base.values import guid
+from sandbox.base.errors import ServiceError, not_covered, query_error, resource_not_found
+from sandbox.base.values import parse_guid
 from sandbox.data import privileges
 from sandbox.environment import Environment
 from sandbox.metadata import describe
@@ -34,7 +34,7 @@ def answer(environment: Environment, steps: list[Segment], query: str, base: str
         return _shared_choices(environment, steps, options, base)
     if first.key is None:
         if len(steps) > 1:
-            raise no_resource(steps[1].name)
+            raise resource_not_found(steps[1].name)
         return definitions.entities(options)
     table = definitions.table(first.key)
     if len(steps) == 1:
@@ -56,7 +56,7 @@ def column_of(table: Table, key: str) -> Column:
 def key_of(table: Table, key: str) -> Key:
     """The alternate key that a key in parentheses names. Raises ServiceError."""
     name, _, value = unquote(key).strip().partition("=")
-    wanted = value.strip().strip("'") if name.strip() == "LogicalName" else guid(name)
+    wanted = value.strip().strip("'") if name.strip() == "LogicalName" else parse_guid(name)
     for one in table.keys.values():
         if wanted in {one.name, describe.key(table, one, 0)["MetadataId"]}:
             return one
@@ -74,17 +74,17 @@ def _shared_choices(environment: Environment, steps: list[Segment], options: Opt
         raise query_error("The query parameter $filter is not supported for GlobalOptionSetDefinitions.")
     key, rest = steps[0].key, steps[1:]
     if rest and rest[0].name not in {f"{PREFIX}OptionSetMetadata"}:
-        raise no_resource(rest[0].name)
+        raise resource_not_found(rest[0].name)
     context = f"{base}$metadata#GlobalOptionSetDefinitions"
     if key is None:
-        made = [_selected(describe.shared_options(one), options.select, "OptionSetMetadata")
+        made = [_selected(describe.global_option_set(one), options.select, "OptionSetMetadata")
                 for one in environment.choices.values()]  # fmt: skip
         return _document({"@odata.context": context, "value": made})
     name, equals, value = unquote(key).strip().partition("=")
-    wanted = value.strip().strip("'") if equals and name.strip() == "Name" else guid(name)
+    wanted = value.strip().strip("'") if equals and name.strip() == "Name" else parse_guid(name)
     for one in environment.choices.values():
         if wanted in {one.name, str(one.id)}:
-            found = _selected(describe.shared_options(one), options.select, "OptionSetMetadata")
+            found = _selected(describe.global_option_set(one), options.select, "OptionSetMetadata")
             return _document({"@odata.context": f"{context}/$entity", **found})
     raise ServiceError(404, "0x80060888", f"Could not find an optionset with name {wanted}.")
 
@@ -111,7 +111,7 @@ class _Definitions:
 
     def relationship(self, key: str) -> dict[str, Any]:
         name, equals, value = unquote(key).strip().partition("=")
-        wanted = value.strip().strip("'") if equals and name.strip() == "SchemaName" else guid(name)
+        wanted = value.strip().strip("'") if equals and name.strip() == "SchemaName" else parse_guid(name)
         for one in self.every_relationship():
             if wanted is not None and wanted in {one["SchemaName"], one["MetadataId"]}:
                 return one
@@ -122,7 +122,7 @@ class _Definitions:
         if len(steps) > 1:
             kind = steps[1].name.removeprefix(PREFIX)
             if len(steps) > 2 or kind not in {"OneToManyRelationshipMetadata", "ManyToManyRelationshipMetadata"}:
-                raise no_resource(steps[1].name)
+                raise resource_not_found(steps[1].name)
         context = f"{self.base}$metadata#RelationshipDefinitions"
         shown = kind or "RelationshipMetadataBase"
         if steps[0].key is not None:
@@ -140,7 +140,7 @@ class _Definitions:
         if equals and name.strip() == "LogicalName":
             found = self.tables.get(value.strip().strip("'"))
         else:
-            wanted = guid(value if equals else text)
+            wanted = parse_guid(value if equals else text)
             if wanted is None:
                 raise query_error(f"Bad Request - Error in query syntax: the key '{text}' names no table.")
             found = next((one for one in self.tables.values() if str(one.id) == wanted), None)
@@ -162,7 +162,7 @@ class _Definitions:
         return _document({"@odata.context": f"{self.base}$metadata#EntityDefinitions", "value": made})
 
     def entity(self, table: Table, options: Options) -> dict[str, Any]:
-        whole = {**describe.entity(table), "Privileges": privileges.metadata(table)}
+        whole = {**describe.entity(table), "Privileges": privileges.describe_privileges(table)}
         made = _selected(whole, options.select, "EntityMetadata")
         for one in options.expand:
             made[one.name] = self._expanded(table, one)
@@ -207,9 +207,9 @@ class _Definitions:
         elif name == "Keys":
             made, kind = self.keys(table), "EntityKeyMetadata"
         elif name == "Privileges":
-            made, kind = privileges.metadata(table), "SecurityPrivilegeMetadata"
+            made, kind = privileges.describe_privileges(table), "SecurityPrivilegeMetadata"
         else:
-            raise no_resource(name)
+            raise resource_not_found(name)
         return _document({"@odata.context": context, "value": _rows(made, options, kind)})
 
     def _attributes(self, table: Table, steps: list[Segment], options: Options, context: str) -> bytes:
@@ -222,7 +222,7 @@ class _Definitions:
                 raise query_error(f"The type '{PREFIX}{cast}' can't be used as a cast here.")
         if first.key is None:
             if rest:
-                raise no_resource(rest[0].name)
+                raise resource_not_found(rest[0].name)
             columns = [one for one in table.columns.values() if not cast or describe.type_name(one) == cast]
             return _document({"@odata.context": context, "value": self._columns(table, columns, options, cast)})
         column = self.column(table, first.key)
@@ -230,10 +230,10 @@ class _Definitions:
             raise ServiceError(404, "0x80060888", f"'{column.name}' is no {cast}.")
         if rest:
             if len(rest) > 1 or rest[0].name not in {"OptionSet", "GlobalOptionSet"} or not cast:
-                raise no_resource(rest[0].name)
+                raise resource_not_found(rest[0].name)
             found = describe.option_set(table, column) if rest[0].name == "OptionSet" else None
             if found is None:
-                raise no_resource(rest[0].name)
+                raise resource_not_found(rest[0].name)
             return _document({"@odata.context": context, **_selected(found, options.select, "OptionSetMetadata")})
         (made,) = self._columns(table, [column], options, cast)
         return _document({"@odata.context": f"{context}/$entity", **made})
@@ -245,7 +245,9 @@ class _Definitions:
         if name.strip() == "LogicalName":
             found = table.columns.get(value.strip().strip("'"))
         else:
-            found = next((one for one in table.columns.values() if str(table.column_id(one.name)) == guid(text)), None)
+            found = next(
+                (one for one in table.columns.values() if str(table.column_id(one.name)) == parse_guid(text)), None
+            )
         if found is None:
             raise ServiceError(404, "0x80060888", f"Could not find an attribute {text} of {table.name}.")
         return found
@@ -261,7 +263,7 @@ class _Definitions:
         for column in columns:
             whole = describe.attribute(table, column)
             if cast:
-                whole.update(describe.typed(column))
+                whole.update(describe.type_properties(column))
             if options.filter is not None and not _true(options.filter, whole, cast or "AttributeMetadata"):
                 continue
             row = _selected(whole, options.select, cast or "AttributeMetadata")

@@ -8,18 +8,18 @@ import msgspec
 from sandbox.base import preferences
 from sandbox.base.errors import (
     ServiceError,
-    does_not_exist,
     method_not_allowed,
-    no_resource,
     not_covered,
     payload_error,
+    resource_not_found,
+    row_not_found,
 )
-from sandbox.base.messages import Response, as_json
+from sandbox.base.messages import Response, json_response
 from sandbox.data import keys, rules
 from sandbox.data.store import Transaction
 from sandbox.metadata.model import Table
 from sandbox.odata import options as odata_options
-from sandbox.odata.paths import PREFIX, Segment, segments
+from sandbox.odata.paths import PREFIX, Segment, parse_segments
 from sandbox.webapi import csdl, customizing_answers, definitions, functions, multiple, related_rows
 from sandbox.webapi.context import Context, Operation, read_document
 
@@ -43,7 +43,7 @@ class Dispatcher:
             raise
         if own and current.written:
             answer.rows_written = current.written
-            self.environment.traffic.wrote(current.written)
+            self.environment.request_counts.count_rows_written(current.written)
         return answer
 
     # -- routing ------------------------------------------------------------------------------------------------------
@@ -52,13 +52,13 @@ class Dispatcher:
         for name in ("mscrmcallerid", "callerobjectid"):
             if name in operation.headers:
                 raise not_covered("acting on behalf of another user")
-        steps = segments(operation.path)
+        steps = parse_segments(operation.path)
         if not steps:
             return self._service_document(operation)
         first = steps[0]
         if first.name in {"EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions"}:
             if operation.method == "GET":
-                return as_json(definitions.answer(self.environment, steps, operation.query, self.context.base))
+                return json_response(definitions.answer(self.environment, steps, operation.query, self.context.base))
             body = read_document(operation.body, first.name) if operation.method in {"POST", "PUT", "PATCH"} else None
             return customizing_answers.answer(self.context, operation, steps, body, transaction)
         if first.name == "$metadata":
@@ -80,7 +80,7 @@ class Dispatcher:
         if operation.method != "GET":
             raise method_not_allowed(operation.method, "the service document")
         sets = [{"name": name, "kind": "EntitySet", "url": name} for name in sorted(self.environment.sets)]
-        return as_json(msgspec.json.encode({"@odata.context": f"{self.context.base}$metadata", "value": sets}))
+        return json_response(msgspec.json.encode({"@odata.context": f"{self.context.base}$metadata", "value": sets}))
 
     def _on_table(self, operation: Operation, table: Table, steps: list[Segment], transaction: Transaction) -> Response:
         first, rest = steps[0], steps[1:]
@@ -91,7 +91,7 @@ class Dispatcher:
                 return self.context.answer_count(operation, table)
             if len(rest) == 1 and rest[0].name.startswith(PREFIX):
                 return self._bulk(operation, table, rest[0].name, transaction)
-            raise no_resource(rest[0].name)
+            raise resource_not_found(rest[0].name)
         if not rest:
             return self._row(operation, table, first.key, transaction)
         return related_rows.answer(self.context, operation, table, first.key, rest, transaction)
@@ -147,7 +147,7 @@ class Dispatcher:
         body = self.context.read_body(operation, table)
         if position is None:
             if operation.headers.get("if-match"):
-                raise does_not_exist(table.name, row_id)
+                raise row_not_found(table.name, row_id)
             return self._create(operation, table, row_id, transaction, body)
         if operation.headers.get("if-none-match", "").strip() == "*":
             raise ServiceError(412, "0x80040237", "A record with matching key values already exists.")
@@ -184,7 +184,7 @@ class Dispatcher:
             return Response(204, headers={"OData-EntityId": f"{self.context.base}{table.set}({row_id})"})
         options = odata_options.parse(operation.query)
         position = self.context.find_position(table, row_id)
-        answer = as_json(self.context.make_reader(prefer).row(table, position, options), prefer.applied)
+        answer = json_response(self.context.make_reader(prefer).read_row(table, position, options), prefer.applied)
         answer.status = status
         answer.headers["ETag"] = f'W/"{self.environment.store.rows[table.name].versions[position]}"'
         return answer

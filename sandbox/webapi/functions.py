@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from sandbox.base.errors import does_not_exist, method_not_allowed, no_resource, not_covered, query_error
+from sandbox.base.errors import method_not_allowed, not_covered, query_error, resource_not_found, row_not_found
 from sandbox.base.messages import JSON, Response
-from sandbox.base.values import guid, plain
+from sandbox.base.values import from_json, parse_guid
 from sandbox.data import privileges, rules
 from sandbox.environment import VERSION, Environment
-from sandbox.odata.options import pairs
+from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import Segment
 from sandbox.webapi.context import Context, Operation
 
@@ -30,10 +30,10 @@ def answer(context: Context, operation: Operation, steps: list[Segment]) -> Resp
     name = steps[0].name.removeprefix("Microsoft.Dynamics.CRM.")
     if len(steps) > 1 or name not in _FUNCTIONS:
         if name in _FUNCTIONS:
-            raise no_resource(steps[1].name)
+            raise resource_not_found(steps[1].name)
         if _KNOWN_ELSEWHERE.fullmatch(name):
             raise not_covered(f"'{name}'")
-        raise no_resource(steps[0].name)
+        raise resource_not_found(steps[0].name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"the function '{name}'")
     document = _FUNCTIONS[name](context, _arguments(operation, steps[0].key or ""))
@@ -42,7 +42,7 @@ def answer(context: Context, operation: Operation, steps: list[Segment]) -> Resp
 
 
 def _arguments(operation: Operation, key: str) -> dict[str, str]:
-    aliases = {name: value for name, value in pairs(operation.query) if name.startswith("@")}
+    aliases = {name: value for name, value in parse_pairs(operation.query) if name.startswith("@")}
     made = {}
     for piece in re.split(r",(?![^\[]*\])", key):
         name, _, value = piece.partition("=")
@@ -83,7 +83,7 @@ def _organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]
     return {
         "Detail": {
             "OrganizationId": organization,
-            "FriendlyName": environment.organization("name"),
+            "FriendlyName": environment.organization_value("name"),
             "OrganizationVersion": VERSION,
             "EnvironmentId": organization,
             "DatacenterId": "00000000-0000-0000-0000-000000000000",
@@ -129,9 +129,9 @@ def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
     """RolePrivileges of a user: all there are for an administrator."""
     store = environment.store
     rows = store.rows["systemuser"]
-    unit = str(plain(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
-    roles = rules.roles_of(store, user_id)
-    found = environment.held.by(store, roles)
+    unit = str(from_json(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
+    roles = rules.user_role_names(store, user_id)
+    found = environment.privilege_cache.widest_masks(store, roles)
     if rules.ADMINISTRATOR in roles.values():
         found = {row_id.decode(): privileges.DEPTHS["Global"] for row_id in store.rows["privilege"].index}
     return {"RolePrivileges": _shown(found, unit)}
@@ -139,22 +139,22 @@ def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
 
 def _role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     store = context.environment.store
-    role_id = guid(arguments.get("RoleId", ""))
+    role_id = parse_guid(arguments.get("RoleId", ""))
     rows = store.rows["role"]
-    place = None if role_id is None else rows.index.get(role_id.encode())
-    if role_id is None or place is None:
-        raise does_not_exist("role", role_id or arguments.get("RoleId", "(none)"))
-    unit = str(plain(rows.fragment(place, "businessunitid")))
-    found = privileges.of_role(store, role_id)
-    if plain(rows.fragment(place, "roletemplateid")):
+    position = None if role_id is None else rows.index.get(role_id.encode())
+    if role_id is None or position is None:
+        raise row_not_found("role", role_id or arguments.get("RoleId", "(none)"))
+    unit = str(from_json(rows.fragment(position, "businessunitid")))
+    found = privileges.role_privileges(store, role_id)
+    if from_json(rows.fragment(position, "roletemplateid")):
         found = {one.decode(): privileges.DEPTHS["Global"] for one in store.rows["privilege"].index}
     return {"RolePrivileges": _shown(found, unit)}
 
 
 def _user_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
-    user_id = guid(arguments.get("UserId", ""))
+    user_id = parse_guid(arguments.get("UserId", ""))
     if user_id is None or user_id.encode() not in context.environment.store.rows["systemuser"].index:
-        raise does_not_exist("systemuser", user_id or arguments.get("UserId", "(none)"))
+        raise row_not_found("systemuser", user_id or arguments.get("UserId", "(none)"))
     return user_privileges(context.environment, user_id)
 
 

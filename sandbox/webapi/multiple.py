@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from sandbox.base.errors import ServiceError, does_not_exist, not_covered, payload_error, query_error
+from sandbox.base.errors import ServiceError, not_covered, payload_error, query_error, row_not_found
 from sandbox.base.messages import JSON, Response
-from sandbox.base.values import guid
+from sandbox.base.values import parse_guid
 from sandbox.data import keys, rules
 from sandbox.data.store import Transaction
 from sandbox.metadata.model import Table
@@ -41,13 +41,13 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
             if action == "UpdateMultiple" or not missing.values:
                 raise
             row_id, target = None, context.add_key_values(table, target, missing.values)
-        place = None if row_id is None else context.environment.store.rows[table.name].index.get(row_id.encode())
+        position = None if row_id is None else context.environment.store.rows[table.name].index.get(row_id.encode())
         if row_id is not None and row_id in seen:
             raise query_error(f"The row {row_id} is named more than once in Targets.")
-        if place is not None:
-            rules.update(writer, table, place, target)
+        if position is not None:
+            rules.update(writer, table, position, target)
         elif action == "UpdateMultiple":
-            raise does_not_exist(table.name, row_id or "(none)")
+            raise row_not_found(table.name, row_id or "(none)")
         else:
             row_id = context.create_row(table, target, row_id, transaction)
         if row_id is not None:
@@ -84,7 +84,7 @@ def _row_id(table: Table, target: Mapping[str, Any], context: Context) -> str | 
     value = target.get(table.primary_id)
     if value is None:
         return None
-    found = guid(value)
+    found = parse_guid(value)
     if found is None:
         raise payload_error(table.set, f"Cannot convert the literal '{value}' to the expected type 'Edm.Guid'")
     return found

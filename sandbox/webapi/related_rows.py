@@ -3,14 +3,14 @@
 import msgspec
 
 from sandbox.base.errors import (
-    does_not_exist,
     method_not_allowed,
-    no_resource,
     not_covered,
     payload_error,
     query_error,
+    resource_not_found,
+    row_not_found,
 )
-from sandbox.base.messages import Response, as_json
+from sandbox.base.messages import Response, json_response
 from sandbox.data import privileges, relations, rules
 from sandbox.data.store import Transaction
 from sandbox.data.writing import Writer
@@ -35,29 +35,29 @@ def answer(
     name = rest[0].name
     if name.startswith(PREFIX):
         return _bound(context, operation, table, row_id, name.removeprefix(PREFIX).partition("(")[0], transaction)
-    place = context.find_position(table, row_id)
+    position = context.find_position(table, row_id)
     if len(rest) > 1 and rest[-1].name == "$ref":
         return _reference(context, operation, table, row_id, rest[:-1], transaction)
     if name in table.properties:
-        return _property(context, operation, table, place, table.properties[name], rest[1:], transaction)
+        return _property(context, operation, table, position, table.properties[name], rest[1:], transaction)
     if len(rest) > 1 and not (len(rest) == 2 and rest[1].name == "$count"):
-        raise no_resource(rest[1].name)
+        raise resource_not_found(rest[1].name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"'{name}'")
     counted = len(rest) == 2
     collection = relations.collections(context.environment.tables, table).get(name)
     if collection is not None:
-        leading = relations.members(context.environment.store, table, collection).get(row_id, [])
+        leading = relations.member_positions(context.environment.store, table, collection).get(row_id, [])
         return _many(context, operation, collection.other, leading, counted=counted)
     if name in table.associations:
         association = table.associations[name]
         other = context.environment.store.rows[association.other]
-        linked = context.environment.store.linked(table.name, association.name, association.other).get(row_id, [])
+        linked = context.environment.store.linked_ids(table.name, association.name, association.other).get(row_id, [])
         among = sorted(other.index[one.encode()] for one in linked if one.encode() in other.index)
         return _many(context, operation, other.table, among, counted=counted)
     if counted:
-        raise no_resource("$count")
-    target, target_id = _follow(context, table, place, name)
+        raise resource_not_found("$count")
+    target, target_id = _follow(context, table, position, name)
     return context.answer_row(operation, target, target_id) if target_id else Response(204)
 
 
@@ -69,31 +69,31 @@ def _bound(
     context: Context, operation: Operation, table: Table, row_id: str, name: str, transaction: Transaction
 ) -> Response:
     """An action or function of one row."""
-    place = context.find_position(table, row_id)
+    position = context.find_position(table, row_id)
     store = context.environment.store
     if table.name == "role" and name in {"AddPrivilegesRole", "ReplacePrivilegesRole", "RemovePrivilegeRole"}:
         if operation.method != "POST":
             raise method_not_allowed(operation.method, f"the action '{name}'")
-        privileges.demand_row(store, context.caller, "update", table, place)
-        privileges.change(store, row_id, name, context.read_body(operation, table), transaction)
+        privileges.require_row_access(store, context.caller, "update", table, position)
+        privileges.change_role(store, row_id, name, context.read_body(operation, table), transaction)
         return Response(204)
     if table.name == "systemuser" and name == "RetrieveUserPrivileges":
         if operation.method != "GET":
             raise method_not_allowed(operation.method, f"the function '{name}'")
-        privileges.demand_row(store, context.caller, "read", table, place)
+        privileges.require_row_access(store, context.caller, "read", table, position)
         document = functions.user_privileges(context.environment, row_id)
         odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
-        return as_json(msgspec.json.encode({"@odata.context": odata_context, **document}))
+        return json_response(msgspec.json.encode({"@odata.context": odata_context, **document}))
     raise not_covered(f"the action or function '{name}'")
 
 
-def _follow(context: Context, table: Table, place: int, nav: str) -> tuple[Table, str]:
+def _follow(context: Context, table: Table, position: int, nav: str) -> tuple[Table, str]:
     found = table.navigation.get(nav)
     if found is None:
-        raise no_resource(nav)
+        raise resource_not_found(nav)
     column, targets = found
     store = context.environment.store
-    row = store.rows[table.name].fragments(place)
+    row = store.rows[table.name].fragments(position)
     named = row.get(f"{column.name}type", b"")[1:-1].decode() or targets[0]
     target = store.tables.get(named)
     if target is None:
@@ -106,33 +106,33 @@ def _property(
     context: Context,
     operation: Operation,
     table: Table,
-    place: int,
+    position: int,
     column: Column,
     rest: list[Segment],
     transaction: Transaction,
 ) -> Response:
     if rest and not (len(rest) == 1 and rest[0].name == "$value" and operation.method == "GET"):
-        raise no_resource(rest[0].name)
+        raise resource_not_found(rest[0].name)
     rows = context.environment.store.rows[table.name]
     if operation.method == "GET":
-        privileges.demand_row(context.environment.store, context.caller, "read", table, place)
-        piece = rows.fragment(place, column.name) or column.absent
+        privileges.require_row_access(context.environment.store, context.caller, "read", table, position)
+        piece = rows.fragment(position, column.name) or column.absent_json
         if piece == b"null":
             return Response(204)
         if rest:
             value = msgspec.json.decode(piece)
             return Response(200, str(value).encode(), {"Content-Type": "text/plain"})
-        row_id = rows.ids[place].decode()
+        row_id = rows.ids[position].decode()
         odata_context = msgspec.json.encode(f"{context.base}$metadata#{table.set}({row_id})/{column.web_name}")
-        return as_json(b'{"@odata.context":%b,"value":%b}' % (odata_context, piece))
+        return json_response(b'{"@odata.context":%b,"value":%b}' % (odata_context, piece))
     if operation.method == "PUT":
         body = context.read_body(operation, table)
         if set(body) - {"@odata.context"} != {"value"}:
             raise payload_error(table.set, "The body must be an object with 'value'")
-        rules.update(context.make_writer(transaction), table, place, {column.web_name: body["value"]})
+        rules.update(context.make_writer(transaction), table, position, {column.web_name: body["value"]})
         return Response(204)
     if operation.method == "DELETE":
-        rules.update(context.make_writer(transaction), table, place, {column.web_name: None})
+        rules.update(context.make_writer(transaction), table, position, {column.web_name: None})
         return Response(204)
     raise method_not_allowed(operation.method, f"the property '{column.web_name}'")
 
@@ -151,23 +151,23 @@ def _reference(
     if nav.name in table.associations or collection is not None:
         return _many_reference(context, operation, table, row_id, nav, writer, collection)
     if nav.name not in table.navigation:
-        raise no_resource(nav.name)
-    place = context.find_position(table, row_id)
+        raise resource_not_found(nav.name)
+    position = context.find_position(table, row_id)
     if operation.method == "GET":
-        target, target_id = _follow(context, table, place, nav.name)
+        target, target_id = _follow(context, table, position, nav.name)
         if not target_id:
             return Response(204)
         document = {
             "@odata.context": f"{context.base}$metadata#$ref",
             "@odata.id": f"{context.base}{target.set}({target_id})",
         }
-        return as_json(msgspec.json.encode(document))
+        return json_response(msgspec.json.encode(document))
     if operation.method == "PUT":
         body = context.read_body(operation, table)
-        rules.update(writer, table, place, {f"{nav.name}@odata.bind": body.get("@odata.id")})
+        rules.update(writer, table, position, {f"{nav.name}@odata.bind": body.get("@odata.id")})
         return Response(204)
     if operation.method == "DELETE":
-        rules.update(writer, table, place, {f"{nav.name}@odata.bind": None})
+        rules.update(writer, table, position, {f"{nav.name}@odata.bind": None})
         return Response(204)
     raise method_not_allowed(operation.method, f"the single-valued '{nav.name}/$ref'")
 
@@ -191,17 +191,17 @@ def _many_reference(
         raise method_not_allowed(operation.method, f"the collection '{nav.name}/$ref'")
     if not isinstance(address, str) or not address:
         raise query_error("The request names no row to associate: '@odata.id' is missing.")
-    target, other_id = writer.reference(address)
+    target, other_id = writer.resolve_reference(address)
     if target != other.name:
         raise query_error(f"'{address}' is a row of '{target}'; '{nav.name}' leads to '{other.name}'.")
     remove = operation.method == "DELETE"
     if collection is None:
-        rules.link(writer, table, row_id, nav.name, other_id, remove=remove)
+        rules.link_rows(writer, table, row_id, nav.name, other_id, remove=remove)
         return Response(204)
     # A collection is the other side of a lookup: the rows there are told where to lead.
     lookup = dict(collection.column.binds)[table.name]
-    place = context.find_position(other, other_id)
-    if remove and context.environment.store.rows[other.name].values(collection.column.name)[place] != row_id:
-        raise does_not_exist(other.name, other_id)
-    rules.update(writer, other, place, {f"{lookup}@odata.bind": None if remove else f"/{table.set}({row_id})"})
+    position = context.find_position(other, other_id)
+    if remove and context.environment.store.rows[other.name].column_values(collection.column.name)[position] != row_id:
+        raise row_not_found(other.name, other_id)
+    rules.update(writer, other, position, {f"{lookup}@odata.bind": None if remove else f"/{table.set}({row_id})"})
     return Response(204)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sandbox.base.values import decode, encode
-from sandbox.base.wildcards import like
+from sandbox.base.wildcards import like_to_regex
 from sandbox.metadata import catalog
 from sandbox.odata.parser import parse_filter
 from sandbox.testing import Sandbox
@@ -232,7 +232,7 @@ JSON = st.recursive(
 )
 COLUMNS = st.sampled_from(
     [
-        *sorted(catalog.tables()["account"].columns),
+        *sorted(catalog.build_tables()["account"].columns),
         "ownerid@odata.bind",
         "primarycontactid@odata.bind",
         "@odata.type",
@@ -253,11 +253,11 @@ def test_no_body_makes_the_sandbox_fail_or_keep_half_a_row(api: Api, body: Any, 
     path = "accounts"
     if action:
         path, body = f"accounts/Microsoft.Dynamics.CRM.{action}Multiple", {"Targets": [body]}
-    before = api.sandbox.environment.traffic.rows_written
+    before = api.sandbox.environment.request_counts.rows_written
     answer = api.send("POST", path, json=body)
     denied = answer.status_code == 403 and answer.json()["error"]["code"] == "0x80040220"
     assert denied or answer.status_code in {200, 204, 400, 404, 412, 501}, answer.text
-    written = api.sandbox.environment.traffic.rows_written - before
+    written = api.sandbox.environment.request_counts.rows_written - before
     assert written == (1 + nested(body) if answer.status_code < 300 else 0)
 
 
@@ -266,7 +266,7 @@ def nested(body: Any) -> int:
     row = body["Targets"][0] if isinstance(body, dict) and isinstance(body.get("Targets"), list) else body
     if not isinstance(row, dict):
         return 0
-    ways = catalog.tables()["account"].navigation
+    ways = catalog.build_tables()["account"].navigation
     return sum(isinstance(row[name], dict) and column.for_create for name, (column, _) in ways.items() if name in row)
 
 
@@ -305,7 +305,7 @@ def test_the_parser_reads_a_text_or_refuses_it(text: str) -> None:
 
 @given(st.text("ab%_[]^-.*+\\()", max_size=12), st.text("ab-.*", max_size=6))
 def test_a_wildcard_pattern_is_always_a_good_expression(pattern: str, text: str) -> None:
-    re.compile(like(pattern), re.DOTALL).fullmatch(text)
+    re.compile(like_to_regex(pattern), re.DOTALL).fullmatch(text)
 
 
 LIKES = [
@@ -324,10 +324,10 @@ LIKES = [
 
 @pytest.mark.parametrize(("pattern", "text", "expected"), LIKES)
 def test_wildcards_are_those_of_sql(pattern: str, text: str, expected: bool) -> None:
-    assert (re.fullmatch(like(pattern), text, re.DOTALL) is not None) is expected
+    assert (re.fullmatch(like_to_regex(pattern), text, re.DOTALL) is not None) is expected
 
 
-ACCOUNT = catalog.tables()["account"]
+ACCOUNT = catalog.build_tables()["account"]
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=160))

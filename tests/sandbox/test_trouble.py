@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from sandbox.base.clock import Clock
-from sandbox.base.limits import UNDER_WAY_S, Protection
+from sandbox.base.limits import IN_FLIGHT_S, ServiceProtection
 from tests.sandbox.conftest import Api
 from tests.sandbox.test_batch import GO_ON, part, send, statuses
 
@@ -50,15 +50,15 @@ def test_a_client_that_does_not_wait_is_counted(api: Api) -> None:
 
 def test_a_request_that_came_before_the_refusal_was_heard_of_is_not_too_early() -> None:
     """Under load it may be looked at late: what counts is when it came, and when the refusal had left."""
-    protection = Protection(Clock())
-    protection.told("ada", 5, connection=1)
+    protection = ServiceProtection(Clock())
+    protection.note_refusal("ada", 5, connection=1)
     came = time.monotonic()
-    assert not protection.too_early("ada", 2, came)
-    protection.heard(1)
-    assert not protection.too_early("ada", 2, came)
-    assert protection.too_early("ada", 2, time.monotonic() + UNDER_WAY_S + 0.01)
-    assert protection.too_early("ada", 1, came), "who was refused on this very connection knows"
-    assert not protection.too_early("bob", 2, time.monotonic() + 1)
+    assert not protection.is_too_early("ada", 2, came)
+    protection.note_refusal_sent(1)
+    assert not protection.is_too_early("ada", 2, came)
+    assert protection.is_too_early("ada", 2, time.monotonic() + IN_FLIGHT_S + 0.01)
+    assert protection.is_too_early("ada", 1, came), "who was refused on this very connection knows"
+    assert not protection.is_too_early("bob", 2, time.monotonic() + 1)
 
 
 def test_too_many_requests_at_once_are_refused_at_once(api: Api) -> None:
