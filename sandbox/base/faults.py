@@ -7,6 +7,10 @@ from typing import Any
 from sandbox.base.errors import ServiceError
 
 KINDS = frozenset({"429", "503", "500", "reset", "timeout", "slow", "truncate", "lost_reply", "401", "partial_batch"})
+WIRE_FAULTS_BEFORE = frozenset({"reset", "timeout"})
+"""Faults of the connection that hit a request instead of its execution."""
+WIRE_FAULTS_AFTER = frozenset({"slow", "truncate", "lost_reply"})
+"""Faults of the connection that hit the answer, after execution."""
 PART_FAULTS = frozenset({"429", "503", "500"})
 """Faults that a part inside $batch can have by itself; the others hit the whole request."""
 

@@ -36,7 +36,7 @@ class Dispatcher:
         own = transaction is None
         current = Transaction() if transaction is None else transaction
         try:
-            answer = self._run(operation, current)
+            answer = self._route(operation, current)
         except BaseException:
             if own:
                 current.roll_back()
@@ -48,7 +48,7 @@ class Dispatcher:
 
     # -- routing ------------------------------------------------------------------------------------------------------
 
-    def _run(self, operation: Operation, transaction: Transaction) -> Response:
+    def _route(self, operation: Operation, transaction: Transaction) -> Response:
         for name in ("mscrmcallerid", "callerobjectid"):
             if name in operation.headers:
                 raise not_covered("acting on behalf of another user")
@@ -64,17 +64,17 @@ class Dispatcher:
         if first.name == "$metadata":
             if operation.method != "GET":
                 raise method_not_allowed(operation.method, "$metadata")
-            return Response(200, csdl.document(self.environment.tables), {"Content-Type": "application/xml"})
+            return Response(200, csdl.build_document(self.environment.tables), {"Content-Type": "application/xml"})
         table = self.environment.sets.get(first.name)
         if table is None:
             action = first.name.removeprefix(PREFIX)
             if operation.method == "POST" and len(steps) == 1:
                 body = read_document(operation.body or b"{}", action)
-                answer = customizing_answers.act(self.context, operation, action, body, transaction)
+                answer = customizing_answers.answer_action(self.context, operation, action, body, transaction)
                 if answer is not None:
                     return answer
             return functions.answer(self.context, operation, steps)
-        return self._on_table(operation, table, steps, transaction)
+        return self._answer_table(operation, table, steps, transaction)
 
     def _service_document(self, operation: Operation) -> Response:
         if operation.method != "GET":
@@ -82,7 +82,9 @@ class Dispatcher:
         sets = [{"name": name, "kind": "EntitySet", "url": name} for name in sorted(self.environment.sets)]
         return json_response(msgspec.json.encode({"@odata.context": f"{self.context.base}$metadata", "value": sets}))
 
-    def _on_table(self, operation: Operation, table: Table, steps: list[Segment], transaction: Transaction) -> Response:
+    def _answer_table(
+        self, operation: Operation, table: Table, steps: list[Segment], transaction: Transaction
+    ) -> Response:
         first, rest = steps[0], steps[1:]
         if first.key is None:
             if not rest:

@@ -1,4 +1,4 @@
-"""Unbound functions and actions."""
+"""Unbound functions of the Web API."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import Segment
 from sandbox.webapi.context import Context, Operation
 
-_NOBODY = "00000000-0000-0000-0000-000000000000"
-_KNOWN_ELSEWHERE = re.compile(
+_EMPTY_ID = "00000000-0000-0000-0000-000000000000"
+_NOT_COVERED = re.compile(
     r"(ImportSolution|ImportSolutionAsync|ExportSolution|StageSolution|PublishAllXml|PublishXml|RetrieveMetadataChanges|"
     r"RetrieveEntityChanges|BulkDelete|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
     r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|sdkmessage\w*|audits|annotations|"
@@ -26,22 +26,22 @@ _KNOWN_ELSEWHERE = re.compile(
 
 
 def answer(context: Context, operation: Operation, steps: list[Segment]) -> Response:
-    """The answer of a function. Raises ServiceError for one that is not there."""
+    """Answer a function. Raises ServiceError, also for one that does not exist."""
     name = steps[0].name.removeprefix("Microsoft.Dynamics.CRM.")
     if len(steps) > 1 or name not in _FUNCTIONS:
         if name in _FUNCTIONS:
             raise resource_not_found(steps[1].name)
-        if _KNOWN_ELSEWHERE.fullmatch(name):
+        if _NOT_COVERED.fullmatch(name):
             raise not_covered(f"'{name}'")
         raise resource_not_found(steps[0].name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"the function '{name}'")
-    document = _FUNCTIONS[name](context, _arguments(operation, steps[0].key or ""))
+    document = _FUNCTIONS[name](context, _read_arguments(operation, steps[0].key or ""))
     whole = {"@odata.context": f"{context.base}$metadata#Microsoft.Dynamics.CRM.{name}Response", **document}
     return Response(200, msgspec.json.encode(whole), {"Content-Type": JSON})
 
 
-def _arguments(operation: Operation, key: str) -> dict[str, str]:
+def _read_arguments(operation: Operation, key: str) -> dict[str, str]:
     aliases = {name: value for name, value in parse_pairs(operation.query) if name.startswith("@")}
     made = {}
     for piece in re.split(r",(?![^\[]*\])", key):
@@ -60,15 +60,15 @@ def _who_am_i(context: Context, _: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _version(_: Context, __: dict[str, str]) -> dict[str, Any]:
+def _retrieve_version(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"Version": VERSION}
 
 
-def _languages(_: Context, __: dict[str, str]) -> dict[str, Any]:
+def _retrieve_provisioned_languages(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"RetrieveProvisionedLanguages": [1033]}
 
 
-def _organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+def _retrieve_current_organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     access = arguments.get("AccessType", "")
     if not re.fullmatch(r"Microsoft\.Dynamics\.CRM\.EndpointAccessType'(Default|Internet|Intranet)'", access):
         raise query_error("The function 'RetrieveCurrentOrganization' needs an AccessType.")
@@ -104,7 +104,7 @@ def _organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]
     }
 
 
-def _total(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+def _retrieve_total_record_count(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     store = context.environment.store
     try:
         names = msgspec.json.decode(arguments.get("EntityNames", "").replace("'", '"'), type=list[str])
@@ -117,16 +117,16 @@ def _total(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     return {"EntityRecordCountCollection": {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}}
 
 
-def _shown(found: Mapping[str, int], business_unit: str) -> list[dict[str, Any]]:
+def _describe_privileges(found: Mapping[str, int], business_unit: str) -> list[dict[str, Any]]:
     names = {mask: depth for depth, mask in privileges.DEPTHS.items()}
     return [
-        {"PrivilegeId": privilege, "Depth": names[mask], "BusinessUnitId": business_unit, "RecordFilterId": _NOBODY}
+        {"PrivilegeId": privilege, "Depth": names[mask], "BusinessUnitId": business_unit, "RecordFilterId": _EMPTY_ID}
         for privilege, mask in sorted(found.items())
     ]
 
 
-def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
-    """RolePrivileges of a user: all there are for an administrator."""
+def describe_user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
+    """Return the RolePrivileges of a user: all there are for an administrator."""
     store = environment.store
     rows = store.rows["systemuser"]
     unit = str(from_json(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
@@ -134,10 +134,10 @@ def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
     found = environment.privilege_cache.widest_masks(store, roles)
     if rules.ADMINISTRATOR in roles.values():
         found = {row_id.decode(): privileges.DEPTHS["Global"] for row_id in store.rows["privilege"].index}
-    return {"RolePrivileges": _shown(found, unit)}
+    return {"RolePrivileges": _describe_privileges(found, unit)}
 
 
-def _role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+def _retrieve_role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     store = context.environment.store
     role_id = parse_guid(arguments.get("RoleId", ""))
     rows = store.rows["role"]
@@ -148,22 +148,22 @@ def _role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, A
     found = privileges.role_privileges(store, role_id)
     if from_json(rows.fragment(position, "roletemplateid")):
         found = {one.decode(): privileges.DEPTHS["Global"] for one in store.rows["privilege"].index}
-    return {"RolePrivileges": _shown(found, unit)}
+    return {"RolePrivileges": _describe_privileges(found, unit)}
 
 
-def _user_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+def _retrieve_user_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     user_id = parse_guid(arguments.get("UserId", ""))
     if user_id is None or user_id.encode() not in context.environment.store.rows["systemuser"].index:
         raise row_not_found("systemuser", user_id or arguments.get("UserId", "(none)"))
-    return user_privileges(context.environment, user_id)
+    return describe_user_privileges(context.environment, user_id)
 
 
 _FUNCTIONS: dict[str, Callable[[Context, dict[str, str]], dict[str, Any]]] = {
     "WhoAmI": _who_am_i,
-    "RetrieveVersion": _version,
-    "RetrieveProvisionedLanguages": _languages,
-    "RetrieveCurrentOrganization": _organization,
-    "RetrieveTotalRecordCount": _total,
-    "RetrieveRolePrivilegesRole": _role_privileges,
-    "RetrieveUserPrivileges": _user_privileges,
+    "RetrieveVersion": _retrieve_version,
+    "RetrieveProvisionedLanguages": _retrieve_provisioned_languages,
+    "RetrieveCurrentOrganization": _retrieve_current_organization,
+    "RetrieveTotalRecordCount": _retrieve_total_record_count,
+    "RetrieveRolePrivilegesRole": _retrieve_role_privileges,
+    "RetrieveUserPrivileges": _retrieve_user_privileges,
 }

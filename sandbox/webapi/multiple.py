@@ -17,7 +17,7 @@ _ACTIONS = frozenset({"CreateMultiple", "UpdateMultiple", "UpsertMultiple"})
 
 
 def answer(context: Context, table: Table, action: str, body: Mapping[str, Any], transaction: Transaction) -> Response:
-    """Run an action that is bound to a table's rows. Raises ServiceError; the caller then undoes everything."""
+    """Run a bulk action on a table. Raises ServiceError; the caller then undoes everything."""
     if action == "DeleteMultiple":
         raise ServiceError(400, "0x80040203", "DeleteMultiple has not yet been implemented.")
     if action not in _ACTIONS:
@@ -26,7 +26,7 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
         raise ServiceError(
             400, "0x80040800", f"The '{action}' method does not support entities of type '{table.name}'."
         )
-    targets = _targets(table, action, body)
+    targets = _read_targets(table, action, body)
     if action == "CreateMultiple":
         ids = [context.create_row(table, target, None, transaction) for target in targets]
         odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
@@ -36,7 +36,7 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
     for given in targets:
         target = given
         try:
-            row_id = _row_id(table, target, context)
+            row_id = _find_target_id(table, target, context)
         except keys.NoSuchRow as missing:
             if action == "UpdateMultiple" or not missing.values:
                 raise
@@ -55,7 +55,7 @@ def answer(context: Context, table: Table, action: str, body: Mapping[str, Any],
     return Response(204)
 
 
-def _targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     targets = body.get("Targets")
     unknown = set(body) - {"Targets"}
     if unknown:
@@ -74,7 +74,7 @@ def _targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[st
     return targets
 
 
-def _row_id(table: Table, target: Mapping[str, Any], context: Context) -> str | None:
+def _find_target_id(table: Table, target: Mapping[str, Any], context: Context) -> str | None:
     address = target.get("@odata.id")
     if isinstance(address, str):
         name, _, key = address.rstrip(")").rpartition("(")

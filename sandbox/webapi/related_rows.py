@@ -1,4 +1,4 @@
-"""What lies below a row: its properties, the rows it leads to, references, and actions and functions of its own."""
+"""Paths below a row: its properties, its related rows, references to them, and its actions and functions."""
 
 import msgspec
 
@@ -30,16 +30,16 @@ def answer(
     rest: list[Segment],
     transaction: Transaction,
 ) -> Response:
-    """The answer to a request for what lies below a row. Raises ServiceError."""
+    """Answer a request whose path goes on below a row. Raises ServiceError."""
     row_id = context.find_row_id(table, key)
     name = rest[0].name
     if name.startswith(PREFIX):
-        return _bound(context, operation, table, row_id, name.removeprefix(PREFIX).partition("(")[0], transaction)
+        return _run_bound(context, operation, table, row_id, name.removeprefix(PREFIX).partition("(")[0], transaction)
     position = context.find_position(table, row_id)
     if len(rest) > 1 and rest[-1].name == "$ref":
-        return _reference(context, operation, table, row_id, rest[:-1], transaction)
+        return _answer_reference(context, operation, table, row_id, rest[:-1], transaction)
     if name in table.properties:
-        return _property(context, operation, table, position, table.properties[name], rest[1:], transaction)
+        return _answer_property(context, operation, table, position, table.properties[name], rest[1:], transaction)
     if len(rest) > 1 and not (len(rest) == 2 and rest[1].name == "$count"):
         raise resource_not_found(rest[1].name)
     if operation.method != "GET":
@@ -47,28 +47,34 @@ def answer(
     counted = len(rest) == 2
     collection = relations.collections(context.environment.tables, table).get(name)
     if collection is not None:
-        leading = relations.member_positions(context.environment.store, table, collection).get(row_id, [])
-        return _many(context, operation, collection.other, leading, counted=counted)
+        members = relations.member_positions(context.environment.store, table, collection).get(row_id, [])
+        return _answer_collection(context, operation, collection.other, members, counted=counted)
     if name in table.associations:
         association = table.associations[name]
         other = context.environment.store.rows[association.other]
         linked = context.environment.store.linked_ids(table.name, association.name, association.other).get(row_id, [])
-        among = sorted(other.index[one.encode()] for one in linked if one.encode() in other.index)
-        return _many(context, operation, other.table, among, counted=counted)
+        positions = sorted(other.index[one.encode()] for one in linked if one.encode() in other.index)
+        return _answer_collection(context, operation, other.table, positions, counted=counted)
     if counted:
         raise resource_not_found("$count")
-    target, target_id = _follow(context, table, position, name)
+    target, target_id = _follow_lookup(context, table, position, name)
     return context.answer_row(operation, target, target_id) if target_id else Response(204)
 
 
-def _many(context: Context, operation: Operation, table: Table, among: list[int], *, counted: bool) -> Response:
-    return context.answer_count(operation, table, among) if counted else context.answer_page(operation, table, among)
+def _answer_collection(
+    context: Context, operation: Operation, table: Table, positions: list[int], *, counted: bool
+) -> Response:
+    return (
+        context.answer_count(operation, table, positions)
+        if counted
+        else context.answer_page(operation, table, positions)
+    )
 
 
-def _bound(
+def _run_bound(
     context: Context, operation: Operation, table: Table, row_id: str, name: str, transaction: Transaction
 ) -> Response:
-    """An action or function of one row."""
+    """Run an action or function of one row. Raises ServiceError."""
     position = context.find_position(table, row_id)
     store = context.environment.store
     if table.name == "role" and name in {"AddPrivilegesRole", "ReplacePrivilegesRole", "RemovePrivilegeRole"}:
@@ -81,13 +87,14 @@ def _bound(
         if operation.method != "GET":
             raise method_not_allowed(operation.method, f"the function '{name}'")
         privileges.require_row_access(store, context.caller, "read", table, position)
-        document = functions.user_privileges(context.environment, row_id)
+        document = functions.describe_user_privileges(context.environment, row_id)
         odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
         return json_response(msgspec.json.encode({"@odata.context": odata_context, **document}))
     raise not_covered(f"the action or function '{name}'")
 
 
-def _follow(context: Context, table: Table, position: int, nav: str) -> tuple[Table, str]:
+def _follow_lookup(context: Context, table: Table, position: int, nav: str) -> tuple[Table, str]:
+    """Return the target table of a lookup and the id of the row there; "" where it is null. Raises ServiceError."""
     found = table.navigation.get(nav)
     if found is None:
         raise resource_not_found(nav)
@@ -102,7 +109,7 @@ def _follow(context: Context, table: Table, position: int, nav: str) -> tuple[Ta
     return target, value if named in targets else ""
 
 
-def _property(
+def _answer_property(
     context: Context,
     operation: Operation,
     table: Table,
@@ -137,7 +144,7 @@ def _property(
     raise method_not_allowed(operation.method, f"the property '{column.web_name}'")
 
 
-def _reference(
+def _answer_reference(
     context: Context,
     operation: Operation,
     table: Table,
@@ -149,12 +156,12 @@ def _reference(
     writer = context.make_writer(transaction)
     collection = relations.collections(context.environment.tables, table).get(nav.name)
     if nav.name in table.associations or collection is not None:
-        return _many_reference(context, operation, table, row_id, nav, writer, collection)
+        return _answer_collection_reference(context, operation, table, row_id, nav, writer, collection)
     if nav.name not in table.navigation:
         raise resource_not_found(nav.name)
     position = context.find_position(table, row_id)
     if operation.method == "GET":
-        target, target_id = _follow(context, table, position, nav.name)
+        target, target_id = _follow_lookup(context, table, position, nav.name)
         if not target_id:
             return Response(204)
         document = {
@@ -172,7 +179,7 @@ def _reference(
     raise method_not_allowed(operation.method, f"the single-valued '{nav.name}/$ref'")
 
 
-def _many_reference(
+def _answer_collection_reference(
     context: Context,
     operation: Operation,
     table: Table,
@@ -198,7 +205,7 @@ def _many_reference(
     if collection is None:
         rules.link_rows(writer, table, row_id, nav.name, other_id, remove=remove)
         return Response(204)
-    # A collection is the other side of a lookup: the rows there are told where to lead.
+    # A collection is the other side of a lookup, so the lookup of the row over there is set.
     lookup = dict(collection.column.binds)[table.name]
     position = context.find_position(other, other_id)
     if remove and context.environment.store.rows[other.name].column_values(collection.column.name)[position] != row_id:

@@ -212,7 +212,7 @@ def test_the_command_prints_how_to_connect_stops_on_sigterm_and_goes_on_with_its
 )
 def test_an_environment_of_another_version_is_refused_with_what_to_do(tmp_path: Path, head: dict[str, Any]) -> None:
     with (tmp_path / saved_state.FILE).open("wb") as file:
-        saved_state._message(file, head)
+        saved_state._write_message(file, head)
     with pytest.raises(saved_state.NotReadable, match="delete that file to begin with a fresh environment"):
         saved_state.read(tmp_path)
 
@@ -223,7 +223,7 @@ def test_the_command_says_why_it_cannot_start(tmp_path: Path, sandbox: Any) -> N
     process = command(tmp_path, "--state", str(tmp_path / "rows"))
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "is no kept environment" in error
+    assert "is no environment that this version saved" in error
     process = command(tmp_path, "--port", str(sandbox.server.port))
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
