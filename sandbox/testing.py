@@ -28,7 +28,7 @@ class Sandbox:
     environment: Environment
     server: Server
 
-    def connection_details(self) -> dict[str, str]:
+    def line(self) -> dict[str, str]:
         """Return what `manage.py sandbox --json` prints as its first line."""
         return connection_details(self.server)
 

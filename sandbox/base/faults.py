@@ -75,9 +75,9 @@ class Faults:
 
     def add(self, descriptions: list[dict[str, Any]]) -> None:
         """Add faults from their JSON descriptions. Raises ValueError with a sentence."""
-        made = [_read_fault(one) for one in descriptions]
+        faults = [_read_fault(one) for one in descriptions]
         with self._lock:
-            self._faults.extend(made)
+            self._faults.extend(faults)
 
     def clear(self) -> None:
         """Remove all faults."""

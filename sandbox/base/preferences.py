@@ -32,7 +32,7 @@ class Preferences:
 
 def parse(header: str) -> Preferences:
     """Return the preferences of a header; unknown ones are ignored, as RFC 7240 asks."""
-    made = Preferences()
+    preferences = Preferences()
     at = 0
     while at < len(header):
         found = _PART.match(header, at)
@@ -41,19 +41,19 @@ def parse(header: str) -> Preferences:
         at = found.end()
         name, value = found.group(1).lower(), (found.group(2) or "").strip('"')
         if name in {"odata.maxpagesize", "maxpagesize"} and value.isascii() and value.isdigit() and int(value) > 0:
-            made.page_size = min(int(value), MAX_PAGE_ROWS)
-            made.applied.append(f"odata.maxpagesize={value}")
+            preferences.page_size = min(int(value), MAX_PAGE_ROWS)
+            preferences.applied.append(f"odata.maxpagesize={value}")
         elif name in {"odata.include-annotations", "include-annotations"}:
-            made.annotations = tuple(part.strip() for part in value.split(",") if part.strip())
-            made.applied.append(f'odata.include-annotations="{value}"')
+            preferences.annotations = tuple(part.strip() for part in value.split(",") if part.strip())
+            preferences.applied.append(f'odata.include-annotations="{value}"')
         elif name in {"odata.track-changes", "track-changes"}:
-            made.track_changes = True
-            made.applied.append("odata.track-changes")
+            preferences.track_changes = True
+            preferences.applied.append("odata.track-changes")
         elif name in {"odata.continue-on-error", "continue-on-error"}:
-            made.continue_on_error = value.lower() != "false"
-            made.applied.append("odata.continue-on-error")
+            preferences.continue_on_error = value.lower() != "false"
+            preferences.applied.append("odata.continue-on-error")
         elif name == "return":
-            made.representation = value == "representation"
-            if made.representation:
-                made.applied.append("return=representation")
-    return made
+            preferences.representation = value == "representation"
+            if preferences.representation:
+                preferences.applied.append("return=representation")
+    return preferences

@@ -21,36 +21,36 @@ def build_text_test(function: str, wanted: str) -> Callable[[str], bool]:
 
 def like_to_regex(text: str) -> str:
     """Return a pattern of SQL's LIKE (% _ [a-c] [^a]) as a regular expression."""
-    made, at = [], 0
+    parts, at = [], 0
     while at < len(text):
         letter = text[at]
         if letter == "%":
-            made.append(".*")
+            parts.append(".*")
         elif letter == "_":
-            made.append(".")
+            parts.append(".")
         elif letter == "[" and (end := text.find("]", at + 1)) > at + 1:
             inner = text[at + 1 : end]
-            made.append(_character_class(inner))
+            parts.append(_character_class(inner))
             at = end
         else:
-            made.append(re.escape(letter))
+            parts.append(re.escape(letter))
         at += 1
-    return "".join(made)
+    return "".join(parts)
 
 
 def _character_class(inner: str) -> str:
     negative = inner.startswith("^") and len(inner) > 1
     body = inner[1:] if negative else inner
-    made, at = [], 0
+    parts, at = [], 0
     while at < len(body):
         if at + 2 < len(body) and body[at + 1] == "-":
             low, high = body[at], body[at + 2]
             if low <= high:
-                made.append(f"{re.escape(low)}-{re.escape(high)}")
+                parts.append(f"{re.escape(low)}-{re.escape(high)}")
             at += 3
         else:
-            made.append(re.escape(body[at]))
+            parts.append(re.escape(body[at]))
             at += 1
-    if not made:
+    if not parts:
         return "(?!)"
-    return f"[{'^' if negative else ''}{''.join(made)}]"
+    return f"[{'^' if negative else ''}{''.join(parts)}]"

@@ -33,9 +33,11 @@ class ChoiceCustomizer(CustomizerBase):
             raise ServiceError(400, "0x80048403", f"An option set with the name {name} already exists.")
         if str(body.get("OptionSetType") or "Picklist") != "Picklist":
             raise not_covered("global choices that are no Picklist")
-        made = OptionSet(name, read_label(body.get("DisplayName")) or name, self._read_options(body.get("Options")))
-        self.environment.choices[name] = made
-        return made
+        option_set = OptionSet(
+            name, read_label(body.get("DisplayName")) or name, self._read_options(body.get("Options"))
+        )
+        self.environment.choices[name] = option_set
+        return option_set
 
     def delete_option_set(self, option_set: OptionSet) -> None:
         """Delete a global choice that no column uses. Raises ServiceError."""
@@ -97,16 +99,16 @@ class ChoiceCustomizer(CustomizerBase):
     def _read_options(self, given: Any) -> tuple[Choice, ...]:
         if not isinstance(given, list):
             raise invalid_definition("A choice needs a list of Options.")
-        made: list[Choice] = []
+        options: list[Choice] = []
         for one in given:
             if not isinstance(one, Mapping):
                 raise invalid_definition("An option is an object.")
             value = one.get("Value")
-            number = value if isinstance(value, int) else self._next_value(made)
-            if any(known.value == number for known in made):
+            number = value if isinstance(value, int) else self._next_value(options)
+            if any(known.value == number for known in options):
                 raise ServiceError(400, "0x80048403", f"The option value {number} is there twice.")
-            made.append(Choice(number, read_label(one.get("Label")) or str(number)))
-        return tuple(made)
+            options.append(Choice(number, read_label(one.get("Label")) or str(number)))
+        return tuple(options)
 
     def _next_value(self, options: "list[Choice]") -> int:
         """Return the value of an option for which none is given; they start with the publisher's prefix."""

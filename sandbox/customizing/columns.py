@@ -48,19 +48,19 @@ class ColumnCustomizer(ChoiceCustomizer):
         privileges.require_named_privilege(self.caller, "prvWriteAttribute")
         if body.get("@odata.type") is not None and read_type(body) != column.type:
             raise invalid_definition(f"The type of the attribute '{column.name}' can't be changed.")
-        made = column
+        changed = column
         if label := read_label(body.get("DisplayName")):
-            made = replace(made, label=label)
-        made = replace(made, required=read_required_level(body, column.required))
+            changed = replace(changed, label=label)
+        changed = replace(changed, required=read_required_level(body, column.required))
         if column.type in MAX_LENGTHS and body.get("MaxLength") is not None:
-            made = replace(made, max_length=read_max_length(body, column.type))
+            changed = replace(changed, max_length=read_max_length(body, column.type))
         if column.type in _RANGES:
-            made = replace(
-                made,
+            changed = replace(
+                changed,
                 minimum=_read_number(body, "MinValue", column.minimum),
                 maximum=_read_number(body, "MaxValue", column.maximum),
             )
-        table.columns[column.name] = made
+        table.columns[column.name] = changed
         table.rebuild_index()
         self._drop_decoded(table)
 
@@ -130,21 +130,21 @@ class ColumnCustomizer(ChoiceCustomizer):
         return column
 
     def _build_column(self, kind: str, name: str, schema_name: str, body: Mapping[str, Any]) -> Column:
-        made = Column(
+        column = Column(
             name, schema_name, kind, read_label(body.get("DisplayName")) or schema_name, custom=True,
             required=read_required_level(body, "None"),
         )  # fmt: skip
         if kind in MAX_LENGTHS:
             formats = body.get("FormatName") or {}
             named = formats.get("Value") if isinstance(formats, Mapping) else None
-            made = replace(
-                made, max_length=read_max_length(body, kind), format=str(named or body.get("Format") or "Text")
+            column = replace(
+                column, max_length=read_max_length(body, kind), format=str(named or body.get("Format") or "Text")
             )
         elif kind in _RANGES:
             low, high = _RANGES[kind]
             places = body.get("Precision")
-            made = replace(
-                made,
+            column = replace(
+                column,
                 minimum=_read_number(body, "MinValue", low),
                 maximum=_read_number(body, "MaxValue", high),
                 precision=None if kind == "Integer" else (places if isinstance(places, int) else 2),
@@ -152,7 +152,7 @@ class ColumnCustomizer(ChoiceCustomizer):
         elif kind == "DateTime":
             behavior = body.get("DateTimeBehavior") or {}
             only = body.get("Format") == "DateOnly" or behavior.get("Value") == "DateOnly"
-            made = replace(made, date_only=only)
+            column = replace(column, date_only=only)
         elif kind == "Boolean":
             options = body.get("OptionSet") or {}
             no, yes = (
@@ -160,10 +160,10 @@ class ColumnCustomizer(ChoiceCustomizer):
                 read_label((options.get("TrueOption") or {}).get("Label")),
             )
             choices = (Choice(0, no or "No"), Choice(1, yes or "Yes"))
-            made = replace(made, choices=choices, default=bool(body.get("DefaultValue", False)))
+            column = replace(column, choices=choices, default=bool(body.get("DefaultValue", False)))
         elif kind in {"Picklist", "MultiSelectPicklist"}:
-            made = self._with_choices(made, body)
-        return made
+            column = self._with_choices(column, body)
+        return column
 
     def _with_choices(self, column: Column, body: Mapping[str, Any]) -> Column:
         bound = body.get("GlobalOptionSet@odata.bind")

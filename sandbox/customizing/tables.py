@@ -77,14 +77,14 @@ class Customizer(RelationshipCustomizer):
         given = body.get("Entities")
         if not isinstance(given, list) or not given or not all(isinstance(one, Mapping) for one in given):
             raise invalid_definition("The action 'CreateEntities' needs Entities.")
-        made: list[Table] = []
+        tables: list[Table] = []
         try:
-            made.extend(self.create_table(one, transaction) for one in given)
+            tables.extend(self.create_table(one, transaction) for one in given)
         except ServiceError:
-            for table in made:
+            for table in tables:
                 self.delete_table(table, transaction)
             raise
-        return made
+        return tables
 
     def update_table(self, table: Table, body: Mapping[str, Any]) -> None:
         """Replace a table's labels and change tracking. Raises ServiceError."""

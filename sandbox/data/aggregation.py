@@ -71,12 +71,12 @@ def aggregate(store: Store, table: Table, options: Options, user: QueryUser, vis
     if not columns and not groups:
         groups[()] = []
     computations = [(one, _aggregate_function(table, compiler, one)) for one in plan.aggregates]
-    made = []
+    result_rows = []
     for key, members in groups.items():
         row = {name: value for (name, _), value in zip(columns, key, strict=True)}
         row.update({one.alias: compute(members) for one, compute in computations})
-        made.append(row)
-    return msgspec.json.Encoder(decimal_format="number").encode(made)
+        result_rows.append(row)
+    return msgspec.json.Encoder(decimal_format="number").encode(result_rows)
 
 
 def _read_plan(text: str, options: Options) -> _Plan:
@@ -109,19 +109,19 @@ def _read_plan(text: str, options: Options) -> _Plan:
 
 
 def _read_aggregates(text: str) -> tuple[_Aggregate, ...]:
-    made = []
+    aggregates = []
     for part in split_top_level(text, ","):
         words = part.split()
         if len(words) == 3 and words[0] == "$count" and words[1] == "as":
-            made.append(_Aggregate("", "count", words[2]))
+            aggregates.append(_Aggregate("", "count", words[2]))
         elif len(words) == 5 and words[1] == "with" and words[3] == "as" and words[2] in _METHODS:
-            made.append(_Aggregate(words[0], words[2], words[4]))
+            aggregates.append(_Aggregate(words[0], words[2], words[4]))
         else:
             raise query_error(f"Syntax error in aggregate '{part}'.")
-    aliases = [one.alias for one in made]
-    if not made or len(set(aliases)) != len(aliases) or not all(one.isidentifier() for one in aliases):
+    aliases = [one.alias for one in aggregates]
+    if not aggregates or len(set(aliases)) != len(aliases) or not all(one.isidentifier() for one in aliases):
         raise query_error(f"Syntax error in aggregate '{text}'.")
-    return tuple(made)
+    return tuple(aggregates)
 
 
 def _group_value(store: Store, table: Table, compiler: Compiler, name: str) -> Callable[[int], Any]:

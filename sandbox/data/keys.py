@@ -21,18 +21,18 @@ class NoSuchRow(ServiceError):
 
 def parse_key(text: str) -> dict[str, str] | None:
     """Return names and value tokens of a key like `name='value',other=5`; None where the text is no such key."""
-    made: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     found = [one for one in tokenize(text) if one.kind != "end"]
     while found:
         if len(found) < 3 or found[0].kind != "name" or found[1].text != "=":
             return None
-        made[found[0].text] = found[2].text
+        pairs[found[0].text] = found[2].text
         found = found[3:]
         if found:
             if found[0].text != "," or len(found) == 1:
                 return None
             found = found[1:]
-    return made or None
+    return pairs or None
 
 
 def find_row(store: Store, table: Table, text: str, now: float) -> int:

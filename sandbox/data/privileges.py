@@ -225,11 +225,11 @@ class PrivilegeCache:
                 role = self._known.setdefault(str(from_json(rows.fragment(position, "roleid"))), {})
                 privilege = str(from_json(rows.fragment(position, "privilegeid")))
                 role[privilege] = int(rows.fragment(position, "privilegedepthmask"))
-        made: dict[str, int] = {}
+        masks: dict[str, int] = {}
         for one in roles:
             for privilege, mask in self._known.get(one, {}).items():
-                made[privilege] = max(mask, made.get(privilege, 0))
-        return made
+                masks[privilege] = max(mask, masks.get(privilege, 0))
+        return masks
 
 
 def depth_mask(caller: Caller, action: str, table: Table) -> int:

@@ -50,12 +50,12 @@ class Reader:
         for name in ("$filter", "$orderby", "$top", "$count", "$apply"):
             if name in options.given:
                 raise query_error(f"The query option '{name}' isn't supported when one row is retrieved.")
-        (made,) = row_json.row_writer(self.store, table, options, self.preferences, self.make_chooser)([position])
+        (written,) = row_json.row_writer(self.store, table, options, self.preferences, self.make_chooser)([position])
         if not context:
-            return made
+            return written
         return b'{"@odata.context":%b,%b' % (
             msgspec.json.encode(f"{self.base}$metadata#{table.set}{context_columns(options)}/$entity"),
-            made[1:],
+            written[1:],
         )
 
     # -- many rows ----------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ class Reader:
             link = self._next_link(path, options, following)
         return Page(self._collection(table, options, write(positions), count, link), len(positions))
 
-    def _collection(self, table: Table, options: Options, made: list[bytes], count: int | None, link: str) -> bytes:
+    def _collection(self, table: Table, options: Options, written: list[bytes], count: int | None, link: str) -> bytes:
         parts = [
             b'{"@odata.context":' + msgspec.json.encode(f"{self.base}$metadata#{table.set}{context_columns(options)}")
         ]
@@ -104,7 +104,7 @@ class Reader:
             parts.append(b',"@Microsoft.Dynamics.CRM.totalrecordcount":%d' % total)
             parts.append(b',"@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded":' + exceeded)
         parts.append(b',"value":[')
-        parts.append(b",".join(made))
+        parts.append(b",".join(written))
         parts.append(b"]")
         if link:
             parts.append(b',"@odata.nextLink":' + msgspec.json.encode(link))
@@ -157,15 +157,15 @@ class Reader:
 
     def _sort_keys(self, rows: Rows, table: Table, options: Options) -> list[tuple[Sequence[Any], bool]]:
         """Return what to order by: values by position, and whether they descend. Raises ServiceError."""
-        made: list[tuple[Sequence[Any], bool]] = []
+        keys: list[tuple[Sequence[Any], bool]] = []
         compiler = Compiler(self.store, table, self.user)
         for name, descending in options.order_by:
             if "/" not in name:
-                made.append((rows.column_values(Compiler.find_column(table, name).name), descending))
+                keys.append((rows.column_values(Compiler.find_column(table, name).name), descending))
                 continue
             value = compiler.value_getter(tuple(name.split("/")))
-            made.append(([value(i) if head is not None else None for i, head in enumerate(rows.heads)], descending))
-        return made
+            keys.append(([value(i) if head is not None else None for i, head in enumerate(rows.heads)], descending))
+        return keys
 
     def make_chooser(self, table: Table, options: Options) -> Callable[[Sequence[int]], Sequence[int]]:
         """Return a function that filters, orders and cuts the rows of an expanded collection. Raises ServiceError."""

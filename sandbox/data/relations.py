@@ -21,24 +21,26 @@ class Collection:
 
 def collections(tables: Mapping[str, Table], table: Table) -> dict[str, Collection]:
     """Return the collections of a table's rows, by name."""
-    made = {}
+    found = {}
     for other in tables.values():
         for column in other.columns.values():
             if column.type in LOOKUPS and column.type != "Owner" and table.name in column.targets:
                 name = relationship_name(other, column, table.name)
-                made[name] = Collection(name, other, column)
-    return made
+                found[name] = Collection(name, other, column)
+    return found
 
 
-def member_positions(store: Store, table: Table, found: Collection) -> dict[str, list[int]]:
+def member_positions(store: Store, table: Table, collection: Collection) -> dict[str, list[int]]:
     """Return the positions of a collection's rows, by the id of the row they lead to."""
-    rows = store.rows[found.other.name]
-    made: dict[str, list[int]] = {}
-    values: list[Any] = rows.column_values(found.column.name)
-    several = len(found.column.targets) > 1
+    rows = store.rows[collection.other.name]
+    positions: dict[str, list[int]] = {}
+    values: list[Any] = rows.column_values(collection.column.name)
+    several = len(collection.column.targets) > 1
     for position in rows.live_positions():
         value = values[position]
-        if value is None or (several and from_json(rows.fragment(position, f"{found.column.name}type")) != table.name):
+        if value is None or (
+            several and from_json(rows.fragment(position, f"{collection.column.name}type")) != table.name
+        ):
             continue
-        made.setdefault(value, []).append(position)
-    return made
+        positions.setdefault(value, []).append(position)
+    return positions

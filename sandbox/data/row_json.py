@@ -27,13 +27,13 @@ def select_columns(table: Table, select: Sequence[str]) -> list[Column]:
     """Return the columns that $select names, all where it names none. Raises ServiceError for an unknown name."""
     if not select or select == ("*",):
         return list(table.properties.values())
-    made = []
+    columns = []
     for name in select:
         found = table.properties.get(name)
         if found is None:
             raise unknown_property(name, table.name)
-        made.append(found)
-    return made
+        columns.append(found)
+    return columns
 
 
 def row_writer(
@@ -89,7 +89,7 @@ def _plain_writer(store: Store, table: Table, columns: list[Column]) -> WriteRow
 
     def write(positions: Sequence[int]) -> list[bytes]:
         ids, heads, bodies, versions = rows.ids, rows.heads, rows.bodies, rows.versions
-        made = []
+        written = []
         for i in positions:
             head = heads[i]
             assert head is not None
@@ -101,8 +101,8 @@ def _plain_writer(store: Store, table: Table, columns: list[Column]) -> WriteRow
             picked = pick(pieces)
             if b"" in picked:
                 picked = tuple(one or absent_json for one, absent_json in zip(picked, absents, strict=True))
-            made.append(form % (versions[i], *picked, ids[i]))
-        return made
+            written.append(form % (versions[i], *picked, ids[i]))
+        return written
 
     return write
 
@@ -145,19 +145,19 @@ class _AnnotatedWriter:
         return b"{" + b",".join(parts) + b"}"
 
     def _annotations(self, column: Column, name: bytes, piece: bytes, row: dict[str, bytes]) -> list[bytes]:
-        made = []
+        annotations = []
         if column.type in LOOKUPS:
             target = self._target(column, row)
             if self.with_navigation:
                 nav = dict(column.binds).get(target)
                 if nav:
-                    made.append(b'"%b@%b":"%b"' % (name, NAVIGATION.encode(), nav.encode()))
+                    annotations.append(b'"%b@%b":"%b"' % (name, NAVIGATION.encode(), nav.encode()))
             if self.with_table:
-                made.append(b'"%b@%b":"%b"' % (name, LOGICAL_NAME.encode(), target.encode()))
+                annotations.append(b'"%b@%b":"%b"' % (name, LOGICAL_NAME.encode(), target.encode()))
             if self.with_text:
                 text = self._primary_name(target, piece[1:-1])
                 if text is not None:
-                    made.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
+                    annotations.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
         elif self.with_text:
             symbol = "$"
             if column.type == "Money":
@@ -167,8 +167,8 @@ class _AnnotatedWriter:
                 symbol = found or symbol
             text = formatting.format_value(column, from_json(piece), symbol)
             if text is not None:
-                made.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
-        return made
+                annotations.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
+        return annotations
 
     def _lookup(self, table: str, row_id: bytes, column: str) -> str | None:
         rows = self.store.rows.get(table)
@@ -231,9 +231,9 @@ class _AnnotatedWriter:
             target = self._target(column, row)
             if piece and target in writers:
                 position = self.store.rows[target].index.get(piece[1:-1])
-                made = writers[target]([position]) if position is not None else []
-                if made:
-                    return b'"%b":%b' % (name, made[0])
+                written = writers[target]([position]) if position is not None else []
+                if written:
+                    return b'"%b":%b' % (name, written[0])
             return b'"%b":null' % name
 
         return write
@@ -255,8 +255,8 @@ class _AnnotatedWriter:
         choose = self.make_chooser(other, options)
 
         def write(position: int, _: dict[str, bytes]) -> bytes:
-            made = write_rows(choose(positions.get(self.rows.ids[position].decode(), [])))
-            return b'"%b":[%b]' % (one.name.encode(), b",".join(made))
+            written = write_rows(choose(positions.get(self.rows.ids[position].decode(), [])))
+            return b'"%b":[%b]' % (one.name.encode(), b",".join(written))
 
         return write
 

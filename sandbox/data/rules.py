@@ -52,8 +52,8 @@ def create(
     before: dict[str, bytes] = {}
     if table.name == "systemuser":
         before = _application_user_values(store, body, applications)
-    made = writer.create(table, body, row_id)
-    position = store.rows[table.name].index[made.encode()]
+    created_id = writer.create(table, body, row_id)
+    position = store.rows[table.name].index[created_id.encode()]
     row = store.rows[table.name].fragments(position)
     defaults = {**before, **_default_values(writer, table, row)}
     missing = {name: fragment for name, fragment in defaults.items() if name not in row and name in table.columns}
@@ -73,12 +73,12 @@ def create(
     if is_within is not None and not is_within(position):
         require_row_access(store, writer.caller, "create", table, position)
     if table.name == "businessunit":
-        _complete_business_unit(writer, made, row)
+        _complete_business_unit(writer, created_id, row)
     if table.name == "role":
-        _complete_role(writer, made)
+        _complete_role(writer, created_id)
     if table.name == "uomschedule" and row.get("baseuomname"):
-        _create_base_unit(writer, made, row)
-    return made
+        _create_base_unit(writer, created_id, row)
+    return created_id
 
 
 def _create_base_unit(writer: Writer, group_id: str, row: Fragments) -> None:
@@ -218,26 +218,26 @@ def _default_values(writer: Writer, table: Table, row: Fragments) -> dict[str, b
     caller = writer.caller
     unit, user = b'"%b"' % caller.business_unit_id.encode(), b'"%b"' % caller.user_id.encode()
     organization = next(iter(writer.store.rows["organization"].index), b"")
-    made: dict[str, bytes] = {}
+    values: dict[str, bytes] = {}
     if organization:
-        made["organizationid"] = b'"%b"' % organization
+        values["organizationid"] = b'"%b"' % organization
     if table.name in {"team", "role", "systemuser"}:
-        made["businessunitid"] = unit
+        values["businessunitid"] = unit
     if table.name == "team":
-        made.update(administratorid=user, teamtype=b"0", isdefault=b"false", systemmanaged=b"false")
+        values.update(administratorid=user, teamtype=b"0", isdefault=b"false", systemmanaged=b"false")
     if table.name == "businessunit":
-        made.update(parentbusinessunitid=b'"%b"' % root_unit_id(writer.store), isdisabled=b"false")
+        values.update(parentbusinessunitid=b'"%b"' % root_unit_id(writer.store), isdisabled=b"false")
     if table.name == "product":
-        made.update(productstructure=b"1")
+        values.update(productstructure=b"1")
     if table.name == "productpricelevel":
-        made.update(pricingmethodcode=b"1", quantitysellingcode=b"1")
+        values.update(pricingmethodcode=b"1", quantitysellingcode=b"1")
         product = writer.store.rows["product"]
         position = product.index.get(row.get("productid", b"")[1:-1])
         if position is not None:
-            made["productnumber"] = product.fragment(position, "productnumber")
+            values["productnumber"] = product.fragment(position, "productnumber")
     if table.name in {"solution"}:
-        made.update(installedon=writer.stamp, ismanaged=b"false", isvisible=b"true")
-    return made
+        values.update(installedon=writer.stamp, ismanaged=b"false", isvisible=b"true")
+    return values
 
 
 def root_unit_id(store: Store) -> bytes:
@@ -302,8 +302,8 @@ def copy_role(writer: Writer, position: int, unit: bytes) -> None:
     roles = writer.store.rows["role"]
     original = roles.fragments(position)
     parent = b'"%b"' % roles.ids[position]
-    made = {**original, "businessunitid": unit, "parentroleid": parent, "parentrootroleid": parent}
-    writer.store.insert("role", str(uuid4()).encode(), made, writer.transaction)
+    copied = {**original, "businessunitid": unit, "parentroleid": parent, "parentrootroleid": parent}
+    writer.store.insert("role", str(uuid4()).encode(), copied, writer.transaction)
 
 
 def user_team_ids(store: Store, user_id: str) -> frozenset[str]:

@@ -153,8 +153,8 @@ class Rows:
         else:
             return [decode(column, b"")] * len(self.ids)
         known: dict[bytes, Any] = {}
-        made: list[Any] = []
-        add = made.append
+        values: list[Any] = []
+        add = values.append
         for piece in pieces:
             # Equal values share one object: a column like a city or a choice then costs a pointer per row.
             value = known.get(piece, known)
@@ -163,7 +163,7 @@ class Rows:
                 if len(known) < _MAX_INTERNED:
                     known[piece] = value
             add(value)
-        return made
+        return values
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -343,11 +343,11 @@ class Store:
     def linked_ids(self, table: str, name: str, other: str) -> dict[str, list[str]]:
         """Return the ids on the other side of a many-to-many relationship, by the id on this side."""
         first = min(table, other) == table
-        made: dict[str, list[str]] = {}
+        linked: dict[str, list[str]] = {}
         for one, two in sorted(self.links.get(name, ())):
             key, value = (one, two) if first else (two, one)
-            made.setdefault(key, []).append(value)
-        return made
+            linked.setdefault(key, []).append(value)
+        return linked
 
     def save(self) -> dict[str, SavedRows]:
         """Return a copy of every table's rows."""

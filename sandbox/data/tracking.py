@@ -90,14 +90,14 @@ def read_tracked(reader: Reader, table: Table, options: Options, path: str, vers
                 break
             positions.append(at)
         at += 1
-    made = row_json.row_writer(reader.store, table, options, reader.preferences)(positions)
+    written = row_json.row_writer(reader.store, table, options, reader.preferences)(positions)
     if at < len(heads):
         token = f'<cookie pagenumber="{number + 1}" pagingcookie="{started}!{at}" istracking="True" />'
         rest = f"{options.raw}&" if options.raw else ""
         link = f"{reader.base}{path}?{rest}$skiptoken={quote(token, safe='')}"
-        return Page(_document(reader, table, options, made, "", next_link=link), len(made))
+        return Page(_document(reader, table, options, written, "", next_link=link), len(written))
     link = _make_link(reader, options, path, _DeltaToken(started, reader.user.now))
-    return Page(_document(reader, table, options, made, "", delta_link=link), len(made))
+    return Page(_document(reader, table, options, written, "", delta_link=link), len(written))
 
 
 def read_changes(reader: Reader, table: Table, options: Options, path: str, version: int, expire_days: int) -> Page:
@@ -111,20 +111,20 @@ def read_changes(reader: Reader, table: Table, options: Options, path: str, vers
     until = version if token.until < 0 else token.until
     rows = reader.store.rows[table.name]
     limit = reader.preferences.page_size or MAX_PAGE_ROWS
-    made: list[bytes] = []
+    written: list[bytes] = []
     following: _DeltaToken | None = None
     if not token.deleted:
         changed = _find_changed(rows, max(token.since, token.last), until)
         page = changed[:limit]
-        made = row_json.row_writer(reader.store, table, options, reader.preferences)(page)
+        written = row_json.row_writer(reader.store, table, options, reader.preferences)(page)
         if len(changed) > limit:
             following = _DeltaToken(token.since, reader.user.now, until, deleted=False, last=rows.versions[page[-1]])
     if following is None:
         after = token.last if token.deleted else token.since
         deleted = _find_deleted(rows, after, until)
-        room = limit - len(made)
+        room = limit - len(written)
         context = msgspec.json.encode(f"{reader.base}$metadata#{table.set}/$deletedEntity")
-        made += [
+        written += [
             b'{"@odata.context":%b,"id":"%b","reason":"deleted"}' % (context, row_id) for _, row_id in deleted[:room]
         ]
         if len(deleted) > room:
@@ -132,9 +132,9 @@ def read_changes(reader: Reader, table: Table, options: Options, path: str, vers
             following = _DeltaToken(token.since, reader.user.now, until, deleted=True, last=last)
     if following is not None:
         link = _make_link(reader, options, path, following)
-        return Page(_document(reader, table, options, made, "/$delta", next_link=link), len(made))
+        return Page(_document(reader, table, options, written, "/$delta", next_link=link), len(written))
     link = _make_link(reader, options, path, _DeltaToken(until, reader.user.now))
-    return Page(_document(reader, table, options, made, "/$delta", delta_link=link), len(made))
+    return Page(_document(reader, table, options, written, "/$delta", delta_link=link), len(written))
 
 
 def count_changes(reader: Reader, table: Table, options: Options, version: int, expire_days: int) -> int:
@@ -170,14 +170,14 @@ def _document(
     reader: Reader,
     table: Table,
     options: Options,
-    made: list[bytes],
+    written: list[bytes],
     suffix: str,
     *,
     next_link: str = "",
     delta_link: str = "",
 ) -> bytes:
     context = msgspec.json.encode(f"{reader.base}$metadata#{table.set}{context_columns(options)}{suffix}")
-    body = b'{"@odata.context":%b,"value":[%b]' % (context, b",".join(made))
+    body = b'{"@odata.context":%b,"value":[%b]' % (context, b",".join(written))
     if next_link:
         body += b',"@odata.nextLink":' + msgspec.json.encode(next_link)
     if delta_link:

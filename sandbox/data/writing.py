@@ -64,10 +64,10 @@ class Writer:
 
         Raises ServiceError for a property or value that the table does not have.
         """
-        made: dict[str, bytes] = {}
+        changes: dict[str, bytes] = {}
         for name, value in body.items():
             if name.endswith("@odata.bind"):
-                self._bind(table, name[: -len("@odata.bind")], value, made)
+                self._bind(table, name[: -len("@odata.bind")], value, changes)
                 continue
             if "@" in name:
                 _check_annotation(table, name, value)
@@ -84,10 +84,10 @@ class Writer:
             fragment = encode(table, column, value)
             if column.primary_id or not (column.for_create if creating else column.for_update):
                 continue
-            made[column.name] = fragment
-        return made
+            changes[column.name] = fragment
+        return changes
 
-    def _bind(self, table: Table, nav: str, value: Any, made: dict[str, bytes]) -> None:
+    def _bind(self, table: Table, nav: str, value: Any, changes: dict[str, bytes]) -> None:
         found = table.navigation.get(nav)
         if found is None:
             raise payload_error(
@@ -100,9 +100,9 @@ class Writer:
         if not (column.for_create or column.for_update):
             return
         if value is None:
-            made[column.name] = b""
+            changes[column.name] = b""
             if len(column.targets) > 1:
-                made[f"{column.name}type"] = b""
+                changes[f"{column.name}type"] = b""
             return
         if not isinstance(value, str):
             raise payload_error(table.set, f"The value of '{nav}@odata.bind' must be an address")
@@ -112,9 +112,9 @@ class Writer:
                 table.set,
                 f"The address '{value}' of '{nav}@odata.bind' names a '{target}', expected {' or '.join(targets)}",
             )
-        made[column.name] = b'"%b"' % row_id.encode()
+        changes[column.name] = b'"%b"' % row_id.encode()
         if len(column.targets) > 1:
-            made[f"{column.name}type"] = b'"%b"' % target.encode()
+            changes[f"{column.name}type"] = b'"%b"' % target.encode()
 
     def resolve_reference(self, address: str) -> tuple[str, str]:
         """Return table and id of the existing row that an address names. Raises ServiceError."""

@@ -247,7 +247,7 @@ VersionNumber | big * | Version Number
 
 
 def _build_roleprivileges() -> Table:
-    made = build_table(
+    table = build_table(
         "RolePrivileges",
         "roleprivilegescollection",
         "Role Privilege",
@@ -266,12 +266,12 @@ VersionNumber | big * | Version Number
         history=False,
         bulk=False,
     )
-    del made.columns["roleprivilegesid"]
-    key = replace(made.columns["roleprivilegeid"], primary_id=True, primary_name=False)
-    made.columns = {"roleprivilegeid": key, **{k: v for k, v in made.columns.items() if k != "roleprivilegeid"}}
-    made.primary_id, made.primary_name = "roleprivilegeid", ""
-    made.rebuild_index()
-    return made
+    del table.columns["roleprivilegesid"]
+    key = replace(table.columns["roleprivilegeid"], primary_id=True, primary_name=False)
+    table.columns = {"roleprivilegeid": key, **{k: v for k, v in table.columns.items() if k != "roleprivilegeid"}}
+    table.primary_id, table.primary_name = "roleprivilegeid", ""
+    table.rebuild_index()
+    return table
 
 
 def _build_currency() -> Table:

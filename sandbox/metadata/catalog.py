@@ -6,5 +6,10 @@ from sandbox.metadata.model import Table
 
 def build_tables() -> dict[str, Table]:
     """Return new tables by logical name; the environment may change them."""
-    made = [customers.build_account(), customers.build_contact(), *administration.build_tables(), *sales.build_tables()]
-    return {one.name: one for one in made}
+    tables = [
+        customers.build_account(),
+        customers.build_contact(),
+        *administration.build_tables(),
+        *sales.build_tables(),
+    ]
+    return {one.name: one for one in tables}

@@ -95,7 +95,7 @@ def build_table(
     """Return a table with its key, the columns that `text` describes and the shared ones."""
     name = schema_name.lower()
     key = f"{name}id"
-    made: dict[str, Column] = {
+    all_columns: dict[str, Column] = {
         key: Column(
             key,
             f"{schema_name}Id",
@@ -106,12 +106,12 @@ def build_table(
             primary_id=True,
         )
     }
-    made.update(parse_columns(text, custom=custom))
+    all_columns.update(parse_columns(text, custom=custom))
     if history:
-        made.update(parse_columns(_HISTORY))
+        all_columns.update(parse_columns(_HISTORY))
     if ownership == "UserOwned":
-        made.update(parse_columns(_OWNED))
-    made[primary_name] = replace(made[primary_name], primary_name=True)
+        all_columns.update(parse_columns(_OWNED))
+    all_columns[primary_name] = replace(all_columns[primary_name], primary_name=True)
     return Table(
         name=name,
         schema_name=schema_name,
@@ -121,7 +121,7 @@ def build_table(
         primary_id=key,
         primary_name=primary_name,
         code=code,
-        columns=made,
+        columns=all_columns,
         ownership=ownership,
         change_tracking=change_tracking,
         bulk=bulk,

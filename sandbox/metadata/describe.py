@@ -170,7 +170,7 @@ def option_set(table: Table, column: Column) -> dict[str, Any] | None:
     if column.type not in {"Picklist", "MultiSelectPicklist", "State", "Status", "Boolean"}:
         return None
     name = column.choice_set or f"{table.name}_{column.name}"
-    made: dict[str, Any] = {
+    described: dict[str, Any] = {
         "@odata.type": f"#{CRM}{'BooleanOptionSetMetadata' if column.type == 'Boolean' else 'OptionSetMetadata'}",
         "MetadataId": str(uuid5(NAMESPACE, f"options {name}")),
         "Name": name,
@@ -184,10 +184,10 @@ def option_set(table: Table, column: Column) -> dict[str, Any] | None:
     }
     options = [_option(column, choice.value, choice.label, choice.state) for choice in column.choices]
     if column.type == "Boolean":
-        made.update(FalseOption=options[0], TrueOption=options[1])
+        described.update(FalseOption=options[0], TrueOption=options[1])
     else:
-        made["Options"] = options
-    return made
+        described["Options"] = options
+    return described
 
 
 def global_option_set(known: OptionSet) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def key(table: Table, known: Key, now: float) -> dict[str, Any]:
 
 
 def _option(column: Column, value: int, text: str, state: int | None) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    described: dict[str, Any] = {
         "Value": value,
         "Label": label(text),
         "Description": label(""),
@@ -244,22 +244,27 @@ def _option(column: Column, value: int, text: str, state: int | None) -> dict[st
         "HasChanged": None,
     }
     if column.type == "Status":
-        made = {"@odata.type": f"#{CRM}StatusOptionMetadata", **made, "State": state, "TransitionData": None}
+        described = {"@odata.type": f"#{CRM}StatusOptionMetadata", **described, "State": state, "TransitionData": None}
     if column.type == "State":
-        made = {"@odata.type": f"#{CRM}StateOptionMetadata", **made, "DefaultStatus": None, "InvariantName": text}
-    return made
+        described = {
+            "@odata.type": f"#{CRM}StateOptionMetadata",
+            **described,
+            "DefaultStatus": None,
+            "InvariantName": text,
+        }
+    return described
 
 
 def many_to_one(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
     """Return the relationships of a table's lookups, with the navigation properties that set them."""
-    made: list[dict[str, Any]] = []
+    relationships: list[dict[str, Any]] = []
     for column in table.columns.values():
         if column.type not in LOOKUPS:
             continue
         # An owner is one relationship, to a table that stands for users and teams alike.
         ends = (("owner", column.name),) if column.type == "Owner" else column.binds
-        made.extend(_relationship(tables, table, column, target, nav) for target, nav in ends)
-    return made
+        relationships.extend(_relationship(tables, table, column, target, nav) for target, nav in ends)
+    return relationships
 
 
 def one_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
@@ -347,10 +352,10 @@ def relationship_name(table: Table, column: Column, target: str) -> str:
 
 def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
     """Return the many-to-many relationships of a table."""
-    made = []
+    relationships = []
     for nav, association in table.associations.items():
         one, two = sorted((table.name, association.other))
-        made.append(
+        relationships.append(
             {
                 "@odata.type": f"#{CRM}ManyToManyRelationshipMetadata",
                 "MetadataId": relationship_id(association.schema_name or association.name),
@@ -368,4 +373,4 @@ def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]
                 "HasChanged": None,
             }
         )
-    return made
+    return relationships

@@ -12,7 +12,7 @@ WITH_COMPANY = ("account", "contact", "product", "opportunity", "pricelevel")
 
 def build_company_table() -> Table:
     """Return the table of the business system's companies, each with the team that owns its rows."""
-    made = build_table(
+    table = build_table(
         "tandem_Company",
         "tandem_companies",
         "Company",
@@ -29,8 +29,8 @@ tandem_defaultowningteam | l team | Default Owning Team
         custom=True,
     )
     key = Key("tandem_ExternalIdKey", "External Id", ("tandem_externalid",))
-    made.keys[key.name] = key
-    return made
+    table.keys[key.name] = key
+    return table
 
 
 def install(tables: dict[str, Table]) -> None:

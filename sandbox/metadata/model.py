@@ -242,12 +242,12 @@ _RANGES = {"i": (-2147483648, 2147483647), "d": (-1e11, 1e11), "m": (-9223372036
 
 
 def _parse_choices(text: str) -> tuple[Choice, ...]:
-    made = []
+    choices = []
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
         value, label = part.split("=", 1)
         number, _, state = value.partition("@")
-        made.append(Choice(int(number), label.strip(), int(state) if state else None))
-    return tuple(made)
+        choices.append(Choice(int(number), label.strip(), int(state) if state else None))
+    return tuple(choices)
 
 
 def _parse_flags(kind: str) -> tuple[str, dict[str, Any]]:
@@ -275,31 +275,31 @@ def parse_column(line: str, *, custom: bool = False) -> list[Column]:
     schema_name, kind, label = (part.strip() for part in line.split("|", 2))
     name = schema_name.lower()
     kind, flags = _parse_flags(kind)
-    made: dict[str, Any] = {"custom": custom, **flags}
+    values: dict[str, Any] = {"custom": custom, **flags}
     word, _, rest = kind.partition(" ")
     extra: list[Column] = []
     if word == "p":
-        made.update(type="Picklist", choices=_parse_choices(rest))
+        values.update(type="Picklist", choices=_parse_choices(rest))
     elif word in {"state", "status"}:
-        made.update(type=word.capitalize(), choices=_parse_choices(rest))
+        values.update(type=word.capitalize(), choices=_parse_choices(rest))
     elif word == "l":
         target, _, nav = rest.strip().partition(" as ")
         nav = nav or (schema_name if custom else name)
-        made.update(type="Lookup", targets=(target,), binds=((target, nav),))
+        values.update(type="Lookup", targets=(target,), binds=((target, nav),))
     elif word in {"owner", "customer"}:
         targets = ("systemuser", "team") if word == "owner" else ("account", "contact")
         binds = tuple((target, name if word == "owner" else f"{name}_{target}") for target in targets)
-        made.update(type=word.capitalize(), targets=targets, binds=binds)
+        values.update(type=word.capitalize(), targets=targets, binds=binds)
         extra = [Column(f"{name}type", f"{schema_name}Type", "EntityName", "", attribute_of=name)]
     elif word in {"b", "dt", "date", "g", "big"}:
         types = {"b": "Boolean", "dt": "DateTime", "date": "DateTime", "g": "Uniqueidentifier", "big": "BigInt"}
-        made.update(type=types[word], date_only=word == "date")
+        values.update(type=types[word], date_only=word == "date")
         if word == "b":
             labels = [part.strip() for part in rest.split("/")] if rest else ["No", "Yes"]
-            made.update(choices=(Choice(0, labels[0]), Choice(1, labels[1])), default=False)
+            values.update(choices=(Choice(0, labels[0]), Choice(1, labels[1])), default=False)
     else:
-        made.update(_parse_type(kind, name))
-    return [Column(name, schema_name, label=label, **made), *extra]
+        values.update(_parse_type(kind, name))
+    return [Column(name, schema_name, label=label, **values), *extra]
 
 
 def _parse_type(kind: str, name: str) -> dict[str, Any]:
@@ -333,10 +333,10 @@ def _parse_type(kind: str, name: str) -> dict[str, Any]:
 
 def parse_columns(text: str, *, custom: bool = False) -> dict[str, Column]:
     """Return the columns that lines describe, by name and in their order. Raises ValueError."""
-    made = [
+    parsed = [
         one
         for line in text.strip().splitlines()
         if line.strip() and not line.strip().startswith("#")
         for one in parse_column(line, custom=custom)
     ]
-    return {one.name: one for one in made}
+    return {one.name: one for one in parsed}

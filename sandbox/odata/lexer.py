@@ -31,7 +31,7 @@ class Token:
 
 def tokenize(text: str) -> list[Token]:
     """Return all tokens but spaces, the last of kind "end". Raises ServiceError for an invalid character."""
-    made: list[Token] = []
+    tokens: list[Token] = []
     position = 0
     while position < len(text):
         found = _TOKEN.match(text, position)
@@ -44,14 +44,14 @@ def tokenize(text: str) -> list[Token]:
         kind = found.lastgroup or ""
         if kind == "json":
             end = _find_json_string_end(text, position)
-            made.append(Token("json", text[position:end], position))
+            tokens.append(Token("json", text[position:end], position))
             position = end
             continue
         if kind != "space":
-            made.append(Token(kind, found.group(), position))
+            tokens.append(Token(kind, found.group(), position))
         position = found.end()
-    made.append(Token("end", "", position))
-    return made
+    tokens.append(Token("end", "", position))
+    return tokens
 
 
 def _find_json_string_end(text: str, start: int) -> int:

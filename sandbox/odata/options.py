@@ -55,23 +55,23 @@ class Options:
 
 def parse_pairs(query: str) -> list[tuple[str, str]]:
     """Return name and value of every parameter, decoded (`%24select` is `$select`, `+` a space)."""
-    made = []
+    pairs = []
     for piece in query.split("&"):
         if piece:
             name, _, value = piece.partition("=")
-            made.append((unquote_plus(name), unquote_plus(value)))
-    return made
+            pairs.append((unquote_plus(name), unquote_plus(value)))
+    return pairs
 
 
 def parse(query: str) -> Options:
     """Return the options of a query string. Raises ServiceError for what the service or the sandbox refuses."""
-    made = Options()
+    options = Options()
     kept = [piece for piece in query.split("&") if piece and not unquote_plus(piece).startswith("$skiptoken=")]
-    made.raw = "&".join(kept)
+    options.raw = "&".join(kept)
     given: dict[str, str] = {}
     for name, value in parse_pairs(query):
         if name.startswith("@"):
-            made.aliases[name] = value
+            options.aliases[name] = value
             continue
         lowered = name.lower()
         if lowered in _NOT_COVERED:
@@ -86,31 +86,31 @@ def parse(query: str) -> Options:
                 f"Query option '{key}' was specified more than once, but it must be specified at most once."
             )
         given[key] = value
-    _read_options(made, given)
-    return made
+    _read_options(options, given)
+    return options
 
 
-def _read_options(made: Options, given: dict[str, str]) -> None:
-    made.given = frozenset(given)
-    made.skip_token = given.get("$skiptoken", "")
-    made.delta_token = given.get("$deltatoken", "")
-    made.id = given.get("$id", "")
-    made.apply = given.get("$apply", "")
+def _read_options(options: Options, given: dict[str, str]) -> None:
+    options.given = frozenset(given)
+    options.skip_token = given.get("$skiptoken", "")
+    options.delta_token = given.get("$deltatoken", "")
+    options.id = given.get("$id", "")
+    options.apply = given.get("$apply", "")
     if "$select" in given:
-        made.select = tuple(dict.fromkeys(filter(None, (part.strip() for part in given["$select"].split(",")))))
+        options.select = tuple(dict.fromkeys(filter(None, (part.strip() for part in given["$select"].split(",")))))
     if "$filter" in given:
-        made.filter_text = given["$filter"]
-        made.filter = parse_filter(given["$filter"], made.aliases)
+        options.filter_text = given["$filter"]
+        options.filter = parse_filter(given["$filter"], options.aliases)
     if "$orderby" in given:
-        made.order_by = _read_order_by(given["$orderby"])
+        options.order_by = _read_order_by(given["$orderby"])
     if "$top" in given:
-        made.top = _read_integer("$top", given["$top"])
+        options.top = _read_integer("$top", given["$top"])
     if "$count" in given:
         if given["$count"] not in {"true", "false"}:
             raise query_error(f"Invalid value '{given['$count']}' for $count query option found.")
-        made.count = given["$count"] == "true"
+        options.count = given["$count"] == "true"
     if "$expand" in given:
-        made.expand = tuple(_read_expand(given["$expand"], made.aliases))
+        options.expand = tuple(_read_expand(given["$expand"], options.aliases))
 
 
 def _read_integer(name: str, text: str) -> int:
@@ -123,13 +123,13 @@ def _read_integer(name: str, text: str) -> int:
 
 
 def _read_order_by(text: str) -> tuple[tuple[str, bool], ...]:
-    made = []
+    order = []
     for part in text.split(","):
         words = part.split()
         if len(words) not in {1, 2} or (len(words) == 2 and words[1] not in {"asc", "desc"}):
             raise query_error(f"Syntax error in $orderby '{text}'.")
-        made.append((words[0], len(words) == 2 and words[1] == "desc"))
-    return tuple(made)
+        order.append((words[0], len(words) == 2 and words[1] == "desc"))
+    return tuple(order)
 
 
 def split_top_level(text: str, mark: str) -> list[str]:
@@ -152,7 +152,7 @@ def split_top_level(text: str, mark: str) -> list[str]:
 
 
 def _read_expand(text: str, aliases: dict[str, str]) -> list[Expand]:
-    made = []
+    expands = []
     for part in split_top_level(text, ","):
         name, bracket, inner = part.partition("(")
         options = Options(aliases=aliases)
@@ -167,7 +167,7 @@ def _read_expand(text: str, aliases: dict[str, str]) -> list[Expand]:
                     raise query_error(f"The query option '{key}' isn't supported within $expand.")
                 given[key] = value.strip()
             _read_options(options, given)
-        made.append(Expand(name.strip(), options))
-    if len(made) > 15:
+        expands.append(Expand(name.strip(), options))
+    if len(expands) > 15:
         raise query_error("The number of $expand options exceeds 15.")
-    return made
+    return expands

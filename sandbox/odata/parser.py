@@ -113,12 +113,12 @@ class _Parser:
     # -- grammar ------------------------------------------------------------------------------------------------------
 
     def parse(self) -> Expression:
-        made = self.expression()
+        expression = self.expression()
         if self.current.kind != "end":
             if self.current.text in _ARITHMETIC:
                 raise query_error(f"The '{self.current.text}' operator isn't supported.")
             raise self.syntax_error()
-        return made
+        return expression
 
     def expression(self) -> Expression:
         self.depth += 1
@@ -141,9 +141,9 @@ class _Parser:
             self.depth += 1
             if self.depth > _MAX_DEPTH:
                 raise query_error("The recursion limit of the expression has been exceeded.")
-            made = Not(self.negation())
+            negated = Not(self.negation())
             self.depth -= 1
-            return made
+            return negated
         return self.primary()
 
     def primary(self) -> Expression:
@@ -173,15 +173,15 @@ class _Parser:
         self.expect(")")
         if not isinstance(value, Literal) or value.kind != "string":
             raise query_error(f"The second argument of '{name}' must be a string.")
-        made = TextFunction(name, path, value)
+        function = TextFunction(name, path, value)
         # `contains(...) eq true` means the same as `contains(...)`.
         if self.current.text in {"eq", "ne"}:
             operator = self.advance().text
             truth = self.operand()
             if not isinstance(truth, Literal) or truth.kind != "bool":
                 raise query_error(f"The result of '{name}' is a Boolean.")
-            return made if (operator == "eq") == truth.value else Not(made)
-        return made
+            return function if (operator == "eq") == truth.value else Not(function)
+        return function
 
     def comparison(self) -> Expression:
         left = self.operand()

@@ -19,7 +19,7 @@ class Segment:
 
 def parse_segments(path: str) -> list[Segment]:
     """Return the steps of a path relative to the Web API's root. Raises ServiceError for unbalanced brackets."""
-    made: list[Segment] = []
+    found: list[Segment] = []
     depth, quoted, start = 0, False, 0
     for at, letter in enumerate(path + "/"):
         if letter == "'":
@@ -32,11 +32,11 @@ def parse_segments(path: str) -> list[Segment]:
             depth -= 1
         elif letter == "/" and depth == 0:
             if at > start:
-                made.append(_segment(path[start:at]))
+                found.append(_segment(path[start:at]))
             start = at + 1
     if depth or quoted:
         raise query_error(f"Bad Request - Error in query syntax: '{path}'.")
-    return made
+    return found
 
 
 def _segment(text: str) -> Segment:
@@ -56,7 +56,7 @@ def strip_root(address: str) -> str | None:
 
 def path_shape(path: str) -> str:
     """Return a path without its ids and arguments: `accounts(id)`, `accounts/CreateMultiple`, `WhoAmI`."""
-    made = []
+    steps = []
     depth, quoted, text = 0, False, ""
     for letter in path:
         if letter == "'":
@@ -75,5 +75,5 @@ def path_shape(path: str) -> str:
         name = step.removeprefix(PREFIX)
         if step[:1].isupper() and not step.startswith(("EntityDefinitions", "GlobalOptionSet", "RelationshipDef")):
             name = name.partition("(")[0]
-        made.append(name)
-    return "/".join(made)
+        steps.append(name)
+    return "/".join(steps)

@@ -208,10 +208,10 @@ class Application:
             prefer = preferences.parse(request.headers.get("prefer", ""))
             batch = Batch(self.environment, dispatcher, prefer.continue_on_error)
             batch.is_partial = fault is not None and fault.fault == "partial_batch"
-            made = batch.run(request.headers.get("content-type", ""), request.body)
+            response = batch.run(request.headers.get("content-type", ""), request.body)
             if batch.wait_s:
                 self.environment.protection.note_refusal(caller.user_id, batch.wait_s, request.connection)
-            return made
+            return response
         if request.headers.get("content-encoding", "identity") != "identity":
             raise query_error("A compressed request body is not supported.")
         operation = Operation(request.method, path, request.query, request.headers, request.body)

@@ -55,7 +55,7 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
 
 
 def _load(ca_file: Path) -> trustme.CA | None:
-    """Return the authority in the files; None where there is none, or none to go on with."""
+    """Return the authority in the files; None where they are missing or no longer usable."""
     try:
         certificate_pem, key_pem = ca_file.read_bytes(), key_file(ca_file).read_bytes()
         certificate = x509.load_pem_x509_certificate(certificate_pem)

@@ -146,9 +146,9 @@ class Control:
             for begin in range(0, len(rows.heads), _BLOCK_ROWS):
                 with environment.lock:
                     some = range(begin, min(begin + _BLOCK_ROWS, len(rows.heads)))
-                    made = write([position for position in some if rows.heads[position] is not None])
-                if made:
-                    yield between + b",\n".join(made)
+                    written = write([position for position in some if rows.heads[position] is not None])
+                if written:
+                    yield between + b",\n".join(written)
                     between = b",\n"
             yield b"]"
 
@@ -304,11 +304,11 @@ class Control:
 
     def _get_people(self, _: Request, __: str) -> Response:
         environment = self.environment
-        made = []
+        people = []
         with environment.lock:
             for person in environment.tenant.people.values():
                 user = environment.find_caller(person=person.name)
-                made.append(
+                people.append(
                     {
                         "name": person.name,
                         "disabled": person.disabled,
@@ -318,7 +318,7 @@ class Control:
                         "roles": sorted(user.roles) if user else [],
                     }
                 )
-        return _json_response(made)
+        return _json_response(people)
 
     def _save_person(self, request: Request, _: str) -> Response:
         given = _read_object(request)
@@ -383,7 +383,7 @@ class Control:
             credentials = replace(self.environment.credentials, organization_id=credentials.organization_id)
         elif f"admin@{tenant.domain}" in tenant.people:
             credentials = replace(credentials, admin_password=tenant.people[f"admin@{tenant.domain}"].password)
-        made = Environment(
+        added = Environment(
             empty=bool(given.get("empty", False)),
             credentials=credentials,
             directory=directory,
@@ -391,7 +391,7 @@ class Control:
             client_id=self.environment.client_id if own else str(uuid4()),
             name=name,
         )
-        return _json_response(directory.serve_another(made))
+        return _json_response(directory.serve_another(added))
 
 
 def _describe_application(application: Application) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def load(environment: Environment, content: Mapping[str, Any]) -> dict[str, int]
     not count. Lookups are given as `_column_value`, `column` or `nav@odata.bind`, all with an id; the row they name
     need not exist yet.
     """
-    made: dict[str, int] = {}
+    counts: dict[str, int] = {}
     with environment.lock:
         prepared = []
         for name, rows in content.items():
@@ -41,8 +41,8 @@ def load(environment: Environment, content: Mapping[str, Any]) -> dict[str, int]
             prepared.append((table, [loader.pack_row(number, row) for number, row in enumerate(rows)]))
         for table, ready in prepared:
             _store_rows(environment, table, ready)
-            made[table.set] = len(ready)
-    return made
+            counts[table.set] = len(ready)
+    return counts
 
 
 def _store_rows(environment: Environment, table: Table, ready: Sequence[tuple[bytes, Head, bytes]]) -> None:

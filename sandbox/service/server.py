@@ -140,13 +140,13 @@ def connection_details(server: Server) -> dict[str, str]:
 def _listeners(host: str, port: int) -> list[socket.socket]:
     """Return listening sockets on IPv4 and, where this machine has it, IPv6, both on the same port."""
     four = socket.create_server((host, port), backlog=256)
-    made = [four]
+    listeners = [four]
     if host == "127.0.0.1":
         try:
-            made.append(socket.create_server(("::1", four.getsockname()[1]), family=socket.AF_INET6, backlog=256))
+            listeners.append(socket.create_server(("::1", four.getsockname()[1]), family=socket.AF_INET6, backlog=256))
         except OSError:
             _log.debug("No IPv6 on this machine")
-    return made
+    return listeners
 
 
 class _Connection:
@@ -260,7 +260,7 @@ class _Connection:
         return body
 
     def _read_chunks(self) -> bytes:
-        made = bytearray()
+        body = bytearray()
         while True:
             while (end := self.buffer.find(b"\r\n")) < 0:
                 if not self._receive():
@@ -271,10 +271,10 @@ class _Connection:
                 size = int(text, 16)
             except ValueError:
                 raise _InvalidRequest(400, "A chunk's length cannot be read.") from None
-            made += self._take_bytes(size)
+            body += self._take_bytes(size)
             self._take_bytes(2)
             if size == 0:
-                return bytes(made)
+                return bytes(body)
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

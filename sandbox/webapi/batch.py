@@ -87,15 +87,15 @@ class Batch:
                 status = answer.response.status
                 break
         boundary = f"batchresponse_{uuid4()}"
-        made = Response(
+        response = Response(
             status, _encode_answers(boundary, answers), {"Content-Type": f"multipart/mixed; boundary={boundary}"}
         )
-        made.rows_read, made.rows_written = self.rows_read, self.rows_written
+        response.rows_read, response.rows_written = self.rows_read, self.rows_written
         if self.continue_on_error:
-            made.headers["Preference-Applied"] = "odata.continue-on-error"
+            response.headers["Preference-Applied"] = "odata.continue-on-error"
         if self.late_fault is not None:
-            made.wire_fault = self.late_fault.fault
-        return made
+            response.wire_fault = self.late_fault.fault
+        return response
 
     # -- one part -----------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class Batch:
     def _run_change_set(self, parts: list[Part]) -> _PartAnswer:
         transaction = Transaction()
         self.addresses = {}
-        made: list[_PartAnswer] = []
+        answers: list[_PartAnswer] = []
         for part in parts:
             response = self._run_part(part, transaction, change_set=True)
             if response.status >= 400:
@@ -113,10 +113,10 @@ class Batch:
                 return _PartAnswer(response, part.content_id)
             if part.content_id and "OData-EntityId" in response.headers:
                 self.addresses[part.content_id] = response.headers["OData-EntityId"]
-            made.append(_PartAnswer(response, part.content_id))
+            answers.append(_PartAnswer(response, part.content_id))
         self.rows_written += transaction.written
         self.environment.request_counts.count_rows_written(transaction.written)
-        return _PartAnswer(Response(200), changes=made)
+        return _PartAnswer(Response(200), changes=answers)
 
     def _run_part(self, part: Part, transaction: Transaction | None, *, change_set: bool = False) -> Response:
         environment = self.environment
@@ -193,8 +193,8 @@ def _read_parts(content_type: str, body: bytes) -> list[Part | list[Part]]:
     boundary = _BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/mixed") or boundary is None:
         raise query_error("The content type of a batch must be multipart/mixed with a boundary.")
-    made: list[Part | list[Part]] = []
-    many = 0
+    parts: list[Part | list[Part]] = []
+    operation_count = 0
     for piece in _split_at_boundary(body, boundary.group(1)):
         headers, content = _read_headers(piece)
         kind = headers.get("content-type", "")
@@ -203,28 +203,28 @@ def _read_parts(content_type: str, body: bytes) -> list[Part | list[Part]]:
             if inner is None:
                 raise query_error("A change set's content type needs a boundary.")
             changes = [_read_part(one, in_change_set=True) for one in _split_at_boundary(content, inner.group(1))]
-            many += len(changes)
-            made.append(changes)
+            operation_count += len(changes)
+            parts.append(changes)
         else:
-            many += 1
-            made.append(_read_part(piece))
-        if many > MAX_OPERATIONS:
+            operation_count += 1
+            parts.append(_read_part(piece))
+        if operation_count > MAX_OPERATIONS:
             raise query_error(f"The batch holds more than the {MAX_OPERATIONS} operations allowed.")
-    if not made:
+    if not parts:
         raise query_error("The batch holds no operations.")
-    return made
+    return parts
 
 
 def _split_at_boundary(body: bytes, boundary: str) -> list[bytes]:
     mark = b"--" + boundary.encode()
     if not (body.startswith(mark) or b"\n" + mark in body):
         raise query_error("The batch's body does not use the boundary of its content type.")
-    cut = re.split(rb"(?:^|\r?\n)" + re.escape(mark), body)
-    made: list[bytes] = []
-    for piece in cut[1:]:
+    candidates = re.split(rb"(?:^|\r?\n)" + re.escape(mark), body)
+    pieces: list[bytes] = []
+    for piece in candidates[1:]:
         if piece.startswith(b"--"):
-            return made
-        made.append(piece.lstrip(b" \t").removeprefix(b"\r\n").removeprefix(b"\n"))
+            return pieces
+        pieces.append(piece.lstrip(b" \t").removeprefix(b"\r\n").removeprefix(b"\n"))
     raise query_error("The batch's closing boundary is missing.")
 
 
@@ -232,11 +232,11 @@ def _read_headers(piece: bytes) -> tuple[dict[str, str], bytes]:
     head, found, rest = _split_head(piece)
     if not found and head:
         raise query_error("A part of the batch has no empty line after its headers.")
-    made = {}
+    headers = {}
     for line in head.decode("latin-1").splitlines():
         name, _, value = line.partition(":")
-        made[name.strip().lower()] = value.strip()
-    return made, rest
+        headers[name.strip().lower()] = value.strip()
+    return headers, rest
 
 
 def _split_head(piece: bytes) -> tuple[bytes, bool, bytes]:
@@ -271,18 +271,18 @@ def _read_part(piece: bytes, *, in_change_set: bool = False) -> Part:
 
 
 def _encode_answers(boundary: str, answers: list[_PartAnswer]) -> bytes:
-    made: list[bytes] = []
+    pieces: list[bytes] = []
     for answer in answers:
-        made.append(b"--" + boundary.encode() + b"\r\n")
+        pieces.append(b"--" + boundary.encode() + b"\r\n")
         if answer.changes is None:
-            made.append(_encode_part(answer))
+            pieces.append(_encode_part(answer))
         else:
             inner = f"changesetresponse_{uuid4()}"
-            made.append(f"Content-Type: multipart/mixed; boundary={inner}\r\n\r\n".encode())
-            made.extend(b"--" + inner.encode() + b"\r\n" + _encode_part(change) for change in answer.changes)
-            made.append(f"--{inner}--\r\n".encode())
-    made.append(f"--{boundary}--\r\n".encode())
-    return b"".join(made)
+            pieces.append(f"Content-Type: multipart/mixed; boundary={inner}\r\n\r\n".encode())
+            pieces.extend(b"--" + inner.encode() + b"\r\n" + _encode_part(change) for change in answer.changes)
+            pieces.append(f"--{inner}--\r\n".encode())
+    pieces.append(f"--{boundary}--\r\n".encode())
+    return b"".join(pieces)
 
 
 def _encode_part(answer: _PartAnswer) -> bytes:

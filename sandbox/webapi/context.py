@@ -119,9 +119,9 @@ class Context:
         reader = self.make_reader(prefer)
         store = self.environment.store
         if "$apply" in options.given:
-            made = aggregation.aggregate(store, table, options, reader.user, positions)
+            groups = aggregation.aggregate(store, table, options, reader.user, positions)
             context = msgspec.json.encode(f"{self.base}$metadata#{table.set}")
-            return json_response(b'{"@odata.context":%b,"value":%b}' % (context, made), prefer.applied)
+            return json_response(b'{"@odata.context":%b,"value":%b}' % (context, groups), prefer.applied)
         if options.delta_token or prefer.track_changes or tracking.is_tracked_page(options):
             self._demand_whole_table(table)
         if options.delta_token:
@@ -174,13 +174,13 @@ class Context:
         if not any(isinstance(value, dict | list) for value in body.values()):
             return rules.create(self.make_writer(transaction), table, body, row_id, names)
         own, nested_rows = self._create_nested_lookups(table, body, transaction)
-        made = rules.create(self.make_writer(transaction), table, own, row_id, names)
+        created_id = rules.create(self.make_writer(transaction), table, own, row_id, names)
         for nested in nested_rows:
             lookup = dict(nested.collection.column.binds)[table.name]
             for one in nested.bodies:
-                bound = {**one, f"{lookup}@odata.bind": f"/{table.set}({made})"}
+                bound = {**one, f"{lookup}@odata.bind": f"/{table.set}({created_id})"}
                 self.create_row(nested.collection.other, bound, None, transaction)
-        return made
+        return created_id
 
     def _create_nested_lookups(
         self, table: Table, body: Mapping[str, Any], transaction: Transaction
@@ -209,15 +209,15 @@ class Context:
 
     def add_key_values(self, table: Table, body: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a body with the values of a key; a lookup among them becomes a binding."""
-        made = dict(body)
+        bound = dict(body)
         for name, value in values.items():
             column = table.properties[name]
             if column.type in LOOKUPS:
                 target, nav = column.binds[0]
-                made[f"{nav}@odata.bind"] = f"/{self.environment.tables[target].set}({value})"
+                bound[f"{nav}@odata.bind"] = f"/{self.environment.tables[target].set}({value})"
             else:
-                made[name] = value
-        return made
+                bound[name] = value
+        return bound
 
     # -- readers, writers, bodies -------------------------------------------------------------------------------------
 

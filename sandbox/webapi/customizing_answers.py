@@ -32,8 +32,8 @@ def answer(
     if first.key is None:
         if operation.method != "POST" or rest:
             raise method_not_allowed(operation.method, "EntityDefinitions")
-        made = customizer.create_table(given, transaction)
-        return _answer_created(context, f"EntityDefinitions({made.id})")
+        created = customizer.create_table(given, transaction)
+        return _answer_created(context, f"EntityDefinitions({created.id})")
     table = definitions.find_table(context.environment, first.key)
     base = f"EntityDefinitions({table.id})"
     if not rest:
@@ -109,8 +109,8 @@ def _answer_choices(
 ) -> Response:  # fmt: skip
     key = steps[0].key
     if key is None and operation.method == "POST":
-        made = customizer.create_option_set(body)
-        return _answer_created(context, f"GlobalOptionSetDefinitions({made.id})")
+        option_set = customizer.create_option_set(body)
+        return _answer_created(context, f"GlobalOptionSetDefinitions({option_set.id})")
     if key is not None and operation.method == "DELETE":
         customizer.delete_option_set(customizer.find_option_set(key))
         return Response(204)

@@ -38,7 +38,7 @@ def answer(environment: Environment, steps: list[Segment], query: str, base: str
         return definitions.answer_entities(options)
     table = definitions.find_table(first.key)
     if len(steps) == 1:
-        document = definitions.entity(table, options)
+        document = definitions.describe_entity(table, options)
         return _to_json({"@odata.context": f"{base}$metadata#EntityDefinitions/$entity", **document})
     return definitions.answer_part(table, steps[1:], options)
 
@@ -77,9 +77,11 @@ def _answer_global_choices(environment: Environment, steps: list[Segment], optio
         raise resource_not_found(rest[0].name)
     context = f"{base}$metadata#GlobalOptionSetDefinitions"
     if key is None:
-        made = [_select(describe.global_option_set(one), options.select, "OptionSetMetadata")
-                for one in environment.choices.values()]  # fmt: skip
-        return _to_json({"@odata.context": context, "value": made})
+        choices = [
+            _select(describe.global_option_set(one), options.select, "OptionSetMetadata")
+            for one in environment.choices.values()
+        ]
+        return _to_json({"@odata.context": context, "value": choices})
     name, equals, value = unquote(key).strip().partition("=")
     wanted = value.strip().strip("'") if equals and name.strip() == "Name" else parse_guid(name)
     for one in environment.choices.values():
@@ -105,11 +107,11 @@ class _Definitions:
         return [describe.key(table, one, self.now) for one in table.keys.values()]
 
     def list_relationships(self) -> list[dict[str, Any]]:
-        made = {}
+        by_name = {}
         for table in self.tables.values():
             for one in (*describe.many_to_one(self.tables, table), *describe.many_to_many(self.tables, table)):
-                made[one["SchemaName"]] = one
-        return list(made.values())
+                by_name[one["SchemaName"]] = one
+        return list(by_name.values())
 
     def find_relationship(self, key: str) -> dict[str, Any]:
         name, equals, value = unquote(key).strip().partition("=")
@@ -156,19 +158,19 @@ class _Definitions:
         return found
 
     def answer_entities(self, options: Options) -> bytes:
-        made = []
+        entities = []
         for table in self.tables.values():
             whole = describe.entity(table)
             if options.filter is None or _matches(options.filter, whole, "EntityMetadata"):
-                made.append(self.entity(table, options))
-        return _to_json({"@odata.context": f"{self.base}$metadata#EntityDefinitions", "value": made})
+                entities.append(self.describe_entity(table, options))
+        return _to_json({"@odata.context": f"{self.base}$metadata#EntityDefinitions", "value": entities})
 
-    def entity(self, table: Table, options: Options) -> dict[str, Any]:
+    def describe_entity(self, table: Table, options: Options) -> dict[str, Any]:
         whole = {**describe.entity(table), "Privileges": privileges.describe_privileges(table)}
-        made = _select(whole, options.select, "EntityMetadata")
+        described = _select(whole, options.select, "EntityMetadata")
         for one in options.expand:
-            made[one.name] = self._expand(table, one)
-        return made
+            described[one.name] = self._expand(table, one)
+        return described
 
     def _expand(self, table: Table, one: Expand) -> list[dict[str, Any]]:
         if one.options.expand:
@@ -201,18 +203,18 @@ class _Definitions:
             raise not_covered(f"one entry of '{name}'")
         kind = "RelationshipMetadata"
         if name == "ManyToOneRelationships":
-            made = describe.many_to_one(self.tables, table)
+            rows = describe.many_to_one(self.tables, table)
         elif name == "OneToManyRelationships":
-            made = describe.one_to_many(self.tables, table)
+            rows = describe.one_to_many(self.tables, table)
         elif name == "ManyToManyRelationships":
-            made = describe.many_to_many(self.tables, table)
+            rows = describe.many_to_many(self.tables, table)
         elif name == "Keys":
-            made, kind = self.list_keys(table), "EntityKeyMetadata"
+            rows, kind = self.list_keys(table), "EntityKeyMetadata"
         elif name == "Privileges":
-            made, kind = privileges.describe_privileges(table), "SecurityPrivilegeMetadata"
+            rows, kind = privileges.describe_privileges(table), "SecurityPrivilegeMetadata"
         else:
             raise resource_not_found(name)
-        return _to_json({"@odata.context": context, "value": _filter_and_select(made, options, kind)})
+        return _to_json({"@odata.context": context, "value": _filter_and_select(rows, options, kind)})
 
     def _answer_attributes(self, table: Table, steps: list[Segment], options: Options, context: str) -> bytes:
         first, rest = steps[0], steps[1:]
@@ -237,8 +239,8 @@ class _Definitions:
             if found is None:
                 raise resource_not_found(rest[0].name)
             return _to_json({"@odata.context": context, **_select(found, options.select, "OptionSetMetadata")})
-        (made,) = self._describe_columns(table, [column], options, cast)
-        return _to_json({"@odata.context": f"{context}/$entity", **made})
+        (described,) = self._describe_columns(table, [column], options, cast)
+        return _to_json({"@odata.context": f"{context}/$entity", **described})
 
     @staticmethod
     def find_column(table: Table, key: str) -> Column:
@@ -263,7 +265,7 @@ class _Definitions:
                     f"Could not find a property named '{one.name}' on type 'Microsoft.Dynamics.CRM."
                     f"{cast or 'AttributeMetadata'}'."
                 )
-        made = []
+        described = []
         for column in columns:
             whole = describe.attribute(table, column)
             if cast:
@@ -274,26 +276,26 @@ class _Definitions:
             for one in options.expand:
                 found = describe.option_set(table, column) if one.name == "OptionSet" or column.choice_set else None
                 row[one.name] = found and _select(found, one.options.select, "OptionSetMetadata")
-            made.append(row)
-        return made
+            described.append(row)
+        return described
 
 
-def _filter_and_select(made: list[dict[str, Any]], options: Options, kind: str) -> list[dict[str, Any]]:
-    kept = made if options.filter is None else [one for one in made if _matches(options.filter, one, kind)]
-    return [_select(one, options.select, kind) for one in kept]
+def _filter_and_select(rows: list[dict[str, Any]], options: Options, kind: str) -> list[dict[str, Any]]:
+    matching = rows if options.filter is None else [one for one in rows if _matches(options.filter, one, kind)]
+    return [_select(one, options.select, kind) for one in matching]
 
 
 def _select(whole: dict[str, Any], select: tuple[str, ...], kind: str) -> dict[str, Any]:
     if not select:
         return dict(whole)
-    made = {name: value for name, value in whole.items() if name.startswith("@")}
+    selected = {name: value for name, value in whole.items() if name.startswith("@")}
     for name in select:
         if name not in whole:
             raise query_error(f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.{kind}'.")
-        made[name] = whole[name]
+        selected[name] = whole[name]
     if "MetadataId" in whole:
-        made["MetadataId"] = whole["MetadataId"]
-    return made
+        selected["MetadataId"] = whole["MetadataId"]
+    return selected
 
 
 def _matches(expression: Expression, row: Mapping[str, Any], kind: str) -> bool:

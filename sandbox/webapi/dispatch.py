@@ -176,8 +176,8 @@ class Dispatcher:
         body: dict[str, Any] | None = None,
     ) -> Response:
         body = self.context.read_body(operation, table) if body is None else body
-        made = self.context.create_row(table, body, row_id, transaction)
-        return self._answer_written(operation, table, made, 201)
+        created_id = self.context.create_row(table, body, row_id, transaction)
+        return self._answer_written(operation, table, created_id, 201)
 
     def _answer_written(self, operation: Operation, table: Table, row_id: str, status: int) -> Response:
         """Answer a create or update: 204 with the row's address, or the row itself where the client prefers that."""

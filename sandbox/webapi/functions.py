@@ -43,13 +43,13 @@ def answer(context: Context, operation: Operation, steps: list[Segment]) -> Resp
 
 def _read_arguments(operation: Operation, key: str) -> dict[str, str]:
     aliases = {name: value for name, value in parse_pairs(operation.query) if name.startswith("@")}
-    made = {}
+    arguments = {}
     for piece in re.split(r",(?![^\[]*\])", key):
         name, _, value = piece.partition("=")
         if name.strip():
             value = value.strip()
-            made[name.strip()] = aliases.get(value, value)
-    return made
+            arguments[name.strip()] = aliases.get(value, value)
+    return arguments
 
 
 def _who_am_i(context: Context, _: dict[str, str]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def answer(
     rest: list[Segment],
     transaction: Transaction,
 ) -> Response:
-    """Answer a request whose path goes on below a row. Raises ServiceError."""
+    """Answer a request for a path below a row. Raises ServiceError."""
     row_id = context.find_row_id(table, key)
     name = rest[0].name
     if name.startswith(PREFIX):

@@ -40,7 +40,7 @@ def a_company(sandbox: Sandbox, customers: int) -> Company:
         sandbox.load(
             {"accounts": [{"name": f"Account {no}", "telephone1": f"555-{no}", "customertypecode": 3} for no in part]}
         )
-    line = sandbox.connection_details()
+    line = sandbox.line()
     values = {
         "environment_url": line["environment_url"],
         "tenant_id": line["tenant_id"],

@@ -94,7 +94,7 @@ def test_coupling_agrees_with_brute_force_record_by_record(files, sandbox, capsy
 
     customers, accounts = brute_force.prepared(DATA)
     facts = files / "sandbox.json"
-    facts.write_text(json.dumps(sandbox.connection_details()))
+    facts.write_text(json.dumps(sandbox.line()))
     sandbox.load({"accounts": accounts})
     found, wanted = {}, {}
     for name, rows in customers.items():

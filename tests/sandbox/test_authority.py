@@ -1,4 +1,4 @@
-"""The certificate authority of a state folder: made once, used again, and what it issues to a server."""
+"""The certificate authority of a state folder, and the certificate that it issues to a server."""
 
 import os
 import shutil
@@ -22,12 +22,12 @@ from sandbox.testing import running
 HOUSE = Path(__file__).parents[2]
 
 
-def mode(path: Path) -> int:
+def file_mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
 def served_certificate(port: int, ca_file: Path, name: str) -> x509.Certificate:
-    """The certificate shown at 127.0.0.1, by a handshake that trusts the authority and checks a name."""
+    """Return the certificate at 127.0.0.1, from a handshake that trusts the authority and checks a name."""
     context = ssl.create_default_context(cafile=str(ca_file))
     with (
         socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
@@ -38,15 +38,15 @@ def served_certificate(port: int, ca_file: Path, name: str) -> x509.Certificate:
     return x509.load_der_x509_certificate(shown)
 
 
-def public_pair(ca_file: Path) -> tuple[object, object]:
-    """The public keys of the certificate and of the private key beside it."""
+def public_keys(ca_file: Path) -> tuple[object, object]:
+    """Return the public keys of the certificate and of the private key beside it."""
     certificate = x509.load_pem_x509_certificate(ca_file.read_bytes())
     private = serialization.load_pem_private_key(authority.key_file(ca_file).read_bytes(), None)
     return certificate.public_key(), private.public_key()
 
 
 def write_authority_of_an_earlier_release(ca_file: Path, lifetime: timedelta) -> None:
-    """The files that the sandbox wrote before it used trustme."""
+    """Write the files that the sandbox wrote before it used trustme."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tandem Sandbox Certificate Authority")])
     now = datetime.now(UTC)
@@ -101,7 +101,11 @@ def test_key_is_readable_by_its_owner_only(tmp_path: Path) -> None:
         authority.obtain(ca_file)
     finally:
         os.umask(inherited)
-    assert (mode(authority.key_file(ca_file)), mode(ca_file), mode(ca_file.parent)) == (0o600, 0o644, 0o700)
+    assert (file_mode(authority.key_file(ca_file)), file_mode(ca_file), file_mode(ca_file.parent)) == (
+        0o600,
+        0o644,
+        0o700,
+    )
     assert {one.name for one in ca_file.parent.iterdir()} == {"ca.pem", "ca.key", "ca.lock"}
 
 
@@ -149,7 +153,7 @@ def test_authority_of_an_earlier_release_is_used_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["no key", "no certificate", "garbage", "key of another", "expires soon"])
-def test_authority_that_cannot_go_on_is_replaced_as_a_pair(tmp_path: Path, damage: str) -> None:
+def test_unusable_authority_is_replaced_as_a_pair(tmp_path: Path, damage: str) -> None:
     ca_file = tmp_path / "ca.pem"
     authority.obtain(ca_file)
     if damage == "no key":
@@ -167,12 +171,12 @@ def test_authority_that_cannot_go_on_is_replaced_as_a_pair(tmp_path: Path, damag
     with running(ca_file=ca_file) as sandbox:
         served_certificate(sandbox.server.port, ca_file, "localhost")
     assert ca_file.read_bytes() != before
-    certified, private = public_pair(ca_file)
+    certified, private = public_keys(ca_file)
     assert certified == private
-    assert mode(authority.key_file(ca_file)) == 0o600
+    assert file_mode(authority.key_file(ca_file)) == 0o600
 
 
-STARTED = """
+WAITING_PROCESS = """
 import sys
 from pathlib import Path
 from sandbox.service import authority
@@ -186,7 +190,7 @@ def test_processes_that_start_at_once_make_one_authority(tmp_path: Path) -> None
     ca_file = tmp_path / "state" / "ca.pem"
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", STARTED, str(ca_file)],
+            [sys.executable, "-c", WAITING_PROCESS, str(ca_file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -204,6 +208,6 @@ def test_processes_that_start_at_once_make_one_authority(tmp_path: Path) -> None
     obtained = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert [process.returncode for process in processes] == [0] * 4
     assert obtained == {ca_file.read_bytes().hex()}
-    certified, private = public_pair(ca_file)
+    certified, private = public_keys(ca_file)
     assert certified == private
     assert {one.name for one in ca_file.parent.iterdir()} == {"ca.pem", "ca.key", "ca.lock"}
