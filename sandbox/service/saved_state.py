@@ -21,7 +21,7 @@ from sandbox.metadata.model import OptionSet, Table
 
 FILE = "environment.rows"
 _FORMAT = 3
-_FIX = "Name another folder, or delete that file to begin with a fresh environment."
+_FIX = "Name another folder, or delete that file to start with a new environment."
 _BLOCK_ROWS = 20_000
 _LENGTH = struct.Struct(">Q")
 
@@ -79,7 +79,7 @@ def read(folder: Path) -> Environment | None:
     try:
         return _read_file(path)
     except (StopIteration, RuntimeError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise NotReadable(f"{path} is no environment that this version saved ({error}). {_FIX}") from error
+        raise NotReadable(f"{path} cannot be read as a saved environment ({error}). {_FIX}") from error
 
 
 def _read_file(path: Path) -> Environment:

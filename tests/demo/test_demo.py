@@ -88,8 +88,8 @@ def test_a_sandbox_that_does_not_start_says_why(tmp_path):
     done = demo(tmp_path)
     assert done.returncode == 1
     assert "The sandbox did not start: " in done.stderr
-    assert "environment.rows is no kept environment" in done.stderr
-    assert "delete that file to begin with a fresh environment" in done.stderr
+    assert "environment.rows cannot be read as a saved environment" in done.stderr
+    assert "delete that file to start with a new environment" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -214,7 +214,7 @@ def test_command_prints_connection_details_stops_on_sigterm_and_restores_saved_r
 def test_saved_environment_of_another_version_is_refused_with_a_fix(tmp_path: Path, head: dict[str, Any]) -> None:
     with (tmp_path / saved_state.FILE).open("wb") as file:
         saved_state._write_message(file, head)
-    with pytest.raises(saved_state.NotReadable, match="delete that file to begin with a fresh environment"):
+    with pytest.raises(saved_state.NotReadable, match="delete that file to start with a new environment"):
         saved_state.read(tmp_path)
 
 
@@ -224,7 +224,7 @@ def test_command_reports_why_it_cannot_start(tmp_path: Path, sandbox: Any) -> No
     process = start_command(tmp_path, "--state", str(tmp_path / "rows"))
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "is no environment that this version saved" in error
+    assert "cannot be read as a saved environment" in error
     process = start_command(tmp_path, "--port", str(sandbox.server.port))
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
