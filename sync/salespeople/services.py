@@ -221,7 +221,7 @@ def create(*, company: Company, known: Sequence[User], user_ids: Iterable[UUID] 
         IntegrationTableMapping.objects.select_for_update().get(pk=mapping.pk)
         coupled = set(Coupling.objects.filter(company=company, table=TABLE).values_list("integration_id", flat=True))
         new = [one for one in known if one.id not in coupled and (chosen is None or one.id in chosen)]
-        for one, code in zip(new, number_series.next_free(company, table, len(new)), strict=True):
+        for one, code in zip(new, number_series.next_free_keys(company, table, len(new)), strict=True):
             made = Salesperson.objects.create(
                 company=company, code=code, name=one.name[:50], e_mail=one.email[:80], phone_no=one.phone[:30]
             )

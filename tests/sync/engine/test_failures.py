@@ -10,11 +10,12 @@ from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
+from jobs.errors import EmptySelection
 from jobs.models import JobOutcome
 from jobs.running.waiting import run_to_end
 from masterdata.models import Currency, Customer, Salesperson
 from sync.models import DuePair, SynchState
-from sync.start.services import EmptySelection, retry, start_synchronization
+from sync.start.services import retry, start_synchronization
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,

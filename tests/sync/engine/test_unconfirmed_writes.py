@@ -256,7 +256,7 @@ def test_a_restore_broken_off_goes_on(company, customers, remote, monkeypatch):
     assert counted(go_on(job)) == {"inserted": 1}
     assert counted(synchronize(customers)) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_city"] == "Ulm"
-    assert not SynchState.objects.get().doubts
+    assert not SynchState.objects.get().unconfirmed_writes
 
 
 # -- what was sent is known for our own --------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def test_a_second_edit_after_a_lost_worker_is_no_conflict(company, customers, re
         job = synchronize(customers)
     assert counted(job) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_city"] == "Köln"
-    assert not SynchState.objects.get().doubts
+    assert not SynchState.objects.get().unconfirmed_writes
 
 
 def test_a_change_there_after_a_lost_worker_is_still_a_conflict(company, customers, remote, monkeypatch):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.vocabulary import Recommendation
 from sync.full.recommendations import Facts, Kind, Line, recommend, step
-from sync.rules.waves import waves
+from sync.rules.waves import sort_into_waves
 
 FULL, NONE, DEPENDENCY, NO_RECORDS = (
     Recommendation.FULL,
@@ -98,12 +98,12 @@ def test_a_blocked_line_says_what_it_waits_for():
 
 
 def test_waves_put_each_after_what_it_depends_on():
-    assert waves({"CONTACT": ["CUSTOMER"], "CUSTOMER": ["CURRENCY", "GONE"], "CURRENCY": []}) == [
+    assert sort_into_waves({"CONTACT": ["CUSTOMER"], "CUSTOMER": ["CURRENCY", "GONE"], "CURRENCY": []}) == [
         ["CURRENCY"],
         ["CUSTOMER"],
         ["CONTACT"],
     ]
-    assert waves({"A": ["B"], "B": ["A"], "C": []}) == [["C"], ["A", "B"]]
+    assert sort_into_waves({"A": ["B"], "B": ["A"], "C": []}) == [["C"], ["A", "B"]]
 
 
 names = [f"M{n}" for n in range(6)]
