@@ -76,7 +76,7 @@ def test_sync_all_runs_in_waves_to_the_end(company, remote):
     assert accounts(remote)["Adatum"]["_transactioncurrencyid_value"] is not None
     started = {line.name: line.job.started_at for line in full.lines(company)}
     assert started["CUSTOMER"] > started["CURRENCY"]
-    assert full.may_start(full.lines(company)).startswith("Every line has run")
+    assert full.blocked_reason(full.lines(company)).startswith("Every line has run")
 
 
 def test_a_line_on_both_sides_without_criteria_fails_and_blocks_what_depends_on_it(company, remote):
@@ -204,14 +204,14 @@ def test_a_dataverse_that_is_not_there_leaves_the_review_as_it_is(company, remot
 
 def test_what_is_decided_while_the_records_are_counted_stays(company, remote, monkeypatch):
     full.generate(company)
-    size = full._uncoupled_there
+    size = full._count_remote
 
     def meanwhile(mapping, gateway, **more):
         full.remove(by_name(company)["SALESPEOPLE"]) if "SALESPEOPLE" in by_name(company) else None
         FullSynchReviewLine.objects.filter(name="CURRENCY").update(status="finished", message="Done.")
         return size(mapping, gateway, **more)
 
-    monkeypatch.setattr(full, "_uncoupled_there", meanwhile)
+    monkeypatch.setattr(full, "_count_remote", meanwhile)
     lines = {line.name: line for line in full.generate(company)}
     assert "SALESPEOPLE" not in lines
     assert (lines["CURRENCY"].status, lines["CURRENCY"].message) == ("finished", "Done.")

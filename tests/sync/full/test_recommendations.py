@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.vocabulary import Recommendation
-from sync.full.recommendations import Facts, Kind, Line, recommend, step
+from sync.full.recommendations import Facts, Kind, Line, next_step, recommend
 from sync.rules.waves import sort_into_waves
 
 FULL, NONE, DEPENDENCY, NO_RECORDS = (
@@ -83,7 +83,7 @@ def line(name, *dependencies, status="", recommendation=FULL, removed=False):
     ],
 )
 def test_lines_start_in_waves(lines, start, nothing, blocked):
-    found = step(lines)
+    found = next_step(lines)
     assert found.start == start
     assert found.nothing_to_do == nothing
     assert set(found.blocked) == blocked
@@ -91,7 +91,7 @@ def test_lines_start_in_waves(lines, start, nothing, blocked):
 
 def test_a_blocked_line_says_what_it_waits_for():
     assert (
-        step([line("CUSTOMER", status="failed"), line("CONTACT", "CUSTOMER")])
+        next_step([line("CUSTOMER", status="failed"), line("CONTACT", "CUSTOMER")])
         .blocked["CONTACT"]
         .startswith("CUSTOMER, which")
     )
@@ -125,7 +125,7 @@ def reviews(draw):
 def test_every_review_comes_to_an_end_and_no_line_starts_before_what_it_depends_on(lines, chance):
     state = {one.name: one for one in lines}
     for _ in range(3 * len(lines) + 3):
-        found = step(list(state.values()))
+        found = next_step(list(state.values()))
         for name in found.start:
             for other in state[name].dependencies:
                 if other in state and other != name:

@@ -173,7 +173,7 @@ def test_what_cannot_be_is_told_beside_its_user_and_nothing_is_saved(admin, owne
 def test_ok_asks_about_the_rest_and_creates_them(admin, owned, people):
     ada, *_ = people(["Ada Adams", "Ben Bright", "Cy Cole"])
     seller(owned, "AA")
-    total = len(salespeople.users(owned))
+    total = len(salespeople.read_users(owned))
     asked = told(post(admin, "save", **{f"code-{ada}": "AA", "way": "ok"}))
     assert f"1 of {total} Dataverse users are coupled. {total - 1} salespeople are created for the rest" in asked
     page = told(post(admin, "create", all="1"))
@@ -202,20 +202,20 @@ def test_actions_work_on_the_ticked_users_and_say_so_without_any(admin, owned, p
 
 def test_two_people_who_create_at_once_create_each_salesperson_once(company, owned, people):
     people(12)
-    known = salespeople.users(company)
+    users = salespeople.read_users(company)
     together = threading.Barrier(2)
 
     def create(_number):
         together.wait()
         try:
-            return salespeople.create(company=company, known=known)
+            return salespeople.create_salespeople(company=company, users=users)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(create, range(2)))
-    assert sorted(made) == [0, len(known)]
-    assert Salesperson.objects.count() == Coupling.objects.filter(table="salesperson").count() == len(known)
+    assert sorted(made) == [0, len(users)]
+    assert Salesperson.objects.count() == Coupling.objects.filter(table="salesperson").count() == len(users)
 
 
 def test_match_by_e_mail_couples_what_is_clear_and_names_what_is_not(admin, owned, people):
@@ -237,8 +237,8 @@ def test_coupled_users_are_added_to_the_team_each_with_a_result(admin, owned, pe
     answer = post(admin, "team")
     page = told(answer)
     assert "2 of 2 coupled users are in the owning team." in page, page
-    users = {one.id: one.member for one in salespeople.users(owned)}
-    assert (users[ada], users[ben]) == (True, True)
+    members = {one.id: one.is_member for one in salespeople.read_users(owned)}
+    assert (members[ada], members[ben]) == (True, True)
     assert "already" in told(post(admin, "team"))
     Coupling.objects.filter(integration_id=ben).update(integration_id=uuid4())  # a user whom Dataverse does not know
     page = told(post(admin, "team"))
@@ -248,8 +248,8 @@ def test_coupled_users_are_added_to_the_team_each_with_a_result(admin, owned, pe
 
 def test_where_the_application_may_not_an_administrator_adds_them(owned, people, remote, admin_user):
     ada, ben = people(["Ada Adams", "Ben Bright"])
-    known = salespeople.users(owned)
-    salespeople.create(company=owned, known=known, user_ids=[ada, ben])
+    users = salespeople.read_users(owned)
+    salespeople.create_salespeople(company=owned, users=users, user_ids=[ada, ben])
     remote.control(
         "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [redirect_url.redirect_url()]}
     )
@@ -260,7 +260,7 @@ def test_where_the_application_may_not_an_administrator_adds_them(owned, people,
     steps = preparation.prepare(done)
     assert [one.state for one in steps] == ["done", "done"], steps
     assert "2 of 2 coupled users are in the owning team." in steps[-1].message
-    assert {one.id for one in salespeople.users(owned) if one.member} >= {ada, ben}
+    assert {one.id for one in salespeople.read_users(owned) if one.is_member} >= {ada, ben}
 
 
 def test_a_denied_application_leads_to_the_administrators_sign_in(admin, owned, people, remote):
@@ -298,7 +298,7 @@ def test_thousands_of_users_are_paged_and_searched(admin, owned, people, remote)
 
 
 def test_nobody_to_couple_and_a_dataverse_that_is_down_are_told(admin, owned, remote, company):
-    for one in salespeople.users(owned):
+    for one in salespeople.read_users(owned):
         remote.load({"systemusers": [{"systemuserid": str(one.id), "lastname": one.name, "isdisabled": True}]})
     assert "Dataverse has no user who is enabled, licensed" in read(admin)
     gone(company)
