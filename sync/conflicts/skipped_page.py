@@ -23,7 +23,7 @@ def skipped_page(company: Company, *, unavailable: str, off: str) -> Page:
         tip=Tip(
             "Fix the cause, then retry",
             "A pair that fails twice in a row with the same error is left out of further runs. The message says "
-            "what to fix; Retry takes the pair back in and synchronizes it at once.",
+            "what to fix; Retry synchronizes the pair again at once, and further runs include it.",
         ),
         help="synchronization#skipped",
         actions=[

@@ -66,7 +66,7 @@ def skipped(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @requires(Can.OPERATE)
 def retry(request: HttpRequest, company: str) -> HttpResponse:
-    """Take the selected pairs back in and synchronize them."""
+    """Synchronize the selected pairs again."""
     owner = company_of(request, company)
     selected = listing.selected(request, skipped_listing(owner))
     if not selected:
@@ -77,7 +77,7 @@ def retry(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @requires(Can.OPERATE)
 def retry_all(request: HttpRequest, company: str) -> HttpResponse:
-    """Take every skipped pair of the company back in."""
+    """Synchronize every skipped pair of the company again."""
     return _retry(request, company_of(request, company), None)
 
 
@@ -92,7 +92,7 @@ def _retry(request: HttpRequest, company: Company, couplings: Iterable[int] | No
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     subject = "1 record is" if count == 1 else f"{count:,} records are"
-    messages.success(request, f"{subject} taken back in by the job that was started.")
+    messages.success(request, f"{subject} synchronized again by the job that was started.")
     return redirect_to_jobs(request, company, started, back)
 
 

@@ -110,8 +110,8 @@ def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = 
 def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = None) -> tuple[int, list[Job]]:
     """Synchronize skipped pairs again: the given ones, or all of the company's. Return how many, and the jobs.
 
-    The jobs themselves take the pairs back in: a run under way, which holds the mapping's key, would undo it. Raises
-    EmptySelection, Refusal.
+    The jobs themselves end the skipping: a run under way, which holds the mapping's key, would undo it otherwise.
+    Raises EmptySelection, Refusal.
     """
     require_enabled(company)
     chosen = Coupling.objects.filter(company=company, skipped=True)

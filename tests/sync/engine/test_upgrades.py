@@ -7,10 +7,10 @@ from django.apps import apps
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from sync.start.services import start_synchronization
-from tests.sync.conftest import accounts, counted, customer
+from tests.sync.conftest import accounts, counters, customer
 
 
-def test_an_open_synchronization_job_goes_on_after_its_words_changed(company, customers, remote):
+def test_an_open_job_is_resumed_after_its_stored_keys_were_renamed(company, customers, remote):
     records = [customer(company, f"1000{number}") for number in range(2)]
     job = start_synchronization(mapping=customers)
     old = {"full": True, "direction": "to", "create_new": True}
@@ -23,5 +23,5 @@ def test_an_open_synchronization_job_goes_on_after_its_words_changed(company, cu
     assert job.resume == {"already_reported": True}
     assert job.parameters["direction"] == "to_integration_table"
     job = run_to_end(job)
-    assert (job.state, counted(job)) == ("finished", {"inserted": 1}), "the reported record is not reported again"
+    assert (job.state, counters(job)) == ("finished", {"inserted": 1}), "the reported record is not reported again"
     assert set(accounts(remote)) == {"Customer 10001"}

@@ -50,7 +50,7 @@ def test_a_mapping_on_both_sides_waits_for_the_criteria_of_what_it_depends_on():
     assert recommend([customer, one_side])["CONTACT"] is FULL
 
 
-def test_a_dependency_that_is_not_satisfied_is_handed_on():
+def test_what_waits_for_a_dependency_makes_those_that_depend_on_it_wait():
     found = recommend(
         [
             Facts("CUSTOMER", 1, 1),
@@ -97,7 +97,7 @@ def test_a_blocked_line_says_what_it_waits_for():
     )
 
 
-def test_waves_put_each_after_what_it_depends_on():
+def test_waves_put_each_name_after_those_it_depends_on():
     assert sort_into_waves({"CONTACT": ["CUSTOMER"], "CUSTOMER": ["CURRENCY", "GONE"], "CURRENCY": []}) == [
         ["CURRENCY"],
         ["CUSTOMER"],
@@ -122,7 +122,7 @@ def reviews(draw):
 
 
 @given(reviews(), st.randoms(use_true_random=False))
-def test_every_review_comes_to_an_end_and_no_line_starts_before_what_it_depends_on(lines, chance):
+def test_every_review_ends_and_no_line_starts_before_what_it_depends_on(lines, chance):
     state = {one.name: one for one in lines}
     for _ in range(3 * len(lines) + 3):
         found = next_step(list(state.values()))

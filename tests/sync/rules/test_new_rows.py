@@ -64,7 +64,7 @@ def one_by_one(given_fields: list[NewField], record: dict[str, Any]) -> NewRow:
 
 
 @given(st.lists(st.sampled_from(list(SPECS)), unique=True), RECORDS)
-def test_many_rows_are_made_as_each_alone_would_be(names: list[str], records: list[dict[str, Any]]) -> None:
+def test_many_rows_are_made_as_each_one_alone(names: list[str], records: list[dict[str, Any]]) -> None:
     chosen = fields(names)
     assert new_rows(chosen, records) == [one_by_one(chosen, record) for record in records]
 
