@@ -17,7 +17,7 @@ class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]  # auditlog has
     """
 
     def get_extra_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The person and their address, for every entry made while the request is answered."""
+        """Return the person and their address, for every entry made while the request is answered."""
         return {"actor": self._get_actor(request), "remote_addr": client_ip(request), "remote_port": None}
 
     def __call__(self, request: HttpRequest) -> Any:

@@ -30,7 +30,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def served(size: int) -> Iterator[tuple[dict[str, str], int, requests.Session]]:
-    """A sandbox with that many accounts, created over a year; its line, its process, and a session for it."""
+    """Serve a sandbox with that many accounts, created over a year; its line, its process, and a session for it."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "manage.py", "sandbox", "--json", "--port", "0"]
         process = subprocess.Popen(
@@ -58,7 +58,7 @@ def served(size: int) -> Iterator[tuple[dict[str, str], int, requests.Session]]:
 
 
 def processor_s(pid: int) -> float:
-    """The processor time a process has had so far."""
+    """Return the processor time a process has had so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 

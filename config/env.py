@@ -25,7 +25,7 @@ _OURS = ("secret-key", "field-encryption-key", "tandem.sqlite3")
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable's text, or the default where it is absent."""
+    """Return the variable's text, or the default where it is absent."""
     try:
         value: str = _env.str(name, default=default)
     except OSError as error:
@@ -34,12 +34,12 @@ def text(name: str, default: str = "") -> str:
 
 
 def file_of(name: str) -> str:
-    """The path that NAME_FILE names; "" where the value does not come from a file."""
+    """Return the path that NAME_FILE names; "" where the value does not come from a file."""
     return os.environ.get(f"{name}_FILE", "")
 
 
 def flag(name: str, default: bool) -> bool:
-    """A yes or no; 1/0, true/false, yes/no and on/off are understood."""
+    """Return a yes or no; 1/0, true/false, yes/no and on/off are understood."""
     value = text(name, "1" if default else "0").lower()
     if value in _TRUE:
         return True
@@ -49,7 +49,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def number(name: str, default: float, *, least: float, most: float) -> float:
-    """A number within bounds (both included)."""
+    """Return a number within bounds (both included)."""
     value = text(name, str(default))
     try:
         result = float(value)
@@ -61,7 +61,7 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
 
 
 def whole(name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number within bounds (both included)."""
+    """Return a whole number within bounds (both included)."""
     value = number(name, default, least=least, most=most)
     if value != int(value):
         raise ImproperlyConfigured(f"{name} is {text(name)}; it must be a whole number.")
@@ -78,7 +78,7 @@ def choice(name: str, default: str, allowed: Collection[str], example: str = "")
 
 
 def address(name: str, default: str, schemes: Collection[str]) -> str:
-    """An address with one of the schemes and a host; "" where it is absent and there is no default."""
+    """Return an address with one of the schemes and a host; "" where it is absent and there is no default."""
     value = text(name, default)
     if not value:
         return value
@@ -96,7 +96,7 @@ def address(name: str, default: str, schemes: Collection[str]) -> str:
 
 
 def names(name: str, default: str = "") -> list[str]:
-    """A comma-separated list, blanks dropped."""
+    """Return a comma-separated list, blanks dropped."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
@@ -118,7 +118,7 @@ def database(state: Path) -> dict[str, object]:
 
 
 def private_file(path: Path, make: str) -> str:
-    """The text of a file only its owner can read, holding `make` the first time.
+    """Return the text of a file only its owner can read, holding `make` the first time.
 
     Written aside and linked into place, so that of two processes starting at once neither reads half a file.
     """
@@ -133,7 +133,7 @@ def private_file(path: Path, make: str) -> str:
 
 
 def state_folder(base: Path) -> Path:
-    """The folder for what this installation keeps on disk; made, private, when absent."""
+    """Return the folder for what this installation keeps on disk; made, private, when absent."""
     state = Path(text("STATE_DIR", str(base / ".state"))).expanduser().absolute()
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)

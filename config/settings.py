@@ -62,8 +62,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.forms",
     "django_htmx",
-    "template_partials",
-    "django_filters",
     "import_export",
     "axes",
     "auditlog",

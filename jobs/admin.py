@@ -32,7 +32,7 @@ class LimitedPaginator(_Paginator):
 
     @cached_property
     def count(self) -> int:
-        """The number of rows, the limit at most."""
+        """Return the number of rows, the limit at most."""
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
         return rows.order_by()[: self.limit].count()
 
@@ -88,18 +88,18 @@ class JobAdmin(ReadOnly, _JobAdmin):
 
     @admin.display(description="Coupled")
     def coupled(self, job: Job) -> int:
-        """The counter."""
+        """Return the counter."""
         return int(job.counters.get("coupled", 0))
 
     @admin.display(description="Failed")
     def failed(self, job: Job) -> SafeString | int:
-        """The counter, leading to the failed records."""
+        """Return the counter, leading to the failed records."""
         count = int(job.counters.get("failed", 0))
         return _outcomes_link(job, f"{count:,}", outcome__exact="failed") if count else count
 
     @admin.display(description="Message")
     def told(self, job: Job) -> str:
-        """The message, as much of it as a list has room for."""
+        """Return the message, as much of it as a list has room for."""
         return Truncator(job.message).chars(140)
 
     @admin.display(description="Outcomes")
@@ -143,7 +143,7 @@ class JobOutcomeAdmin(ReadOnly, _OutcomeAdmin):
 
     @admin.display(description="Job")
     def job_link(self, row: JobOutcome) -> SafeString:
-        """The row's job."""
+        """Return the row's job."""
         return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(row.job_id,)), row.job)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:

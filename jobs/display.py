@@ -59,19 +59,19 @@ _LOOKS: dict[str, Look] = {
 
 
 def kind_label(job: Job) -> str:
-    """ "match-based coupling": the kind's own words."""
+    """Return the kind's own words: "match-based coupling"."""
     kind = registry.kinds.get(job.type)
     return kind.label if kind else str(job.get_type_display()).lower()
 
 
 def title(job: Job) -> str:
-    """ "CUSTOMER, match-based coupling"."""
+    """Return what the job is called: "CUSTOMER, match-based coupling"."""
     label = kind_label(job)
     return f"{job.mapping_name}, {label}" if job.mapping_name else label[:1].upper() + label[1:]
 
 
 def status(job: Job) -> Status:
-    """The job's state as a word with a look; a job that finished with failed records says so."""
+    """Return the job's state as a word with a look; a job that finished with failed records says so."""
     if job.state == State.FINISHED and job.counters.get("failed"):
         return Status("Finished with errors", "warn")
     return Status(str(job.get_state_display()), _LOOKS[job.state])
@@ -85,7 +85,7 @@ def started_by(job: Job) -> str:
 
 
 def direction(job: Job) -> str:
-    """The direction in words; blank for coupling and uncoupling."""
+    """Return the direction in words; blank for coupling and uncoupling."""
     return DIRECTIONS.get(job.direction, job.direction)
 
 
@@ -111,7 +111,7 @@ def duration_of(job: Job) -> str:
 
 
 def rate(job: Job) -> float:
-    """Records a second over the time workers worked on it."""
+    """Return records a second over the time workers worked on it."""
     return job.processed / job.active_s if job.active_s > 0.05 else 0.0
 
 
@@ -163,7 +163,7 @@ def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progre
 
 
 def clock(moment: datetime | None) -> str:
-    """The time of day, with the date where it is not today's."""
+    """Return the time of day, with the date where it is not today's."""
     if moment is None:
         return ""
     local, today = timezone.localtime(moment), timezone.localdate()
@@ -171,7 +171,7 @@ def clock(moment: datetime | None) -> str:
 
 
 def since_midnight() -> datetime:
-    """The moment today began here."""
+    """Return the moment today began here."""
     return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -206,12 +206,14 @@ def _some(details: list[str]) -> list[str]:
 
 
 def fields_text(detail: Any) -> str:
-    """The compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
+    """Return the compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
     return " | ".join(f"{_caption(field)}: {_value(field)}" for field in _listed(detail, "fields"))
 
 
 def _caption(field: dict[str, Any]) -> str:
-    """What people call a local field; where the outcome does not say, the first table that has such a field does."""
+    """Return what people call a local field; where the outcome does not say, the first table that has such a field
+    does.
+    """
     if caption := _plain(field.get("caption")):
         return caption
     name = _plain(field.get("local"))
@@ -227,7 +229,7 @@ def _caption_of(name: str) -> str:
 
 
 def candidates_text(detail: Any, shown: int = 3) -> str:
-    """The Dataverse rows that came into question: "3: Fabrikam, Fabrikam Ltd. (coupled to 10000), ..."."""
+    """Return the Dataverse rows that came into question: "3: Fabrikam, Fabrikam Ltd. (coupled to 10000), ..."."""
     found = _listed(detail, "candidates")
     if not found:
         return ""
@@ -257,7 +259,7 @@ def trail_text(detail: Any) -> str:
 
 
 def support_text(detail: Any) -> str:
-    """What support needs to know of a record's failure."""
+    """Return what support needs to know of a record's failure."""
     if not isinstance(detail, dict):
         return ""
     parts = [_plain(detail.get("support"))]

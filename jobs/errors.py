@@ -83,7 +83,7 @@ LOST_MESSAGE = (
 
 
 def describe(error: BaseException) -> Failure:
-    """What an escaping error means for the job.
+    """Return what an escaping error means for the job.
 
     An error that knows better carries `reason` (a Reason value), `user_message` and `detail`; anything else is
     internal, and its traceback goes to `detail` without paths and secrets.
@@ -101,7 +101,7 @@ def describe(error: BaseException) -> Failure:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """The seconds after which an error asks to try again (a long Retry-After), or None."""
+    """Return the seconds after which an error asks to try again (a long Retry-After), or None."""
     seconds = getattr(error, "retry_after", None)
     return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
@@ -145,7 +145,7 @@ _HOME_PATH = re.compile(r"/(?:home|root|Users|tmp|var|srv|opt|mnt|usr|etc)/[^\s\
 
 
 def scrub(text: str) -> str:
-    """The text without what looks like a secret, and without this machine's paths."""
+    """Return the text without what looks like a secret, and without this machine's paths."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     for secret in own_keys():

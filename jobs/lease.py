@@ -40,7 +40,7 @@ class NotClaimed:
 
 
 def worker_name() -> str:
-    """This thread, as the job card names it."""
+    """Return this thread, as the job card names it."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{threading.get_ident() & 0xFFFF:x}"
 
 
@@ -94,7 +94,7 @@ def claim(job_id: int) -> Job | NotClaimed:
 
 
 def holder_of(exclusive_key: str) -> int | None:
-    """The job in process on a key."""
+    """Return the job in process on a key."""
     return Job.objects.filter(exclusive_key=exclusive_key, state=State.IN_PROCESS).values_list("pk", flat=True).first()
 
 
@@ -110,7 +110,7 @@ def end_unheld(job: Job, state: State, *, message: str, reason: str = "", detail
 
 
 def _unheld(job: Job) -> Any:
-    """The row exactly as it was read; it changes once only, since every change by others moves one of these."""
+    """Return the row exactly as it was read. It changes once only, since every change by others moves one of these."""
     return Job.objects.filter(pk=job.pk, fence=job.fence, state=job.state, lease_until=job.lease_until)
 
 
@@ -143,7 +143,7 @@ class Lease:
         return not self._lost and time.monotonic() < self._good_until
 
     def seconds_left(self) -> float:
-        """The seconds for which this worker surely has no successor; 0 when the lease is lost."""
+        """Return the seconds for which this worker surely has no successor; 0 when the lease is lost."""
         return 0.0 if self._lost else max(0.0, self._good_until - time.monotonic())
 
     def ensure(self) -> None:

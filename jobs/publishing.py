@@ -55,6 +55,8 @@ def running_holders() -> QuerySet[Job]:
 
 
 def next_job_on_key(exclusive_key: str) -> int | None:
-    """The id of the job whose turn on a key is next: one-record jobs first, then in the order they were asked for."""
+    """Return the id of the job whose turn on a key is next: one-record jobs first, then in the order they were asked
+    for.
+    """
     waiting = Job.objects.filter(exclusive_key=exclusive_key, state=State.QUEUED, cancel_requested=False)
     return waiting.order_by("-one_record", "pk").values_list("pk", flat=True).first()

@@ -109,7 +109,7 @@ def stop_all(*, company: Any, user: Any = None, why: str, reason: str) -> int:
 
 
 def waits_for(job: Job) -> Job | None:
-    """The job that a queued job waits for: the holder of its key, or the one whose turn is before."""
+    """Return the job that a queued job waits for: the holder of its key, or the one whose turn is before."""
     if job.state != State.QUEUED or not job.exclusive_key:
         return None
     before = holder_of(job.exclusive_key) or next_job_on_key(job.exclusive_key)
@@ -117,7 +117,7 @@ def waits_for(job: Job) -> Job | None:
 
 
 def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
-    """What came of a job and its follow-ups, in the shape the commands print."""
+    """Return what came of a job and its follow-ups, in the shape the commands print."""
     failed = {"reason": job.failure_reason, "message": job.message}
     return {
         **({"error": failed} if job.state == State.FAILED else {}),

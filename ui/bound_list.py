@@ -213,7 +213,7 @@ class Bound:
     # -- where links lead
 
     def url(self, **changes: str | None) -> str:
-        """The list's address with these parameters changed (None takes one out); always from the first page on."""
+        """Return the list's address with these parameters changed (None takes one out); always from the first page on."""
         given = self.given.copy()
         for name in _OWN:
             given.pop(name, None)
@@ -321,7 +321,7 @@ def _value(row: Any, column: Column) -> Cell:
 
 
 def bind(request: HttpRequest, listing: Listing) -> Any:
-    """The listing as this request shows it: rows of the page, columns of the person, filters in force."""
+    """Return the listing as this request shows it: rows of the page, columns of the person, filters in force."""
     from ui.bound_list import Bound
 
     return Bound(request, listing)

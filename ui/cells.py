@@ -13,7 +13,7 @@ from ui.kit import Cell, Link, Status
 
 
 def text_of(value: Cell) -> str:
-    """The value in words: what a screen reader or an export says."""
+    """Return the value in words: what a screen reader or an export says."""
     match value:
         case None:
             return ""
@@ -34,7 +34,7 @@ def text_of(value: Cell) -> str:
 
 
 def html_of(value: Cell) -> SafeString | str:
-    """The value as HTML (escaped where it is text)."""
+    """Return the value as HTML (escaped where it is text)."""
     match value:
         case Status():
             return format_html('<span class="status" data-state="{}">{}</span>', value.state, value.text)
@@ -78,5 +78,5 @@ def _moment(value: datetime) -> str:
 
 
 def in_sentence(caption: str) -> str:
-    """A caption inside a sentence: "New payment terms"; abbreviations stay as they are."""
+    """Return a caption inside a sentence: "New payment terms"; abbreviations stay as they are."""
     return re.sub(r"\w+", lambda word: word[0] if word[0][1:] != word[0][1:].lower() else word[0].lower(), caption)

@@ -147,5 +147,5 @@ def address(entry: Entry, company: Any) -> str:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The product's name and the frame."""
+    """Return the product's name and the frame."""
     return {"product_name": settings.PRODUCT_NAME, "shell": Shell(request)}

@@ -7,11 +7,11 @@ _DIGITS = 18
 
 
 def number(text: str) -> int | None:
-    """The id a text names, or None: ASCII digits alone, so that ² and other digits of Unicode are none."""
+    """Return the id a text names, or None: ASCII digits alone, so that ² and other digits of Unicode are none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def numbers(texts: Iterable[str]) -> list[int]:
-    """The ids in these texts, each of which may hold several with commas between; what is none is left out."""
+    """Return the ids in these texts, each of which may hold several with commas between; what is none is left out."""
     found = (number(part.strip()) for text in texts for part in text.split(","))
     return [one for one in found if one is not None]

@@ -74,7 +74,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
 
 
 def redirect(request: HttpRequest, url: str) -> HttpResponse:
-    """A redirect that a request of htmx follows with the whole page, not with the part it would have replaced."""
+    """Return a redirect that a request of htmx follows with the whole page, not with the part it would have replaced."""
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponseClientRedirect(url)
     return HttpResponseRedirect(url)
@@ -111,7 +111,7 @@ def _bound(request: HttpRequest, page: Page) -> Bound | None:
 
 
 def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, dict[str, Any]]:
-    """The template for what is asked for."""
+    """Return the template for what is asked for."""
     htmx = request.htmx  # type: ignore[attr-defined]
     whole = "ui/page/guide.html" if page.guide is not None else "ui/page/page.html"
     if not htmx or htmx.history_restore_request:
@@ -142,7 +142,7 @@ def _nodes(items: Any, prefix: str = "menu") -> tuple[Node, ...]:
 
 
 def _name(request: HttpRequest) -> str:
-    """What a page's kept choices go by: the address's name, the same for every record and company."""
+    """Return what a page's kept choices go by: the address's name, the same for every record and company."""
     match = request.resolver_match
     return match.view_name.replace(":", ".") if match else ""
 
@@ -160,7 +160,7 @@ def _has_errors(tab: FastTab) -> bool:
 
 
 def _form_errors(page: Page) -> list[tuple[str, str, str]]:
-    """What is wrong with the page's form: (id of the control, caption, sentence), the form's own errors first."""
+    """Return what is wrong with the page's form: (id of the control, caption, sentence), the form's own errors first."""
     found: list[tuple[str, str, str]] = []
     forms: dict[int, Any] = {}
     for tab in page.fast_tabs:

@@ -30,7 +30,7 @@ MAX_TABS = 40
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The role center of the company seen last; where there is no company, what to do about it."""
+    """Lead to the role center of the company seen last; where there is no company, what to do about it."""
     company = Shell(request).company
     if company is not None:
         return HttpResponseRedirect(company_url("ui:role-center", company))
@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def role_center(request: HttpRequest, company: str) -> HttpResponse:
-    """What stands where: cues, tables and the connection's state, as the rooms report them."""
+    """Show how things stand: cues, tables and the connection's state, as the rooms report them."""
     found = _company(request, company)
     groups = [(title, cues) for _, title, give in registry.cue_groups if (cues := give(request, found))]
     tables = [(title, table) for _, title, give in registry.tables if (table := give(request, found)) is not None]
@@ -90,7 +90,7 @@ def search(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[Found]]]:
-    """What Tell Me finds, grouped: pages the person may open whose names hold every word, then records."""
+    """Return what Tell Me finds, grouped: pages the person may open whose names hold every word, then records."""
     words = text.casefold().split()
     scored: list[tuple[int, int, Found]] = []
     for position, entry in enumerate(registry.all_entries()):
@@ -129,7 +129,7 @@ def _score(name: str, words: Iterable[str]) -> int:
 @require_safe
 @requires(Can.READ)
 def help_page(request: HttpRequest, name: str) -> HttpResponse:
-    """A page of docs/, found by its name."""
+    """Show a page of docs/, found by its name."""
     text = help_text(name)
     if text is None:
         raise Http404(f"There is no help page called {name!r}.")
@@ -195,7 +195,7 @@ def _back(request: HttpRequest) -> HttpResponse:
 
 
 def _company(request: HttpRequest, slug: str) -> Any:
-    """The company of that address part. Raises Http404 with a sentence."""
+    """Return the company of that address part. Raises Http404 with a sentence."""
     for company in Shell(request).companies:
         if company.slug == slug:
             return company

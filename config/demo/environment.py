@@ -51,7 +51,7 @@ class Environment:
         self._context = ssl.create_default_context(cafile=self.facts["ca_file"])
 
     def _port(self) -> int:
-        """The port of the last time where it is free, else 0 for another one."""
+        """Return the port of the last time where it is free, else 0 for another one."""
         try:
             url = str(json.loads(self.file.read_text())["environment_url"])
             return free_port(urlsplit(url).port or 0)
@@ -98,7 +98,7 @@ class Environment:
         return int(self.call("GET", "/_sandbox/requests")["rows_written"])
 
     def _first_line(self) -> str:
-        """The line it prints once it listens. Raises EnvironmentFailed."""
+        """Return the line it prints once it listens. Raises EnvironmentFailed."""
         pipe = self._process.stdout
         assert pipe is not None
         until = time.monotonic() + _START_S
@@ -110,7 +110,7 @@ class Environment:
         raise EnvironmentFailed(f"The sandbox did not start{self._said()}. See {self._log}")
 
     def _said(self) -> str:
-        """What it complained about last, to follow "did not start"."""
+        """Return what it complained about last, to follow "did not start"."""
         with self._log.open("rb") as log:
             log.seek(self._logged)
             lines = log.read().decode(errors="replace").strip().splitlines()

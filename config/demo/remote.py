@@ -54,7 +54,7 @@ def rows(
 
 
 def identity(kind: str, key: str) -> str:
-    """The GUID of a row of the demo, the same in every run."""
+    """Return the GUID of a row of the demo, the same in every run."""
     return str(uuid.uuid5(_NAMESPACE, f"{kind}/{key}"))
 
 
@@ -144,7 +144,7 @@ def _account(customer: Row, kind: str, key: str, currencies: dict[str, str], hom
 
 
 def _as_typed(rng: random.Random, account: Row, customer: Row) -> None:
-    """The row as somebody else typed it."""
+    """Rewrite the row as somebody else would have typed it."""
     chance = rng.random()
     name = str(account["name"])
     if chance < 0.12:
@@ -175,7 +175,7 @@ def _as_typed(rng: random.Random, account: Row, customer: Row) -> None:
 
 
 def _slip(rng: random.Random, text: str) -> str:
-    """The text with two neighbours swapped, one letter lost or one struck twice."""
+    """Return the text with two neighbours swapped, one letter lost or one struck twice."""
     place = rng.randrange(1, max(2, len(text) - 2))
     how = rng.randrange(3)
     if how == 0:
@@ -184,7 +184,7 @@ def _slip(rng: random.Random, text: str) -> str:
 
 
 def _written_otherwise(rng: random.Random, phone: str, country: str) -> str:
-    """The same number, written in another way."""
+    """Return the same number, written in another way."""
     digits = "".join(letter for letter in phone if letter.isdigit())
     prefix = words.PLACES[country].prefix
     if prefix == "1":

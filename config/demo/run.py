@@ -60,7 +60,7 @@ class Round:
     seconds: float = 0.0
 
     def count(self, counter: str, *, kind: str = "", mapping: str = "") -> int:
-        """A counter over all jobs, or those of a kind and mapping."""
+        """Return a counter over all jobs, or those of a kind and mapping."""
         return sum(
             int(job.counters.get(counter, 0))
             for job in self.jobs
@@ -247,7 +247,7 @@ class Demo:
             self.screen.line(f"  {other.name} is not connected yet, for trying the page Dataverse Connection Setup.")
 
     def _how_to_connect(self, other: Company, environment: Environment) -> None:
-        """What to enter for the second company: a secret cannot be read off the first one's page."""
+        """Print what to enter for the second company: a secret cannot be read off the first one's page."""
         if not connections.unavailable_reason(other):
             return
         self.screen.line(f"To connect {other.name}, enter on its page Dataverse Connection Setup:")
@@ -266,7 +266,7 @@ def _both(first: Round, second: Round, counter: str, kind: str, mapping: str = "
 
 
 def _port(screen: Screen) -> int:
-    """The site's port; another one where it is taken."""
+    """Return the site's port; another one where it is taken."""
     from config.serve import free_port
 
     try:

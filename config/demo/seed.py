@@ -12,13 +12,13 @@ from masterdata.models import ChangedBy, Company
 
 
 def seed(companies: tuple[DemoCompany, ...]) -> list[Company]:
-    """The companies, made with their records where they were missing; those that are there stay as they are."""
+    """Return the companies, made with their records where they were missing; those that are there stay as they are."""
     return [_made(company) for company in companies]
 
 
 @transaction.atomic
 def anew(company: DemoCompany) -> Company:
-    """The company as it was at first: its records, connection, mappings, couplings and jobs are removed before."""
+    """Return the company as it was at first: its records, connection, mappings, couplings and jobs are removed before."""
     Company.objects.filter(name=company.name).delete()
     return _made(company)
 

@@ -28,13 +28,13 @@ class Screen:
         self._said = time.monotonic()
 
     def line(self, text: str = "") -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self._clear()
         self.out.write(f"{text}\n")
         self.out.flush()
 
     def heading(self, text: str) -> None:
-        """A line that begins a step."""
+        """Print a line that begins a step."""
         self.line()
         self.line(text)
         self._said = time.monotonic()
@@ -50,7 +50,7 @@ class Screen:
             self.line(f"  {_named(job)}: {_far(job)}")
 
     def done(self, job: Job) -> None:
-        """The line that stays of a job that has ended."""
+        """Print the line that stays of a job that has ended."""
         self._said = time.monotonic()
         counted = ", ".join(f"{n:,} {word}" for word, n in job.counters.items() if n and word != "total")
         self.line(f"  {_named(job):32} {job.get_state_display():10} {counted or 'nothing to do'}")

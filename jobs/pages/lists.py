@@ -19,18 +19,18 @@ _HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
 
 
 def job_url(job: Job, company: Company) -> str:
-    """The job's card."""
+    """Return the job's card."""
     return company_url("jobs:job", company, pk=job.pk)
 
 
 def outcomes_url(job: Job, company: Company, **query: str) -> str:
-    """The job's outcomes, narrowed by outcome and reason."""
+    """Return the job's outcomes, narrowed by outcome and reason."""
     url = company_url("jobs:outcomes", company, pk=job.pk)
     return f"{url}?{urlencode(query)}" if query else url
 
 
 def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word of the model
-    """The job log, newest first; which columns show at first depends on the type it is filtered by."""
+    """Return the job log, newest first; which columns show at first depends on the type it is filtered by."""
     shown = set(display.ALWAYS_SHOWN.get(type, ("coupled", "inserted", "modified", "unchanged", "failed", "skipped")))
 
     def counter(name: str) -> Column:
@@ -79,7 +79,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
 
 
 def queue(company: Company) -> Listing:
-    """What is in process, queued or postponed, in the order it was asked for."""
+    """Return what is in process, queued or postponed, in the order it was asked for."""
     rows = Job.objects.filter(company=company, state__in=OPEN_STATES).select_related("requested_by").order_by("pk")
 
     def waiting(found: list[Any]) -> None:
@@ -134,7 +134,7 @@ def queue(company: Company) -> Listing:
 
 
 def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
-    """What became of a job's records: all, those of one outcome, or of one reason within it."""
+    """Return what became of a job's records: all, those of one outcome, or of one reason within it."""
     rows: QuerySet[JobOutcome] = JobOutcome.objects.filter(job=job)
     if outcome:
         rows = rows.filter(outcome=outcome)
@@ -224,18 +224,18 @@ def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str,
 
 
 def reason_label(reason: str) -> str:
-    """The reason in words; the plain case has none."""
+    """Return the reason in words; the plain case has none."""
     return str(Reason(reason).label) if reason in Reason.values and reason else ""
 
 
 def outcome_status(row: JobOutcome) -> Cell:
-    """The outcome as a word with a look."""
+    """Return the outcome as a word with a look."""
     look = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}.get(Outcome(row.outcome), "")
     return Status(str(row.get_outcome_display()), look) if look else str(row.get_outcome_display())  # type: ignore[arg-type]
 
 
 def reason_status(row: JobOutcome) -> Cell:
-    """The reason as a word; ambiguous cases look different from plain failures."""
+    """Return the reason as a word; ambiguous cases look different from plain failures."""
     text = reason_label(row.reason)
     if not text:
         return ""
@@ -246,7 +246,7 @@ def reason_status(row: JobOutcome) -> Cell:
 
 
 def with_errors(company: Company) -> "QuerySet[Job]":
-    """The company's jobs that have failed records, newest first."""
+    """Return the company's jobs that have failed records, newest first."""
     failed = JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)
     return Job.objects.filter(Exists(failed), company=company)
 

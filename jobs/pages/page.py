@@ -17,18 +17,20 @@ from ui.links import company_url
 
 
 def list_link(job: Job, company: Company) -> Link:
-    """The log the job is listed in: "Integration Coupling Jobs"."""
+    """Return the log the job is listed in: "Integration Coupling Jobs"."""
     url = company_url("jobs:list", company)
     return Link(display.LIST_TITLES.get(job.type, display.LIST_TITLES[""]), f"{url}?type={job.type}")
 
 
 def card_link(job: Job, company: Company) -> Link:
-    """The job's card, by when it started."""
+    """Return the job's card, by when it started."""
     return Link(text_of(job.started_at or job.created_at), listings.job_url(job, company))
 
 
 def card(request: HttpRequest, job: Job, company: Company) -> Page:
-    """The job card: progress while it runs, counters that drill down, both texts of an error, its failed records."""
+    """Return the job card: progress while it runs, counters that drill down, both texts of an error, its failed
+    records.
+    """
     waits_for = services.waits_for(job)
     url = listings.job_url(job, company)
     failed = listings.total(job, Outcome.FAILED)
@@ -63,7 +65,7 @@ def counters(job: Job, company: Company) -> list[Cue]:
 
 
 def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, reason: str | None) -> Page:
-    """What became of the job's records, with its reasons and how often each occurred."""
+    """Return what became of the job's records, with its reasons and how often each occurred."""
     listing = listings.outcomes(job, outcome, reason)
     errors = outcome == Outcome.FAILED
     label = str(Outcome(outcome).label) if outcome else "All records"
@@ -88,7 +90,7 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
 
 
 def _reasons(job: Job, company: Company, outcome: str, reason: str | None) -> list[Cue]:
-    """The outcomes of the job, or the reasons of one outcome, each with its number of records."""
+    """Return the outcomes of the job, or the reasons of one outcome, each with its number of records."""
     if not outcome:
         return [
             Cue(f"{sum(by.values()):,}", str(Outcome(name).label), listings.outcomes_url(job, company, outcome=name))

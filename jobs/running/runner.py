@@ -142,7 +142,9 @@ def _run_handler(context: JobContext) -> bool:
 
 
 def _on_error(context: JobContext, error: Exception) -> None:
-    """An error left the handler: wait where it says when to come back, else fail with its reason and its two texts."""
+    """Handle an error that left the handler: wait where it says when to come back, else fail with its reason and its
+    two texts.
+    """
     failure = describe(error)
     wait = retry_after(error)
     if is_outage(error):

@@ -37,11 +37,11 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
         self.encoding = encoding  # named by the library; found out here
 
     def get_title(self) -> str:
-        """What the form calls it."""
+        """Return what the form calls it."""
         return "CSV or Excel workbook (.xlsx)"
 
     def is_binary(self) -> bool:
-        """The file is read as bytes: its encoding is found out."""
+        """Return False: the file is read as bytes, since its encoding is found out."""
         return True
 
     def get_read_mode(self) -> str:
@@ -53,7 +53,10 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
         return True
 
     def create_dataset(self, in_stream: bytes) -> tablib.Dataset:
-        """The rows under the table's own names. Raises Unreadable or UnknownColumns, with a sentence for people."""
+        """Return the rows under the table's own names.
+
+        Raises Unreadable or UnknownColumns, with a sentence for people.
+        """
         sheet = read_content(in_stream, most_rows=MOST_ROWS)
         if len(sheet.lines) > MOST_ROWS:
             raise Unreadable(
@@ -75,7 +78,7 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
 
 @cache
 def format_of(model: type[SynchronizedRecord]) -> type[AnyFile]:
-    """The format of a registered model's files."""
+    """Return the format of a registered model's files."""
     return type("TableFile", (AnyFile,), {"table": table_of(model)})
 
 
@@ -165,14 +168,14 @@ class PendingImport(BaseStorage):  # type: ignore[misc]  # it has no types
         (folder / self.name).write_bytes(data)
 
     def read(self) -> bytes:
-        """The file. Raises Unreadable where it has gone."""
+        """Return the file. Raises Unreadable where it has gone."""
         try:
             return self._file().read_bytes()
         except OSError:
             raise Unreadable("The file has been imported already, or waited too long.", "Choose it again.") from None
 
     def remove(self) -> None:
-        """It has been imported."""
+        """Remove the file, which has been imported."""
         self._file().unlink(missing_ok=True)
 
     @staticmethod

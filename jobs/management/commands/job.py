@@ -56,7 +56,7 @@ class Command(TandemCommand):
 
 
 def errors(job: Job, outcome: str) -> Iterator[dict[str, Any]]:
-    """The job's records of one outcome, in the shape the commands print."""
+    """Yield the job's records of one outcome, in the shape the commands print."""
     for row in _rows(job, outcome):
         detail = row.detail if isinstance(row.detail, dict) else {}
         yield {
