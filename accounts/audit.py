@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from accounts.sign_in_limits import client_ip
 
 
-class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]  # auditlog has no types
+class AuditMiddleware(AuditlogMiddleware):
     """auditlog's own, except that a visitor cannot write an address of their choice into the log.
 
     auditlog takes the first entry of X-Forwarded-For as it is; a text that is no address fails the whole request on

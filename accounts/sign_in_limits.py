@@ -43,7 +43,7 @@ def _address(text: str) -> str | None:
     return None
 
 
-class SignInLimits(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+class SignInLimits(AxesDatabaseHandler):
     """django-axes with a limit of its own for each of LIMITS."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:

@@ -185,7 +185,7 @@ def _stage(cursor: Any, table: str, names: str, values: Sequence[Row]) -> None:
 
 
 def _unstage(cursor: Any) -> int:
-    """Return the row count of the statement before; the temporary table is gone for the next call of this transaction."""
+    """Return the row count of the statement before; drop the temporary table for the next call in this transaction."""
     changed: int = cursor.rowcount
     cursor.execute(f"DROP TABLE {_STAGE}")
     return changed
@@ -194,7 +194,7 @@ def _unstage(cursor: Any) -> int:
 def _plan(
     model: type[models.Model], fields: Sequence[str], *, defaults: bool = True
 ) -> tuple[Any, list[str], list[Callable[[Any], Any]], tuple[Callable[[int], list[Any]], ...]]:
-    """Return the connection, the columns, an adapter per given value, and a maker for each column left to its default."""
+    """Return connection, columns, an adapter for each given value, and a maker for each column left to its default."""
     connection = connections[router.db_for_write(model)]
     given: list[models.Field[Any, Any]] = [_field(model, name) for name in fields]
     rest = (

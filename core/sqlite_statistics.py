@@ -45,7 +45,7 @@ def write_statistics(using: str, **_: Any) -> None:
 
 
 def _statistics(connection: Any, cursor: Any) -> list[tuple[str, str | None, str]]:
-    """Return a line for each index: the table's rows, then how many share the first column, the first two, and so on."""
+    """Return a line for each index: the table's rows, how many share the first column, the first two, and so on."""
     lines: list[tuple[str, str | None, str]] = []
     present = set(connection.introspection.table_names(cursor))
     for model in apps.get_models():

@@ -1,6 +1,6 @@
 """Jobs and their outcomes in the Django admin: to read, filter and drill down; nothing is changed here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -33,7 +33,7 @@ class LimitedPaginator(_Paginator):
     @cached_property
     def count(self) -> int:
         """Return the number of rows, the limit at most."""
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        rows = cast("QuerySet[Any]", self.object_list)
         return rows.order_by()[: self.limit].count()
 
 
@@ -148,7 +148,7 @@ class JobOutcomeAdmin(ReadOnly, _OutcomeAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Also the drill-down from a job."""
-        return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, cast(HttpRequest, request))
 
 
 def _outcomes_link(job: Job, text: str, **query: str) -> SafeString:

@@ -21,7 +21,7 @@ from kombu.utils.json import dumps, loads
 _kombu: Any = filesystem
 
 
-class Channel(_kombu.Channel):  # type: ignore[misc]
+class Channel(_kombu.Channel):
     """Messages and tables of queues as whole files."""
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:
@@ -76,7 +76,7 @@ class Channel(_kombu.Channel):  # type: ignore[misc]
                 _kombu.unlock(handle)
 
 
-class Transport(_kombu.Transport):  # type: ignore[misc]
+class Transport(_kombu.Transport):
     """The transport behind filesystem:// addresses (config.celery)."""
 
     Channel = Channel

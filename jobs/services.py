@@ -69,11 +69,11 @@ def _insert_selection(job: Job, selection: Iterable[UUID], side: str) -> int:
     """Store the distinct ids of a selection. Returns how many there are."""
     if isinstance(selection, QuerySet):
         return bulk.insert_from(JobRecord, {"job_id": job.pk}, f"{side}_id", selection)
-    seen: set[UUID] = set()
-    distinct = (key for key in selection if key not in seen and not seen.add(key))  # type: ignore[func-returns-value]
-    while part := list(islice(distinct, bulk.MAX_ROWS)):
+    distinct = dict.fromkeys(selection)
+    keys = iter(distinct)
+    while part := list(islice(keys, bulk.MAX_ROWS)):
         bulk.insert(JobRecord, ("job_id", f"{side}_id"), [(job.pk, key) for key in part])
-    return len(seen)
+    return len(distinct)
 
 
 def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:

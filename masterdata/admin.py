@@ -56,7 +56,7 @@ def _unmarked(value: str) -> str:
     return value[1:].strip() if value.startswith("'") and _marked(value) else value
 
 
-class Compared(resources.Diff):  # type: ignore[misc]  # it has no types
+class Compared(resources.Diff):
     """What a row changes, told by <ins> and <del> alone: the pages' policy allows no styles inside of them."""
 
     def as_html(self) -> list[SafeString]:
@@ -64,7 +64,7 @@ class Compared(resources.Diff):  # type: ignore[misc]  # it has no types
         return [mark_safe(_STYLED.sub(r"<\1>", told)) for told in super().as_html()]  # noqa: S308  # nosec B308 B703
 
 
-class RecordResource(resources.ModelResource):  # type: ignore[misc]  # it has no types
+class RecordResource(resources.ModelResource):
     """Rows of a file as records: found by company and key, unchanged ones left alone."""
 
     company = fields.Field(column_name="company", attribute="company", widget=widgets.ForeignKeyWidget(Company, "name"))
@@ -182,7 +182,7 @@ def resource_of(model: type[SynchronizedRecord]) -> type[RecordResource]:
     return Resource
 
 
-class FieldsForm(SelectableFieldsExportForm):  # type: ignore[misc]  # it has no types
+class FieldsForm(SelectableFieldsExportForm):
     """What to export: the fields under the names that lists and forms show, as CSV unless another kind is chosen."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -216,7 +216,7 @@ class ChoiceFilter(admin.ChoicesFieldListFilter):
         return models.Q(**{self.field_path: ""})
 
 
-class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no types
+class RecordAdmin(ImportExportModelAdmin):
     """A table of records."""
 
     form = SeenForm
@@ -292,7 +292,8 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
     def get_queryset(self, request: HttpRequest) -> "models.QuerySet[Any]":
         """In key order within each company."""
         table = catalog.table_of(self.model)
-        return super().get_queryset(request).order_by("company__name", table.key)  # type: ignore[no-any-return]
+        rows: models.QuerySet[Any] = super().get_queryset(request)
+        return rows.order_by("company__name", table.key)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Note that a person wrote it."""

@@ -213,7 +213,7 @@ class Bound:
     # -- where links lead
 
     def url(self, **changes: str | None) -> str:
-        """Return the list's address with these parameters changed (None takes one out); always from the first page on."""
+        """Return the list's address with these parameters changed (None takes one out), from the first page on."""
         given = self.given.copy()
         for name in _OWN:
             given.pop(name, None)
@@ -320,8 +320,6 @@ def _value(row: Any, column: Column) -> Cell:
     return found
 
 
-def bind(request: HttpRequest, listing: Listing) -> Any:
+def bind(request: HttpRequest, listing: Listing) -> Bound:
     """Return the listing as this request shows it: rows of the page, columns of the person, filters in force."""
-    from ui.bound_list import Bound
-
     return Bound(request, listing)

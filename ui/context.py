@@ -43,12 +43,13 @@ class Shell:
     @cached_property
     def companies(self) -> list[Any]:
         """Every company the person may see; asked for once in a request."""
-        kept: list[Any] | None = getattr(self.request, "_companies", None)
-        if kept is None:
-            kept = list(registry.company_source()) if self.user else []
+        cache = vars(self.request)
+        found: list[Any] | None = cache.get("_companies")
+        if found is None:
+            found = list(registry.company_source()) if self.user else []
             if self.user:
-                self.request._companies = kept  # type: ignore[attr-defined]
-        return kept
+                cache["_companies"] = found
+        return found
 
     @cached_property
     def company(self) -> Any:

@@ -11,6 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from ui import preferences
 from ui.bound_list import Bound
+from ui.htmx import htmx_of
 from ui.kit import Action, FastTab, Menu, Notice, Page
 from ui.listing import Listing
 
@@ -44,7 +45,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
     bound = _bound(request, page)
     template, context = _part(request, page, bound)
     company = page.company
-    if company is not None and request.session.get("company") != company.slug and not request.htmx:  # type: ignore[attr-defined]
+    if company is not None and request.session.get("company") != company.slug and not htmx_of(request):
         request.session["company"] = company.slug
     response = render_template(
         request,
@@ -65,7 +66,11 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
         status=status,
     )
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    if template in ("ui/page/page.html", "ui/page/guide.html") and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
+    if (
+        template in ("ui/page/page.html", "ui/page/guide.html")
+        and htmx_of(request)
+        and htmx_of(request).target == "live"
+    ):
         # The job has ended: the whole page changes (its actions, its list), not the progress alone.
         response["HX-Retarget"] = "#main"
         response["HX-Reselect"] = "#main"
@@ -74,8 +79,8 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
 
 
 def redirect(request: HttpRequest, url: str) -> HttpResponse:
-    """Return a redirect that a request of htmx follows with the whole page, not with the part it would have replaced."""
-    if request.htmx:  # type: ignore[attr-defined]
+    """Return a redirect that a request of htmx follows with the whole page, not the part it would have replaced."""
+    if htmx_of(request):
         return HttpResponseClientRedirect(url)
     return HttpResponseRedirect(url)
 
@@ -98,7 +103,7 @@ def confirm(
     """
     asked = Page(title, company=company, notices=(notice,) if notice else ())
     context = {"title": title, "text": text, "action": action, "back": back, "page": asked, "careful": careful}
-    if request.htmx and request.htmx.target == "dialog-body":  # type: ignore[attr-defined]
+    if htmx_of(request) and htmx_of(request).target == "dialog-body":
         response = render_template(request, "ui/page/confirm_body.html", {**context, "in_dialog": True})
     else:
         response = render_template(request, "ui/page/confirm.html", context)
@@ -112,7 +117,7 @@ def _bound(request: HttpRequest, page: Page) -> Bound | None:
 
 def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, dict[str, Any]]:
     """Return the template for what is asked for."""
-    htmx = request.htmx  # type: ignore[attr-defined]
+    htmx = htmx_of(request)
     whole = "ui/page/guide.html" if page.guide is not None else "ui/page/page.html"
     if not htmx or htmx.history_restore_request:
         return whole, {}
@@ -160,7 +165,7 @@ def _has_errors(tab: FastTab) -> bool:
 
 
 def _form_errors(page: Page) -> list[tuple[str, str, str]]:
-    """Return what is wrong with the page's form: (id of the control, caption, sentence), the form's own errors first."""
+    """Return the errors of the page's form as (id of the control, caption, sentence), the form's own first."""
     found: list[tuple[str, str, str]] = []
     forms: dict[int, Any] = {}
     for tab in page.fast_tabs:

@@ -18,6 +18,7 @@ from ui import preferences, render
 from ui.context import Shell, address
 from ui.help import html as help_html
 from ui.help import text as help_text
+from ui.htmx import htmx_of
 from ui.kit import Link, Notice, Page
 from ui.links import company_url
 from ui.registry import Found, registry
@@ -73,7 +74,7 @@ def search(request: HttpRequest, company: str) -> HttpResponse:
         f"{number} found" if number else ("Type what you look for." if not text else f"Nothing is called {text!r}.")
     )
     context = {"groups": groups, "text": text, "status": status}
-    if request.htmx and request.htmx.target == "tellme-found":  # type: ignore[attr-defined]
+    if htmx_of(request) and htmx_of(request).target == "tellme-found":
         response = render_template(request, "ui/shell/results.html", context)
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response

@@ -11,7 +11,7 @@ from django.conf import settings
 from config.demo import data, remote, seed
 from config.demo.environment import Environment
 from config.demo.show import Screen
-from config.serve import Site, SiteFailed, prepare, ready_line, sign_in
+from config.serve import Site, SiteFailed, free_port, prepare, ready_line, sign_in
 from connection_setup.connection import state as connections
 from connection_setup.enabling import services as enabling
 from core.vocabulary import CompareAs, ConflictOption
@@ -267,8 +267,6 @@ def _both(first: Round, second: Round, counter: str, kind: str, mapping: str = "
 
 def _port(screen: Screen) -> int:
     """Return the site's port; another one where it is taken."""
-    from config.serve import free_port
-
     try:
         return free_port(settings.PORT)
     except SiteFailed:

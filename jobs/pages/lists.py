@@ -12,6 +12,7 @@ from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Ty
 from jobs.registry import registry
 from masterdata.models import Company
 from ui.kit import Cell, Link, Notice, Status
+from ui.kit import State as Look
 from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
@@ -38,9 +39,9 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             count = int(job.counters.get(name, 0))
             if not count:
                 return count
-            look = {"failed": "bad", "conflicts": "warn"}.get(name, "")
+            looks: dict[str, Look] = {"failed": "bad", "conflicts": "warn"}
             url = outcomes_url(job, company, outcome=display.OUTCOME_OF_COUNTER[name])
-            return Link(f"{count:,}", url, look)  # type: ignore[arg-type]
+            return Link(f"{count:,}", url, looks.get(name, ""))
 
         return Column(name, display.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
 
@@ -230,8 +231,9 @@ def reason_label(reason: str) -> str:
 
 def outcome_status(row: JobOutcome) -> Cell:
     """Return the outcome as a word with a look."""
-    look = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}.get(Outcome(row.outcome), "")
-    return Status(str(row.get_outcome_display()), look) if look else str(row.get_outcome_display())  # type: ignore[arg-type]
+    looks: dict[str, Look] = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}
+    caption = str(row.get_outcome_display())
+    return Status(caption, looks[row.outcome]) if row.outcome in looks else caption
 
 
 def reason_status(row: JobOutcome) -> Cell:

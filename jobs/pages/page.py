@@ -13,6 +13,7 @@ from jobs.registry import registry
 from masterdata.models import Company
 from ui.cells import text_of
 from ui.kit import Action, Cue, FastTab, Field, Link, Notice, Page, Table
+from ui.kit import State as Look
 from ui.links import company_url
 
 
@@ -49,6 +50,10 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
     )
 
 
+_LOOKS: dict[str, Look] = {"failed": "bad", "conflicts": "warn", "skipped": "warn", "coupled": "ok"}
+"""How a counter with records looks."""
+
+
 def counters(job: Job, company: Company) -> list[Cue]:
     """One cue per counter that matters for the kind of job; those without records lead nowhere."""
     always = display.ALWAYS_SHOWN.get(job.type, ())
@@ -59,8 +64,7 @@ def counters(job: Job, company: Company) -> list[Cue]:
             continue
         outcome = display.OUTCOME_OF_COUNTER[name]
         url = listings.outcomes_url(job, company, outcome=outcome) if job.breakdown.get(outcome) else ""
-        look = {"failed": "bad", "conflicts": "warn", "skipped": "warn", "coupled": "ok"}.get(name, "") if count else ""
-        found.append(Cue(f"{count:,}", label, url, look))  # type: ignore[arg-type]
+        found.append(Cue(f"{count:,}", label, url, _LOOKS.get(name, "") if count else ""))
     return found
 
 

@@ -28,7 +28,7 @@ _KEPT_S = 3600
 """How long a file waits to be confirmed."""
 
 
-class AnyFile(Format):  # type: ignore[misc]  # it has no types
+class AnyFile(Format):
     """CSV or an Excel workbook, told apart by what is in it; see `format_of`."""
 
     table: ClassVar[LocalTable]
@@ -41,7 +41,7 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
         return "CSV or Excel workbook (.xlsx)"
 
     def is_binary(self) -> bool:
-        """Return False: the file is read as bytes, since its encoding is found out."""
+        """Return True: the file is read as bytes, since its encoding is found out."""
         return True
 
     def get_read_mode(self) -> str:
@@ -130,7 +130,7 @@ def _only_company() -> str:
     )
 
 
-class FileForm(ImportForm):  # type: ignore[misc]  # it has no types
+class FileForm(ImportForm):
     """Which file."""
 
     def clean_import_file(self) -> Any:
@@ -144,14 +144,14 @@ class FileForm(ImportForm):  # type: ignore[misc]  # it has no types
         return file
 
 
-class ConfirmForm(ConfirmImportForm):  # type: ignore[misc]  # it has no types
+class ConfirmForm(ConfirmImportForm):
     """The file that was previewed."""
 
     format = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput())
     resource = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput(), required=False)
 
 
-class PendingImport(BaseStorage):  # type: ignore[misc]  # it has no types
+class PendingImport(BaseStorage):
     """Files between preview and confirmation: in the state folder, for us alone to read, none for longer than an hour.
 
     A name that comes back from the browser is one given out here, or there is no such file.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -35,7 +35,7 @@ def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:
 
     NULL and blank give the field's blank.
     """
-    column: models.Field[Any, Any] = table.model._meta.get_field(field.name)  # type: ignore[assignment]
+    column = cast("models.Field[Any, Any]", table.model._meta.get_field(field.name))
     blank = _blank(column)
     convert = _CONVERTERS.get(field.type, _text)
 
