@@ -28,6 +28,6 @@ class AuditMiddleware(AuditlogMiddleware):
             auditlog_value.set({"signal_duid": None})
 
 
-def somebody_is_named() -> bool:
+def actor_is_set() -> bool:
     """Whether the entries made now carry a person already; naming one inside of that would undo the outer name."""
     return (auditlog_value.get(None) or {}).get("actor") is not None

@@ -29,10 +29,10 @@ def client_ip(request: HttpRequest) -> str | None:
     written = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     if not settings.TRUSTED_PROXIES or len(written) < settings.TRUSTED_PROXIES:
         return own
-    return _address(written[-settings.TRUSTED_PROXIES]) or own
+    return _ip_address(written[-settings.TRUSTED_PROXIES]) or own
 
 
-def _address(text: str) -> str | None:
+def _ip_address(text: str) -> str | None:
     """Return the IP address in an entry, without a port; None where it holds none."""
     bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
     for candidate in (bare, bare.rpartition(":")[0]):

@@ -60,7 +60,7 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
     return result
 
 
-def whole(name: str, default: int, *, least: int, most: int) -> int:
+def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     """Return a whole number within bounds (both included)."""
     value = number(name, default, least=least, most=most)
     if value != int(value):
@@ -77,7 +77,7 @@ def choice(name: str, default: str, allowed: Collection[str], example: str = "")
     return value
 
 
-def address(name: str, default: str, schemes: Collection[str]) -> str:
+def url(name: str, default: str, schemes: Collection[str]) -> str:
     """Return an address with one of the schemes and a host; "" where it is absent and there is no default."""
     value = text(name, default)
     if not value:
@@ -143,11 +143,11 @@ def state_folder(base: Path) -> Path:
         # Ours for sure, and not a folder like /tmp that somebody named: closed even if it was made by other hands.
         _close(state, 0o700)
         for path in (*state.glob("beat*"), *state.glob("log/*"), *state.glob("broker/*/*")):
-            keep_private(path)
+            make_private(path)
     return state
 
 
-def keep_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Take the rights of others from a file of ours and what SQLite keeps beside it; what is not ours stays."""
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         _close(path.with_name(name), 0o600)

@@ -218,7 +218,7 @@ def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
     raise LookupError(f"{model.__name__} has no column {name!r}.")
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
@@ -227,7 +227,7 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
     if isinstance(field, models.ForeignKey):
         return _adapter(field.target_field, connection)
     if connection.vendor == "postgresql" and isinstance(field, models.UUIDField | models.DateTimeField):
-        return _as_it_is  # psycopg writes these itself
+        return _unchanged  # psycopg writes these itself
     if isinstance(field, models.UUIDField):
         return lambda value: value.hex if isinstance(value, UUID) else field.get_db_prep_save(value, connection)
     if isinstance(field, models.DateTimeField):
@@ -235,7 +235,7 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
     if isinstance(field, models.JSONField):
         return _json(field)
     if isinstance(field, models.CharField | models.TextField | models.BooleanField | models.IntegerField):
-        return _as_it_is
+        return _unchanged
     return lambda value: field.get_db_prep_save(value, connection)
 
 
@@ -296,7 +296,7 @@ def _adapted(
     given = list(rows)
     for width in set(map(len, given)) - {len(adapters)}:
         raise ValueError(f"A row of {width} values was given for {len(adapters)} columns.")
-    touched = [(position, adapt) for position, adapt in enumerate(adapters) if adapt is not _as_it_is]
+    touched = [(position, adapt) for position, adapt in enumerate(adapters) if adapt is not _unchanged]
     if not given or not (touched or makers):
         return given
     columns: list[Sequence[Any]] = list(zip(*given, strict=True))

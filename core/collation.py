@@ -9,7 +9,7 @@ from django.db.models.expressions import RawSQL
 
 
 @lru_cache(maxsize=64)
-def in_order(texts: frozenset[str], using: str) -> tuple[str, ...]:
+def sort_as_database(texts: frozenset[str], using: str) -> tuple[str, ...]:
     """Return the texts as an ORDER BY of that database would have them.
 
     Asked once per process, so for closed lists only.
@@ -24,7 +24,7 @@ def in_order(texts: frozenset[str], using: str) -> tuple[str, ...]:
 
 def ranks(texts: Collection[str], using: str) -> dict[str, int]:
     """Each text's place in that order."""
-    return {text: at for at, text in enumerate(in_order(frozenset(texts), using))}
+    return {text: at for at, text in enumerate(sort_as_database(frozenset(texts), using))}
 
 
 def distinct_values(rows: "models.QuerySet[Any]", name: str) -> list[str]:

@@ -82,7 +82,7 @@ LOST_MESSAGE = (
 )
 
 
-def describe(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     """Return what an escaping error means for the job.
 
     An error that knows better carries `reason` (a Reason value), `user_message` and `detail`; anything else is
@@ -97,7 +97,7 @@ def describe(error: BaseException) -> Failure:
         value = getattr(error, name, None)
         if value not in (None, "") and str(value) not in parts[0]:
             parts.append(f"{label}: {value}")
-    return Failure(reason, scrub(message), scrub("\n".join(filter(None, parts))))
+    return Failure(reason, redact(message), redact("\n".join(filter(None, parts))))
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -120,7 +120,7 @@ def _reason(value: Any) -> Reason | None:
 
 def _trace(error: BaseException) -> str:
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-30)
-    return scrub("".join(lines))[-16_000:]
+    return redact("".join(lines))[-16_000:]
 
 
 _SECRETS = (
@@ -144,7 +144,7 @@ _STANDARD_LIBRARY = re.compile(r"(?:/[^\s\"':]+)?/lib/python3[.\d]*/")
 _HOME_PATH = re.compile(r"/(?:home|root|Users|tmp|var|srv|opt|mnt|usr|etc)/[^\s\"':,)]*")
 
 
-def scrub(text: str) -> str:
+def redact(text: str) -> str:
     """Return the text without what looks like a secret, and without this machine's paths."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)

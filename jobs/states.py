@@ -48,7 +48,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 
 
-def after(state: str, event: Event) -> State:
+def state_after(state: str, event: Event) -> State:
     """Return the state that follows. Raises ValueError where the event cannot happen."""
     try:
         return TRANSITIONS[State(state), event]

@@ -93,7 +93,7 @@ class Bound:
     @cached_property
     def columns(self) -> list[Column]:
         """The columns this person sees: chosen ones, or the default; never none."""
-        chosen = preferences.of(self.request).get(f"columns:{self.id}")
+        chosen = preferences.preferences_of(self.request).get(f"columns:{self.id}")
         if isinstance(chosen, list):
             by_name = {column.name: column for column in self.listing.columns}
             if mine := [by_name[name] for name in chosen if name in by_name]:

@@ -52,7 +52,7 @@ def html_of(value: Cell) -> SafeString | str:
             return text_of(value)
 
 
-def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
+def time_ago(moment: datetime | None, *, now: datetime | None = None) -> str:
     """ "4 min ago", "in 26 min", and the date where it is more than a day away; "" for None."""
     if moment is None:
         return ""

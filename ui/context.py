@@ -68,7 +68,7 @@ class Shell:
             (entry for entry in registry.all_entries() if entry.navigation is not None),
             key=lambda entry: entry.navigation or 0,
         )
-        found = [(entry, url) for entry in entries if self._shows(entry) and (url := address(entry, company))]
+        found = [(entry, url) for entry in entries if self._shows(entry) and (url := entry_url(entry, company))]
         here = self.request.path
         start = company_url("ui:role-center", company) if company else ""
         inside = [url for _, url in found if here == url or (url != start and here.startswith(url.split("?")[0]))]
@@ -116,12 +116,12 @@ class Shell:
     @property
     def theme(self) -> str:
         """light, dark, or "" for the system's."""
-        return str(preferences.of(self.request).get("theme") or "")
+        return str(preferences.preferences_of(self.request).get("theme") or "")
 
     @property
     def density(self) -> str:
         """compact or ""."""
-        return str(preferences.of(self.request).get("density") or "")
+        return str(preferences.preferences_of(self.request).get("density") or "")
 
     @property
     def themes(self) -> Sequence[tuple[str, str, bool]]:
@@ -137,7 +137,7 @@ class Shell:
         return [(value, text, self.density == value) for value, text in (("", "Comfortable"), ("compact", "Compact"))]
 
 
-def address(entry: Entry, company: Any) -> str:
+def entry_url(entry: Entry, company: Any) -> str:
     """Where an entry leads for a company; "" where its page does not exist (an app that is not installed)."""
     try:
         kwargs = {**dict(entry.arguments), **({"company": company.slug} if entry.per_company else {})}

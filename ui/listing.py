@@ -195,7 +195,7 @@ def _keys(listing: Listing, given: Sequence[str]) -> list[Any]:
         if "\x00" in text:
             continue
         try:
-            keys[ids.number(text) if isinstance(column, IntegerField) else column.to_python(text)] = None
+            keys[ids.parse_id(text) if isinstance(column, IntegerField) else column.to_python(text)] = None
         except (ValidationError, ValueError, TypeError):
             continue
     keys.pop(None, None)

@@ -11,7 +11,7 @@ _CACHED = "_preferences"
 """The request's attribute that holds the choices, once they were read."""
 
 
-def of(request: HttpRequest) -> dict[str, Any]:
+def preferences_of(request: HttpRequest) -> dict[str, Any]:
     """All choices of the person signed in, by name; empty for others. One query, kept on the request."""
     cache = vars(request)
     if _CACHED not in cache:
@@ -22,7 +22,7 @@ def of(request: HttpRequest) -> dict[str, Any]:
     return found
 
 
-def keep(request: HttpRequest, name: str, value: Any) -> None:
+def store_preference(request: HttpRequest, name: str, value: Any) -> None:
     """Remember a choice of the person signed in; None forgets it."""
     user: Any = request.user
     mine = UserPreference.objects.filter(user=user, name=name)
@@ -30,4 +30,4 @@ def keep(request: HttpRequest, name: str, value: Any) -> None:
         mine.delete()
     elif not mine.update(value=value):
         UserPreference.objects.update_or_create(user=user, name=name, defaults={"value": value})
-    of(request)[name] = value
+    preferences_of(request)[name] = value

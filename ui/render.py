@@ -60,7 +60,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
             "page_name": _name(request),
             "form_errors": _form_errors(page),
             "tip_name": f"tip:{slugify(page.title)}",
-            "tip_seen": bool(page.tip and preferences.of(request).get(f"tip:{slugify(page.title)}")),
+            "tip_seen": bool(page.tip and preferences.preferences_of(request).get(f"tip:{slugify(page.title)}")),
             "form_id": f"{bound.id}-form" if bound else "",
         },
         status=status,
@@ -155,7 +155,7 @@ def _name(request: HttpRequest) -> str:
 def _tabs(request: HttpRequest, page: Page) -> list[Tab]:
     if not page.fast_tabs:
         return []
-    kept = preferences.of(request).get(f"tabs:{_name(request)}")
+    kept = preferences.preferences_of(request).get(f"tabs:{_name(request)}")
     states = kept if isinstance(kept, dict) else {}
     return [Tab(tab, bool(states.get(f"tab-{tab.id}", tab.open)) or _has_errors(tab)) for tab in page.fast_tabs]
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.roles import Can, may, requires
 from ui import preferences, render
-from ui.context import Shell, address
+from ui.context import Shell, entry_url
 from ui.help import html as help_html
 from ui.help import text as help_text
 from ui.htmx import htmx_of
@@ -98,7 +98,7 @@ def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[
         score = max((_score(name, words) for name in (entry.title, *entry.also)), default=0)
         if words and not score:
             continue
-        if may(request.user, entry.needs) and (url := address(entry, company)):
+        if may(request.user, entry.needs) and (url := entry_url(entry, company)):
             other = next((name for name in entry.also if _score(name, words) > _score(entry.title, words)), "")
             scored.append((-score, position, Found(entry.title, url, entry.group, other)))
     groups: dict[str, list[Found]] = {}
@@ -147,9 +147,9 @@ def columns(request: HttpRequest) -> HttpResponse:
     if not name or not re.fullmatch(r"[\w-]+", name):
         raise Http404("There is no such list.")
     if request.POST.get("reset"):
-        preferences.keep(request, f"columns:{name}", None)
+        preferences.store_preference(request, f"columns:{name}", None)
     elif chosen:
-        preferences.keep(request, f"columns:{name}", chosen)
+        preferences.store_preference(request, f"columns:{name}", chosen)
     else:
         messages.warning(request, "A list shows at least one column. Tick the ones you want to see.")
     return _back(request)
@@ -160,7 +160,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
     """Keep light or dark, and the height of rows."""
     for name, allowed in (("theme", {"light", "dark"}), ("density", {"compact"})):
         value = request.POST.get(name, "")
-        preferences.keep(request, name, value if value in allowed else None)
+        preferences.store_preference(request, name, value if value in allowed else None)
     return _back(request)
 
 
@@ -169,7 +169,7 @@ def tip(request: HttpRequest) -> HttpResponse:
     """Put a teaching tip away."""
     name = request.POST.get("name", "")
     if re.fullmatch(r"tip:[\w-]{1,80}", name):
-        preferences.keep(request, name, True)
+        preferences.store_preference(request, name, True)
     return _back(request)
 
 
@@ -179,11 +179,11 @@ def tab(request: HttpRequest) -> HttpResponse:
     page, name = request.POST.get("page", ""), request.POST.get("tab", "")
     if not re.fullmatch(r"[\w.-]{1,80}", page) or not re.fullmatch(r"tab-[\w-]{1,60}", name):
         raise Http404("There is no such section.")
-    kept = preferences.of(request).get(f"tabs:{page}")
+    kept = preferences.preferences_of(request).get(f"tabs:{page}")
     states = {**kept} if isinstance(kept, dict) else {}
     states[name] = bool(request.POST.get("open"))
     if len(states) <= MAX_TABS:
-        preferences.keep(request, f"tabs:{page}", states)
+        preferences.store_preference(request, f"tabs:{page}", states)
     return HttpResponse(status=204)
 
 

@@ -103,7 +103,7 @@ class Demo:
         try:
             if self._load(environment, plans[0]) and Coupling.objects.filter(company=first).exists():
                 self.screen.line(f"  The sandbox is a new one, so {first.name} begins anew too.")
-                first = seed.anew(plans[0])
+                first = seed.reset_company(plans[0])
             with Site(port=_port(self.screen), say=self.screen.line) as site:
                 site.wait_until_serving()
                 well = self._show(first, second, environment)

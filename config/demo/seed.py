@@ -17,7 +17,7 @@ def seed(companies: tuple[DemoCompany, ...]) -> list[Company]:
 
 
 @transaction.atomic
-def anew(company: DemoCompany) -> Company:
+def reset_company(company: DemoCompany) -> Company:
     """Return the company as it was at first: its records, connection, mappings, couplings and jobs are removed."""
     Company.objects.filter(name=company.name).delete()
     return _made(company)

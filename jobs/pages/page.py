@@ -161,7 +161,7 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
         ]
         gist = ", ".join(f"{text} {count:,}" for text, _, count in named)
         tabs.append(FastTab("reasons", "Failed by reason", fields, gist=gist))
-    tabs.append(FastTab("general", "General", _general(job, company), gist=_gist(job), open=False))
+    tabs.append(FastTab("general", "General", _general(job, company), gist=_run_summary(job), open=False))
     if job.detail:
         tabs.append(FastTab("details", "Details for support", (Field("Details", job.detail, copy=True),), open=False))
     followups = list(job.followups.order_by("pk")) if job.ended or job.breakdown else []
@@ -209,7 +209,7 @@ def _general(job: Job, company: Company) -> list[Field]:
 _PLANS = {"scan": "Download all rows and compare here", "probe": "Ask Dataverse for the selected records"}
 
 
-def _gist(job: Job) -> str:
+def _run_summary(job: Job) -> str:
     parts = [text_of(job.started_at), display.duration_of(job), f"{job.requests:,} requests" if job.requests else ""]
     return ", ".join(part for part in parts if part)
 

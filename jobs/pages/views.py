@@ -176,7 +176,7 @@ def _csv(rows: Any) -> Iterator[str]:
     yield "\ufeff"  # spreadsheets then read it as UTF-8
     yield writer.writerow(_CSV_HEAD)
     for row in rows.iterator(chunk_size=2000):
-        yield writer.writerow([_harmless(text) for text in _line(row)])
+        yield writer.writerow([_escape_formula(text) for text in _line(row)])
 
 
 def _line(row: JobOutcome) -> tuple[str, ...]:
@@ -188,6 +188,6 @@ def _line(row: JobOutcome) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _harmless(text: str) -> str:
+def _escape_formula(text: str) -> str:
     """Return the text, so marked that a spreadsheet does not take it for a formula."""
     return f"'{text}" if text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@") else text

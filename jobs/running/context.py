@@ -21,7 +21,7 @@ from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEn
 from jobs.lease import Lease
 from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, Reason, State, Trigger
 from jobs.publishing import publish_waiting
-from jobs.states import Event, after
+from jobs.states import Event, state_after
 
 _COUNTER_OF = {outcome.value: outcome.value for outcome in Outcome} | {Outcome.CONFLICT.value: "conflicts"}
 
@@ -310,7 +310,7 @@ class JobContext:
 def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None = None) -> dict[str, Any]:
     """Return the columns that end a job in process by an event (finish, fail, cancel)."""
     return {
-        "state": after(State.IN_PROCESS, event), "ended_at": timezone.now(), "lease_until": None, "not_before": None,
+        "state": state_after(State.IN_PROCESS, event), "ended_at": timezone.now(), "lease_until": None, "not_before": None,
         "message": message, "phase": "",
         "detail": failure.detail if failure else job.detail,
         "failure_reason": failure.reason if failure else Reason.NONE,

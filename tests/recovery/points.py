@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 POINTS: dict[str, tuple[str, str, str]] = {
     # the job's row
     "claim, before anything": ("jobs.running.runner", "claim", "before"),
-    "claim, row read": ("jobs.lease", "_unheld", "before"),
+    "claim, row read": ("jobs.lease", "_unchanged_row", "before"),
     "claim, taken": ("jobs.running.runner", "claim", "after"),
     "heartbeat or checkpoint, lease not yet renewed": ("jobs.lease", "Lease.renew", "before"),
     "slice end, not yet given back": ("jobs.running.runner", "_give_back", "before"),
