@@ -42,6 +42,9 @@ SANDBOX_CA_FILE = STATE_DIR / "sandbox-ca.pem"
 # What the demo's sandbox printed: where environments are looked for while no Environment URL says so.
 SANDBOX_FILE = STATE_DIR / "sandbox.json"
 
+# Apps of the business's own, with models, pages and kinds of jobs; see docs/own-models.md and docs/own-pages.md.
+EXTRA_APPS = env.names("EXTRA_APPS")
+
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
     "sync",
@@ -66,8 +69,7 @@ INSTALLED_APPS = [
     "axes",
     "auditlog",
     "csp",
-    # Apps with models of the business's own; see docs/own-models.md.
-    *env.names("EXTRA_APPS"),
+    *EXTRA_APPS,
 ]
 
 MIDDLEWARE = [

@@ -61,7 +61,21 @@ _LOOKS: dict[str, Look] = {
 def kind_label(job: Job) -> str:
     """Return the kind's own words: "match-based coupling"."""
     kind = registry.kinds.get(job.type)
-    return kind.label if kind else str(job.get_type_display()).lower()
+    return kind.label if kind else type_label(job.type).lower()
+
+
+def type_label(type: str) -> str:  # noqa: A002 - the word of the model
+    """Return a kind of job as lists name it: a built-in type's own word, else the label it was registered with."""
+    if type in Type.values:
+        return str(Type(type).label)
+    kind = registry.kinds.get(type)
+    label = kind.label if kind else type.replace("_", " ")
+    return label[:1].upper() + label[1:]
+
+
+def type_choices() -> list[tuple[str, str]]:
+    """Return (type, caption) of every kind of job that runs here."""
+    return [(name, type_label(name)) for name in dict.fromkeys([*Type.values, *registry.kinds])]
 
 
 def title(job: Job) -> str:

@@ -47,7 +47,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
 
     rows = Job.objects.filter(company=company).defer(*_HEAVY)
     filters = [
-        Filter("type", "Type", lambda found, value: found.filter(type=value), Type.choices),
+        Filter("type", "Type", lambda found, value: found.filter(type=value), display.type_choices()),
         Filter("mapping", "Mapping", lambda found, value: found.filter(mapping_name=value), _mappings(company)),
         Filter("state", "State", _by_state, [*State.choices, ("open", "Not ended"), ("errors", "With errors")]),
     ]
@@ -62,7 +62,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             Column("mapping", "Mapping", "mapping_name", sort="mapping_name"),
             *map(counter, display.COUNTER_LABELS),
             Column("direction", "Direction", display.direction, default=type == Type.SYNCHRONIZATION),
-            Column("type", "Type", "type", default=type not in Type.values),
+            Column("type", "Type", lambda job: display.type_label(job.type), default=type not in Type.values),
             Column("state", "State", display.status, sort="state"),
             Column("message", "Message", "message", wrap=True),
             Column("job", "Job", lambda job: str(job.pk), default=False),

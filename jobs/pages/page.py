@@ -183,7 +183,7 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
 def _general(job: Job, company: Company) -> list[Field]:
     fields = [
         Field("Job", str(job.pk), copy=True),
-        Field("Type", str(job.get_type_display())),
+        Field("Type", display.type_label(job.type)),
         Field("Mapping", job.mapping_name),
         Field("Direction", display.direction(job)),
         Field("Requested", job.created_at),
