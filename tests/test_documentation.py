@@ -48,6 +48,31 @@ print("every step of it works")
 """
 
 
+def commands() -> str:
+    """Return the README's commands, from a fresh clone on, as a script for this interpreter and any free port."""
+    text = (Path(settings.BASE_DIR) / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"From a fresh clone:\n\n```sh\n(make setup\n.*?)```", text, re.DOTALL)
+    assert block is not None
+    script = block[1].removeprefix("make setup\n").replace(".venv/bin/python manage.py", '"$PYTHON" "$ROOT/manage.py"')
+    return script.replace("--port 8443", "--port 0")
+
+
+@pytest.mark.big
+@pytest.mark.timeout(240)
+def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "STATE_DIR": str(tmp_path / "state"),
+        "PYTHON": sys.executable, "ROOT": str(settings.BASE_DIR),
+    }  # fmt: skip
+    script = f"set -e\ntrap 'kill $(jobs -p)' EXIT\n{commands()}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is enabled." in done.stdout
+    assert "CUSTOMER coupling, job 1: finished" in done.stdout
+
+
 def blocks(page: str) -> dict[str, str]:
     """Return the code blocks of a page that begin with their file's name, by that name."""
     text = (DOCS / page).read_text(encoding="utf-8")
