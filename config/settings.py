@@ -121,7 +121,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         # A writer says so at once, so that two never upgrade from a read lock and fail.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        # Rows are found by random ids. With SQLite's own 2 MB a job would read most pages anew for every row, and
+        # Rows are found by random ids. With SQLite's own 2 MB a job would read most pages again for every row, and
         # carry them over from the log to the file, waiting for the disk, after every checkpoint of its own.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; "
         "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=32768;",

@@ -170,7 +170,7 @@ def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progre
         details.insert(0, "Stops after the batch in hand")
     elif lost(job):
         phase = job.phase or "In process"
-        details.insert(0, "Its worker went silent; another one goes on from the last checkpoint shortly")
+        details.insert(0, "The worker stopped responding. Another will resume from the last checkpoint.")
     else:
         phase = job.phase or "In process"
     return Progress(phase, _amount(job), percent(job), _some(details), poll_url)

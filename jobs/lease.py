@@ -149,7 +149,7 @@ class Lease:
     def ensure(self) -> None:
         """Raise LeaseLost unless the lease is held."""
         if not self.held():
-            raise LeaseLost(f"The lease of job {self.job_id} ran out or was taken over.")
+            raise LeaseLost(f"The lease of job {self.job_id} expired or was taken over.")
 
     def renew(self) -> None:
         """Lengthen the lease by a conditional UPDATE (also the first statement of every fenced transaction)."""

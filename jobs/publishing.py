@@ -1,4 +1,4 @@
-"""Messages to the workers: a job's id, sent after commit. A lost one costs time, never a job: the sweep mends it."""
+"""Messages to the workers: a job's id, sent after commit. A lost one costs time, never a job: the sweep sends it again."""
 
 import logging
 from functools import partial

@@ -102,7 +102,7 @@ class Demo:
         environment = Environment(state / "sandbox", state / "sandbox.log")
         try:
             if self._load(environment, plans[0]) and Coupling.objects.filter(company=first).exists():
-                self.screen.line(f"  The sandbox is a new one, so {first.name} begins anew too.")
+                self.screen.line(f"  The sandbox is a new one, so {first.name} starts over too.")
                 first = seed.reset_company(plans[0])
             with Site(port=_port(self.screen), say=self.screen.line) as site:
                 site.wait_until_serving()

@@ -136,7 +136,7 @@ class Checkpoint:
 
 
 class JobContext:
-    """One slice of one job. The handler is entered anew for each slice and goes on from `resume`."""
+    """One slice of one job. The handler is entered again for each slice and goes on from `resume`."""
 
     def __init__(
         self, job: Job, lease: Lease, *, kept: dict[str, Any], on_progress: Callable[[Job], None] | None = None
