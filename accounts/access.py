@@ -7,7 +7,7 @@ from ui.context import Shell
 
 
 def companies(request: HttpRequest) -> list[Company]:
-    """Every company that the person may see."""
+    """Return every company that the person may see."""
     return list(Shell(request).companies)
 
 

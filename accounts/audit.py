@@ -29,5 +29,5 @@ class AuditMiddleware(AuditlogMiddleware):
 
 
 def actor_is_set() -> bool:
-    """Whether the entries made now carry a person already; naming one inside of that would undo the outer name."""
+    """Return whether the entries made now carry a person already; a name inside would undo the outer one."""
     return (auditlog_value.get(None) or {}).get("actor") is not None

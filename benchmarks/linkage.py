@@ -98,7 +98,7 @@ def link(
 
 
 def folder() -> Path | None:
-    """Where the data are, if they are here."""
+    """Return where the data are, if they are here."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     found = Path(os.environ.get("TANDEM_DATA", beside)) / "linkage"
     return found if found.is_dir() else None

@@ -119,7 +119,7 @@ WAYS: dict[str, Callable[[list, list], tuple[int, object]]] = {
 
 
 def measure(way: str, size: int) -> dict[str, float]:
-    """Seconds and megabytes of one run in this process."""
+    """Return seconds and megabytes of one run in this process."""
     if way == "polars":
         import polars  # noqa: F401 - loading it is nobody's cost
     local = [[(number.encode().rjust(16), *rest) for number, *rest in part] for part in customers(size)]

@@ -266,7 +266,7 @@ class Reader:
         return time.perf_counter() - began
 
     def following(self, url: str) -> str:
-        """Where the page's Next leads: sought from its last row."""
+        """Return where the page's Next leads: sought from its last row."""
         found = re.search(r'href="([^"]+)"[^>]*rel="next"|rel="next"[^>]*href="([^"]+)"', self.text(url))
         assert found, f"{url} has no next page"
         return html.unescape(found[1] or found[2])

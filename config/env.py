@@ -69,7 +69,7 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def choice(name: str, default: str, allowed: Collection[str], example: str = "") -> str:
-    """One of the allowed words."""
+    """Return one of the allowed words."""
     value = text(name, default)
     if value not in allowed:
         must = f"it must be one such as {example}" if example else f"it must be one of {', '.join(allowed)}"

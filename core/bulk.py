@@ -117,7 +117,7 @@ def delete(model: type[models.Model], key: str, values: Iterable[Any]) -> int:
 
 
 def _together(connection: Any) -> Any:
-    """All or nothing. Within a transaction that is its own matter: a savepoint would keep a copy of each page."""
+    """Write all or nothing. Within a transaction that is its own matter: a savepoint would keep a copy of each page."""
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 

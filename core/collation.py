@@ -23,7 +23,7 @@ def sort_as_database(texts: frozenset[str], using: str) -> tuple[str, ...]:
 
 
 def ranks(texts: Collection[str], using: str) -> dict[str, int]:
-    """Each text's place in that order."""
+    """Return each text's place in that order."""
     return {text: at for at, text in enumerate(sort_as_database(frozenset(texts), using))}
 
 

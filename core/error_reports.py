@@ -18,7 +18,7 @@ def register_secrets(source: Callable[[], Iterable[str]]) -> None:
 
 
 def own_keys() -> list[str]:
-    """Every key of this installation."""
+    """Return every key of this installation."""
     named = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.FIELD_ENCRYPTION_KEYS)
     known = [*named, *(key for source in _sources for key in source())]
     return [key for key in dict.fromkeys(known) if key]

@@ -60,7 +60,7 @@ def capabilities(user: AbstractBaseUser | AnonymousUser) -> frozenset[Can]:
 
 
 def may(user: AbstractBaseUser | AnonymousUser, can: Can) -> bool:
-    """Whether the user has the capability."""
+    """Return whether the user has the capability."""
     return can in capabilities(user)
 
 

@@ -76,7 +76,7 @@ def _shared(model: type[models.Model], columns: list[str], rows: int, unique: bo
 
 
 def _sharing(model: type[models.Model], column: str, rows: int) -> int:
-    """How many of the rows have the same value in a column."""
+    """Return how many of the rows have the same value in a column."""
     field = next(one for one in model._meta.concrete_fields if one.column == column)
     if field.unique:
         return 1

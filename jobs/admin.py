@@ -104,7 +104,7 @@ class JobAdmin(ReadOnly, _JobAdmin):
 
     @admin.display(description="Outcomes")
     def outcomes_by_reason(self, job: Job) -> SafeString | str:
-        """Each outcome and reason with its count, leading to its records."""
+        """Return each outcome and reason with its count, leading to its records."""
         found = [
             _outcomes_link(
                 job, f"{outcome}{f', {listings.reason_label(reason)}' if reason else ''}: {count:,}",
@@ -147,7 +147,7 @@ class JobOutcomeAdmin(ReadOnly, _OutcomeAdmin):
         return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(row.job_id,)), row.job)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Also the drill-down from a job."""
+        """Allow the drill-down from a job, too."""
         return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, cast(HttpRequest, request))
 
 

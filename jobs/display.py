@@ -92,7 +92,7 @@ def status(job: Job) -> Status:
 
 
 def started_by(job: Job) -> str:
-    """Who or what asked for the job."""
+    """Return who or what asked for the job."""
     if job.requested_by is not None:
         return str(job.requested_by)
     return "Command line" if job.trigger == Trigger.USER else str(job.get_trigger_display())
@@ -104,7 +104,7 @@ def direction(job: Job) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """ "0.4 s", "42 s", "3 min 12 s", "2 h 05 min"; blank for None."""
+    """Return a duration in words: "0.4 s", "42 s", "3 min 12 s", "2 h 05 min"; blank for None."""
     if seconds is None or seconds < 0:
         return ""
     if seconds < 10:
@@ -118,7 +118,7 @@ def duration(seconds: float | None) -> str:
 
 
 def duration_of(job: Job) -> str:
-    """How long a job took, blank while it is not finished."""
+    """Return how long a job took, blank while it is not finished."""
     if job.started_at is None or job.ended_at is None:
         return ""
     return duration((job.ended_at - job.started_at).total_seconds())
@@ -130,7 +130,7 @@ def rate(job: Job) -> float:
 
 
 def time_left(job: Job) -> float | None:
-    """Seconds until the total is reached at the present rate; None when that cannot be told."""
+    """Return seconds until the total is reached at the present rate; None when that cannot be told."""
     pace = rate(job)
     if job.total is None or pace <= 0 or job.processed <= 0 or job.processed >= job.total:
         return None
@@ -138,19 +138,19 @@ def time_left(job: Job) -> float | None:
 
 
 def percent(job: Job) -> int | None:
-    """How much of the total is done, never 100 before the end; None without a total."""
+    """Return how much of the total is done, never 100 before the end; None without a total."""
     if not job.total:
         return None
     return min(99 if job.state not in ENDED_STATES else 100, int(job.processed * 100 / job.total))
 
 
 def lost(job: Job, now: datetime | None = None) -> bool:
-    """Whether the job's worker has gone silent."""
+    """Return whether the job's worker has stopped responding."""
     return job.state == State.IN_PROCESS and job.lease_until is not None and job.lease_until < (now or timezone.now())
 
 
 def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progress | None:
-    """How far an open job is; None once it ended."""
+    """Return how far an open job is; None once it ended."""
     if job.ended:
         return None
     details = [_pace(job), _requests(job)]
@@ -259,7 +259,7 @@ def candidates_text(detail: Any, shown: int = 3) -> str:
 
 
 def trail_text(detail: Any) -> str:
-    """Every priority that was tried: "1: Phone No., 3 rows | 2: Name + City, none"."""
+    """Return every priority that was tried: "1: Phone No., 3 rows | 2: Name + City, none"."""
     tried = []
     for step in _listed(detail, "trail"):
         names = step.get("fields")

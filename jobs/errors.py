@@ -107,7 +107,7 @@ def retry_after(error: BaseException) -> float | None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the service does not answer now, and that the same request may succeed later."""
+    """Return whether the service does not answer now, so that the same request may succeed later."""
     return getattr(error, "repeat", False) is True and _reason(getattr(error, "reason", "")) == Reason.UNREACHABLE
 
 

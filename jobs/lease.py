@@ -45,7 +45,7 @@ def worker_name() -> str:
 
 
 def lease_end(now: datetime) -> datetime:
-    """When a lease taken now runs out."""
+    """Return when a lease taken now expires."""
     return now + timedelta(seconds=settings.JOB_LEASE_S)
 
 
@@ -139,7 +139,7 @@ class Lease:
         self._thread.join(timeout=settings.JOB_LEASE_S)
 
     def held(self) -> bool:
-        """Whether this worker may still write and send."""
+        """Return whether this worker may still write and send."""
         return not self._lost and time.monotonic() < self._good_until
 
     def seconds_left(self) -> float:

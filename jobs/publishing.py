@@ -1,4 +1,7 @@
-"""Messages to the workers: a job's id, sent after commit. A lost one costs time, never a job: the sweep sends it again."""
+"""Messages to the workers: a job's id, sent after commit.
+
+A lost one costs time, never a job: the sweep sends it again.
+"""
 
 import logging
 from functools import partial
@@ -50,7 +53,7 @@ def publish_waiting(exclusive_key: str) -> None:
 
 
 def running_holders() -> QuerySet[Job]:
-    """For Exists(): the job in process on the key of the job outside, which therefore waits."""
+    """Return, for Exists(), the job in process on the key of the job outside, which therefore waits."""
     return Job.objects.filter(exclusive_key=OuterRef("exclusive_key"), state=State.IN_PROCESS).exclude(exclusive_key="")
 
 

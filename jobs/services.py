@@ -136,7 +136,7 @@ def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
 
 
 def seconds(job: Job) -> float:
-    """Seconds from its start to its end, or to now."""
+    """Return seconds from its start to its end, or to now."""
     if job.started_at is None:
         return 0.0
     return round(((job.ended_at or timezone.now()) - job.started_at).total_seconds(), 3)

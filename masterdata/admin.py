@@ -47,7 +47,7 @@ _STYLED = re.compile(r'<(ins|del|span) style="[^"<>]*">')
 
 
 def _marked(value: str) -> bool:
-    """Whether an export marks the text: it would be calculated, or looks like one that is marked."""
+    """Return whether an export marks the text: it would be calculated, or looks like one that is marked."""
     return _FORMULA.match(value.lstrip("'")) is not None
 
 
@@ -60,7 +60,7 @@ class Compared(resources.Diff):
     """What a row changes, told by <ins> and <del> alone: the pages' policy allows no styles inside of them."""
 
     def as_html(self) -> list[SafeString]:
-        """Each field before and after; the library has escaped what the fields hold."""
+        """Return each field before and after; the library has escaped what the fields hold."""
         return [mark_safe(_STYLED.sub(r"<\1>", told)) for told in super().as_html()]  # noqa: S308  # nosec B308 B703
 
 
@@ -205,7 +205,7 @@ class ChoiceFilter(admin.ChoicesFieldListFilter):
         return super().queryset(request, queryset)
 
     def get_facet_counts(self, pk_attname: str, filtered_qs: "models.QuerySet[Any]") -> dict[str, Any]:
-        """How many records each choice has."""
+        """Return how many records each choice has."""
         counts = super().get_facet_counts(pk_attname, filtered_qs)
         for position, (value, _) in enumerate(self.field.flatchoices):
             if value is None:
@@ -233,11 +233,11 @@ class RecordAdmin(ImportExportModelAdmin):
         return [resource_of(self.model)]
 
     def get_import_formats(self) -> list[type[AnyFile]]:
-        """One, for CSV and workbooks alike."""
+        """Return the one format, for CSV and workbooks alike."""
         return [format_of(self.model)]
 
     def get_tmp_storage_class(self) -> type[PendingImport]:
-        """Where a file waits to be confirmed."""
+        """Return where a file waits to be confirmed."""
         return PendingImport
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
@@ -290,7 +290,7 @@ class RecordAdmin(ImportExportModelAdmin):
         return [table.key, table.title, *(name for name in ("city", "phone_no", "e_mail") if name in known)]
 
     def get_queryset(self, request: HttpRequest) -> "models.QuerySet[Any]":
-        """In key order within each company."""
+        """Return the records in key order within each company."""
         table = catalog.table_of(self.model)
         rows: models.QuerySet[Any] = super().get_queryset(request)
         return rows.order_by("company__name", table.key)

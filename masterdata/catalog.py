@@ -131,7 +131,7 @@ def table_of(model: type[models.Model]) -> LocalTable:
 
 
 def tables() -> Iterator[LocalTable]:
-    """All registered tables, in the order of registration."""
+    """Return all registered tables, in the order of registration."""
     return iter(_tables.values())
 
 

@@ -20,10 +20,23 @@ ROOMS = (
 )  # fmt: skip
 
 SOMEBODY_ELSES = {
-    "Application (client) ID", "Azure Portal", "Business Central", "Common Data Service", "Dataverse Web API",
-    "Dynamics 365", "Dynamics 365 Sales", "Microsoft 365", "Microsoft Dataverse", "Microsoft Entra ID", "Power Apps", "Power Platform",
-    "Redirect URLs", "Secret ID", "System Administrator", "Financials.ReadWrite.All",
-}  # fmt: skip
+    "Application (client) ID",
+    "Azure Portal",
+    "Business Central",
+    "Common Data Service",
+    "Dataverse Web API",
+    "Dynamics 365",
+    "Dynamics 365 Sales",
+    "Microsoft 365",
+    "Microsoft Dataverse",
+    "Microsoft Entra ID",
+    "Power Apps",
+    "Power Platform",
+    "Redirect URLs",
+    "Secret ID",
+    "System Administrator",
+    "Financials.ReadWrite.All",
+}
 """Names on pages and in products of others."""
 NO_NAMES = {
     "OAuth 2",

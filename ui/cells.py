@@ -53,7 +53,7 @@ def html_of(value: Cell) -> SafeString | str:
 
 
 def time_ago(moment: datetime | None, *, now: datetime | None = None) -> str:
-    """ "4 min ago", "in 26 min", and the date where it is more than a day away; "" for None."""
+    """Return "4 min ago", "in 26 min", or the date where it is more than a day away; "" for None."""
     if moment is None:
         return ""
     seconds = ((now or timezone.now()) - moment).total_seconds()
@@ -67,7 +67,7 @@ def time_ago(moment: datetime | None, *, now: datetime | None = None) -> str:
 
 
 def _number(value: float | Decimal) -> str:
-    """With two decimals, or as many as it has."""
+    """Return the number with two decimals, or as many as it has."""
     whole, _, rest = f"{value:,f}".partition(".")
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 

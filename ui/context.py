@@ -138,7 +138,7 @@ class Shell:
 
 
 def entry_url(entry: Entry, company: Any) -> str:
-    """Where an entry leads for a company; "" where its page does not exist (an app that is not installed)."""
+    """Return where an entry leads for a company; "" where its page does not exist (an app that is not installed)."""
     try:
         kwargs = {**dict(entry.arguments), **({"company": company.slug} if entry.per_company else {})}
         url = reverse(entry.url_name, kwargs=kwargs)

@@ -65,7 +65,7 @@ def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
 
 
 def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
-    """How many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
+    """Return how many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
     count = rows.order_by()[: COUNT_LIMIT + 1].count()
     return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
@@ -81,7 +81,7 @@ def page(
     descending: bool = False,
     place: Place | None = None,
 ) -> Slice:
-    """One page of ordered rows. `after` and `before` are ids of rows beside it; else rows are skipped.
+    """Return one page of ordered rows. `after` and `before` are ids of rows beside it; else rows are skipped.
 
     through: which of the rows are meant, and their order, `descending` or not; those of `rows` do not count then.
     place: where the rows before a page of any number end, if the caller knows it.
@@ -212,7 +212,7 @@ def _parts(
 
 
 def _is_total_order(rows: "QuerySet[Any]", names: set[str]) -> bool:
-    """Whether no two of the rows can have the same values in these columns of their own table."""
+    """Return whether no two of the rows can have the same values in these columns of their own table."""
     meta, known = rows.model._meta, names | _fixed(rows)
     unique = [set(one.fields) for one in meta.total_unique_constraints]
     unique += [{field.name} for field in meta.concrete_fields if field.unique]

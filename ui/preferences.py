@@ -12,7 +12,7 @@ _CACHED = "_preferences"
 
 
 def preferences_of(request: HttpRequest) -> dict[str, Any]:
-    """All choices of the person signed in, by name; empty for others. One query, kept on the request."""
+    """Return all choices of the person signed in, by name; empty for others. One query, kept on the request."""
     cache = vars(request)
     if _CACHED not in cache:
         user = getattr(request, "user", None)

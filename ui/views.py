@@ -113,7 +113,7 @@ def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[
 
 
 def _score(name: str, words: Iterable[str]) -> int:
-    """How well a name fits: 0 unless every word begins one of its words (or stands in it)."""
+    """Return how well a name fits: 0 unless every word begins one of its words (or stands in it)."""
     lowered = name.casefold()
     parts = re.split(r"[\s/.-]+", lowered)
     total = 0
@@ -188,7 +188,7 @@ def tab(request: HttpRequest) -> HttpResponse:
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    """To the page the form came from; never to another site."""
+    """Lead to the page the form came from; never to another site."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
         target = reverse(settings.LOGIN_REDIRECT_URL)

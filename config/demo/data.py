@@ -29,7 +29,7 @@ class DemoCompany:
 
 
 def companies(customers: int = CUSTOMERS) -> tuple[DemoCompany, DemoCompany]:
-    """Both companies: the first is connected by the demo, the second is left for trying the guide."""
+    """Return both companies: the first is connected by the demo, the second is left for trying the guide."""
     first = _company(
         "Alder & Finch Trading", "US", {"US": 60, "CA": 14, "GB": 10, "DE": 10, "FR": 6}, customers, seed=1
     )

@@ -63,7 +63,7 @@ class Environment:
         stop_process(self._process, 10)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """One control call, such as POST /_sandbox/load. Raises EnvironmentFailed."""
+        """Send one control call, such as POST /_sandbox/load, and return its answer. Raises EnvironmentFailed."""
         request = urllib.request.Request(  # noqa: S310 - the address the sandbox gave
             f"{self.url}{path}",
             method=method,
@@ -84,7 +84,7 @@ class Environment:
         return json.loads(content) if content.strip() else None
 
     def rows(self, entity_set: str) -> list[dict[str, Any]]:
-        """All rows of an entity set."""
+        """Return all rows of an entity set."""
         answer = self.call("GET", f"/_sandbox/rows/{entity_set}")
         found: list[dict[str, Any]] = answer["value"] if isinstance(answer, dict) else answer
         return found
@@ -94,7 +94,7 @@ class Environment:
         self.call("POST", "/_sandbox/load", {name: its for name, its in rows.items() if its})
 
     def written(self) -> int:
-        """How many rows its Web API has written so far."""
+        """Return how many rows its Web API has written so far."""
         return int(self.call("GET", "/_sandbox/requests")["rows_written"])
 
     def _first_line(self) -> str:

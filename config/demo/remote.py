@@ -21,7 +21,7 @@ CUSTOMER, COMPETITOR, SUPPLIER, PROSPECT = 3, 1, 10, 8
 def rows(
     company: DemoCompany, currencies: Sequence[Row] = (), units: Sequence[Row] = (), *, seed: int = 7
 ) -> dict[str, list[Row]]:
-    """Rows to load into an environment, by entity set.
+    """Return rows to load into an environment, by entity set.
 
     currencies: the environment's own transactioncurrencies; those with a code of ours are used, others are made.
     units: its business units; the users belong to the one without a parent.

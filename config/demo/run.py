@@ -68,7 +68,7 @@ class Round:
         )
 
     def reasons(self, mapping: str) -> Counter[str]:
-        """Why records were not coupled."""
+        """Return why records were not coupled."""
         found: Counter[str] = Counter()
         for job in self.jobs:
             if job.type == "coupling" and job.mapping_name == mapping:
@@ -256,7 +256,7 @@ class Demo:
 
 
 def _sizes(company: Company, environment: Environment) -> tuple[int, int, int]:
-    """How many customers there are here, how many accounts there, and how many rows were ever written there."""
+    """Return how many customers there are here, how many accounts there, and how many rows were ever written there."""
     customers = catalog.table("customer").records(company).count()
     return customers, len(environment.rows("accounts")), environment.written()
 

@@ -24,7 +24,7 @@ def reset_company(company: DemoCompany) -> Company:
 
 
 def counts(company: Company, tables: Mapping[str, object]) -> dict[str, int]:
-    """How many records the company has, by table."""
+    """Return how many records the company has, by table."""
     return {name: catalog.table(name).records(company).count() for name in tables}
 
 

@@ -40,7 +40,7 @@ class Screen:
         self._said = time.monotonic()
 
     def progress(self, job: Job) -> None:
-        """How far a job is: one bar that moves on a terminal, elsewhere a line every five seconds."""
+        """Print how far a job is: one bar that moves on a terminal, elsewhere a line every five seconds."""
         if self.live:
             self.out.write("\r\x1b[2K" + self._fitting(_bar(job)))
             self.out.flush()
@@ -58,7 +58,7 @@ class Screen:
             self.line(f"    {job.message}")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Columns in line: text to the left, numbers to the right."""
+        """Print columns in line: text to the left, numbers to the right."""
         cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
         widths = [max(len(str(row[n])) for row in (header, *cells)) for n in range(len(header))]
         right = [all(isinstance(row[n], int | float) for row in rows) for n in range(len(header))]

@@ -200,7 +200,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
 
 
 def total(job: Job, outcome: str = "", reason: str | None = None) -> int:
-    """How many outcomes a list of them has, from the job's own counts."""
+    """Return how many outcomes a list of them has, from the job's own counts."""
     if not outcome:
         return sum(sum(by.values()) for by in job.breakdown.values())
     by = job.breakdown.get(outcome, {})
@@ -208,7 +208,7 @@ def total(job: Job, outcome: str = "", reason: str | None = None) -> int:
 
 
 def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str, Any] | None:
-    """Where the first so many outcomes of such a list end; None past the last one."""
+    """Return where the first so many outcomes of such a list end; None past the last one."""
     groups = [
         ((one, why), count)
         for one, by in job.breakdown.items()

@@ -55,7 +55,7 @@ _LOOKS: dict[str, Look] = {"failed": "bad", "conflicts": "warn", "skipped": "war
 
 
 def counters(job: Job, company: Company) -> list[Cue]:
-    """One cue per counter that matters for the kind of job; those without records lead nowhere."""
+    """Return one cue per counter that matters for the kind of job; those without records lead nowhere."""
     always = display.ALWAYS_SHOWN.get(job.type, ())
     found = []
     for name, label in display.COUNTER_LABELS.items():

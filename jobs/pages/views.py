@@ -50,7 +50,7 @@ def job_list(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def job_card(request: HttpRequest, company: str, pk: int) -> HttpResponse:
-    """One job; polled while it runs."""
+    """Show one job; the page is polled while it runs."""
     found, job = _company_and_job(request, company, pk)
     return render.page(request, pages.card(request, job, found))
 

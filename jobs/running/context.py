@@ -77,7 +77,7 @@ class GuardedUsage(Usage):
 
     @contextmanager
     def without_guard(self) -> Iterator[None]:
-        """Nothing is sent from this thread inside the block."""
+        """Promise that nothing is sent from this thread inside the block."""
         object.__setattr__(self, "_writing", threading.get_ident())
         try:
             yield
@@ -288,7 +288,7 @@ class JobContext:
         return SliceEnded() if self.due else None
 
     def _urgent_job_waits(self) -> bool:
-        """Whether a one-record job of the same key waits for this one."""
+        """Return whether a one-record job of the same key waits for this one."""
         if not self.job.exclusive_key or self.job.one_record:
             return False
         return Job.objects.filter(
@@ -310,7 +310,8 @@ class JobContext:
 def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None = None) -> dict[str, Any]:
     """Return the columns that end a job in process by an event (finish, fail, cancel)."""
     return {
-        "state": state_after(State.IN_PROCESS, event), "ended_at": timezone.now(), "lease_until": None, "not_before": None,
+        "state": state_after(State.IN_PROCESS, event),
+        "ended_at": timezone.now(), "lease_until": None, "not_before": None,
         "message": message, "phase": "",
         "detail": failure.detail if failure else job.detail,
         "failure_reason": failure.reason if failure else Reason.NONE,

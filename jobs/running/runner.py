@@ -72,7 +72,8 @@ def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> Not
 
 
 def _other_jobs_wait(job_id: int) -> bool:
-    """Whether another job needs this worker: it could run, and for a moment already no other worker has taken it.
+    """Return whether another job needs this worker: it could run, and for a moment already no other worker has taken
+    it.
 
     Going on here instead of by way of the broker spares the handler what it would have to read again.
     """
@@ -163,7 +164,7 @@ def _on_error(context: JobContext, error: Exception) -> None:
 def _retry_during_outage(
     context: JobContext, failure: Failure, named: float | None
 ) -> tuple[Failure, float | None, datetime]:
-    """Whether a job waits for a Dataverse that does not answer: what is told, the wait or None, and since when.
+    """Return whether a job waits for a Dataverse that does not answer: what is told, the wait or None, and since when.
 
     The first contact fails at once, since somebody waits for the answer; what was under way waits, longer each time,
     up to JOB_OUTAGE_S since the last checkpoint.

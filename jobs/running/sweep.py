@@ -19,7 +19,7 @@ _AT_ONCE = 200
 
 
 def acquire_tick(now: datetime) -> bool:
-    """Whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
+    """Return whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
     before = now - timedelta(seconds=settings.JOB_TICK_S * 0.8)
     if Tick.objects.filter(pk=1, last_at__lte=before).update(last_at=now):
         return True

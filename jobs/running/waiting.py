@@ -40,7 +40,7 @@ def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Jo
 
 
 def _pause_s(job: Job) -> float:
-    """Seconds until it is worth looking again."""
+    """Return seconds until it is worth looking again."""
     if job.state == State.POSTPONED and job.not_before is not None:
         return min(0.5, max(0.02, (job.not_before - timezone.now()).total_seconds()))
     return 0.2

@@ -199,7 +199,7 @@ def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]
 
 
 def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> dict[str, tuple[int, str]]:
-    """Each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
+    """Return each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
     known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
     unknown = [word for word in header if word and _plain(word) not in known]
     if unknown:

@@ -193,7 +193,7 @@ def _lines(
 
 
 def _torn(row: list[str], header: list[str], delimiter: str) -> tuple[str, str]:
-    """Where a row with too many values was probably torn: before a value that begins with a space."""
+    """Return where a row with too many values was probably torn: before a value that begins with a space."""
     name = DELIMITER_NAMES.get(delimiter, "delimiter")
     for position, value in enumerate(row[1 : len(header)], 1):
         if value.startswith(" ") and value.strip() and row[position - 1].strip():

@@ -49,7 +49,7 @@ class AnyFile(Format):
         return "rb"
 
     def can_import(self) -> bool:
-        """Yes; exports are written by the library's own formats."""
+        """Return True; exports are written by the library's own formats."""
         return True
 
     def create_dataset(self, in_stream: bytes) -> tablib.Dataset:
@@ -115,7 +115,7 @@ def import_waiting(table: LocalTable, name: str, plain: Callable[[str], str]) ->
 
 
 def _company_column(header: Sequence[str]) -> tuple[int | None, list[str]]:
-    """Where the company's name stands, and the header without it (blank there, so that positions stay)."""
+    """Return where the company's name stands, and the header without it (blank there, so that positions stay)."""
     at = next((position for position, word in enumerate(header) if word.strip().casefold() == "company"), None)
     return at, ["" if position == at else word for position, word in enumerate(header)]
 
@@ -134,7 +134,7 @@ class FileForm(ImportForm):
     """Which file."""
 
     def clean_import_file(self) -> Any:
-        """Not larger than a page should take."""
+        """Check that the file is not larger than a page should take."""
         file = self.cleaned_data["import_file"]
         if file.size > MOST_BYTES:
             raise forms.ValidationError(

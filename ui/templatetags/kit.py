@@ -56,7 +56,7 @@ def help_url(name: str) -> str:
 
 @register.filter
 def blank(value: Cell) -> bool:
-    """Whether a cell shows nothing."""
+    """Return whether a cell shows nothing."""
     return value is None or value == ""
 
 
@@ -105,13 +105,13 @@ def widget(bound: BoundField, field: Field | None = None) -> SafeString:
 
 @register.filter
 def is_group(bound: BoundField) -> bool:
-    """Whether the control is several boxes or buttons, which need a legend instead of a label."""
+    """Return whether the control is several boxes or buttons, which need a legend instead of a label."""
     return isinstance(bound.field.widget, CheckboxSelectMultiple | RadioSelect)
 
 
 @register.filter
 def is_checkbox(bound: BoundField) -> bool:
-    """Whether the control is one checkbox, shown as a switch."""
+    """Return whether the control is one checkbox, shown as a switch."""
     return isinstance(bound.field.widget, CheckboxInput)
 
 
