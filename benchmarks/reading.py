@@ -21,6 +21,7 @@ import requests
 from benchmarks.rows import accounts
 from benchmarks.telling import Line
 from dataverse.client import DataverseClient
+from dataverse.table_scan import scan
 from dataverse.types import ClientSecret, Credentials, Environment
 
 COLUMNS = ["name", "telephone1", "address1_city", "emailaddress1", "statecode", "modifiedon"]
@@ -110,9 +111,8 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:  # noqa: ARG
             assert sum(len(page.rows) for page in client.pages("accounts", select=COLUMNS)) == size
             ones.append((time.perf_counter() - began) / floor)
             began = time.perf_counter()
-            assert (
-                sum(len(page.rows) for page in client.scan("accounts", "accountid", select=COLUMNS, worth_s=0)) == size
-            )
+            pages = scan(client, "accounts", "accountid", select=COLUMNS, parallel_from_s=0)
+            assert sum(len(page.rows) for page in pages) == size
             many.append((time.perf_counter() - began) / floor)
         lanes = client.lanes
         # A service far away answers late, however fast it is: there ranges at once are worth their probing.
@@ -122,7 +122,7 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:  # noqa: ARG
         plain_pages(line, session, decode=True)
         floor = time.perf_counter() - began
         began = time.perf_counter()
-        sum(len(page.rows) for page in client.scan("accounts", "accountid", select=COLUMNS))
+        sum(len(page.rows) for page in scan(client, "accounts", "accountid", select=COLUMNS))
         far = (time.perf_counter() - began) / floor
     what = f"read {size:,} accounts of six columns"
     return [

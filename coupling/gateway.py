@@ -187,12 +187,13 @@ class Gateway:
         read = self._readers(mapping, columns)
         primary, name = self._primary(mapping), self._name(mapping)
         dated = ranges.COLUMN in self.table(mapping).columns
-        pages = self._client.scan(
+        pages = table_scan.scan(
+            self._client,
             mapping.entity_set,
             primary,
             select=self._select(mapping, columns),
-            filter=self.filter_text(mapping),
-            worth_s=table_scan.PARALLEL_FROM_S if dated else math.inf,
+            filter_text=self.filter_text(mapping),
+            parallel_from_s=table_scan.PARALLEL_FROM_S if dated else math.inf,
         )
         for page in pages:
             rows = page.rows

@@ -8,11 +8,11 @@ row, since the version may be the one our own lost request made.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from dataverse import odata
+from dataverse.client import DataverseClient
 from dataverse.errors import (
     DataverseError,
     Duplicate,
@@ -23,16 +23,13 @@ from dataverse.errors import (
     Unavailable,
     VersionMismatch,
 )
+from dataverse.lost_replies import versions_if_applied
 from dataverse.types import PartResult, Request, Row, TableInfo
-
-if TYPE_CHECKING:
-    from dataverse.client import DataverseClient
 
 LARGEST = 1000
 """Rows of one message, parts of one $batch."""
 IDS = 200
 """Ids in one filter."""
-_NAVIGATION = "@Microsoft.Dynamics.CRM.associatednavigationproperty"
 
 Item = TypeVar("Item")
 
@@ -47,7 +44,7 @@ class RowResult:
 
 
 def create(
-    client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
     """Create up to 1000 rows under ids the caller chose; one result per row, in order.
 
@@ -74,7 +71,7 @@ def create(
 
 
 def update(
-    client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any], str]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any], str]]
 ) -> list[RowResult]:
     """Change up to 1000 rows, each only if its version is the one given ("" or "*": any); one result per row."""
     requests = [
@@ -85,7 +82,7 @@ def update(
     results = [_result(row_id, answer) for (row_id, _, _), answer in zip(rows, answers, strict=True)]
     if doubted:
         late = [n for n, result in enumerate(results) if isinstance(result.error, VersionMismatch)]
-        versions = versions_if_applied(client, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
+        versions = versions_if_applied(client.batch, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
         for n, version in zip(late, versions, strict=True):
             if version is not None:
                 results[n] = RowResult(rows[n][0], version=version)
@@ -93,7 +90,7 @@ def update(
 
 
 def overwrite(
-    client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
     """Change up to 1000 rows whatever their version is; one result per row, in order."""
     if len(rows) > 1:
@@ -109,7 +106,7 @@ def overwrite(
     return update(client, table, [(row_id, body, "*") for row_id, body in rows])
 
 
-def delete(client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
+def delete(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
     """Delete up to 1000 rows, each only if its version is the one given; a row that is gone is done."""
     requests = [
         Request("DELETE", odata.key(table.entity_set, row_id), None, {"If-Match": version or "*"})
@@ -120,7 +117,7 @@ def delete(client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUI
     return [RowResult(result.id) if isinstance(result.error, Gone) else result for result in results]
 
 
-def read(client: "DataverseClient", table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
+def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
     """The rows with these ids (at most 1000), by one request; those that are gone are missing from the answer."""
     wanted = [odata.in_(table.primary_id, part) for part in _parts(ids, IDS)]
     if len(wanted) == 1:
@@ -135,22 +132,7 @@ def read(client: "DataverseClient", table: TableInfo, select: Sequence[str], ids
     return found
 
 
-def versions_if_applied(
-    client: "DataverseClient", entity_set: str, changes: Sequence[tuple[UUID, Mapping[str, Any]]]
-) -> list[str | None]:
-    """Per change: the row's version when the row says what the change would have made it say, else None."""
-    if not changes:
-        return []
-    # All columns, with the names lookups are written through: so a body can be compared without metadata.
-    headers = {"Prefer": f'odata.include-annotations="{_NAVIGATION[1:]}"'}
-    answers = client.batch([Request("GET", odata.key(entity_set, row_id), None, headers) for row_id, _ in changes])
-    return [
-        str(answer.body.get("@odata.etag", "")) if answer.error is None and _says(answer.body, body) else None
-        for answer, (_, body) in zip(answers, changes, strict=True)
-    ]
-
-
-def _sent(client: "DataverseClient", requests: Sequence[Request]) -> tuple[list[PartResult], bool]:
+def _sent(client: DataverseClient, requests: Sequence[Request]) -> tuple[list[PartResult], bool]:
     """The parts' results, and whether an answer was lost on the way, so that some were carried out twice."""
     try:
         return client.batch(requests, repeatable=False), False
@@ -161,7 +143,7 @@ def _sent(client: "DataverseClient", requests: Sequence[Request]) -> tuple[list[
 
 
 def _create_singly(
-    client: "DataverseClient", table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
+    client: DataverseClient, table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
 ) -> list[RowResult]:
     """A $batch of creates. Sent again as it is when its answer is lost: the ids make that harmless."""
     answers = client.batch([Request("POST", table.entity_set, body) for body in bodies], repeatable=True)
@@ -171,7 +153,7 @@ def _create_singly(
 
 
 def _settle(
-    client: "DataverseClient", table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
+    client: DataverseClient, table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
 ) -> list[RowResult]:
     """After a lost answer: read back which rows are there, and create the others."""
     there = _there(client, table, ids)
@@ -181,7 +163,7 @@ def _settle(
     return [by_id.get(row_id) or RowResult(row_id) for row_id in ids]
 
 
-def _there(client: "DataverseClient", table: TableInfo, ids: Sequence[UUID]) -> set[UUID]:
+def _there(client: DataverseClient, table: TableInfo, ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(row[table.primary_id]) for row in read(client, table, [table.primary_id], ids)} if ids else set()
 
 
@@ -191,27 +173,6 @@ def _result(row_id: UUID, answer: PartResult) -> RowResult:
     if not isinstance(answer.error, DataverseError):
         raise answer.error
     return RowResult(row_id, answer.error)
-
-
-def _says(row: Row, body: Mapping[str, Any]) -> bool:
-    """Whether a row read with its annotations says what a body sets."""
-    bound = {value: row.get(name.partition("@")[0]) for name, value in row.items() if name.endswith(_NAVIGATION)}
-    for name, value in body.items():
-        if name.endswith("@odata.bind"):
-            now = bound.get(name.removesuffix("@odata.bind"))
-            if (now or "") != (str(value).rpartition("(")[2].rstrip(")").lower() if value else ""):
-                return False
-        elif "@" not in name and not _same(row.get(name), value):
-            return False
-    return True
-
-
-def _same(now: Any, sent: Any) -> bool:
-    if now is None or sent is None or isinstance(now, bool) or isinstance(sent, bool):
-        return (now or None) == (sent or None) if isinstance(sent, str) or isinstance(now, str) else now is sent
-    if isinstance(now, int | float | Decimal) and isinstance(sent, int | float | Decimal):
-        return Decimal(str(now)) == Decimal(str(sent))
-    return str(now) == str(sent)
 
 
 def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

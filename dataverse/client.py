@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from dataverse import batch as _batch
-from dataverse import bulk, changes, metadata, odata, retry, table_scan
+from dataverse import changes, metadata, odata, retry
 from dataverse.concurrency import MOST
 from dataverse.error_answers import refusal
 from dataverse.errors import (
@@ -29,6 +29,7 @@ from dataverse.errors import (
     Unavailable,
     VersionMismatch,
 )
+from dataverse.lost_replies import versions_if_applied
 from dataverse.metadata_cache import cache_of
 from dataverse.throttle import patience_of
 from dataverse.tokens import token_source
@@ -214,24 +215,6 @@ class DataverseClient:
             page = self.page(page.next_link, page_size=page_size, track_changes=track_changes)
             yield page
 
-    def scan(
-        self,
-        entity_set: str,
-        primary_id: str,
-        *,
-        select: Sequence[str],
-        filter: str = "",  # noqa: A002 - the query option's own name
-        page_size: int = LARGEST_PAGE,
-        worth_s: float = table_scan.PARALLEL_FROM_S,
-    ) -> Iterator[Page]:
-        """All rows of a query, every row once, in no order; the next pages are on their way meanwhile.
-
-        A large table is read by ranges of `createdon` at once when its first page took as long as `worth_s`.
-        """
-        return table_scan.scan(
-            self, entity_set, primary_id, select=select, filter_text=filter, page_size=page_size, worth_s=worth_s
-        )
-
     def first_page(
         self,
         entity_set: str,
@@ -318,7 +301,7 @@ class DataverseClient:
             try:
                 answer = self._send("PATCH", path, body=body, headers=headers)
             except VersionMismatch:
-                (version,) = bulk.versions_if_applied(self, entity_set, [(UUID(str(row_id)), changes)])
+                (version,) = versions_if_applied(self.batch, entity_set, [(UUID(str(row_id)), changes)])
                 if version is None:
                     raise
                 return version

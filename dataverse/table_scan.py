@@ -10,13 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from dataverse import odata, ranges
+from dataverse.client import LARGEST_PAGE, DataverseClient
 from dataverse.types import Page, Request
-
-if TYPE_CHECKING:
-    from dataverse.client import DataverseClient
 
 PARALLEL_FROM_S = 0.25
 """A first page that took less says that the service is near."""
@@ -36,19 +33,19 @@ class _Source:
 
 
 def scan(
-    client: "DataverseClient",
+    client: DataverseClient,
     entity_set: str,
     primary_id: str,
     *,
     select: Sequence[str],
     filter_text: str = "",
-    page_size: int,
-    worth_s: float = PARALLEL_FROM_S,
+    page_size: int = LARGEST_PAGE,
+    parallel_from_s: float = PARALLEL_FROM_S,
 ) -> Iterator[Page]:
-    """All rows of a query, every row once, in no order.
+    """Yield all rows of a query, each row once, in no order; the next pages are read while the caller works.
 
-    worth_s: several ranges are read at once when the first page took that long. Raises DataverseError; threads end
-    with the iteration, however it ends.
+    parallel_from_s: a table is read by ranges of `createdon` at once when its first page took that many seconds.
+    Raises DataverseError; the threads end with the iteration, however it ends.
     """
     began = time.monotonic()
     page = client.first_page(entity_set, select=select, filter=filter_text, page_size=page_size)
@@ -57,7 +54,7 @@ def scan(
         yield page
         return
     found: list[ranges.Range] = []
-    if took >= worth_s and client.lanes > 1:
+    if took >= parallel_from_s and client.lanes > 1:
         found = _planned(client, entity_set, filter_text, min(_MOST_RANGES, RANGES_PER_LANE * client.lanes))
     if len(found) > 1:
         columns = list(dict.fromkeys([*select, ranges.COLUMN]))
@@ -72,7 +69,7 @@ def scan(
     yield from _together([_Source(ranges.Range(), lambda: _rest(client, following, page_size))], primary_id, 1)
 
 
-def _rest(client: "DataverseClient", link: str | None, page_size: int) -> Iterator[Page]:
+def _rest(client: DataverseClient, link: str | None, page_size: int) -> Iterator[Page]:
     """The pages from a next link on."""
     while link:
         page = client.page(link, page_size=page_size)
@@ -81,7 +78,7 @@ def _rest(client: "DataverseClient", link: str | None, page_size: int) -> Iterat
 
 
 def _range(
-    client: "DataverseClient",
+    client: DataverseClient,
     entity_set: str,
     range_: ranges.Range,
     columns: Sequence[str],
@@ -92,7 +89,7 @@ def _range(
     return client.pages(entity_set, select=columns, filter=text, page_size=page_size)
 
 
-def _planned(client: "DataverseClient", entity_set: str, filter_text: str, wanted: int) -> list[ranges.Range]:
+def _planned(client: DataverseClient, entity_set: str, filter_text: str, wanted: int) -> list[ranges.Range]:
     planning = ranges.plan(entity_set, filter_text, wanted)
     try:
         questions = next(planning)

@@ -15,6 +15,7 @@ from dataverse import ranges
 from dataverse.client import DataverseClient
 from dataverse.errors import InvalidAnswer, Unavailable
 from dataverse.ranges import Range, Seams
+from dataverse.table_scan import scan
 from dataverse.transport import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page
 from tests.dataverse.server import Asked, Reply, Server, refused
@@ -61,7 +62,7 @@ def test_every_row_comes_once_however_the_creation_dates_lie(
     client: DataverseClient, sandbox: Any, spread: str
 ) -> None:
     wanted = load(sandbox, [SPREADS[spread](n) for n in range(12_500)])
-    found = ids(client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=1000))
+    found = ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=1000))
     assert len(found) == len(wanted)
     assert set(found) == wanted
 
@@ -69,7 +70,15 @@ def test_every_row_comes_once_however_the_creation_dates_lie(
 def test_a_filter_narrows_every_range(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 12_000 * 60, 60))
     found = ids(
-        client.scan("accounts", "accountid", worth_s=0, select=["name"], filter="contains(name,'7')", page_size=500)
+        scan(
+            client,
+            "accounts",
+            "accountid",
+            parallel_from_s=0,
+            select=["name"],
+            filter_text="contains(name,'7')",
+            page_size=500,
+        )
     )
     assert sorted(found) == sorted(str(UUID(int=n + 1)) for n in range(12_000) if "7" in str(n))
 
@@ -77,14 +86,14 @@ def test_a_filter_narrows_every_range(client: DataverseClient, sandbox: Any) -> 
 def test_a_small_table_costs_one_request(client: DataverseClient, sandbox: Any) -> None:
     wanted = load(sandbox, range(300))
     sandbox.control("DELETE", "requests")
-    assert set(ids(client.scan("accounts", "accountid", worth_s=0, select=["name"]))) == wanted
+    assert set(ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))) == wanted
     assert sandbox.requests()["total"] == 1
 
 
 def test_where_pages_come_at_once_one_query_is_read_to_its_end(client: DataverseClient, sandbox: Any) -> None:
     wanted = load(sandbox, range(0, 12_000 * 60, 60))
     sandbox.control("DELETE", "requests")
-    found = ids(client.scan("accounts", "accountid", worth_s=60, select=["name"], page_size=1000))
+    found = ids(scan(client, "accounts", "accountid", parallel_from_s=60, select=["name"], page_size=1000))
     assert len(found) == len(wanted)
     assert set(found) == wanted
     assert sandbox.requests()["by"] == {"GET accounts": 12}
@@ -94,7 +103,7 @@ def test_ranges_are_read_at_once_and_probed_in_few_requests(client: DataverseCli
     load(sandbox, range(0, 24_000 * 60, 60))
     sandbox.control("PUT", "latency", {"request_ms": 100})
     sandbox.control("DELETE", "requests")
-    assert len(ids(client.scan("accounts", "accountid", worth_s=0, select=["name"]))) == 24_000
+    assert len(ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))) == 24_000
     asked = sandbox.requests()
     assert asked["max_concurrency"] >= 4
     assert asked["by"]["POST $batch"] <= 6
@@ -105,7 +114,7 @@ def test_rows_that_come_and_go_meanwhile_neither_double_nor_hide_the_others(
     client: DataverseClient, sandbox: Any
 ) -> None:
     wanted = load(sandbox, range(0, 12_000 * 60, 60))
-    scanning = client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=500)
+    scanning = scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=500)
     found = ids(iter([next(scanning)]))
     new = [{"accountid": str(UUID(int=10**6 + n)), "name": "new", "createdon": stamp(n * 600)} for n in range(900)]
     sandbox.load({"accounts": new})
@@ -119,7 +128,7 @@ def test_rows_that_come_and_go_meanwhile_neither_double_nor_hide_the_others(
 
 def test_an_iteration_given_up_ends_its_threads(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 12_000 * 60, 60))
-    scanning = client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=200)
+    scanning = scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=200)
     next(scanning)
     scanning.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "range"]
@@ -134,7 +143,7 @@ def test_an_error_in_one_range_ends_the_scan(client: DataverseClient, sandbox: A
     )
     sandbox.control("POST", "faults", [{"method": "GET", "path": "accounts", "after": 5, "times": 0, "fault": "503"}])
     with pytest.raises(Unavailable):
-        ids(client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=200))
+        ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=200))
 
 
 # -- planning, without a wire ------------------------------------------------------------------------------------
@@ -249,7 +258,7 @@ def test_a_service_that_ignores_the_filter_is_found_out(server: Server, client_o
     server.answer = answer
     client = client_of(timeouts=Timeouts(2, 5, 5))
     with pytest.raises(InvalidAnswer, match="row of another"):
-        list(client.scan("accounts", "accountid", worth_s=0, select=["name"]))
+        list(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))
     server.answer = lambda asked: refused(503)
     with pytest.raises(Unavailable):
-        list(client.scan("accounts", "accountid", worth_s=0, select=["name"]))
+        list(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))

@@ -126,8 +126,7 @@ def make_small() -> None:
     """A few dozen records become several pages, parts, checkpoints and requests."""
     from coupling import gateway
     from coupling.couplings import couple_job, uncouple_job
-    from dataverse import bulk
-    from dataverse.client import DataverseClient
+    from dataverse import bulk, table_scan
     from sync.engine import mapping_run, pairs, selected_run
 
     couple_job.WRITE, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
@@ -135,7 +134,7 @@ def make_small() -> None:
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9
     bulk.LARGEST = 5
-    for reading in (gateway.Gateway.scan, gateway.Gateway._first, DataverseClient.scan):
+    for reading in (gateway.Gateway.scan, gateway.Gateway._first, table_scan.scan):
         reading.__kwdefaults__["page_size"] = 16
 
 
