@@ -151,7 +151,7 @@ class DataverseClient:
         if not found:
             raise Gone(
                 "Dataverse shows no organization to the application user.",
-                "Give its role read access to it.",
+                "Give its security role read access to the table Organization.",
             )
         row = found[0]
         currency = row.get(odata.lookup("basecurrencyid"))
@@ -177,11 +177,11 @@ class DataverseClient:
         for answer in answers:
             if isinstance(answer.error, Gone):
                 raise Invalid(
-                    f"Dataverse has no table {logical_name}.",
-                    "It may belong to a solution that is not installed.",
+                    f"Dataverse has no table {logical_name}. It may belong to a solution that is not installed.",
+                    "Install that solution in the environment.",
                     code=answer.error.code,
                     request_id=answer.error.request_id,
-                    said=answer.error.message,
+                    said=answer.error.said,
                     reason="configuration",
                 )
             if answer.error:

@@ -146,13 +146,13 @@ def check_address(typed: str, *, cloud: str = "commercial", loopback_allowed: bo
     if parts is None:
         raise ConfigurationError(
             f"{text[:80]} is not a web address.",
-            "Enter one like https://contoso.crm4.dynamics.com; the Power Platform admin center shows "
-            "it under Environment URL.",
+            "Enter one like https://contoso.crm4.dynamics.com; the Power Platform admin center shows it under "
+            "Environment URL.",
         )
     if parts.scheme != "https":
         raise ConfigurationError(
-            f"The Environment URL begins with {parts.scheme}://.",
-            "Dataverse is reached over https only: enter https://.",
+            f"The Environment URL begins with {parts.scheme}://, but Dataverse is reached over https only.",
+            "Enter https:// instead.",
         )
     if "@" in text:
         raise ConfigurationError(
@@ -164,7 +164,7 @@ def check_address(typed: str, *, cloud: str = "commercial", loopback_allowed: bo
         if not loopback_allowed:
             raise ConfigurationError(
                 f"{host} is this machine itself, not a Dataverse environment.",
-                "Enter the environment's address. (A sandbox may be connected to only where SANDBOX_ALLOWED is 1.)",
+                "Enter the environment's address. To connect to a sandbox, set SANDBOX_ALLOWED=1.",
             )
     else:
         _check_host(host, parts, cloud)
@@ -229,8 +229,8 @@ def _check_host(host: str, parts: SplitResult, cloud: str) -> None:
         raise ConfigurationError(f"There is no cloud {cloud!r}.", f"Choose one of {', '.join(CLOUDS)}.")
     if parts.port not in (None, 443):
         raise ConfigurationError(
-            f"The Environment URL names port {parts.port}.",
-            "Dataverse answers on the usual port: leave it out.",
+            f"The Environment URL names port {parts.port}, but Dataverse answers on the usual port only.",
+            "Leave the port out.",
         )
     if CLOUDS[cloud].has(host):
         return
@@ -242,6 +242,6 @@ def _check_host(host: str, parts: SplitResult, cloud: str) -> None:
         )
     raise ConfigurationError(
         f"{host} is not the address of a Dataverse environment in the cloud {CLOUDS[cloud].label}.",
-        f"Its addresses look like https://{CLOUDS[cloud].example}; the Power Platform admin center "
-        "shows the right one under Environment URL.",
+        f"Enter an address like https://{CLOUDS[cloud].example}; the Power Platform admin center shows the right one "
+        "under Environment URL.",
     )

@@ -9,7 +9,8 @@ import msgspec
 import requests
 
 from dataverse import clouds
-from dataverse.errors import ConfigurationError, DataverseError, Throttled, Unavailable, error_for
+from dataverse.error_rules import error_for
+from dataverse.errors import ConfigurationError, DataverseError, Throttled, Unavailable
 
 _LONGEST_NAMED_S = 86_400.0
 """A longer wait is a mistake of whoever names it."""
@@ -148,7 +149,7 @@ def throttled(error: DataverseError, seconds: float) -> Throttled:
         error.fix,
         status=error.status,
         code=error.code,
-        said=error.message,
+        said=error.said,
         request_id=error.request_id,
         retry_after=seconds,
         reason=error.reason,

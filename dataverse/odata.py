@@ -32,7 +32,7 @@ def quote(value: Any) -> str:
         return str(value)
     if isinstance(value, Decimal | float):
         if not math.isfinite(value):
-            raise Invalid(f"{value} is not a number Dataverse knows.", reason="value_invalid")
+            raise Invalid(f"{value} is not a number that Dataverse accepts.", reason="value_invalid")
         return format(value, "f") if isinstance(value, Decimal) else repr(value)
     if isinstance(value, datetime):
         return _utc(value)
@@ -131,7 +131,7 @@ def rows(
     )
     if len(path) > LONGEST_ADDRESS:
         raise Invalid(
-            "The question is longer than Dataverse takes in one request.",
+            "The query is longer than Dataverse accepts in one request.",
             "Choose fewer values or columns.",
             reason="configuration",
         )
@@ -263,8 +263,8 @@ def _choice(value: Any, column: ColumnInfo, name: str) -> int:
         offered = [f"{n} {label}" for n, label in column.choices.items()]
         known = ", ".join(offered[:8]) + (f" and {len(offered) - 8} more" if len(offered) > 8 else "")
         raise Invalid(
-            f"{name} has no choice {number} in Dataverse.",
-            f"It has: {known}. Map the option to one of them.",
+            f"{name} has no choice {number} in Dataverse. It has: {known}.",
+            "Map the option to one of them.",
             reason="unknown_choice",
         )
     return number

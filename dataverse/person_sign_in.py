@@ -18,7 +18,7 @@ from typing import Any
 import msal
 
 from dataverse import clouds
-from dataverse.errors import SignInError
+from dataverse.errors import SignInError, as_sentence
 from dataverse.tokens import SignInService
 from dataverse.transport import Timeouts, Token, origin_of
 from dataverse.types import Credentials, Environment
@@ -26,8 +26,8 @@ from dataverse.types import Credentials, Environment
 _LEEWAY_S = 300
 _CLAIMS = ("preferred_username", "upn", "tid", "oid")
 _NOT_THIS = (
-    "The sign-in came back with an answer that does not belong to this one, so nothing was taken from it.",
-    "Begin the sign-in again.",
+    "The sign-in came back with an answer that does not belong to it, so nothing was taken from it.",
+    "Start the sign-in again.",
 )
 
 
@@ -90,7 +90,7 @@ def finish(
     _check(claims, credentials, str(flow.get("nonce", "")))
     accounts = application.get_accounts()
     if not accounts:
-        raise SignInError("The sign-in did not say who signed in.", "Begin the sign-in again.")
+        raise SignInError("The sign-in did not say who signed in.", "Start the sign-in again.")
     return Person(service, application, cache, accounts[0], claims)
 
 
@@ -102,7 +102,7 @@ def restored(credentials: Credentials, environment: Environment, kept: str) -> "
     application = service.guarded(lambda: service.application(cache))
     accounts = application.get_accounts()
     if not accounts:
-        raise SignInError("The administrator's sign-in is over.", "Sign in again.")
+        raise SignInError("The administrator's sign-in has expired.", "Sign in again.")
     return Person(service, application, cache, accounts[0], said["claims"])
 
 
@@ -140,7 +140,7 @@ class Person:
         def ask() -> Any:
             return self._application.acquire_token_silent_with_error(
                 [_scope(origin)], self._account, force_refresh=anew
-            ) or {"error": "login_required", "error_description": "The sign-in is over."}
+            ) or {"error": "login_required", "error_description": "The sign-in has expired."}
 
         with self._lock:
             return Token(self._service.asked(ask)["access_token"])
@@ -173,13 +173,13 @@ def _declined(returned: Mapping[str, str]) -> SignInError:
     if returned["error"] == "access_denied":
         return SignInError(
             "The sign-in was cancelled, or the permissions were not granted.",
-            "Begin again, and accept the permissions.",
+            "Start the sign-in again and accept the permissions.",
             code="AADSTS65004",
             said=said[:2000],
         )
     return SignInError(
-        "The sign-in did not work.",
-        f"It says: {said[:300] or returned['error']}",
+        f"The sign-in did not work. The sign-in service says: {as_sentence(said or returned['error'], longest=300)}",
+        "Start the sign-in again.",
         said=said[:2000],
     )
 
@@ -202,7 +202,7 @@ def _check(claims: Mapping[str, Any], credentials: Credentials, nonce: str) -> N
     said = str(claims.get("tid", "")).lower()
     if not said or (clouds.is_tenant_id(tenant) and said != tenant):
         raise SignInError(
-            "The person who signed in belongs to another tenant than the one of the Tenant ID.",
+            "The person who signed in belongs to another tenant than that of the Tenant ID.",
             "Sign in with an administrator's account of that tenant.",
             said=f"tenant {said}",
         )

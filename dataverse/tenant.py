@@ -4,6 +4,7 @@ import requests
 
 from dataverse import clouds
 from dataverse.error_answers import unavailable
+from dataverse.error_rules import UNKNOWN_TENANT
 from dataverse.errors import SignInError, Unavailable
 from dataverse.transport import Session, Timeouts
 
@@ -26,9 +27,4 @@ def require_tenant(authority: str, *, ca_file: str | None = None, timeouts: Time
             repeat=True,
         )
     if answer.status_code != 200:
-        raise SignInError(
-            "The sign-in does not know the tenant.",
-            "Copy the Directory (tenant) ID from the Overview of the application's registration, and "
-            "check the field Cloud.",
-            status=answer.status_code,
-        )
+        raise SignInError(*UNKNOWN_TENANT, status=answer.status_code)

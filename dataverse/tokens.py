@@ -20,7 +20,8 @@ from msal.exceptions import MsalServiceError
 
 from dataverse import clouds
 from dataverse.error_answers import unavailable
-from dataverse.errors import ConfigurationError, DataverseError, SignInError, Unavailable, error_for
+from dataverse.error_rules import UNKNOWN_TENANT, error_for
+from dataverse.errors import ConfigurationError, DataverseError, SignInError, Unavailable, as_sentence
 from dataverse.transport import Session, Timeouts, Token, origin_of
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, UserPassword
 
@@ -178,30 +179,18 @@ def _digest(credential: ClientSecret | Certificate | UserPassword) -> str:
 
 
 def refused(text: str) -> DataverseError:
-    """The error for what the sign-in said; its AADSTS number is the code."""
-    found = _AADSTS.search(text)
+    """Return the error for what the sign-in service said; its AADSTS number is the code."""
     said = text.partition("Trace ID")[0].strip(" :")
-    if found:
-        code = f"AADSTS{found.group(1)}"
-        error = error_for(0, code, said)
-        if isinstance(error, SignInError):
-            return error
-        return SignInError(
-            "The sign-in refused the application.",
-            f"It says: {said[:300]}",
-            code=code,
-            said=said[:2000],
-        )
-    if "authority configuration" in text:
-        return SignInError(
-            "The sign-in does not know the tenant.",
-            "Copy the Directory (tenant) ID from the Overview of the application's registration, and "
-            "check the field Cloud.",
-            said=said[:2000],
-        )
+    found = _AADSTS.search(text)
+    code = f"AADSTS{found.group(1)}" if found else ""
+    if code and isinstance(error := error_for(0, code, said), SignInError):
+        return error
+    if not code and "authority configuration" in text:  # msal found no metadata at the tenant's address
+        return SignInError(*UNKNOWN_TENANT, said=said[:2000])
     return SignInError(
-        "The sign-in refused the application.",
-        f"Check Tenant ID, Client ID and Client Secret. It says: {said[:300] or 'nothing'}",
+        f"The sign-in service refused the application. It says: {as_sentence(said or 'nothing', longest=300)}",
+        "Check Tenant ID, Client ID and the secret or certificate.",
+        code=code,
         said=said[:2000],
     )
 

@@ -116,7 +116,7 @@ def test_a_sign_in_goes_on_in_another_process_and_shows_nothing_of_its_tokens(sa
     assert discovery.instances(again, environment_of(sandbox)), "other services of the same sign-in, too"
     assert kept not in repr(again)
     empty = json.dumps({"tokens": "{}", "claims": {}})
-    with pytest.raises(SignInError, match="is over"):
+    with pytest.raises(SignInError, match="has expired"):
         person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), empty)
 
 

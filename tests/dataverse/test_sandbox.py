@@ -161,8 +161,10 @@ def test_metadata_describes_columns_choices_and_lookups(client: DataverseClient,
     assert not account.columns["createdon"].for_create
     assert "primarycontactidname" not in account.columns
     assert client.table("contact").columns["birthdate"].date_only
-    with pytest.raises(Invalid, match="no table"):
+    with pytest.raises(Invalid, match="no table nosuchtable") as error:
         client.table("nosuchtable")
+    assert error.value.said
+    assert "no table nosuchtable" not in error.value.detail, "the service's own words, for support"
 
 
 def test_money_goes_there_and_back(client: DataverseClient) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from dataverse import clouds, errors, retry
+from dataverse import clouds, retry
 from dataverse.error_answers import retry_after
+from dataverse.error_rules import RULES, Rule, error_for
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,
@@ -23,7 +24,7 @@ from dataverse.errors import (
     Throttled,
     Unavailable,
     VersionMismatch,
-    error_for,
+    as_sentence,
 )
 from jobs.models import Reason
 
@@ -207,13 +208,28 @@ def test_a_refusal_has_its_kind_and_reason(
     assert code in error.detail
 
 
-@pytest.mark.parametrize("rule", errors.RULES, ids=lambda rule: f"{rule.status or ''}{rule.code}{rule.says}")
-def test_every_rule_speaks_to_people_and_has_a_reason_that_outcomes_know(rule: errors.Rule) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.key}{rule.pattern}")
+def test_every_rule_speaks_to_people_and_has_a_reason_that_outcomes_know(rule: Rule) -> None:
     assert rule.message[0].isupper()
-    assert rule.message.removesuffix("{said}").rstrip().endswith((".", ":"))
+    assert rule.message.endswith((".", "Dataverse says: {said}"))
+    assert rule.fix == "" or (rule.fix[0].isupper() and rule.fix.endswith("."))
+    assert "{said}" not in rule.fix
     assert Reason(rule.reason or rule.error.default_reason)
     assert "0x" not in rule.message
     assert not (rule.repeat and rule.error not in {Throttled, Unavailable}), "only these may be repeated unchanged"
+
+
+@pytest.mark.parametrize("said", ["Value too long", "Value too long.", "Value too long!", "  Value too long. "])
+def test_the_service_s_words_end_before_the_fix_begins(said: str) -> None:
+    error = error_for(400, "0x80044331", said)
+    assert error.message.endswith(f"Dataverse says: {said.strip().rstrip('.!')}{'!' if '!' in said else '.'}")
+    assert error.fix == "Shorten it, or map the field to a longer column."
+    assert error.user_message == f"{error.message} {error.fix}"
+
+
+def test_long_words_of_the_service_are_cut_and_say_so() -> None:
+    assert as_sentence("x" * 300 + " " * 300, longest=300) == "x" * 300 + "."
+    assert as_sentence("x" * 301, longest=300) == "x" * 300 + "…"
 
 
 def test_the_service_s_words_are_never_taken_for_a_template() -> None:
@@ -294,8 +310,8 @@ def test_a_wait_is_read_as_seconds_or_as_a_date(header: str | None, seconds: flo
     assert retry_after(header, now=datetime(2026, 11, 1, 10, 0, tzinfo=UTC)) == seconds
 
 
-def test_no_code_stands_twice_without_a_pattern_that_tells_the_rows_apart() -> None:
+def test_rows_with_the_same_key_differ_in_their_pattern() -> None:
     seen: set[tuple[Any, ...]] = set()
-    for rule in errors.RULES:
-        assert (rule.code, rule.status, rule.says) not in seen
-        seen.add((rule.code, rule.status, rule.says))
+    for rule in RULES:
+        assert (rule.key, rule.pattern) not in seen
+        seen.add((rule.key, rule.pattern))

@@ -142,6 +142,7 @@ def test_a_short_wait_is_slept_and_a_long_one_given_back(
     with pytest.raises(Throttled) as error:
         client.first_page("accounts", select=["name"])
     assert error.value.retry_after == 120
+    assert error.value.said == "no", "the service's own words, for support"
     assert slept == [3.0]
 
 
