@@ -201,15 +201,15 @@ class Plain:
 @contextmanager
 def asked() -> Iterator[list[str]]:
     """Collect the addresses that Tandem asks inside the block."""
-    from dataverse import transport
+    from dataverse import http_session
 
     found: list[str] = []
 
     def note(_method: str, url: str) -> None:
         found.append(url)
 
-    transport.before_send.append(note)
+    http_session.before_send.append(note)
     try:
         yield found
     finally:
-        transport.before_send.remove(note)
+        http_session.before_send.remove(note)

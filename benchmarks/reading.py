@@ -114,7 +114,7 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:  # noqa: ARG
             pages = scan(client, "accounts", "accountid", select=COLUMNS, parallel_from_s=0)
             assert sum(len(page.rows) for page in pages) == size
             many.append((time.perf_counter() - began) / floor)
-        lanes = client.lanes
+        slots = client.concurrency
         # A service far away answers late, however fast it is: there ranges at once are worth their probing.
         slow = {"request_ms": 300}
         session.put(f"{line['environment_url']}/_sandbox/latency", json=slow, timeout=60)
@@ -128,6 +128,11 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:  # noqa: ARG
     return [
         Line(f"{what}: rows a second of one core", "", rates, AIM, least=True, note="the sandbox's processor time"),
         Line(f"{what}: client, page after page", "plain session, pages decoded", ones),
-        Line(f"{what}: client, ranges at once", "plain session, pages decoded", many, note=f"{lanes} lanes, two cores"),
+        Line(
+            f"{what}: client, ranges at once",
+            "plain session, pages decoded",
+            many,
+            note=f"{slots} slots, two cores",
+        ),
         Line(f"{what}: client, ranges at once, 300 ms away", "plain session, pages decoded", [far]),
     ]

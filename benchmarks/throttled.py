@@ -23,7 +23,7 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
     with house(database) as own:
         from dataverse import bulk
 
-        bulk.LARGEST = PART
+        bulk.MAX_ROWS = PART
         own.mapping.synch_only_coupled = False
         own.mapping.save()
         own.plain.control("PUT", "latency", {"request_ms": 40})
@@ -62,17 +62,17 @@ def waits() -> Iterator[list[tuple[float, float]]]:
     from dataverse.throttle import SharedThrottle
 
     found: list[tuple[float, float]] = []
-    told = SharedThrottle.told
+    begin_wait = SharedThrottle.begin_wait
 
     def noted(self, error, seconds):
         found.append((time.monotonic(), time.monotonic() + (error.retry_after or seconds)))
-        return told(self, error, seconds)
+        return begin_wait(self, error, seconds)
 
-    SharedThrottle.told = noted
+    SharedThrottle.begin_wait = noted
     try:
         yield found
     finally:
-        SharedThrottle.told = told
+        SharedThrottle.begin_wait = begin_wait
 
 
 def silence(spans: list[tuple[float, float]]) -> float:

@@ -210,7 +210,7 @@ class Gateway:
         select = self._select(mapping, columns)
 
         def ask(text: str) -> list[Row]:
-            pages = self._client.pages(mapping.entity_set, select=select, filter=odata.and_(own, text))
+            pages = self._client.pages(mapping.entity_set, select=select, filter=odata.all_of(own, text))
             return [row for page in pages for row in page.rows]
 
         found: dict[UUID, RemoteRow] = {}
@@ -227,7 +227,7 @@ class Gateway:
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
         table = self._written(mapping)
-        parts = _parts(list(dict.fromkeys(ids)), bulk.LARGEST)
+        parts = _parts(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
         rows = (
             self._row(mapping, row, read)
             for found in self._client.map(lambda part: bulk.read(self._client, table, select, part), parts)
@@ -246,7 +246,7 @@ class Gateway:
         pages = self._client.pages(
             info.entity_set,
             select=[info.primary_id, *read.values()],
-            filter=odata.and_(*(odata.eq(name, value) for name, value in equal.items())),
+            filter=odata.all_of(*(odata.eq(name, value) for name, value in equal.items())),
         )
         return [
             RemoteRow(UUID(row[info.primary_id]), "", {name: row.get(wire) for name, wire in read.items()}, "")
@@ -335,7 +335,7 @@ class Gateway:
 
     def _bulk(self, items: list[Part], send: Callable[[list[Part]], list[bulk.RowResult]]) -> list[WriteResult]:
         """Send the items in parts, as many at once as the service bears; one result per item, in order."""
-        parts = _parts(items, bulk.LARGEST)
+        parts = _parts(items, bulk.MAX_ROWS)
         return [_result(result) for found in self._client.map(send, parts) for result in found]
 
     def _written(self, mapping: IntegrationTableMapping) -> TableInfo:

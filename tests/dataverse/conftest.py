@@ -7,7 +7,7 @@ import pytest
 
 from dataverse import concurrency, metadata_cache
 from dataverse.client import DataverseClient
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment
 from tests.dataverse.server import TENANT, Server
 

@@ -13,7 +13,7 @@ import pytest
 from dataverse import bulk, odata
 from dataverse.client import DataverseClient
 from dataverse.errors import ChangesExpired, Duplicate, Gone, Throttled
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page, Request
 from sandbox.testing import Sandbox
 
@@ -348,7 +348,7 @@ def test_every_second_part_of_a_batch_fails_and_is_sent_again(world: World, oper
 
 
 def test_a_client_that_did_not_wait_would_be_seen(world: World) -> None:
-    world.client._sleep = world.client._transport._sleep = lambda seconds: None
+    world.client._transport.sleep = lambda seconds: None
     world.fault("read", "429")
     world.read()
     assert world.sandbox.requests()["before_retry_after"] >= 1

@@ -100,7 +100,7 @@ def finished(sandbox: Sandbox, **more: Any) -> person_sign_in.Person:
 def test_a_person_signs_in_and_the_client_works_as_them(sandbox: Sandbox) -> None:
     person = finished(sandbox)
     assert (person.name, person.tenant_id) == (sandbox.admin_user, sandbox.tenant_id)
-    client = DataverseClient(environment_of(sandbox), person.tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), person.tokens_for(environment_of(sandbox)))
     me = client.get("systemusers", client.who_am_i().user_id, select=["domainname", "azureactivedirectoryobjectid"])
     assert me["domainname"] == sandbox.admin_user
     assert me["azureactivedirectoryobjectid"] == person.object_id
@@ -108,16 +108,16 @@ def test_a_person_signs_in_and_the_client_works_as_them(sandbox: Sandbox) -> Non
 
 def test_a_sign_in_goes_on_in_another_process_and_shows_nothing_of_its_tokens(sandbox: Sandbox) -> None:
     person = finished(sandbox)
-    kept = person.kept()
-    again = person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), kept)
+    stored = person.to_json()
+    again = person_sign_in.restore(credentials_of(sandbox), environment_of(sandbox), stored)
     assert (again.name, again.tenant_id, again.object_id) == (person.name, person.tenant_id, person.object_id)
-    client = DataverseClient(environment_of(sandbox), again.tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), again.tokens_for(environment_of(sandbox)))
     assert client.who_am_i()
-    assert discovery.instances(again, environment_of(sandbox)), "other services of the same sign-in, too"
-    assert kept not in repr(again)
+    assert discovery.find_instances(again, environment_of(sandbox)), "other services of the same sign-in, too"
+    assert stored not in repr(again)
     empty = json.dumps({"tokens": "{}", "claims": {}})
     with pytest.raises(SignInError, match="has expired"):
-        person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), empty)
+        person_sign_in.restore(credentials_of(sandbox), environment_of(sandbox), empty)
 
 
 def test_the_address_carries_a_proof_key_and_no_verifier(sandbox: Sandbox) -> None:
@@ -131,7 +131,7 @@ def test_the_address_carries_a_proof_key_and_no_verifier(sandbox: Sandbox) -> No
 
 
 def test_the_token_is_refreshed_when_it_has_run_out_or_was_refused(sandbox: Sandbox) -> None:
-    client = DataverseClient(environment_of(sandbox), finished(sandbox).tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), finished(sandbox).tokens_for(environment_of(sandbox)))
     assert client.who_am_i()
     sandbox.control("PUT", "clock", {"offset_s": 2 * 3600})
     assert client.who_am_i()
@@ -192,37 +192,37 @@ def test_the_identity_is_for_this_application_tenant_and_moment(change: dict[str
     claims = {**CLAIMS, "iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "nonce": sent, **change}
     credentials = Credentials(f"https://login.microsoftonline.com/{tenant}", "app", ClientSecret("x"))
     if not says:
-        person_sign_in._check(claims, credentials, "n")
+        person_sign_in._check_identity(claims, credentials, "n")
         return
     with pytest.raises(SignInError, match=says):
-        person_sign_in._check(claims, credentials, "n")
+        person_sign_in._check_identity(claims, credentials, "n")
 
 
 def test_the_environments_of_a_person_are_discovered(sandbox: Sandbox) -> None:
     person, environment = finished(sandbox), environment_of(sandbox)
     sandbox.control("POST", "environments", {"name": "Alpha"})
     sandbox.control("POST", "environments", {"tenant": "other"})
-    found = discovery.instances(person, environment)
+    found = discovery.find_instances(person, environment)
     assert [one.name for one in found] == ["Alpha", "Tandem Sandbox"]
     assert found[1].url == sandbox.environment_url
     assert found[1].administrator
-    (one,) = discovery.instances(person, environment, unique_name=found[0].unique_name, enabled_only=True)
+    (one,) = discovery.find_instances(person, environment, unique_name=found[0].unique_name, enabled_only=True)
     assert one.name == "Alpha"
     # One sign-in reaches the other environment as well.
     other = Environment(one.url, ca_file=sandbox.ca_file, loopback_allowed=True)
-    assert DataverseClient(other, person.tokens(other)).who_am_i().organization_id == one.id
+    assert DataverseClient(other, person.tokens_for(other)).who_am_i().organization_id == one.id
     sandbox.control("PUT", "environment", {"disabled": True})
-    assert [one.name for one in discovery.instances(person, environment, enabled_only=True)] == ["Alpha"]
+    assert [one.name for one in discovery.find_instances(person, environment, enabled_only=True)] == ["Alpha"]
 
 
 def test_an_environment_of_another_tenant_does_not_know_the_person(sandbox: Sandbox) -> None:
     name = "stranger@tandem-sandbox.example"
     sandbox.control("POST", "people", {"name": name, "password": "word", "member": False})
     person = finished(sandbox, name=name, password="word")
-    client = DataverseClient(environment_of(sandbox), person.tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), person.tokens_for(environment_of(sandbox)))
     with pytest.raises(NotAMember):
         client.who_am_i()
-    assert discovery.instances(person, environment_of(sandbox)) == []
+    assert discovery.find_instances(person, environment_of(sandbox)) == []
 
 
 @pytest.mark.parametrize(
@@ -236,4 +236,4 @@ def test_an_environment_of_another_tenant_does_not_know_the_person(sandbox: Sand
 )
 def test_this_machine_is_an_environment_only_where_it_was_asked_itself(url: str, asked: str, taken: bool) -> None:
     anywhere = Environment("https://contoso.crm4.dynamics.com", loopback_allowed=True)
-    assert discovery._known(url, anywhere, asked) is taken
+    assert discovery._may_be_environment(url, anywhere, asked) is taken

@@ -94,7 +94,7 @@ def test_all_rows_are_read_page_by_page_and_counted(
 def test_a_filter_finds_exactly_the_name(client: DataverseClient, sandbox: Any, name: str) -> None:
     row_id = str(uuid4())
     sandbox.load({"accounts": [{"accountid": row_id, "name": name}, {"accountid": str(uuid4()), "name": "other"}]})
-    rows = client.first_page("accounts", select=["name"], filter=odata.in_("name", [name, "nobody"])).rows
+    rows = client.first_page("accounts", select=["name"], filter=odata.one_of("name", [name, "nobody"])).rows
     assert [row["accountid"] for row in rows] == [row_id]
 
 

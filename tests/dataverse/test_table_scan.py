@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from dataverse import ranges
 from dataverse.client import DataverseClient
 from dataverse.errors import InvalidAnswer, Unavailable
-from dataverse.ranges import Range, Seams
+from dataverse.http_session import Timeouts
+from dataverse.ranges import OverlapFilter, Range
 from dataverse.table_scan import scan
-from dataverse.transport import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page
 from tests.dataverse.server import Asked, Reply, Server, refused
 
@@ -150,7 +150,7 @@ def test_an_error_in_one_range_ends_the_scan(client: DataverseClient, sandbox: A
 
 
 class Table:
-    """Answers the planner's questions from a list of moments, as the service would."""
+    """Answers the planner's queries from a list of moments, as the service would."""
 
     def __init__(self, moments: Sequence[int]) -> None:
         self.moments = sorted(moments)
@@ -164,7 +164,7 @@ class Table:
         inside = [one for one in self.moments if bounds["ge"] <= one < bounds["lt"]]
         ordered = inside if "createdon%20asc" in path or "createdon asc" in path else inside[::-1]
         return {
-            "@odata.count": min(len(inside), ranges.CAP),
+            "@odata.count": min(len(inside), ranges.COUNT_LIMIT),
             "value": [{"createdon": stamp(one)} for one in ordered[:1]],
         }
 
@@ -173,10 +173,10 @@ def planned(table: Table, wanted: int) -> tuple[list[Range], int]:
     planning = ranges.plan("accounts", "", wanted)
     rounds = 0
     try:
-        questions = next(planning)
+        paths = next(planning)
         while True:
             rounds += 1
-            questions = planning.send([table.answer(path) for path in questions])
+            paths = planning.send([table.answer(path) for path in paths])
     except StopIteration as done:
         return done.value, rounds
 
@@ -188,11 +188,11 @@ def planned(table: Table, wanted: int) -> tuple[list[Range], int]:
 )
 def test_planned_ranges_hold_every_moment_exactly_once(moments: list[int], wanted: int) -> None:
     # The cap is lowered so that a few hundred moments are many.
-    capped, ranges.CAP = ranges.CAP, 20
+    capped, ranges.COUNT_LIMIT = ranges.COUNT_LIMIT, 20
     try:
         found, rounds = planned(Table(moments), wanted)
     finally:
-        ranges.CAP = capped
+        ranges.COUNT_LIMIT = capped
     assert rounds <= 17
     for one in moments:
         at = START + timedelta(seconds=one)
@@ -224,19 +224,19 @@ def row(number: int, at: int | None) -> dict[str, Any]:
 def test_a_row_of_two_ranges_is_given_once() -> None:
     boundary = START + timedelta(seconds=100)
     left, right = Range(None, boundary), Range(boundary, None)
-    seams = Seams([left, right])
+    overlaps = OverlapFilter([left, right])
     # The service shows whole seconds; the row was created at 99.6, shown as 100, and answered by both.
-    assert len(seams.sift(left, [row(1, 50), row(2, 100)], "accountid")) == 2
-    assert seams.sift(right, [row(2, 100), row(3, 300)], "accountid") == [row(3, 300)]
-    assert seams.repeated == 1
+    assert len(overlaps.new_rows(left, [row(1, 50), row(2, 100)], "accountid")) == 2
+    assert overlaps.new_rows(right, [row(2, 100), row(3, 300)], "accountid") == [row(3, 300)]
+    assert overlaps.repeated == 1
 
 
 @pytest.mark.parametrize("at", [10, 98, 500, None])
 def test_a_row_of_another_range_is_an_error(at: int | None) -> None:
     low, high = START + timedelta(seconds=100), START + timedelta(seconds=400)
-    seams = Seams([Range(None, low), Range(low, high), Range(high, None)])
+    overlaps = OverlapFilter([Range(None, low), Range(low, high), Range(high, None)])
     with pytest.raises(InvalidAnswer, match="row of another"):
-        seams.sift(Range(low, high), [row(1, 200), row(2, at)], "accountid")
+        overlaps.new_rows(Range(low, high), [row(1, 200), row(2, at)], "accountid")
 
 
 def test_a_service_that_ignores_the_filter_is_found_out(server: Server, client_of: Any) -> None:

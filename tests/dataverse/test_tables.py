@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dataverse import clouds, retry
-from dataverse.error_answers import retry_after
+from dataverse.error_answers import parse_retry_after
 from dataverse.error_rules import RULES, Rule, error_for
 from dataverse.errors import (
     AccessDenied,
@@ -307,7 +307,7 @@ def test_a_wait_that_was_named_is_kept_to_and_one_that_was_not_is_spread() -> No
     ],
 )
 def test_a_wait_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
-    assert retry_after(header, now=datetime(2026, 11, 1, 10, 0, tzinfo=UTC)) == seconds
+    assert parse_retry_after(header, now=datetime(2026, 11, 1, 10, 0, tzinfo=UTC)) == seconds
 
 
 def test_rows_with_the_same_key_differ_in_their_pattern() -> None:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from dataverse import connection_pool as pool
-from dataverse import transport
+from dataverse import http_session
 from dataverse.client import DataverseClient
 from dataverse.errors import (
     ConfigurationError,
@@ -31,7 +31,7 @@ from dataverse.errors import (
     Unavailable,
     VersionMismatch,
 )
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Request, Usage
 from tests.dataverse.server import TENANT, Asked, Reply, Server, refused, write_certificate
 
@@ -435,7 +435,7 @@ def test_a_certificate_bundle_and_a_proxy_in_the_environment_leave_the_sandbox_a
     monkeypatch.delenv("no_proxy", raising=False)
     server.answer = scripted(Reply(body=BODY))
     assert client.first_page("accounts", select=["name"]).rows
-    session = transport.Session(["https://contoso.crm4.dynamics.com"], ca_file=server.ca_file)
+    session = http_session.Session(["https://contoso.crm4.dynamics.com"], ca_file=server.ca_file)
     merged = session.merge_environment_settings("https://contoso.crm4.dynamics.com/api", {}, True, None, None)
     assert merged["verify"] == str(tmp_path / "other.pem")
     assert merged["proxies"]["https"] == "http://127.0.0.1:9"
@@ -456,7 +456,7 @@ def test_a_netrc_does_not_replace_the_token(
 )
 def test_a_session_talks_to_its_origins_alone(url: str) -> None:
     with pytest.raises(ConfigurationError, match="was not sent"):
-        transport.Session(["https://contoso.crm4.dynamics.com"]).get(url)
+        http_session.Session(["https://contoso.crm4.dynamics.com"]).get(url)
 
 
 def test_a_loopback_address_needs_permission() -> None:
@@ -472,11 +472,11 @@ def test_hooks_see_every_request_before_it_is_sent(server: Server, client: Datav
         seen.append(method)
 
     server.answer = scripted(Reply(body=BODY))
-    transport.before_send.append(hook)
+    http_session.before_send.append(hook)
     try:
         client.first_page("accounts", select=["name"])
     finally:
-        transport.before_send.remove(hook)
+        http_session.before_send.remove(hook)
     assert seen == ["GET", "POST", "GET"]
 
 
@@ -549,10 +549,10 @@ def test_secrets_and_tokens_stand_in_no_log_error_or_repr(
 
 
 def test_the_recommended_parallelism_is_kept(server: Server, client: DataverseClient) -> None:
-    assert client.parallelism is None
+    assert client.recommended_concurrency is None
     server.answer = scripted(Reply(body=BODY, headers={"x-ms-dop-hint": "8"}))
     client.first_page("accounts", select=["name"])
-    assert client.parallelism == 8
+    assert client.recommended_concurrency == 8
 
 
 def test_a_proxy_that_wants_a_sign_in_is_named(server: Server, client: DataverseClient) -> None:

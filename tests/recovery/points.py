@@ -44,8 +44,8 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "end, published": ("jobs.running.context", "publish_waiting", "after"),
     "message, not sent": ("jobs.publishing", "publish", "before"),
     # requests
-    "request, not sent": ("dataverse.transport", "Session.send", "before"),
-    "request, answered": ("dataverse.transport", "Session.send", "after"),
+    "request, not sent": ("dataverse.http_session", "Session.send", "before"),
+    "request, answered": ("dataverse.http_session", "Session.send", "after"),
     # writing to Dataverse
     "create, not sent": ("coupling.gateway", "Gateway.create", "before"),
     "create, result not saved": ("coupling.gateway", "Gateway.create", "after"),
@@ -133,7 +133,7 @@ def make_small() -> None:
     uncouple_job.PART = 7
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9
-    bulk.LARGEST = 5
+    bulk.MAX_ROWS = 5
     for reading in (gateway.Gateway.scan, gateway.Gateway._first, table_scan.scan):
         reading.__kwdefaults__["page_size"] = 16
 
