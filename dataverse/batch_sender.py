@@ -18,9 +18,8 @@ _decode = msgspec.json.Decoder().decode
 class Send(Protocol):
     """Sends one request as Transport.send does."""
 
-    def __call__(  # noqa: D102
-        self, method: str, path: str, *, body: bytes, headers: dict[str, str], repeatable: bool
-    ) -> Answer: ...
+    def __call__(self, method: str, path: str, *, body: bytes, headers: dict[str, str], repeatable: bool) -> Answer:
+        """Return the answer. Raises DataverseError."""
 
 
 class BatchSender:

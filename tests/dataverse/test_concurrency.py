@@ -87,7 +87,7 @@ def test_a_later_recommendation_does_not_undo_what_was_learned() -> None:
     assert (slots.limit, slots.recommended) == (4, 8)
 
 
-def test_there_is_always_one_lane() -> None:
+def test_one_slot_always_remains() -> None:
     slots = RequestSlots()
     for _ in range(5):
         with slots.take() as slot:
@@ -95,7 +95,7 @@ def test_there_is_always_one_lane() -> None:
     assert slots.limit == 1
 
 
-def test_a_user_s_lanes_are_the_same_for_all_its_clients() -> None:
+def test_all_clients_of_a_user_share_its_slots() -> None:
     class User: ...
 
     one, two = User(), User()

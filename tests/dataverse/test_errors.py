@@ -1,4 +1,4 @@
-"""Every row of the error table, over the wire: what comes in, which error comes out, whether it is asked again."""
+"""Every row of the error table, over the wire: what comes in, which error it becomes, whether it is sent again."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
     message: str
 
 
-ROWS: list[tuple[int, str, str, type[DataverseError], str, str]] = [
+ROWS = [
     (403, "0x80072560", "The user is not a member of the organization.", NotAMember, "sign_in", "no application user"),
     (403, "0x8004A104", "currently disabled", EnvironmentDisabled, "unreachable", "environment is disabled"),
     (403, "0x8004A113", "Admin Only mode", AdministrationMode, "unreachable", "administration mode"),
@@ -136,7 +136,7 @@ def reply(status: int, code: str, said: str) -> Reply:
 def test_a_refusal_becomes_its_error_and_is_sent_again_only_where_that_is_safe(
     server: Server, client: DataverseClient, refusal: Refusal
 ) -> None:
-    server.answer = lambda asked: reply(refusal.status, refusal.code, refusal.said)
+    server.answer = lambda received: reply(refusal.status, refusal.code, refusal.said)
     with pytest.raises(DataverseError) as caught:
         client.get("accounts", "11111111-2222-3333-4444-555555555555", select=["name"])
     error = caught.value
@@ -146,16 +146,16 @@ def test_a_refusal_becomes_its_error_and_is_sent_again_only_where_that_is_safe(
     assert "0x" not in error.user_message.replace(refusal.said, "")
     for word in (f"HTTP {refusal.status}", refusal.code, "r-7"):
         assert word in error.detail
-    # A limit that names no wait is asked until the doubled waits are too long to sleep; chance spreads them.
+    # After a limit that names no wait it is sent until the doubled waits are too long to sleep; chance spreads them.
     times = {Throttled: {4, 5}, Unavailable: {4}}.get(refusal.error, {2 if refusal.status == 401 else 1})
     assert len(server.api) in times
 
 
 @pytest.mark.parametrize(("code", "says"), SIGN_IN.items())
 def test_a_refused_sign_in_says_what_to_do(server: Server, client: DataverseClient, code: str, says: str) -> None:
-    def refuse(asked: Any) -> Reply:
-        if asked.method == "GET":
-            return server.token(asked)
+    def refuse(received: Any) -> Reply:
+        if received.method == "GET":
+            return server.token(received)
         said = f"{code}: Something was not right. Trace ID: 1 Correlation ID: 2"
         return Reply(400, {"error": "invalid_client", "error_description": said})
 
@@ -175,20 +175,20 @@ def test_every_row_of_the_table_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("status", "sent"), [(500, 4), (502, 1), (503, 4), (504, 1), (408, 1)])
-def test_a_create_without_an_id_is_not_sent_again_where_another_answered_in_the_service_s_place(
+def test_a_create_without_an_id_is_not_sent_again_when_a_gateway_answered_for_the_service(
     server: Server, client: DataverseClient, status: int, sent: int
 ) -> None:
-    server.answer = lambda asked: reply(status, "", "no")
+    server.answer = lambda received: reply(status, "", "no")
     with pytest.raises(Unavailable) as caught:
         client.create("accounts", {"name": "x"})
     assert len(server.api) == sent
     assert caught.value.outcome_unknown is (sent == 1)
 
 
-def test_a_refusal_that_the_table_does_not_know_fails_with_the_service_s_words(
+def test_an_unknown_refusal_fails_with_the_service_s_words(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
-    server.answer = lambda asked: reply(418, "0x12345678", "teapot")
+    server.answer = lambda received: reply(418, "0x12345678", "teapot")
     with pytest.raises(Invalid, match="teapot"):
         client_of().who_am_i()
     assert len(server.api) == 1

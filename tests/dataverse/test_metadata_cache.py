@@ -49,9 +49,9 @@ def test_threads_that_ask_at_once_cause_one_read() -> None:
         return table()
 
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(cache.get, "account", read) for _ in range(8)]
+        reads_at_once = [pool.submit(cache.get, "account", read) for _ in range(8)]
         begun.set()
-        assert len({id(one.result()) for one in asked}) == 1
+        assert len({id(one.result()) for one in reads_at_once}) == 1
     assert len(reads) == 1
 
 

@@ -1,4 +1,4 @@
-"""A large table read by ranges of its creation dates at once: every row once, none foreign, however they lie."""
+"""A large table read by ranges of its creation dates at once: every row once, however the dates are spread."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ from dataverse.http_session import Timeouts
 from dataverse.ranges import OverlapFilter, Range
 from dataverse.table_scan import scan
 from dataverse.types import ClientSecret, Credentials, Environment, Page
-from tests.dataverse.server import Asked, Reply, Server, refused
+from tests.dataverse.server import Received, Reply, Server, refused
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -58,7 +58,7 @@ SPREADS: dict[str, Callable[[int], int]] = {
 
 
 @pytest.mark.parametrize("spread", SPREADS)
-def test_every_row_comes_once_however_the_creation_dates_lie(
+def test_every_row_comes_once_however_the_creation_dates_are_spread(
     client: DataverseClient, sandbox: Any, spread: str
 ) -> None:
     wanted = load(sandbox, [SPREADS[spread](n) for n in range(12_500)])
@@ -90,7 +90,7 @@ def test_a_small_table_costs_one_request(client: DataverseClient, sandbox: Any) 
     assert sandbox.requests()["total"] == 1
 
 
-def test_where_pages_come_at_once_one_query_is_read_to_its_end(client: DataverseClient, sandbox: Any) -> None:
+def test_where_pages_come_quickly_one_query_is_read_to_its_end(client: DataverseClient, sandbox: Any) -> None:
     wanted = load(sandbox, range(0, 12_000 * 60, 60))
     sandbox.control("DELETE", "requests")
     found = ids(scan(client, "accounts", "accountid", parallel_from_s=60, select=["name"], page_size=1000))
@@ -99,18 +99,18 @@ def test_where_pages_come_at_once_one_query_is_read_to_its_end(client: Dataverse
     assert sandbox.requests()["by"] == {"GET accounts": 12}
 
 
-def test_ranges_are_read_at_once_and_probed_in_few_requests(client: DataverseClient, sandbox: Any) -> None:
+def test_ranges_are_read_at_once_and_found_in_few_requests(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 24_000 * 60, 60))
     sandbox.control("PUT", "latency", {"request_ms": 100})
     sandbox.control("DELETE", "requests")
     assert len(ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))) == 24_000
-    asked = sandbox.requests()
-    assert asked["max_concurrency"] >= 4
-    assert asked["by"]["POST $batch"] <= 6
-    assert asked["total"] <= 30
+    counts = sandbox.requests()
+    assert counts["max_concurrency"] >= 4
+    assert counts["by"]["POST $batch"] <= 6
+    assert counts["total"] <= 30
 
 
-def test_rows_that_come_and_go_meanwhile_neither_double_nor_hide_the_others(
+def test_rows_created_and_deleted_meanwhile_neither_repeat_nor_hide_others(
     client: DataverseClient, sandbox: Any
 ) -> None:
     wanted = load(sandbox, range(0, 12_000 * 60, 60))
@@ -126,7 +126,7 @@ def test_rows_that_come_and_go_meanwhile_neither_double_nor_hide_the_others(
     assert wanted - set(gone) <= set(found)
 
 
-def test_an_iteration_given_up_ends_its_threads(client: DataverseClient, sandbox: Any) -> None:
+def test_closing_the_iteration_ends_its_threads(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 12_000 * 60, 60))
     scanning = scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=200)
     next(scanning)
@@ -150,7 +150,7 @@ def test_an_error_in_one_range_ends_the_scan(client: DataverseClient, sandbox: A
 
 
 class Table:
-    """Answers the planner's queries from a list of moments, as the service would."""
+    """Answers the planner's queries from a list of creation dates (seconds), as the service would."""
 
     def __init__(self, moments: Sequence[int]) -> None:
         self.moments = sorted(moments)
@@ -186,7 +186,7 @@ def planned(table: Table, wanted: int) -> tuple[list[Range], int]:
     st.lists(st.one_of(st.integers(0, 100_000_000), st.integers(5_000_000, 5_000_600)), min_size=1, max_size=300),
     st.integers(2, 40),
 )
-def test_planned_ranges_hold_every_moment_exactly_once(moments: list[int], wanted: int) -> None:
+def test_planned_ranges_contain_every_date_exactly_once(moments: list[int], wanted: int) -> None:
     # The cap is lowered so that a few hundred moments are many.
     capped, ranges.COUNT_LIMIT = ranges.COUNT_LIMIT, 20
     try:
@@ -202,7 +202,7 @@ def test_planned_ranges_hold_every_moment_exactly_once(moments: list[int], wante
     assert found[-1].high is None
 
 
-def test_a_dense_hour_in_ten_years_is_found_and_cut() -> None:
+def test_a_dense_hour_in_ten_years_is_found_and_divided() -> None:
     moments = [n * 3_000_000 for n in range(100)] + [150_000_000 + n % 3600 for n in range(30_000)]
     found, _ = planned(Table(moments), 16)
     sizes = [
@@ -221,7 +221,7 @@ def row(number: int, at: int | None) -> dict[str, Any]:
     return {"accountid": str(UUID(int=number)), "createdon": None if at is None else stamp(at)}
 
 
-def test_a_row_of_two_ranges_is_given_once() -> None:
+def test_a_row_of_two_ranges_is_yielded_once() -> None:
     boundary = START + timedelta(seconds=100)
     left, right = Range(None, boundary), Range(boundary, None)
     overlaps = OverlapFilter([left, right])
@@ -239,26 +239,26 @@ def test_a_row_of_another_range_is_an_error(at: int | None) -> None:
         overlaps.new_rows(Range(low, high), [row(1, 200), row(2, at)], "accountid")
 
 
-def test_a_service_that_ignores_the_filter_is_found_out(server: Server, client_of: Any) -> None:
+def test_a_service_that_ignores_the_filter_is_detected(server: Server, client_of: Any) -> None:
     rows = [{"accountid": str(UUID(int=n)), "createdon": stamp(n * 1000)} for n in range(20)]
 
-    def answer(asked: Asked) -> Reply:
-        if asked.path.endswith("$batch"):
-            mark = asked.headers["Content-Type"].partition("boundary=")[2].strip('"')
-            parts = asked.body.decode().split(f"--{mark}")[1:-1]
+    def answer(received: Received) -> Reply:
+        if received.path.endswith("$batch"):
+            mark = received.headers["Content-Type"].partition("boundary=")[2].strip('"')
+            parts = received.body.decode().split(f"--{mark}")[1:-1]
             made = []
             for part in parts:
                 end = rows[0] if "asc" in part else rows[-1]
                 body = json.dumps({"@odata.count": 5000, "value": [end]})
                 made.append(f"--r\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{body}\r\n")
             return Reply(200, ("".join(made) + "--r--\r\n").encode(), {"Content-Type": "multipart/mixed; boundary=r"})
-        link = None if "skiptoken" in asked.path else f"{server.url}{asked.path}&$skiptoken=2"
+        link = None if "skiptoken" in received.path else f"{server.url}{received.path}&$skiptoken=2"
         return Reply(200, {"value": rows, "@odata.nextLink": link}, {"x-ms-dop-hint": "4"})
 
     server.answer = answer
     client = client_of(timeouts=Timeouts(2, 5, 5))
     with pytest.raises(InvalidAnswer, match="row of another"):
         list(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))
-    server.answer = lambda asked: refused(503)
+    server.answer = lambda received: refused(503)
     with pytest.raises(Unavailable):
         list(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))
