@@ -38,7 +38,7 @@ _RESUME_KEYS = {"told": "already_reported"}
 
 
 def rewrite(apps, _schema_editor):
-    """Write the parameters and the position of every open job again, in the new words."""
+    """Rewrite the parameters and the position of every open job."""
     Job = apps.get_model("jobs", "Job")
     for job in Job.objects.filter(state__in=_OPEN, type__in=_KINDS).only("type", "parameters", "resume"):
         job.parameters = _KINDS[job.type](job.parameters)

@@ -14,7 +14,7 @@ from masterdata.models import Company
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
 from ui import kit, listing
-from ui.cells import ago
+from ui.cells import time_ago
 from ui.kit import Action, Cell, FactBox, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
 
@@ -266,6 +266,6 @@ def _facts(rows: Iterable[FullSynchReviewLine]) -> FactBox:
     counted_at = max((row.counted_at for row in rows if row.counted_at), default=None)
     return FactBox(
         "About the counts",
-        facts=[("Counted", ago(counted_at) if counted_at else "not yet")],
+        facts=[("Counted", time_ago(counted_at) if counted_at else "not yet")],
         text="Uncoupled records inside the mappings' filters. Coupled ones are not counted.",
     )

@@ -8,13 +8,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company as company_of
 from connection_setup.connection.state import unavailable_reason
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 from core.roles import Can, requires
 from core.vocabulary import ConflictOption, Direction
+from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
 from jobs.models import Job
 from jobs.pages import lists as listings
+from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.start import services
 from ui import listing, render
@@ -54,18 +56,12 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     selected = records.selected(request, owner, local_table)
     if not selected:
         return listing.nothing_selected(request, back)
-    if why := unavailable_reason(owner):  # said before anything is asked
-        messages.error(request, why)
-        return HttpResponseRedirect(back)
-    mapping = next((one for one in records.mappings_of(owner, local_table) if one.uid_kind == "guid"), None)
-    if mapping is None:
-        messages.error(request, f"{local_table.caption_plural} have no integration table mapping to synchronize by.")
-        return HttpResponseRedirect(back)
     way = request.POST.get("way", "")
-    if mapping.direction == Direction.BIDIRECTIONAL and way not in _CHOICES:
-        return _ask_direction(request, owner, mapping, selected, back)
-    direction, conflict = _CHOICES.get(way, _CHOICES["merge"])
     try:
+        mapping = _mapping_of(owner, local_table)
+        if mapping.direction == Direction.BIDIRECTIONAL and way not in _CHOICES:
+            return _ask_direction(request, owner, mapping, selected, back)
+        direction, conflict = _CHOICES.get(way, _CHOICES["merge"])
         job = services.start_synchronization(
             mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
             direction=direction, conflict=conflict, user=request.user, one_record=selected.count == 1,
@@ -74,6 +70,15 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
     return redirect_to_jobs(request, owner, [job], back)
+
+
+def _mapping_of(company: Company, table: LocalTable) -> IntegrationTableMapping:
+    """Return the mapping that records of a table are synchronized by. Raises Refusal where nothing can be."""
+    require_enabled(company)
+    mapping = next((one for one in records.mappings_of(company, table) if one.uid_kind == "guid"), None)
+    if mapping is None:
+        raise NotUsable(f"{table.caption_plural} have no integration table mapping to synchronize by.")
+    return mapping
 
 
 def _ask_direction(
