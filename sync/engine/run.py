@@ -71,7 +71,7 @@ class Run(ABC):
 
     @property
     def has_untraced_outcomes(self) -> bool:
-        """Whether records may have an outcome in this job that their couplings do not show, or no coupling any more."""
+        """Whether local records may have an outcome in this job although no coupling of theirs shows it."""
         return self.interrupted or bool(self.context.resume.get("already_reported"))
 
     def already_reported(self, ids: Sequence[UUID]) -> set[UUID]:

@@ -52,7 +52,7 @@ def generate(company: Any) -> list[FullSynchReviewLine]:
 
 
 def _count_all(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
-    """Count both sides of every mapping. Asks Dataverse, so it is called before the lines' transaction begins."""
+    """Count both sides of every mapping. It sends requests, so call it before the lines' transaction begins."""
     require_enabled(company)
     gateway = Gateway(company)
     mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
@@ -297,7 +297,7 @@ def on_job_ended(exclusive_key: str) -> None:
 
 
 def on_tick(_now: Any) -> None:
-    """Move on the runs of whose jobs nobody saw the end: the hook of jobs.registry.on_tick."""
+    """Advance the runs whose jobs ended without on_job_ended being called: the hook of jobs.registry.on_tick."""
     _advance_running()
 
 
