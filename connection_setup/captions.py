@@ -1,4 +1,4 @@
-"""DOC."""
+"""Captions and status styles that several pages of this room share."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
 
 def state(connection: DataverseConnection) -> Status:
-    """How the connection stands, in a few words."""
+    """Return the state of the connection, in a few words."""
     report = Report.stored(connection.checks)
     if not connection.enabled:
         return Status("Not enabled", "warn" if connection.environment_url else "")
-    if not report.attention:
+    if not report.attention_count:
         return Status("Connected", "ok")
-    plural = "1 check needs" if report.attention == 1 else f"{report.attention} checks need"
+    plural = "1 check needs" if report.attention_count == 1 else f"{report.attention_count} checks need"
     return Status(f"Connected, {plural} attention", "warn" if report.ok else "bad")

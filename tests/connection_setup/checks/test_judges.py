@@ -200,11 +200,11 @@ def test_the_team_must_be_there_once_the_connection_is_enabled(found: bool, enab
 def test_a_report_is_right_when_nothing_failed_and_something_was_tested() -> None:
     fine, odd, wrong = Check("a", "ok", "x"), Check("b", "warning", "y", "z"), Check("c", "error", "u", "v", "denied")
     assert Report((fine, odd)).ok
-    assert Report((fine, odd)).attention == 1
+    assert Report((fine, odd)).attention_count == 1
     assert not Report((fine, odd, wrong)).ok
     assert not Report(()).ok
     assert Report((fine, wrong)).failed == wrong
-    assert wrong.sentence == "u v"
+    assert wrong.user_message == "u v"
     assert Report((odd,)).document() == {
         "ok": True,
         "checks": [{"name": "b", "state": "warning", "message": "y", "fix": "z"}],

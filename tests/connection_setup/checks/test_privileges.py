@@ -55,37 +55,37 @@ def definition(table: str, *rights: str, tracked: bool = True, basic: bool = Tru
 
 
 def test_every_missing_privilege_is_named_with_its_table() -> None:
-    account = definition("account", *solution.ALL)
-    held = {f"account {right}": "Global" for right in solution.ALL}
-    assert privileges.checks("T", [account], held, ["account"]) == []
-    for right in solution.ALL:
+    account = definition("account", *solution.ALL_RIGHTS)
+    held = {f"account {right}": "Global" for right in solution.ALL_RIGHTS}
+    assert privileges.privilege_checks("T", [account], held, ["account"]) == []
+    for right in solution.ALL_RIGHTS:
         less = {key: depth for key, depth in held.items() if key != f"account {right}"}
-        (check,) = privileges.checks("T", [account], less, ["account"])
+        (check,) = privileges.privilege_checks("T", [account], less, ["account"])
         assert check.name == "T: account"
         assert f"prv{right}Account is missing for the table account." in check.message
         assert check.state == ("error" if right == "Read" else "warning")
         assert "Redeploy Integration Solution" in check.fix
-    (check,) = privileges.checks("T", [account], {}, [])
+    (check,) = privileges.privilege_checks("T", [account], {}, [])
     assert "prvCreateAccount, prvReadAccount, prvWriteAccount" in check.message
     assert check.state == "warning", "no mapping is about it"
 
 
 def test_a_privilege_that_does_not_reach_all_rows_is_missing() -> None:
-    held = {f"contact {right}": "Global" for right in solution.ALL} | {"contact Write": "Local"}
-    (check,) = privileges.checks("T", [definition("contact", *solution.ALL)], held, ["contact"])
+    held = {f"contact {right}": "Global" for right in solution.ALL_RIGHTS} | {"contact Write": "Local"}
+    (check,) = privileges.privilege_checks("T", [definition("contact", *solution.ALL_RIGHTS)], held, ["contact"])
     assert "prvWriteContact (reaches Local only) is missing" in check.message
-    table = definition("transactioncurrency", *solution.KEPT, basic=False)
-    of_organization = {f"transactioncurrency {right}": "Deep" for right in solution.KEPT}
-    assert privileges.checks("T", [table], of_organization, []) == []
+    table = definition("transactioncurrency", *solution.WRITE_RIGHTS, basic=False)
+    of_organization = {f"transactioncurrency {right}": "Deep" for right in solution.WRITE_RIGHTS}
+    assert privileges.privilege_checks("T", [table], of_organization, []) == []
 
 
 def test_tables_without_change_tracking_are_named() -> None:
     definitions = [definition("account", tracked=False), definition("contact"), definition("product", tracked=False)]
-    check = privileges.tracking("T", definitions, ["account", "contact"])
+    check = privileges.tracking_check("T", definitions, ["account", "contact"])
     assert check.state == "warning"
     assert "off for account, so" in check.message
     assert "Track changes" in check.fix
-    assert privileges.tracking("T", definitions, ["contact", "unknown"]).state == "ok"
+    assert privileges.tracking_check("T", definitions, ["contact", "unknown"]).state == "ok"
 
 
 def test_a_test_asks_in_three_requests_and_signs_in(connected: DataverseConnection, sandbox: Sandbox) -> None:
@@ -148,7 +148,7 @@ def test_the_tables_of_mappings_are_those_looked_at(connected: DataverseConnecti
     IntegrationTableMapping.objects.filter(company=connected.company, name="CUSTOMER").update(
         integration_table="opportunity"
     )
-    wanted = checks_services.wanted(state.connection_of(connected.company))
+    wanted = checks_services.expectations(state.connection_of(connected.company))
     assert "opportunity" in wanted.tables
     assert "systemuser" in wanted.tables
 

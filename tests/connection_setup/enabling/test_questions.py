@@ -138,7 +138,7 @@ def test_a_question_of_another_room_is_asked_after_a_good_test_before_the_others
     admin: Client, connected: DataverseConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hooks, "_questions", list(hooks.questions()))
-    hooks.question(
+    hooks.add_question(
         hooks.Question(
             "something", "Do something?", "It would be good.", applies=lambda _: True,
             yes_url=lambda company: f"/c/{company.slug}/", no="You may do it later.", order=10,

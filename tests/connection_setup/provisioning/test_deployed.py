@@ -50,7 +50,7 @@ def test_a_company_is_connected_only_while_its_connection_is_enabled(
     for one in (missing, unconfigured, company):
         assert state.unavailable_reason(one), one
     assert enabling_services.enable(company=company, user=None).ok
-    assert state.unavailable_reason(company) == ""
+    assert state.unavailable_reason(company) is None
     enabling_services.disable(company=company, user=None)
     assert state.unavailable_reason(company)
 

@@ -277,11 +277,11 @@ def test_another_organization_behind_the_address_stops_before_the_first_write(
     assert failed is not None
     assert failed.name == "Organization"
     enabling_services.disable(company=company, user=None)
-    monkeypatch.setattr(hooks, "_couplings", [lambda company: 7])
+    monkeypatch.setattr(hooks.COUPLING_COUNT, "provided", lambda company: 7)
     refused = enabling_services.enable(company=company, user=None).failed
     assert refused is not None
     assert "7 couplings belong to" in refused.message
-    monkeypatch.setattr(hooks, "_couplings", [])
+    monkeypatch.setattr(hooks.COUPLING_COUNT, "provided", None)
     assert enabling_services.enable(company=company, user=None).ok
 
 
@@ -289,9 +289,9 @@ def test_without_the_connection_there_is_no_client(connected: DataverseConnectio
     with pytest.raises(services.NotConnected) as refused:
         clients.client_for(connected.company)
     assert refused.value.reason == "not_enabled"
-    assert "An administrator enables it" in services.unavailable_reason(connected.company)
+    assert "An administrator enables it" in services.unavailable_text(connected.company)
     enabling_services.enable(company=connected.company, user=None)
-    assert services.unavailable_reason(connected.company) == ""
+    assert services.unavailable_reason(connected.company) is None
     assert clients.client_for(connected.company).version()
 
 

@@ -34,7 +34,7 @@ def empty_server() -> Iterator[Sandbox]:
 def empty(empty_server: Sandbox) -> Sandbox:
     """The application is registered; there is no application user, role or solution."""
     empty_server.reset()
-    callback = {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+    callback = {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.default_url()]}
     empty_server.control("POST", "applications", callback)
     return empty_server
 
@@ -60,14 +60,14 @@ def test_an_empty_environment_is_prepared_and_the_company_connects(
     assert enabling_services.enable(company=saved.company, user=None).failed is not None
     done = signed_in(saved, empty, admin_user)
     assert (done.name, done.problem) == (empty.admin_user, "")
-    told = list(preparation.prepare(done))
+    told = list(preparation.take_all_steps(done))
     assert [one.state for one in told] == ["done"] * len(preparation.STEPS), told
     assert [one.name for one in told] == [step.name for step in preparation.STEPS]
     report = enabling_services.enable(company=saved.company, user=None)
     assert report.ok, report.document()
-    assert not report.attention, report.document()
+    assert not report.attention_count, report.document()
     written = empty.requests()["rows_written"]
-    again = list(preparation.prepare(done))
+    again = list(preparation.take_all_steps(done))
     assert all("there already" in one.message or one.name == "administrator" for one in again), again
     assert empty.requests()["rows_written"] == written, "a second time changes nothing"
 
@@ -87,9 +87,9 @@ def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
     ]
     for fault in ways:
         empty.control("POST", "faults", [{**fault, "times": 1}])
-        list(preparation.prepare(done))
+        list(preparation.take_all_steps(done))
     empty.control("DELETE", "faults")
-    assert all(one.state == "done" for one in preparation.prepare(done))
+    assert all(one.state == "done" for one in preparation.take_all_steps(done))
     assert enabling_services.enable(company=saved.company, user=None).ok
     for entity_set, name in (("publishers", "tandem"), ("solutions", solution.SOLUTION)):
         assert sum(row["uniquename"] == name for row in empty.rows(entity_set)) == 1
@@ -110,7 +110,7 @@ def test_somebody_who_may_not_prepare_is_told_why(
 ) -> None:
     name = "bob@tandem-sandbox.example"
     empty.control("POST", "people", {"name": name, "password": "word", **person})
-    told = list(preparation.prepare(signed_in(saved, empty, admin_user, name, "word")))
+    told = list(preparation.take_all_steps(signed_in(saved, empty, admin_user, name, "word")))
     assert (told[-1].name, told[-1].state) == ("administrator", "failed")
     assert said.split("|")[-1] in f"{told[-1].message} {told[-1].fix}"
     assert told[-1].fix
@@ -160,7 +160,7 @@ def test_a_sign_in_that_took_too_long_or_whose_settings_changed_is_begun_again(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any
 ) -> None:
     back = begun(saved, empty, admin_user)
-    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.RETURN_WITHIN - timedelta(seconds=1))
     with pytest.raises(SignInError, match="quarter of an hour"):
         administrator.finish(session_key="s", user=admin_user, returned=back)
     back = begun(saved, empty, admin_user)
@@ -176,14 +176,14 @@ def test_a_declined_consent_says_how_to_go_on(saved: DataverseConnection, empty:
     assert "permissions were not granted" in found.problem
     assert administrator.current(saved.company, "s") == found
     with pytest.raises(SignInError, match="is over"):
-        administrator.person(found)
+        administrator.signed_in_person(found)
 
 
 def test_tokens_are_sealed_and_dropped(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
     done = signed_in(saved, empty, admin_user)
     assert b"AccessToken" not in bytes(done.sealed)
     assert "AccessToken" in unseal(done.sealed)
-    assert [one.url for one in administrator.environments(done)] == [empty.environment_url]
+    assert [one.url for one in administrator.list_environments(done)] == [empty.environment_url]
     administrator.drop(saved.company, "s")
     assert not AdministratorSignIn.objects.exists()
 
@@ -223,10 +223,10 @@ def test_a_sign_in_that_never_came_back_is_not_waited_for(
     waiting = administrator.current(saved.company, "s")
     assert waiting is not None
     assert not waiting.problem
-    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.RETURN_WITHIN - timedelta(seconds=1))
     over = administrator.current(saved.company, "s")
     assert over is not None
-    assert "Begin it again" in over.problem
+    assert "Begin it again" in over.problem_fix
 
 
 def test_a_sign_in_that_another_window_dropped_stays_dropped(
@@ -234,7 +234,7 @@ def test_a_sign_in_that_another_window_dropped_stays_dropped(
 ) -> None:
     done = signed_in(saved, empty, admin_user)
     administrator.drop(saved.company, "s")
-    told = preparation.go_on(done)
+    told = preparation.take_next_step(done)
     assert told is not None
     assert told.state == "done"
     environments.look(done)

@@ -105,12 +105,12 @@ def _with_key(key: Any, protection: Any = None) -> str:
 
 
 BAD: list[tuple[Callable[[], str], str]] = [
-    (lambda: "", "no certificate in it"),
-    (lambda: "certificate", "no certificate in it"),
-    (lambda: PAIRS.one.private_key_pem, "no certificate in it"),
-    (lambda: PAIRS.one.certificate_pem, "no private key in it"),
+    (lambda: "", "holds no certificate"),
+    (lambda: "certificate", "holds no certificate"),
+    (lambda: PAIRS.one.private_key_pem, "holds no certificate"),
+    (lambda: PAIRS.one.certificate_pem, "holds no private key"),
     (lambda: PAIRS.other.private_key_pem + PAIRS.one.certificate_pem, "does not belong to the certificate"),
-    (lambda: make_pair("Old", days=0).bundle, "ran out on"),
+    (lambda: make_pair("Old", days=0).bundle, "expired on"),
     (lambda: _with_key(ec.generate_private_key(ec.SECP256R1())), "RSA key of at least 2048 bits"),
     (lambda: _with_key(rsa.generate_private_key(65537, 1024)), "RSA key of at least 2048 bits"),
     (
@@ -155,7 +155,7 @@ def test_a_certificate_that_is_not_registered_is_refused_and_what_works_stays(he
     report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle)
     assert report.failed is not None
     assert report.failed.name == "Sign-in of the application"
-    assert "certificate" in report.failed.sentence
+    assert "certificate" in report.failed.user_message
     stored = services.connection_of(here)
     assert (stored.enabled, stored.authentication_type) == (True, AuthenticationType.CLIENT_SECRET)
     assert clients.client_for(here).who_am_i()
@@ -184,7 +184,7 @@ def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_ente
     assert admin.post(f"{PAGE}save/", {**typed, "client_secret": ""}).status_code == 302
     kept.refresh_from_db()
     assert kept.client_secret_expires_on == date(2027, 1, 31)
-    # A new secret beside the old one's date: nobody said when the new one runs out.
+    # A new secret beside the old one's date: nobody said when the new one expires.
     assert admin.post(f"{PAGE}save/", {**typed, "client_secret": "another~secret.of-many-letters"}).status_code == 302
     kept.refresh_from_db()
     assert kept.client_secret_expires_on is None
@@ -201,7 +201,7 @@ def test_the_role_center_says_when_the_credential_runs_out(
     ends = timezone.localdate() + timedelta(days=days)
     DataverseConnection.objects.update(enabled=True, client_secret_expires_on=ends)
     page = html.unescape(admin.get("/c/cronus-international/").content.decode())
-    assert ("The Client Secret ran" in page or "The Client Secret runs out" in page) is told
+    assert ("The Client Secret expired" in page or "The Client Secret expires" in page) is told
 
 
 @pytest.fixture
@@ -350,8 +350,8 @@ def test_a_provider_without_an_answer_leaves_the_page_in_charge(
 @pytest.mark.parametrize(
     ("days", "state", "step", "said"),
     [
-        (400, "ok", None, "is good until"),
-        (31, "ok", None, "is good until"),
+        (400, "ok", None, "is valid until"),
+        (31, "ok", None, "is valid until"),
         (30, "warning", 30, "in 30 days"),
         (15, "warning", 30, "in 15 days"),
         (14, "warning", 14, "in 14 days"),
@@ -359,23 +359,23 @@ def test_a_provider_without_an_answer_leaves_the_page_in_charge(
         (2, "warning", 7, "in 2 days"),
         (1, "warning", 1, "tomorrow"),
         (0, "warning", 1, "today"),
-        (-1, "error", 0, "ran out on"),
+        (-1, "error", 0, "expired on"),
     ],
 )
-def test_people_are_warned_before_a_credential_runs_out(days: int, state: str, step: int | None, said: str) -> None:
+def test_people_are_warned_before_a_credential_expires(days: int, state: str, step: int | None, said: str) -> None:
     expiry = Expiry("Client Secret", date(2027, 3, 1) + timedelta(days), days)
-    assert (expiry.state, expiry.step) == (state, step)
-    assert said in expiry.sentence
+    assert (expiry.state, expiry.warning_days) == (state, step)
+    assert said in expiry.user_message
 
 
-def test_the_page_and_the_test_warn_of_a_certificate_that_runs_out(here: Company, sandbox: Any, admin: Client) -> None:
+def test_the_page_and_the_test_warn_of_a_certificate_that_expires(here: Company, sandbox: Any, admin: Client) -> None:
     short = make_pair("Short", days=6)
     registered(sandbox, short)
     report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=short.bundle)
     assert report.ok
     (told,) = [check for check in report.checks if check.name == "Sign-in of the application"]
-    assert (told.state, "runs out in" in told.message) == ("warning", True)
-    assert "The Certificate runs out in" in shown(admin.get(PAGE))
+    assert (told.state, "expires in" in told.message) == ("warning", True)
+    assert "The Certificate expires in" in shown(admin.get(PAGE))
 
 
 # -- page and command --------------------------------------------------------------------------------------------------
@@ -434,4 +434,4 @@ def test_the_command_connects_by_certificate(here: Company, sandbox: Any, capsys
     assert code == 1
     (check,) = said["checks"]
     assert (check["name"], check["state"]) == ("Sign-in of the application", "error")
-    assert "no private key in it" in f"{check['message']} {check['fix']}"
+    assert "holds no private key" in f"{check['message']} {check['fix']}"

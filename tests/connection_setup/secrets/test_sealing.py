@@ -64,6 +64,6 @@ def test_a_lost_key_stops_the_command_and_changes_nothing(
     with pytest.raises(SystemExit) as ended:
         call_command("rotate_keys", "--json")
     assert ended.value.code == 1
-    assert "enter the secret anew" in capsys.readouterr().out
+    assert "enter the secret again" in capsys.readouterr().out
     connection.refresh_from_db()
     assert bytes(connection.client_secret) == before
