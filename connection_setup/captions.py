@@ -1,4 +1,4 @@
-"""Captions and status styles that several pages of this room share."""
+"""DOC."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
 
 def state(connection: DataverseConnection) -> Status:
-    """Return the state of the connection, in a few words."""
+    """How the connection stands, in a few words."""
     report = Report.stored(connection.checks)
     if not connection.enabled:
         return Status("Not enabled", "warn" if connection.environment_url else "")

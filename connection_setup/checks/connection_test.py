@@ -5,7 +5,7 @@ failed one is left out instead of failing too; a part that is refused leaves the
 """
 
 from connection_setup import types
-from connection_setup.checks import batch, judges
+from connection_setup.checks import batch, error_checks, judges
 from connection_setup.types import Check, Dataverse, Expectations, Report
 from dataverse.errors import DataverseError
 
@@ -16,7 +16,7 @@ def run_checks(client: Dataverse, expected: Expectations) -> Report:
     place, hint = types.ADDRESS, ""
     try:
         ping = client.ping()
-        hint = judges.tenant_hint(ping, expected.tenant_id)
+        hint = error_checks.tenant_hint(ping, expected.tenant_id)
         made += [judges.address(ping), judges.clock(ping)]
         place = types.SIGN_IN
         who = client.who_am_i()
@@ -27,10 +27,10 @@ def run_checks(client: Dataverse, expected: Expectations) -> Report:
         place = judges.ORGANIZATION
         answers = batch.ask(client, who, expected)
     except DataverseError as error:
-        return Report(tuple(judges.with_failed(made, judges.check_for_error(error, place, expected, hint))))
+        return Report(tuple(error_checks.with_failed(made, error_checks.check_for_error(error, place, expected, hint))))
     for name, judge in judges.JUDGES.items():
         try:
             made += judge.judge(answers, expected)
         except DataverseError as error:
-            made.append(judges.check_for_refused_part(error, name, expected, hint))
+            made.append(error_checks.check_for_refused_part(error, name, expected, hint))
     return Report(tuple(made))

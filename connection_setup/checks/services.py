@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks, types
-from connection_setup.checks import connection_test, judges
+from connection_setup.checks import connection_test, error_checks
 from connection_setup.connection.clients import settings_client
 from connection_setup.connection.settings import apply_settings, missing_settings
 from connection_setup.connection.state import connection_of, store_report
@@ -100,5 +100,5 @@ def _run_test(connection: DataverseConnection) -> Report:
         client = settings_client(connection, credential, None)
         client.drop_token()
     except DataverseError as error:
-        return Report((judges.check_for_error(error, types.ADDRESS, expected),))
+        return Report((error_checks.check_for_error(error, types.ADDRESS, expected),))
     return connection_test.run_checks(client, expected)

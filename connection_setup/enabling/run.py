@@ -22,7 +22,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup.connection import state
-from connection_setup.enabling.steps import PREPARED, RULES, STEPS, Enabling
+from connection_setup.enabling.steps import PREPARED, RULES, STEPS
+from connection_setup.enabling.work import Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
 from connection_setup.provisioning import sign_in, steps
 from connection_setup.provisioning.steps import StepReport

@@ -10,7 +10,8 @@ from django.views.decorators.debug import sensitive_variables
 from connection_setup import hooks
 from connection_setup.connection import state
 from connection_setup.connection.state import audit_as, lock_connection
-from connection_setup.enabling.steps import STEPS, Enabling
+from connection_setup.enabling.steps import STEPS
+from connection_setup.enabling.work import Enabling
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import steps
 from connection_setup.provisioning.steps import StepReport

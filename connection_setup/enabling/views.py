@@ -16,6 +16,7 @@ from connection_setup.provisioning import consent, consent_form, sign_in, steps
 from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
+from ui.htmx import htmx_of
 from ui.links import company_url
 
 
@@ -74,7 +75,7 @@ def take_steps(
 ) -> HttpResponse:
     """Take the next step where scripts run, all that remain where none do; answer with the page, or where it led."""
     who: Any = {"user": request.user, "session_key": request.session.session_key}
-    htmx = bool(request.htmx)  # type: ignore[attr-defined]
+    htmx = bool(htmx_of(request))
     if first and (htmx or request.POST.get("scripts")):
         return render.redirect(request, run.page_url)  # the page takes the steps by itself
     if not htmx and request.POST.get("scripts"):

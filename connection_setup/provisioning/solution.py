@@ -1,8 +1,7 @@
 """The integration solution: its table, columns and security role, and the application's user with that role.
 
 Made as the administrator who signed in, through documented Web API calls. Each part is looked for first and made only
-where it is missing, so running it again changes nothing and resumes where a failure stopped it. The definitions are
-data.
+where it is missing, so running it again changes nothing and resumes where a failure stopped it.
 """
 
 import contextlib
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
+from connection_setup.provisioning import definitions
 from connection_setup.types import COMPANY_TABLE, ROLE, SOLUTION
 from dataverse import odata
 from dataverse.errors import ConfigurationError, Duplicate, Gone, Invalid
@@ -20,10 +20,6 @@ PUBLISHER_NAME = "Tandem"
 VERSION = "1.0.0.0"
 OPTION_PREFIX = 83_120
 """First digits of the publisher's own choice values; any number from 10,000 to 99,999 is allowed."""
-COMPANY_LOOKUP = "tandem_CompanyId"
-WITH_COMPANY = ("account", "contact", "product", "opportunity", "pricelevel")
-"""The tables with a lookup to the company that a row belongs to."""
-ENGLISH = 1033
 NON_INTERACTIVE = 4
 PRIVILEGE_DEPTH = "Global"
 """Depth of the role's privileges: the whole organization, since each company has a business unit of its own."""
@@ -142,13 +138,15 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def make_tables(client: Definer) -> bool:
-    """Make the company table, and the lookup to it on WITH_COMPANY. Return whether something was made."""
+    """Make the company table, and the lookup to it on definitions.WITH_COMPANY. Return whether something was made."""
     client.forget_tables()  # what is cached may have been changed by somebody else
     made = _make_company_table(client)
-    for name in WITH_COMPANY:
+    for name in definitions.WITH_COMPANY:
         known = _columns(client, name)
-        if known is not None and COMPANY_LOOKUP.lower() not in known:  # None: an environment without the sales tables
-            made = _define(client, "RelationshipDefinitions", company_lookup(name)) or made
+        if known is None:  # an environment without the sales tables
+            continue
+        if definitions.COMPANY_LOOKUP.lower() not in known:
+            made = _define(client, "RelationshipDefinitions", definitions.company_lookup(name)) or made
     return made
 
 
@@ -156,90 +154,14 @@ def _make_company_table(client: Definer) -> bool:
     known = _columns(client, COMPANY_TABLE)
     made = known is None
     if known is None:
-        _define(client, "EntityDefinitions", COMPANY)
+        _define(client, "EntityDefinitions", definitions.COMPANY)
         known = client.table(COMPANY_TABLE).columns
     path = f"EntityDefinitions(LogicalName='{COMPANY_TABLE}')"
     if "tandem_externalid" not in known:
-        made = _define(client, f"{path}/Attributes", text_column("tandem_ExternalId", "External Id", 36, required=True))
+        made = _define(client, f"{path}/Attributes", definitions.EXTERNAL_ID)
     if "tandem_defaultowningteam" not in known:
-        made = _define(client, "RelationshipDefinitions", OWNING_TEAM) or made
+        made = _define(client, "RelationshipDefinitions", definitions.OWNING_TEAM) or made
     return made
-
-
-def label(text: str) -> dict[str, Any]:
-    """Return a caption as the metadata takes it (Label)."""
-    return {
-        "@odata.type": "Microsoft.Dynamics.CRM.Label",
-        "LocalizedLabels": [
-            {"@odata.type": "Microsoft.Dynamics.CRM.LocalizedLabel", "Label": text, "LanguageCode": ENGLISH}
-        ],
-    }
-
-
-def text_column(
-    schema_name: str, caption: str, length: int, *, required: bool = False, primary: bool = False
-) -> dict[str, Any]:
-    """Return the definition of a text column of at most `length` characters (StringAttributeMetadata)."""
-    column: dict[str, Any] = {
-        "@odata.type": "Microsoft.Dynamics.CRM.StringAttributeMetadata",
-        "SchemaName": schema_name,
-        "DisplayName": label(caption),
-        "MaxLength": length,
-        "FormatName": {"Value": "Text"},
-        "RequiredLevel": _level("ApplicationRequired" if required else "None"),
-    }
-    return {**column, "IsPrimaryName": True} if primary else column
-
-
-def lookup_to(schema_name: str, caption: str, *, table: str, primary_id: str, on: str, name: str) -> dict[str, Any]:
-    """Return the definition of a lookup on the table `on` to `table` (OneToManyRelationshipMetadata)."""
-    return {
-        "@odata.type": "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata",
-        "SchemaName": schema_name,
-        "ReferencedEntity": table,
-        "ReferencedAttribute": primary_id,
-        "ReferencingEntity": on,
-        "CascadeConfiguration": {
-            "Assign": "NoCascade", "Delete": "RemoveLink", "Merge": "NoCascade", "Reparent": "NoCascade",
-            "Share": "NoCascade", "Unshare": "NoCascade",
-        },
-        "Lookup": {
-            "@odata.type": "Microsoft.Dynamics.CRM.LookupAttributeMetadata",
-            "SchemaName": name,
-            "DisplayName": label(caption),
-            "RequiredLevel": _level("None"),
-        },
-    }  # fmt: skip
-
-
-def company_lookup(table: str) -> dict[str, Any]:
-    """Return the definition of the lookup to the company that a row of the table belongs to."""
-    return lookup_to(
-        f"tandem_company_{table}", "Company Id", table=COMPANY_TABLE, primary_id=f"{COMPANY_TABLE}id", on=table,
-        name=COMPANY_LOOKUP,
-    )  # fmt: skip
-
-
-def _level(value: str) -> dict[str, Any]:
-    return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": "canmodifyrequirementlevelsettings"}
-
-
-COMPANY: dict[str, Any] = {
-    "@odata.type": "Microsoft.Dynamics.CRM.EntityMetadata",
-    "SchemaName": "tandem_Company",
-    "DisplayName": label("Company"),
-    "DisplayCollectionName": label("Companies"),
-    "Description": label("A company of the business system, with the team that owns what it brings."),
-    "OwnershipType": "UserOwned",
-    "HasActivities": False,
-    "HasNotes": False,
-    "IsActivity": False,
-    "Attributes": [text_column("tandem_Name", "Name", 100, required=True, primary=True)],
-}
-OWNING_TEAM = lookup_to(
-    "tandem_team_company_defaultowningteam", "Default Owning Team", table="team", primary_id="teamid",
-    on=COMPANY_TABLE, name="tandem_DefaultOwningTeam",
-)  # fmt: skip
 
 
 # -- the role ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from connection_setup import types
-from connection_setup.checks import judges
+from connection_setup.checks import error_checks, judges
 from connection_setup.types import Check, Expectations, Report
 from dataverse.error_rules import error_for
 from dataverse.errors import (
@@ -65,7 +65,7 @@ def wanted(**changed: Any) -> Expectations:
     ],
 )
 def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: str, cause: str, fix: str) -> None:
-    found = judges.check_for_error(error, types.SIGN_IN, wanted())
+    found = error_checks.check_for_error(error, types.SIGN_IN, wanted())
     assert (found.name, found.state) == (name, "error")
     assert cause in found.message
     assert fix in found.fix
@@ -77,21 +77,21 @@ def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: s
     [SignInError, NotAMember, AccessDenied, AdministrationMode, ConfigurationError, Throttled, Unavailable, Gone],
 )
 def test_every_kind_of_error_has_a_place(error: type[DataverseError]) -> None:
-    assert judges.check_for_error(error("It is so. Do that."), judges.VERSION, wanted()).name
+    assert error_checks.check_for_error(error("It is so. Do that."), judges.VERSION, wanted()).name
 
 
 def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
-    found = judges.check_for_error(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
+    found = error_checks.check_for_error(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
     assert "the secret's ID, not its value" in found.message
     assert "create a new secret" in found.fix
 
 
 def test_a_refused_sign_in_names_the_environments_tenant_when_it_is_another() -> None:
     other = "99999999-9a5e-4a55-8a9e-0f1c5d3f7b10"
-    hint = judges.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
-    assert other in judges.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
-    assert judges.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
-    assert judges.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
+    hint = error_checks.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
+    assert other in error_checks.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
+    assert error_checks.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
+    assert error_checks.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
 
 
 @pytest.mark.parametrize(
