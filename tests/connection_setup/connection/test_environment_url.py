@@ -134,7 +134,7 @@ def test_none_passes_a_sandboxs_file(
 
 
 @pytest.mark.parametrize("typed", HOSTILE)
-def test_none_passes_the_clients_door(typed: str, nothing_is_sent: list[str]) -> None:
+def test_none_passes_the_client(typed: str, nothing_is_sent: list[str]) -> None:
     credentials = Credentials(f"https://login.microsoftonline.com/{TENANT}", APPLICATION, ClientSecret(SECRET))
     with pytest.raises(ConfigurationError):
         DataverseClient(Environment(typed), credentials).who_am_i()

@@ -30,7 +30,7 @@ HTMX = {"HX-Request": "true", "HX-Target": "main"}
 
 @pytest.fixture
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
-    """Settings of the sandbox, saved and not enabled."""
+    """Save the settings of the sandbox, not enabled."""
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
@@ -46,7 +46,7 @@ def empty_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def unprepared(company: Company, empty_server: Sandbox) -> DataverseConnection:
-    """Settings of an environment in which nothing is prepared."""
+    """Save the settings of an environment in which nothing is prepared."""
     empty_server.reset()
     empty_server.control(
         "POST", "applications", {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.default_url()]}
@@ -77,7 +77,7 @@ def accept(admin: Client) -> Any:
 # -- consent -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_consent_is_asked_for_once_with_who_gave_it_and_stands_in_the_audit_log(
+def test_the_consent_is_asked_for_once_and_audited_with_who_gave_it(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     asked = text_of(admin.post(f"{PAGE}enable/", follow=True).content.decode())
@@ -111,7 +111,7 @@ def test_a_new_secret_needs_no_new_consent_and_another_application_does(connecte
 # -- the steps ---------------------------------------------------------------------------------------------------------
 
 
-def test_one_step_per_request_and_all_in_one_go_end_in_the_same(
+def test_steps_one_by_one_and_all_at_once_have_the_same_result(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     company = connected.company
@@ -147,7 +147,7 @@ def test_one_step_per_request_and_all_in_one_go_end_in_the_same(
 
 
 @pytest.mark.parametrize("until", range(1, len(STEPS) - 2))
-def test_a_run_that_was_stopped_anywhere_goes_on_and_makes_nothing_twice(
+def test_a_run_stopped_after_any_step_resumes_and_makes_nothing_twice(
     connected: DataverseConnection, sandbox: Sandbox, until: int
 ) -> None:
     run = begun(connected)
@@ -181,7 +181,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("what", "fault", "step"), FAULTS, ids=[row[0] for row in FAULTS])
-def test_a_connection_lost_in_a_step_is_told_there_and_the_next_try_goes_on_from_it(
+def test_a_step_that_fails_is_shown_and_the_next_try_resumes_with_it(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox, what: str, fault: dict[str, Any], step: str
 ) -> None:
     sandbox.control("POST", "faults", [{"times": 60, "after": 0, "retry_after": 0, **fault}])
@@ -207,7 +207,7 @@ def test_a_connection_lost_in_a_step_is_told_there_and_the_next_try_goes_on_from
     assert len(sandbox.rows("tandem_companies")) == 1
 
 
-def test_the_cause_of_a_failed_enabling_is_told_once_on_the_setup_page(
+def test_the_cause_of_a_failed_enabling_is_shown_once_on_the_setup_page(
     admin: Client, connection: DataverseConnection
 ) -> None:
     admin.post(f"{PAGE}enable/")
@@ -271,7 +271,7 @@ def test_a_process_killed_just_after_the_switch_leaves_a_run_that_knows_it(conne
 # -- the administrator -------------------------------------------------------------------------------------------------
 
 
-def test_an_unprepared_environment_asks_for_an_administrator_and_goes_on_with_the_sign_in(
+def test_an_unprepared_environment_waits_for_an_administrator_and_resumes_after_the_sign_in(
     unprepared: DataverseConnection, empty_server: Sandbox, admin_user: Any
 ) -> None:
     run = begun(unprepared, admin_user)
@@ -321,7 +321,7 @@ def test_what_enabled_a_connection_is_shown_until_it_is_disabled(admin: Client, 
 # -- commands and mappings ---------------------------------------------------------------------------------------------
 
 
-def test_the_command_tells_each_step_on_stderr_and_keeps_its_answer_on_stdout(
+def test_the_command_prints_steps_to_stderr_and_its_document_to_stdout(
     connected: DataverseConnection, capsys: Any
 ) -> None:
     call_command("connection", "enable", "--company", connected.company.name, "--json")
@@ -397,7 +397,7 @@ def test_a_run_stopped_after_the_switch_forgets_them_as_well(
     assert not AdministratorSignIn.objects.exists()
 
 
-def test_who_is_no_administrator_stands_not_in_the_way_where_nothing_is_lacking(
+def test_a_sign_in_without_rights_is_ignored_where_nothing_is_missing(
     connected: DataverseConnection, sandbox: Sandbox, admin_user: Any
 ) -> None:
     known(sandbox)
@@ -420,7 +420,7 @@ def test_a_sign_in_that_looks_for_environments_prepares_none(
     assert empty_server.requests()["writes"] == 0
 
 
-def test_where_the_persons_sign_in_fails_a_step_it_can_be_forgotten_and_another_is_asked_for(
+def test_a_sign_in_that_fails_a_step_can_be_forgotten_for_another(
     admin: Client, unprepared: DataverseConnection, empty_server: Sandbox
 ) -> None:
     empty_server.control(
@@ -454,7 +454,7 @@ def test_a_sign_in_forgotten_between_two_steps_is_asked_for_again(
     assert (last.name, last.state, enabling.waiting_for(run)) == ("tables", "waiting", "administrator")
 
 
-def test_settings_changed_between_two_looks_at_them_take_no_step(
+def test_settings_changed_while_a_step_begins_stop_it(
     connected: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begun(connected)

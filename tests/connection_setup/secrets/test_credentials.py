@@ -51,7 +51,7 @@ PAIRS = _Pairs()
 
 
 def shown(answer: Any) -> str:
-    """The page as it came, characters readable."""
+    """Return the page as text, with its HTML entities decoded."""
     return html.unescape(answer.content.decode())
 
 
@@ -77,7 +77,7 @@ def here(company: Company, sandbox: Any) -> Company:
 # -- certificates ------------------------------------------------------------------------------------------------------
 
 
-def test_a_certificate_made_here_is_read_back_with_what_people_recognise_it_by() -> None:
+def test_a_certificate_made_here_is_read_back_and_described() -> None:
     made = make_pair("Tandem Integration to Dataverse", days=365)
     read = read_pair(made.bundle)
     assert read == made
@@ -174,9 +174,7 @@ def test_an_enabled_connection_changes_to_a_certificate_without_a_gap(here: Comp
     assert clients.client_for(here).who_am_i()
 
 
-def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_entered_with(
-    admin: Client, company: Company
-) -> None:
+def test_the_expiry_date_belongs_to_the_secret_it_was_entered_with(admin: Client, company: Company) -> None:
     typed = {**fields(client_secret_expires_on="2027-01-31")}
     assert admin.post(f"{PAGE}save/", typed).status_code == 302
     kept = DataverseConnection.objects.get()
@@ -195,7 +193,7 @@ def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_ente
 
 
 @pytest.mark.parametrize(("days", "told"), [(31, False), (30, True), (14, True), (7, True), (1, True), (-1, True)])
-def test_the_role_center_says_when_the_credential_runs_out(
+def test_the_role_center_says_when_the_credential_expires(
     admin: Client, connection: DataverseConnection, days: int, told: bool
 ) -> None:
     ends = timezone.localdate() + timedelta(days=days)
@@ -206,7 +204,7 @@ def test_the_role_center_says_when_the_credential_runs_out(
 
 @pytest.fixture
 def in_use(here: Company, sandbox: Any) -> DataverseConnection:
-    """Enabled with a client secret that has a date."""
+    """Enable the connection with a client secret that has an expiry date."""
     assert enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     DataverseConnection.objects.update(client_secret_expires_on=date(2027, 1, 31))
     return services.connection_of(here)
@@ -281,7 +279,7 @@ GIVEN: dict[str, str] = {}
 
 
 def provider(company: Company) -> dict[str, str]:
-    """What CREDENTIAL_PROVIDER names in these tests."""
+    """Return GIVEN: CREDENTIAL_PROVIDER names this function in these tests."""
     assert isinstance(company, Company)
     return GIVEN
 
@@ -316,7 +314,7 @@ def breaks(company: Company) -> dict[str, str]:
     raise RuntimeError("vault said no to token-in-the-message")
 
 
-def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_used_instead(
+def test_a_broken_provider_is_reported_and_the_stored_secret_is_not_used_instead(
     here: Company, sandbox: Any, settings: Any, admin: Client, caplog: Any
 ) -> None:
     enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
@@ -327,8 +325,9 @@ def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_
         assert answer.status_code == 200
         assert said in shown(answer)
         assert "manage.py shell" in shown(answer)
-    with pytest.raises(services.NotConnected, match=said):
+    with pytest.raises(services.NotConnected, match=said) as refused:
         clients.client_for(here)
+    assert "manage.py shell" in refused.value.fix
     enabling_services.disable(company=here, user=None)
     report = enabling_services.enable(company=here, user=None, values=values(sandbox), secret=None)
     assert report.failed is not None
@@ -338,7 +337,7 @@ def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_
     assert "token-in-the-message" not in caplog.text
 
 
-def test_a_provider_without_an_answer_leaves_the_page_in_charge(
+def test_a_provider_without_an_answer_leaves_the_stored_settings_in_use(
     here: Company, sandbox: Any, provides: dict[str, str]
 ) -> None:
     assert enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
@@ -365,7 +364,8 @@ def test_a_provider_without_an_answer_leaves_the_page_in_charge(
 def test_people_are_warned_before_a_credential_expires(days: int, state: str, step: int | None, said: str) -> None:
     expiry = Expiry("Client Secret", date(2027, 3, 1) + timedelta(days), days)
     assert (expiry.state, expiry.warning_days) == (state, step)
-    assert said in expiry.user_message
+    assert said in expiry.message
+    assert bool(expiry.fix) is (state != "ok")
 
 
 def test_the_page_and_the_test_warn_of_a_certificate_that_expires(here: Company, sandbox: Any, admin: Client) -> None:
