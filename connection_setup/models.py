@@ -187,7 +187,7 @@ class DataEncryption(models.Model):
     enabled = models.BooleanField("Encryption Enabled", default=False)
     fingerprint = models.CharField(max_length=20, blank=True, help_text="Of the key that seals.")
     offer = models.CharField(max_length=20, blank=True, help_text="Of the key whose copy may be taken once.")
-    rotated = models.PositiveIntegerField("secrets sealed anew", default=0)
+    rotated = models.PositiveIntegerField("secrets encrypted again", default=0)
     changed_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

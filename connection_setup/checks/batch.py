@@ -1,11 +1,12 @@
 """What a test asks of an environment, all in one request: a batch whose answers the judges read by name."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from connection_setup.checks.privileges import tables_to_check
-from connection_setup.types import COMPANY_SET, SOLUTION, Dataverse, Expectations
+from connection_setup.types import COMPANY_SET, SOLUTION, Expectations
 from dataverse import odata
 from dataverse.errors import Gone
 from dataverse.types import Organization, PartResult, Request, Row, WhoAmI
@@ -24,6 +25,12 @@ TABLES_READ = {
 
 READ, DEFINE = "read", "define"
 """Parts that are asked once per table: each of TABLES_READ, and each table whose definition counts."""
+
+
+class BatchSender(Protocol):
+    """The part of a client that sends a batch: the application's, or an administrator's."""
+
+    def batch(self, requests: Sequence[Request]) -> list[PartResult]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class Answers:
         )
 
 
-def ask(client: Dataverse, who: WhoAmI, expected: Expectations, *, only: Collection[str] | None = None) -> Answers:
+def ask(client: BatchSender, who: WhoAmI, expected: Expectations, *, only: Collection[str] | None = None) -> Answers:
     """Ask everything that the checks need in one request, or only these parts (judges.Judge.parts).
 
     Raises DataverseError where the request as a whole is refused.

@@ -164,7 +164,7 @@ def solution(versions: Sequence[str]) -> Check:
         SOLUTION_CHECK,
         "error",
         f"The integration solution {SOLUTION} is not installed in the environment.",
-        "Ask an administrator of the environment to import it, then test again.",
+        "Turn Enabled off, if it is on, and choose Redeploy Integration Solution: an administrator signs in once.",
         "configuration",
     )
 
@@ -179,7 +179,7 @@ def tables(results: Sequence[tuple[str, PartResult]]) -> Check:
     if isinstance(error, DataverseError):
         cause, fix, reason = error.message, error.fix, error.reason
     if isinstance(error, Gone):
-        cause, fix = "The table does not exist.", f"Import the integration solution {SOLUTION}."
+        cause, fix = "The table does not exist.", f"Redeploy the integration solution {SOLUTION}."
     names = ", ".join(name for name, _ in refused)
     return Check(
         TABLES, "error", f"{len(refused)} of {len(results)} tables cannot be read: {names}. {cause}", fix, reason

@@ -89,8 +89,8 @@ def expectations(
 
 def _run_test(connection: DataverseConnection) -> Report:
     """Return the report on these settings; settings that are missing are its only check."""
-    if lacking := missing_settings(connection):
-        return Report((lacking,))
+    if incomplete := missing_settings(connection):
+        return Report((incomplete,))
     try:
         credential = credentials.open_credential(connection)
     except CannotDecrypt as error:

@@ -37,8 +37,8 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
 
 def stored_client(connection: DataverseConnection) -> DataverseClient:
     """Return a client for the stored settings, whether enabled or not. Raises Refusal, ConfigurationError."""
-    if lacking := missing_settings(connection):
-        raise Refusal("configuration", lacking.message, lacking.fix)
+    if incomplete := missing_settings(connection):
+        raise Refusal("configuration", incomplete.message, incomplete.fix)
     return settings_client(connection, credentials.open_credential(connection), None)
 
 
@@ -67,8 +67,8 @@ def administrator_credentials(connection: DataverseConnection) -> tuple[Credenti
 
     Raises Refusal (a setting is missing, the secret cannot be opened), ConfigurationError.
     """
-    if lacking := missing_settings(connection):
-        raise Refusal("configuration", lacking.message, lacking.fix)
+    if incomplete := missing_settings(connection):
+        raise Refusal("configuration", incomplete.message, incomplete.fix)
     return endpoints.credentials_for(connection, credentials.open_credential(connection)), endpoints.environment(
         connection
     )

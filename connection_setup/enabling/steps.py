@@ -60,7 +60,7 @@ def _sign_in(work: Enabling) -> Result:
         work.found.pop("who", None)
         # With these errors the sign-in works; the next step says what does not.
         with suppress(NotAMember, AdministrationMode, EnvironmentDisabled):
-            work.who  # noqa: B018 - read, and stored
+            work.ask_who()
     return work.judge(judges.signed_in(work.expected))
 
 
@@ -68,7 +68,8 @@ def _mode(work: Enabling) -> Result:
     work.found.pop("missing", None)
     with work.errors_as_checks(types.SIGN_IN):
         try:
-            work.who  # noqa: B018 - read, and stored
+            if "who" not in work.found:
+                work.ask_who()
         except NotAMember as error:
             check = error_checks.check_for_error(error, types.SIGN_IN, work.expected, work.found.get("hint", ""))
             work.found["missing"] = {**check.document(), "reason": check.reason}
@@ -162,27 +163,31 @@ def _unit(work: Enabling) -> Result:
 
 def _team(work: Enabling) -> Result:
     unit = work.found["unit_name"]
-    team = company_objects.ensure_owning_team(work.client, work.who, work.uuid("unit"), unit, work.company.system_id)
+    team = company_objects.ensure_owning_team(
+        work.client, work.who, work.found_id("unit"), unit, work.company.system_id
+    )
     work.found["team"] = str(team)
     return Result(f"{company_objects.team_name(unit)} owns new rows.")
 
 
 def _team_role(work: Enabling) -> Result:
-    company_objects.ensure_team_role(work.client, work.uuid("unit"), work.found["unit_name"], work.uuid("team"))
+    company_objects.ensure_team_role(work.client, work.found_id("unit"), work.found["unit_name"], work.found_id("team"))
     return Result("The team has the role, so that it can own rows.")
 
 
 def _row(work: Enabling) -> Result:
     company = work.company
-    row = company_objects.ensure_company_row(work.client, work.who, company.name, company.system_id, work.uuid("team"))
+    row = company_objects.ensure_company_row(
+        work.client, work.who, company.name, company.system_id, work.found_id("team")
+    )
     work.found["row"] = str(row)
     return Result(f"{company.name} has its row in tandem_company, with the owning team.")
 
 
 def _requirements(work: Enabling) -> Result:
     made, who = work.connection, work.who
-    made.business_unit_id, made.business_unit_name = work.uuid("unit"), work.found["unit_name"]
-    made.owning_team_id = work.uuid("team")
+    made.business_unit_id, made.business_unit_name = work.found_id("unit"), work.found["unit_name"]
+    made.owning_team_id = work.found_id("team")
     made.organization_id, made.organization_name = who.organization_id, work.organization.name
     made.enabled = True
     try:
@@ -220,8 +225,8 @@ def _switch(work: Enabling) -> Result:
             setattr(stored, name, getattr(work.connection, name))
         stored.enabled, stored.disable_reason = True, ""
         stored.enabled_at = stored.enabled_at or timezone.now()
-        stored.business_unit_id, stored.business_unit_name = work.uuid("unit"), found["unit_name"]
-        stored.owning_team_id, stored.company_row_id = work.uuid("team"), work.uuid("row")
+        stored.business_unit_id, stored.business_unit_name = work.found_id("unit"), found["unit_name"]
+        stored.owning_team_id, stored.company_row_id = work.found_id("team"), work.found_id("row")
         stored.integration_user_id, stored.organization_id = work.who.user_id, work.who.organization_id
         stored.organization_name = organization.name
         stored.base_currency_id, stored.base_currency_code = (

@@ -1,6 +1,6 @@
 """What the steps of enabling work with: settings, clients, what was found so far, and the judging of checks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from connection_setup.checks.batch import Answers
 from connection_setup.connection import clients, settings, state
 from connection_setup.models import AdministratorSignIn
 from connection_setup.provisioning.preparation import Preparation
+from connection_setup.provisioning.solution import Definer
 from connection_setup.provisioning.steps import Result, StepFailed
 from connection_setup.secrets import credentials
 from connection_setup.secrets.sealing import CannotDecrypt
@@ -38,7 +39,7 @@ class Enabling:
         company: Company,
         *,
         user: Any,
-        values: Any = None,
+        values: Mapping[str, Any] | None = None,
         secret: str | None = None,
         interactive: bool = False,
         with_defaults: bool = True,
@@ -70,10 +71,9 @@ class Enabling:
 
     @property
     def who(self) -> WhoAmI:
-        """Return the application's user, asked for once. Raises DataverseError."""
+        """Return the application's user, asked for where no step has. Raises DataverseError."""
         if "who" not in self.found:
-            who = self.client.who_am_i()
-            self.found["who"] = [str(who.user_id), str(who.business_unit_id), str(who.organization_id)]
+            self.ask_who()
         return WhoAmI(*(UUID(one) for one in self.found["who"]))
 
     @property
@@ -83,7 +83,7 @@ class Enabling:
         currency = row["base_currency_id"]
         return Organization(UUID(row["id"]), row["name"], UUID(currency) if currency else None, row["base_currency"])
 
-    def uuid(self, name: str) -> UUID:
+    def found_id(self, name: str) -> UUID:
         """Return an id that an earlier step found."""
         return UUID(self.found[name])
 
@@ -100,9 +100,14 @@ class Enabling:
         return Preparation(self.signed_in, self.connection) if self.signed_in is not None else None
 
     @property
-    def reader(self) -> Any:
+    def reader(self) -> Dataverse | Definer:
         """Return a client that can read: the application's, and before it has a user, the administrator's."""
         return self.preparation.client if self.missing_objects and self.preparation else self.client
+
+    def ask_who(self) -> None:
+        """Ask as whom the application is signed in, and store it with what was found. Raises DataverseError."""
+        who = self.client.who_am_i()
+        self.found["who"] = [str(who.user_id), str(who.business_unit_id), str(who.organization_id)]
 
     def ask(self, *names: str) -> Answers:
         """Ask in one batch what these checks need. Raises StepFailed where the request as a whole is refused."""

@@ -42,5 +42,10 @@ class Migration(migrations.Migration):
             name="version",
             field=models.PositiveIntegerField(default=0, help_text="Grows with every step that is stored."),
         ),
+        migrations.AlterField(
+            model_name="dataencryption",
+            name="rotated",
+            field=models.PositiveIntegerField(default=0, verbose_name="secrets encrypted again"),
+        ),
         migrations.RunPython(forwards, backwards),
     ]

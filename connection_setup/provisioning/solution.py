@@ -183,19 +183,19 @@ def make_role(client: Definer) -> bool:
     answer = client.function(f"RetrieveRolePrivilegesRole(RoleId={row_id})")
     held = {str(one["PrivilegeId"]) for one in answer["RolePrivileges"] if one["Depth"] == PRIVILEGE_DEPTH}
     ids = _privileges(client)
-    lacking = {name: key for name, key in ids.items() if key not in held}
-    if lacking:
+    missing = {name: key for name, key in ids.items() if key not in held}
+    if missing:
         client.action(
             f"{odata.key('roles', row_id)}/Microsoft.Dynamics.CRM.AddPrivilegesRole",
             {
                 "Privileges": [
                     {"Depth": PRIVILEGE_DEPTH, "PrivilegeId": key, "BusinessUnitId": str(root), "PrivilegeName": name}
-                    for name, key in lacking.items()
+                    for name, key in missing.items()
                 ]
             },
             repeatable=True,
         )
-    return made or bool(lacking)
+    return made or bool(missing)
 
 
 def _privileges(client: Definer) -> dict[str, str]:
