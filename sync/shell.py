@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from connection_setup.models import OwnershipModel
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
@@ -56,22 +56,22 @@ _SALESPEOPLE = hooks.Question(
     yes_url=lambda company: company_url("sync:salespeople", company),
     no="Nobody was coupled. Choose Integration, then Couple Salespeople, when you want to.",
     order=30,
-    by_test=False,
+    after_each_test=False,
 )
 
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
-    hooks.synchronizer(_synchronize_modified)
+    hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
-    hooks.coupled_users(
+    hooks.COUPLED_USERS.provide(
         hooks.CoupledUsers(salespeople.coupled_users, lambda company: company_url("sync:salespeople", company))
     )
-    hooks.question(_SALESPEOPLE)
+    hooks.add_question(_SALESPEOPLE)
     for entry in _ENTRIES:
         registry.tell_me(entry)
     guide_steps.register()
@@ -89,7 +89,7 @@ def _start_due(now: datetime) -> None:
 
 def scheduled(company: Any) -> Iterable[Schedule]:
     """Yield a line of Job Queue Entries per scheduled mapping; on hold while the connection is not enabled."""
-    held = bool(unavailable_reason(company))
+    held = bool(unavailable_text(company))
     for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
         yield Schedule(
             f"{mapping.name}, synchronization",

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, requires
 from coupling.couplings.services import start_uncoupling
@@ -29,7 +29,7 @@ from ui.links import company_url
 def conflicts(request: HttpRequest, company: str) -> HttpResponse:
     """Show pairs whose same field was changed on both sides, with the choice which side counts."""
     owner = company_of(request, company)
-    unavailable = unavailable_reason(owner)
+    unavailable = unavailable_text(owner)
     page = conflicts_page(owner, unavailable=unavailable, off=off_reason(request.user, unavailable))
     return render.page(request, page)
 
@@ -58,7 +58,7 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
     """Show pairs that failed twice in a row in the same way and are left out until somebody retries."""
     owner = company_of(request, company)
-    unavailable = unavailable_reason(owner)
+    unavailable = unavailable_text(owner)
     page = skipped_page(owner, unavailable=unavailable, off=off_reason(request.user, unavailable))
     return render.page(request, page)
 

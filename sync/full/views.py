@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, may, requires
 from dataverse.errors import DataverseError
@@ -34,7 +34,7 @@ from ui.kit import Action, Notice
 def review(request: HttpRequest, company: str) -> HttpResponse:
     """Show the lines; the records are counted when the page is opened for the first time."""
     owner = company_of(request, company)
-    unavailable = unavailable_reason(owner)
+    unavailable = unavailable_text(owner)
     notices: list[Notice] = []
     known = full.lines(owner, removed=True)
     if not unavailable and not known and may(request.user, Can.OPERATE):

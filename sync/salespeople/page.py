@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
+from connection_setup.connection.state import NotConnected, connection_of, unavailable_text
 from connection_setup.guide import views as guide
 from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
@@ -28,7 +28,7 @@ EXPLAINED = (Refusal, NotConnected, DataverseError)
 
 def blocked_reason(company: Company) -> str:
     """Return why salespeople cannot be coupled now, "" where they can."""
-    if why := unavailable_reason(company):
+    if why := unavailable_text(company):
         return why
     if not salespeople.has_mapping(company):
         return (

@@ -157,7 +157,7 @@ def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
             "The application may not add users to a team. An administrator of the environment signs in once to do it.",
         )
         return HttpResponseRedirect(company_url("connection_setup:administrator", owner, query={"purpose": "team"}))
-    added, failed = team_members.sentence(results)
+    added, failed = team_members.summarize(results)
     messages.success(request, added)
     if failed:
         messages.warning(request, failed)

@@ -7,7 +7,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable, Refusal
 from core.roles import Can, requires
 from core.vocabulary import ConflictOption, Direction
@@ -120,7 +120,7 @@ def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpRespons
             else f"What changed on either side since the last run of {found.name} is synchronized. {only}"
         )
         values = {"full": "1" if full else "", "next": back}
-        text = f"{unavailable_reason(owner)} {text}".strip()
+        text = f"{unavailable_text(owner)} {text}".strip()
         action = Action(title, request.path, "post", icon="sync", primary=True, values=values)
         return render.confirm(request, title=title, text=text, action=action, back=back, company=owner)
     try:
