@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import ConflictOption, DeletionOption, Direction
@@ -22,7 +22,7 @@ from coupling.models import IntegrationTableMapping
 from coupling.page_parts import ASK, NOT_ENABLED, crumbs, job_log, mapping_or_404, of_mapping, permission_reason
 from masterdata.models import Company
 from ui import render
-from ui.cells import ago
+from ui.cells import time_ago
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page
 from ui.links import company_url
 
@@ -83,7 +83,7 @@ def _initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
 
 
 def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, form: MappingForm, may_map: bool) -> Page:
-    off = NOT_ENABLED if (why := unavailable_reason(owner)) else ""
+    off = NOT_ENABLED if (why := unavailable_text(owner)) else ""
     numbers = counts.of(owner, [one])[one.pk]
     switched = list(one.fields.values_list("enabled", flat=True))
 
@@ -148,7 +148,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                     ("Uncoupled", numbers.uncoupled),
                     ("Conflicts", numbers.conflicts),
                     ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", of_mapping("fields", one))),
-                    ("Next run", ago(one.next_run_at) or "not scheduled"),
+                    ("Next run", time_ago(one.next_run_at) or "not scheduled"),
                 ],
             ),
             troubleshooting(owner, counts.last_jobs(owner), one),
