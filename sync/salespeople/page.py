@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import company as company_of
 from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
-from connection_setup.guide import views as guide
+from connection_setup.guide import links as guide
 from connection_setup.models import OwnershipModel
 from connection_setup.provisioning import team_members
 from core.refusals import Explained, Refusal
@@ -57,7 +57,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
     except EXPLAINED as error:
         return _told(request, owner, error)
     left = sum(not one.code for one in known)
-    after = guide.back(request, owner)
+    after = guide.return_url(request, owner)
     if not left:
         return HttpResponseRedirect(after)
     word = "salesperson is" if left == 1 else "salespeople are"
@@ -278,7 +278,7 @@ def _context(
         "number": number, "last": last, "count": len(found), "total": len(known), "here": here,
         "save_url": company_url("sync:salespeople-save", owner), "previous": page(number - 1) if number > 1 else "",
         "next": page(number + 1) if number < last else "", "narrowed": bool(text or only in ("yes", "no")),
-        "cancel_url": guide.back(request, owner),
+        "cancel_url": guide.return_url(request, owner),
     }  # fmt: skip
 
 

@@ -198,7 +198,7 @@ def test_a_connection_lost_in_a_step_is_told_there_and_the_next_try_goes_on_from
     assert "Try again" in page
     setup = text_of(admin.get(PAGE).content.decode())
     assert setup.count(failed.message) <= 2, "in the notice, and in the checks where it is one"
-    assert "Go on enabling" in setup
+    assert "Continue enabling" in setup
     sandbox.control("DELETE", "faults")
     done = set(states(run)) - {step}
     again = admin.post(f"{PAGE}enabling/", follow=True)
