@@ -41,7 +41,9 @@ class Filled:
 
 
 def fill(size: int = 1_000_000) -> Filled:
-    """A connected company with `size` customers, nine tenths of them coupled, and a job with an outcome for each."""
+    """Return a connected company with `size` customers, nine tenths of them coupled, and a job with an outcome for
+    each.
+    """
     from django.db import connection
     from django.utils import timezone
 
@@ -159,7 +161,7 @@ N = "n"
 
 
 def _uuid(salt: int) -> str:
-    """A UUID per row, scattered as real ones are, the same in every table for the same salt."""
+    """Return a UUID per row, scattered as real ones are, the same in every table for the same salt."""
     from django.db import connection
 
     scattered = f"(({N} + {salt}) * 2654435761) %% 4294967296"
@@ -241,7 +243,7 @@ class Reader:
         self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
 
     def landing(self, url: str) -> str:
-        """The address itself, or the one it leads on to."""
+        """Return the address itself, or the one it leads on to."""
         answer = self.client.get(url)
         return str(answer["Location"]) if answer.status_code == 302 else url
 
@@ -264,7 +266,7 @@ class Reader:
         return time.perf_counter() - began
 
     def following(self, url: str) -> str:
-        """Where the page's Next leads: sought from its last row."""
+        """Return where the page's Next leads: sought from its last row."""
         found = re.search(r'href="([^"]+)"[^>]*rel="next"|rel="next"[^>]*href="([^"]+)"', self.text(url))
         assert found, f"{url} has no next page"
         return html.unescape(found[1] or found[2])

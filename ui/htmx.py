@@ -1,4 +1,4 @@
-"""What htmx says about a request."""
+"""What htmx says of a request: django-htmx puts it there, and Django's types do not know it."""
 
 from typing import cast
 
@@ -10,6 +10,6 @@ class _HtmxRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def htmx_details(request: HttpRequest) -> HtmxDetails:
-    """Return what htmx says about the request, as django_htmx's middleware set it; false where scripts did not ask."""
+def htmx_of(request: HttpRequest) -> HtmxDetails:
+    """Return the details of htmx's request; false where a browser asks by itself."""
     return cast(_HtmxRequest, request).htmx

@@ -46,7 +46,7 @@ class Through:
         return list(self.columns.items())[-1]
 
     def ordered(self, descending: bool) -> "QuerySet[Any]":
-        """The narrow rows in order."""
+        """Return the narrow rows in order."""
         return self.rows.order_by(*(f"{'-' if descending else ''}{name}" for name in self.columns.values()))
 
 
@@ -55,7 +55,7 @@ Place = Callable[[int], Mapping[str, Any] | None]
 
 
 def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
-    """The rows in the order asked for, else in their own, made total by the id where it is not."""
+    """Return the rows in the order asked for, else in their own, made total by the id where it is not."""
     terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
     names = {str(term).lstrip("-") for term in terms if isinstance(term, str)}
     if not names & {"pk", rows.model._meta.pk.name} and not _is_total_order(rows, names):
@@ -65,7 +65,7 @@ def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
 
 
 def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
-    """How many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
+    """Return how many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
     count = rows.order_by()[: COUNT_LIMIT + 1].count()
     return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
@@ -81,7 +81,7 @@ def page(
     descending: bool = False,
     place: Place | None = None,
 ) -> Slice:
-    """One page of ordered rows. `after` and `before` are ids of rows beside it; else rows are skipped.
+    """Return one page of ordered rows. `after` and `before` are ids of rows beside it; else rows are skipped.
 
     through: which of the rows are meant, and their order, `descending` or not; those of `rows` do not count then.
     place: where the rows before a page of any number end, if the caller knows it.
@@ -109,7 +109,7 @@ def page(
 def _skip_to(
     rows: "QuerySet[Any]", order: "QuerySet[Any]", start: int, number: int, through: Through | None, place: Place | None
 ) -> list[Any]:
-    """That many rows behind the first `start`; none where there are none."""
+    """Return that many rows behind the first `start`; none where there are none."""
     terms = _plain_terms(order)
     if through or terms is None:
         own, name = through.id if through else ("pk", "pk")
@@ -127,7 +127,7 @@ def _skip_to(
 def _from(
     order: "QuerySet[Any]", terms: Sequence[tuple[str, bool]], known: Mapping[str, Any], number: int
 ) -> list[Any]:
-    """That many rows from the one on that is known to hold these values; none where there is no such row."""
+    """Return that many rows from the one on that is known to hold these values; none where there is no such row."""
     first = [(name, descending) for name, descending in terms if name in known]
     values = [known[name] for name, _ in first]
     found = _first(order, _parts(order.model, first, values, forward=True, including=True), number)
@@ -135,7 +135,7 @@ def _from(
 
 
 def _own(rows: "QuerySet[Any]", found: list[Any], through: Through | None) -> list[Any]:
-    """The rows themselves, where those of the narrow table were found."""
+    """Return the rows themselves, where those of the narrow table were found."""
     if through is None:
         return found
     own, name = through.id
@@ -143,13 +143,13 @@ def _own(rows: "QuerySet[Any]", found: list[Any], through: Through | None) -> li
 
 
 def _by_ids(rows: "QuerySet[Any]", own: str, ids: list[Any]) -> list[Any]:
-    """The rows of these ids, in their order; one that is gone is left out."""
+    """Return the rows of these ids, in their order; one that is gone is left out."""
     found = {getattr(row, own): row for row in rows.order_by().filter(**{f"{own}__in": ids})} if ids else {}
     return [found[pk] for pk in ids if pk in found]
 
 
 def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
-    """The first rows of those that a part holds, part after part."""
+    """Return the first rows of those that a part holds, part after part."""
     found: list[Any] = []
     for part in parts:
         found += rows.filter(part)[: number - len(found)]
@@ -161,7 +161,7 @@ def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
 def _seek_from(
     rows: "QuerySet[Any]", pk: str, order: "QuerySet[Any]", through: Through | None, *, forward: bool
 ) -> list[Q] | None:
-    """What holds for the rows past the row of that id (see _parts).
+    """Return what holds for the rows past the row of that id (see _parts).
 
     None where the order cannot be sought in, or the row is gone.
     """
@@ -184,7 +184,8 @@ def _parts(
     forward: bool,
     including: bool = False,
 ) -> list[Q]:
-    """What holds for the rows past the one that has these values in the columns in order, the nearest rows' part first.
+    """Return what holds for the rows past the one that has these values in the columns in order, the nearest rows' part
+    first.
 
     `including`: for that one, too.
 
@@ -211,7 +212,7 @@ def _parts(
 
 
 def _is_total_order(rows: "QuerySet[Any]", names: set[str]) -> bool:
-    """Whether no two of the rows can have the same values in these columns of their own table."""
+    """Return whether no two of the rows can have the same values in these columns of their own table."""
     meta, known = rows.model._meta, names | _fixed(rows)
     unique = [set(one.fields) for one in meta.total_unique_constraints]
     unique += [{field.name} for field in meta.concrete_fields if field.unique]
@@ -238,7 +239,7 @@ class _Less(TupleLessThan):
 
 
 def _plain_terms(rows: "QuerySet[Any]") -> list[tuple[str, bool]] | None:
-    """The order as (column, descending) where each is a column of the table's own that is never null.
+    """Return the order as (column, descending) where each is a column of the table's own that is never null.
 
     A column that the rows are filtered to one value of orders nothing, and would hide the next one from an index.
     """
@@ -263,7 +264,7 @@ def _plain_terms(rows: "QuerySet[Any]") -> list[tuple[str, bool]] | None:
 
 
 def _fixed(rows: "QuerySet[Any]") -> set[str]:
-    """The columns of the table's own that the rows are filtered to one value of."""
+    """Return the columns of the table's own that the rows are filtered to one value of."""
     where = rows.query.where
     if where.negated or where.connector != "AND":
         return set()

@@ -27,7 +27,7 @@ from core.refusals import Refusal
 from core.roles import Can, requires
 from dataverse.errors import DataverseError, SignInError
 from ui import render
-from ui.htmx import htmx_details
+from ui.htmx import htmx_of
 from ui.links import company_url
 
 WHILE_DISABLED = frozenset({"prepare", preparation.REDEPLOY})
@@ -127,7 +127,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
     if found.purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
         return enabling_views.begun(request, connection)
-    by_steps = bool(htmx_details(request))
+    by_steps = bool(htmx_of(request))
     report = preparation.go_on(found)
     while report is not None and report.ended and not by_steps:
         report = preparation.go_on(found)

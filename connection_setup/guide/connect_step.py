@@ -20,7 +20,7 @@ from connection_setup.provisioning import consent, sign_in, steps_table
 from connection_setup.provisioning.steps import FAILED
 from core.refusals import Refusal
 from ui import render
-from ui.htmx import htmx_details
+from ui.htmx import htmx_of
 from ui.kit import Action, FastTab, Field, Notice
 
 CONNECT = "connect"
@@ -76,7 +76,7 @@ def take_connect(situation: Situation) -> StepOutcome:
         consent.give(company=company, user=request.user)
     if signed_in is not None and signed_in.purpose == sign_in.DISCOVER:
         environments.continue_to_prepare(signed_in)
-    htmx = bool(htmx_details(request))
+    htmx = bool(htmx_of(request))
     try:
         run = enabling.begin(company=company, user=request.user, page_url=here, done_url=here, with_defaults=True)
     except Refusal:

@@ -25,7 +25,7 @@ from core.roles import Can, requires
 from jobs.models import OPEN_STATES, Job, State
 from jobs.registry import registry
 from ui import render
-from ui.htmx import htmx_details
+from ui.htmx import htmx_of
 from ui.kit import Action
 from ui.links import company_url
 
@@ -201,7 +201,7 @@ def _toggle(request: HttpRequest, connection: DataverseConnection) -> HttpRespon
 def render_form(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:
     """Show the page with the form's errors; the secret typed is not sent back."""
     response = render.page(request, page.build_page(request, connection, form), status=200)
-    if htmx_details(request):
+    if htmx_of(request):
         response["HX-Retarget"] = "#main"
         response["HX-Reselect"] = "#main"
         response["HX-Reswap"] = "outerHTML"

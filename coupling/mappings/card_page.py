@@ -22,7 +22,7 @@ from coupling.models import IntegrationTableMapping
 from coupling.page_parts import ASK, NOT_ENABLED, crumbs, job_log, mapping_or_404, of_mapping, permission_reason
 from masterdata.models import Company
 from ui import render
-from ui.cells import ago
+from ui.cells import time_ago
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page
 from ui.links import company_url
 
@@ -148,7 +148,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                     ("Uncoupled", numbers.uncoupled),
                     ("Conflicts", numbers.conflicts),
                     ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", of_mapping("fields", one))),
-                    ("Next run", ago(one.next_run_at) or "not scheduled"),
+                    ("Next run", time_ago(one.next_run_at) or "not scheduled"),
                 ],
             ),
             troubleshooting(owner, counts.last_jobs(owner), one),

@@ -36,7 +36,7 @@ def of(mapping: IntegrationTableMapping, user: Any, pk: str) -> Selection | None
     """The person's own draft of that number; None for a blank one. Raises Http404 when it is gone or another's."""
     if not pk:
         return None
-    number = ids_of.number(pk)
+    number = ids_of.parse_id(pk)
     draft = Selection.objects.filter(pk=number, mapping=mapping, user=user).first() if number is not None else None
     if draft is None:
         raise Http404("The selection is no longer kept. Go back to the list and select the records again.")
