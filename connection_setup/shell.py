@@ -13,7 +13,6 @@ from connection_setup.guide import assisted_setup, connect_step, environment_ste
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
-from connection_setup.types import sentences
 from core.roles import Can, may
 from jobs import registry
 from masterdata.models import Company
@@ -117,11 +116,11 @@ def register() -> None:
     first_steps.register()
     environment_steps.register()
     connect_step.register()
-    hooks.question(ENCRYPTION_QUESTION)
+    hooks.add_question(ENCRYPTION_QUESTION)
     role_center_status(company_status)
     role_center_notice(not_connected_notice)
     role_center_notice(expiry_notice)
-    registry.on_tick(sign_in.drop_old)
+    registry.on_tick(sign_in.drop_expired)
 
 
 def _guide_status(company: Company) -> Status:
@@ -164,15 +163,13 @@ def not_connected_notice(request: HttpRequest, company: Any) -> Notice | None:
 def expiry_notice(request: HttpRequest, company: Any) -> Notice | None:
     """Return the role center's notice that the credential expires within 30, 14, 7 or 1 days, or has expired."""
     connection = _request_connection(request, company)
-    if connection.enabled and (problem := credentials.problem(connection)):
-        cause, fix = sentences(problem)
-        return Notice(fix, "bad", cause)
+    if connection.enabled and (problem := credentials.provider_problem(connection)):
+        return Notice(problem.fix, "bad", problem.message)
     found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
-    if found is None or found.step is None:
+    if found is None or found.warning_days is None:
         return None
-    cause, fix = sentences(found.sentence)
     setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
-    return Notice(fix, "warn" if found.step > 7 else "bad", cause, (setup,))
+    return Notice(found.fix, "warn" if found.warning_days > 7 else "bad", found.message, (setup,))
 
 
 def _request_connection(request: HttpRequest, company: Any) -> DataverseConnection:

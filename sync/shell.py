@@ -56,7 +56,7 @@ _SALESPEOPLE = hooks.Question(
     yes_url=lambda company: company_url("sync:salespeople", company),
     no="Nobody was coupled. Choose Integration, then Couple Salespeople, when you want to.",
     order=30,
-    by_test=False,
+    after_each_test=False,
 )
 
 
@@ -65,15 +65,15 @@ def register() -> None:
     from sync.engine.handler import handle
 
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
-    hooks.synchronizer(_synchronize_modified)
+    hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
-    hooks.coupled_users(
+    hooks.COUPLED_USERS.provide(
         hooks.CoupledUsers(salespeople.coupled_users, lambda company: company_url("sync:salespeople", company))
     )
-    hooks.question(_SALESPEOPLE)
+    hooks.add_question(_SALESPEOPLE)
     for entry in _ENTRIES:
         registry.tell_me(entry)
     guide_steps.register()

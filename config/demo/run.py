@@ -163,7 +163,8 @@ class Demo:
             mark = {"ok": "ok", "warning": "note", "error": "FAILED"}[check.state]
             self.screen.line(f"  {mark:6} {check.name}: {check.message}")
         if not report.ok:
-            raise DemoFailed(f"The connection could not be enabled. {report.failed.sentence if report.failed else ''}")
+            why = report.failed.user_message if report.failed else ""
+            raise DemoFailed(f"The connection could not be enabled. {why}")
 
     def _choose_criteria(self, company: Company) -> None:
         """Keep the criteria on the mappings, as the page Select Coupling Criteria does."""

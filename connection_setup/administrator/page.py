@@ -7,7 +7,7 @@ from connection_setup.administrator.forms import PurposeForm, purpose_form
 from connection_setup.connection import redirect_url
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import consent, preparation, steps_table
+from connection_setup.provisioning import consent, preparation, steps, steps_table
 from connection_setup.provisioning.consent_form import permissions_tab
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
@@ -34,12 +34,12 @@ def build_page(
     form: PurposeForm | None = None,
     *,
     purpose: str = "prepare",
-    going: bool = False,
+    in_progress: bool = False,
 ) -> Page:
     """Return the page: the permissions and the sign-in, the wait for a sign-in, or the steps.
 
     signed_in: the session's sign-in, if there is one; form: with its errors; purpose: of a sign-in not begun yet;
-    going: the page takes the next step by itself.
+    in_progress: the page takes the next step by itself.
     """
     company = connection.company
     done = signed_in is not None and signed_in.signed_in_at is not None
@@ -57,7 +57,7 @@ def build_page(
             state=Status(f"Signed in as {signed_in.name}", "ok"),
             fast_tabs=(_steps_tab(signed_in),),
             template=steps_table.TEMPLATE,
-            context=_steps_context(signed_in, going=going),
+            context=_steps_context(signed_in, in_progress=in_progress),
         )
     form = form or purpose_form(connection, purpose=purpose)
     return Page(
@@ -99,7 +99,7 @@ def _notices(
             ),
         )
     if signed_in is not None and signed_in.problem:
-        return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
+        return (Notice(signed_in.problem_text, "bad", title="The sign-in did not work."),)
     if purpose == "prepare":
         return (
             Notice(
@@ -119,7 +119,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                redirect_url.of(connection),
+                redirect_url.effective_url(connection),
                 copy=True,
                 hint="It must be listed under Authentication in the application's registration; otherwise Microsoft "
                 "refuses the sign-in.",
@@ -132,23 +132,25 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
 
 def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
     asked = "consent" in form.fields
-    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.sentence(connection))
+    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.summary(connection))
     return FastTab("consent", "Consent", (given, Field(form_field=form["purpose"])))
 
 
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
-    return steps_table.tab(STEP_TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.told(signed_in))
+    return steps_table.steps_tab(
+        STEP_TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.step_reports(signed_in)
+    )
 
 
-def _steps_context(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
-    told = preparation.told(signed_in)
-    failed = any(one.state == preparation.FAILED for one in told)
-    return steps_table.context(
+def _steps_context(signed_in: AdministratorSignIn, *, in_progress: bool) -> dict[str, Any]:
+    reports = preparation.step_reports(signed_in)
+    failed = any(report.state == steps.FAILED for report in reports)
+    return steps_table.steps_context(
         preparation.steps_of(signed_in),
-        told,
-        going=going,
+        reports,
+        in_progress=in_progress,
         step_url=company_url("connection_setup:administrator-step", signed_in.company),
-        button="Try again" if failed else "Go on" if told else STEP_BUTTONS[signed_in.purpose],
+        button="Try again" if failed else "Continue" if reports else STEP_BUTTONS[signed_in.purpose],
         cancel_url=company_url("connection_setup:administrator-forget", signed_in.company),
         cancel="Forget the sign-in",
     )

@@ -111,7 +111,9 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
         found.return_url if found else "", company_url("connection_setup:administrator", owner)
     )
     return render_template(
-        request, "connection_setup/administrator/window.html", {"problem": found.problem if found else "", "back": back}
+        request,
+        "connection_setup/administrator/window.html",
+        {"problem": found.problem_text if found else "", "back": back},
     )
 
 
@@ -126,17 +128,17 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
         return render.redirect(request, here)
     if found.purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
-        return enabling_views.begun(request, connection)
+        return enabling_views.begin(request, connection)
     by_steps = bool(htmx_of(request))
-    report = preparation.go_on(found)
+    report = preparation.take_next_step(found)
     while report is not None and report.ended and not by_steps:
-        report = preparation.go_on(found)
+        report = preparation.take_next_step(found)
     if preparation.next_step(found) is None:
         return _finish(request, connection, found)
     if not by_steps:
         return HttpResponseRedirect(here)
-    going = report is not None and report.ended
-    return render.page(request, page.build_page(connection, found, going=going))
+    in_progress = report is not None and report.ended
+    return render.page(request, page.build_page(connection, found, in_progress=in_progress))
 
 
 @requires(Can.ADMINISTER)
@@ -182,11 +184,11 @@ def _finish_certificate(request: HttpRequest, connection: DataverseConnection) -
 
 def _finish_team(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
     """Say which coupled users were added to the owning team."""
-    last = preparation.told(found)[-1]
+    last = preparation.step_reports(found)[-1]
     administrator_sign_in.drop(found.company, _session_key(request))
-    (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
+    (messages.warning if last.state == "attention" else messages.success)(request, last.user_message)
     return render.redirect(
-        request, hooks.users_page(found.company) or company_url("connection_setup:setup", found.company)
+        request, hooks.coupled_users_url(found.company) or company_url("connection_setup:setup", found.company)
     )
 
 
@@ -208,7 +210,7 @@ def _may_take_steps(found: AdministratorSignIn, connection: DataverseConnection)
 
 def _waits_for_sign_in(run: EnablingRun | None) -> "TypeGuard[EnablingRun]":
     """Return whether an enabling is under way that asked for the sign-in."""
-    return run is not None and run.ended_at is None and enabling.asks(run) == ADMINISTRATOR
+    return run is not None and run.ended_at is None and enabling.waiting_for(run) == ADMINISTRATOR
 
 
 def _current_sign_in(request: HttpRequest, connection: DataverseConnection) -> AdministratorSignIn | None:

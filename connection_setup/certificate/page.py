@@ -34,12 +34,12 @@ def build_page(
         "crumbs": (Link(captions.TITLE, company_url("connection_setup:setup", company)),),
         "state": _state(connection),
     }
-    why = certificate.blocked_reason(connection)
-    if why:
+    blocked = certificate.blocked_reason(connection)
+    if blocked is not None:
         return Page(
             **common,
             help="connection#certificate",
-            notices=(Notice(why, "warn", title="There is nothing to upgrade."),),
+            notices=(Notice(blocked.user_message, "warn", title="There is nothing to upgrade."),),
             fast_tabs=also,
         )
     if connection.next_certificate:

@@ -101,7 +101,7 @@ def switch_and_report(request: HttpRequest, company: Company) -> str:
         )
         return company_url("connection_setup:administrator", company, query={"purpose": "certificate"})
     if report.failed:
-        messages.error(request, f"Nothing was changed. {report.failed.sentence}")
+        messages.error(request, f"Nothing was changed. {report.failed.user_message}")
         return company_url("connection_setup:certificate", company)
     messages.success(
         request,

@@ -36,7 +36,7 @@ def replace(request: HttpRequest, company: str) -> HttpResponse:
             secret=form.secret,
             expires_on=form.cleaned_data["client_secret_expires_on"],
         )
-        problem = report.failed.sentence if report.failed else ""
+        problem = report.failed.user_message if report.failed else ""
     except (Refusal, DataverseError) as error:
         problem = error.user_message
     if problem:

@@ -179,14 +179,14 @@ def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
         (
             check.name,
             Status(captions.CHECK_RESULTS[check.state], captions.STATUS_STYLES[check.state]),
-            check.sentence,
+            check.user_message,
         )
         for check in report.checks
     ]
     gist = "not tested yet"
     if setup.checked_at:
         moment = formatted_date(timezone.localtime(setup.checked_at), "j M Y H:i")
-        result = f"{report.attention} need attention" if report.attention else "all OK"
+        result = f"{report.attention_count} need attention" if report.attention_count else "all OK"
         gist = f"{result} · tested {moment}"
     return FastTab(
         "checks",

@@ -34,8 +34,8 @@ def run(company: Company) -> Report:
     try:
         client = clients.client_for(company)
     except NotConnected as off:
-        fix = f"{off.fix} Dynamics 365 needs the connection to Dataverse.".strip()
-        return Report((Check(judges.CONNECTION, "error", off.message, fix, off.reason),))
+        message = f"{off.message} Dynamics 365 needs it."
+        return Report((Check(judges.CONNECTION, "error", message, off.fix, off.reason),))
     found: list[Check] = []
     try:
         clients.verify_organization(company, client)
@@ -48,8 +48,7 @@ def run(company: Company) -> Report:
             rows = client.first_page("uomschedules", select=["uomscheduleid"]).rows
             found.append(judges.unit_groups(len(rows)))
     except (DataverseError, NotConnected) as error:
-        name = judges.CONNECTION if len(found) < 2 else judges.TABLES
-        found.append(Check(name, "error", error.message, error.fix, error.reason))
+        found.append(Check.for_error(judges.CONNECTION if len(found) < 2 else judges.TABLES, error))
     return Report(tuple(found))
 
 

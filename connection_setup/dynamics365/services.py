@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connection_setup.connection import state
-from connection_setup.connection.state import audited
+from connection_setup.connection.state import audit_as
 from connection_setup.dynamics365 import sales_test
 from connection_setup.models import Dynamics365Connection
 from connection_setup.types import Report
@@ -78,12 +78,12 @@ def enable(*, company: Company, user: Any) -> Report:
     A report that is not ok means that nothing was enabled. Raises Refusal while the connection to Dataverse is not
     enabled.
     """
-    if why := state.unavailable_reason(company):
-        raise Refusal("not_enabled", f"{why} Dynamics 365 needs it.")
+    if off := state.unavailable_reason(company):
+        raise Refusal(off.reason, f"{off.message} Dynamics 365 needs it.", off.fix)
     report = test_sales(company=company)
     if not report.ok:
         return report
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         setup = _locked(company)
         setup.enabled, setup.enabled_at = True, setup.enabled_at or timezone.now()
         setup.save()
@@ -94,7 +94,7 @@ def enable(*, company: Company, user: Any) -> Report:
 
 def disable(*, company: Company, user: Any) -> Dynamics365Connection:
     """Disable: schedules are put on hold; mappings and couplings are kept. Repeatable."""
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         setup = _locked(company)
         if setup.enabled:
             setup.enabled, setup.enabled_at = False, None
@@ -106,7 +106,7 @@ def disable(*, company: Company, user: Any) -> Dynamics365Connection:
 
 def reset(*, company: Company, user: Any) -> None:
     """Reset the mappings of the sales tables and their schedules to their defaults. Raises Refusal."""
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         if not _locked(company).enabled:
             raise Refusal(
                 "not_enabled",

@@ -114,7 +114,7 @@ def _enable(request: HttpRequest, company: Company) -> HttpResponse:
         messages.error(request, f"Dynamics 365 is not enabled. {error.user_message}")
         return _redirect_to_page(request, company)
     if report.failed:
-        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.sentence}")
+        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.user_message}")
     else:
         messages.success(
             request,

@@ -9,7 +9,7 @@ from connection_setup import captions
 from connection_setup.encryption import services as encryption
 from connection_setup.encryption.forms import KeyForm
 from connection_setup.encryption.services import EncryptionState, ResealResult
-from connection_setup.secrets.keyring import KEPT_FOR, Key, Place
+from connection_setup.secrets.keyring import GRACE_PERIOD, Key, Place
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
 from ui.links import company_url
@@ -253,7 +253,7 @@ def _use(state: EncryptionState, key: Key) -> Status:
         return Status("Still needed, rotate", "warn")
     if key.place is not Place.FILE:
         return Status("Decrypts only")
-    minutes = int(KEPT_FOR.total_seconds() // 60)
+    minutes = int(GRACE_PERIOD.total_seconds() // 60)
     return Status(f"Unused: Rotate removes it, {minutes} minutes after it was replaced")
 
 

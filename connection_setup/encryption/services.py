@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.connection.state import audited
+from connection_setup.connection.state import audit_as
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataEncryption, DataverseConnection
 from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
@@ -116,7 +116,7 @@ def pending_question() -> str:
 
 def blocked_reason(*, enable: bool) -> Refusal | None:
     """Return why encryption cannot be enabled (enable) or changed and disabled (not enable); None when it can."""
-    if keyring.managed_outside():
+    if keyring.named_in_environment():
         return NotUsable("The keys are named by FIELD_ENCRYPTION_KEYS.", "Change them there.")
     if enable and is_enabled():
         return NotUsable("Encryption is enabled already.", "Choose Change Encryption Key to use another key.")
@@ -232,7 +232,7 @@ def _use_key(user: Any, key: str, *, enable: bool) -> ResealResult:
 @contextmanager
 def _locked_record(user: Any) -> Iterator[DataEncryption]:
     """Yield the row, locked until all is done, so that two people's changes come one after the other."""
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         DataEncryption.objects.get_or_create(pk=1)
         yield DataEncryption.objects.select_for_update().get(pk=1)
 
@@ -279,4 +279,4 @@ def _stored_secrets() -> Iterator[StoredSecret]:
         for row in model.objects.select_related("company").order_by("company__name", "pk"):
             for name in columns:
                 if value := getattr(row, name):
-                    yield StoredSecret(row.company.name, _CAPTIONS[name], sealing.opener(value))
+                    yield StoredSecret(row.company.name, _CAPTIONS[name], sealing.sealing_key(value))

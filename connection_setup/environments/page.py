@@ -41,7 +41,7 @@ def build_page(
         return Page(**common, notices=(Notice(blocked.user_message, "warn", title=title, actions=(back,)),))
     if signed_in is not None and signed_in.signed_in_at is not None:
         return Page(**common, **_list(connection, signed_in))
-    problem = signed_in.problem if signed_in is not None else ""
+    problem = signed_in.problem_text if signed_in is not None else ""
     waiting = signed_in is not None and not problem
     tenant = signed_in.tenant if signed_in is not None else connection.tenant_id
     form = form or TenantForm(initial={"tenant": tenant})

@@ -54,7 +54,7 @@ def blocked_reason(connection: DataverseConnection) -> Refusal | None:
     try:
         clients.discovery_credentials(connection, connection.tenant_id)
     except (Refusal, DataverseError) as error:
-        return NotUsable(error.message, error.fix)
+        return Refusal.because(error)
     return None
 
 
@@ -88,14 +88,14 @@ def discover_environments(signed_in: AdministratorSignIn) -> None:
     """Ask for the environments of who signed in, and store them with the sign-in; an error is stored in `problem`."""
     connection = state.connection_of(signed_in.company)
     try:
-        found = _add_states(connection, sign_in.environments(signed_in))
+        found = _add_states(connection, sign_in.list_environments(signed_in))
     except (DataverseError, Refusal) as error:
-        signed_in.problem = f"The environments cannot be listed. {error.user_message}"
+        signed_in.set_problem(error, prefix="The environments cannot be listed.")
         signed_in.found = None
     else:
-        signed_in.problem = ""
+        signed_in.problem = signed_in.problem_fix = ""
         signed_in.found = [{**asdict(one), "id": str(one.id)} for one in found]
-    sign_in.keep(signed_in, "problem", "found")
+    sign_in.store_columns(signed_in, "problem", "problem_fix", "found")
 
 
 def discovered_environments(signed_in: AdministratorSignIn) -> tuple[DiscoveredEnvironment, ...]:
@@ -109,7 +109,7 @@ def describe_result(signed_in: AdministratorSignIn) -> str:
     """Return how many environments were found where, as a sentence; or the problem."""
     count = len(discovered_environments(signed_in))
     if signed_in.problem:
-        return signed_in.problem
+        return signed_in.problem_text
     where = f"in the tenant {signed_in.tenant}" if signed_in.tenant else "in the person's own tenant"
     if not count:
         return (
@@ -131,7 +131,7 @@ def choose_environment(
     connection = state.connection_of(signed_in.company)
     values = settings_for(signed_in, organization_id)
     saved = settings.save_settings(connection=connection, values=values, secret=None, user=user)
-    sign_in.keep_with(signed_in, saved, purpose=sign_in.DISCOVER)
+    sign_in.carry_over(signed_in, saved, purpose=sign_in.DISCOVER)
     return saved
 
 
@@ -160,7 +160,7 @@ def is_current(connection: DataverseConnection, one: DiscoveredEnvironment) -> b
 
 def continue_to_prepare(signed_in: AdministratorSignIn) -> None:
     """Let the same sign-in prepare the environment that was chosen; the person has consented before."""
-    sign_in.keep_with(signed_in, state.connection_of(signed_in.company), purpose="prepare")
+    sign_in.carry_over(signed_in, state.connection_of(signed_in.company), purpose="prepare")
 
 
 def _add_states(connection: DataverseConnection, instances: Iterable[Instance]) -> list[DiscoveredEnvironment]:

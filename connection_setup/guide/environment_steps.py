@@ -74,7 +74,7 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
             next=Action("Next"),
         )
     waiting = found is not None and not found.problem
-    problem = problem or (found.problem if found is not None else "")
+    problem = problem or (found.problem_text if found is not None else "")
     notices = (Notice(problem, "bad", title="The sign-in did not work."),) if problem else ()
     form = form or SignInForm(initial={"environment_url": connection.environment_url})
     return StepContent(
@@ -269,7 +269,7 @@ def take_environment(situation: Situation) -> StepOutcome:
     except Refusal as refusal:
         return show_environment(situation, form.with_error(refusal))
     if signed_in is not None and _is_signed_in(situation):
-        sign_in.keep_with(signed_in, stored, purpose=sign_in.DISCOVER)
+        sign_in.carry_over(signed_in, stored, purpose=sign_in.DISCOVER)
     return None
 
 
@@ -290,6 +290,6 @@ def _tenant_setting(situation: Situation) -> dict[str, Any]:
     if situation.connection.tenant_id or signed_in is None or not _is_signed_in(situation):
         return {}
     try:
-        return {"tenant_id": sign_in.person(signed_in).tenant_id}
+        return {"tenant_id": sign_in.signed_in_person(signed_in).tenant_id}
     except (DataverseError, Refusal):
         return {}

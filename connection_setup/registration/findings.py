@@ -97,8 +97,7 @@ def credential(connection: DataverseConnection, report: Report) -> Finding:
         return Finding("error", signed_in.message, signed_in.fix)
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.state != "ok":
-        cause, fix = types.sentences(expires.sentence)
-        return Finding(expires.state, cause, fix)
+        return Finding(expires.state, expires.message, expires.fix)
     if signed_in is None:
         return Finding("unknown", f"A {label.lower()} is stored.", "Choose Check Registration to sign in with it.")
     return Finding("ok", f"The sign-in accepts the stored {label.lower()}.")
@@ -133,7 +132,7 @@ def consent(connection: DataverseConnection, report: Report) -> Finding:
     if last is not None and last.signed_in_at:
         return Finding("ok", f"{last.name or 'An administrator'} signed in and consented.")
     if last is not None and last.problem:
-        return Finding("error", *types.sentences(last.problem))
+        return Finding("error", last.problem, last.problem_fix)
     there = _find_check(report, judges.USER)
     if connection.integration_user_id or (there is not None and there.state != "error"):
         return Finding("ok", "The application's user exists in the environment, so the permission was given.")
@@ -149,21 +148,21 @@ def provider(connection: DataverseConnection) -> Finding:
     if not settings.CREDENTIAL_PROVIDER:
         return Finding("ok", "None is set: Dataverse Connection Setup stores Client ID and credential.")
     given = credentials.provided(connection)
-    if "problem" in given:
+    if given is not None and given.problem is not None:
         return Finding(
             "error",
-            types.sentences(given["problem"])[0],
+            given.problem.message,
             "It must be the dotted path of a function that takes a company. Call it in manage.py shell to see why.",
         )
-    if not given:
+    if given is None:
         return Finding("ok", "It returns nothing for this company, so what Dataverse Connection Setup stores is used.")
-    what = "a certificate" if "private_key" in given else "a client secret"
-    return Finding("ok", f"It returns the Client ID {given['client_id']} with {what}.")
+    what = "a certificate" if given.certificate_pem else "a client secret"
+    return Finding("ok", f"It returns the Client ID {given.client_id} with {what}.")
 
 
 def has_credential(connection: DataverseConnection) -> bool:
     """Return whether there is a credential to sign in with."""
-    return not credentials.problem(connection) and credentials.has_secret(connection)
+    return not credentials.provider_problem(connection) and credentials.has_secret(connection)
 
 
 def _find_check(report: Report, name: str) -> Check | None:

@@ -118,7 +118,7 @@ def _portal_tabs(connection: DataverseConnection, findings: Mapping[str, Finding
             Field("In the Azure Portal", "Manage, Authentication, Add a platform, Web"),
             Field(
                 "Redirect URL",
-                redirect_url.of(connection),
+                redirect_url.effective_url(connection),
                 copy=True,
                 hint="Add it under Redirect URLs, letter for letter. An administrator's sign-in returns to it.",
             ),

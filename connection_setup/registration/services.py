@@ -20,7 +20,7 @@ def collect_findings(
     """
     report = Report.stored(connection.checks)
     return {
-        "redirect": findings.redirect(redirect_url.of(connection), seen_at),
+        "redirect": findings.redirect(redirect_url.effective_url(connection), seen_at),
         "permissions": findings.consent(connection, report),
         "credential": findings.credential(connection, report),
         "client": findings.client(credentials.client_id(connection)),
@@ -49,7 +49,7 @@ def _ask_tenant(connection: DataverseConnection) -> Finding:
     if not connection.tenant_id:
         return findings.NOT_ENTERED
     try:
-        clients.ask_tenant(connection)
+        clients.require_tenant(connection)
     except DataverseError as error:
         return Finding("error", error.message, error.fix)
     return Finding("ok", f"The sign-in of the tenant {connection.tenant_id} answers.")

@@ -13,7 +13,6 @@ from connection_setup.models import DataverseConnection
 from connection_setup.setup.views import save_form_first
 from core.refusals import Refusal
 from core.roles import Can, requires
-from dataverse.errors import DataverseError
 from ui import render
 from ui.kit import Action
 from ui.links import company_url, optional_url
@@ -31,8 +30,8 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then reset mappings and schedules to their defaults (Use Default Synchronization Setup)."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := state.unavailable_reason(owner):
-        messages.error(request, f"Nothing was changed. {why}")
+    if off := state.unavailable_reason(owner):
+        messages.error(request, f"Nothing was changed. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
         return render.confirm(
@@ -45,8 +44,8 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
             company=owner,
             careful=True,
         )
-    with state.audited(request.user):
-        said = hooks.use_default_setup(owner, request.user)
+    with state.audit_as(request.user):
+        said = hooks.reset_setup(owner, request.user)
     messages.success(request, said or "There is no mapping that has defaults.")
     return HttpResponseRedirect(back)
 
@@ -57,8 +56,8 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then queue a job per mapping (Synchronize Modified Records)."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := state.unavailable_reason(owner):
-        messages.error(request, f"Nothing was queued. {why}")
+    if off := state.unavailable_reason(owner):
+        messages.error(request, f"Nothing was queued. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
         return render.confirm(
@@ -72,8 +71,8 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
         )
     try:
         with transaction.atomic():
-            count = hooks.synchronize_modified(owner, request.user)
-    except (Refusal, DataverseError) as error:
+            count = hooks.start_synchronizations(owner, request.user)
+    except Refusal as error:
         messages.error(request, f"Nothing was queued. {error.user_message}")
         return HttpResponseRedirect(back)
     if not count:

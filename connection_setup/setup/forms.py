@@ -157,7 +157,7 @@ class SettingsForm(forms.Form):
         """Make the form; `typed`: what stands on the page now, shown again as it is, without validation."""
         stored = [name for name in self.base_fields if name not in SECRETS]
         initial = {name: getattr(connection, name) for name in stored}
-        initial["redirect_url"] = redirect_urls.of(connection)
+        initial["redirect_url"] = redirect_urls.effective_url(connection)
         if typed is not None:
             initial |= {name: typed[name] for name in stored if name in typed}
         super().__init__(data, files, initial=initial)
@@ -212,7 +212,7 @@ class SettingsForm(forms.Form):
         if "redirect_url" not in self.data:
             return self.connection.redirect_url
         try:
-            return redirect_urls.check(self.cleaned_data["redirect_url"])
+            return redirect_urls.clean(self.cleaned_data["redirect_url"])
         except redirect_urls.InvalidRedirectUrl as error:
             raise forms.ValidationError(str(error)) from None
 

@@ -10,7 +10,7 @@ from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.secrets import credentials
-from connection_setup.types import Report, sentences
+from connection_setup.types import Report
 from ui.kit import Action, Notice
 from ui.links import company_url, optional_url
 
@@ -26,7 +26,7 @@ def build_notices(connection: DataverseConnection, report: Report, *, administra
     run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
     if run is not None and run.ended_at is None:
         notices += _unfinished_notices(run)
-    failed_step = enabling.failed(run) if run is not None else None
+    failed_step = enabling.failed_step(run) if run is not None else None
     already_shown = failed_step is not None and report.failed and failed_step.message == report.failed.message
     if report.failed and connection.checked_at and not already_shown:
         ways: tuple[Action, ...] = ()
@@ -39,13 +39,11 @@ def build_notices(connection: DataverseConnection, report: Report, *, administra
     if administrator and (question := questions.pending(connection)) is not None:
         notices.append(_question_notice(connection, question))
     notices += _shared_notices(connection)
-    if problem := credentials.problem(connection):
-        cause, fix = sentences(problem)
-        notices.append(Notice(fix, "bad", title=cause))
+    if problem := credentials.provider_problem(connection):
+        notices.append(Notice(problem.fix, "bad", title=problem.message))
     expires = credentials.expiry(connection, timezone.localdate())
-    if expires is not None and expires.step is not None:
-        cause, fix = sentences(expires.sentence)
-        notices.append(Notice(fix, STATUS_STYLES[expires.state], title=cause))
+    if expires is not None and expires.warning_days is not None:
+        notices.append(Notice(expires.fix, STATUS_STYLES[expires.state], title=expires.message))
     return tuple(notices)
 
 
@@ -72,14 +70,14 @@ def _shared_notices(connection: DataverseConnection) -> list[Notice]:
 
 def _unfinished_notices(run: EnablingRun) -> list[Notice]:
     """Return the notice that enabling failed or waits for somebody: why, and the way back to it."""
-    told = enabling.failed(run) or next((one for one in enabling.told(run) if one.state == "asks"), None)
-    if told is None:
-        return []
+    failed, waiting = enabling.failed_step(run), enabling.waiting_step(run)
     ways = (Action("Continue enabling", company_url("connection_setup:enabling", run.company)),)
-    if told.state == "asks":
-        return [Notice(told.sentence, "warn", title="Enabling waits for you.", actions=ways)]
-    text = f"{told.caption}: {told.sentence}"
-    return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
+    if failed is not None:
+        text = f"{failed.caption}: {failed.user_message}"
+        return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
+    if waiting is not None:
+        return [Notice(waiting.user_message, "warn", title="Enabling waits for you.", actions=ways)]
+    return []
 
 
 def _question_notice(connection: DataverseConnection, question: hooks.Question) -> Notice:

@@ -86,7 +86,7 @@ def build_page(request: HttpRequest, connection: DataverseConnection, form: Sett
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
     redirect = (
-        Field("Redirect URL", redirect_url.of(connection), copy=True)
+        Field("Redirect URL", redirect_url.effective_url(connection), copy=True)
         if form is None
         else Field(form_field=form["redirect_url"], copy=True)
     )
@@ -151,14 +151,14 @@ def _form_field(connection: DataverseConnection, form: SettingsForm, name: str) 
 
 def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
     rows = [
-        (check.name, Status(CHECK_RESULTS[check.state], STATUS_STYLES[check.state]), check.sentence)
+        (check.name, Status(CHECK_RESULTS[check.state], STATUS_STYLES[check.state]), check.user_message)
         for check in report.checks
     ]
     if not rows:
         gist = "not tested yet"
     else:
         count = "1 check" if len(rows) == 1 else f"{len(rows)} checks"
-        attention = report.attention
+        attention = report.attention_count
         verb = "needs" if attention == 1 else "need"
         gist = f"{count}, {attention} {verb} attention" if attention else f"{count}, all OK"
         if connection.checked_at:
@@ -241,7 +241,7 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None:
         fields.append(
-            Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATUS_STYLES[expires.state]), hint=expires.sentence)
+            Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATUS_STYLES[expires.state]), hint=expires.user_message)
         )
     return FastTab(
         "authentication",

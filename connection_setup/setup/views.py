@@ -100,8 +100,8 @@ def test(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Test the connection (Test Connection)."""
     report = checks_services.test_connection(connection=connection)
     if report.failed is None:
-        questions.ask_again(company=connection.company)
-        attention = report.attention
+        questions.forget_test_answers(company=connection.company)
+        attention = report.attention_count
         verdict = f"{_count(attention, 'check needs', 'checks need')} attention." if attention else "All checks are OK."
         messages.success(request, f"The connection test was successful. {verdict}")
     return _redirect_to_page(request, connection)
@@ -118,7 +118,7 @@ def toggle(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 @save_form_first
 def enable(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Begin to enable the connection: the steps follow; enabled already is fine."""
-    return enabling_views.begun(request, connection)
+    return enabling_views.begin(request, connection)
 
 
 @requires(Can.ADMINISTER)
@@ -147,7 +147,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 
 def _describe_disabling(connection: DataverseConnection) -> str:
     company = connection.company
-    couplings = hooks.couplings(company)
+    couplings = hooks.count_couplings(company)
     states = Counter(Job.objects.filter(company=company, state__in=OPEN_STATES).values_list("state", flat=True))
     running = states.pop(State.IN_PROCESS, 0)
     waiting = sum(states.values())
@@ -195,7 +195,7 @@ def save_form(request: HttpRequest, connection: DataverseConnection, given: Quer
 def _toggle(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     if connection.enabled:
         return render.redirect(request, company_url("connection_setup:disable", connection.company))
-    return enabling_views.begun(request, connection)
+    return enabling_views.begin(request, connection)
 
 
 def render_form(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may, requires
 from core.vocabulary import CompareAs
 from coupling import local_records
@@ -276,7 +276,7 @@ def _again(chosen: Chosen, within: str) -> str:
 def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, status: int = 200) -> HttpResponse:
     mapping = chosen.mapping
     company = mapping.company
-    off = unavailable_reason(company)
+    off = unavailable_text(company)
     operates, maps = may(request.user, Can.OPERATE), may(request.user, Can.MAP)
     no_try = permission_reason(request, Can.PREVIEW)
     within = _within(request)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, may, requires
 from coupling import local_records
@@ -125,7 +125,7 @@ def _mapping_filter(company: Company, **where: Any) -> list[listing.Filter]:
 def conflicts(request: HttpRequest, company: str) -> HttpResponse:
     """Pairs whose same field was changed on both sides, and the choice which side counts."""
     owner = company_of(request, company)
-    why = unavailable_reason(owner)
+    why = unavailable_text(owner)
     off = _off(request, why)
 
     def act(label: str, choice: str, icon: str) -> Action:
@@ -214,7 +214,7 @@ def _job_link(company: Company, row: Any) -> Cell:
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
     """Coupled records that failed twice in a row in the same way and are left out until somebody retries."""
     owner = company_of(request, company)
-    why = unavailable_reason(owner)
+    why = unavailable_text(owner)
     off = _off(request, why)
 
     def act(label: str, name: str, icon: str, *, selection: bool = True) -> Action:

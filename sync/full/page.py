@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, may, requires
 from core.vocabulary import Direction, Recommendation
@@ -38,7 +38,7 @@ def review(request: HttpRequest, company: str) -> HttpResponse:
     """The lines with their counts, recommendations and states; counted when it is opened for the first time."""
     owner = company_of(request, company)
     notices: list[Notice] = []
-    off = unavailable_reason(owner)
+    off = unavailable_text(owner)
     if off:
         notices.append(Notice(off, "warn", "Dataverse is not connected"))
     known = full.lines(owner, removed=True)

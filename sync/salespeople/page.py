@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
+from connection_setup.connection.state import NotConnected, connection_of, unavailable_text
 from connection_setup.guide import links as guide
 from connection_setup.models import OwnershipModel
 from connection_setup.provisioning import team_members
@@ -165,7 +165,7 @@ def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
         )
         setup = company_url("connection_setup:administrator", owner)
         return HttpResponseRedirect(f"{setup}?purpose=team")
-    told, failed = team_members.sentence(results)
+    told, failed = team_members.summarize(results)
     messages.success(request, told)
     if failed:
         messages.warning(request, failed)
@@ -174,7 +174,7 @@ def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
 
 def why_not(company: Company) -> str:
     """Why salespeople cannot be coupled now, as a sentence; "" when they can."""
-    if why := unavailable_reason(company):
+    if why := unavailable_text(company):
         return why
     if not salespeople.ready(company):
         return "There is no integration table mapping SALESPEOPLE yet. Use the default synchronization setup first."

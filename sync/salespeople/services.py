@@ -86,7 +86,7 @@ def membership_of(company: Company) -> frozenset[UUID] | None:
     if team is None:
         return None
     try:
-        return team_members.members(client_for(company), team)
+        return team_members.member_ids(client_for(company), team)
     except DataverseError:
         return None
 
@@ -294,7 +294,7 @@ def add_to_team(*, company: Company) -> list[team_members.Added]:
     if team is None:
         return []
     verify_organization(company, client)
-    return team_members.add(client, team, team_members.missing(client, team, coupled_users(company)))
+    return team_members.add_members(client, team, team_members.missing_members(client, team, coupled_users(company)))
 
 
 def ready(company: Company) -> bool:

@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, requires
 from core.vocabulary import ConflictOption, Direction
@@ -55,7 +55,7 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     chosen = records.selected(request, owner, what)
     if not chosen:
         return listing.nothing_selected(request, back)
-    if why := unavailable_reason(owner):  # told before anything is asked
+    if why := unavailable_text(owner):  # told before anything is asked
         messages.error(request, why)
         return HttpResponseRedirect(back)
     mapping = next((one for one in records.mappings_of(owner, what) if one.uid_kind == "guid"), None)
@@ -116,7 +116,7 @@ def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpRespons
             else f"What changed on either side since the last run of {found.name} is synchronized. {only}"
         )
         values = {"full": "1" if full else "", "next": back}
-        text = f"{unavailable_reason(owner)} {text}".strip()
+        text = f"{unavailable_text(owner)} {text}".strip()
         action = Action(title, request.path, "post", icon="sync", primary=True, values=values)
         return render.confirm(request, title=title, text=text, action=action, back=back, company=owner)
     try:

@@ -251,13 +251,13 @@ def test_where_the_application_may_not_an_administrator_adds_them(owned, people,
     known = salespeople.users(owned)
     salespeople.create(company=owned, known=known, user_ids=[ada, ben])
     remote.control(
-        "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+        "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [redirect_url.default_url()]}
     )
     address = administrator.begin(company=owned, user=admin_user, session_key="s", return_url="/", purpose="team")
     back = sign_in(remote, address, remote.admin_user, remote.admin_password)
     done = administrator.finish(session_key="s", user=admin_user, returned=back)
     assert done.problem == ""
-    steps = preparation.prepare(done)
+    steps = preparation.take_all_steps(done)
     assert [one.state for one in steps] == ["done", "done"], steps
     assert "2 of 2 coupled users are in the owning team." in steps[-1].message
     assert {one.id for one in salespeople.users(owned) if one.member} >= {ada, ben}
