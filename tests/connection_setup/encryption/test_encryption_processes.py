@@ -162,11 +162,11 @@ start = f"/c/{company.slug}/"
 page = client.get(start + "data-encryption-management/").content.decode()
 setup = client.get(start + "dataverse-connection-setup/")
 report = test_connection(connection=connection_of(company))
-state = encryption.state()
+state = encryption.read_state()
 print(json.dumps({
-    "lost": len(state.lost), "older": len(state.older), "enabled": state.enabled, "page": page,
+    "unreadable": len(state.unreadable), "outdated": len(state.outdated), "enabled": state.enabled, "page": page,
     "setup": setup.status_code, "test": report.failed.user_message,
-    "opens": not state.lost and credentials.open_credential(connection_of(company)).secret == secret,
+    "opens": not state.unreadable and credentials.open_credential(connection_of(company)).secret == secret,
 }))
 """
 
@@ -179,7 +179,7 @@ def tables(tmp_path: Path, migrated: Path) -> None:
 
 
 def site(tmp_path: Path, secret_key: str, what: str = "look", **variables: str) -> dict[str, Any]:
-    """Start the site anew in a process of its own, do something, look at its pages, and end it."""
+    """Start the site in a process of its own, do something, look at its pages, and end it."""
     environment = {
         "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state"), "SANDBOX_ALLOWED": "1", "DEBUG": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings", **variables,
@@ -201,19 +201,19 @@ def test_a_site_started_with_another_secret_key_loses_nothing(tmp_path: Path) ->
     assert site(tmp_path, A, "first")["opens"]
     # Another SECRET_KEY alone: nothing opens, nothing is overwritten, and both pages say what to do.
     found = site(tmp_path, B)
-    assert (found["lost"], found["opens"], found["setup"]) == (1, False, 200)
-    assert "after a change of SECRET_KEY name the one before in SECRET_KEY_FALLBACKS" in found["page"]
+    assert (found["unreadable"], found["opens"], found["setup"]) == (1, False, 200)
+    assert "If SECRET_KEY was changed, name the previous one in SECRET_KEY_FALLBACKS" in found["page"]
     assert "name the one before in SECRET_KEY_FALLBACKS" in found["test"]
     # With the one before it opens at once; rotated, it no longer needs it.
     found = site(tmp_path, B, SECRET_KEY_FALLBACKS=A)
-    assert (found["lost"], found["older"], found["opens"]) == (0, 1, True)
+    assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 1, True)
     found = site(tmp_path, B, "rotate", SECRET_KEY_FALLBACKS=A)
-    assert (found["lost"], found["older"], found["opens"]) == (0, 0, True)
+    assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 0, True)
     assert site(tmp_path, B)["opens"]
     # With a key of its own nothing depends on SECRET_KEY.
     assert site(tmp_path, B, "enable")["opens"]
     found = site(tmp_path, C)
-    assert (found["enabled"], found["lost"], found["opens"]) == (True, 0, True)
+    assert (found["enabled"], found["unreadable"], found["opens"]) == (True, 0, True)
     assert "SECRET_KEY changes" in found["page"]
     assert "Nothing is lost: no secret depends on it." in found["page"]
 
@@ -223,7 +223,7 @@ def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(tmp_p
     """The key made in the state folder still opens what was sealed before."""
     assert site(tmp_path, "", "first")["opens"]
     found = site(tmp_path, A)
-    assert (found["lost"], found["older"], found["opens"]) == (0, 1, True)
+    assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 1, True)
 
 
 @pytest.mark.usefixtures("tables")
