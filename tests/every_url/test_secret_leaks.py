@@ -1,4 +1,4 @@
-"""A secret is put in at every door it may come in by, and then looked for everywhere: it is found nowhere."""
+"""A secret is put in at every endpoint it may come in by, and then looked for everywhere: it is found nowhere."""
 
 import io
 import json
@@ -34,7 +34,7 @@ from sandbox.testing import Sandbox
 from sync.start.services import start_synchronization
 from tests.every_url.leak_search import Watch, broker, database, files
 from tests.every_url.test_admin import address
-from tests.every_url.urls import ADMIN, DOORS
+from tests.every_url.urls import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.recovery import harness
 from tests.recovery.harness import Fleet
 from tests.sandbox.test_identity import key_and_certificate
@@ -192,16 +192,16 @@ def test_a_secret_is_found_nowhere(
         assert command(watch, *words), words
 
     pages = 0
-    for door in DOORS:
-        if door.name == "ui:sign-out":
+    for endpoint in ENDPOINTS:
+        if endpoint.name == "ui:sign-out":
             continue
-        url = door.url(given(company))
+        url = endpoint.url(given(company))
         for answer in (client.get(url), client.get(url, headers={"HX-Request": "true"})):
-            watch.look(f"page {door.name}", b"".join(answer) if answer.streaming else answer.content)
+            watch.look(f"page {endpoint.name}", b"".join(answer) if answer.streaming else answer.content)
             pages += 1
-    for door in ADMIN:
-        if url := address(door, _place(company)):
-            watch.look(f"page {door.name}", client.get(url).content)
+    for endpoint in ADMIN_ENDPOINTS:
+        if url := address(endpoint, _place(company)):
+            watch.look(f"page {endpoint.name}", client.get(url).content)
             pages += 1
     assert pages > 200
     form = client.get("/admin/masterdata/customer/export/").context["form"]
@@ -265,8 +265,8 @@ def test_an_error_while_signing_in_tells_nobody_the_password(
     User.objects.create_superuser("ada", password=PASSWORD)
     monkeypatch.setattr(User, "check_password", _breaks)
     client = Client(raise_request_exception=False)
-    for door in ("/sign-in/", "/admin/login/"):
-        answer = client.post(door, {"username": "ada", "password": PASSWORD})
+    for page in ("/sign-in/", "/admin/login/"):
+        answer = client.post(page, {"username": "ada", "password": PASSWORD})
         assert answer.status_code == 500
         watch.look("page of an error", answer.content)
     assert reported == ["broken on purpose"] * 2

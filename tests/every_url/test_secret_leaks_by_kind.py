@@ -27,7 +27,7 @@ from tests.connection_setup.secrets.test_credentials import PAIRS
 from tests.every_url import test_secret_leaks
 from tests.every_url.leak_search import Watch
 from tests.every_url.test_secret_leaks import SECRET, command, connect, everything, given, person
-from tests.every_url.urls import DOORS
+from tests.every_url.urls import ENDPOINTS
 from tests.sandbox.browsing import sign_in
 
 pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
@@ -63,20 +63,20 @@ def hide_key(watch: Watch, name: str, pem: str) -> str:
 
 
 def post(watch: Watch, client: Client, company: Company, name: str, **sent: Any) -> Any:
-    """Send a form through its door; what comes back, with its headers, is looked through."""
+    """Send a form through its endpoint; what comes back, with its headers, is looked through."""
     answer = client.post(reverse(f"connection_setup:{name}", kwargs={"company": company.slug}), sent, follow=True)
     page = answer.content.replace(SAYS_WHAT_A_KEY_LOOKS_LIKE, b"")
     watch.look(f"page {name}", page + repr(answer.headers).encode())
     return answer
 
 
-def doors(watch: Watch, client: Client, company: Company) -> int:
+def search_every_page(watch: Watch, client: Client, company: Company) -> int:
     """Every page there is, looked through."""
     pages = 0
-    for door in DOORS:
-        if door.name != "ui:sign-out":
-            answer = client.get(door.url(given(company)))
-            watch.look(f"page {door.name}", b"".join(answer) if answer.streaming else answer.content)
+    for endpoint in ENDPOINTS:
+        if endpoint.name != "ui:sign-out":
+            answer = client.get(endpoint.url(given(company)))
+            watch.look(f"page {endpoint.name}", b"".join(answer) if answer.streaming else answer.content)
             pages += 1
     return pages
 
@@ -143,7 +143,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     assert unseal(stored.private_key) == PAIRS.one.private_key_pem
     assert unseal(stored.next_private_key) == PAIRS.other.private_key_pem
     post(watch, client, company, "encryption-rotate")
-    pages = doors(watch, client, company) if command(watch, "fullsync", "--company", company.name) else 0
+    pages = search_every_page(watch, client, company) if command(watch, "fullsync", "--company", company.name) else 0
     post(watch, client, company, "certificate-switch")
 
     # Enabling forgot the administrator's tokens; others wait until the end.
@@ -167,7 +167,7 @@ def test_no_kind_of_secret_is_found_anywhere(
         command(watch, *words, "--company", company.name)
     command(watch, "rotate_keys")
     assert AdministratorSignIn.objects.count() == 1
-    pages += doors(watch, client, company)
+    pages += search_every_page(watch, client, company)
     assert pages > 150
     assert encryption.state().enabled
     assert len(encryption.state().secrets) >= 4
