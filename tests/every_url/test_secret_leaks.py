@@ -39,7 +39,7 @@ from tests.recovery import harness
 from tests.recovery.harness import Fleet
 from tests.sandbox.test_identity import key_and_certificate
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SECRET = "c4n~ary.client_\"<&>'secret/+%41é"
 WRONG = "c4n~ary.wrong_\"<&>'secret/+%41é"
@@ -162,6 +162,8 @@ def given(company: Company) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.processes
+@pytest.mark.sample
 def test_a_secret_is_found_nowhere(
     watch: Watch, company: Company, sandbox: Sandbox, tmp_path: Path, reported: list[str]
 ) -> None:
@@ -274,6 +276,8 @@ def test_an_error_while_signing_in_tells_nobody_the_password(
         watch.look("page of the admin", client.post(url, {"password1": PASSWORD, "password2": PASSWORD}).content)
 
 
+@pytest.mark.processes
+@pytest.mark.sample
 def test_a_worker_and_its_tracebacks_tell_nobody_the_secret(
     watch: Watch, company: Company, sandbox: Sandbox, tmp_path: Path, reported: list[str]
 ) -> None:
@@ -294,8 +298,13 @@ def test_a_worker_and_its_tracebacks_tell_nobody_the_secret(
             job = start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
             for where, content in broker():
                 watch.look(where, content)
-            workers.start(**plan)
-            harness.wait_for(lambda: not harness.open_ones(job.pk), 6)  # noqa: B023
+            worker = workers.start(**plan)
+
+            def broke(log: Path = worker.log) -> bool:
+                return log.exists() and "broken on purpose" in log.read_text(errors="replace")
+
+            assert harness.wait_for(broke, harness.STUCK_S, 0.05), workers.complaints()
+            assert harness.wait_for(lambda: harness.at_work(job.pk) is None, harness.STUCK_S)  # noqa: B023
             workers.kill_all()
             harness.let_leases_run_out(job.pk)
             workers.start()
@@ -341,6 +350,8 @@ def test_a_certificate_s_key_is_not_told_by_what_fails(watch: Watch, sandbox: Sa
     assert DataverseClient(environment, credentials).who_am_i().user_id
 
 
+@pytest.mark.processes
+@pytest.mark.sample
 def test_a_program_that_breaks_off_prints_no_secret(watch: Watch, tmp_path: Path) -> None:
     """Started wrongly: keys in the environment that are no keys are named, not shown."""
     import os

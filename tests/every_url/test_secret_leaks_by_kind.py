@@ -1,7 +1,7 @@
 """A canary of every kind of secret, put in wherever one can be, encryption keys among them; found nowhere.
 
 Client secret, legacy password, private key, the private key that waits, an administrator's tokens, keys pasted, sent as
-files and made here, what a credential provider gives. The search and its helpers are those of test_canary.
+files and made here, what a credential provider gives. The search and its helpers are those of test_secret_leaks.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ from tests.every_url.test_secret_leaks import SECRET, command, connect, everythi
 from tests.every_url.urls import ENDPOINTS
 from tests.sandbox.browsing import sign_in
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 OFFICE = "c4n~ary office\"<&>'word/+%41é"
 PROVIDED = "c4n~ary.provided_\"<&>'secret/+%41é"
@@ -95,6 +95,7 @@ def administrator_signs_in(company: Company, user: User, sandbox: Sandbox) -> Ad
     return signed_in
 
 
+@pytest.mark.processes
 def test_no_kind_of_secret_is_found_anywhere(
     told: Watch, company: Company, sandbox: Sandbox, tmp_path: Path, reported: list[str], settings: Any
 ) -> None:
