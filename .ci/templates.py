@@ -31,7 +31,8 @@ FLOW = {
     "if", "elif", "else", "endif", "for", "empty", "endfor", "with", "endwith", "block", "endblock", "include",
     "extends",
 }  # fmt: skip
-PAIRS = {("block", "endblock"), ("if", "endif"), ("for", "endfor"), ("with", "endwith")}
+WHOLE = {("block", "endblock"), ("if", "endif"), ("if", "else", "endif")}
+"""What may stand on one line with its own end: a short text where white space around it would show."""
 
 
 @dataclass
@@ -85,7 +86,7 @@ def faults(text: str) -> Iterator[tuple[int, str]]:
         if count > 1:
             yield number, f"{count} elements begin here, one per line"
     for number, tags in found.flow.items():
-        if len(tags) > 1 and tuple(tags) not in PAIRS:
+        if len(tags) > 1 and tuple(tags) not in WHOLE:
             yield number, f"{', '.join(tags)}: one flow tag per line, or one with its own end"
     for number, count in found.attributes.items():
         if count > 1:
