@@ -42,13 +42,15 @@ test: setup-dev  ## The suite on the embedded defaults; of the tests that start 
 browser: setup-dev  ## Only the tests that drive Chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
 
-check: setup-dev  ## Lint, types, import directions, migrations, security lint, dependency audit, deployment checks
+check: setup-dev  ## Lint, types, import directions, templates, migrations, security lint, dependency audit, deployment checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/circles.py .
 	@$(BIN)/python .ci/sizes.py .
+	@$(BIN)/djlint --lint --quiet templates
+	@$(BIN)/python .ci/templates.py
 	@$(RUN) makemigrations --check --dry-run
 	@$(BIN)/bandit -q -c pyproject.toml -r . 2> $(VENV)/bandit.log || { cat $(VENV)/bandit.log >&2; exit 1; }
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt
