@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python manage.py
 ARGS ?=
 
-.PHONY: help demo run test check bench soak browser lock setup setup-dev
+.PHONY: help demo run test check bench soak browser mutants lock setup setup-dev
 .DEFAULT_GOAL := help
 
 help:  ## Say what the targets do
@@ -68,6 +68,10 @@ soak: setup-dev  ## What is too long for CI: 200 kills a kind, a million rows, 1
 	else \
 		echo "Left out on PostgreSQL and Redis: TEST_DATABASE_URL and TEST_BROKER_URL are not both set." >&2; \
 	fi
+
+mutants: setup-dev  ## Change the pure modules, the fence and lease, permissions and etag handling one place at a time: does a test notice?
+	@$(BIN)/mutmut run --max-children 2 $(ARGS) | tr '\r' '\n' | tail -n 1
+	@$(BIN)/mutmut results
 
 lock: setup-dev  ## Write the pinned requirements anew from the .in files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements.in -o requirements.txt
