@@ -1,5 +1,6 @@
 """The menus of Dataverse Connection Setup, and the actions and lists behind them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -195,7 +196,7 @@ def test_use_default_synchronization_setup_asks_first_and_takes_changes_back(
     url = f"{PAGE}default-setup/"
     asked = admin.get(url).content.decode()
     assert "What was changed there is lost." in text_of(asked)
-    assert 'class="button primary" href' in asked, "No is the default answer"
+    assert re.search(r'class="button primary"\s+href', asked), "No is the default answer"
     assert IntegrationTableMapping.objects.get(pk=mapping.pk).every_minutes == 7
     done = text_of(admin.post(url, follow=True).content.decode())
     assert "mappings have their default settings" in done
