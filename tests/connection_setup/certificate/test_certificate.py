@@ -1,4 +1,4 @@
-"""Use Certificate Authentication: from a client secret to a certificate without a gap."""
+"""Use Certificate Authentication: from a client secret to a certificate without downtime."""
 
 import html
 from typing import Any
@@ -66,7 +66,7 @@ def test_a_certificate_made_here_is_registered_verified_and_used(
     assert "In use: a certificate already" in shown(admin.get(HERE))
 
 
-def test_the_certificate_of_another_application_needs_an_administrator_who_gives_it_all_roles(
+def test_a_certificate_of_another_application_needs_an_administrator_who_copies_the_roles(
     admin: Client, enabled: DataverseConnection, sandbox: Sandbox, admin_user: Any
 ) -> None:
     other = str(uuid4())
@@ -95,7 +95,7 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
 
 
 @pytest.mark.parametrize("another", [False, True])
-def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user(
+def test_changing_from_the_legacy_sign_in_copies_all_roles_to_the_certificates_user(
     company: Company, sandbox: Sandbox, admin_user: Any, another: bool
 ) -> None:
     """The document's own case: user name and password are deprecated, and the way out must not need them."""
@@ -133,14 +133,14 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     assert now.integration_user_id not in (None, before.integration_user_id)
 
 
-def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> None:
+def test_the_page_says_why_nothing_can_be_upgraded(admin: Client, company: Company) -> None:
     assert "The connection is not enabled" in shown(admin.get(HERE))
     assert "The connection is not enabled" in shown(admin.post(HERE + "offer/", {}))
     assert "Nothing was changed." in shown(admin.post(HERE + "switch/", follow=True))
     assert "There is no pending certificate to download." in shown(admin.get(HERE + "file/", follow=True))
 
 
-def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: DataverseConnection) -> None:
+def test_a_pending_certificate_can_be_discarded(admin: Client, enabled: DataverseConnection) -> None:
     certificate.prepare_certificate(company=enabled.company, user=None)
     assert admin.post(HERE + "withdraw/").status_code == 302
     now = state.connection_of(enabled.company)
@@ -151,7 +151,7 @@ def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: Dat
 @pytest.mark.parametrize(
     ("typed", "said"), [({"client_id": "mine"}, "The Client ID is a GUID"), ({}, "no private key")]
 )
-def test_what_was_typed_wrong_is_told(
+def test_wrong_input_is_refused_with_a_sentence(
     admin: Client, enabled: DataverseConnection, typed: dict[str, Any], said: str
 ) -> None:
     file = SimpleUploadedFile("c.pem", PAIRS.one.certificate_pem.encode())
@@ -159,7 +159,7 @@ def test_what_was_typed_wrong_is_told(
     assert not state.connection_of(enabled.company).next_certificate
 
 
-def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
+def test_a_certificate_prepared_during_a_switch_stays_pending(
     enabled: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company = enabled.company

@@ -52,7 +52,7 @@ def states(company: Company) -> dict[str, str]:
     return {name: one.state for name, one in found(company).items()}
 
 
-def test_it_works_before_anything_is_set_up(admin: Client, company: Company) -> None:
+def test_the_page_works_before_anything_is_set_up(admin: Client, company: Company) -> None:
     page = check(admin.get(HERE))
     assert page.h1 == "Register an Application"
     text = page.root.text
@@ -86,7 +86,7 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
         ("https://tandem.example/connection/signed-in", "http://localhost:8000", "warning", "You opened this site as"),
     ],
 )
-def test_the_redirect_url_is_judged(url: str, seen_at: str, state: str, words: str) -> None:
+def test_the_redirect_url_must_be_https_and_this_sites_own(url: str, seen_at: str, state: str, words: str) -> None:
     one = findings.redirect(url, seen_at)
     assert (one.state, words in one.user_message) == (state, True), one
 
@@ -96,7 +96,7 @@ def test_a_client_id_is_a_guid(value: str, state: str) -> None:
     assert findings.client(value).state == state
 
 
-def test_the_secret_s_id_is_told_from_its_value(connection: DataverseConnection) -> None:
+def test_a_secrets_id_is_refused_as_its_value(connection: DataverseConnection) -> None:
     connection.client_secret = seal(APPLICATION)
     one = findings.credential(connection, Report(()))
     assert one.state == "error"
@@ -109,7 +109,7 @@ def test_the_secret_s_id_is_told_from_its_value(connection: DataverseConnection)
     assert "No client secret is stored yet" in findings.credential(connection, Report(())).message
 
 
-def test_in_a_ready_environment_every_step_is_right_after_a_check(
+def test_every_step_is_ok_after_a_check_of_a_ready_environment(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     company.currency_code = services_currency(sandbox)
@@ -131,9 +131,7 @@ def test_in_a_ready_environment_every_step_is_right_after_a_check(
     assert "8 of 8 steps are done" in text_of(admin.get(HERE, **OPENED).content.decode())
 
 
-def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
-    admin: Client, company: Company, sandbox: Sandbox
-) -> None:
+def test_a_wrong_secret_and_a_wrong_tenant_fail_their_steps(admin: Client, company: Company, sandbox: Sandbox) -> None:
     connection = services.connection_of(company)
     connection_settings.save_settings(connection=connection, values=values(sandbox), secret="wrong~secret", user=None)
     admin.post(f"{HERE}check/")
@@ -149,7 +147,7 @@ def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
     assert "There is no tenant with this Tenant ID." in text
 
 
-def test_a_sign_in_that_does_not_answer_is_told(admin: Client, connection: DataverseConnection) -> None:
+def test_a_sign_in_that_does_not_answer_is_reported(admin: Client, connection: DataverseConnection) -> None:
     one = registration.check_registration(connection)
     assert one.state == "error"
     assert one.fix
