@@ -13,7 +13,7 @@ from connection_setup.connection import clients, redirect_url, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.provisioning import preparation
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.secrets.sealing import unseal
 from connection_setup.types import ROLE
 from masterdata.models import Company
@@ -78,11 +78,11 @@ def test_a_certificate_of_another_application_needs_an_administrator_who_copies_
     answer = admin.post(HERE + "switch/")
     assert answer["Location"] == f"{PAGE}administrator/?purpose=certificate"
     assert "no user in Dataverse yet" in shown(admin.get(answer["Location"]))
-    address = administrator.begin(
+    address = administrator_sign_in.begin(
         company=enabled.company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
-    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
+    signed_in = administrator_sign_in.finish(session_key="s", user=admin_user, returned=back)
     told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
     assert certificate.switch_to_certificate(company=enabled.company, user=None).ok
@@ -119,11 +119,11 @@ def test_changing_from_the_legacy_sign_in_copies_all_roles_to_the_certificates_u
     certificate.prepare_certificate(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
     report = certificate.switch_to_certificate(company=company, user=None)
     assert certificate.needs_administrator(state.connection_of(company), report), report.document()
-    address = administrator.begin(
+    address = administrator_sign_in.begin(
         company=company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
-    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
+    signed_in = administrator_sign_in.finish(session_key="s", user=admin_user, returned=back)
     assert not signed_in.problem, signed_in.problem
     told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told

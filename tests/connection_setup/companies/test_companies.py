@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connection_setup.companies import page as companies
-from connection_setup.connection import state as services
+from connection_setup.connection.state import connection_of
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets.sealing import seal
@@ -121,7 +121,7 @@ def test_the_certificate_page_lists_the_companies_still_to_do(
     sandbox.control("POST", "applications", certificate)
     file = SimpleUploadedFile("c.pem", PAIRS.one.bundle.encode())
     admin.post(f"{page}offer/", {"certificate_file": file})
-    assert [companies.certificate_state(services.connection_of(one)) for one in (company, other)] == [
+    assert [companies.certificate_state(connection_of(one)) for one in (company, other)] == [
         companies.CertificateState.PENDING,
         companies.CertificateState.TO_DO,
     ]

@@ -12,11 +12,11 @@ from django.test import Client
 from connection_setup.checks import services as checks_services
 from connection_setup.connection import clients
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection.state import connection_of
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.secrets.sealing import unseal
 from dataverse import clouds, http_session
 from masterdata.models import Company
@@ -41,7 +41,7 @@ def applied(company: Company, sandbox: Sandbox, settings: Any) -> DataverseConne
         f'{{"environment_url": "{sandbox.environment_url}", "ca_file": "{sandbox.ca_file}"}}'
     )
     return connection_settings.save_settings(
-        connection=services.connection_of(company),
+        connection=connection_of(company),
         values=values(sandbox, environment_url="", tenant_id=""),
         secret=sandbox.client_secret,
         user=None,
@@ -88,7 +88,7 @@ def test_one_environment_is_found_without_an_address_and_chosen(
     assert "Enabled" in page
     page = text_of(admin.post(f"{HERE}choose/", {"environment": identity(sandbox)}, follow=True).content.decode())
     assert f"{sandbox.environment_url} is the Environment URL now." in page
-    saved = services.connection_of(applied.company)
+    saved = connection_of(applied.company)
     assert (saved.environment_url, saved.tenant_id) == (sandbox.environment_url, sandbox.tenant_id)
     assert unseal(saved.client_secret) == sandbox.client_secret
     assert checks_services.test_connection(connection=saved).failed is None
@@ -158,7 +158,7 @@ def test_an_environment_of_another_tenant_is_found_by_its_administrator_and_save
     assert f'value="{one.url}"' in html
     assert f'value="{OTHER_TENANT_ID}"' in html
     assert other["client_secret"] not in html
-    assert services.connection_of(company).environment_url == ""
+    assert connection_of(company).environment_url == ""
 
 
 def test_finding_no_environment_says_what_to_do(admin: Client, applied: DataverseConnection, sandbox: Sandbox) -> None:
@@ -223,13 +223,13 @@ def test_the_same_sign_in_prepares_the_chosen_environment(
     company = applied.company
     opens = environments.begin_sign_in(company=company, user=admin_user, session_key="s", return_url="/")
     back = sign_in(sandbox, opens, sandbox.admin_user, sandbox.admin_password)
-    done = administrator.finish(session_key="s", user=admin_user, returned=back)
+    done = administrator_sign_in.finish(session_key="s", user=admin_user, returned=back)
     assert environments.current_sign_in(company, "s") == done
-    assert administrator.current(company, "s") is None
+    assert administrator_sign_in.current(company, "s") is None
     (one,) = environments.discovered_environments(done)
     environments.choose_environment(signed_in=done, organization_id=one.id, user=None)
     environments.continue_to_prepare(done)
-    again = administrator.current(company, "s")
+    again = administrator_sign_in.current(company, "s")
     assert again is not None
     told = preparation.take_all_steps(again)
     assert [step.state for step in told] == ["done"] * len(preparation.STEPS), told
@@ -242,7 +242,7 @@ def test_an_environment_that_was_not_found_is_not_chosen(
     for wanted in ("", "https://evil.example", "00000000-0000-0000-0000-000000000001"):
         page = text_of(admin.post(f"{HERE}choose/", {"environment": wanted}, follow=True).content.decode())
         assert "Nothing was chosen. That environment is not among those found." in page
-    assert services.connection_of(applied.company).environment_url == ""
+    assert connection_of(applied.company).environment_url == ""
 
 
 def test_no_environments_are_looked_for_while_enabled(admin: Client, connection: DataverseConnection) -> None:
@@ -272,11 +272,11 @@ def test_the_sign_in_and_the_discovery_are_those_of_the_chosen_cloud(
     company: Company, cloud: str, sign_in_at: str, asks_for: str
 ) -> None:
     saved = connection_settings.save_settings(
-        connection=services.connection_of(company), values={**fields(environment_url="", cloud=cloud)},
+        connection=connection_of(company), values={**fields(environment_url="", cloud=cloud)},
         secret=SECRET, user=None,
     )  # fmt: skip
     credentials, environment = clients.discovery_credentials(saved, "")
     assert credentials.authority == f"https://{sign_in_at}/organizations"
     assert urlsplit(clouds.discovery(environment.cloud, environment.url)).hostname == asks_for
     assert clients.discovery_credentials(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
-    assert services.connection_of(company).cloud == cloud
+    assert connection_of(company).cloud == cloud

@@ -9,7 +9,7 @@ from connection_setup.connection import settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import deployed, preparation, solution
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.setup import menus
 from connection_setup.types import ROLE, SOLUTION
 from core.roles import Role
@@ -245,7 +245,7 @@ def test_the_solution_is_redeployed_by_an_administrator_and_an_older_one_renewed
     done = text_of(admin.post(f"{here}step/", follow=True).content.decode())
     assert "The integration solution is deployed" in done
     assert not state.connection_of(connected.company).enabled, "redeploying enables nothing"
-    assert administrator.current(connected.company, str(admin.session.session_key)) is None
+    assert administrator_sign_in.current(connected.company, str(admin.session.session_key)) is None
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     assert row["version"] == solution.VERSION
 
