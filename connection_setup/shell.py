@@ -133,9 +133,9 @@ def _guide_status(company: Company) -> Status:
 ENCRYPTION_QUESTION = hooks.Question(
     "encryption",
     encryption.QUESTION,
-    "Client secrets, private keys and passwords are encrypted with a key derived from the site's SECRET_KEY. Choose "
-    "Yes to use a separate key: the next page asks for it, or makes one. Choose No to leave this as it is: you can "
-    "enable encryption later under Encryption.",
+    "Client secrets, private keys and passwords are encrypted with a key derived from the site's SECRET_KEY. With Yes "
+    "they get a separate key: the next page asks for it, or makes one. With No this stays as it is: you can enable "
+    "encryption later under Encryption Management.",
     applies=lambda _connection: bool(encryption.pending_question()),
     yes_url=lambda company: company_url("connection_setup:encryption-enable", company),
     no="Data encryption stays as it is. You can enable it at any time under Encryption Management.",

@@ -56,7 +56,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     except (DataverseError, Refusal) as error:
         messages.error(request, f"Nothing was chosen. {error.user_message}")
         return HttpResponseRedirect(company_url("connection_setup:units", owner))
-    made = "" if unit.id else " It is made when the connection is enabled."
+    made = "" if unit.id else " It is created when the connection is enabled."
     messages.success(request, f"{unit.name} is the Coupled Business Unit.{made}")
     if not unit.is_default and (advice := business_units.ownership_advice(connection)):
         messages.warning(request, advice)

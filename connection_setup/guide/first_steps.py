@@ -188,7 +188,7 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     )
 
 
-MADE_AT_CONNECT = "It is made at the step Connect."
+MADE_AT_CONNECT = "It is created at the step Connect."
 REGISTER_REDIRECT_URL = "Add this under Authentication in the registration; otherwise Microsoft refuses the sign-in."
 
 

@@ -42,7 +42,7 @@ class Place(StrEnum):
 
     ENVIRONMENT = "FIELD_ENCRYPTION_KEYS"
     FILE = "State folder"
-    SECRET_KEY = "Follows from SECRET_KEY"  # noqa: S105  # nosec B105 - a caption
+    SECRET_KEY = "Derived from SECRET_KEY"  # noqa: S105  # nosec B105 - a caption
 
 
 @dataclass(frozen=True, slots=True)

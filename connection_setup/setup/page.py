@@ -255,7 +255,7 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
 def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) -> FastTab:
     company = connection.company
     unit = connection.business_unit_name or unit_name(company.name, company.system_id)
-    made = "" if connection.business_unit_id else "Made when the connection is enabled."
+    made = "" if connection.business_unit_id else "Created when the connection is enabled."
     model = connection.get_ownership_model_display()
     hint = (
         f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: they are owned by the user "

@@ -1,4 +1,4 @@
-"""Dataverse Business Units: the picker of Coupled Business Unit, and what enabling makes of the choice."""
+"""Dataverse Business Units: choosing the Coupled Business Unit, and how enabling uses the choice."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -77,9 +77,7 @@ def test_enabled_units_below_the_root_are_listed_with_parent_and_a_new_default(
     assert "Current" in page  # the default is what the connection names
 
 
-def test_a_chosen_unit_is_what_enabling_works_with(
-    admin: Client, connected: DataverseConnection, sandbox: Sandbox
-) -> None:
+def test_enabling_uses_the_chosen_unit(admin: Client, connected: DataverseConnection, sandbox: Sandbox) -> None:
     sales = make_unit(connected, "Sales")
     said = admin.post(f"{HERE}choose/", {"unit": str(sales)}, follow=True)
     assert "Sales is the Coupled Business Unit." in text_of(said.content.decode())
@@ -98,7 +96,7 @@ def test_a_chosen_unit_is_what_enabling_works_with(
     assert own not in [one["name"] for one in sandbox.rows("businessunits")], "none is made that nobody asked for"
 
 
-def test_another_choice_later_moves_the_companys_row_to_its_team(
+def test_a_later_choice_moves_the_companys_row_to_the_units_team(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     company = connected.company
@@ -122,7 +120,7 @@ def test_another_choice_later_moves_the_companys_row_to_its_team(
     assert state.connection_of(company).business_unit_id == own.id
 
 
-def test_a_unit_of_another_company_of_this_site_is_taken_after_a_question(
+def test_a_unit_of_another_company_is_chosen_only_after_a_question(
     admin: Client, connected: DataverseConnection
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -137,7 +135,7 @@ def test_a_unit_of_another_company_of_this_site_is_taken_after_a_question(
     assert state.connection_of(connected.company).business_unit_id == sales
 
 
-def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
+def test_unreadable_units_are_reported_and_the_choice_stays(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -151,7 +149,7 @@ def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
     assert state.connection_of(connected.company).business_unit_id == sales
 
 
-def test_without_the_settings_it_says_what_is_missing(admin: Client, company: Company) -> None:
+def test_missing_settings_are_named(admin: Client, company: Company) -> None:
     assert "Environment URL, Tenant ID, Client ID and Client Secret are not filled in." in shown(admin)
 
 
@@ -159,7 +157,7 @@ def test_without_the_settings_it_says_what_is_missing(admin: Client, company: Co
     ("gone", "says"),
     [(False, "The business unit Sales is disabled in Dataverse."), (True, "Sales no longer exists in Dataverse")],
 )
-def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
+def test_a_chosen_unit_that_was_removed_stops_enabling_and_says_what_to_do(
     connected: DataverseConnection, sandbox: Sandbox, gone: bool, says: str
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -175,7 +173,7 @@ def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
     assert not state.connection_of(connected.company).enabled
 
 
-def test_with_person_another_unit_than_the_default_is_advised_against(
+def test_ownership_by_person_advises_against_other_units_than_the_default(
     admin: Client, connected: DataverseConnection
 ) -> None:
     settings.save_settings(
@@ -187,7 +185,7 @@ def test_with_person_another_unit_than_the_default_is_advised_against(
     assert "only the default business unit is recommended" in text_of(said.content.decode())
 
 
-def test_many_are_searched(admin: Client, connected: DataverseConnection) -> None:
+def test_a_long_list_of_units_can_be_searched(admin: Client, connected: DataverseConnection) -> None:
     parent = make_unit(connected, "Region West")
     for number in range(units_page.SEARCH_FROM + 3):
         make_unit(connected, f"Branch {number:02}", parent)
@@ -200,7 +198,7 @@ def test_many_are_searched(admin: Client, connected: DataverseConnection) -> Non
     assert "No business unit has that in its name." in shown(admin, f"{HERE}?q=nowhere")
 
 
-def test_the_look_up_saves_first_and_another_address_takes_the_choice_back(
+def test_look_up_saves_first_and_another_address_resets_the_choice(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -214,7 +212,7 @@ def test_the_look_up_saves_first_and_another_address_takes_the_choice_back(
     assert unit_name(saved.company.name, saved.company.system_id) in text_of(admin.get(PAGE).content.decode())
 
 
-def test_while_enabled_nothing_is_chosen(admin: Client, connection: DataverseConnection) -> None:
+def test_no_unit_can_be_chosen_while_enabled(admin: Client, connection: DataverseConnection) -> None:
     connection.enabled = True
     connection.save()
     assert "The connection is enabled." in shown(admin)
@@ -223,7 +221,7 @@ def test_while_enabled_nothing_is_chosen(admin: Client, connection: DataverseCon
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_choose_nothing(role: str, connection: DataverseConnection) -> None:
+def test_only_administrators_choose_a_unit(role: str, connection: DataverseConnection) -> None:
     client: Any = signed_in(role)
     assert client.get(HERE).status_code == 403
     assert client.post(f"{HERE}choose/", {"unit": "new"}).status_code == 403

@@ -62,7 +62,7 @@ def test_without_the_connection_to_dataverse_the_page_says_so_and_leads_there(ad
     assert not report.ok
 
 
-def test_the_switch_tests_the_environment_and_brings_the_mappings_with_their_schedules(
+def test_the_switch_tests_the_environment_and_adds_the_mappings_with_their_schedules(
     admin: Client, connected: Company
 ) -> None:
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
@@ -91,11 +91,11 @@ def test_the_switch_tests_the_environment_and_brings_the_mappings_with_their_sch
     ("active", "total", "sentence"),
     [(3, 3, "All scheduled"), (3, 4, "3 of 4 scheduled"), (0, 0, "No scheduled"), (0, 4, "No scheduled")],
 )
-def test_the_number_of_active_schedules_is_told_in_a_sentence(active: int, total: int, sentence: str) -> None:
+def test_the_number_of_active_schedules_is_described_in_a_sentence(active: int, total: int, sentence: str) -> None:
     assert dynamics_page.describe_schedules(active, total).startswith(sentence)
 
 
-def test_every_check_is_right_in_a_ready_environment(admin: Client, connected: Company) -> None:
+def test_every_check_is_ok_in_a_ready_environment(admin: Client, connected: Company) -> None:
     answer = admin.post(f"{HERE}test/", follow=True)
     assert "The connection test was successful." in text_of(answer.content.decode())
     report = dynamics.test_sales(company=connected)
@@ -123,9 +123,7 @@ def test_a_local_currency_that_dataverse_does_not_have_is_refused(
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
 
 
-def test_an_environment_without_sales_or_with_another_organization_is_told_apart(
-    connected: Company, sandbox: Sandbox
-) -> None:
+def test_another_organization_fails_the_connection_check(connected: Company, sandbox: Sandbox) -> None:
     sandbox.control("PUT", "environment", {"organization_id": str(uuid4())})
     report = dynamics.test_sales(company=connected)
     assert report.failed
@@ -133,7 +131,7 @@ def test_an_environment_without_sales_or_with_another_organization_is_told_apart
     assert "another organization" in report.failed.message
 
 
-def test_the_judgements() -> None:
+def test_each_judgement_has_its_state_cause_and_fix() -> None:
     ok, gone = PartResult(200, {}), PartResult(404, {}, error=Gone("It is not there."))
     denied = PartResult(403, {}, error=AccessDenied("You may not.", "Ask somebody."))
     assert judges.tables([("products", ok)]).state == "ok"
@@ -150,7 +148,7 @@ def test_the_judgements() -> None:
     assert "There are 7 unit groups" in judges.unit_groups(7).message
 
 
-def test_the_defaults_come_back_after_a_question(admin: Client, connected: Company) -> None:
+def test_reset_restores_the_defaults_after_a_question(admin: Client, connected: Company) -> None:
     assert "not enabled" in text_of(admin.post(f"{HERE}reset/", follow=True).content.decode())
     dynamics.enable(company=connected, user=None)
     mapping = IntegrationTableMapping.objects.get(company=connected, name="ITEM-PRODUCT")
@@ -163,7 +161,9 @@ def test_the_defaults_come_back_after_a_question(admin: Client, connected: Compa
     assert (mapping.scheduled, mapping.every_minutes) == (True, 30)
 
 
-def test_it_rests_while_the_connection_to_dataverse_is_off(admin: Client, connected: Company) -> None:
+def test_nothing_is_synchronized_while_the_connection_to_dataverse_is_disabled(
+    admin: Client, connected: Company
+) -> None:
     dynamics.enable(company=connected, user=None)
     enabling_services.disable(company=connected, user=None)
     text = shown(admin)
@@ -174,13 +174,13 @@ def test_it_rests_while_the_connection_to_dataverse_is_off(admin: Client, connec
     assert "Enabled, Dataverse is not" not in shown(admin)
 
 
-def test_enabling_dataverse_alone_brings_none_of_its_mappings(connected: Company) -> None:
+def test_enabling_dataverse_alone_adds_none_of_the_sales_mappings(connected: Company) -> None:
     enabling_services.disable(company=connected, user=None)
     enabling_services.enable(company=connected, user=None)
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
 
 
-def test_the_page_s_actions_lead_where_they_say(admin: Client, connected: Company) -> None:
+def test_the_actions_lead_to_their_pages(admin: Client, connected: Company) -> None:
     dynamics.enable(company=connected, user=None)
     links = check(admin.get(HERE)).links()
     for name, end in (
@@ -195,7 +195,7 @@ def test_the_page_s_actions_lead_where_they_say(admin: Client, connected: Compan
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_read_it_and_change_nothing(connected: Company, role: str) -> None:
+def test_other_roles_read_the_page_and_change_nothing(connected: Company, role: str) -> None:
     client = signed_in(role)
     page = check(client.get(HERE))
     assert "Only an Administrator may do this." in page.root.text
@@ -204,7 +204,7 @@ def test_others_read_it_and_change_nothing(connected: Company, role: str) -> Non
     assert not Dynamics365Connection.objects.filter(enabled=True).exists()
 
 
-def test_the_command_tells_it(connected: Company, capsys: Any) -> None:
+def test_the_command_shows_whether_it_is_enabled(connected: Company, capsys: Any) -> None:
     call_command("connection", "status", "--company", connected.name, "--json")
     assert json.loads(capsys.readouterr().out)["dynamics_365"] == {"enabled": False}
     dynamics.enable(company=connected, user=None)
@@ -213,7 +213,9 @@ def test_the_command_tells_it(connected: Company, capsys: Any) -> None:
     assert DataverseConnection.objects.get().enabled
 
 
-def test_it_brings_its_own_mappings_alone_and_the_default_setup_leaves_them_resting(connected: Company) -> None:
+def test_enabling_adds_the_sales_mappings_alone_and_the_default_setup_leaves_them_unscheduled(
+    connected: Company,
+) -> None:
     IntegrationTableMapping.objects.all().delete()
     dynamics.enable(company=connected, user=None)
     assert names(connected) == {"UNIT OF MEASURE", "ITEM-PRODUCT"}

@@ -60,7 +60,7 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
         DataverseConnection.objects.create(
             company=company, client_secret=seal(SECRET), authentication_type=AuthenticationType.CLIENT_SECRET
         )
-    # As short as it takes to store what was sealed a moment ago; a quarter of an hour where nobody waits for a test.
+    # As short as storing a secret takes that was just encrypted; a quarter of an hour outside of tests.
     monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(seconds=1))
     stop, enough = tmp_path / "stop", [tmp_path / f"enough-{number}" for number in range(2)]
     environment = {**os.environ, "DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"}
@@ -87,7 +87,7 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
         connections.close_all()
 
     def save() -> None:
-        """Somebody enters secrets meanwhile, as the setup page does: row held, sealed, saved."""
+        """Enter secrets meanwhile, as the setup page does: row locked, encrypted, saved."""
         from connection_setup.connection import state
 
         companies = list(Company.objects.all())
@@ -228,7 +228,7 @@ def test_a_site_started_with_another_secret_key_loses_nothing(tmp_path: Path) ->
 @pytest.mark.sample
 @pytest.mark.usefixtures("tables")
 def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(tmp_path: Path) -> None:
-    """The key made in the state folder still opens what was sealed before."""
+    """The key made in the state folder still decrypts what it encrypted."""
     assert site(tmp_path, "", "first")["opens"]
     found = site(tmp_path, A)
     assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 1, True)

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from connection_setup.connection import redirect_url
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection.state import connection_of
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.registration import findings
 from connection_setup.registration import services as registration
 from connection_setup.secrets.sealing import seal
@@ -45,14 +45,14 @@ def nothing(company: Any) -> dict[str, str]:
 
 
 def found(company: Company, seen_at: str = "") -> Mapping[str, findings.Finding]:
-    return registration.collect_findings(services.connection_of(company), seen_at=seen_at)
+    return registration.collect_findings(connection_of(company), seen_at=seen_at)
 
 
 def states(company: Company) -> dict[str, str]:
     return {name: one.state for name, one in found(company).items()}
 
 
-def test_it_works_before_anything_is_set_up(admin: Client, company: Company) -> None:
+def test_the_page_works_before_anything_is_set_up(admin: Client, company: Company) -> None:
     page = check(admin.get(HERE))
     assert page.h1 == "Register an Application"
     text = page.root.text
@@ -86,7 +86,7 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
         ("https://tandem.example/connection/signed-in", "http://localhost:8000", "warning", "You opened this site as"),
     ],
 )
-def test_the_redirect_url_is_judged(url: str, seen_at: str, state: str, words: str) -> None:
+def test_the_redirect_url_must_be_https_and_this_sites_own(url: str, seen_at: str, state: str, words: str) -> None:
     one = findings.redirect(url, seen_at)
     assert (one.state, words in one.user_message) == (state, True), one
 
@@ -96,7 +96,7 @@ def test_a_client_id_is_a_guid(value: str, state: str) -> None:
     assert findings.client(value).state == state
 
 
-def test_the_secret_s_id_is_told_from_its_value(connection: DataverseConnection) -> None:
+def test_a_secrets_id_is_refused_as_its_value(connection: DataverseConnection) -> None:
     connection.client_secret = seal(APPLICATION)
     one = findings.credential(connection, Report(()))
     assert one.state == "error"
@@ -109,12 +109,12 @@ def test_the_secret_s_id_is_told_from_its_value(connection: DataverseConnection)
     assert "No client secret is stored yet" in findings.credential(connection, Report(())).message
 
 
-def test_in_a_ready_environment_every_step_is_right_after_a_check(
+def test_every_step_is_ok_after_a_check_of_a_ready_environment(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     company.currency_code = services_currency(sandbox)
     company.save()
-    connection = services.connection_of(company)
+    connection = connection_of(company)
     connection_settings.save_settings(
         connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
     )
@@ -131,10 +131,8 @@ def test_in_a_ready_environment_every_step_is_right_after_a_check(
     assert "8 of 8 steps are done" in text_of(admin.get(HERE, **OPENED).content.decode())
 
 
-def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
-    admin: Client, company: Company, sandbox: Sandbox
-) -> None:
-    connection = services.connection_of(company)
+def test_a_wrong_secret_and_a_wrong_tenant_fail_their_steps(admin: Client, company: Company, sandbox: Sandbox) -> None:
+    connection = connection_of(company)
     connection_settings.save_settings(connection=connection, values=values(sandbox), secret="wrong~secret", user=None)
     admin.post(f"{HERE}check/")
     now = found(company)
@@ -143,13 +141,13 @@ def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
     assert now["user"].state == "unknown"
     stranger = {**values(sandbox), "tenant_id": "00000000-0000-4000-8000-00000000dead"}
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=stranger, secret=sandbox.client_secret, user=None
+        connection=connection_of(company), values=stranger, secret=sandbox.client_secret, user=None
     )
     text = text_of(admin.post(f"{HERE}check/", follow=True).content.decode())
     assert "There is no tenant with this Tenant ID." in text
 
 
-def test_a_sign_in_that_does_not_answer_is_told(admin: Client, connection: DataverseConnection) -> None:
+def test_a_sign_in_that_does_not_answer_is_reported(admin: Client, connection: DataverseConnection) -> None:
     one = registration.check_registration(connection)
     assert one.state == "error"
     assert one.fix
@@ -160,25 +158,25 @@ def test_consent_is_known_from_an_administrator_s_sign_in(company: Company, djan
     with running(empty=True) as empty:
         company.currency_code = "USD"
         company.save()
-        connection = services.connection_of(company)
+        connection = connection_of(company)
         connection_settings.save_settings(
             connection=connection, values=values(empty), secret=empty.client_secret, user=None
         )
-        registration.check_registration(services.connection_of(company))
+        registration.check_registration(connection_of(company))
         now = found(company)
         assert now["user"].state == "error"
         assert now["permissions"].state == "unknown"
-        address = administrator.begin(company=company, user=ada, session_key="s", return_url="/")
+        address = administrator_sign_in.begin(company=company, user=ada, session_key="s", return_url="/")
         refused = sign_in(empty, address, empty.admin_user, empty.admin_password, answer="cancel")
-        administrator.finish(session_key="s", user=ada, returned=refused)
+        administrator_sign_in.finish(session_key="s", user=ada, returned=refused)
         assert found(company)["permissions"].state == "error"
-        address = administrator.begin(company=company, user=ada, session_key="s", return_url="/")
+        address = administrator_sign_in.begin(company=company, user=ada, session_key="s", return_url="/")
         back = sign_in(empty, address, empty.admin_user, empty.admin_password)
-        done = administrator.finish(session_key="s", user=ada, returned=back)
+        done = administrator_sign_in.finish(session_key="s", user=ada, returned=back)
         assert "signed in and consented" in found(company)["permissions"].message
         preparation.take_all_steps(done)
         AdministratorSignIn.objects.all().delete()
-        registration.check_registration(services.connection_of(company))
+        registration.check_registration(connection_of(company))
         now = found(company)
         assert (now["user"].state, now["permissions"].state) == ("ok", "ok")
 

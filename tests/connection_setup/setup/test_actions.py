@@ -10,7 +10,7 @@ from connection_setup.connection import settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import deployed, preparation, solution
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.setup import menus
 from connection_setup.types import ROLE, SOLUTION
 from core.roles import Role
@@ -70,7 +70,7 @@ def made(rf: Any, role: Role, connection: DataverseConnection) -> dict[str, dict
     return found
 
 
-def test_every_action_is_there_and_one_that_cannot_be_used_says_why(rf: Any, connection: DataverseConnection) -> None:
+def test_every_action_is_listed_and_says_why_it_is_off(rf: Any, connection: DataverseConnection) -> None:
     found = made(rf, Role.ADMINISTRATOR, connection)
     assert list(found) == list(ALWAYS)
     for menu, labels in ALWAYS.items():
@@ -89,7 +89,7 @@ def test_every_action_is_there_and_one_that_cannot_be_used_says_why(rf: Any, con
     })  # fmt: skip
 
 
-def test_while_enabled_what_changes_the_environment_waits(rf: Any, enabled: DataverseConnection) -> None:
+def test_actions_that_change_the_environment_are_off_while_enabled(rf: Any, enabled: DataverseConnection) -> None:
     found = made(rf, Role.ADMINISTRATOR, enabled)
     every = {label: off for menu in found.values() for label, off in menu.items()}
     assert every["Redeploy Integration Solution"] == every["Prepare the Environment"] == "Turn Enabled off first."
@@ -122,7 +122,7 @@ def test_in_a_sandbox_links_open_a_page_that_is_there(enabled: DataverseConnecti
         assert "text/html" in answer.headers["Content-Type"]
 
 
-def test_the_guide_goes_on_with_what_was_typed(admin: Client, company: Company) -> None:
+def test_assisted_setup_continues_with_what_was_typed(admin: Client, company: Company) -> None:
     answer = admin.post(f"{PAGE}assist/", fields())
     assert answer["Location"] == f"/c/{company.slug}/assisted-setup/dataverse/"
     assert state.connection_of(company).environment_url == "https://contoso.crm4.dynamics.com"
@@ -167,7 +167,7 @@ def test_owning_team_roles_lists_roles_and_one_that_is_missing(
     assert "is not assigned to the team Tandem - " in shown(admin, f"{PAGE}owning-team-roles/")
 
 
-def test_a_user_or_team_that_is_gone_is_said(admin: Client, enabled: DataverseConnection) -> None:
+def test_a_removed_user_or_team_is_reported(admin: Client, enabled: DataverseConnection) -> None:
     gone = enabled.company.system_id
     DataverseConnection.objects.update(integration_user_id=gone, owning_team_id=gone)
     page = shown(admin, f"{PAGE}integration-user-roles/")
@@ -188,7 +188,7 @@ def test_a_list_says_why_it_cannot_be_read(admin: Client, connection: DataverseC
 # -- actions of the rooms above --------------------------------------------------------------------------------------
 
 
-def test_use_default_synchronization_setup_asks_first_and_takes_changes_back(
+def test_use_default_synchronization_setup_asks_first_and_resets_changes(
     admin: Client, enabled: DataverseConnection
 ) -> None:
     mapping = IntegrationTableMapping.objects.get(company=enabled.company, name="CUSTOMER")
@@ -246,7 +246,7 @@ def test_the_solution_is_redeployed_by_an_administrator_and_an_older_one_renewed
     done = text_of(admin.post(f"{here}step/", follow=True).content.decode())
     assert "The integration solution is deployed" in done
     assert not state.connection_of(connected.company).enabled, "redeploying enables nothing"
-    assert administrator.current(connected.company, str(admin.session.session_key)) is None
+    assert administrator_sign_in.current(connected.company, str(admin.session.session_key)) is None
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     assert row["version"] == solution.VERSION
 
@@ -262,5 +262,5 @@ def test_while_enabled_nothing_is_redeployed(admin: Client, enabled: DataverseCo
     ("version", "older"),
     [("1.0.0.0", False), ("0.9", True), ("1.0.0.1", False), ("", True), ("one", True), ("10.0", False)],
 )
-def test_an_older_or_unreadable_version_is_renewed(version: str, older: bool) -> None:
+def test_older_and_unreadable_versions_count_as_older(version: str, older: bool) -> None:
     assert solution.is_older(version) is older
