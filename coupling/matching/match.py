@@ -97,7 +97,8 @@ class Matcher:
     """Matches one set of local candidates against a stream of Dataverse rows.
 
     blank_is_no_match: a blank local value makes its whole group match nothing, instead of dropping the field.
-    country: where phone numbers without a country prefix belong.
+    country: where phone numbers without a country prefix belong; countries: the local field and the Dataverse column
+    that hold a record's own country, which counts before that one, if both sides have it.
     """
 
     def __init__(
@@ -106,8 +107,10 @@ class Matcher:
         *,
         blank_is_no_match: bool = False,
         country: str = "",
+        countries: tuple[str, str] | None = None,
     ) -> None:
         self.groups = tuple(groups)
+        self._country_field, self._country_column = countries or ("", "")
         self._columns = [[compare.column(criterion, country) for criterion in group.criteria] for group in groups]
         self._indexes = [KeyIndex() for _ in groups]
         self._masks: list[set[tuple[bool, ...]]] = [set() for _ in groups]
@@ -133,11 +136,15 @@ class Matcher:
 
         Values of lookup criteria come as the id of the coupled Dataverse row.
         """
+        countries = columns.get(self._country_field)
         self._ids += b"".join(ids)
         if len(self._ids) % 16:
             raise ValueError("An id has 16 bytes.")
         for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
-            canonical = [make(columns[criterion.local]) for criterion, make in zip(group.criteria, makers, strict=True)]
+            canonical = [
+                make(columns[criterion.local], countries)
+                for criterion, make in zip(group.criteria, makers, strict=True)
+            ]
             keys = compare.keys(canonical)
             if len(canonical) == 1:
                 masks.add((True,))
@@ -161,9 +168,11 @@ class Matcher:
     ) -> None:
         """Compare one page of Dataverse rows: ids as texts, names, and by column the values. Each row comes once."""
         page = _RemotePage(self, _raw(ids))
+        countries = columns.get(self._country_column)
         for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
             canonical = [
-                make(columns[criterion.integration]) for criterion, make in zip(group.criteria, makers, strict=True)
+                make(columns[criterion.integration], countries)
+                for criterion, make in zip(group.criteria, makers, strict=True)
             ]
             blanks = [len(canonical) > 1 and "" in column for column in canonical]
             for mask in masks:
@@ -182,6 +191,7 @@ class Matcher:
     def feed_rows(self, rows: Sequence[RemoteRow]) -> None:
         """Compare rows given as records: for probes and small tables."""
         wanted = {criterion.integration for group in self.groups for criterion in group.criteria}
+        wanted |= {self._country_column} - {""}
         self.add_remote_page(
             [row.id.hex for row in rows],
             [row.name for row in rows],

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, read_plan
@@ -14,6 +15,8 @@ from coupling.matching.match import Decision, Decisions, Group, Matcher, Result
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 
+COUNTRY = "country_region_code"
+"""The local field with a record's country."""
 _UNCOUPLED_REFERENCE = "\x02not coupled\x02"
 """Stands before a code whose record is not coupled: it has a value, and no Dataverse row has it."""
 
@@ -35,6 +38,7 @@ class MatchingRun:
     groups: list[Group] = field(init=False)
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
+    countries: tuple[str, str] | None = field(init=False)
     measured: int = 0
     """How many Dataverse rows were compared."""
 
@@ -44,6 +48,7 @@ class MatchingRun:
             raise criteria.NoCriteria(self.mapping.name)
         self.table = local_records.table_of(self.mapping)
         self.groups = criteria.grouped(self.mapping, self.given)
+        self.countries = self._countries()
         self.gateway.check_columns(self.mapping, self.columns)
         infos = self.gateway.table(self.mapping).columns
         self.kinds = {name: infos[name].type for name in self.columns}
@@ -60,13 +65,28 @@ class MatchingRun:
 
     @property
     def fields(self) -> list[str]:
-        """The local fields compared, each once."""
-        return list(dict.fromkeys(one.local for one in self.given))
+        """The local fields read, each once."""
+        countries = self.countries[:1] if self.countries else ()
+        return list(dict.fromkeys([*(one.local for one in self.given), *countries]))
 
     @property
     def columns(self) -> list[str]:
-        """The Dataverse columns compared, each once."""
-        return list(dict.fromkeys(one.integration for one in self.given))
+        """The Dataverse columns read, each once."""
+        countries = self.countries[1:] if self.countries else ()
+        return list(dict.fromkeys([*(one.integration for one in self.given), *countries]))
+
+    def _countries(self) -> tuple[str, str] | None:
+        """Return the local field and the Dataverse column that hold a record's country, where phone numbers ask for it.
+
+        None unless both sides have one: a number that only one side reads with its own country would not be found.
+        """
+        if not any(one.compare_as is CompareAs.PHONE for one in self.given):
+            return None
+        mapped = self.mapping.fields.filter(field=COUNTRY, constant="").exclude(integration_field="").first()
+        if mapped is None or not any(field.name == COUNTRY for field in self.table.fields):
+            return None
+        column = self.gateway.table(self.mapping).columns.get(mapped.integration_field)
+        return (COUNTRY, mapped.integration_field) if column is not None and column.type == "String" else None
 
     def run(self, *, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> Decisions:
         """Read both sides, by scan or probe as the planner says, and decide."""
@@ -75,6 +95,7 @@ class MatchingRun:
             self.groups,
             blank_is_no_match=self.blank_is_no_match,
             country=self.mapping.company.country_code,
+            countries=self.countries,
         )
         kept: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)

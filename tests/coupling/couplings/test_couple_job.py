@@ -47,6 +47,28 @@ def test_it_couples_only_the_selected_one_from_a_list(customer_mapping, customer
     assert pairs(customer_mapping) == {made[1].system_id: rows[1]}
 
 
+def test_phone_numbers_are_read_with_the_country_of_each_record(customer_mapping, customers, accounts):
+    made = customers(
+        [
+            {"phone_no": "030 1234567", "country_region_code": "DE"},
+            {"phone_no": "(425) 555-0100", "country_region_code": "US"},
+            {"phone_no": "0", "country_region_code": "DE"},
+        ]
+    )
+    rows = accounts(
+        [
+            {"name": "Adatum", "telephone1": "+49 (0)30 1234567"},
+            {"name": "Contoso", "telephone1": "425.555.0100", "address1_country": "United States"},
+            {"name": "Fabrikam", "telephone1": "-"},
+        ]
+    )
+    phones = [Criterion("phone_no", "telephone1", compare_as=CompareAs.PHONE)]
+    job = run(services.start_coupling(mapping=customer_mapping, criteria=phones, synchronize=False))
+    assert pairs(customer_mapping) == {made[0].system_id: rows[0], made[1].system_id: rows[1]}
+    outcome = JobOutcome.objects.get(job=job, outcome="failed")
+    assert outcome.detail["fields"] == [{"local": "phone_no", "integration": "telephone1", "local_value": "0"}]
+
+
 def test_what_finds_no_match_fails_with_its_reason(customer_mapping, customers, account_of):
     made = customers(5)
     account_of(made[:2])

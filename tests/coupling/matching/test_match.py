@@ -208,6 +208,30 @@ def test_rows_may_come_as_records():
     assert (decision.result, decision.candidates[0].name) == (Result.COUPLED, "Adatum")
 
 
+@pytest.mark.parametrize("as_records", [False, True])
+@pytest.mark.parametrize(
+    ("here", "own", "there", "its", "result"),
+    [
+        ("030 1234567", "DE", "+49 30 1234567", None, "coupled"),
+        ("030 1234567", "DE", "030 1234567", "Germany", "coupled"),
+        ("+49 30 1234567", "", "030 1234567", "DE", "coupled"),
+        ("030 1234567", "", "+49 30 1234567", "DE", "no_match"),
+        ("425 555 0100", "", "+1 425 555 0100", "DE", "coupled"),
+    ],
+)
+def test_phone_numbers_are_read_with_their_records_countries(here, own, there, its, result, as_records):
+    number = Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)
+    matcher = Matcher(groups([number]), country="US", countries=("country", "address1_country"))
+    matcher.add([local_id(0).bytes], {"phone": [here], "country": [own]})
+    values = {"telephone1": there, "address1_country": its}
+    if as_records:
+        matcher.feed_rows([RemoteRow(row_id(4), "Adatum", values)])
+    else:
+        matcher.add_remote_page([row_id(4).hex], ["Adatum"], {name: [value] for name, value in values.items()})
+    (decision,) = matcher.decide()
+    assert decision.result == result
+
+
 def test_decisions_without_what_was_coupled_before_are_the_same():
     """A job that goes on after a kill leaves out what it wrote; the others' decisions must not change."""
     locals_ = [{"phone": str(n % 7), "name": f"n{n % 5}", "city": ""} for n in range(20)]
@@ -222,7 +246,7 @@ def test_decisions_without_what_was_coupled_before_are_the_same():
 
 texts = st.sampled_from(["", " ", "a", "A", "b", "a b", " a", "ß", "SS", "é", "e\u0301", "1", "1.0", "\x00", "a\x00"])
 values = st.one_of(st.none(), texts, st.integers(0, 2), st.booleans())
-criteria_ = st.lists(
+some_criteria = st.lists(
     st.builds(
         Criterion,
         st.sampled_from(FIELDS),
@@ -239,7 +263,7 @@ criteria_ = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    criteria=criteria_,
+    criteria=some_criteria,
     locals_=st.lists(st.fixed_dictionaries(dict.fromkeys(FIELDS, values)), max_size=8),
     rows=st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, values)), max_size=8),
     coupled=st.sets(st.integers(0, 7)),
