@@ -17,8 +17,6 @@ import msgspec
 import requests
 
 from benchmarks import rows
-from connection_setup.connection import settings
-from connection_setup.enabling import services
 
 BULK = 1000
 
@@ -68,7 +66,8 @@ class House:
     def __init__(self, line: dict[str, str], folder: Path) -> None:
         from django.db import connection
 
-        from connection_setup.connection import state
+        from connection_setup.connection import settings, state
+        from connection_setup.enabling import services as enabling
         from coupling.mappings import defaults
         from coupling.models import IntegrationTableMapping
         from masterdata.models import Company
@@ -86,7 +85,7 @@ class House:
         }  # fmt: skip
         own = state.connection_of(self.company)
         settings.save_settings(connection=own, values=values, secret=line["client_secret"], user=None)
-        assert services.enable(company=self.company, user=None).ok
+        assert enabling.enable(company=self.company, user=None).ok
         defaults.create_missing(self.company)
         mappings = IntegrationTableMapping.objects.select_related("company")
         self.mapping = mappings.get(company=self.company, name="CUSTOMER")

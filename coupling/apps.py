@@ -1,7 +1,6 @@
 """Mappings, couplings, matching."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CouplingConfig(AppConfig):
@@ -13,7 +12,7 @@ class CouplingConfig(AppConfig):
         """Bring the kinds of jobs, the default mappings, and the entries of pages to the rooms below."""
         from auditlog.registry import auditlog
 
-        from coupling import listed, shell
+        from coupling import shell
         from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
         from coupling.records import lists as records
 
@@ -22,5 +21,3 @@ class CouplingConfig(AppConfig):
         auditlog.register(IntegrationFieldMapping)
         shell.register()
         records.register()
-        pre_migrate.connect(listed.lift, sender=self)
-        post_migrate.connect(listed.keep, sender=self)

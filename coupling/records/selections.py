@@ -27,7 +27,7 @@ def store_selection(*, mapping: IntegrationTableMapping, ids: Iterable[UUID], us
     draft = Selection.objects.create(company=mapping.company, mapping=mapping, user=user)
     rest = iter(ids)
     while part := [(draft.pk, row_id) for row_id in islice(rest, bulk.MAX_ROWS)]:
-        draft.count += bulk.insert(SelectionRecord, ("draft_id", "local_id"), part)
+        draft.count += bulk.insert(SelectionRecord, ("selection_id", "local_id"), part)
     draft.save(update_fields=["count"])
     return draft
 

@@ -166,6 +166,18 @@ def test_a_list_takes_few_queries_however_long_it_is(
     assert len(queries) <= 12, "\n".join(query["sql"] for query in queries)
 
 
+def test_a_page_of_uncoupled_records_takes_few_queries(
+    administrator: Client, cronus: Company, url: str, mapping: IntegrationTableMapping
+) -> None:
+    some = customers(cronus, 120)
+    couple(mapping, *some[:10])
+    page = f"{url}?coupled=no&page=2&after={some[59].pk}"
+    administrator.get(page)
+    with CaptureQueriesContext(connection) as queries:
+        assert numbers(check(administrator.get(page)))[0] == "10060"
+    assert len(queries) <= 12, "\n".join(query["sql"] for query in queries)
+
+
 # -- the menu ---------------------------------------------------------------------------------------------------------
 
 
