@@ -21,7 +21,7 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     """Couple without lease and checkpoints, with or without outcomes; how many, and the seconds."""
     from core import bulk
     from coupling import local_records
-    from coupling.couplings.couple_job import WRITE, _Writer
+    from coupling.couplings.couple_job import RECORDS_PER_CHECKPOINT, _Writer
     from coupling.gateway import Gateway
     from coupling.matching import criteria
     from coupling.matching.match import Result
@@ -57,7 +57,7 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     gateway = Gateway(own.company)
     organization = gateway.organization_id
     matching = MatchingRun(
-        own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local_records.uncoupled(own.mapping)
+        own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local_records.uncoupled_records(own.mapping)
     )
     decisions = matching.run()
     if outcomes:
@@ -66,8 +66,8 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
         fields = (
             "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
         )  # fmt: skip
-        for start in range(0, len(decisions), WRITE):
-            part = [decisions.at(at) for at in range(start, min(start + WRITE, len(decisions)))]
+        for start in range(0, len(decisions), RECORDS_PER_CHECKPOINT):
+            part = [decisions.at(at) for at in range(start, min(start + RECORDS_PER_CHECKPOINT, len(decisions)))]
             rows = [
                 (own.company.pk, own.mapping.pk, "customer", one.local_id, one.candidates[0].id, organization,
                  "matched", own.job)

@@ -31,7 +31,7 @@ class MappingCommand(CompanyCommand):
         """The ids of the records named by number or code; None where none was named. Refusal for an unknown one."""
         if keys is None:
             return None
-        table = local_records.table_of(mapping)
+        table = local_records.get_table(mapping)
         wanted = list(dict.fromkeys(keys))
         found: dict[str, UUID] = {}
         for start in range(0, len(wanted), 500):

@@ -1,4 +1,4 @@
-"""Words and records shared by the pure modules of coupling and sync. No Django here."""
+"""Records that the pure modules of coupling and synchronization share. No Django."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,16 +28,6 @@ class Condition:
     column: str
     operator: str
     value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class LocalRow:
-    """A local record as the pure modules see it: its id, what people call it, and the values of the asked fields."""
-
-    id: UUID
-    key: str
-    name: str
-    values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

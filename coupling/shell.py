@@ -70,7 +70,7 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
     if mapping is None:
         return {}
-    table = local_records.table_of(mapping)
+    table = local_records.get_table(mapping)
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 
@@ -79,20 +79,20 @@ def _default_mappings(company: Any, schedules: bool) -> str:
     if not made:
         return f"{_standing(company)} Nothing of it was replaced."
     if schedules:
-        defaults.schedule(company)
+        defaults.schedule_mappings(company)
         return f"{len(made)} default mappings are made, with their schedules."
     return f"{len(made)} default mappings are made."
 
 
 def _standing(company: Any) -> str:
     own = IntegrationTableMapping.objects.filter(company=company)
-    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
+    count = own.exclude(name__in=defaults.names_of_part(defaults.DYNAMICS_365)).count()
     return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
 
 
 def _follow_ownership(company: Any, user: Any) -> None:
     del user
-    defaults.follow_ownership(company)
+    defaults.apply_ownership_model(company)
 
 
 def _tables(company: Any) -> list[str]:
@@ -104,8 +104,8 @@ def _tables(company: Any) -> list[str]:
 def _reset(company: Any, user: Any) -> str:
     """Use Default Synchronization Setup, for all mappings that have a default."""
     del user  # the audit names who did it
-    made = defaults.reset(company)
-    defaults.schedule(company)
+    made = defaults.reset_mappings(company)
+    defaults.schedule_mappings(company)
     return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
 
 
@@ -113,13 +113,13 @@ def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
     """How many records of each mapped table are coupled: "88 / 91 Customers"."""
     own = IntegrationTableMapping.objects.filter(company=company).select_related("company")
     mappings = list(own.order_by("-position"))
-    found = counts.of(company, mappings)
+    found = counts.count_records(company, mappings)
     cues = []
     for mapping in mappings:
         numbers = found[mapping.pk]
         if not numbers.usable:
             continue
-        table = local_records.table_of(mapping)
+        table = local_records.get_table(mapping)
         url = company_url("records:list", company, table=table.name)
         coupled = numbers.records - numbers.uncoupled
         state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"

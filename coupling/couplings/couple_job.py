@@ -23,7 +23,7 @@ from coupling.job_parameters import CouplingParameters, SyncParameters
 from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
 from coupling.matching.match import Decision, Result
-from coupling.matching.partners import candidate_json, partner_names
+from coupling.matching.partners import candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping, Method
 from jobs import lease
@@ -32,7 +32,7 @@ from jobs.models import JobOutcome, JobRecord, Outcome, Reason, Type
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 from masterdata.catalog import LocalTable
 
-WRITE = 2000
+RECORDS_PER_CHECKPOINT = 2000
 """Records written per checkpoint: each makes up to two rows, and a transaction holds at most bulk.MAX_ROWS."""
 PROGRESS_INTERVAL_S = 1.0
 """Seconds between two progress notes while reading."""
@@ -66,11 +66,11 @@ def couple(context: JobContext) -> None:
 
 def _records(context: JobContext, mapping: IntegrationTableMapping) -> "QuerySet[Any]":
     """What is still to be matched: uncoupled, inside the filter, of the selection, behind the last key written."""
-    records = local_records.uncoupled(mapping)
+    records = local_records.uncoupled_records(mapping)
     if context.job.selection_only:
         records = records.filter(Exists(JobRecord.objects.filter(job=context.job, local_id=OuterRef("system_id"))))
     if (after := context.resume.get("after")) is not None:
-        records = records.filter(**{f"{local_records.table_of(mapping).key}__gt": after})
+        records = records.filter(**{f"{local_records.get_table(mapping).key}__gt": after})
     return records
 
 
@@ -88,7 +88,7 @@ def _without_criteria(context: JobContext, mapping: IntegrationTableMapping) -> 
 def _leave_out(context: JobContext, mapping: IntegrationTableMapping) -> None:
     """Give the selected records that take no part their outcome."""
     after = context.resume.get("left_out")
-    table = local_records.table_of(mapping)
+    table = local_records.get_table(mapping)
     everything = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
     for ids in context.selection(after=UUID(after) if after else None):
         outcomes = list(_skipped_outcome(mapping, table, ids))
@@ -210,7 +210,7 @@ class _Writer:
         self.mapping = mapping
         self.matching = matching
         self.organization = organization
-        self.table = local_records.table_of(mapping)
+        self.table = local_records.get_table(mapping)
         self.creates = CouplingParameters.load(context.parameters).create
 
     def write(self) -> None:
@@ -218,9 +218,9 @@ class _Writer:
         decisions, kept = self.matching.decisions, self.context.kept
         records = local_records.filtered_records(self.mapping)
         while (first := kept.get("position", 0)) < len(decisions):
-            kept["position"] = min(first + WRITE, len(decisions))
+            kept["position"] = min(first + RECORDS_PER_CHECKPOINT, len(decisions))
             ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, kept["position"])]
-            rows = local_records.by_ids(records, self.table, self.matching.fields, ids)
+            rows = local_records.read_by_ids(records, self.table, self.matching.fields, ids)
             for taken in Coupling.objects.filter(mapping=self.mapping, local_id__in=ids).values_list(
                 "local_id", flat=True
             ):
@@ -244,7 +244,7 @@ class _Writer:
 
     def _outcome(self, decision: Decision, row: tuple[Any, ...], told: dict[UUID, str]) -> OutcomeRow:
         key, name = str(row[1]), str(row[2] or "")
-        detail: dict[str, Any] = {"fields": self.matching.compared(decision, row[3:])}
+        detail: dict[str, Any] = {"fields": self.matching.compared_fields(decision, row[3:])}
         first = decision.candidates[0] if len(decision.candidates) == 1 else None
         if decision.result is Result.COUPLED and first is not None:
             if len(decision.trail) > 1:
@@ -253,10 +253,10 @@ class _Writer:
                 Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, first.id, first.name, "", detail
             )
         detail |= {
-            "candidates": [candidate_json(candidate, told) for candidate in decision.candidates],
+            "candidates": [candidate_to_json(candidate, told) for candidate in decision.candidates],
             "trail": self.matching.trail(decision),
         }
-        message = self.matching.sentence(decision, told.get(first.id, "") if first else "")
+        message = self.matching.explain(decision, told.get(first.id, "") if first else "")
         if self.creates:
             detail["found"] = decision.result.value
             message += " A new row will be created in Dataverse."

@@ -72,11 +72,11 @@ class Chosen:
     mapping: IntegrationTableMapping
     form: SettingsForm
     rows: list[Row]
-    draft: Selection | None = None
+    selection: Selection | None = None
     notices: list[Notice] = field(default_factory=list)
 
     @classmethod
-    def stored(cls, mapping: IntegrationTableMapping, draft: Selection | None) -> "Chosen":
+    def stored(cls, mapping: IntegrationTableMapping, selection: Selection | None) -> "Chosen":
         """As kept on the mapping."""
         form = SettingsForm(
             mapping,
@@ -88,18 +88,18 @@ class Chosen:
         )
         rows = [
             Row(
-                one.pk, one.field, one.integration_field, criteria.caption(mapping, one.field), one.use_for_match,
+                one.pk, one.field, one.integration_field, criteria.field_caption(mapping, one.field), one.use_for_match,
                 one.case_sensitive, str(one.match_priority or ""), one.compare_as,
             )
             for one in criteria.available_criteria(mapping)
         ]  # fmt: skip
-        return cls(mapping, form, rows, draft)
+        return cls(mapping, form, rows, selection)
 
     @classmethod
     def typed(cls, mapping: IntegrationTableMapping, request: HttpRequest) -> "Chosen":
         """As the person filled it in."""
         given = request.POST
-        chosen = cls.stored(mapping, selections.of(mapping, request.user, given.get("draft", "")))
+        chosen = cls.stored(mapping, selections.get_selection(mapping, request.user, given.get("selection", "")))
         chosen.form = SettingsForm(mapping, given)
         used, cased = set(given.getlist("use")), set(given.getlist("case"))
         for row in chosen.rows:

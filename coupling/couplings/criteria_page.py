@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib import messages
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
@@ -28,10 +27,10 @@ from coupling.page_parts import (
     EXPLAINED,
     NOT_ENABLED,
     crumbs,
-    job_log,
+    error_notice,
+    job_log_url,
     mapping_or_404,
-    notice_of,
-    of_mapping,
+    mapping_url,
     permission_reason,
 )
 from coupling.records import keep_selection, selections
@@ -66,7 +65,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Tell Me leads here: for which mapping?"""
     owner = access.company(request, company)
     lines = [
-        (Link(mapping.name, of_mapping("criteria", mapping)), services.description(mapping), _stored(mapping))
+        (Link(mapping.name, mapping_url("criteria", mapping)), services.description(mapping), _stored(mapping))
         for mapping in IntegrationTableMapping.objects.filter(company=owner).select_related("company")
     ]
     table = Table(
@@ -81,7 +80,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _stored(mapping: IntegrationTableMapping) -> str:
-    return criteria_.readable(mapping, criteria_.stored(mapping)) or "Nothing chosen yet"
+    return criteria_.readable(mapping, criteria_.stored_criteria(mapping)) or "Nothing chosen yet"
 
 
 @require_POST
@@ -90,13 +89,13 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     """A list's Match-Based Coupling: keep the selection, and go on to the criteria of the table's mapping."""
     owner = access.company(request, company)
     one = records.table_or_404(table)
-    draft = keep_selection.keep(request, owner, one, without="they cannot be coupled")
-    if not isinstance(draft, Selection):
-        return draft
-    if selections.coupled(draft) == draft.count:
+    selection = keep_selection.store_from_list(request, owner, one, without="they cannot be coupled")
+    if not isinstance(selection, Selection):
+        return selection
+    if selections.count_coupled(selection) == selection.count:
         why = "All selected records are coupled already, so there is nothing to match. Select uncoupled ones."
-        return keep_selection.redirect_to_selection(request, draft, one, why)
-    return HttpResponseRedirect(of_mapping("criteria", draft.mapping, f"draft={draft.pk}"))
+        return keep_selection.back_to_list(request, selection, one, why)
+    return HttpResponseRedirect(mapping_url("criteria", selection.mapping, selection=selection.pk))
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
@@ -115,8 +114,8 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """The page, as stored on the mapping."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
-    draft = selections.of(one, request.user, request.GET.get("draft", ""))
-    return _shown(request, Chosen.stored(one, draft))
+    selection = selections.get_selection(one, request.user, request.GET.get("selection", ""))
+    return _shown(request, Chosen.stored(one, selection))
 
 
 @require_POST
@@ -139,7 +138,7 @@ def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         )
         return _shown(request, chosen)
     except EXPLAINED as error:
-        chosen.notices.append(notice_of(error, "No preview"))
+        chosen.notices.append(error_notice(error, "No preview"))
         return _shown(request, chosen, status=400)
     said = (
         f"{found.coupled:,} of {found.total:,} would be coupled; {found.multiple:,} have several matches, "
@@ -157,10 +156,10 @@ def _preview(chosen: Chosen) -> Preview:
         if time.monotonic() > until:
             raise TooLong
 
-    selection = None if chosen.draft is None else list(selections.ids(chosen.draft))
+    local_ids = None if chosen.selection is None else list(selections.iter_ids(chosen.selection))
     with preview_lock(chosen.mapping.company):
         found: Preview = services.preview(
-            mapping=chosen.mapping, selection=selection, criteria=chosen.settings().criteria, on_part=stop
+            mapping=chosen.mapping, selection=local_ids, criteria=chosen.settings().criteria, on_part=stop
         )
     return found
 
@@ -173,7 +172,7 @@ def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     try:
         measured = field_statistics(chosen.mapping, criteria_.available_criteria(chosen.mapping))
     except local_records.Unusable as error:
-        chosen.notices.append(notice_of(error))
+        chosen.notices.append(error_notice(error))
         return _shown(request, chosen, status=400)
     found = {one.local: one for one in suggestion.suggest_criteria(chosen.mapping, measured)}
     for row in chosen.rows:
@@ -211,7 +210,7 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     one = mapping_or_404(access.company(request, company), mapping)
     mappings_services.reset_criteria(mapping=one)
     messages.success(request, f"No field of {one.name} is matched on any more.")
-    chosen = Chosen.stored(one, selections.of(one, request.user, request.POST.get("draft", "")))
+    chosen = Chosen.stored(one, selections.get_selection(one, request.user, request.POST.get("selection", "")))
     return HttpResponseRedirect(_again(chosen, _within(request)))
 
 
@@ -226,7 +225,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     try:
         job = services.start_coupling(
             mapping=one,
-            selection=None if chosen.draft is None else selections.ids(chosen.draft),
+            selection=None if chosen.selection is None else selections.iter_ids(chosen.selection),
             criteria=settings.criteria,
             create_new=settings.create_new,
             synchronize=settings.synchronize,
@@ -235,12 +234,12 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         )
     except EXPLAINED as error:
         title = "Nothing to match on" if getattr(error, "reason", "") == Reason.NO_CRITERIA else "Not started"
-        chosen.notices.append(notice_of(error, title))
+        chosen.notices.append(error_notice(error, title))
         return _shown(request, chosen, status=400)
     if may(request.user, Can.MAP):
         mappings_services.save_criteria(mapping=one, settings=settings)
-    if chosen.draft is not None:
-        selections.drop(chosen.draft)
+    if chosen.selection is not None:
+        selections.delete_selection(chosen.selection)
     return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
 
 
@@ -248,7 +247,9 @@ def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chos
     """What a start asks for: the previewed settings by their token, else the page's fields; None where these are not
     valid."""
     if token := request.POST.get("settings"):
-        chosen = Chosen.stored(mapping, selections.of(mapping, request.user, request.POST.get("draft", "")))
+        chosen = Chosen.stored(
+            mapping, selections.get_selection(mapping, request.user, request.POST.get("selection", ""))
+        )
         try:
             kept = signing.loads(token, salt=_SALT)
         except signing.BadSignature:
@@ -270,7 +271,7 @@ def _within(request: HttpRequest) -> str:
 
 
 def _again(chosen: Chosen, within: str) -> str:
-    return of_mapping("criteria", chosen.mapping, urlencode(_kept_values(chosen, within)))
+    return mapping_url("criteria", chosen.mapping, **_kept_values(chosen, within))
 
 
 def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, status: int = 200) -> HttpResponse:
@@ -288,7 +289,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
     try:
         measured = field_statistics(mapping, criteria_.available_criteria(mapping))
     except local_records.Unusable as error:
-        chosen.notices.append(notice_of(error))
+        chosen.notices.append(error_notice(error))
         measured = FieldStatistics(0, False, {})
     _tell_measures(chosen.rows, measured)
     page = Page(
@@ -301,16 +302,16 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         actions=[
             Action(
                 "Preview",
-                of_mapping("preview", mapping),
+                mapping_url("preview", mapping),
                 "post",
                 "preview",
                 with_form=True,
                 off=NOT_ENABLED if off else no_try,
             ),
-            Action("Suggest Criteria", of_mapping("suggest", mapping), "post", "suggest", with_form=True, off=no_try),
+            Action("Suggest Criteria", mapping_url("suggest", mapping), "post", "suggest", with_form=True, off=no_try),
             Action(
                 "Save Criteria",
-                of_mapping("save-criteria", mapping),
+                mapping_url("save-criteria", mapping),
                 "post",
                 "save",
                 with_form=True,
@@ -318,13 +319,15 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
             ),
             Action(
                 "Reset Criteria",
-                of_mapping("reset-criteria", mapping),
+                mapping_url("reset-criteria", mapping),
                 "post",
                 "reset",
                 off=permission_reason(request, Can.MAP),
                 values=_kept_values(chosen, within),
             ),
-            Action("Integration Coupling Job Log", job_log(company, type="coupling", mapping=mapping.name), icon="job"),
+            Action(
+                "Integration Coupling Job Log", job_log_url(company, type="coupling", mapping=mapping.name), icon="job"
+            ),
         ],
         fast_tabs=[
             FastTab(
@@ -347,7 +350,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
                 gist=", ".join(row.caption for row in chosen.rows if row.use) or "Nothing chosen yet",
             ),
         ],
-        form_url=of_mapping("save-criteria" if within == "guide" else "start", mapping),
+        form_url=mapping_url("save-criteria" if within == "guide" else "start", mapping),
         submit=Action("OK", primary=True)
         if within == "guide"
         else Action(
@@ -363,14 +366,14 @@ def _back(chosen: Chosen, within: str) -> str:
     company = chosen.mapping.company
     if within and (url := optional_url(WITHIN[within][0], company, **dict(WITHIN[within][1]))):
         return url
-    if chosen.draft is not None:
-        return records.list_url(company, local_records.table_of(chosen.mapping))
+    if chosen.selection is not None:
+        return records.list_url(company, local_records.get_table(chosen.mapping))
     return company_url("coupling:mappings", company)
 
 
 def _kept_values(chosen: Chosen, within: str) -> Mapping[str, str]:
     """What every form of the page carries along."""
-    found = {"draft": str(chosen.draft.pk) if chosen.draft else "", "within": within}
+    found = {"selection": str(chosen.selection.pk) if chosen.selection else "", "within": within}
     return {name: value for name, value in found.items() if value}
 
 
@@ -385,13 +388,13 @@ def _gist(chosen: Chosen) -> str:
 
 
 def _about_selection(chosen: Chosen) -> list[Notice]:
-    if chosen.draft is None:
+    if chosen.selection is None:
         return []
-    table = local_records.table_of(chosen.mapping)
-    coupled = selections.coupled(chosen.draft)
+    table = local_records.get_table(chosen.mapping)
+    coupled = selections.count_coupled(chosen.selection)
     some = f"; {coupled:,} of them are coupled already and stay as they are" if coupled else ""
-    what = table.caption.lower() if chosen.draft.count == 1 else table.caption_plural.lower()
-    return [Notice(f"{chosen.draft.count:,} selected {what}{some}.", "")]
+    what = table.caption.lower() if chosen.selection.count == 1 else table.caption_plural.lower()
+    return [Notice(f"{chosen.selection.count:,} selected {what}{some}.", "")]
 
 
 def _tell_measures(rows: Sequence[Row], measured: FieldStatistics) -> None:
@@ -402,7 +405,7 @@ def _tell_measures(rows: Sequence[Row], measured: FieldStatistics) -> None:
 
 def _measured(mapping: IntegrationTableMapping, measured: FieldStatistics) -> str:
     try:
-        what = local_records.table_of(mapping).caption_plural.lower()
+        what = local_records.get_table(mapping).caption_plural.lower()
     except local_records.Unusable:
         return ""
     first = "the first " if measured.sampled else ""
@@ -424,7 +427,9 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
         Cue(f"{found.no_match:,}", "find no match"),
         Cue(f"{found.already_coupled:,}", "match is taken", "", "warn" if found.already_coupled else ""),
     ]
-    text = f"Compared {found.total:,} uncoupled records with {found.measured:,} rows, in {found.requests:,} requests."
+    text = (
+        f"Compared {found.total:,} uncoupled records with {found.rows_compared:,} rows, in {found.requests:,} requests."
+    )
     if found.outside:
         text += f" {found.outside:,} selected records are coupled already or outside the mapping's filter."
     if settings.create_new and found.unmatched:
@@ -443,6 +448,6 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
     if starts and (found.coupled or (settings.create_new and found.unmatched)):
         label = f"Couple these {found.coupled:,}" if found.coupled else f"Create these {found.unmatched:,}"
         values = {"settings": token, **_kept_values(chosen, within)}
-        action = Action(label, of_mapping("start", chosen.mapping), "post", "couple", primary=True, values=values)
+        action = Action(label, mapping_url("start", chosen.mapping), "post", "couple", primary=True, values=values)
     order = [(f"{at}. {one.caption}", f"{one.coupled:,} coupled") for at, one in enumerate(found.order, 1)]
     return [FactBox("Preview", cues=cues, text=text, action=action), FactBox("In this order", facts=order)]

@@ -13,7 +13,7 @@ from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria
 from coupling.matching.match import Decision, Result
-from coupling.matching.partners import candidate_json, partner_names
+from coupling.matching.partners import candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
@@ -44,7 +44,7 @@ class Preview:
     outside: int
     order: list[Order]
     plan: str
-    measured: int
+    rows_compared: int
     requests: int
     seconds: float
     usage: Usage = field(repr=False, default_factory=Usage)
@@ -60,7 +60,7 @@ class Preview:
     ) -> "Preview":
         """Read both sides and decide. Raises what the gateway and `on_part` raise."""
         began = time.monotonic()
-        records = local_records.uncoupled(mapping)
+        records = local_records.uncoupled_records(mapping)
         outside = 0
         if selection is not None:
             records = records.filter(_among(selection))
@@ -82,7 +82,7 @@ class Preview:
             outside,
             order,
             matching.plan.kind,
-            matching.measured,
+            matching.rows_compared,
             gateway.requests,
             time.monotonic() - began,
         )
@@ -100,7 +100,7 @@ class Preview:
             chunk = list(islice(decisions, len(part)))
             told = partner_names(matching.mapping, matching, chunk)
             for decision, row in zip(chunk, part, strict=False):
-                yield line(matching, decision, row, told)
+                yield preview_line(matching, decision, row, told)
 
     def summary(self) -> dict[str, Any]:
         """The numbers in the shape of a job's summary."""
@@ -128,7 +128,9 @@ class Preview:
         }  # fmt: skip
 
 
-def line(matching: MatchingRun, decision: Decision, row: Sequence[Any], told: dict[UUID, str]) -> dict[str, Any]:
+def preview_line(
+    matching: MatchingRun, decision: Decision, row: Sequence[Any], told: dict[UUID, str]
+) -> dict[str, Any]:
     """One record of a preview, in the shape of an error object with the outcome in front."""
     first = decision.candidates[0] if len(decision.candidates) == 1 else None
     coupled = decision.result is Result.COUPLED
@@ -137,9 +139,9 @@ def line(matching: MatchingRun, decision: Decision, row: Sequence[Any], told: di
         "local": {"id": str(decision.local_id), "key": str(row[1]), "name": str(row[2] or "")},
         "integration": {"id": str(first.id), "name": first.name} if first else None,
         "reason": "" if coupled else decision.result.value,
-        "message": "" if coupled else matching.sentence(decision, told.get(first.id, "") if first else ""),
-        "fields": matching.compared(decision, row[3:]),
-        "candidates": [candidate_json(candidate, told) for candidate in decision.candidates],
+        "message": "" if coupled else matching.explain(decision, told.get(first.id, "") if first else ""),
+        "fields": matching.compared_fields(decision, row[3:]),
+        "candidates": [candidate_to_json(candidate, told) for candidate in decision.candidates],
         "trail": matching.trail(decision),
     }
 

@@ -45,9 +45,9 @@ def start_coupling(
     synchronization, schedules). Raises Refusal, EmptySelection, criteria.BadCriteria.
     """
     require_usable(mapping)
-    given = list(criteria if criteria is not None else criteria_.stored(mapping))
+    given = list(criteria if criteria is not None else criteria_.stored_criteria(mapping))
     if given or strict:
-        given = criteria_.check(mapping, given)
+        given = criteria_.check_criteria(mapping, given)
     create = mapping.create_new if create_new is None else create_new
     if create and mapping.direction == Direction.FROM:
         if create_new:
@@ -112,7 +112,7 @@ def description(mapping: IntegrationTableMapping) -> str:
     """What a job's card says about it: "Customers <-> account"."""
     arrow = {Direction.TO: "->", Direction.FROM: "<-"}.get(Direction(mapping.direction), "<->")
     try:
-        here = local_records.table_of(mapping).caption_plural
+        here = local_records.get_table(mapping).caption_plural
     except local_records.Unusable:
         here = mapping.table
     return f"{here} {arrow} {mapping.integration_table}"
@@ -151,7 +151,7 @@ def couple_by_hand(
             "Somebody coupled and uncoupled the record or the row at the same moment, so nothing was done.",
             "Try again.",
         )
-    named = local_records.named(mapping, [other.local_id]).get(other.local_id)
+    named = local_records.read_keys_and_names(mapping, [other.local_id]).get(other.local_id)
     if is_being_created(other):
         raise Refusal(
             Reason.ALREADY_COUPLED,
@@ -196,7 +196,9 @@ def preview(
     from coupling.couplings.preview import Preview
 
     require_usable(mapping)
-    given = criteria_.check(mapping, list(criteria if criteria is not None else criteria_.stored(mapping)))
+    given = criteria_.check_criteria(
+        mapping, list(criteria if criteria is not None else criteria_.stored_criteria(mapping))
+    )
     chosen = None if selection is None else list(selection)
     if chosen is not None and not chosen:
         raise EmptySelection

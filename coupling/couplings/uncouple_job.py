@@ -14,7 +14,7 @@ from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 
-PART = 500
+COUPLINGS_PER_CHECKPOINT = 500
 """Couplings per checkpoint: one read, one write."""
 ROUNDS = 3
 """How often a row that changes between reading and writing is read again."""
@@ -49,7 +49,11 @@ class _Uncoupling:
         if total is None:
             total = self.couplings.count()
         while True:
-            part = list(self.couplings.filter(pk__gt=self.context.resume.get("after", 0)).order_by("pk")[:PART])
+            part = list(
+                self.couplings.filter(pk__gt=self.context.resume.get("after", 0)).order_by("pk")[
+                    :COUPLINGS_PER_CHECKPOINT
+                ]
+            )
             if not part:
                 return
             self._settle(part, [], total, part[-1].pk)
@@ -62,8 +66,8 @@ class _Uncoupling:
         if total is None:
             total = self.context.job.records.count()
         for chunk in self.context.selection(after=UUID(after) if after else None):
-            for start in range(0, len(chunk), PART):
-                ids = chunk[start : start + PART]
+            for start in range(0, len(chunk), COUPLINGS_PER_CHECKPOINT):
+                ids = chunk[start : start + COUPLINGS_PER_CHECKPOINT]
                 found = {
                     getattr(coupling, f"{side}_id"): coupling
                     for coupling in self.couplings.filter(**{f"{side}_id__in": ids})
@@ -76,7 +80,7 @@ class _Uncoupling:
         told = [self._waits(coupling) for coupling in part if coupling.pk in held]
         part = [coupling for coupling in part if coupling.pk not in held]
         results = self._emptied(part)
-        names = local_records.named(self.mapping, [*(coupling.local_id for coupling in part), *missing])
+        names = local_records.read_keys_and_names(self.mapping, [*(coupling.local_id for coupling in part), *missing])
         kept = {row_id for row_id, result in results.items() if not result.ok and result.reason != Reason.RECORD_GONE}
         gone = [coupling.pk for coupling in part if coupling.integration_id not in kept]
         outcomes = [self._outcome(coupling, names, results.get(coupling.integration_id), kept) for coupling in part]
@@ -103,7 +107,9 @@ class _Uncoupling:
         return {coupling.pk for coupling in part if coupling.pending and is_being_created(coupling)}
 
     def _waits(self, coupling: Coupling) -> OutcomeRow:
-        key, name = local_records.named(self.mapping, [coupling.local_id]).get(coupling.local_id, ("", ""))
+        key, name = local_records.read_keys_and_names(self.mapping, [coupling.local_id]).get(
+            coupling.local_id, ("", "")
+        )
         return OutcomeRow(
             Outcome.SKIPPED, Reason.CREATE_QUEUED, coupling.local_id, key, name, coupling.integration_id,
             message=f"Its row is being created in Dataverse by job {coupling.job_id}, which has not ended. Delete the "

@@ -11,7 +11,7 @@ from connection_setup.connection.state import unavailable_reason
 from core.roles import Can, requires
 from coupling.couplings import services
 from coupling.models import Coupling, IntegrationTableMapping, Selection
-from coupling.page_parts import EXPLAINED, job_log, mapping_or_404, of_mapping, show_error
+from coupling.page_parts import EXPLAINED, job_log_url, mapping_or_404, mapping_url, show_error
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
 from masterdata.models import Company
@@ -61,13 +61,13 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
     """The couplings of the records selected on a list: keep the selection, then ask."""
     owner = access.company(request, company)
     one = records.table_or_404(table)
-    draft = keep_selection.keep(request, owner, one, without="none is coupled")
-    if not isinstance(draft, Selection):
-        return draft
-    if not selections.coupled(draft):
+    selection = keep_selection.store_from_list(request, owner, one, without="none is coupled")
+    if not isinstance(selection, Selection):
+        return selection
+    if not selections.count_coupled(selection):
         why = "None of the selected records is coupled, so there is nothing to delete."
-        return keep_selection.redirect_to_selection(request, draft, one, why)
-    return HttpResponseRedirect(of_mapping("uncouple", draft.mapping, f"draft={draft.pk}"))
+        return keep_selection.back_to_list(request, selection, one, why)
+    return HttpResponseRedirect(mapping_url("uncouple", selection.mapping, selection=selection.pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,24 +77,26 @@ def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> Http
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
     given = request.POST if request.method == "POST" else request.GET
-    draft = selections.of(one, request.user, given.get("draft", ""))
+    selection = selections.get_selection(one, request.user, given.get("selection", ""))
     back = company_url("records:list", owner, table=one.table)
-    if draft is None:
+    if selection is None:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
         try:
-            job = services.start_uncoupling(mapping=one, selection=selections.ids(draft), user=request.user)
+            job = services.start_uncoupling(mapping=one, selection=selections.iter_ids(selection), user=request.user)
         except EXPLAINED as error:
             show_error(request, error)
             return HttpResponseRedirect(back)
-        selections.drop(draft)
+        selections.delete_selection(selection)
         return HttpResponseRedirect(_job_url(owner, [job.pk]))
-    coupled = selections.coupled(draft)
-    return _asked(request, owner, coupled, _of_selection(draft, coupled), {"draft": str(draft.pk)}, request.path, back)
+    coupled = selections.count_coupled(selection)
+    return _asked(
+        request, owner, coupled, _of_selection(selection, coupled), {"selection": str(selection.pk)}, request.path, back
+    )
 
 
-def _of_selection(draft: Selection, coupled: int) -> str:
-    rest = draft.count - coupled
+def _of_selection(selection: Selection, coupled: int) -> str:
+    rest = selection.count - coupled
     text = (
         f"This deletes the {coupled:,} couplings of the selected records."
         if coupled != 1
@@ -124,4 +126,4 @@ def _names(mappings: Sequence[IntegrationTableMapping]) -> str:
 def _job_url(owner: Company, jobs: Sequence[int]) -> str:
     if len(jobs) == 1:
         return company_url("jobs:job", owner, pk=jobs[0])
-    return job_log(owner, type="uncoupling")
+    return job_log_url(owner, type="uncoupling")

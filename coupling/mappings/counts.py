@@ -38,7 +38,7 @@ _PATIENCE = 100
 minutes."""
 
 
-def of(company: Company, mappings: Iterable[IntegrationTableMapping]) -> dict[int, Counts]:
+def count_records(company: Company, mappings: Iterable[IntegrationTableMapping]) -> dict[int, Counts]:
     """The numbers by the mapping's id; of large tables as they stood within the last minutes."""
     chosen = list(mappings)
     key = f"coupling.counts.{company.pk}.{'.'.join(str(mapping.pk) for mapping in chosen)}"
@@ -57,7 +57,7 @@ def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[in
     unusable: set[int] = set()
     for mapping in chosen:
         try:
-            inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled(mapping)
+            inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled_records(mapping)
         except (local_records.Unusable, filters.BadFilter):
             unusable.add(mapping.pk)
             continue
@@ -81,7 +81,7 @@ def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[in
     return numbers
 
 
-def last_jobs(company: Company) -> dict[str, Job]:
+def latest_jobs(company: Company) -> dict[str, Job]:
     """The newest job of each mapping of a company, by the mapping's name, in one query."""
     newest = Job.objects.filter(company=company, mapping_name=OuterRef("name")).order_by("-id").values("pk")[:1]
     ids = IntegrationTableMapping.objects.filter(company=company).values(job=Subquery(newest))

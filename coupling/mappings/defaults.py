@@ -35,19 +35,19 @@ def _data() -> list[dict[str, Any]]:
     return content
 
 
-def names() -> list[str]:
+def default_names() -> list[str]:
     """The names of the default mappings, in their order."""
     return [entry["name"] for entry in _data()]
 
 
-def names_of(part: str) -> list[str]:
+def names_of_part(part: str) -> list[str]:
     """The names of the default mappings that belong to a part."""
     return [entry["name"] for entry in _data() if entry.get("part_of", "") == part]
 
 
 def disabled_names(company: Any) -> list[str]:
     """The names of the mappings whose part is not enabled for the company: nothing runs for them."""
-    return [] if dynamics.enabled(company) else names_of(DYNAMICS_365)
+    return [] if dynamics.enabled(company) else names_of_part(DYNAMICS_365)
 
 
 def create_missing(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
@@ -58,20 +58,20 @@ def create_missing(company: Any, user: Any = None) -> list[IntegrationTableMappi
     return _write(company, [entry for entry in _data() if entry["name"] not in there])
 
 
-def ensure_part(company: Any, part: str) -> list[IntegrationTableMapping]:
+def create_missing_of_part(company: Any, part: str) -> list[IntegrationTableMapping]:
     """Make the default mappings of a part that a company does not have yet. Returns what was made."""
     there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
     entries = [entry for entry in _data() if entry.get("part_of", "") == part]
     return _write(company, [entry for entry in entries if entry["name"] not in there])
 
 
-def reset(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
+def reset_mappings(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
     """Bring mappings back to their default: settings, filters, field rows, criteria. Couplings stay.
 
     Raises LookupError, with a sentence, for a mapping that has no default.
     """
     left_out = [] if wanted is not None else disabled_names(company)
-    chosen = list(wanted) if wanted is not None else [name for name in names() if name not in left_out]
+    chosen = list(wanted) if wanted is not None else [name for name in default_names() if name not in left_out]
     known = {entry["name"]: entry for entry in _data()}
     for name in chosen:
         if name not in known:
@@ -82,7 +82,7 @@ def reset(company: Any, wanted: Iterable[str] | None = None) -> list[Integration
 
 
 @transaction.atomic
-def schedule(company: Any) -> int:
+def schedule_mappings(company: Any) -> int:
     """Put the company's mappings on their schedules, the first run after one period; how many. Choices have none.
 
     SALESPEOPLE is scheduled with Person alone: with Team nothing asks for it.
@@ -103,7 +103,7 @@ def _schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:
 
 
 @transaction.atomic
-def follow_ownership(company: Any) -> None:
+def apply_ownership_model(company: Any) -> None:
     """Give existing mappings the field rows and the dependency of the connection's ownership model, and no other's.
 
     With Person a record's salesperson decides who owns its row, so that salespeople are synchronized first, on a
@@ -139,7 +139,7 @@ def follow_ownership(company: Any) -> None:
 def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTableMapping]:
     ownership = connection_of(company).ownership_model
     existing = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
-    existing |= set(names())
+    existing |= set(default_names())
     written: list[IntegrationTableMapping] = []
     for entry in entries:
         values = {key: value for key, value in entry.items() if key not in _EXTRA}
@@ -151,7 +151,7 @@ def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTable
         mapping, _ = IntegrationTableMapping.objects.update_or_create(
             company=company,
             name=entry["name"],
-            defaults={**_settings_at_rest(), **values, "position": names().index(entry["name"])},
+            defaults={**_default_settings(), **values, "position": default_names().index(entry["name"])},
         )
         mapping.fields.all().delete()
         IntegrationFieldMapping.objects.bulk_create(
@@ -163,7 +163,7 @@ def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTable
     return written
 
 
-def _settings_at_rest() -> dict[str, Any]:
+def _default_settings() -> dict[str, Any]:
     """What a mapping has when its default says nothing: a reset takes back a person's choices."""
     kept = {
         "direction", "table_filter", "integration_filter", "insert_values", "synch_only_coupled", "update_conflict",

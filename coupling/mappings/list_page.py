@@ -17,7 +17,7 @@ from core.vocabulary import Direction
 from coupling import filters, local_records
 from coupling.mappings import counts, defaults
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.page_parts import ASK, NOT_ENABLED, captions, job_log, of_mapping, permission_reason
+from coupling.page_parts import ASK_A_PERSON, NOT_ENABLED, field_captions, job_log_url, mapping_url, permission_reason
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
@@ -33,9 +33,9 @@ from ui.links import company_url, optional_url
 def mappings(request: HttpRequest, company: str) -> HttpResponse:
     """Integration Table Mappings."""
     owner = access.company(request, company)
-    jobs = counts.last_jobs(owner)
+    jobs = counts.latest_jobs(owner)
     off = unavailable_reason(owner)
-    shown = mappings_listing(owner, jobs, off=off)
+    shown = mapping_listing(owner, jobs, off=off)
     page = Page(
         "Integration Table Mappings",
         company=owner,
@@ -56,7 +56,7 @@ _TIP = Tip(
 )
 
 
-def mappings_listing(
+def mapping_listing(
     company: Company, jobs: Mapping[str, Job] = MappingProxyType({}), *, off: str = ""
 ) -> listing.Listing:
     """The list of a company's mappings, as its page (with the last jobs) and the views behind its actions see it.
@@ -65,7 +65,7 @@ def mappings_listing(
     """
 
     def decorate(rows: list[Any]) -> None:
-        found = counts.of(company, rows)
+        found = counts.count_records(company, rows)
         for row in rows:
             row.counted, row.last_job = found[row.pk], jobs.get(row.name)
 
@@ -75,7 +75,7 @@ def mappings_listing(
         rows=IntegrationTableMapping.objects.filter(company=company).select_related("company"),
         key="id",
         selectable=True,
-        row_url=lambda row: of_mapping("mapping", row),
+        row_url=lambda row: mapping_url("mapping", row),
         search=("name__icontains", "integration_table__icontains", "table__icontains"),
         decorate=decorate,
         filters=[
@@ -106,11 +106,11 @@ def mappings_listing(
             listing.Column("uid_kind", "Integration Field Type", lambda row: row.get_uid_kind_display(), default=False),
             listing.Column(
                 "deletion", "Resolve Deletion Conflicts",
-                lambda row: row.get_deletion_conflict_display() or ASK, default=False,
+                lambda row: row.get_deletion_conflict_display() or ASK_A_PERSON, default=False,
             ),
             listing.Column(
                 "update", "Resolve Update Conflicts",
-                lambda row: row.get_update_conflict_display() or ASK, default=False,
+                lambda row: row.get_update_conflict_display() or ASK_A_PERSON, default=False,
             ),
             listing.Column("next_run", "Next run", lambda row: ago(row.next_run_at), default=False),
         ],
@@ -136,7 +136,7 @@ def _no_mappings(company: Company, off: str) -> Notice:
 def table_cell(row: Any) -> Cell:
     """The local table of a mapping, leading to its list."""
     try:
-        table = local_records.table_of(row)
+        table = local_records.get_table(row)
     except local_records.Unusable:
         return Status(f"{row.table} is not known", "bad")
     return Link(table.caption_plural, optional_url("records:list", row.company, table=table.name))
@@ -144,7 +144,7 @@ def table_cell(row: Any) -> Cell:
 
 def table_filter(row: Any) -> str:
     """The table filter of a mapping, with the fields' captions."""
-    names = captions(row)
+    names = field_captions(row)
     return filters.readable(row.table_filter, lambda name: names.get(name, name))
 
 
@@ -242,7 +242,7 @@ def troubleshooting(
     return FactBox(
         "Troubleshooting",
         cues=[
-            Cue(f"{errors:,}", "Integration Errors", job_log(company, **narrowed), "bad" if errors else "ok"),
+            Cue(f"{errors:,}", "Integration Errors", job_log_url(company, **narrowed), "bad" if errors else "ok"),
             Cue(
                 f"{skipped:,}", "Coupled Data Sync Errors", optional_url('sync:skipped', company),
                 "bad" if skipped else "ok",
@@ -258,7 +258,7 @@ def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     """Lead from the selected mappings to what is to be done with them."""
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
-    chosen = list(listing.selected(request, mappings_listing(owner)).rows)
+    chosen = list(listing.selected(request, mapping_listing(owner)).rows)
     if not chosen:
         return listing.nothing_selected(request, back)
     if what in ("uncouple", "reset"):
@@ -274,10 +274,10 @@ def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
 def _leads_to(company: Company, mapping: IntegrationTableMapping, what: str) -> str:
     logs = {"coupling-log": "coupling", "uncoupling-log": "uncoupling", "synch-log": "synchronization"}
     if what in logs:
-        return job_log(company, type=logs[what], mapping=mapping.name)
+        return job_log_url(company, type=logs[what], mapping=mapping.name)
     own = {"fields": "fields", "edit": "mapping", "match": "criteria"}
     if what in own:
-        return of_mapping(own[what], mapping)
+        return mapping_url(own[what], mapping)
     if what in ("synchronize", "full") and (
         url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name)
     ):
@@ -301,7 +301,7 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
         try:
-            defaults.reset(owner, names)
+            defaults.reset_mappings(owner, names)
         except LookupError as error:
             messages.error(request, str(error.args[0]))
         else:
@@ -333,8 +333,8 @@ def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpRespons
     return render.confirm(
         request,
         title="Use Default Synchronization Setup",
-        text=f"The default mappings are made, with their schedules: {', '.join(defaults.names())}. Records which are "
-        "coupled are then kept alike on both sides. Nothing is coupled or created by it.",
+        text=f"The default mappings are made, with their schedules: {', '.join(defaults.default_names())}. Records "
+        "which are coupled are then kept alike on both sides. Nothing is coupled or created by it.",
         action=Action("Use default setup", request.path, "post", "reset", primary=True),
         back=back,
         company=owner,

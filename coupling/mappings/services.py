@@ -68,7 +68,7 @@ class Settings:
 def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> None:
     """Keep the criteria and settings on the mapping. Raises criteria.BadCriteria; no criteria are kept as none."""
     if settings.criteria:
-        criteria_.check(mapping, settings.criteria)
+        criteria_.check_criteria(mapping, settings.criteria)
     by_pair = {(one.local, one.integration): one for one in settings.criteria}
     for field in criteria_.available_criteria(mapping):
         one = by_pair.get((field.field, field.integration_field))
@@ -120,12 +120,12 @@ def save_mapping(*, mapping: IntegrationTableMapping, values: dict[str, Any]) ->
 
 
 @transaction.atomic
-def switch(*, mapping: IntegrationTableMapping, fields: Sequence[IntegrationFieldMapping], enabled: bool) -> int:
+def switch_fields(*, mapping: IntegrationTableMapping, fields: Sequence[IntegrationFieldMapping], enabled: bool) -> int:
     """Switch field mappings on or off; how many changed. Raises NotUsable for one that cannot be on."""
     for field in fields:
         if enabled and field.disabled_reason:
             raise NotUsable(
-                f"{criteria_.caption(mapping, field.field) or field.integration_field} cannot be enabled: "
+                f"{criteria_.field_caption(mapping, field.field) or field.integration_field} cannot be enabled: "
                 f"{field.disabled_reason}"
             )
     changed = [field for field in fields if field.enabled is not enabled and field.mapping_id == mapping.pk]

@@ -43,7 +43,7 @@ _LEGAL_FORMS = (
 _FORMS = frozenset(_LEGAL_FORMS.split())
 
 
-def column(criterion: Criterion, country: str = "") -> Column:
+def canonical_column(criterion: Criterion, country: str = "") -> Column:
     """Return what turns a column's values into canonical texts, as the criterion says.
 
     country (ISO 3166): where phone numbers belong that have no country prefix and whose record names no country.
@@ -225,7 +225,7 @@ def company_name(value: Any) -> str:
     return " ".join(kept or words)
 
 
-def keys(columns: Sequence[Sequence[str]]) -> list[str]:
+def join_keys(columns: Sequence[Sequence[str]]) -> list[str]:
     """One key per row from the canonical columns of a group; a dropped field is an empty part.
 
     Injective: different lists of parts give different keys.

@@ -9,7 +9,7 @@ import msgspec
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs
 from coupling import local_records
-from coupling.matching.match import Group, groups
+from coupling.matching.match import Group, group_by_priority
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion
 from masterdata.catalog import LocalField
@@ -36,19 +36,19 @@ def available_criteria(mapping: IntegrationTableMapping) -> list[IntegrationFiel
     return [field for field in mapping.fields.all() if field.field and field.integration_field and not field.constant]
 
 
-def stored(mapping: IntegrationTableMapping) -> list[Criterion]:
+def stored_criteria(mapping: IntegrationTableMapping) -> list[Criterion]:
     """The criteria kept on the mapping."""
-    return [criterion(field) for field in available_criteria(mapping) if field.use_for_match]
+    return [to_criterion(field) for field in available_criteria(mapping) if field.use_for_match]
 
 
-def criterion(field: IntegrationFieldMapping) -> Criterion:
+def to_criterion(field: IntegrationFieldMapping) -> Criterion:
     """A field mapping as the criterion it is kept as."""
     return Criterion(
         field.field, field.integration_field, field.match_priority, field.case_sensitive, CompareAs(field.compare_as)
     )
 
 
-def effective(given: Criterion, field: LocalField) -> Criterion:
+def by_field_type(given: Criterion, field: LocalField) -> Criterion:
     """The criterion with the comparison its field's type asks for: numbers and dates compare by value."""
     if given.compare_as is not CompareAs.TEXT:
         return given
@@ -81,7 +81,7 @@ def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> li
     return found
 
 
-def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
+def check_criteria(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
     """The criteria, once they are known to fit the mapping. Raises NoCriteria, BadCriteria."""
     if not given:
         raise NoCriteria(mapping.name)
@@ -104,25 +104,25 @@ def from_json(kept: Any) -> list[Criterion]:
     return msgspec.convert(kept, list[Criterion])
 
 
-def grouped(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:
+def group_criteria(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:
     """The criteria by priority, each compared as its local field's type asks. Raises local.Unusable."""
-    return groups(effective(one, local_records.field_of(mapping, one.local)) for one in given)
+    return group_by_priority(by_field_type(one, local_records.get_field(mapping, one.local)) for one in given)
 
 
 def readable(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> str:
     """The criteria in order, as a person reads them: "Phone No., then Name + City"."""
-    return ", then ".join(group_caption(mapping, group) for group in groups(given))
+    return ", then ".join(group_caption(mapping, group) for group in group_by_priority(given))
 
 
 def group_caption(mapping: IntegrationTableMapping, group: Group) -> str:
     """The captions of one priority's fields: "Name + City"."""
-    return " + ".join(caption(mapping, one.local) for one in group.criteria)
+    return " + ".join(field_caption(mapping, one.local) for one in group.criteria)
 
 
-def caption(mapping: IntegrationTableMapping, name: str) -> str:
+def field_caption(mapping: IntegrationTableMapping, name: str) -> str:
     """The caption of a local field; its name where the field is gone."""
     try:
-        return local_records.field_of(mapping, name).caption
+        return local_records.get_field(mapping, name).caption
     except local_records.Unusable:
         return name
 

@@ -24,7 +24,7 @@ class FieldStatistics:
 
 def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping]) -> FieldStatistics:
     """Measure the fields of some field mappings on the records inside the table filter; one query or two."""
-    table = local_records.table_of(mapping)
+    table = local_records.get_table(mapping)
     records = local_records.filtered_records(mapping)
     total = records.order_by().count()
     measured: Any = records.order_by()
@@ -32,7 +32,7 @@ def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFie
         measured = table.model._default_manager.filter(pk__in=records.values("pk")[:SAMPLE])
     asked: dict[str, Any] = {}
     for name in {row.field for row in rows}:
-        field = local_records.field_of(mapping, name)
+        field = local_records.get_field(mapping, name)
         if field.type in ("text", "code", "reference", "choice"):
             filled = ~Q(**{name: ""}) & Q(**{f"{name}__isnull": False})
             value: Any = Lower(Trim(Cast(name, TextField())))

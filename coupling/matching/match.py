@@ -85,7 +85,7 @@ class Decision:
     trail: tuple[PriorityResult, ...]
 
 
-def groups(criteria: Iterable[Criterion]) -> list[Group]:
+def group_by_priority(criteria: Iterable[Criterion]) -> list[Group]:
     """The criteria by priority, ascending; within one priority in the order given."""
     by_priority: dict[int, list[Criterion]] = {}
     for criterion in criteria:
@@ -111,7 +111,9 @@ class Matcher:
     ) -> None:
         self.groups = tuple(groups)
         self._country_field, self._country_column = countries or ("", "")
-        self._columns = [[compare.column(criterion, country) for criterion in group.criteria] for group in groups]
+        self._columns = [
+            [compare.canonical_column(criterion, country) for criterion in group.criteria] for group in groups
+        ]
         self._indexes = [KeyIndex() for _ in groups]
         self._masks: list[set[tuple[bool, ...]]] = [set() for _ in groups]
         self._blank_is_no_match = blank_is_no_match
@@ -125,7 +127,7 @@ class Matcher:
         return len(self._ids) // 16
 
     @property
-    def found(self) -> int:
+    def kept_rows(self) -> int:
         """How many Dataverse rows are kept as somebody's candidate."""
         return len(self._found_ids) // 16
 
@@ -145,7 +147,7 @@ class Matcher:
                 make(columns[criterion.local], countries)
                 for criterion, make in zip(group.criteria, makers, strict=True)
             ]
-            keys = compare.keys(canonical)
+            keys = compare.join_keys(canonical)
             if len(canonical) == 1:
                 masks.add((True,))
             elif any("" in column for column in canonical):
@@ -178,7 +180,7 @@ class Matcher:
             for mask in masks:
                 if not any(mask):
                     continue
-                keys = compare.keys(
+                keys = compare.join_keys(
                     [column if used else [""] * len(ids) for column, used in zip(canonical, mask, strict=True)]
                 )
                 # A row that is blank where the mask looks cannot meet a key of this mask.
@@ -188,7 +190,7 @@ class Matcher:
                 page.meet(index, index.met(keys))
         self._keep(page, names)
 
-    def feed_rows(self, rows: Sequence[RemoteRow]) -> None:
+    def add_remote_rows(self, rows: Sequence[RemoteRow]) -> None:
         """Compare rows given as records: for probes and small tables."""
         wanted = {criterion.integration for group in self.groups for criterion in group.criteria}
         wanted |= {self._country_column} - {""}
@@ -213,13 +215,13 @@ class Matcher:
 
         The answer is asked once per kept row, before anything is decided.
         """
-        taken = np.zeros(self.found + 1, np.uint8)
-        for start in range(0, self.found if coupled else 0, 5000):
-            stop = min(start + 5000, self.found)
+        taken = np.zeros(self.kept_rows + 1, np.uint8)
+        for start in range(0, self.kept_rows if coupled else 0, 5000):
+            stop = min(start + 5000, self.kept_rows)
             part = [bytes(self._found_ids[16 * at : 16 * at + 16]) for at in range(start, stop)]
             if coupled and (known := set(coupled(part))):
                 taken[[at for at, found in enumerate(part, start + 1) if found in known]] = 1
-        partner = np.zeros(self.found + 1, np.uint32)
+        partner = np.zeros(self.kept_rows + 1, np.uint32)
         decided = np.zeros(len(self), np.uint32)
         by = np.zeros(len(self), np.uint8)
         for number, index in enumerate(self._indexes, 1):
@@ -246,7 +248,7 @@ class _RemotePage:
         self.raw = raw
         self.kept: list[int] = []
         self._numbers = np.zeros(len(raw) // 16, np.uint32)
-        self._before = matcher.found
+        self._before = matcher.kept_rows
         self._earlier = matcher._found_ids
 
     def meet(self, index: KeyIndex, slots: Slots) -> None:

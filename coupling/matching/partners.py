@@ -10,7 +10,7 @@ from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 
 
-def candidate_json(candidate: Candidate, told: dict[UUID, str]) -> dict[str, Any]:
+def candidate_to_json(candidate: Candidate, told: dict[UUID, str]) -> dict[str, Any]:
     """A candidate as outcomes and previews show it."""
     return {"id": str(candidate.id), "name": candidate.name, "coupled_to": told.get(candidate.id)}
 
@@ -29,7 +29,7 @@ def partner_names(
                 in_run[candidate.id] = UUID(bytes=matching.decisions.id_at(candidate.partner))
             elif candidate.coupled:
                 elsewhere.append(candidate.id)
-    named = local_records.named(mapping, in_run.values()) if in_run else {}
+    named = local_records.read_keys_and_names(mapping, in_run.values()) if in_run else {}
     told = {row_id: " ".join(named[local_id]).strip() for row_id, local_id in in_run.items() if local_id in named}
     for start in range(0, len(elsewhere), 500):
         couplings = Coupling.objects.filter(
@@ -39,8 +39,8 @@ def partner_names(
         for coupling in couplings:
             by_mapping.setdefault(coupling.mapping, {})[coupling.integration_id] = coupling.local_id
         for other, rows in by_mapping.items():
-            known = local_records.named(other, rows.values())
-            caption = "" if other.pk == mapping.pk else f"{local_records.table_of(other).caption} "
+            known = local_records.read_keys_and_names(other, rows.values())
+            caption = "" if other.pk == mapping.pk else f"{local_records.get_table(other).caption} "
             told |= {
                 row_id: caption + " ".join(known[local_id]).strip()
                 if local_id in known

@@ -35,7 +35,7 @@ class Plan:
     filters: tuple[str, ...] = ()
 
 
-def choose(wanted: Sequence[str] | None, rows: int | None) -> Plan:
+def choose_plan(wanted: Sequence[str] | None, rows: int | None) -> Plan:
     """The cheaper plan. wanted: the probe's filters, None where it cannot be asked; rows: how many the table has inside
     the integration filter, None for "5000 or more"."""
     pages = -(-max(UNKNOWN_ROWS if rows is None else rows, 1) // PAGE)
@@ -44,7 +44,7 @@ def choose(wanted: Sequence[str] | None, rows: int | None) -> Plan:
     return Plan("scan", pages)
 
 
-def filters(
+def probe_filters(
     groups: Sequence[Group], records: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]
 ) -> list[str] | None:
     """The $filter texts that find every row any of the records can match; None where that cannot be said in filters.

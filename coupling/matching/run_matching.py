@@ -39,21 +39,21 @@ class MatchingRun:
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
     countries: tuple[str, str] | None = field(init=False)
-    measured: int = 0
+    rows_compared: int = 0
     """How many Dataverse rows were compared."""
 
     def __post_init__(self) -> None:
         """Make sure both sides have the fields. Raises NoCriteria, local.Unusable, Invalid (unknown_column)."""
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
-        self.table = local_records.table_of(self.mapping)
-        self.groups = criteria.grouped(self.mapping, self.given)
+        self.table = local_records.get_table(self.mapping)
+        self.groups = criteria.group_criteria(self.mapping, self.given)
         self.countries = self._countries()
         self.gateway.check_columns(self.mapping, self.columns)
         infos = self.gateway.table(self.mapping).columns
         self.kinds = {name: infos[name].type for name in self.columns}
         self._partners = {
-            one.local: local_records.partners(self.mapping, self.table.field(one.local))
+            one.local: local_records.read_coupled_rows(self.mapping, self.table.field(one.local))
             for one in self.given
             if self.table.field(one.local).type == "reference" and self.kinds[one.integration] in _LOOKUPS
         }
@@ -108,29 +108,29 @@ class MatchingRun:
         self.plan = self._plan(kept if total <= read_plan.MOST_RECORDS else None)
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
-        self.decisions = matcher.decide(coupled or coupled_rows(self.mapping))
+        self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping))
         return self.decisions
 
     def _plan(self, kept: list[dict[str, Any]] | None) -> read_plan.Plan:
-        wanted = read_plan.filters(self.groups, kept, self.kinds) if kept is not None else None
+        wanted = read_plan.probe_filters(self.groups, kept, self.kinds) if kept is not None else None
         if wanted is not None and len(wanted) <= 1:
-            return read_plan.choose(wanted, None)
+            return read_plan.choose_plan(wanted, None)
         if wanted is None:
-            return read_plan.choose(None, None)
-        return read_plan.choose(wanted, self.gateway.size(self.mapping))
+            return read_plan.choose_plan(None, None)
+        return read_plan.choose_plan(wanted, self.gateway.size(self.mapping))
 
     def _compare(self, matcher: Matcher) -> None:
         phase = f"Comparing rows of {self.mapping.integration_table}"
         self.on_part(phase, 0, None)
         if self.plan.kind == "probe":
             rows = self.gateway.probe(self.mapping, self.columns, self.plan.filters)
-            matcher.feed_rows(rows)
-            self.measured = len(rows)
+            matcher.add_remote_rows(rows)
+            self.rows_compared = len(rows)
             return
         for page in self.gateway.scan_columns(self.mapping, self.columns):
             matcher.add_remote_page(page.ids, page.names, page.columns)
-            self.measured += len(page.ids)
-            self.on_part(phase, self.measured, None)
+            self.rows_compared += len(page.ids)
+            self.on_part(phase, self.rows_compared, None)
 
     def _values(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
         """The values of a part by field; references to coupled records as the id of their Dataverse row."""
@@ -142,10 +142,10 @@ class MatchingRun:
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
-    def compared(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
+    def compared_fields(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
         """The fields of the priority that decided, with the local values (`row`: the values of `fields`, in order)."""
         return [
-            {"local": here, "integration": there, "local_value": plain(row[at])}
+            {"local": here, "integration": there, "local_value": to_json_value(row[at])}
             for here, there, at in self._places[decision.group]
         ]
 
@@ -161,7 +161,7 @@ class MatchingRun:
             for tried, group in zip(decision.trail, self.groups, strict=False)
         ]
 
-    def sentence(self, decision: Decision, partner: str = "") -> str:
+    def explain(self, decision: Decision, partner: str = "") -> str:
         """Why a record was not coupled, and what to do next."""
         said = criteria.group_caption(self.mapping, self.groups[decision.group])
         if decision.result is Result.MULTIPLE:
@@ -184,7 +184,7 @@ class MatchingRun:
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 
-def coupled_rows(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], Iterable[bytes]]:
+def coupled_row_finder(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], Iterable[bytes]]:
     """Which of some Dataverse rows are coupled to a record of any table of the company, in one query per 5000."""
     couplings = Coupling.objects.filter(company=mapping.company)
     any_at_all: list[bool] = []
@@ -205,6 +205,6 @@ def coupled_rows(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], It
     return among
 
 
-def plain(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """A value as JSON keeps it in an outcome."""
     return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -18,7 +18,7 @@ _PLACES = ("city", "post_code")
 
 def suggest_criteria(mapping: IntegrationTableMapping, measured: FieldStatistics) -> list[Criterion]:
     """The criteria, priorities 0, 1, ...; empty where no field suits."""
-    table = local_records.table_of(mapping)
+    table = local_records.get_table(mapping)
     offered = {row.field: row for row in criteria_.available_criteria(mapping) if not row.disabled_reason}
 
     def suits(name: str, distinct: int = DISTINCT) -> bool:

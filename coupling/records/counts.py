@@ -19,7 +19,7 @@ SIZE_STORED_S = 600
 """Seconds for which it is stored whether a table is large."""
 
 
-def counter_of(company: Company, table: LocalTable, given: Mapping[str, str]) -> RowCounter | None:
+def row_counter(company: Company, table: LocalTable, given: Mapping[str, str]) -> RowCounter | None:
     """Return how a list narrowed by these filters is counted; None where none of them is about being coupled.
 
     Where another filter or a search narrows it as well, its number is counted each time.

@@ -22,7 +22,7 @@ GROUPS = (
 """FastTabs of a card by field; whatever is not named here is General."""
 
 
-def groups(table: LocalTable) -> list[tuple[str, str, list[str]]]:
+def field_groups(table: LocalTable) -> list[tuple[str, str, list[str]]]:
     """The FastTabs of a table's card: id, title, field names in the catalog's order; none is empty."""
     placed = {name: tab for tab, _, names in GROUPS for name in names}
     titles = {"general": "General", **{tab: title for tab, title, _ in GROUPS}}
@@ -61,7 +61,7 @@ class RecordForm(SeenForm):
         return record
 
 
-def form_of(table: LocalTable, company: Company, *, data: Any = None, record: Any = None) -> RecordForm:
+def record_form(table: LocalTable, company: Company, *, data: Any = None, record: Any = None) -> RecordForm:
     """The form of a record, or of a new one."""
     names = [field.name for field in table.fields if field.editable]
     made: type[RecordForm] = forms.modelform_factory(table.model, form=RecordForm, fields=names)  # type: ignore[assignment]

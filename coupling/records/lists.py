@@ -59,7 +59,7 @@ def mappings_of(company: Company, table: LocalTable) -> "list[IntegrationTableMa
     return list(IntegrationTableMapping.objects.filter(company=company, table=table.name))
 
 
-def listing_of(
+def record_listing(
     company: Company, table: LocalTable, mappings: "Sequence[IntegrationTableMapping] | None" = None
 ) -> listing.Listing:
     """The list of a table's records, as its page and every view that acts on a selection see it.
@@ -86,7 +86,7 @@ def listing_of(
         search=[f"{name}__icontains" for name in (table.key, table.title, *searched)],
         selectable=True,
         row_url=lambda row: card_url(company, table, row.system_id),
-        counter=lambda given: counts.counter_of(company, table, given),
+        counter=lambda given: counts.row_counter(company, table, given),
         row_label=lambda row: f"{getattr(row, table.key)} {getattr(row, table.title)}".strip(),
         decorate=lambda rows: mark_coupled(rows, company, table),
         search_label=f"Search {table.caption_plural.lower()}",
@@ -97,9 +97,9 @@ def listing_of(
     )
 
 
-def selected(request: HttpRequest, company: Company, table: LocalTable) -> listing.Selection:
+def selected_records(request: HttpRequest, company: Company, table: LocalTable) -> listing.Selection:
     """The records that a list page's form selects: ticked ones, or all that match its filters; count 0 for none."""
-    return listing.selected(request, listing_of(company, table))
+    return listing.selected(request, record_listing(company, table))
 
 
 def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> None:

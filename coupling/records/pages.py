@@ -14,7 +14,7 @@ from connection_setup.connection.state import connection_of
 from core.roles import Can, may, requires
 from coupling.models import Coupling, OptionMapping
 from coupling.records import lists as records
-from coupling.records.forms import RecordForm, form_of, groups
+from coupling.records.forms import RecordForm, field_groups, record_form
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
@@ -38,7 +38,7 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
             what.caption_plural,
             company=owner,
             actions=actions,
-            listing=records.listing_of(owner, what, mappings),
+            listing=records.record_listing(owner, what, mappings),
             help="records",
         ),
     )
@@ -60,7 +60,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
         FastTab(
             tab, title, [_shown(owner, what.field(name), record) for name in names], gist=_gist(record, what, names)
         )
-        for tab, title, names in groups(what)
+        for tab, title, names in field_groups(what)
     ]
     box, state = _dataverse(owner, what, record)
     return render.page(
@@ -95,7 +95,7 @@ def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
 def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Add a record."""
     owner, what = company_of(request, company), records.table_or_404(table)
-    form = form_of(what, owner, data=request.POST if request.method == "POST" else None)
+    form = record_form(what, owner, data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         record = form.store()
         messages.success(request, f"{_title(what, record)} has been added.")
@@ -112,7 +112,7 @@ def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
     owner, what = company_of(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     title, back = _title(what, record), records.card_url(owner, what, system_id)
-    form = form_of(what, owner, data=request.POST if request.method == "POST" else None, record=record)
+    form = record_form(what, owner, data=request.POST if request.method == "POST" else None, record=record)
     if request.method == "POST" and form.is_valid():
         form.store()
         messages.success(request, "The changes have been saved.")
@@ -154,7 +154,7 @@ def _form_page(
     editable = set(form.fields)
     tabs = [
         FastTab(tab, caption, [_entry(what.field(name), form) for name in names if name in editable])
-        for tab, caption, names in groups(what)
+        for tab, caption, names in field_groups(what)
     ]
     tabs[0] = FastTab(tabs[0].id, tabs[0].title, [*tabs[0].fields, Field(form_field=form["seen"])])
     return render.page(

@@ -53,7 +53,7 @@ class _Named:
         for row in rows:
             row.job_row = jobs.get(row.last_job_id or 0)  # type: ignore[attr-defined]
         for found in by_mapping.values():
-            names = local_records.named(found[0].mapping, [row.local_id for row in found])
+            names = local_records.read_keys_and_names(found[0].mapping, [row.local_id for row in found])
             for row in found:
                 key, title = names.get(row.local_id, ("", ""))
                 row.record_text = f"{key} {title}".strip() or "(deleted)"  # type: ignore[attr-defined]

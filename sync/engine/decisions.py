@@ -150,7 +150,7 @@ class Decider:
 
     def inside(self, row: RemoteRow) -> bool:
         """Whether a Dataverse row is inside the integration filter."""
-        return filters.inside(self.conditions, row.values.get)
+        return filters.matches(self.conditions, row.values.get)
 
     # -- deciding ---------------------------------------------------------------------------------------------------
 

@@ -218,7 +218,7 @@ def _names(rows: Sequence[FullSynchReviewLine]) -> str:
 def with_criteria(company: Company) -> set[str]:
     """The names of the mappings that have coupling criteria."""
     mappings = IntegrationTableMapping.objects.filter(company=company).prefetch_related("fields")
-    return {mapping.name for mapping in mappings if criteria.stored(mapping)}
+    return {mapping.name for mapping in mappings if criteria.stored_criteria(mapping)}
 
 
 def plan(row: FullSynchReviewLine, chosen: Collection[str]) -> str:

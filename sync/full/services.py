@@ -82,14 +82,14 @@ def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]
 
 def _facts(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
     kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
-    here = local_records.uncoupled(mapping).order_by().count()
+    here = local_records.uncoupled_records(mapping).order_by().count()
     if kind is Kind.OPTION:
         coupled = OptionMapping.objects.filter(mapping=mapping).count()
         here, there, only_base = max(0, local_records.filtered_records(mapping).order_by().count() - coupled), 0, False
     else:
         there, only_base = _uncoupled_there(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
-        mapping.name, here, there, tuple(mapping.dependencies), kind, bool(criteria.stored(mapping)),
+        mapping.name, here, there, tuple(mapping.dependencies), kind, bool(criteria.stored_criteria(mapping)),
         only_base_currency=only_base,
     )  # fmt: skip
 
@@ -252,7 +252,7 @@ def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
 
 def _job_for(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
     """What a recommendation runs: creating on the other side, or coupling by the stored criteria."""
-    couple_first = couples_first(line, has_criteria=bool(criteria.stored(mapping)))
+    couple_first = couples_first(line, has_criteria=bool(criteria.stored_criteria(mapping)))
     if line.recommendation == Recommendation.FULL and not couple_first:
         return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
     # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.

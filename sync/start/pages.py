@@ -52,7 +52,7 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     """Synchronize Now for the selected records of a list; asks for the direction where both are possible."""
     owner, what = company_of(request, company), records.table_or_404(table)
     back = records.list_url(owner, what)
-    chosen = records.selected(request, owner, what)
+    chosen = records.selected_records(request, owner, what)
     if not chosen:
         return listing.nothing_selected(request, back)
     if why := unavailable_reason(owner):  # told before anything is asked

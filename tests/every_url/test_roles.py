@@ -205,7 +205,7 @@ def test_a_company_that_is_not_there_is_not_found(here: Place, door: Door) -> No
 HOSTILE = ("", "x", "0", "-1", "²", "9" * 30, "a\x00b", "%00", "'\"<script>", "{}", "none", "é" * 5000)
 NAMES = [
     "q", "page", "after", "before", "sort", "coupled", "blocked", "type", "mapping", "state", "outcome", "reason",
-    "key", "draft", "id", "selected", "selection", "all_matching", "list_filters", "choice", "direction", "full",
+    "key", "id", "selected", "selection", "all_matching", "list_filters", "choice", "direction", "full",
     "next", "table", "field", "line", "settings", "choose", "name", "list", "column", "tab", "theme", "way",
     "enabled", "environment_url", "to", "run", "jobs", "pk",
 ]  # fmt: skip

@@ -130,8 +130,8 @@ def make_small() -> None:
     from dataverse.client import DataverseClient
     from sync.engine import mapping_run, pairs, selected_run
 
-    couple_job.WRITE, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
-    uncouple_job.PART = 7
+    couple_job.RECORDS_PER_CHECKPOINT, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
+    uncouple_job.COUPLINGS_PER_CHECKPOINT = 7
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9
     bulk.LARGEST = 5

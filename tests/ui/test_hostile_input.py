@@ -17,7 +17,7 @@ from tests.ui.conftest import customers
 from ui import ids
 
 PARAMETERS = (
-    "id", "selected", "draft", "page", "after", "before", "sort", "q", "p", "key", "outcome", "reason", "type",
+    "id", "selected", "selection", "page", "after", "before", "sort", "q", "p", "key", "outcome", "reason", "type",
     "mapping", "state", "choose", "list", "column", "tab", "open", "name", "next", "enabled", "way", "choice", "use",
     "case", "settings", "full", "blocked", "no", "code", "username", "field", "to", "priority", "group", "compare",
     "environment_url", "tenant_id", "client_id", "cloud", "direction", "conflicts", "create_new", "synchronize",

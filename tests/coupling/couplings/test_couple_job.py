@@ -361,7 +361,7 @@ def test_while_the_connection_is_off_it_is_refused_with_the_reason(customer_mapp
 def test_a_job_that_lost_its_worker_goes_on_where_it_was(customer_mapping, customers, accounts, monkeypatch):
     """The worker dies after each checkpoint in turn; the end is that of an undisturbed run."""
 
-    monkeypatch.setattr(couple_job, "WRITE", 3)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 3)
     rows = [{"phone_no": str(at % 7), "name": f"n{at % 5}", "city": "x"} for at in range(20)]
     customers(rows)
     accounts([{"name": f"n{at % 4}", "telephone1": str(at % 9), "address1_city": "x"} for at in range(15)])
@@ -395,7 +395,7 @@ def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkey
     """Every checkpoint ends the slice; what was read is kept in this process, or has to be read again."""
 
     settings.JOB_SLICE_S = 0.0
-    monkeypatch.setattr(couple_job, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 4)
     if not kept:
         monkeypatch.setattr(runner._kept, "take", lambda _job: {})
     made = customers([{"phone_no": str(at)} for at in range(18)])
@@ -411,7 +411,7 @@ def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkey
 
 def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mapping, customers, account_of, monkeypatch):
 
-    monkeypatch.setattr(couple_job, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 4)
     made = customers([{"no": f"{at:03d}", "phone_no": str(at)} for at in range(0, 20, 2)])
     rows = account_of(made)
     real = MatchingRun.run
@@ -431,7 +431,7 @@ def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mappin
 
 def test_a_cancelled_job_keeps_what_it_wrote_and_stops(customer_mapping, customers, account_of, monkeypatch):
 
-    monkeypatch.setattr(couple_job, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 4)
     account_of(customers(12))
     job = services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=True)
     real = couple_job._Writer._save

@@ -10,11 +10,11 @@ def decide(groups, locals_, rows, coupled=(), blank_is_no_match=False, country="
     """
 
     def same(criterion, mine, theirs):
-        make = compare.column(criterion, country)
+        make = compare.canonical_column(criterion, country)
         return make([mine[criterion.local]])[0] == make([theirs[criterion.integration]])[0]
 
     def blank(criterion, values):
-        return compare.column(criterion, country)([values[criterion.local]])[0] == ""
+        return compare.canonical_column(criterion, country)([values[criterion.local]])[0] == ""
 
     taken = set(coupled)
     trails = {record: [] for record, _ in locals_}

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
-from coupling.matching.compare import column, keys, phone
+from coupling.matching.compare import canonical_column, join_keys, phone
 from coupling.matching.countries import region_of
 from coupling.rows import Criterion
 
 
 def canonical(value, compare_as, country="US"):
-    return column(Criterion("a", "a", compare_as=compare_as), country)([value])[0]
+    return canonical_column(Criterion("a", "a", compare_as=compare_as), country)([value])[0]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_placeholder_is_no_phone_number(placeholder, country):
     ],
 )
 def test_a_phone_number_is_read_with_its_record_s_country_then_with_the_company_s(value, own, company, text):
-    assert column(Criterion("a", "a", compare_as=CompareAs.PHONE), company)([value], [own]) == [text]
+    assert canonical_column(Criterion("a", "a", compare_as=CompareAs.PHONE), company)([value], [own]) == [text]
 
 
 @pytest.mark.parametrize("code", sorted(phonenumbers.SUPPORTED_REGIONS - {"AC", "TA", "XK"}))
@@ -143,7 +143,7 @@ def test_a_blank_is_blank_however_it_is_compared(compare_as, blank):
 @given(st.lists(st.one_of(st.none(), st.text(max_size=5), st.integers(), st.booleans()), max_size=10))
 def test_a_column_is_what_its_values_are_one_by_one(values):
     for case_sensitive in (False, True):
-        make = column(Criterion("a", "a", case_sensitive=case_sensitive))
+        make = canonical_column(Criterion("a", "a", case_sensitive=case_sensitive))
         assert make(values) == [make([value])[0] for value in values]
 
 
@@ -152,6 +152,6 @@ part = st.text(alphabet="ab\x00\x01\x02", max_size=3)
 
 @given(st.tuples(part, part), st.tuples(part, part))
 def test_different_parts_give_different_keys(one, other):
-    make = column(Criterion("a", "a", case_sensitive=True))
-    key = [keys([make([first]), make([second])])[0] for first, second in (one, other)]
+    make = canonical_column(Criterion("a", "a", case_sensitive=True))
+    key = [join_keys([make([first]), make([second])])[0] for first, second in (one, other)]
     assert (key[0] == key[1]) == (one == other)

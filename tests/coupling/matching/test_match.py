@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
-from coupling.matching.match import Matcher, Result, groups
+from coupling.matching.match import Matcher, Result, group_by_priority
 from coupling.rows import Criterion, RemoteRow
 from tests.coupling.matching import brute_force
 
@@ -28,7 +28,7 @@ def row_id(number):
 
 def matched(criteria, locals_, rows, coupled=(), **options):
     """Decisions for locals_ and rows given as dictionaries of values."""
-    matcher = Matcher(groups(criteria), **options)
+    matcher = Matcher(group_by_priority(criteria), **options)
     names = {criterion.local for criterion in criteria}
     for start in range(0, len(locals_), 2):  # in parts, as a job reads them
         part = locals_[start : start + 2]
@@ -171,7 +171,7 @@ def test_at_most_three_candidates_are_named_and_all_are_counted():
 
 
 def test_a_row_given_twice_counts_once():
-    matcher = Matcher(groups([PHONE]))
+    matcher = Matcher(group_by_priority([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
     for _ in range(2):
         matcher.add_remote_page([str(row_id(0))], ["Adatum"], {"telephone1": ["555"]})
@@ -190,20 +190,20 @@ def test_half_a_surrogate_pair_does_no_harm():
 
 
 def test_what_is_kept_does_not_grow_with_the_remote_table():
-    matcher = Matcher(groups([PHONE]))
+    matcher = Matcher(group_by_priority([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
     for page in range(20):
         ids = [str(row_id(page * 100 + at)) for at in range(100)]
         matcher.add_remote_page(ids, ["x"] * 100, {"telephone1": ["555"] * 100})
-    assert matcher.found == 3
+    assert matcher.kept_rows == 3
     (decision,) = matcher.decide()
     assert decision.count == 2000
 
 
 def test_rows_may_come_as_records():
-    matcher = Matcher(groups([PHONE]))
+    matcher = Matcher(group_by_priority([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
-    matcher.feed_rows([RemoteRow(row_id(4), "Adatum", {"telephone1": "555"})])
+    matcher.add_remote_rows([RemoteRow(row_id(4), "Adatum", {"telephone1": "555"})])
     (decision,) = matcher.decide()
     assert (decision.result, decision.candidates[0].name) == (Result.COUPLED, "Adatum")
 
@@ -221,11 +221,11 @@ def test_rows_may_come_as_records():
 )
 def test_phone_numbers_are_read_with_their_records_countries(here, own, there, its, result, as_records):
     number = Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)
-    matcher = Matcher(groups([number]), country="US", countries=("country", "address1_country"))
+    matcher = Matcher(group_by_priority([number]), country="US", countries=("country", "address1_country"))
     matcher.add([local_id(0).bytes], {"phone": [here], "country": [own]})
     values = {"telephone1": there, "address1_country": its}
     if as_records:
-        matcher.feed_rows([RemoteRow(row_id(4), "Adatum", values)])
+        matcher.add_remote_rows([RemoteRow(row_id(4), "Adatum", values)])
     else:
         matcher.add_remote_page([row_id(4).hex], ["Adatum"], {name: [value] for name, value in values.items()})
     (decision,) = matcher.decide()
@@ -272,7 +272,7 @@ some_criteria = st.lists(
 def test_it_decides_as_a_brute_force_evaluator_does(criteria, locals_, rows, coupled, strict):
     decisions = matched(criteria, locals_, rows, coupled, blank_is_no_match=strict)
     expected = brute_force.decide(
-        groups(criteria),
+        group_by_priority(criteria),
         [(local_id(number), values) for number, values in enumerate(locals_)],
         [(row_id(number), values) for number, values in enumerate(rows)],
         {row_id(number) for number in coupled if number < len(rows)},

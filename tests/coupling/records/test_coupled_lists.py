@@ -15,7 +15,7 @@ from core import bulk
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.records import counts
-from coupling.records.lists import listing_of
+from coupling.records.lists import record_listing
 from masterdata import catalog
 from masterdata.models import Company, Customer, PaymentTerms, Vendor
 from ui import bound_list, paging
@@ -47,7 +47,7 @@ def made(company: Company, number: int) -> list[Customer]:
 
 
 def shown(company: Company, url: str, table: str = "customer") -> Any:
-    return bound_list.bind(RequestFactory().get(url), listing_of(company, catalog.table(table)))
+    return bound_list.bind(RequestFactory().get(url), record_listing(company, catalog.table(table)))
 
 
 def numbers(company: Company, url: str) -> list[str]:
