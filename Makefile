@@ -46,6 +46,8 @@ check: setup-dev  ## Lint, types, import directions, migrations, security lint, 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python .ci/circles.py .
+	@$(BIN)/python .ci/sizes.py .
 	@$(RUN) makemigrations --check --dry-run
 	@$(BIN)/bandit -q -c pyproject.toml -r . 2> $(VENV)/bandit.log || { cat $(VENV)/bandit.log >&2; exit 1; }
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt

@@ -7,12 +7,12 @@ from ui.context import Shell
 
 
 def companies(request: HttpRequest) -> list[Company]:
-    """Every company that the person may see."""
+    """Return every company that the person may see."""
     return list(Shell(request).companies)
 
 
 def company(request: HttpRequest, slug: str) -> Company:
-    """The company whose address part is `slug`. Raises Http404 with a sentence.
+    """Return the company whose address part is `slug`. Raises Http404 with a sentence.
 
     Every role sees every company, nobody who is not signed in sees one; a rule per person has its place here.
     """

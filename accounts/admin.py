@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 
-class AttemptAdmin(AccessAttemptAdmin):  # type: ignore[misc]  # axes has no types
+class AttemptAdmin(AccessAttemptAdmin):
     """The attempts, with expired ones cleaned up on request."""
 
     @admin.action(description="Clean up expired attempts")

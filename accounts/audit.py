@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from accounts.sign_in_limits import client_ip
 
 
-class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]  # auditlog has no types
+class AuditMiddleware(AuditlogMiddleware):
     """auditlog's own, except that a visitor cannot write an address of their choice into the log.
 
     auditlog takes the first entry of X-Forwarded-For as it is; a text that is no address fails the whole request on
@@ -17,7 +17,7 @@ class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]  # auditlog has
     """
 
     def get_extra_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The person and their address, for every entry made while the request is answered."""
+        """Return the person and their address, for every entry made while the request is answered."""
         return {"actor": self._get_actor(request), "remote_addr": client_ip(request), "remote_port": None}
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -28,6 +28,6 @@ class AuditMiddleware(AuditlogMiddleware):  # type: ignore[misc]  # auditlog has
             auditlog_value.set({"signal_duid": None})
 
 
-def somebody_is_named() -> bool:
-    """Whether the entries made now carry a person already; naming one inside of that would undo the outer name."""
+def actor_is_set() -> bool:
+    """Return whether the entries made now carry a person already; a name inside would undo the outer one."""
     return (auditlog_value.get(None) or {}).get("actor") is not None

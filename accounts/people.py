@@ -12,12 +12,12 @@ from core.roles import Role
 
 
 def mask_secret(value: str) -> str:  # noqa: ARG001 - the audit log's shape
-    """What the audit log shows in the place of a secret."""
+    """Return what the audit log shows in the place of a secret."""
     return "***"
 
 
 def ensure_groups() -> dict[Role, Group]:
-    """The group of each role, made where it is missing."""
+    """Return the group of each role, made where it is missing."""
     return {role: Group.objects.get_or_create(name=role.value)[0] for role in Role}
 
 

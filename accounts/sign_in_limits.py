@@ -20,7 +20,7 @@ who knows a name does not easily keep its owner out.
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """The visitor's address: the connection's own, or what the outermost trusted proxy wrote (TRUSTED_PROXIES).
+    """Return the visitor's address: the connection's own, or what the outermost trusted proxy wrote (TRUSTED_PROXIES).
 
     Each proxy appends whom it was asked by, so of n proxies the n-th entry from the end is the last one that can be
     believed; what stands before it is whatever the visitor sent.
@@ -29,11 +29,11 @@ def client_ip(request: HttpRequest) -> str | None:
     written = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     if not settings.TRUSTED_PROXIES or len(written) < settings.TRUSTED_PROXIES:
         return own
-    return _address(written[-settings.TRUSTED_PROXIES]) or own
+    return _ip_address(written[-settings.TRUSTED_PROXIES]) or own
 
 
-def _address(text: str) -> str | None:
-    """The IP address in an entry, without a port; None where it holds none."""
+def _ip_address(text: str) -> str | None:
+    """Return the IP address in an entry, without a port; None where it holds none."""
     bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
     for candidate in (bare, bare.rpartition(":")[0]):
         try:
@@ -43,11 +43,11 @@ def _address(text: str) -> str | None:
     return None
 
 
-class SignInLimits(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+class SignInLimits(AxesDatabaseHandler):
     """django-axes with a limit of its own for each of LIMITS."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """The failures of the scope that is nearest its limit, in terms of AXES_FAILURE_LIMIT."""
+        """Return the failures of the scope that is nearest its limit, in terms of AXES_FAILURE_LIMIT."""
         who = {"username": get_client_username(request, credentials), "ip_address": client_ip(request)}
         recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request))
         most = 0

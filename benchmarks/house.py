@@ -23,7 +23,7 @@ BULK = 1000
 
 @contextmanager
 def house(database: str) -> Iterator["House"]:
-    """A prepared house on "sqlite" or "postgresql", one in a process; everything it made is gone afterwards."""
+    """Prepare a house on "sqlite" or "postgresql", one in a process; everything it made is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as folder:
         os.environ |= {"STATE_DIR": folder, "SANDBOX_ALLOWED": "1", "LOG_LEVEL": "ERROR"}
         os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
@@ -91,7 +91,7 @@ class House:
         self.mapping = mappings.get(company=self.company, name="CUSTOMER")
 
     def customers(self, size: int, first: int = 0) -> None:
-        """The customers of benchmarks.rows, from `first` up to `size`."""
+        """Insert the customers of benchmarks.rows, from `first` up to `size`."""
         from core import bulk
         from masterdata.models import Customer
 
@@ -99,7 +99,7 @@ class House:
             bulk.insert(Customer, ("company_id", "no", *rows.FIELDS), [(self.company.pk, *one) for one in part])
 
     def accounts(self, size: int) -> None:
-        """The accounts of benchmarks.rows, all inside the mapping's filter, in place of those there were."""
+        """Load the accounts of benchmarks.rows, all inside the mapping's filter, in place of those there were."""
         for part in rows.accounts(size):
             self.plain.control("POST", "load", {"accounts": [{**one, "customertypecode": 3} for one in part]})
 
@@ -136,7 +136,7 @@ class House:
         return str(self.database.settings_dict["NAME"])
 
     def insert(self, table: str, columns: Sequence[str], values: Sequence[tuple]) -> None:
-        """The least a bulk insert can be: prepared tuples to the driver, by COPY or executemany."""
+        """Insert with the least that a bulk insert can be: prepared tuples to the driver, by COPY or executemany."""
         with self.database.cursor() as cursor:
             if self.database.vendor == "sqlite":
                 marks = ", ".join(["?"] * len(columns))
@@ -178,7 +178,7 @@ class Plain:
         return answer.json()
 
     def pages(self, url: str, decoder: "msgspec.json.Decoder[Any]") -> Iterator[list[Any]]:
-        """The pages of a query, decoded into records of a type with `value` and `next`."""
+        """Yield the pages of a query, decoded into records of a type with `value` and `next`."""
         following: str | None = url
         while following:
             answer = self.session.get(following, headers={"Prefer": "odata.maxpagesize=5000"})
@@ -199,16 +199,16 @@ class Plain:
 
 @contextmanager
 def asked() -> Iterator[list[str]]:
-    """The addresses that Tandem asks inside the block."""
-    from dataverse import transport
+    """Collect the addresses that Tandem asks inside the block."""
+    from dataverse import http_session
 
     found: list[str] = []
 
     def note(_method: str, url: str) -> None:
         found.append(url)
 
-    transport.before_send.append(note)
+    http_session.before_send.append(note)
     try:
         yield found
     finally:
-        transport.before_send.remove(note)
+        http_session.before_send.remove(note)

@@ -98,7 +98,7 @@ def link(
 
 
 def folder() -> Path | None:
-    """Where the data are, if they are here."""
+    """Return where the data are, if they are here."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
     found = Path(os.environ.get("TANDEM_DATA", beside)) / "linkage"
     return found if found.is_dir() else None
@@ -121,7 +121,9 @@ def persons(path: Path) -> tuple[list[tuple[str, Record]], list[tuple[str, Recor
 
 
 def rewritten(record: Record) -> Record:
-    """The record as another system writes it: capitals, a sign more in addresses, dates with dashes, a leading zero."""
+    """Return the record as another system writes it: capitals, a sign more in addresses, dates with dashes, a leading
+    zero.
+    """
     day = record["date_of_birth"]
     dashed = f"{day[:4]}-{day[4:6]}-{day[6:]}" if len(day) == 8 else day
     return {
@@ -139,7 +141,7 @@ WAYS: dict[str, tuple[bool, bool]] = {
 
 
 def measured(where: Path) -> Iterator[tuple[str, str, list[Found]]]:
-    """(data, criteria, what each of WAYS gives) for every set of criteria."""
+    """Yield (data, criteria, what each of WAYS gives) for every set of criteria."""
     products = [[(one["unique_id"], one) for one in records(where / f"abtbuy_{name}.csv")] for name in ("abt", "buy")]
     second, third = (persons(where / f"febrl_dataset{number}.csv") for number in (2, 3))
     other = second[0], [(truth, rewritten(record)) for truth, record in second[1]]
@@ -162,7 +164,7 @@ def measured(where: Path) -> Iterator[tuple[str, str, list[Found]]]:
 
 
 def told() -> str:
-    """The tables, one for each set of data, or why there is none."""
+    """Return the tables, one for each set of data, or why there is none."""
     where = folder()
     if where is None:
         return "Left out: the data are not here. Name the folder that has linkage/ in it with TANDEM_DATA."

@@ -37,7 +37,7 @@ def by_matcher(local: list, remote: list) -> tuple[int, object]:
 
 
 def plain(value: str | None) -> str:
-    """The same normal form as the matcher's, value by value."""
+    """Return the same normal form as the matcher's, value by value."""
     return unicodedata.normalize("NFC", value).strip().casefold() if value else ""
 
 
@@ -63,7 +63,7 @@ def by_dict(local: list, remote: list) -> tuple[int, object]:
 
 
 def joined(known: list[dict], found: list[dict]) -> dict:
-    """The pairs of a plain join: priority by priority, the first record in key order gets its one row."""
+    """Return the pairs of a plain join: priority by priority, the first record in key order gets its one row."""
     pairs: dict[Any, tuple] = {}
     taken: set[str] = set()
     for keys, rows in zip(known, found, strict=True):
@@ -119,7 +119,7 @@ WAYS: dict[str, Callable[[list, list], tuple[int, object]]] = {
 
 
 def measure(way: str, size: int) -> dict[str, float]:
-    """Seconds and megabytes of one run in this process."""
+    """Return seconds and megabytes of one run in this process."""
     if way == "polars":
         import polars  # noqa: F401 - loading it is nobody's cost
     local = [[(number.encode().rjust(16), *rest) for number, *rest in part] for part in customers(size)]

@@ -51,7 +51,9 @@ class Filled:
 
 
 def fill(size: int = 1_000_000) -> Filled:
-    """A connected company with `size` customers, nine tenths of them coupled, and a job with an outcome for each."""
+    """Return a connected company with `size` customers, nine tenths of them coupled, and a job with an outcome for
+    each.
+    """
     from django.db import connection
     from django.utils import timezone
 
@@ -260,7 +262,7 @@ class Reader:
         self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
 
     def landing(self, url: str) -> str:
-        """The address itself, or the one it leads on to."""
+        """Return the address itself, or the one it leads on to."""
         answer = self.client.get(url)
         return str(answer["Location"]) if answer.status_code == 302 else url
 
@@ -303,7 +305,7 @@ class Reader:
             return (time.perf_counter() - began) * 1000
 
     def following(self, url: str) -> str:
-        """Where the page's Next leads: sought from its last row."""
+        """Return where the page's Next leads: sought from its last row."""
         found = re.search(r'href="([^"]+)"[^>]*rel="next"|rel="next"[^>]*href="([^"]+)"', self.text(url))
         assert found, f"{url} has no next page"
         return html.unescape(found[1] or found[2])

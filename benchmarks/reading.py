@@ -21,6 +21,7 @@ import requests
 from benchmarks.rows import accounts
 from benchmarks.telling import Line
 from dataverse.client import DataverseClient
+from dataverse.table_scan import scan
 from dataverse.types import ClientSecret, Credentials, Environment
 
 COLUMNS = ["name", "telephone1", "address1_city", "emailaddress1", "statecode", "modifiedon"]
@@ -30,7 +31,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def served(size: int) -> Iterator[tuple[dict[str, str], int, requests.Session]]:
-    """A sandbox with that many accounts, created over a year; its line, its process, and a session for it."""
+    """Serve a sandbox with that many accounts, created over a year; its line, its process, and a session for it."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "manage.py", "sandbox", "--json", "--port", "0"]
         process = subprocess.Popen(
@@ -58,7 +59,7 @@ def served(size: int) -> Iterator[tuple[dict[str, str], int, requests.Session]]:
 
 
 def processor_s(pid: int) -> float:
-    """The processor time a process has had so far."""
+    """Return the processor time a process has had so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
@@ -110,11 +111,10 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:  # noqa: ARG
             assert sum(len(page.rows) for page in client.pages("accounts", select=COLUMNS)) == size
             ones.append((time.perf_counter() - began) / floor)
             began = time.perf_counter()
-            assert (
-                sum(len(page.rows) for page in client.scan("accounts", "accountid", select=COLUMNS, worth_s=0)) == size
-            )
+            pages = scan(client, "accounts", "accountid", select=COLUMNS, parallel_from_s=0)
+            assert sum(len(page.rows) for page in pages) == size
             many.append((time.perf_counter() - began) / floor)
-        lanes = client.lanes
+        slots = client.concurrency
         # A service far away answers late, however fast it is: there ranges at once are worth their probing.
         slow = {"request_ms": 300}
         session.put(f"{line['environment_url']}/_sandbox/latency", json=slow, timeout=60)
@@ -122,12 +122,17 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:  # noqa: ARG
         plain_pages(line, session, decode=True)
         floor = time.perf_counter() - began
         began = time.perf_counter()
-        sum(len(page.rows) for page in client.scan("accounts", "accountid", select=COLUMNS))
+        sum(len(page.rows) for page in scan(client, "accounts", "accountid", select=COLUMNS))
         far = (time.perf_counter() - began) / floor
     what = f"read {size:,} accounts of six columns"
     return [
         Line(f"{what}: rows a second of one core", "", rates, AIM, least=True, note="the sandbox's processor time"),
         Line(f"{what}: client, page after page", "plain session, pages decoded", ones),
-        Line(f"{what}: client, ranges at once", "plain session, pages decoded", many, note=f"{lanes} lanes, two cores"),
+        Line(
+            f"{what}: client, ranges at once",
+            "plain session, pages decoded",
+            many,
+            note=f"{slots} slots, two cores",
+        ),
         Line(f"{what}: client, ranges at once, 300 ms away", "plain session, pages decoded", [far]),
     ]

@@ -33,7 +33,7 @@ KEPT = (
 
 
 def bodies_like(plain: Plain, count: int) -> list[list[dict[str, Any]]]:
-    """The rows that Tandem created last, as the targets of bulk messages."""
+    """Return the rows that Tandem created last, as the targets of bulk messages."""
     rows = plain.control("GET", "rows/accounts")[-count:]
     targets = [
         {
@@ -49,7 +49,7 @@ def bodies_like(plain: Plain, count: int) -> list[list[dict[str, Any]]]:
 
 
 def renewed(targets: list[dict[str, Any]]) -> bytes:
-    """The message for these targets, under new ids."""
+    """Return the message for these targets, under new ids."""
     return json.dumps({"Targets": [{**target, "accountid": str(uuid.uuid4())} for target in targets]}).encode()
 
 

@@ -33,7 +33,7 @@ class Line:
 
 
 def table(lines: Sequence[Line]) -> str:
-    """The lines as a Markdown table."""
+    """Return the lines as a Markdown table."""
     rows = [("Measured", "Floor", "Median", "Min", "Max", "Goal", "Met")]
     for line in lines:
         goal = "" if line.goal is None else f"{'>=' if line.least else '<='} {shown(line.goal)}"
@@ -48,7 +48,7 @@ def table(lines: Sequence[Line]) -> str:
 
 
 def shown(value: float) -> str:
-    """A ratio as people read it."""
+    """Return a ratio as people read it."""
     if value == int(value) or value >= 100:
         return f"{value:,.0f}"
     return f"{value:.2f}"

@@ -23,7 +23,7 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
     with house(database) as own:
         from dataverse import bulk
 
-        bulk.LARGEST = PART
+        bulk.MAX_ROWS = PART
         own.mapping.synch_only_coupled = False
         own.mapping.save()
         own.plain.control("PUT", "latency", {"request_ms": 40})
@@ -40,7 +40,9 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
 
 
 def timed(own: House, first: int, size: int, refused: list[int]) -> tuple[float, float]:
-    """The seconds of a run that creates the next customers, and those in which the service wanted to hear nothing."""
+    """Return the seconds of a run that creates the next customers, and those in which the service wanted to hear
+    nothing.
+    """
     own.customers(first + size, first)
     fault = {"method": "POST", "path": "*", "fault": "429", "retry_after": 1}
     own.plain.control("POST", "faults", [{**fault, "after": after} for after in refused])
@@ -56,25 +58,25 @@ def timed(own: House, first: int, size: int, refused: list[int]) -> tuple[float,
 
 @contextmanager
 def waits() -> Iterator[list[tuple[float, float]]]:
-    """The spans in which the service asked to wait, as the client heard of them."""
+    """Collect the spans in which the service asked to wait, as the client heard of them."""
     from dataverse.throttle import SharedThrottle
 
     found: list[tuple[float, float]] = []
-    told = SharedThrottle.told
+    begin_wait = SharedThrottle.begin_wait
 
     def noted(self, error, seconds):
         found.append((time.monotonic(), time.monotonic() + (error.retry_after or seconds)))
-        return told(self, error, seconds)
+        return begin_wait(self, error, seconds)
 
-    SharedThrottle.told = noted
+    SharedThrottle.begin_wait = noted
     try:
         yield found
     finally:
-        SharedThrottle.told = told
+        SharedThrottle.begin_wait = begin_wait
 
 
 def silence(spans: list[tuple[float, float]]) -> float:
-    """The seconds covered by these spans, each once."""
+    """Return the seconds covered by these spans, each once."""
     covered, until = 0.0, 0.0
     for start, end in sorted(spans):
         covered += max(0.0, end - max(start, until))

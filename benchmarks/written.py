@@ -41,7 +41,7 @@ def parts(own: House, size: int) -> list[tuple[list[tuple], list[Any]]]:
 
 
 def ours(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
-    """The seconds of a job that writes them all."""
+    """Return the seconds of a job that writes them all."""
     from core import bulk
     from coupling.models import Coupling
     from jobs import registry, services
@@ -65,7 +65,7 @@ def ours(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
 
 
 def floor(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
-    """The seconds of the driver alone."""
+    """Return the seconds of the driver alone."""
     from django.db import transaction
     from django.utils import timezone
 

@@ -25,7 +25,7 @@ _OURS = ("secret-key", "field-encryption-key", "tandem.sqlite3")
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable's text, or the default where it is absent."""
+    """Return the variable's text, or the default where it is absent."""
     try:
         value: str = _env.str(name, default=default)
     except OSError as error:
@@ -34,12 +34,12 @@ def text(name: str, default: str = "") -> str:
 
 
 def file_of(name: str) -> str:
-    """The path that NAME_FILE names; "" where the value does not come from a file."""
+    """Return the path that NAME_FILE names; "" where the value does not come from a file."""
     return os.environ.get(f"{name}_FILE", "")
 
 
 def flag(name: str, default: bool) -> bool:
-    """A yes or no; 1/0, true/false, yes/no and on/off are understood."""
+    """Return a yes or no; 1/0, true/false, yes/no and on/off are understood."""
     value = text(name, "1" if default else "0").lower()
     if value in _TRUE:
         return True
@@ -49,7 +49,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def number(name: str, default: float, *, least: float, most: float) -> float:
-    """A number within bounds (both included)."""
+    """Return a number within bounds (both included)."""
     value = text(name, str(default))
     try:
         result = float(value)
@@ -60,8 +60,8 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
     return result
 
 
-def whole(name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number within bounds (both included)."""
+def whole_number(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a whole number within bounds (both included)."""
     value = number(name, default, least=least, most=most)
     if value != int(value):
         raise ImproperlyConfigured(f"{name} is {text(name)}; it must be a whole number.")
@@ -69,7 +69,7 @@ def whole(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def choice(name: str, default: str, allowed: Collection[str], example: str = "") -> str:
-    """One of the allowed words."""
+    """Return one of the allowed words."""
     value = text(name, default)
     if value not in allowed:
         must = f"it must be one such as {example}" if example else f"it must be one of {', '.join(allowed)}"
@@ -77,8 +77,8 @@ def choice(name: str, default: str, allowed: Collection[str], example: str = "")
     return value
 
 
-def address(name: str, default: str, schemes: Collection[str]) -> str:
-    """An address with one of the schemes and a host; "" where it is absent and there is no default."""
+def url(name: str, default: str, schemes: Collection[str]) -> str:
+    """Return an address with one of the schemes and a host; "" where it is absent and there is no default."""
     value = text(name, default)
     if not value:
         return value
@@ -96,7 +96,7 @@ def address(name: str, default: str, schemes: Collection[str]) -> str:
 
 
 def names(name: str, default: str = "") -> list[str]:
-    """A comma-separated list, blanks dropped."""
+    """Return a comma-separated list, blanks dropped."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
@@ -118,7 +118,7 @@ def database(state: Path) -> dict[str, object]:
 
 
 def private_file(path: Path, make: str) -> str:
-    """The text of a file only its owner can read, holding `make` the first time.
+    """Return the text of a file only its owner can read, holding `make` the first time.
 
     Written aside and linked into place, so that of two processes starting at once neither reads half a file.
     """
@@ -133,7 +133,7 @@ def private_file(path: Path, make: str) -> str:
 
 
 def state_folder(base: Path) -> Path:
-    """The folder for what this installation keeps on disk; made, private, when absent."""
+    """Return the folder for what this installation keeps on disk; made, private, when absent."""
     state = Path(text("STATE_DIR", str(base / ".state"))).expanduser().absolute()
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -143,11 +143,11 @@ def state_folder(base: Path) -> Path:
         # Ours for sure, and not a folder like /tmp that somebody named: closed even if it was made by other hands.
         _close(state, 0o700)
         for path in (*state.glob("beat*"), *state.glob("log/*"), *state.glob("broker/*/*")):
-            keep_private(path)
+            make_private(path)
     return state
 
 
-def keep_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Take the rights of others from a file of ours and what SQLite keeps beside it; what is not ours stays."""
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         _close(path.with_name(name), 0o600)

@@ -42,7 +42,7 @@ class SiteFailed(Exception):
 
 
 def free_port(port: int, host: str = "127.0.0.1") -> int:
-    """The port, if nothing listens on it; for 0 one that is free. Raises SiteFailed with a sentence."""
+    """Return the port, if nothing listens on it; for 0 one that is free. Raises SiteFailed with a sentence."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -277,7 +277,9 @@ def sign_in() -> tuple[str, str] | None:
 
 
 def ready_line(site: Site, who: tuple[str, str] | None) -> str:
-    """The line that says the site serves: READY ADDRESS USER PASSWORD (dashes where the passwords are people's own)."""
+    """Return the line that says the site serves: READY ADDRESS USER PASSWORD (dashes where the passwords are people's
+    own).
+    """
     name, password = who or ("-", "-")
     return f"READY {site.url} {name} {password}"
 

@@ -28,12 +28,12 @@ FIELD_ENCRYPTION_KEYS = env.encryption_keys()
 FIELD_ENCRYPTION_KEYS_FILE = env.file_of("FIELD_ENCRYPTION_KEYS")
 FIELD_ENCRYPTION_KEY_FILE = STATE_DIR / "field-encryption-key"
 DEBUG = env.flag("DEBUG", False)
-PORT = env.whole("PORT", 8000, least=1, most=65535)
+PORT = env.whole_number("PORT", 8000, least=1, most=65535)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 # The address people use; its scheme decides secure cookies and HSTS.
-SITE_URL = env.address("SITE_URL", f"http://127.0.0.1:{PORT}", ("https", "http")).rstrip("/")
+SITE_URL = env.url("SITE_URL", f"http://127.0.0.1:{PORT}", ("https", "http")).rstrip("/")
 # How many proxies stand in front; only what they say (X-Forwarded-For, X-Forwarded-Proto) is believed.
-TRUSTED_PROXIES = env.whole("TRUSTED_PROXIES", 0, least=0, most=10)
+TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", 0, least=0, most=10)
 
 # A stand-in environment on loopback may be connected to (demo, tests); never switch it on in production.
 SANDBOX_ALLOWED = env.flag("SANDBOX_ALLOWED", False)
@@ -41,6 +41,9 @@ SANDBOX_ALLOWED = env.flag("SANDBOX_ALLOWED", False)
 SANDBOX_CA_FILE = STATE_DIR / "sandbox-ca.pem"
 # What the demo's sandbox printed: where environments are looked for while no Environment URL says so.
 SANDBOX_FILE = STATE_DIR / "sandbox.json"
+
+# Apps of the business's own, with models, pages and kinds of jobs; see docs/own-models.md and docs/own-pages.md.
+EXTRA_APPS = env.names("EXTRA_APPS")
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
@@ -62,14 +65,11 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.forms",
     "django_htmx",
-    "template_partials",
-    "django_filters",
     "import_export",
     "axes",
     "auditlog",
     "csp",
-    # Apps with models of the business's own; see docs/own-models.md.
-    *env.names("EXTRA_APPS"),
+    *EXTRA_APPS,
 ]
 
 MIDDLEWARE = [
@@ -116,12 +116,12 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 _database = env.database(STATE_DIR)
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    env.keep_private(Path(str(_database["NAME"])))
+    env.make_private(Path(str(_database["NAME"])))
     _database["OPTIONS"] = {
         # A writer says so at once, so that two never upgrade from a read lock and fail.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
-        # Rows are found by random ids. With SQLite's own 2 MB a job would read most pages anew for every row, and
+        # Rows are found by random ids. With SQLite's own 2 MB a job would read most pages again for every row, and
         # carry them over from the log to the file, waiting for the disk, after every checkpoint of its own.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; "
         "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=32768;",
@@ -153,7 +153,7 @@ AXES_LOCKOUT_TEMPLATE = "ui/shell/locked_out.html"
 
 # -- jobs -----------------------------------------------------------------------------------------------------------
 
-REDIS_URL = env.address("REDIS_URL", "", ("redis", "rediss", "unix"))
+REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss", "unix"))
 JOB_LEASE_S = env.number("JOB_LEASE_S", 45, least=1, most=3600)
 JOB_HEARTBEAT_S = env.number("JOB_HEARTBEAT_S", 10, least=0.1, most=600)
 JOB_TICK_S = env.number("JOB_TICK_S", 15, least=0.2, most=600)

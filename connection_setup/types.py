@@ -121,7 +121,7 @@ class Dataverse(Protocol):
     """The part of the client that checks and provisioning use."""
 
     def ping(self) -> Ping: ...  # noqa: D102
-    def sign_in_anew(self) -> None: ...  # noqa: D102
+    def drop_token(self) -> None: ...  # noqa: D102
     def who_am_i(self) -> WhoAmI: ...  # noqa: D102
     def organization(self) -> Organization: ...  # noqa: D102
     def version(self) -> str: ...  # noqa: D102

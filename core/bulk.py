@@ -117,7 +117,7 @@ def delete(model: type[models.Model], key: str, values: Iterable[Any]) -> int:
 
 
 def _together(connection: Any) -> Any:
-    """All or nothing. Within a transaction that is its own matter: a savepoint would keep a copy of each page."""
+    """Write all or nothing. Within a transaction that is its own matter: a savepoint would keep a copy of each page."""
     return transaction.atomic(using=connection.alias, savepoint=False)
 
 
@@ -161,7 +161,7 @@ def _stage(cursor: Any, table: str, names: str, values: Sequence[Row]) -> None:
 
 
 def _unstage(cursor: Any) -> int:
-    """The row count of the statement before; the temporary table is gone for the next call of this transaction."""
+    """Return the row count of the statement before; drop the temporary table for the next call in this transaction."""
     changed: int = cursor.rowcount
     cursor.execute(f"DROP TABLE {_STAGE}")
     return changed
@@ -170,7 +170,7 @@ def _unstage(cursor: Any) -> int:
 def _plan(
     model: type[models.Model], fields: Sequence[str], *, defaults: bool = True
 ) -> tuple[Any, list[str], list[Callable[[Any], Any]], tuple[Callable[[int], list[Any]], ...]]:
-    """The connection, the columns, an adapter per given value, and a maker for each column left to its default."""
+    """Return connection, columns, an adapter for each given value, and a maker for each column left to its default."""
     connection = connections[router.db_for_write(model)]
     given: list[models.Field[Any, Any]] = [_field(model, name) for name in fields]
     rest = (
@@ -194,16 +194,16 @@ def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
     raise LookupError(f"{model.__name__} has no column {name!r}.")
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
 def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any], Any]:
-    """What turns a value into what the driver takes; get_db_prep_save is right for everything, and slow."""
+    """Return what turns a value into what the driver takes; get_db_prep_save is right for everything, and slow."""
     if isinstance(field, models.ForeignKey):
         return _adapter(field.target_field, connection)
     if connection.vendor == "postgresql" and isinstance(field, models.UUIDField | models.DateTimeField):
-        return _as_it_is  # psycopg writes these itself
+        return _unchanged  # psycopg writes these itself
     if isinstance(field, models.UUIDField):
         return lambda value: value.hex if isinstance(value, UUID) else field.get_db_prep_save(value, connection)
     if isinstance(field, models.DateTimeField):
@@ -211,12 +211,12 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
     if isinstance(field, models.JSONField):
         return _json(field)
     if isinstance(field, models.CharField | models.TextField | models.BooleanField | models.IntegerField):
-        return _as_it_is
+        return _unchanged
     return lambda value: field.get_db_prep_save(value, connection)
 
 
 def _moment(field: "models.DateTimeField[Any, Any]", connection: Any) -> Callable[[Any], Any]:
-    """A moment as text. One in the database's own time zone, as those read from it are, needs no conversion."""
+    """Return a moment as text. One in the database's own time zone, as those read from it are, needs no conversion."""
     zone = connection.timezone
 
     def adapt(value: Any) -> Any:
@@ -246,7 +246,7 @@ def _json(field: "models.JSONField[Any, Any]") -> Callable[[Any], Any]:
 
 
 def _maker(field: "models.Field[Any, Any]", adapt: Callable[[Any], Any]) -> Callable[[int], list[Any]]:
-    """What gives a column left to its default for a number of rows; the time is the same for all of them."""
+    """Return what gives a column left to its default for a number of rows; the time is the same for all of them."""
     if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False) or field.default is timezone.now:
         return lambda count: [adapt(timezone.now())] * count
     if callable(field.default) and field.has_default():
@@ -257,7 +257,7 @@ def _maker(field: "models.Field[Any, Any]", adapt: Callable[[Any], Any]) -> Call
 
 
 def _adapted_column(column: Sequence[Any], adapt: Callable[[Any], Any]) -> list[Any]:
-    """A column's values adapted; in many columns every row has the very same one (the job, the moment)."""
+    """Return a column's values adapted; in many columns every row has the very same one (the job, the moment)."""
     first = column[0]
     same = adapt(first)
     return [same if value is first else adapt(value) for value in column]
@@ -268,11 +268,11 @@ def _adapted(
     adapters: Sequence[Callable[[Any], Any]],
     makers: Sequence[Callable[[int], list[Any]]],
 ) -> list[Row]:
-    """The rows as the driver takes them, defaults appended. Works by column: most pass as they are."""
+    """Return the rows as the driver takes them, defaults appended. Works by column: most pass as they are."""
     given = list(rows)
     for width in set(map(len, given)) - {len(adapters)}:
         raise ValueError(f"A row of {width} values was given for {len(adapters)} columns.")
-    touched = [(position, adapt) for position, adapt in enumerate(adapters) if adapt is not _as_it_is]
+    touched = [(position, adapt) for position, adapt in enumerate(adapters) if adapt is not _unchanged]
     if not given or not (touched or makers):
         return given
     columns: list[Sequence[Any]] = list(zip(*given, strict=True))

@@ -9,8 +9,11 @@ from django.db.models.expressions import RawSQL
 
 
 @lru_cache(maxsize=64)
-def in_order(texts: frozenset[str], using: str) -> tuple[str, ...]:
-    """The texts as an ORDER BY of that database would have them. Asked once per process, so for closed lists only."""
+def sort_as_database(texts: frozenset[str], using: str) -> tuple[str, ...]:
+    """Return the texts as an ORDER BY of that database would have them.
+
+    Asked once per process, so for closed lists only.
+    """
     if len(texts) < 2:
         return tuple(texts)
     rows = ", ".join(["(%s)"] * len(texts))
@@ -20,12 +23,12 @@ def in_order(texts: frozenset[str], using: str) -> tuple[str, ...]:
 
 
 def ranks(texts: Collection[str], using: str) -> dict[str, int]:
-    """Each text's place in that order."""
-    return {text: at for at, text in enumerate(in_order(frozenset(texts), using))}
+    """Return each text's place in that order."""
+    return {text: at for at, text in enumerate(sort_as_database(frozenset(texts), using))}
 
 
 def distinct_values(rows: "models.QuerySet[Any]", name: str) -> list[str]:
-    """The different values of a text column in rows that were filtered to one value of others, in order.
+    """Return the different values of a text column in rows that were filtered to one value of others, in order.
 
     SELECT DISTINCT reads an index from end to end. This leaps from each value to the next, in as many steps as there
     are values; it needs an index on the other columns and then this one.
@@ -36,7 +39,7 @@ def distinct_values(rows: "models.QuerySet[Any]", name: str) -> list[str]:
 
 
 def distinct_values_sql(rows: "models.QuerySet[Any]", name: str) -> tuple[str, list[Any]]:
-    """The statement of `different`, and its parameters."""
+    """Return the statement of `different`, and its parameters."""
     first = rows.order_by(name).values(name)
     following = first.filter(**{f"{name}__gt": RawSQL("leaps.value", ())})
     (head, given), (step, more) = (one[:1].query.get_compiler(rows.db).as_sql() for one in (first, following))

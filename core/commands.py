@@ -22,18 +22,20 @@ class TandemCommand(BaseCommand):
     as_json = False
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """A parser that takes names before, between and behind the options: mapping show --company NAME CUSTOMER."""
+        """Return a parser that takes names before, between and behind the options: mapping show --company NAME
+        CUSTOMER.
+        """
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """--json, then the command's own."""
+        """Add --json, then the command's own."""
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print JSON for programs.")
         self.arguments(parser)
 
     def arguments(self, parser: CommandParser) -> None:
-        """The command's own arguments."""
+        """Add the command's own arguments."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; turn a refusal into its document or sentence and exit code 1."""

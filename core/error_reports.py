@@ -18,7 +18,7 @@ def register_secrets(source: Callable[[], Iterable[str]]) -> None:
 
 
 def own_keys() -> list[str]:
-    """Every key of this installation."""
+    """Return every key of this installation."""
     named = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.FIELD_ENCRYPTION_KEYS)
     known = [*named, *(key for source in _sources for key in source())]
     return [key for key in dict.fromkeys(known) if key]
@@ -31,21 +31,21 @@ class ReticentFilter(SafeExceptionReporterFilter):
     """
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
-        """The form's values without those named like a secret."""
+        """Return the form's values without those named like a secret."""
         given: dict[str, Any] = super().get_post_parameters(request)
         if not self.is_active(request):
             return given
         return {name: self.cleanse_setting(name, value) for name, value in given.items()}
 
     def get_traceback_frame_variables(self, request: HttpRequest, tb_frame: FrameType) -> Any:
-        """A function's variables without those named like a secret."""
+        """Return a function's variables without those named like a secret."""
         found = super().get_traceback_frame_variables(request, tb_frame)
         if not self.is_active(request):
             return found
         return [(name, self._without_keys(self.cleanse_setting(name, value))) for name, value in found]
 
     def _without_keys(self, value: Any) -> Any:
-        """The value, or a placeholder where it holds one of this installation's own keys."""
+        """Return the value, or a placeholder where it holds one of this installation's own keys."""
         try:
             text = repr(value)
         except Exception:

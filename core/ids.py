@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 def new_id() -> UUID:
-    """A new id whose first 48 bits are the time in milliseconds (RFC 9562, version 7), the other 74 random.
+    """Return a new id whose first 48 bits are the time in milliseconds (RFC 9562, version 7), the other 74 random.
 
     Databases keep ids in order: those made together then stand together in their indexes, here and in Dataverse,
     where random ones would each be written somewhere else.

@@ -52,15 +52,15 @@ def capabilities(user: AbstractBaseUser | AnonymousUser) -> frozenset[Can]:
         if getattr(user, "is_superuser", False):
             found = CAPABILITIES[Role.ADMINISTRATOR]
         else:
-            for name in user.groups.values_list("name", flat=True):  # type: ignore[attr-defined]
-                if name in CAPABILITIES:
-                    found |= CAPABILITIES[Role(name)]
-    user._capabilities = found  # type: ignore[union-attr]
+            member: Any = user  # Django's types give groups to the concrete user model alone
+            for name in member.groups.values_list("name", flat=True):
+                found |= CAPABILITIES.get(name, frozenset())
+    vars(user)["_capabilities"] = found
     return found
 
 
 def may(user: AbstractBaseUser | AnonymousUser, can: Can) -> bool:
-    """Whether the user has the capability."""
+    """Return whether the user has the capability."""
     return can in capabilities(user)
 
 
@@ -74,7 +74,7 @@ def requires(can: Can) -> Callable[[View], View]:
                 raise PermissionDenied(f"This needs the right to {can}.")
             return view(request, *args, **kwargs)
 
-        guarded.requires = can  # type: ignore[attr-defined]  # the generated test of URL x role reads it
+        vars(guarded)["requires"] = can  # the generated test of URL x role reads it
         return cast(View, guarded)
 
     return guard

@@ -45,7 +45,7 @@ def write_statistics(using: str, **_: Any) -> None:
 
 
 def _statistics(connection: Any, cursor: Any) -> list[tuple[str, str | None, str]]:
-    """A line for each index: the table's rows, then how many share the first column, the first two, and so on."""
+    """Return a line for each index: the table's rows, how many share the first column, the first two, and so on."""
     lines: list[tuple[str, str | None, str]] = []
     present = set(connection.introspection.table_names(cursor))
     for model in apps.get_models():
@@ -76,7 +76,7 @@ def _shared(model: type[models.Model], columns: list[str], rows: int, unique: bo
 
 
 def _sharing(model: type[models.Model], column: str, rows: int) -> int:
-    """How many of the rows have the same value in a column."""
+    """Return how many of the rows have the same value in a column."""
     field = next(one for one in model._meta.concrete_fields if one.column == column)
     if field.unique:
         return 1

@@ -4,8 +4,9 @@ Models take `choices=Direction.choices`, pure modules compare members, pages sho
 database and printed by commands, so they stay as they are.
 """
 
+from collections.abc import Iterator
 from enum import EnumType, StrEnum
-from typing import Self
+from typing import Self, cast
 
 
 class _WordType(EnumType):
@@ -14,12 +15,12 @@ class _WordType(EnumType):
     @property
     def choices(cls) -> list[tuple[str, str]]:
         """Return (value, label) of each member, as Django's model and form fields take them."""
-        return [(member.value, member.label) for member in cls]  # type: ignore[var-annotated]
+        return [(word.value, word.label) for word in _members(cls)]
 
     @property
     def values(cls) -> list[str]:
         """Return the value of each member."""
-        return [member.value for member in cls]  # type: ignore[var-annotated]
+        return [word.value for word in _members(cls)]
 
 
 class Word(StrEnum, metaclass=_WordType):
@@ -33,6 +34,10 @@ class Word(StrEnum, metaclass=_WordType):
         member._value_ = value
         member.label = label
         return member
+
+
+def _members(words: EnumType) -> "Iterator[Word]":
+    return iter(cast("type[Word]", words))
 
 
 class Direction(Word):

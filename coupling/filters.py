@@ -50,7 +50,7 @@ def parse_conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | Non
 
 def filter_text(wanted: Iterable[Condition], lookups: frozenset[str] = frozenset()) -> str:
     """Return the $filter text of the conditions. lookups: the columns that are read as `_column_value`."""
-    return odata.and_(*[_condition(condition, condition.column in lookups) for condition in wanted])
+    return odata.all_of(*[_condition(condition, condition.column in lookups) for condition in wanted])
 
 
 def matches(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool:
@@ -90,7 +90,7 @@ def _condition(condition: Condition, is_lookup: bool) -> str:
         return UUID(str(value)) if is_lookup and value is not None else value
 
     if condition.operator == "in":
-        return odata.in_(column, [literal(value) for value in condition.value])
+        return odata.one_of(column, [literal(value) for value in condition.value])
     return (odata.eq if condition.operator == "eq" else odata.ne)(column, literal(condition.value))
 
 

@@ -188,12 +188,13 @@ class Gateway:
         read = self._readers(mapping, columns)
         primary, name = self._primary(mapping), self._name(mapping)
         dated = ranges.COLUMN in self.table(mapping).columns
-        pages = self._client.scan(
+        pages = table_scan.scan(
+            self._client,
             mapping.entity_set,
             primary,
             select=self._select(mapping, columns),
-            filter=self.filter_text(mapping),
-            worth_s=table_scan.PARALLEL_FROM_S if dated else math.inf,
+            filter_text=self.filter_text(mapping),
+            parallel_from_s=table_scan.PARALLEL_FROM_S if dated else math.inf,
         )
         for page in pages:
             rows = page.rows
@@ -210,7 +211,7 @@ class Gateway:
         select = self._select(mapping, columns)
 
         def read_rows(text: str) -> list[Row]:
-            pages = self._client.pages(mapping.entity_set, select=select, filter=odata.and_(own, text))
+            pages = self._client.pages(mapping.entity_set, select=select, filter=odata.all_of(own, text))
             return [row for page in pages for row in page.rows]
 
         found: dict[UUID, RemoteRow] = {}
@@ -227,7 +228,7 @@ class Gateway:
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
         table = self._written(mapping)
-        parts = _parts(list(dict.fromkeys(ids)), bulk.LARGEST)
+        parts = _parts(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
         rows = (
             self._row(mapping, row, read)
             for found in self._client.map(lambda part: bulk.read(self._client, table, select, part), parts)
@@ -246,7 +247,7 @@ class Gateway:
         pages = self._client.pages(
             info.entity_set,
             select=[info.primary_id, *read.values()],
-            filter=odata.and_(*(odata.eq(name, value) for name, value in equal.items())),
+            filter=odata.all_of(*(odata.eq(name, value) for name, value in equal.items())),
         )
         return [
             RemoteRow(UUID(row[info.primary_id]), "", {name: row.get(wire) for name, wire in read.items()}, "")
@@ -335,7 +336,7 @@ class Gateway:
 
     def _bulk(self, items: list[Part], send: Callable[[list[Part]], list[bulk.RowResult]]) -> list[WriteResult]:
         """Send the items in parts, as many at once as the service bears; one result per item, in order."""
-        parts = _parts(items, bulk.LARGEST)
+        parts = _parts(items, bulk.MAX_ROWS)
         return [_result(result) for found in self._client.map(send, parts) for result in found]
 
     def _written(self, mapping: IntegrationTableMapping) -> TableInfo:

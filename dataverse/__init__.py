@@ -1,1 +1,1 @@
-"""The Dataverse Web API client. A library: no Django, no word of couplings or jobs."""
+"""The Dataverse Web API client: a library that knows no Django, and nothing of couplings or jobs."""

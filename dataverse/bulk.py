@@ -1,18 +1,18 @@
-"""Many rows written with few requests, and every row's own fate told.
+"""Many rows written with few requests, with one result per row.
 
-CreateMultiple and UpdateMultiple are all or nothing and do not name the row that spoilt the whole, so a refused one is
-followed by a $batch in which each row stands for itself. A lost answer is followed by reading back: rows are created
-under ids chosen by the caller, so what is there is done, and a change refused for its version is compared with the
-row, since the version may be the one our own lost request made.
+CreateMultiple and UpdateMultiple are all or nothing and do not name the row at fault, so a refused one is followed by a
+$batch in which each row stands for itself. A lost answer is followed by reading back: rows are created under ids chosen
+by the caller, so what exists is done, and a change refused for its version is compared with the row, since that version
+may come from our own lost request. Source: Web API, "Use bulk operation messages".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from dataverse import odata
+from dataverse.client import DataverseClient
 from dataverse.errors import (
     DataverseError,
     Duplicate,
@@ -23,23 +23,19 @@ from dataverse.errors import (
     Unavailable,
     VersionMismatch,
 )
+from dataverse.lost_replies import versions_if_applied
 from dataverse.types import PartResult, Request, Row, TableInfo
 
-if TYPE_CHECKING:
-    from dataverse.client import DataverseClient
-
-LARGEST = 1000
+MAX_ROWS = 1000
 """Rows of one message, parts of one $batch."""
-IDS = 200
-"""Ids in one filter."""
-_NAVIGATION = "@Microsoft.Dynamics.CRM.associatednavigationproperty"
+MAX_IDS_PER_FILTER = 200
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row; `version` is its new one where the service tells it."""
+    """What became of one row; `version` is its new one where the service returns it."""
 
     id: UUID
     error: DataverseError | None = None
@@ -47,13 +43,12 @@ class RowResult:
 
 
 def create(
-    client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
-    """Create up to 1000 rows under ids the caller chose; one result per row, in order.
+    """Create up to MAX_ROWS rows under ids chosen by the caller; return one result per row, in order.
 
-    A row that is there already under its id counts as created, so a repeat after a lost answer does no harm. Raises
-    what concerns all rows alike (Throttled, SignInError, Unavailable); then some may be there: repeat with the same
-    ids.
+    A row that exists already under its id counts as created, so a repeat after a lost answer does no harm. Raises what
+    concerns all rows alike (Throttled, SignInError, Unavailable); then some may exist: repeat with the same ids.
     """
     ids = [row_id for row_id, _ in rows]
     bodies = [{table.primary_id: str(row_id), **body} for row_id, body in rows]
@@ -63,29 +58,32 @@ def create(
         except (Unavailable, InvalidAnswer) as lost:
             if not lost.outcome_unknown:
                 raise
-            return _settle(client, table, ids, bodies)
+            return _create_missing(client, table, ids, bodies)
         except (Throttled, SignInError):
             raise
         except DataverseError:
-            pass  # one row spoils the whole; below each one stands for itself
+            pass  # one row at fault refuses all; below each one stands for itself
         else:
             return [RowResult(row_id) for row_id in ids]
     return _create_singly(client, table, ids, bodies)
 
 
 def update(
-    client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any], str]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any], str]]
 ) -> list[RowResult]:
-    """Change up to 1000 rows, each only if its version is the one given ("" or "*": any); one result per row."""
+    """Change up to MAX_ROWS rows (id, body, version), each only if it still has that version; one result per row.
+
+    A version of "" or "*" is any.
+    """
     requests = [
         Request("PATCH", odata.key(table.entity_set, row_id), body, {"If-Match": version or "*"})
         for row_id, body, version in rows
     ]
-    answers, doubted = _sent(client, requests)
+    answers, sent_twice = _send(client, requests)
     results = [_result(row_id, answer) for (row_id, _, _), answer in zip(rows, answers, strict=True)]
-    if doubted:
+    if sent_twice:
         late = [n for n, result in enumerate(results) if isinstance(result.error, VersionMismatch)]
-        versions = versions_if_applied(client, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
+        versions = versions_if_applied(client.batch, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
         for n, version in zip(late, versions, strict=True):
             if version is not None:
                 results[n] = RowResult(rows[n][0], version=version)
@@ -93,9 +91,9 @@ def update(
 
 
 def overwrite(
-    client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
-    """Change up to 1000 rows whatever their version is; one result per row, in order."""
+    """Change up to MAX_ROWS rows whatever their version is; return one result per row, in order."""
     if len(rows) > 1:
         bodies = [{table.primary_id: str(row_id), **body} for row_id, body in rows]
         try:
@@ -103,14 +101,14 @@ def overwrite(
         except (Throttled, SignInError, Unavailable, InvalidAnswer):
             raise
         except DataverseError:
-            pass  # one row spoils the whole
+            pass  # one row at fault refuses all
         else:
             return [RowResult(row_id) for row_id, _ in rows]
     return update(client, table, [(row_id, body, "*") for row_id, body in rows])
 
 
-def delete(client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
-    """Delete up to 1000 rows, each only if its version is the one given; a row that is gone is done."""
+def delete(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
+    """Delete up to MAX_ROWS rows (id, version), each only if it still has that version; one that is gone is done."""
     requests = [
         Request("DELETE", odata.key(table.entity_set, row_id), None, {"If-Match": version or "*"})
         for row_id, version in rows
@@ -120,38 +118,23 @@ def delete(client: "DataverseClient", table: TableInfo, rows: Sequence[tuple[UUI
     return [RowResult(result.id) if isinstance(result.error, Gone) else result for result in results]
 
 
-def read(client: "DataverseClient", table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
-    """The rows with these ids (at most 1000), by one request; those that are gone are missing from the answer."""
-    wanted = [odata.in_(table.primary_id, part) for part in _parts(ids, IDS)]
-    if len(wanted) == 1:
-        pages = client.pages(table.entity_set, select=select, filter=wanted[0])
+def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
+    """Return the rows with these ids (at most MAX_ROWS), by one request; those that are gone are missing."""
+    filters = [odata.one_of(table.primary_id, part) for part in _split(ids, MAX_IDS_PER_FILTER)]
+    if len(filters) == 1:
+        pages = client.pages(table.entity_set, select=select, filter=filters[0])
         return [row for page in pages for row in page.rows]
-    requests = [Request("GET", odata.rows(table.entity_set, select=select, filter_text=text)) for text in wanted]
-    found: list[Row] = []
+    requests = [Request("GET", odata.rows_path(table.entity_set, select=select, filter_text=text)) for text in filters]
+    rows: list[Row] = []
     for answer in client.batch(requests) if requests else ():
         if answer.error is not None:
             raise answer.error
-        found += answer.body["value"]
-    return found
+        rows += answer.body["value"]
+    return rows
 
 
-def versions_if_applied(
-    client: "DataverseClient", entity_set: str, changes: Sequence[tuple[UUID, Mapping[str, Any]]]
-) -> list[str | None]:
-    """Per change: the row's version when the row says what the change would have made it say, else None."""
-    if not changes:
-        return []
-    # All columns, with the names lookups are written through: so a body can be compared without metadata.
-    headers = {"Prefer": f'odata.include-annotations="{_NAVIGATION[1:]}"'}
-    answers = client.batch([Request("GET", odata.key(entity_set, row_id), None, headers) for row_id, _ in changes])
-    return [
-        str(answer.body.get("@odata.etag", "")) if answer.error is None and _says(answer.body, body) else None
-        for answer, (_, body) in zip(answers, changes, strict=True)
-    ]
-
-
-def _sent(client: "DataverseClient", requests: Sequence[Request]) -> tuple[list[PartResult], bool]:
-    """The parts' results, and whether an answer was lost on the way, so that some were carried out twice."""
+def _send(client: DataverseClient, requests: Sequence[Request]) -> tuple[list[PartResult], bool]:
+    """Return the parts' results, and whether all were sent twice, since the first answer was lost."""
     try:
         return client.batch(requests, repeatable=False), False
     except (Unavailable, InvalidAnswer) as lost:
@@ -161,27 +144,27 @@ def _sent(client: "DataverseClient", requests: Sequence[Request]) -> tuple[list[
 
 
 def _create_singly(
-    client: "DataverseClient", table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
+    client: DataverseClient, table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
 ) -> list[RowResult]:
-    """A $batch of creates. Sent again as it is when its answer is lost: the ids make that harmless."""
+    """Create rows by a $batch. It is sent again as it is when its answer is lost: the ids make that harmless."""
     answers = client.batch([Request("POST", table.entity_set, body) for body in bodies], repeatable=True)
     results = [_result(row_id, answer) for row_id, answer in zip(ids, answers, strict=True)]
-    there = _there(client, table, [result.id for result in results if isinstance(result.error, Duplicate)])
-    return [RowResult(result.id) if result.id in there else result for result in results]
+    existing = _existing(client, table, [result.id for result in results if isinstance(result.error, Duplicate)])
+    return [RowResult(result.id) if result.id in existing else result for result in results]
 
 
-def _settle(
-    client: "DataverseClient", table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
+def _create_missing(
+    client: DataverseClient, table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
 ) -> list[RowResult]:
-    """After a lost answer: read back which rows are there, and create the others."""
-    there = _there(client, table, ids)
-    missing = [n for n, row_id in enumerate(ids) if row_id not in there]
-    made = _create_singly(client, table, [ids[n] for n in missing], [bodies[n] for n in missing]) if missing else []
-    by_id = {result.id: result for result in made}
+    """Read back which rows exist after a lost answer, and create the others."""
+    existing = _existing(client, table, ids)
+    missing = [n for n, row_id in enumerate(ids) if row_id not in existing]
+    created = _create_singly(client, table, [ids[n] for n in missing], [bodies[n] for n in missing]) if missing else []
+    by_id = {result.id: result for result in created}
     return [by_id.get(row_id) or RowResult(row_id) for row_id in ids]
 
 
-def _there(client: "DataverseClient", table: TableInfo, ids: Sequence[UUID]) -> set[UUID]:
+def _existing(client: DataverseClient, table: TableInfo, ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(row[table.primary_id]) for row in read(client, table, [table.primary_id], ids)} if ids else set()
 
 
@@ -193,27 +176,6 @@ def _result(row_id: UUID, answer: PartResult) -> RowResult:
     return RowResult(row_id, answer.error)
 
 
-def _says(row: Row, body: Mapping[str, Any]) -> bool:
-    """Whether a row read with its annotations says what a body sets."""
-    bound = {value: row.get(name.partition("@")[0]) for name, value in row.items() if name.endswith(_NAVIGATION)}
-    for name, value in body.items():
-        if name.endswith("@odata.bind"):
-            now = bound.get(name.removesuffix("@odata.bind"))
-            if (now or "") != (str(value).rpartition("(")[2].rstrip(")").lower() if value else ""):
-                return False
-        elif "@" not in name and not _same(row.get(name), value):
-            return False
-    return True
-
-
-def _same(now: Any, sent: Any) -> bool:
-    if now is None or sent is None or isinstance(now, bool) or isinstance(sent, bool):
-        return (now or None) == (sent or None) if isinstance(sent, str) or isinstance(now, str) else now is sent
-    if isinstance(now, int | float | Decimal) and isinstance(sent, int | float | Decimal):
-        return Decimal(str(now)) == Decimal(str(sent))
-    return str(now) == str(sent)
-
-
-def _parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+def _split(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]

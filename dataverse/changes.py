@@ -1,4 +1,4 @@
-"""Rows and what was deleted since, pure: reading pages of queries and of change tracking."""
+"""Pages of rows and of tracked changes, read from answers; pure."""
 
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,8 @@ import msgspec
 from dataverse.errors import InvalidAnswer
 from dataverse.types import Page, Row
 
-TRACK = "odata.track-changes"
-"""The preference that asks for a delta link; it goes with neither filter, order nor expansion."""
+TRACK_CHANGES = "odata.track-changes"
+"""The preference that asks for a delta link; it excludes a filter, an order and an expansion."""
 
 
 class _Body(msgspec.Struct):
@@ -22,8 +22,8 @@ class _Body(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Body).decode
 
 
-def page(body: bytes) -> Page:
-    """The page in an answer. An answer without rows' list is an error, never an empty page. Raises InvalidAnswer."""
+def parse_page(body: bytes) -> Page:
+    """Return the page in an answer. Raises InvalidAnswer for one without a list of rows: it is never an empty page."""
     try:
         found = _decode(body)
     except msgspec.MsgspecError as error:
@@ -32,12 +32,12 @@ def page(body: bytes) -> Page:
             "Check the Environment URL and whether something stands between this machine and Dataverse.",
             said=str(error)[:300],
         ) from None
-    rows, deleted = _apart(found.value)
+    rows, deleted = _split_deleted(found.value)
     return Page(rows, found.next_link, found.delta_link, deleted, found.count)
 
 
-def _apart(values: list[Row]) -> tuple[list[Row], tuple[UUID, ...]]:
-    """Rows, and the ids of deleted ones; those carry a context of their own."""
+def _split_deleted(values: list[Row]) -> tuple[list[Row], tuple[UUID, ...]]:
+    """Return the rows, and the ids of deleted ones; those carry a context of their own."""
     if not any("@odata.context" in row for row in values):
         return values, ()
     rows: list[Row] = []

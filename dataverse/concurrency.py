@@ -1,107 +1,138 @@
-"""How many requests are under way at once: as many as the service bears, found out by trying.
+"""How many requests one user sends at once: as many as the service accepts, learned by trying.
 
-It begins with one request, jumps to the parallelism the service recommends (x-ms-dop-hint), grows by one whenever all
-lanes were used and nothing was refused, and halves when a limit was met. A limit is a user's, so the lanes are shared
-by all clients of one user in this process; see `patience` for the waits.
+It starts with one request, jumps to the parallelism the service recommends (the header x-ms-dop-hint), grows by one
+when all slots were used and nothing was refused, and halves when a service protection limit was reached. A limit is a
+user's, so the slots are shared by all clients of one user in this process; see `throttle` for the waits.
 """
 
 import threading
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
 
-MOST = 32
-"""More lanes than connections are kept open would open one per request."""
+MAX_SLOTS = 32
+"""As many connections are kept open; with more slots, each further request would open its own."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-class Lane:
-    """One request's place. Say `throttled` on it when the service refused the request for a limit."""
+class Slot:
+    """One request's place. Call `mark_throttled` when the service refused the request for a limit."""
 
-    __slots__ = ("age", "refused")
+    __slots__ = ("generation", "throttled")
 
-    def __init__(self, age: int) -> None:
-        self.age = age
-        self.refused = False
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.throttled = False
 
-    def throttled(self) -> None:
-        """The service refused this request for a limit."""
-        self.refused = True
+    def mark_throttled(self) -> None:
+        """Record that the service refused this request for a limit."""
+        self.throttled = True
 
 
 class RequestSlots:
-    """The lanes of one user. Thread-safe."""
+    """The request slots of one user. Thread-safe."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._free = threading.Condition()
-        self._width = 1
-        self._hint: int | None = None
-        self._busy = 0
-        self._full = False
-        self._calm = 0
-        self._age = 0
+    def __init__(self, maximum: int = MAX_SLOTS) -> None:
+        self._maximum = maximum
+        self._condition = threading.Condition()
+        self._limit = 1
+        self._recommended: int | None = None
+        self._in_use = 0
+        self._all_used = False
+        self._successes = 0
+        self._generation = 0
+        """How often the limit was halved."""
 
     @property
-    def width(self) -> int:
+    def limit(self) -> int:
         """How many requests may be under way now."""
-        with self._free:
-            return self._width
+        with self._condition:
+            return self._limit
 
     @property
-    def hint(self) -> int | None:
-        """What the service recommends; None before it said so."""
-        return self._hint
+    def recommended(self) -> int | None:
+        """How many requests at once the service recommends; None until it says so."""
+        return self._recommended
 
-    def hinted(self, number: int) -> None:
-        """The service recommends this many requests at once; from where experience began it is only remembered."""
-        with self._free:
-            first, self._hint = self._hint is None, max(1, min(number, self._most))
-            if first and self._age == 0 and self._width < self._hint:
-                self._width = self._hint
-                self._free.notify_all()
+    def recommend(self, number: int) -> None:
+        """Start with the number the service recommends; once a limit was reached it is only remembered."""
+        with self._condition:
+            first, self._recommended = self._recommended is None, max(1, min(number, self._maximum))
+            if first and self._generation == 0 and self._limit < self._recommended:
+                self._limit = self._recommended
+                self._condition.notify_all()
 
     @contextmanager
-    def lane(self) -> Iterator[Lane]:
-        """Wait for a free lane and keep it for the block."""
-        with self._free:
-            while self._busy >= self._width:
-                self._full = True
-                self._free.wait()
-            self._busy += 1
-            mine = Lane(self._age)
+    def take(self) -> Iterator[Slot]:
+        """Wait for a free slot and hold it for the block."""
+        with self._condition:
+            while self._in_use >= self._limit:
+                self._all_used = True
+                self._condition.wait()
+            self._in_use += 1
+            slot = Slot(self._generation)
         try:
-            yield mine
+            yield slot
         finally:
-            with self._free:
-                self._busy -= 1
-                self._learn(mine)
-                self._free.notify_all()
+            with self._condition:
+                self._in_use -= 1
+                self._adjust(slot)
+                self._condition.notify_all()
 
-    def _learn(self, lane: Lane) -> None:
-        if lane.refused:
-            # Requests that were under way together are refused together: that is one meeting with the limit.
-            if lane.age == self._age:
-                self._age += 1
-                self._width = max(1, self._width // 2)
-            self._calm, self._full = 0, False
+    def _adjust(self, slot: Slot) -> None:
+        """Halve or raise the limit by what became of a request."""
+        if slot.throttled:
+            # Requests that were under way together are refused together: the limit was reached once.
+            if slot.generation == self._generation:
+                self._generation += 1
+                self._limit = max(1, self._limit // 2)
+            self._successes, self._all_used = 0, False
             return
-        self._calm += 1
-        if self._calm >= self._width and self._full and self._width < self._most:
-            self._width += 1
-            self._calm, self._full = 0, False
+        self._successes += 1
+        if self._successes >= self._limit and self._all_used and self._limit < self._maximum:
+            self._limit += 1
+            self._successes, self._all_used = 0, False
 
 
-_known: "weakref.WeakKeyDictionary[object, RequestSlots]" = weakref.WeakKeyDictionary()
+_slots: weakref.WeakKeyDictionary[object, RequestSlots] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def lanes_of(user: object) -> RequestSlots:
-    """The lanes shared by all who send as this user (the process's one token source of it)."""
+def slots_for(user: object) -> RequestSlots:
+    """Return the slots shared by all who send as this user (the process's one token source of it)."""
     with _lock:
-        return _known.setdefault(user, RequestSlots())
+        return _slots.setdefault(user, RequestSlots())
 
 
 def forget() -> None:
-    """Begin anew with every user, as a new process would."""
+    """Forget what was learned about every user, as a new process would."""
     with _lock:
-        _known.clear()
+        _slots.clear()
+
+
+def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], slots: RequestSlots) -> Iterator[Result]:
+    """Yield `work` of every item in order, computed in as many threads as there are slots.
+
+    Items are taken a little ahead of what is consumed, so neither they nor the results pile up. Raises what `work`
+    raises.
+    """
+    remaining = iter(items)
+    first = list(islice(remaining, 2))
+    if len(first) < 2:
+        yield from map(work, first)
+        return
+    pool = ThreadPoolExecutor(MAX_SLOTS, "dataverse")
+    pending: deque[Future[Result]] = deque(pool.submit(work, item) for item in first)
+    try:
+        while pending:
+            ahead = max(0, 2 * slots.limit - len(pending))
+            pending.extend(pool.submit(work, item) for item in islice(remaining, ahead))
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,10 +1,9 @@
 """Global discovery: the environments a person may work in.
 
 The service answers people, not applications. An instance whose address does not belong to the cloud is left out: what
-a server names is never taken for an address to send a secret to.
+a server names is never taken for an address to send a secret to. Source: "Discover the URL for your organization".
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -13,8 +12,9 @@ import msgspec
 
 from dataverse import clouds, odata
 from dataverse.errors import ConfigurationError, InvalidAnswer
+from dataverse.http_session import Timeouts
 from dataverse.person_sign_in import Person
-from dataverse.transport import Timeouts, Transport
+from dataverse.transport import Service, Transport
 from dataverse.types import Environment, Usage
 
 _ROOT = "/api/discovery/v2.0/"
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An environment as global discovery names it; `id` is its organization's."""
+    """An environment as global discovery describes it; `id` is its organization's."""
 
     id: UUID
     name: str
@@ -59,7 +59,7 @@ class _Answer(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-def instances(
+def find_instances(
     person: Person,
     environment: Environment,
     *,
@@ -68,48 +68,54 @@ def instances(
     usage: Usage | None = None,
     timeouts: Timeouts | None = None,
 ) -> list[Instance]:
-    """The environments of the person in the environment's cloud (for a sandbox: those it serves), by name.
+    """Return the person's environments in the environment's cloud (for a sandbox: those it serves), sorted by name.
 
     unique_name: only the organization with this name, letter for letter. Raises DataverseError.
     """
-    wanted: Sequence[str] = (
-        odata.eq("UniqueName", unique_name) if unique_name else "",
-        odata.eq("State", 0) if enabled_only else "",
-    )
+    conditions = [odata.eq("UniqueName", unique_name)] if unique_name else []
+    conditions += [odata.eq("State", 0)] if enabled_only else []
     origin = clouds.discovery(environment.cloud, environment.url)
     transport = Transport(
         environment,
-        person.tokens_at(origin),
+        person.tokens_for_origin(origin),
         usage=usage or Usage(),
         timeouts=timeouts or Timeouts(),
-        service=(origin, _ROOT),
+        service=Service(origin, _ROOT),
     )
-    options = {"$select": ",".join(_COLUMNS), "$filter": " and ".join(part for part in wanted if part)}
+    options = {"$select": ",".join(_COLUMNS), "$filter": " and ".join(conditions)}
     answer = transport.send("GET", "Instances" + odata.query(options))
     try:
         found = _decode(answer.body).value
     except msgspec.MsgspecError as error:
         raise InvalidAnswer(
-            "The global discovery answered with something that is no list of environments.",
+            "The global discovery service answered with something that is no list of environments.",
             said=str(error)[:300],
             request_id=answer.request_id,
         ) from None
-    made = [_instance(one) for one in found if _known(one.url, environment, origin)]
-    return sorted(made, key=lambda one: one.name.casefold())
+    instances = [_to_instance(one) for one in found if _may_be_environment(one.url, environment, origin)]
+    return sorted(instances, key=lambda one: one.name.casefold())
 
 
-def _known(url: str, environment: Environment, asked: str) -> bool:
-    """Whether it is an address of the cloud; this machine's only from a discovery of the same host, the sandbox's."""
-    here = urlsplit(clouds.origin(url)).hostname == urlsplit(asked).hostname
+def _may_be_environment(url: str, environment: Environment, discovery: str) -> bool:
+    """Return whether it is an address of the cloud; this machine's only from a discovery on the same host."""
+    same_host = urlsplit(clouds.origin(url)).hostname == urlsplit(discovery).hostname
+    loopback_allowed = environment.loopback_allowed and same_host
     try:
-        clouds.check_address(url, cloud=environment.cloud, loopback_allowed=environment.loopback_allowed and here)
+        clouds.check_address(url, cloud=environment.cloud, loopback_allowed=loopback_allowed)
     except ConfigurationError:
         return False
     return True
 
 
-def _instance(one: _Instance) -> Instance:
+def _to_instance(found: _Instance) -> Instance:
     return Instance(
-        one.id, one.friendly_name, one.unique_name, clouds.origin(one.url), one.version, one.region or "",
-        one.tenant_id or "", one.state == 0, one.is_user_sys_admin,
-    )  # fmt: skip
+        id=found.id,
+        name=found.friendly_name,
+        unique_name=found.unique_name,
+        url=clouds.origin(found.url),
+        version=found.version,
+        region=found.region or "",
+        tenant_id=found.tenant_id or "",
+        enabled=found.state == 0,
+        administrator=found.is_user_sys_admin,
+    )

@@ -1,30 +1,32 @@
-"""Table metadata, pure: which requests to send, and their answers made into TableInfo."""
+"""Table metadata, pure: the requests for it, and TableInfo from their answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dataverse.types import ColumnInfo, Request, TableInfo
+from dataverse.errors import Gone, Invalid, InvalidAnswer
+from dataverse.types import ColumnInfo, PartResult, Request, TableInfo
 
 _CAST = "Microsoft.Dynamics.CRM."
+_CHOICES = "$expand=OptionSet"
 
-# What each type of column adds to the properties all have; choices are an expansion.
-_DETAILS: Mapping[str, tuple[str, bool]] = {
-    "StringAttributeMetadata": ("MaxLength", False),
-    "MemoAttributeMetadata": ("MaxLength", False),
-    "IntegerAttributeMetadata": ("MinValue,MaxValue", False),
-    "DecimalAttributeMetadata": ("MinValue,MaxValue,Precision", False),
-    "DoubleAttributeMetadata": ("MinValue,MaxValue,Precision", False),
-    "MoneyAttributeMetadata": ("MinValue,MaxValue,Precision", False),
-    "DateTimeAttributeMetadata": ("Format", False),
-    "PicklistAttributeMetadata": ("", True),
-    "StateAttributeMetadata": ("", True),
-    "StatusAttributeMetadata": ("", True),
-    "BooleanAttributeMetadata": ("", True),
+_DETAILS: Mapping[str, str] = {
+    "StringAttributeMetadata": "$select=LogicalName,MaxLength",
+    "MemoAttributeMetadata": "$select=LogicalName,MaxLength",
+    "IntegerAttributeMetadata": "$select=LogicalName,MinValue,MaxValue",
+    "DecimalAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
+    "DoubleAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
+    "MoneyAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
+    "DateTimeAttributeMetadata": "$select=LogicalName,Format",
+    "PicklistAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
+    "StateAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
+    "StatusAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
+    "BooleanAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
 }
+"""What each type of column adds to the properties that all have."""
 
 
 def requests_for(table: str) -> list[Request]:
-    """The GETs whose answers, in this order, `table_info` reads; one $batch carries them."""
+    """Return the GETs whose answers, in this order, `parse_table_info` reads; one $batch carries them."""
     base = f"EntityDefinitions(LogicalName='{table}')"
     columns = "LogicalName,AttributeType,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate"
     relations = "ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName"
@@ -33,15 +35,36 @@ def requests_for(table: str) -> list[Request]:
         f"{base}/Attributes?$select={columns}",
         f"{base}/ManyToOneRelationships?$select={relations}",
     ]
-    for name, (properties, choices) in _DETAILS.items():
-        select = f"LogicalName,{properties}".rstrip(",")
-        expand = "&$expand=OptionSet" if choices else ""
-        paths.append(f"{base}/Attributes/{_CAST}{name}?$select={select}{expand}")
+    paths += [f"{base}/Attributes/{_CAST}{name}?{query}" for name, query in _DETAILS.items()]
     return [Request("GET", path) for path in paths]
 
 
-def table_info(bodies: Sequence[Any]) -> TableInfo:
-    """The table from the answers to `requests_for`, in order. Raises KeyError where an answer is none."""
+def read_table(send: Callable[[list[Request]], list[PartResult]], table: str) -> TableInfo:
+    """Return a table's metadata, read by one $batch that `send` sends.
+
+    Raises Invalid (configuration) when there is no such table, InvalidAnswer, and other errors of the parts.
+    """
+    answers = send(requests_for(table))
+    for answer in answers:
+        if isinstance(answer.error, Gone):
+            raise Invalid(
+                f"Dataverse has no table {table}. It may belong to a solution that is not installed.",
+                "Install that solution in the environment.",
+                code=answer.error.code,
+                request_id=answer.error.request_id,
+                said=answer.error.said,
+                reason="configuration",
+            )
+        if answer.error is not None:
+            raise answer.error
+    try:
+        return parse_table_info([answer.body for answer in answers])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidAnswer(f"Dataverse's metadata of the table {table} cannot be read.") from error
+
+
+def parse_table_info(bodies: Sequence[Any]) -> TableInfo:
+    """Return the table from the answers to `requests_for`, in order. Raises KeyError where one is not as expected."""
     definition, attributes, relations, *details = bodies
     facts: dict[str, dict[str, Any]] = {}
     for body in details:
@@ -69,8 +92,8 @@ def table_info(bodies: Sequence[Any]) -> TableInfo:
     )
 
 
-def label(value: Any) -> str:
-    """The text of a label in the user's language."""
+def label_text(value: Any) -> str:
+    """Return the text of a Label in the user's language, "" without one."""
     text = ((value or {}).get("UserLocalizedLabel") or {}).get("Label")
     return str(text) if text else ""
 
@@ -83,7 +106,7 @@ def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[
     return ColumnInfo(
         name=column["LogicalName"],
         type=kind,
-        label=label(column.get("DisplayName")),
+        label=label_text(column.get("DisplayName")),
         max_length=facts.get("MaxLength"),
         minimum=facts.get("MinValue"),
         maximum=facts.get("MaxValue"),
@@ -99,5 +122,5 @@ def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[
 def _choices(kind: str, options: Mapping[str, Any]) -> dict[int, str]:
     if kind == "Boolean":
         both = (options.get("FalseOption"), options.get("TrueOption"))
-        return {number: label(option["Label"]) for number, option in enumerate(both) if option}
-    return {int(option["Value"]): label(option.get("Label")) for option in options.get("Options") or ()}
+        return {number: label_text(option["Label"]) for number, option in enumerate(both) if option}
+    return {int(option["Value"]): label_text(option.get("Label")) for option in options.get("Options") or ()}

@@ -1,79 +1,87 @@
-"""What is known of an environment's tables, kept for a minute for the whole process.
+"""Table metadata of each environment, cached for a minute for the whole process.
 
-A job makes a client per slice and a page one per request; without this each would ask for the same descriptions. An
-entry is dropped early when the service refuses something that the description may have misled us to, and when the
-metadata is changed from here.
+A job makes a client per slice and a page one per request; without the cache each would read the same metadata. It is
+dropped early when the service refuses something that outdated metadata may have caused, and when metadata is changed
+from here.
 """
 
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 
 from dataverse.errors import DataverseError
 from dataverse.types import TableInfo
 
-LIFE_S = 60.0
+LIFETIME_S = 60.0
 STALE_REASONS = frozenset({"unknown_column", "unknown_choice", "value_too_long", "configuration"})
-"""Refusals that a newer description could have avoided."""
+"""Refusals that newer metadata could have avoided."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """A table that was read, or is being read, since `read_at` (seconds of the cache's clock)."""
+
+    read_at: float
+    table: Future[TableInfo]
 
 
 class TableCache:
-    """One environment's tables. Thread-safe; several who ask for the same table at once cause one read."""
+    """One environment's tables. Thread-safe; several threads that ask for the same table at once cause one read."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Future[TableInfo]]] = {}
+        self._entries: dict[str, _Entry] = {}
 
     def get(self, name: str, read: Callable[[], TableInfo]) -> TableInfo:
-        """The table, read by `read` unless it is known. An error is for everybody who waited, and is not kept."""
+        """Return the table, read by `read` unless it is cached. Raises what `read` raises; that is not cached."""
         with self._lock:
-            found = self._known.get(name)
-            mine = found is None or (found[1].done() and self._clock() - found[0] >= LIFE_S)
-            if mine or found is None:
-                found = (self._clock(), Future())
-                self._known[name] = found
-        future = found[1]
-        if not mine:
-            return future.result()
+            entry = self._entries.get(name)
+            reads = entry is None or (entry.table.done() and self._clock() - entry.read_at >= LIFETIME_S)
+            if reads or entry is None:
+                entry = _Entry(self._clock(), Future())
+                self._entries[name] = entry
+        if not reads:
+            return entry.table.result()
         try:
-            made = read()
+            table = read()
         except BaseException as error:
             with self._lock:
-                if self._known.get(name) is found:
-                    del self._known[name]
-            future.set_exception(error)
+                if self._entries.get(name) is entry:
+                    del self._entries[name]
+            entry.table.set_exception(error)
             raise
-        future.set_result(made)
-        return made
+        entry.table.set_result(table)
+        return table
 
     def forget(self) -> None:
-        """Read every table anew when it is asked for next."""
+        """Drop every table: it is read again when it is asked for next."""
         with self._lock:
-            self._known.clear()
+            self._entries.clear()
 
-    def learn(self, error: Exception | None) -> None:
-        """Forget the tables when a refusal says that what is known of them may be old."""
+    def forget_after(self, error: Exception | None) -> None:
+        """Drop every table after a refusal that outdated metadata may have caused."""
         if isinstance(error, DataverseError) and error.reason in STALE_REASONS:
             self.forget()
 
 
 _caches: dict[str, TableCache] = {}
 _lock = threading.Lock()
-_MOST = 64
+_MAX_CACHES = 64
 
 
-def cache_of(origin: str) -> TableCache:
-    """The process's cache for the environment at an origin."""
+def cache_for(origin: str) -> TableCache:
+    """Return the process's cache for the environment at an origin."""
     with _lock:
-        if origin not in _caches and len(_caches) >= _MOST:
+        if origin not in _caches and len(_caches) >= _MAX_CACHES:
             _caches.clear()
         return _caches.setdefault(origin, TableCache())
 
 
 def forget() -> None:
-    """Begin anew with every environment, as a new process would."""
+    """Drop the tables of every environment, as a new process would."""
     with _lock:
         for cache in _caches.values():
             cache.forget()

@@ -1,4 +1,7 @@
-"""Building what a request says, pure: literals, filters, keys, bindings, queries, and values <-> JSON."""
+"""What requests are made of, pure: literals, filters, keys, bindings, queries, and values to JSON and back.
+
+Source: OData 4.0, URL Conventions, and the Web API's "Query data using the Web API".
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +15,7 @@ from dataverse.errors import Invalid
 from dataverse.types import ColumnInfo
 
 LONGEST_ADDRESS = 32_000
-"""Characters the service takes in a GET's address, with some room."""
+"""Characters that the service accepts in a GET's address, with some room."""
 
 _SAFE = "$,()/':@=!*;-._~"
 
@@ -23,7 +26,10 @@ _NUMBER = {"Decimal", "Double", "Money"}
 
 
 def quote(value: Any) -> str:
-    """The literal of a value in a filter or key: text in single quotes, times as UTC, GUIDs and numbers bare."""
+    """Return a value's literal for a filter or key: text in single quotes, times as UTC, GUIDs and numbers bare.
+
+    Raises Invalid for a number that is not finite.
+    """
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -32,56 +38,57 @@ def quote(value: Any) -> str:
         return str(value)
     if isinstance(value, Decimal | float):
         if not math.isfinite(value):
-            raise Invalid(f"{value} is not a number Dataverse knows.", reason="value_invalid")
+            raise Invalid(f"{value} is not a number that Dataverse accepts.", reason="value_invalid")
         return format(value, "f") if isinstance(value, Decimal) else repr(value)
     if isinstance(value, datetime):
-        return _utc(value)
+        return _utc_text(value)
     if isinstance(value, date):
         return value.isoformat()
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def eq(column: str, value: Any) -> str:
-    """`column eq value`; null for None."""
+    """Return `column eq value`; null for None."""
     return f"{column} eq {quote(value)}"
 
 
 def ne(column: str, value: Any) -> str:
-    """`column ne value`. Dataverse leaves rows out whose column is empty, unless the value is None."""
+    """Return `column ne value`. Dataverse leaves out rows whose column is empty, unless the value is None."""
     return f"{column} ne {quote(value)}"
 
 
 def compare(column: str, operator: str, value: Any) -> str:
-    """`column operator value`; operator one of eq, ne, gt, ge, lt, le."""
+    """Return `column operator value`; operator is one of eq, ne, gt, ge, lt, le. Raises ValueError for another."""
     if operator not in {"eq", "ne", "gt", "ge", "lt", "le"}:
-        raise ValueError(f"{operator!r} is no comparison.")
+        raise ValueError(f"{operator!r} is no comparison operator.")
     return f"{column} {operator} {quote(value)}"
 
 
 def contains(column: str, text: str) -> str:
-    """Whether the column contains the text; % and _ in it are wildcards to Dataverse."""
+    """Return the test that a column contains the text; % and _ in it are wildcards to Dataverse."""
     return f"contains({column},{quote(text)})"
 
 
 def startswith(column: str, text: str) -> str:
-    """Whether the column begins with the text; % and _ in it are wildcards to Dataverse."""
+    """Return the test that a column begins with the text; % and _ in it are wildcards to Dataverse."""
     return f"startswith({column},{quote(text)})"
 
 
-def and_(*parts: str) -> str:
-    """All of the parts; blank ones are dropped."""
-    return _joined("and", parts)
+def all_of(*parts: str) -> str:
+    """Return the filter that all of the parts hold; blank ones are dropped."""
+    return _join("and", parts)
 
 
-def or_(*parts: str) -> str:
-    """One of the parts; blank ones are dropped."""
-    return _joined("or", parts)
+def any_of(*parts: str) -> str:
+    """Return the filter that one of the parts holds; blank ones are dropped."""
+    return _join("or", parts)
 
 
-def in_(column: str, values: Iterable[Any]) -> str:
-    """The column has one of the values. Raises ValueError without values: no values must never mean all rows.
+def one_of(column: str, values: Iterable[Any]) -> str:
+    """Return the filter that a column has one of the values.
 
     A chain of `or`, which every table understands; keep it below 200 values and the address below LONGEST_ADDRESS.
+    Raises ValueError without values: no values must never mean all rows.
     """
     parts = [eq(column, value) for value in values]
     if not parts:
@@ -90,27 +97,27 @@ def in_(column: str, values: Iterable[Any]) -> str:
 
 
 def key(entity_set: str, row_id: UUID | str) -> str:
-    """`accounts(guid)`."""
+    """Return a row's path, `accounts(guid)`. Raises ValueError for an id that is no GUID."""
     return f"{entity_set}({UUID(str(row_id))})"
 
 
 def lookup(column: str) -> str:
-    """The name a lookup is read by: `_column_value`."""
+    """Return the property a lookup is read by, `_column_value`."""
     return f"_{column}_value"
 
 
 def bind(navigation: str, entity_set: str, row_id: UUID | str | None) -> dict[str, str | None]:
-    """The part of a body that sets a lookup, or clears it for None. The navigation property's case matters."""
+    """Return the part of a body that sets a lookup, or clears it for None. The navigation property's case matters."""
     return {f"{navigation}@odata.bind": None if row_id is None else f"/{key(entity_set, row_id)}"}
 
 
 def query(options: Mapping[str, str]) -> str:
-    """`?$select=..&$filter=..` percent-encoded; blank options are dropped."""
+    """Return `?$select=..&$filter=..` percent-encoded; blank options are dropped."""
     parts = [f"{name}={_percent(value, safe=_SAFE)}" for name, value in options.items() if value]
     return "?" + "&".join(parts) if parts else ""
 
 
-def rows(
+def rows_path(
     entity_set: str,
     *,
     select: Sequence[str],
@@ -119,7 +126,7 @@ def rows(
     expand: str = "",
     count: bool = False,
 ) -> str:
-    """The path of a query for rows. Raises Invalid when it is longer than the service takes."""
+    """Return the path of a query for rows. Raises Invalid when it is longer than the service accepts."""
     path = entity_set + query(
         {
             "$select": ",".join(select),
@@ -131,7 +138,7 @@ def rows(
     )
     if len(path) > LONGEST_ADDRESS:
         raise Invalid(
-            "The question is longer than Dataverse takes in one request.",
+            "The query is longer than Dataverse accepts in one request.",
             "Choose fewer values or columns.",
             reason="configuration",
         )
@@ -139,10 +146,10 @@ def rows(
 
 
 def to_json(value: Any, column: ColumnInfo) -> Any:
-    """The JSON of a local value for a column. None and blank text clear it.
+    """Return the JSON of a local value for a column. None and blank text clear it.
 
     Lookups are not written by value: use `bind`. Raises Invalid with reason value_too_long, value_invalid or
-    unknown_choice and a sentence that names the column.
+    unknown_choice and a message that names the column.
     """
     if value is None or value == "":
         return None
@@ -159,28 +166,28 @@ def to_json(value: Any, column: ColumnInfo) -> Any:
     if column.type == "Boolean":
         if isinstance(value, bool):
             return value
-        raise _unfit(value, name, "yes or no")
+        raise _wrong_type(value, name, "yes or no")
     if column.type in _CHOICE:
-        return _choice(value, column, name)
+        return _to_choice(value, column, name)
     if column.type in _WHOLE:
-        return int(_within(_number(value, name, whole=True), column, name))
+        return int(_check_range(_to_decimal(value, name, whole=True), column, name))
     if column.type in _NUMBER:
-        number = _within(_number(value, name), column, name)
+        number = _check_range(_to_decimal(value, name), column, name)
         if column.precision is not None and column.type != "Double":
             number = round(number, column.precision)
         return float(number)
     if column.type == "DateTime":
-        return _moment(value, column, name)
+        return _to_moment(value, column, name)
     if column.type in _REFERENCE:
         try:
             return str(UUID(str(value)))
         except ValueError:
-            raise _unfit(value, name, "a GUID") from None
+            raise _wrong_type(value, name, "a GUID") from None
     return value
 
 
 def from_json(value: Any, column: ColumnInfo) -> Any:
-    """The value of a column's JSON: Decimal, int, bool, UUID, date, datetime (UTC) or text; None stays None.
+    """Return the value of a column's JSON: Decimal, int, bool, UUID, date, datetime (UTC) or text; None stays None.
 
     Raises Invalid (value_invalid) where the JSON is not of the column's type.
     """
@@ -198,51 +205,52 @@ def from_json(value: Any, column: ColumnInfo) -> Any:
                 return date.fromisoformat(value[:10])
             return datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone(UTC)
     except (TypeError, ValueError, InvalidOperation):
-        raise _unfit(value, column.label or column.name, f"of type {column.type}") from None
+        raise _wrong_type(value, column.label or column.name, f"a value of type {column.type}") from None
     return value
 
 
-def _joined(word: str, parts: Sequence[str]) -> str:
-    wanted = [part for part in parts if part]
-    if len(wanted) < 2:
-        return "".join(wanted)
-    return "(" + f" {word} ".join(wanted) + ")"
+def _join(operator: str, parts: Sequence[str]) -> str:
+    given = [part for part in parts if part]
+    if len(given) < 2:
+        return "".join(given)
+    return "(" + f" {operator} ".join(given) + ")"
 
 
 def _length(text: str) -> int:
-    """Characters as Dataverse counts them: UTF-16 units."""
+    """Return the number of characters as Dataverse counts them: UTF-16 units."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def _utc(value: datetime) -> str:
+def _utc_text(value: datetime) -> str:
     moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
     return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-def _moment(value: Any, column: ColumnInfo, name: str) -> str:
+def _to_moment(value: Any, column: ColumnInfo, name: str) -> str:
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))
         except ValueError:
-            raise _unfit(value, name, "a date") from None
+            raise _wrong_type(value, name, "a date") from None
     if isinstance(value, datetime):
-        return value.date().isoformat() if column.date_only else _utc(value)
+        return value.date().isoformat() if column.date_only else _utc_text(value)
     if isinstance(value, date):
-        return value.isoformat() if column.date_only else _utc(datetime.combine(value, time(), tzinfo=UTC))
-    raise _unfit(value, name, "a date")
+        return value.isoformat() if column.date_only else _utc_text(datetime.combine(value, time(), tzinfo=UTC))
+    raise _wrong_type(value, name, "a date")
 
 
-def _number(value: Any, name: str, *, whole: bool = False) -> Decimal:
+def _to_decimal(value: Any, name: str, *, whole: bool = False) -> Decimal:
     try:
         number = Decimal(str(value))
     except InvalidOperation:
-        raise _unfit(value, name, "a number") from None
+        raise _wrong_type(value, name, "a number") from None
     if isinstance(value, bool) or not number.is_finite() or (whole and number != int(number)):
-        raise _unfit(value, name, "a whole number" if whole else "a number")
+        raise _wrong_type(value, name, "a whole number" if whole else "a number")
     return number
 
 
-def _within(number: Decimal, column: ColumnInfo, name: str) -> Decimal:
+def _check_range(number: Decimal, column: ColumnInfo, name: str) -> Decimal:
+    """Return the number. Raises Invalid when it is outside the column's range."""
     low, high = column.minimum, column.maximum
     if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
         span = f" ({low:,.15g} to {high:,.15g})" if low is not None and high is not None else ""
@@ -254,25 +262,25 @@ def _within(number: Decimal, column: ColumnInfo, name: str) -> Decimal:
     return number
 
 
-def _choice(value: Any, column: ColumnInfo, name: str) -> int:
+def _to_choice(value: Any, column: ColumnInfo, name: str) -> int:
     try:
         number = int(str(value))
     except ValueError:
-        raise _unfit(value, name, "one of its choices", reason="unknown_choice") from None
+        raise _wrong_type(value, name, "one of its choices", reason="unknown_choice") from None
     if column.choices and number not in column.choices:
         offered = [f"{n} {label}" for n, label in column.choices.items()]
         known = ", ".join(offered[:8]) + (f" and {len(offered) - 8} more" if len(offered) > 8 else "")
         raise Invalid(
-            f"{name} has no choice {number} in Dataverse.",
-            f"It has: {known}. Map the option to one of them.",
+            f"{name} has no choice {number} in Dataverse. It has: {known}.",
+            "Map the option to one of them.",
             reason="unknown_choice",
         )
     return number
 
 
-def _unfit(value: Any, name: str, wanted: str, *, reason: str = "value_invalid") -> Invalid:
+def _wrong_type(value: Any, name: str, expected: str, *, reason: str = "value_invalid") -> Invalid:
     return Invalid(
-        f"{str(value)[:60]!r} cannot be the value of {name}: it takes {wanted}.",
+        f"{str(value)[:60]!r} cannot be the value of {name}: it takes {expected}.",
         "Change the value or the field mapping.",
         reason=reason,
     )

@@ -1,9 +1,10 @@
 """A person's sign-in through the browser: authorization code with Proof Key for Code Exchange, then refresh tokens.
 
-`begin` gives the address to open and a flow, which is JSON and belongs in the session of the one who began it (it
-holds the code verifier). `finish` takes what the browser came back with and gives the person's tokens. They live in
-memory and are dropped with the object; `kept` gives them as a text, which is a secret, for whoever goes on in another
-process. The identity token is validated here; msal no longer does.
+`begin` returns the address to open and a flow, which is JSON and belongs in the session of whoever began it (it
+contains the code verifier). `finish` takes the query the browser came back with and returns the person. Tokens live in
+memory and are dropped with the object; `Person.to_json` returns them as a text, which is a secret, and `restore` reads
+it in another process. The identity token is validated here; msal no longer does.
+Source: Microsoft identity platform, "OAuth 2.0 authorization code flow" and "ID tokens".
 """
 
 import hashlib
@@ -18,22 +19,24 @@ from typing import Any
 import msal
 
 from dataverse import clouds
-from dataverse.errors import SignInError
+from dataverse.errors import SignInError, as_sentence
+from dataverse.http_session import Timeouts
 from dataverse.tokens import SignInService
-from dataverse.transport import Timeouts, Token, origin_of
+from dataverse.transport import Token, checked_origin
 from dataverse.types import Credentials, Environment
 
 _LEEWAY_S = 300
+"""How much the clocks may differ when an identity token expires."""
 _CLAIMS = ("preferred_username", "upn", "tid", "oid")
-_NOT_THIS = (
-    "The sign-in came back with an answer that does not belong to this one, so nothing was taken from it.",
-    "Begin the sign-in again.",
+_FOREIGN_ANSWER = (
+    "The sign-in came back with an answer that does not belong to it, so nothing was taken from it.",
+    "Start the sign-in again.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A sign-in that waits for its person: the address to open, and the flow to keep in their session."""
+    """A sign-in that waits for its person: the address to open, and the flow to store in their session."""
 
     address: str
     flow: dict[str, Any]
@@ -44,13 +47,13 @@ def begin(
 ) -> Started:
     """Begin a sign-in that asks for access to the environment, or to another `resource` (an origin) of its cloud.
 
-    Raises SignInError, ConfigurationError, Unavailable.
+    login_hint: the user name to fill in. Raises SignInError, ConfigurationError, Unavailable.
     """
     service = SignInService(credentials, environment.ca_file, Timeouts())
 
     def ask() -> dict[str, Any]:
-        flow: dict[str, Any] = service.application().initiate_auth_code_flow(
-            [_scope(resource or origin_of(environment))],
+        flow: dict[str, Any] = service.new_application().initiate_auth_code_flow(
+            [_scope(resource or checked_origin(environment))],
             redirect_uri=redirect_url,
             # A form posted from another site would arrive without this site's session.
             response_mode="query",
@@ -58,52 +61,52 @@ def begin(
         )
         return flow
 
-    flow = service.guarded(ask)
+    flow = service.call(ask)
     return Started(str(flow["auth_uri"]), flow)
 
 
 def finish(
     credentials: Credentials, environment: Environment, flow: Mapping[str, Any], returned: Mapping[str, str]
 ) -> "Person":
-    """The person who signed in, from the flow that was begun and the query the browser came back with.
+    """Return the person who signed in, from the flow that was begun and the query the browser came back with.
 
-    Raises SignInError with a sentence: declined, not this sign-in, another application or tenant.
+    Raises SignInError (declined, not this sign-in, another application or tenant), ConfigurationError, Unavailable.
     """
     if returned.get("error"):
-        raise _declined(returned)
+        raise _error_for_declined(returned)
     service = SignInService(credentials, environment.ca_file, Timeouts())
     if not hmac.compare_digest(str(flow.get("state", "")).encode(), str(returned.get("state", "")).encode()):
-        raise SignInError(*_NOT_THIS)
+        raise SignInError(*_FOREIGN_ANSWER)
     application: Any = None
     cache = msal.SerializableTokenCache()
 
     def ask() -> Any:
         nonlocal application
-        application = service.application(cache)
+        application = service.new_application(cache)
         try:
             return application.acquire_token_by_auth_code_flow(dict(flow), dict(returned))
         except RuntimeError:  # what msal says of a foreign nonce
-            raise SignInError(*_NOT_THIS, said="nonce") from None
+            raise SignInError(*_FOREIGN_ANSWER, said="nonce") from None
 
-    answer = service.asked(ask)
+    answer = service.request_token(ask)
     claims = answer.get("id_token_claims") or {}
-    _check(claims, credentials, str(flow.get("nonce", "")))
+    _check_identity(claims, credentials, str(flow.get("nonce", "")))
     accounts = application.get_accounts()
     if not accounts:
-        raise SignInError("The sign-in did not say who signed in.", "Begin the sign-in again.")
+        raise SignInError("The sign-in service did not say who signed in.", "Start the sign-in again.")
     return Person(service, application, cache, accounts[0], claims)
 
 
-def restored(credentials: Credentials, environment: Environment, kept: str) -> "Person":
-    """The person whose tokens `kept` gave. Raises SignInError, ConfigurationError, Unavailable."""
+def restore(credentials: Credentials, environment: Environment, stored: str) -> "Person":
+    """Return the person whom `Person.to_json` wrote. Raises SignInError, ConfigurationError, Unavailable."""
     service, cache = SignInService(credentials, environment.ca_file, Timeouts()), msal.SerializableTokenCache()
-    said = json.loads(kept)
-    cache.deserialize(said["tokens"])
-    application = service.guarded(lambda: service.application(cache))
+    document = json.loads(stored)
+    cache.deserialize(document["tokens"])
+    application = service.call(lambda: service.new_application(cache))
     accounts = application.get_accounts()
     if not accounts:
-        raise SignInError("The administrator's sign-in is over.", "Sign in again.")
-    return Person(service, application, cache, accounts[0], said["claims"])
+        raise SignInError("The administrator's sign-in has expired.", "Sign in again.")
+    return Person(service, application, cache, accounts[0], document["claims"])
 
 
 class Person:
@@ -122,28 +125,31 @@ class Person:
         self.tenant_id = str(claims.get("tid", ""))
         self.object_id = str(claims.get("oid", ""))
 
-    def kept(self) -> str:
-        """The person's tokens as a text, for `restored`. It is a secret: seal it, and drop it soon."""
+    def to_json(self) -> str:
+        """Return the person and their tokens as a text for `restore`. It is a secret: encrypt it, and drop it soon."""
         return json.dumps({"tokens": self._cache.serialize(), "claims": self._claims})
 
-    def tokens(self, environment: Environment) -> "PersonTokens":
-        """The person's tokens for an environment."""
-        return PersonTokens(self, origin_of(environment))
+    def tokens_for(self, environment: Environment) -> "PersonTokens":
+        """Return the person's tokens for an environment. Raises ConfigurationError."""
+        return PersonTokens(self, checked_origin(environment))
 
-    def tokens_at(self, origin: str) -> "PersonTokens":
-        """The person's tokens for another service of the environment's cloud, the global discovery."""
+    def tokens_for_origin(self, origin: str) -> "PersonTokens":
+        """Return the person's tokens for another service of the environment's cloud, the global discovery."""
         return PersonTokens(self, origin)
 
-    def token(self, origin: str, *, anew: bool = False) -> Token:
-        """A token for a resource, refreshed when it has run out. Raises SignInError when the sign-in is over."""
+    def token(self, origin: str, *, force_refresh: bool = False) -> Token:
+        """Return a token for a resource, refreshed when it has expired or `force_refresh` is set.
+
+        Raises SignInError when the sign-in itself has expired.
+        """
 
         def ask() -> Any:
             return self._application.acquire_token_silent_with_error(
-                [_scope(origin)], self._account, force_refresh=anew
-            ) or {"error": "login_required", "error_description": "The sign-in is over."}
+                [_scope(origin)], self._account, force_refresh=force_refresh
+            ) or {"error": "login_required", "error_description": "The sign-in has expired."}
 
         with self._lock:
-            return Token(self._service.asked(ask)["access_token"])
+            return Token(self._service.request_token(ask)["access_token"])
 
 
 class PersonTokens:
@@ -152,49 +158,49 @@ class PersonTokens:
     def __init__(self, person: Person, origin: str) -> None:
         self._person = person
         self._origin = origin
-        self._anew = False
+        self._force_refresh = False
 
     def token(self) -> Token:
-        """A token that is valid now. Raises SignInError, ConfigurationError or Unavailable."""
-        anew, self._anew = self._anew, False
-        return self._person.token(self._origin, anew=anew)
+        """Return a token that is valid now. Raises SignInError, ConfigurationError or Unavailable."""
+        force_refresh, self._force_refresh = self._force_refresh, False
+        return self._person.token(self._origin, force_refresh=force_refresh)
 
     def forget(self) -> None:
-        """Ask for a fresh token next time: the one given was refused."""
-        self._anew = True
+        """Request a fresh token next time: the last one was refused."""
+        self._force_refresh = True
 
 
 def _scope(origin: str) -> str:
     return f"{origin}/user_impersonation"
 
 
-def _declined(returned: Mapping[str, str]) -> SignInError:
+def _error_for_declined(returned: Mapping[str, str]) -> SignInError:
     said = returned.get("error_description", "")
     if returned["error"] == "access_denied":
         return SignInError(
             "The sign-in was cancelled, or the permissions were not granted.",
-            "Begin again, and accept the permissions.",
+            "Start the sign-in again and accept the permissions.",
             code="AADSTS65004",
             said=said[:2000],
         )
     return SignInError(
-        "The sign-in did not work.",
-        f"It says: {said[:300] or returned['error']}",
+        f"The sign-in did not work. The sign-in service says: {as_sentence(said or returned['error'], longest=300)}",
+        "Start the sign-in again.",
         said=said[:2000],
     )
 
 
-def _check(claims: Mapping[str, Any], credentials: Credentials, nonce: str) -> None:
-    """Raise SignInError unless the identity token was made for this application, tenant and sign-in, and is in time."""
+def _check_identity(claims: Mapping[str, Any], credentials: Credentials, nonce: str) -> None:
+    """Raise SignInError unless the identity token is for this application, tenant and sign-in, and has not expired."""
     expected = hashlib.sha256(nonce.encode()).hexdigest()  # msal sends the digest, and keeps the nonce
     if not nonce or not hmac.compare_digest(str(claims.get("nonce", "")).encode(), expected.encode()):
-        raise SignInError(*_NOT_THIS, said="nonce")
+        raise SignInError(*_FOREIGN_ANSWER, said="nonce")
     if claims.get("aud") != credentials.client_id:
-        raise SignInError(*_NOT_THIS, said="audience")
+        raise SignInError(*_FOREIGN_ANSWER, said="audience")
     expires = claims.get("exp")
     if not isinstance(expires, int | float) or expires + _LEEWAY_S < time.time():
         raise SignInError(
-            "The sign-in came back with an identity that has expired.",
+            "The sign-in came back with an identity token that has expired.",
             "Check this machine's clock.",
             said="exp",
         )
@@ -202,9 +208,9 @@ def _check(claims: Mapping[str, Any], credentials: Credentials, nonce: str) -> N
     said = str(claims.get("tid", "")).lower()
     if not said or (clouds.is_tenant_id(tenant) and said != tenant):
         raise SignInError(
-            "The person who signed in belongs to another tenant than the one of the Tenant ID.",
+            "The person who signed in belongs to another tenant than that of the Tenant ID.",
             "Sign in with an administrator's account of that tenant.",
             said=f"tenant {said}",
         )
     if clouds.origin(str(claims.get("iss", ""))) == "" or said not in str(claims.get("iss", "")):
-        raise SignInError(*_NOT_THIS, said="issuer")
+        raise SignInError(*_FOREIGN_ANSWER, said="issuer")

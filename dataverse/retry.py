@@ -1,8 +1,8 @@
 """Whether a failed request is sent again, pure: (error, attempt, safe to repeat?) -> wait, postpone or give up.
 
-Only what is safe to repeat is repeated. A refusal for a limit was not carried out, so it always is; a lost answer
-leaves open whether the request was, so only a repeatable request is. A long wait is not slept: the worker that asked
-is given back (postpone).
+Only what is safe to repeat is repeated. A request refused for a limit was not carried out, so it always is safe; a lost
+answer leaves open whether the request was carried out, so only a repeatable request is. A long wait is not slept: the
+worker that asked is given back (postpone).
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from dataverse.errors import DataverseError, Throttled, Unavailable
 LONGEST_WAIT_S = 10.0
 """Longer waits are not slept."""
 LONGEST_SLEEP_S = 30.0
-"""All waits of one request together."""
+"""The limit of all waits of one request together."""
 ATTEMPTS = 4
-"""How often an unavailable service is asked."""
+"""How often a request is sent to a service that is unavailable."""
 FIRST_PAUSE_S = 0.3
-"""How long it is left alone after the first time; twice as long after each other one."""
+"""The pause after the first attempt; it doubles after each further one."""
 _LONGEST_BACKOFF_S = 60.0
 
 
@@ -29,28 +29,29 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """Do not sleep: tell the caller to come back."""
+    """Do not sleep: the caller is to come back after these seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The error stands."""
+    """Raise the error."""
 
 
 def decide(
     error: DataverseError, *, attempt: int, slept: float, repeatable: bool, jitter: float = 0.0
 ) -> Wait | Postpone | GiveUp:
-    """What to do after the attempt-th try (from 1) failed, `slept` seconds having been waited so far.
+    """Return what to do after an attempt (counted from 1) failed, `slept` seconds having been waited so far.
 
-    repeatable: the request has the same effect when carried out twice; jitter: 0..1, spreads waits nobody named.
+    repeatable: the request has the same effect when carried out twice; jitter: 0 to 1, spreads waits that the service
+    does not name.
     """
     named = isinstance(error, Throttled) and (error.retry_after or 0) > 0
     backoff = 2.0 ** min(attempt - 1, 16) * (1 if named else 1 + jitter)
     if isinstance(error, Throttled):
-        # Doubling even where the service names less: one that always names 0 is asked five times, then the wait
-        # is long enough to be given back.
+        # Doubled even where the service names less: one that always names 0 is asked five times, then the wait is
+        # long enough to be postponed.
         seconds = max(error.retry_after or 0.0, min(backoff, _LONGEST_BACKOFF_S))
         if seconds > LONGEST_WAIT_S or slept + seconds > LONGEST_SLEEP_S:
             return Postpone(seconds)

@@ -1,7 +1,7 @@
-"""Reading a whole table, pages as they come: one after another, or its ranges of creation dates at once.
+"""Whole tables, page by page as they come: one page after another, or several ranges of creation dates at once.
 
-Whoever takes the pages never waits for a page that could have been on its way meanwhile. Ranges are worth their
-probing where pages come slowly, as over a network they do; where they come at once, one query is the quickest.
+The next pages are read while the caller works on one. Ranges are worth finding where pages come slowly, as over a
+network they do; where they come at once, one query is the quickest.
 """
 
 import contextlib
@@ -10,21 +10,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
 
 from dataverse import odata, ranges
+from dataverse.client import MAX_PAGE_SIZE, DataverseClient
 from dataverse.types import Page, Request
 
-if TYPE_CHECKING:
-    from dataverse.client import DataverseClient
-
 PARALLEL_FROM_S = 0.25
-"""A first page that took less says that the service is near."""
-RANGES_PER_LANE = 4
-"""More ranges than lanes, since they are not of one size."""
-_MOST_RANGES = 64
-_PAGES_WAITING = 8
-"""Pages in memory that nobody took yet; a slow reader slows the threads down."""
+"""Where the first page took less, the service is near."""
+RANGES_PER_REQUEST = 4
+"""More ranges than requests at once, since they are not of one size."""
+_MAX_RANGES = 64
+_MAX_PENDING_PAGES = 8
+"""Pages in memory that the caller has not taken yet; a slow caller slows the threads down."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What is read of a table."""
+
+    client: DataverseClient
+    entity_set: str
+    select: Sequence[str]
+    filter_text: str
+    page_size: int
+
+    def pages(self, filter_text: str) -> Iterator[Page]:
+        return self.client.pages(self.entity_set, select=self.select, filter=filter_text, page_size=self.page_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,121 +48,127 @@ class _Source:
 
 
 def scan(
-    client: "DataverseClient",
+    client: DataverseClient,
     entity_set: str,
     primary_id: str,
     *,
     select: Sequence[str],
     filter_text: str = "",
-    page_size: int,
-    worth_s: float = PARALLEL_FROM_S,
+    page_size: int = MAX_PAGE_SIZE,
+    parallel_from_s: float = PARALLEL_FROM_S,
 ) -> Iterator[Page]:
-    """All rows of a query, every row once, in no order.
+    """Yield all rows of a query, each row once, in no order.
 
-    worth_s: several ranges are read at once when the first page took that long. Raises DataverseError; threads end
-    with the iteration, however it ends.
+    parallel_from_s: a table is read by ranges of `createdon` at once when its first page took that many seconds.
+    Raises DataverseError; the threads end with the iteration, however it ends.
     """
-    began = time.monotonic()
+    query = _Query(client, entity_set, select, filter_text, page_size)
+    started = time.monotonic()
     page = client.first_page(entity_set, select=select, filter=filter_text, page_size=page_size)
-    took = time.monotonic() - began
+    took_s = time.monotonic() - started
     if page.next_link is None:
         yield page
         return
-    found: list[ranges.Range] = []
-    if took >= worth_s and client.lanes > 1:
-        found = _planned(client, entity_set, filter_text, min(_MOST_RANGES, RANGES_PER_LANE * client.lanes))
-    if len(found) > 1:
-        columns = list(dict.fromkeys([*select, ranges.COLUMN]))
-        sources = [
-            _Source(one, lambda one=one: _range(client, entity_set, one, columns, filter_text, page_size))  # type: ignore[misc]
-            for one in found
-        ]
-        yield from _together(sources, primary_id, client.most)
-        return
+    if took_s >= parallel_from_s and client.concurrency > 1:
+        found = _plan_ranges(query, min(_MAX_RANGES, RANGES_PER_REQUEST * client.concurrency))
+        if len(found) > 1:
+            yield from _read_at_once(_sources(query, found), primary_id, client.max_concurrency)
+            return
     yield page
-    following = page.next_link
-    yield from _together([_Source(ranges.Range(), lambda: _rest(client, following, page_size))], primary_id, 1)
+    rest = _Source(ranges.Range(), partial(_following_pages, query, page.next_link))
+    yield from _read_at_once([rest], primary_id, 1)
 
 
-def _rest(client: "DataverseClient", link: str | None, page_size: int) -> Iterator[Page]:
-    """The pages from a next link on."""
+def _following_pages(query: _Query, link: str | None) -> Iterator[Page]:
+    """Yield the pages from a next link on."""
     while link:
-        page = client.page(link, page_size=page_size)
+        page = query.client.page(link, page_size=query.page_size)
         yield page
         link = page.next_link
 
 
-def _range(
-    client: "DataverseClient",
-    entity_set: str,
-    range_: ranges.Range,
-    columns: Sequence[str],
-    filter_text: str,
-    page_size: int,
-) -> Iterator[Page]:
-    text = odata.and_(filter_text, range_.filter)
-    return client.pages(entity_set, select=columns, filter=text, page_size=page_size)
+def _sources(query: _Query, found: Sequence[ranges.Range]) -> list[_Source]:
+    dated = replace(query, select=list(dict.fromkeys([*query.select, ranges.COLUMN])))
+    return [_Source(one, partial(dated.pages, odata.all_of(query.filter_text, one.filter))) for one in found]
 
 
-def _planned(client: "DataverseClient", entity_set: str, filter_text: str, wanted: int) -> list[ranges.Range]:
-    planning = ranges.plan(entity_set, filter_text, wanted)
+def _plan_ranges(query: _Query, number: int) -> list[ranges.Range]:
+    """Return up to about `number` ranges of the query's rows, found by a few $batch requests."""
+    planning = ranges.plan(query.entity_set, query.filter_text, number)
     try:
-        questions = next(planning)
+        paths = next(planning)
         while True:
-            answers = client.batch([Request("GET", path) for path in questions])
+            answers = query.client.batch([Request("GET", path) for path in paths])
             for answer in answers:
                 if answer.error is not None:
                     raise answer.error
-            questions = planning.send([answer.body for answer in answers])
+            paths = planning.send([answer.body for answer in answers])
     except StopIteration as done:
         found: list[ranges.Range] = done.value
         return found
 
 
-def _together(sources: list[_Source], primary_id: str, most: int) -> Iterator[Page]:
-    """The pages of all sources, as they come, from up to `most` threads."""
-    left = iter(sources)
-    seams = ranges.Seams([source.range for source in sources])
-    ready: queue.Queue[tuple[ranges.Range, Page] | BaseException | None] = queue.Queue(_PAGES_WAITING)
-    stop, lock = threading.Event(), threading.Lock()
+class _Readers:
+    """Threads that read sources, and the pages they have read so far."""
 
-    def put(item: tuple[ranges.Range, Page] | BaseException | None) -> None:
-        while not stop.is_set():
-            with contextlib.suppress(queue.Full):
-                ready.put(item, timeout=0.1)
-                return
+    def __init__(self, sources: Sequence[_Source], number: int) -> None:
+        self._remaining = iter(sources)
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._ready: queue.Queue[tuple[ranges.Range, Page] | BaseException | None] = queue.Queue(_MAX_PENDING_PAGES)
+        self._threads = [threading.Thread(target=self._read, name="range", daemon=True) for _ in range(number)]
 
-    def read() -> None:
-        try:
-            while not stop.is_set():
-                with lock:
-                    source = next(left, None)
-                if source is None:
-                    break
-                for page in source.pages():
-                    put((source.range, page))
-                    if stop.is_set():
-                        break
-        except BaseException as error:
-            put(error)
-        finally:
-            put(None)
-
-    threads = [threading.Thread(target=read, name="range", daemon=True) for _ in range(min(len(sources), most))]
-    try:
-        for thread in threads:
+    def __iter__(self) -> Iterator[tuple[ranges.Range, Page]]:
+        """Start the threads and yield their pages as they come. Raises what one of them raised."""
+        for thread in self._threads:
             thread.start()
-        working = len(threads)
+        working = len(self._threads)
         while working:
-            item = ready.get()
+            item = self._ready.get()
             if item is None:
                 working -= 1
             elif isinstance(item, BaseException):
                 raise item
             else:
-                range_, page = item
-                yield replace(page, rows=seams.sift(range_, page.rows, primary_id), next_link=None)
+                yield item
+
+    def stop(self) -> None:
+        """End the threads and wait for them."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def _read(self) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    source = next(self._remaining, None)
+                if source is None:
+                    break
+                for page in source.pages():
+                    self._put((source.range, page))
+                    if self._stop.is_set():
+                        break
+        except BaseException as error:
+            self._put(error)
+        finally:
+            self._put(None)
+
+    def _put(self, item: tuple[ranges.Range, Page] | BaseException | None) -> None:
+        """Hand an item over once there is room for it, unless the reading was stopped."""
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._ready.put(item, timeout=0.1)
+                return
+
+
+def _read_at_once(sources: Sequence[_Source], primary_id: str, max_threads: int) -> Iterator[Page]:
+    """Yield the pages of all sources as they come, each row once, read by up to `max_threads` threads."""
+    overlaps = ranges.OverlapFilter([source.range for source in sources])
+    readers = _Readers(sources, min(len(sources), max_threads))
+    try:
+        for read_range, page in readers:
+            yield replace(page, rows=overlaps.new_rows(read_range, page.rows, primary_id), next_link=None)
     finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
+        readers.stop()

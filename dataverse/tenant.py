@@ -1,24 +1,28 @@
-"""Whether a tenant is there: its sign-in tells about itself to everybody, before any application or secret counts."""
+"""Whether a tenant exists: its sign-in service answers that to everybody, before any application or secret counts."""
 
 import requests
 
 from dataverse import clouds
-from dataverse.error_answers import unavailable
+from dataverse.error_answers import error_without_answer
+from dataverse.error_rules import UNKNOWN_TENANT
 from dataverse.errors import SignInError, Unavailable
-from dataverse.transport import Session, Timeouts
+from dataverse.http_session import Session, Timeouts
 
-_TOLD = "v2.0/.well-known/openid-configuration"
+_METADATA_PATH = "v2.0/.well-known/openid-configuration"
 
 
 def require_tenant(authority: str, *, ca_file: str | None = None, timeouts: Timeouts | None = None) -> None:
-    """Ask the sign-in of an authority (clouds.authority) about itself. Raises SignInError, Unavailable."""
+    """Ask the sign-in service of an authority (clouds.authority) to describe itself.
+
+    Raises SignInError where there is no such tenant, Unavailable.
+    """
     origin = clouds.origin(authority)
     session = Session([origin], ca_file=ca_file, timeouts=timeouts or Timeouts(connect=3, read=6, total=8))
     try:
         with session:
-            answer = session.get(f"{authority}/{_TOLD}")
+            answer = session.get(f"{authority}/{_METADATA_PATH}")
     except requests.RequestException as error:
-        raise unavailable(error, to=origin) from None
+        raise error_without_answer(error, to=origin) from None
     if answer.status_code >= 500 or answer.status_code == 429:
         raise Unavailable(
             "The sign-in service does not answer properly.",
@@ -26,9 +30,4 @@ def require_tenant(authority: str, *, ca_file: str | None = None, timeouts: Time
             repeat=True,
         )
     if answer.status_code != 200:
-        raise SignInError(
-            "The sign-in does not know the tenant.",
-            "Copy the Directory (tenant) ID from the Overview of the application's registration, and "
-            "check the field Cloud.",
-            status=answer.status_code,
-        )
+        raise SignInError(*UNKNOWN_TENANT, status=answer.status_code)

@@ -1,4 +1,4 @@
-"""Frozen records of the client."""
+"""The records that the client takes and returns."""
 
 import math
 from collections.abc import Mapping
@@ -7,19 +7,19 @@ from typing import Any
 from uuid import UUID
 
 Row = dict[str, Any]
-"""A row as the Web API gives it: column -> JSON value; lookups as `_column_value`; `@odata.etag` the version."""
+"""A row as the Web API returns it: column -> JSON value; lookups as `_column_value`; `@odata.etag` is the version."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """Signs in with a shared secret."""
+    """A client secret: signs in with a shared secret."""
 
     secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Signs in with a private key whose certificate is registered."""
+    """A certificate: signs in with a private key whose certificate is registered, both as PEM."""
 
     private_key_pem: str = field(repr=False)
     certificate_pem: str
@@ -27,7 +27,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class UserPassword:
-    """Signs in as a person, with a password: the legacy way, which multi-factor authentication refuses."""
+    """A user name and password: signs in as a person, the legacy way, which multi-factor authentication refuses."""
 
     user_name: str
     password: str = field(repr=False)
@@ -35,7 +35,10 @@ class UserPassword:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who signs in where. `authority` is the tenant's sign-in address, from clouds.py or the sandbox's own origin."""
+    """Who signs in where.
+
+    authority: the tenant's sign-in address, from clouds.authority; version: rises with each change of the credential.
+    """
 
     authority: str
     client_id: str
@@ -45,7 +48,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where the Web API is. `ca_file` is trusted for this origin alone, beside the system's authorities."""
+    """Where the Web API is.
+
+    ca_file: a PEM file that is trusted for a sandbox's origin alone; cloud: a name in clouds.CLOUDS.
+    """
 
     url: str
     ca_file: str | None = None
@@ -56,7 +62,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request before it is sent: alone, or as a part of a $batch. `path` is relative to the API's root."""
+    """A request before it is sent, alone or as a part of a $batch. `path` is relative to the API's root."""
 
     method: str
     path: str
@@ -68,7 +74,7 @@ class Request:
 class Page:
     """One page of rows. `next_link` and `delta_link` stay on the environment's origin or the client refuses them.
 
-    `deleted` holds ids that change tracking reports as gone.
+    deleted: ids that change tracking reports as deleted; count: rows of the whole query, at most 5000, when asked for.
     """
 
     rows: list[Row]
@@ -80,19 +86,22 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
-    """What became of one part of a $batch; `error` is set when it was refused."""
+    """The result of one part of a $batch; `error` is set when it was refused."""
 
     status: int
     headers: Mapping[str, str]
     body: Any = None
-    error: "Exception | None" = None
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """One column: `type` is the AttributeType (String, Memo, Integer, Decimal, Money, DateTime, Boolean, Picklist,
-    State, Status, Lookup, Customer, Owner, Uniqueidentifier, ...); `binds` maps a target table to the navigation
-    property that a lookup is written through."""
+    """One column.
+
+    type: its AttributeType (String, Memo, Integer, Decimal, Money, DateTime, Boolean, Picklist, State, Status, Lookup,
+    Customer, Owner, Uniqueidentifier, ...); max_length: in UTF-16 units; binds: target table -> the navigation property
+    that a lookup is written through.
+    """
 
     name: str
     type: str
@@ -122,7 +131,7 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """What an environment tells without a sign-in: how fast it answers, its clock, and its tenant where it says so."""
+    """What an environment says without a sign-in: how fast it answers, its clock, and its tenant where it says so."""
 
     milliseconds: float
     clock_ahead_s: float | None = None
@@ -132,7 +141,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class WhoAmI:
-    """Who the token's user is."""
+    """The token's user, its business unit and organization."""
 
     user_id: UUID
     business_unit_id: UUID
@@ -141,7 +150,7 @@ class WhoAmI:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """The organization behind the environment."""
+    """The organization of the environment; `languages` are LCIDs."""
 
     id: UUID
     name: str
@@ -153,15 +162,15 @@ class Organization:
 
 @dataclass(slots=True)
 class Usage:
-    """What a client has sent so far."""
+    """Counts of what a client has sent and received so far."""
 
     requests: int = 0
     throttled: int = 0
     rows_read: int = 0
     rows_written: int = 0
     answered: int = 0
-    """Answers, refusals among them, but none that says the service cannot answer (5xx)."""
+    """Answers, refusals included, except those that say the service cannot answer (5xx)."""
 
     def seconds_left(self) -> float:
-        """How long a request sent now may take; infinite where nobody limits it beyond the client's time-outs."""
+        """Return how long a request sent now may take; infinite where only the client's timeouts limit it."""
         return math.inf

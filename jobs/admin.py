@@ -1,6 +1,6 @@
 """Jobs and their outcomes in the Django admin: to read, filter and drill down; nothing is changed here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -32,8 +32,8 @@ class LimitedPaginator(_Paginator):
 
     @cached_property
     def count(self) -> int:
-        """The number of rows, the limit at most."""
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        """Return the number of rows, the limit at most."""
+        rows = cast("QuerySet[Any]", self.object_list)
         return rows.order_by()[: self.limit].count()
 
 
@@ -88,23 +88,23 @@ class JobAdmin(ReadOnly, _JobAdmin):
 
     @admin.display(description="Coupled")
     def coupled(self, job: Job) -> int:
-        """The counter."""
+        """Return the counter."""
         return int(job.counters.get("coupled", 0))
 
     @admin.display(description="Failed")
     def failed(self, job: Job) -> SafeString | int:
-        """The counter, leading to the failed records."""
+        """Return the counter, leading to the failed records."""
         count = int(job.counters.get("failed", 0))
         return _outcomes_link(job, f"{count:,}", outcome__exact="failed") if count else count
 
     @admin.display(description="Message")
     def told(self, job: Job) -> str:
-        """The message, as much of it as a list has room for."""
+        """Return the message, as much of it as a list has room for."""
         return Truncator(job.message).chars(140)
 
     @admin.display(description="Outcomes")
     def outcomes_by_reason(self, job: Job) -> SafeString | str:
-        """Each outcome and reason with its count, leading to its records."""
+        """Return each outcome and reason with its count, leading to its records."""
         found = [
             _outcomes_link(
                 job, f"{outcome}{f', {listings.reason_label(reason)}' if reason else ''}: {count:,}",
@@ -143,12 +143,12 @@ class JobOutcomeAdmin(ReadOnly, _OutcomeAdmin):
 
     @admin.display(description="Job")
     def job_link(self, row: JobOutcome) -> SafeString:
-        """The row's job."""
+        """Return the row's job."""
         return format_html('<a href="{}">{}</a>', reverse("admin:jobs_job_change", args=(row.job_id,)), row.job)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Also the drill-down from a job."""
-        return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        """Allow the drill-down from a job, too."""
+        return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, cast(HttpRequest, request))
 
 
 def _outcomes_link(job: Job, text: str, **query: str) -> SafeString:

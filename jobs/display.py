@@ -59,38 +59,52 @@ _LOOKS: dict[str, Look] = {
 
 
 def kind_label(job: Job) -> str:
-    """ "match-based coupling": the kind's own words."""
+    """Return the kind's own words: "match-based coupling"."""
     kind = registry.kinds.get(job.type)
-    return kind.label if kind else str(job.get_type_display()).lower()
+    return kind.label if kind else type_label(job.type).lower()
+
+
+def type_label(type: str) -> str:  # noqa: A002 - the word of the model
+    """Return a kind of job as lists name it: a built-in type's own word, else the label it was registered with."""
+    if type in Type.values:
+        return str(Type(type).label)
+    kind = registry.kinds.get(type)
+    label = kind.label if kind else type.replace("_", " ")
+    return label[:1].upper() + label[1:]
+
+
+def type_choices() -> list[tuple[str, str]]:
+    """Return (type, caption) of every kind of job that runs here."""
+    return [(name, type_label(name)) for name in dict.fromkeys([*Type.values, *registry.kinds])]
 
 
 def title(job: Job) -> str:
-    """ "CUSTOMER, match-based coupling"."""
+    """Return what the job is called: "CUSTOMER, match-based coupling"."""
     label = kind_label(job)
     return f"{job.mapping_name}, {label}" if job.mapping_name else label[:1].upper() + label[1:]
 
 
 def status(job: Job) -> Status:
-    """The job's state as a word with a look; a job that finished with failed records says so."""
+    """Return the job's state as a word with a look; a job that finished with failed records says so."""
     if job.state == State.FINISHED and job.counters.get("failed"):
         return Status("Finished with errors", "warn")
     return Status(str(job.get_state_display()), _LOOKS[job.state])
 
 
 def started_by(job: Job) -> str:
-    """Who or what asked for the job."""
+    """Return who or what asked for the job."""
     if job.requested_by is not None:
         return str(job.requested_by)
     return "Command line" if job.trigger == Trigger.USER else str(job.get_trigger_display())
 
 
 def direction(job: Job) -> str:
-    """The direction in words; blank for coupling and uncoupling."""
+    """Return the direction in words; blank for coupling and uncoupling."""
     return DIRECTIONS.get(job.direction, job.direction)
 
 
 def duration(seconds: float | None) -> str:
-    """ "0.4 s", "42 s", "3 min 12 s", "2 h 05 min"; blank for None."""
+    """Return a duration in words: "0.4 s", "42 s", "3 min 12 s", "2 h 05 min"; blank for None."""
     if seconds is None or seconds < 0:
         return ""
     if seconds < 10:
@@ -104,19 +118,19 @@ def duration(seconds: float | None) -> str:
 
 
 def duration_of(job: Job) -> str:
-    """How long a job took, blank while it is not finished."""
+    """Return how long a job took, blank while it is not finished."""
     if job.started_at is None or job.ended_at is None:
         return ""
     return duration((job.ended_at - job.started_at).total_seconds())
 
 
 def rate(job: Job) -> float:
-    """Records a second over the time workers worked on it."""
+    """Return records a second over the time workers worked on it."""
     return job.processed / job.active_s if job.active_s > 0.05 else 0.0
 
 
 def time_left(job: Job) -> float | None:
-    """Seconds until the total is reached at the present rate; None when that cannot be told."""
+    """Return seconds until the total is reached at the present rate; None when that cannot be told."""
     pace = rate(job)
     if job.total is None or pace <= 0 or job.processed <= 0 or job.processed >= job.total:
         return None
@@ -124,19 +138,19 @@ def time_left(job: Job) -> float | None:
 
 
 def percent(job: Job) -> int | None:
-    """How much of the total is done, never 100 before the end; None without a total."""
+    """Return how much of the total is done, never 100 before the end; None without a total."""
     if not job.total:
         return None
     return min(99 if job.state not in ENDED_STATES else 100, int(job.processed * 100 / job.total))
 
 
 def lost(job: Job, now: datetime | None = None) -> bool:
-    """Whether the job's worker has gone silent."""
+    """Return whether the job's worker has stopped responding."""
     return job.state == State.IN_PROCESS and job.lease_until is not None and job.lease_until < (now or timezone.now())
 
 
 def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progress | None:
-    """How far an open job is; None once it ended."""
+    """Return how far an open job is; None once it ended."""
     if job.ended:
         return None
     details = [_pace(job), _requests(job)]
@@ -156,14 +170,14 @@ def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progre
         details.insert(0, "Stops after the batch in hand")
     elif lost(job):
         phase = job.phase or "In process"
-        details.insert(0, "Its worker went silent; another one goes on from the last checkpoint shortly")
+        details.insert(0, "The worker stopped responding. Another will resume from the last checkpoint.")
     else:
         phase = job.phase or "In process"
     return Progress(phase, _amount(job), percent(job), _some(details), poll_url)
 
 
 def clock(moment: datetime | None) -> str:
-    """The time of day, with the date where it is not today's."""
+    """Return the time of day, with the date where it is not today's."""
     if moment is None:
         return ""
     local, today = timezone.localtime(moment), timezone.localdate()
@@ -171,7 +185,7 @@ def clock(moment: datetime | None) -> str:
 
 
 def since_midnight() -> datetime:
-    """The moment today began here."""
+    """Return the moment today began here."""
     return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -206,12 +220,14 @@ def _some(details: list[str]) -> list[str]:
 
 
 def fields_text(detail: Any) -> str:
-    """The compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
+    """Return the compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
     return " | ".join(f"{_caption(field)}: {_value(field)}" for field in _listed(detail, "fields"))
 
 
 def _caption(field: dict[str, Any]) -> str:
-    """What people call a local field; where the outcome does not say, the first table that has such a field does."""
+    """Return what people call a local field; where the outcome does not say, the first table that has such a field
+    does.
+    """
     if caption := _plain(field.get("caption")):
         return caption
     name = _plain(field.get("local"))
@@ -227,7 +243,7 @@ def _caption_of(name: str) -> str:
 
 
 def candidates_text(detail: Any, shown: int = 3) -> str:
-    """The Dataverse rows that came into question: "3: Fabrikam, Fabrikam Ltd. (coupled to 10000), ..."."""
+    """Return the Dataverse rows that came into question: "3: Fabrikam, Fabrikam Ltd. (coupled to 10000), ..."."""
     found = _listed(detail, "candidates")
     if not found:
         return ""
@@ -243,7 +259,7 @@ def candidates_text(detail: Any, shown: int = 3) -> str:
 
 
 def trail_text(detail: Any) -> str:
-    """Every priority that was tried: "1: Phone No., 3 rows | 2: Name + City, none"."""
+    """Return every priority that was tried: "1: Phone No., 3 rows | 2: Name + City, none"."""
     tried = []
     for step in _listed(detail, "trail"):
         names = step.get("fields")
@@ -257,7 +273,7 @@ def trail_text(detail: Any) -> str:
 
 
 def support_text(detail: Any) -> str:
-    """What support needs to know of a record's failure."""
+    """Return what support needs to know of a record's failure."""
     if not isinstance(detail, dict):
         return ""
     parts = [_plain(detail.get("support"))]

@@ -82,8 +82,8 @@ LOST_MESSAGE = (
 )
 
 
-def describe(error: BaseException) -> Failure:
-    """What an escaping error means for the job.
+def failure_of(error: BaseException) -> Failure:
+    """Return what an escaping error means for the job.
 
     An error that knows better carries `reason` (a Reason value), `user_message` and `detail`; anything else is
     internal, and its traceback goes to `detail` without paths and secrets.
@@ -97,17 +97,17 @@ def describe(error: BaseException) -> Failure:
         value = getattr(error, name, None)
         if value not in (None, "") and str(value) not in parts[0]:
             parts.append(f"{label}: {value}")
-    return Failure(reason, scrub(message), scrub("\n".join(filter(None, parts))))
+    return Failure(reason, redact(message), redact("\n".join(filter(None, parts))))
 
 
 def retry_after(error: BaseException) -> float | None:
-    """The seconds after which an error asks to try again (a long Retry-After), or None."""
+    """Return the seconds after which an error asks to try again (a long Retry-After), or None."""
     seconds = getattr(error, "retry_after", None)
     return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether an error says that the service does not answer now, and that the same request may succeed later."""
+    """Return whether the service does not answer now, so that the same request may succeed later."""
     return getattr(error, "repeat", False) is True and _reason(getattr(error, "reason", "")) == Reason.UNREACHABLE
 
 
@@ -120,7 +120,7 @@ def _reason(value: Any) -> Reason | None:
 
 def _trace(error: BaseException) -> str:
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-30)
-    return scrub("".join(lines))[-16_000:]
+    return redact("".join(lines))[-16_000:]
 
 
 _SECRETS = (
@@ -144,8 +144,8 @@ _STANDARD_LIBRARY = re.compile(r"(?:/[^\s\"':]+)?/lib/python3[.\d]*/")
 _HOME_PATH = re.compile(r"/(?:home|root|Users|tmp|var|srv|opt|mnt|usr|etc)/[^\s\"':,)]*")
 
 
-def scrub(text: str) -> str:
-    """The text without what looks like a secret, and without this machine's paths."""
+def redact(text: str) -> str:
+    """Return the text without what looks like a secret, and without this machine's paths."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     for secret in own_keys():

@@ -21,7 +21,7 @@ from kombu.utils.json import dumps, loads
 _kombu: Any = filesystem
 
 
-class Channel(_kombu.Channel):  # type: ignore[misc]
+class Channel(_kombu.Channel):
     """Messages and tables of queues as whole files."""
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:
@@ -29,7 +29,7 @@ class Channel(_kombu.Channel):  # type: ignore[misc]
         _write(Path(self.data_folder_out) / name, dumps(payload))
 
     def _get(self, queue: str) -> Any:
-        """The oldest message. It belongs to who removes its file; until then it stays for the next reader."""
+        """Return the oldest message. It belongs to who removes its file; until then it stays for the next reader."""
         for file in sorted(Path(self.data_folder_in).iterdir()):
             if file.name.partition(".")[2] != f"{queue}.msg":
                 continue
@@ -42,7 +42,7 @@ class Channel(_kombu.Channel):  # type: ignore[misc]
         raise Empty
 
     def get_table(self, exchange: str) -> list[Any]:
-        """The queues bound to an exchange."""
+        """Return the queues bound to an exchange."""
         try:
             found: list[Any] = super().get_table(exchange)
         except ValueError:
@@ -76,7 +76,7 @@ class Channel(_kombu.Channel):  # type: ignore[misc]
                 _kombu.unlock(handle)
 
 
-class Transport(_kombu.Transport):  # type: ignore[misc]
+class Transport(_kombu.Transport):
     """The transport behind filesystem:// addresses (config.celery)."""
 
     Channel = Channel

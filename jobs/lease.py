@@ -22,7 +22,7 @@ from django.utils import timezone
 from jobs.errors import LOST_MESSAGE, LeaseLost
 from jobs.models import Job, Reason, State
 from jobs.publishing import next_job_on_key, publish_waiting
-from jobs.states import MAX_LOST_WORKERS, Claim, Event, Snapshot, after, decide_claim
+from jobs.states import MAX_LOST_WORKERS, Claim, Event, Snapshot, decide_claim, state_after
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +40,12 @@ class NotClaimed:
 
 
 def worker_name() -> str:
-    """This thread, as the job card names it."""
+    """Return this thread, as the job card names it."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{threading.get_ident() & 0xFFFF:x}"
 
 
 def lease_end(now: datetime) -> datetime:
-    """When a lease taken now runs out."""
+    """Return when a lease taken now expires."""
     return now + timedelta(seconds=settings.JOB_LEASE_S)
 
 
@@ -75,7 +75,7 @@ def claim(job_id: int) -> Job | NotClaimed:
     lost = decision == Claim.RUN_AFTER_LOSS
     try:
         with transaction.atomic():
-            taken = _unheld(job).update(
+            taken = _unchanged_row(job).update(
                 state=State.IN_PROCESS, fence=F("fence") + 1, worker=worker_name(), lease_until=lease_end(now),
                 not_before=None, message="", started_at=Coalesce("started_at", now),
                 attempts=F("attempts") + 1 if lost else F("attempts"),
@@ -83,7 +83,7 @@ def claim(job_id: int) -> Job | NotClaimed:
     except IntegrityError:
         # Another job of this key is in process, perhaps since this instant: that means "wait", not "fail".
         if job.state == State.POSTPONED:
-            _unheld(job).update(state=after(job.state, Event.WAIT), not_before=None, phase="")
+            _unchanged_row(job).update(state=state_after(job.state, Event.WAIT), not_before=None, phase="")
         return NotClaimed("waiting", holder_of(job.exclusive_key))
     if not taken:
         return NotClaimed(Claim.HELD)
@@ -94,13 +94,13 @@ def claim(job_id: int) -> Job | NotClaimed:
 
 
 def holder_of(exclusive_key: str) -> int | None:
-    """The job in process on a key."""
+    """Return the job in process on a key."""
     return Job.objects.filter(exclusive_key=exclusive_key, state=State.IN_PROCESS).values_list("pk", flat=True).first()
 
 
 def end_unheld(job: Job, state: State, *, message: str, reason: str = "", detail: str = "") -> bool:
     """End a job nobody works on, as it was read: whether it still was so. The fence grows: a late worker stops."""
-    ended = _unheld(job).update(
+    ended = _unchanged_row(job).update(
         state=state, fence=F("fence") + 1, ended_at=timezone.now(), message=message, detail=detail,
         failure_reason=reason, lease_until=None, not_before=None, phase="",
     )  # fmt: skip
@@ -109,8 +109,8 @@ def end_unheld(job: Job, state: State, *, message: str, reason: str = "", detail
     return bool(ended)
 
 
-def _unheld(job: Job) -> Any:
-    """The row exactly as it was read; it changes once only, since every change by others moves one of these."""
+def _unchanged_row(job: Job) -> Any:
+    """Return the row exactly as it was read. It changes once only, since every change by others moves one of these."""
     return Job.objects.filter(pk=job.pk, fence=job.fence, state=job.state, lease_until=job.lease_until)
 
 
@@ -139,17 +139,17 @@ class Lease:
         self._thread.join(timeout=settings.JOB_LEASE_S)
 
     def held(self) -> bool:
-        """Whether this worker may still write and send."""
+        """Return whether this worker may still write and send."""
         return not self._lost and time.monotonic() < self._good_until
 
     def seconds_left(self) -> float:
-        """The seconds for which this worker surely has no successor; 0 when the lease is lost."""
+        """Return the seconds for which this worker surely has no successor; 0 when the lease is lost."""
         return 0.0 if self._lost else max(0.0, self._good_until - time.monotonic())
 
     def ensure(self) -> None:
         """Raise LeaseLost unless the lease is held."""
         if not self.held():
-            raise LeaseLost(f"The lease of job {self.job_id} ran out or was taken over.")
+            raise LeaseLost(f"The lease of job {self.job_id} expired or was taken over.")
 
     def renew(self) -> None:
         """Lengthen the lease by a conditional UPDATE (also the first statement of every fenced transaction)."""
@@ -161,9 +161,9 @@ class Lease:
             self._lost = True
             raise LeaseLost(f"Job {self.job_id} was given back, taken over or ended elsewhere.")
         # A transaction that is rolled back takes the longer lease with it.
-        transaction.on_commit(lambda: self._lengthen(asked))
+        transaction.on_commit(lambda: self._extend(asked))
 
-    def _lengthen(self, asked: float) -> None:
+    def _extend(self, asked: float) -> None:
         self._good_until = max(self._good_until, asked + settings.JOB_LEASE_S)
 
     def _beat(self) -> None:

@@ -16,7 +16,7 @@ COUNTERS = (
 
 
 def no_counts() -> dict[str, int]:
-    """All counters at zero, in the order pages and commands show them."""
+    """Return all counters at zero, in the order pages and commands show them."""
     return dict.fromkeys(COUNTERS, 0)
 
 

@@ -1,4 +1,7 @@
-"""Messages to the workers: a job's id, sent after commit. A lost one costs time, never a job: the sweep mends it."""
+"""Messages to the workers: a job's id, sent after commit.
+
+A lost one costs time, never a job: the sweep sends it again.
+"""
 
 import logging
 from functools import partial
@@ -50,11 +53,13 @@ def publish_waiting(exclusive_key: str) -> None:
 
 
 def running_holders() -> QuerySet[Job]:
-    """For Exists(): the job in process on the key of the job outside, which therefore waits."""
+    """Return, for Exists(), the job in process on the key of the job outside, which therefore waits."""
     return Job.objects.filter(exclusive_key=OuterRef("exclusive_key"), state=State.IN_PROCESS).exclude(exclusive_key="")
 
 
 def next_job_on_key(exclusive_key: str) -> int | None:
-    """The id of the job whose turn on a key is next: one-record jobs first, then in the order they were asked for."""
+    """Return the id of the job whose turn on a key is next: one-record jobs first, then in the order they were asked
+    for.
+    """
     waiting = Job.objects.filter(exclusive_key=exclusive_key, state=State.QUEUED, cancel_requested=False)
     return waiting.order_by("-one_record", "pk").values_list("pk", flat=True).first()

@@ -55,7 +55,7 @@ def register(type: str, handler: Handler, *, label: str = "") -> None:  # noqa: 
 
 
 def kind(name: str) -> Kind:
-    """The kind of that name. Raises LookupError with a sentence."""
+    """Return the kind of that name. Raises LookupError with a sentence."""
     try:
         return registry.kinds[name]
     except KeyError:

@@ -69,11 +69,11 @@ def _insert_selection(job: Job, selection: Iterable[UUID], side: str) -> int:
     """Store the distinct ids of a selection. Returns how many there are."""
     if isinstance(selection, QuerySet):
         return bulk.insert_from(JobRecord, {"job_id": job.pk}, f"{side}_id", selection)
-    seen: set[UUID] = set()
-    distinct = (key for key in selection if key not in seen and not seen.add(key))  # type: ignore[func-returns-value]
-    while part := list(islice(distinct, bulk.MAX_ROWS)):
+    distinct = dict.fromkeys(selection)
+    keys = iter(distinct)
+    while part := list(islice(keys, bulk.MAX_ROWS)):
         bulk.insert(JobRecord, ("job_id", f"{side}_id"), [(job.pk, key) for key in part])
-    return len(seen)
+    return len(distinct)
 
 
 def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
@@ -109,7 +109,7 @@ def stop_all(*, company: Any, user: Any = None, why: str, reason: str) -> int:
 
 
 def waits_for(job: Job) -> Job | None:
-    """The job that a queued job waits for: the holder of its key, or the one whose turn is before."""
+    """Return the job that a queued job waits for: the holder of its key, or the one whose turn is before."""
     if job.state != State.QUEUED or not job.exclusive_key:
         return None
     before = holder_of(job.exclusive_key) or next_job_on_key(job.exclusive_key)
@@ -117,7 +117,7 @@ def waits_for(job: Job) -> Job | None:
 
 
 def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
-    """What came of a job and its follow-ups, in the shape the commands print."""
+    """Return what came of a job and its follow-ups, in the shape the commands print."""
     failed = {"reason": job.failure_reason, "message": job.message}
     return {
         **({"error": failed} if job.state == State.FAILED else {}),
@@ -136,7 +136,7 @@ def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
 
 
 def seconds(job: Job) -> float:
-    """Seconds from its start to its end, or to now."""
+    """Return seconds from its start to its end, or to now."""
     if job.started_at is None:
         return 0.0
     return round(((job.ended_at or timezone.now()) - job.started_at).total_seconds(), 3)

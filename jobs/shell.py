@@ -44,7 +44,7 @@ def _cues(_: HttpRequest, company: Any) -> list[Cue]:
 
 
 def _latest(_: HttpRequest, company: Any) -> Table:
-    """The five newest jobs, with what came of them."""
+    """Return the five newest jobs, with what came of them."""
     newest = Job.objects.filter(company=company).defer("parameters", "resume", "detail")[:5]
     rows = [
         (

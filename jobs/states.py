@@ -48,8 +48,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 
 
-def after(state: str, event: Event) -> State:
-    """The state that follows. Raises ValueError where the event cannot happen."""
+def state_after(state: str, event: Event) -> State:
+    """Return the state that follows. Raises ValueError where the event cannot happen."""
     try:
         return TRANSITIONS[State(state), event]
     except KeyError:
@@ -82,7 +82,7 @@ class Snapshot:
 
 
 def decide_claim(job: Snapshot, now: datetime) -> Claim:
-    """What may be done with a job at this moment."""
+    """Return what may be done with a job at this moment."""
     if (State(job.state), Event.CLAIM) not in TRANSITIONS:
         return Claim.ENDED
     held = job.state == State.IN_PROCESS and job.lease_until is not None

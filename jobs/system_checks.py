@@ -8,7 +8,7 @@ from django.core import checks
 
 
 def timing(**_: Any) -> Sequence[checks.CheckMessage]:
-    """A lease must outlast two heartbeats, or a healthy worker loses its job when one is late."""
+    """Check that a lease outlasts two heartbeats, or a healthy worker loses its job when one is late."""
     if settings.JOB_HEARTBEAT_S * 2 <= settings.JOB_LEASE_S:
         return []
     return [

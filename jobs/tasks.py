@@ -1,4 +1,4 @@
-"""The two Celery tasks: run a job, and the tick. Acknowledged early: the sweep mends what gets lost."""
+"""The two Celery tasks: run a job, and the tick. Acknowledged early: the sweep sends again what gets lost."""
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
@@ -15,7 +15,7 @@ def run_job(job_id: int) -> None:
 
 @shared_task(name="jobs.tasks.tick", ignore_result=True)
 def tick() -> None:
-    """Mend what was lost and start what is due (elected: two beats do no harm)."""
+    """Resume what was lost and start what is due (elected: two beats do no harm)."""
     sweep.tick()
 
 

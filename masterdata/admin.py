@@ -47,30 +47,30 @@ _STYLED = re.compile(r'<(ins|del|span) style="[^"<>]*">')
 
 
 def _marked(value: str) -> bool:
-    """Whether an export marks the text: it would be calculated, or looks like one that is marked."""
+    """Return whether an export marks the text: it would be calculated, or looks like one that is marked."""
     return _FORMULA.match(value.lstrip("'")) is not None
 
 
 def _unmarked(value: str) -> str:
-    """A text as it was before an export marked it."""
+    """Return a text as it was before an export marked it."""
     return value[1:].strip() if value.startswith("'") and _marked(value) else value
 
 
-class Compared(resources.Diff):  # type: ignore[misc]  # it has no types
+class Compared(resources.Diff):
     """What a row changes, told by <ins> and <del> alone: the pages' policy allows no styles inside of them."""
 
     def as_html(self) -> list[SafeString]:
-        """Each field before and after; the library has escaped what the fields hold."""
+        """Return each field before and after; the library has escaped what the fields hold."""
         return [mark_safe(_STYLED.sub(r"<\1>", told)) for told in super().as_html()]  # noqa: S308  # nosec B308 B703
 
 
-class RecordResource(resources.ModelResource):  # type: ignore[misc]  # it has no types
+class RecordResource(resources.ModelResource):
     """Rows of a file as records: found by company and key, unchanged ones left alone."""
 
     company = fields.Field(column_name="company", attribute="company", widget=widgets.ForeignKeyWidget(Company, "name"))
 
     def get_instance(self, instance_loader: Any, row: dict[str, Any]) -> Any:  # noqa: ARG002 - the library's
-        """The record of a row, from what `before_import` read."""
+        """Return the record of a row, from what `before_import` read."""
         return self._known.get((str(row["company"]), str(row[catalog.table_of(self._meta.model).key])))
 
     def import_field(self, field: Any, instance: SynchronizedRecord, row: Any, **kwargs: Any) -> None:
@@ -86,7 +86,9 @@ class RecordResource(resources.ModelResource):  # type: ignore[misc]  # it has n
         import_validation_errors: Any = None,
         validate_unique: bool = True,  # noqa: ARG002
     ) -> None:
-        """The model's own rules, without asking the database once more for each row: the row was found by its key."""
+        """Check the model's own rules, without asking the database once more for each row: the row was found by its
+        key.
+        """
         errors = dict(import_validation_errors or {})
         try:
             instance.full_clean(exclude=[*errors, "company"], validate_unique=False, validate_constraints=False)
@@ -101,7 +103,7 @@ class RecordResource(resources.ModelResource):  # type: ignore[misc]  # it has n
             super().save_instance(instance, is_create, row, **kwargs)
 
     def _existing(self, dataset: Any) -> dict[tuple[str, str], Any]:
-        """The records that the file's rows are about, by company and key, in few queries."""
+        """Return the records that the file's rows are about, by company and key, in few queries."""
         table = catalog.table_of(self._meta.model)
         keys = [_unmarked(str(key).strip()) for key in dataset[table.key]]
         found: dict[tuple[str, str], Any] = {}
@@ -150,7 +152,7 @@ class RecordResource(resources.ModelResource):  # type: ignore[misc]  # it has n
         super().before_import_row(row, **kwargs)
 
     def export_field(self, field: Any, instance: SynchronizedRecord, **kwargs: Any) -> Any:
-        """The value as a file holds it: a text that a spreadsheet would take for a formula is marked as text."""
+        """Return the value as a file holds it: a text that a spreadsheet would take for a formula is marked as text."""
         value = super().export_field(field, instance, **kwargs)
         return f"'{value}" if isinstance(value, str) and _marked(value) else value
 
@@ -162,7 +164,7 @@ class RecordResource(resources.ModelResource):  # type: ignore[misc]  # it has n
 
 @cache
 def resource_of(model: type[SynchronizedRecord]) -> type[RecordResource]:
-    """The resource of a registered model: its key and fields as the catalog knows them."""
+    """Return the resource of a registered model: its key and fields as the catalog knows them."""
     table = catalog.table_of(model)
     names = [field.name for field in table.fields]
 
@@ -180,7 +182,7 @@ def resource_of(model: type[SynchronizedRecord]) -> type[RecordResource]:
     return Resource
 
 
-class FieldsForm(SelectableFieldsExportForm):  # type: ignore[misc]  # it has no types
+class FieldsForm(SelectableFieldsExportForm):
     """What to export: the fields under the names that lists and forms show, as CSV unless another kind is chosen."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -197,13 +199,13 @@ class ChoiceFilter(admin.ChoicesFieldListFilter):
     """Every choice, and the records without one: they hold a blank text, not the null that is looked for otherwise."""
 
     def queryset(self, request: HttpRequest, queryset: "models.QuerySet[Any]") -> "models.QuerySet[Any] | None":
-        """The records of the choice."""
+        """Return the records of the choice."""
         if self.lookup_val_isnull:
             return queryset.filter(self._blank())
         return super().queryset(request, queryset)
 
     def get_facet_counts(self, pk_attname: str, filtered_qs: "models.QuerySet[Any]") -> dict[str, Any]:
-        """How many records each choice has."""
+        """Return how many records each choice has."""
         counts = super().get_facet_counts(pk_attname, filtered_qs)
         for position, (value, _) in enumerate(self.field.flatchoices):
             if value is None:
@@ -214,7 +216,7 @@ class ChoiceFilter(admin.ChoicesFieldListFilter):
         return models.Q(**{self.field_path: ""})
 
 
-class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no types
+class RecordAdmin(ImportExportModelAdmin):
     """A table of records."""
 
     form = SeenForm
@@ -227,15 +229,15 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
     readonly_fields = ("system_id", "created_at", "modified_at", "changed_by")
 
     def get_resource_classes(self, request: HttpRequest) -> list[type[RecordResource]]:  # noqa: ARG002
-        """The table's resource, for import and export alike."""
+        """Return the table's resource, for import and export alike."""
         return [resource_of(self.model)]
 
     def get_import_formats(self) -> list[type[AnyFile]]:
-        """One, for CSV and workbooks alike."""
+        """Return the one format, for CSV and workbooks alike."""
         return [format_of(self.model)]
 
     def get_tmp_storage_class(self) -> type[PendingImport]:
-        """Where a file waits to be confirmed."""
+        """Return where a file waits to be confirmed."""
         return PendingImport
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
@@ -268,7 +270,7 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
         return HttpResponseRedirect(reverse(f"{info}_changelist"))
 
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:  # noqa: ARG002
-        """The columns lists show by default."""
+        """Return the columns lists show by default."""
         return (*catalog.table_of(self.model).default_columns, "company", "modified_at")
 
     def get_list_filter(self, request: HttpRequest) -> Sequence[str | tuple[str, type[ChoiceFilter]]]:  # noqa: ARG002
@@ -278,7 +280,7 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
         return ("company", *few, "changed_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:  # noqa: ARG002
-        """What is kept of a record by itself, once there is one."""
+        """Return what is kept of a record by itself, once there is one."""
         return self.readonly_fields if obj else ()
 
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:  # noqa: ARG002
@@ -288,9 +290,10 @@ class RecordAdmin(ImportExportModelAdmin):  # type: ignore[misc]  # it has no ty
         return [table.key, table.title, *(name for name in ("city", "phone_no", "e_mail") if name in known)]
 
     def get_queryset(self, request: HttpRequest) -> "models.QuerySet[Any]":
-        """In key order within each company."""
+        """Return the records in key order within each company."""
         table = catalog.table_of(self.model)
-        return super().get_queryset(request).order_by("company__name", table.key)  # type: ignore[no-any-return]
+        rows: models.QuerySet[Any] = super().get_queryset(request)
+        return rows.order_by("company__name", table.key)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Note that a person wrote it."""

@@ -76,14 +76,14 @@ class LocalTable:
         )
 
     def field(self, name: str) -> LocalField:
-        """The field of that name. Raises LookupError with a sentence."""
+        """Return the field of that name. Raises LookupError with a sentence."""
         for candidate in self.fields:
             if candidate.name == name:
                 return candidate
         raise LookupError(f"{self.caption} has no field {name!r}; it has {', '.join(f.name for f in self.fields)}.")
 
     def records(self, company: Any) -> "models.QuerySet[Any]":
-        """The company's records, in key order."""
+        """Return the company's records, in key order."""
         return self.model._default_manager.filter(company=company).order_by(self.key)
 
 
@@ -115,7 +115,7 @@ def register(
 
 
 def table(name: str) -> LocalTable:
-    """The table of that name. Raises LookupError with a sentence."""
+    """Return the table of that name. Raises LookupError with a sentence."""
     try:
         return _tables[name]
     except KeyError:
@@ -123,7 +123,7 @@ def table(name: str) -> LocalTable:
 
 
 def table_of(model: type[models.Model]) -> LocalTable:
-    """The table of that model. Raises LookupError with a sentence."""
+    """Return the table of that model. Raises LookupError with a sentence."""
     for known in _tables.values():
         if known.model is model:
             return known
@@ -131,7 +131,7 @@ def table_of(model: type[models.Model]) -> LocalTable:
 
 
 def tables() -> Iterator[LocalTable]:
-    """All registered tables, in the order of registration."""
+    """Return all registered tables, in the order of registration."""
     return iter(_tables.values())
 
 

@@ -31,7 +31,7 @@ class CompanyCommand(TandemCommand):
         self.run(options)
 
     def company_named(self, name: str) -> Company:
-        """The company of that name or address. Refusal where there is none."""
+        """Return the company of that name or address. Refusal where there is none."""
         found = Company.objects.filter(name__iexact=name).first() or Company.objects.filter(slug=name).first()
         if not found:
             self.refuse("unknown_company", self._unknown(name))

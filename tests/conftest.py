@@ -14,7 +14,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
 
-from dataverse import concurrency, metadata_cache, retry, throttle, transport
+from dataverse import concurrency, http_session, metadata_cache, retry, throttle
 from masterdata.models import Company
 from sandbox.environment import State
 from sandbox.testing import Sandbox, running
@@ -48,9 +48,9 @@ def nothing_is_sent_inside_a_transaction() -> Iterator[None]:
         opened = [block for block in connections["default"].atomic_blocks if not block._from_testcase]
         assert not opened, "A request to Dataverse was about to be sent inside a database transaction."
 
-    transport.before_send.append(check)
+    http_session.before_send.append(check)
     yield
-    transport.before_send.remove(check)
+    http_session.before_send.remove(check)
 
 
 @pytest.fixture(autouse=True)

@@ -88,7 +88,7 @@ class Bound:
     @cached_property
     def columns(self) -> list[Column]:
         """The columns this person sees: chosen ones, or the default; never none."""
-        chosen = preferences.of(self.request).get(f"columns:{self.id}")
+        chosen = preferences.preferences_of(self.request).get(f"columns:{self.id}")
         if isinstance(chosen, list):
             by_name = {column.name: column for column in self.listing.columns}
             if mine := [by_name[name] for name in chosen if name in by_name]:
@@ -218,7 +218,7 @@ class Bound:
     # -- where links lead
 
     def url(self, **changes: str | None) -> str:
-        """The list's address with these parameters changed (None takes one out); always from the first page on."""
+        """Return the list's address with these parameters changed (None takes one out), from the first page on."""
         given = self.given.copy()
         for name in _OWN:
             given.pop(name, None)
@@ -326,5 +326,5 @@ def _value(row: Any, column: Column) -> Cell:
 
 
 def bind(request: HttpRequest, listing: Listing) -> Bound:
-    """The listing as this request shows it: rows of the page, columns of the person, filters in force."""
+    """Return the listing as this request shows it: rows of the page, columns of the person, filters in force."""
     return Bound(request, listing)

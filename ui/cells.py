@@ -13,7 +13,7 @@ from ui.kit import Cell, Link, Status
 
 
 def text_of(value: Cell) -> str:
-    """The value in words: what a screen reader or an export says."""
+    """Return the value in words: what a screen reader or an export says."""
     match value:
         case None:
             return ""
@@ -34,7 +34,7 @@ def text_of(value: Cell) -> str:
 
 
 def html_of(value: Cell) -> SafeString | str:
-    """The value as HTML (escaped where it is text)."""
+    """Return the value as HTML (escaped where it is text)."""
     match value:
         case Status():
             return format_html('<span class="status" data-state="{}">{}</span>', value.state, value.text)
@@ -52,8 +52,8 @@ def html_of(value: Cell) -> SafeString | str:
             return text_of(value)
 
 
-def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
-    """ "4 min ago", "in 26 min", and the date where it is more than a day away; "" for None."""
+def time_ago(moment: datetime | None, *, now: datetime | None = None) -> str:
+    """Return "4 min ago", "in 26 min", or the date where it is more than a day away; "" for None."""
     if moment is None:
         return ""
     seconds = ((now or timezone.now()) - moment).total_seconds()
@@ -67,7 +67,7 @@ def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
 
 
 def _number(value: float | Decimal) -> str:
-    """With two decimals, or as many as it has."""
+    """Return the number with two decimals, or as many as it has."""
     whole, _, rest = f"{value:,f}".partition(".")
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
@@ -78,5 +78,5 @@ def _moment(value: datetime) -> str:
 
 
 def in_sentence(caption: str) -> str:
-    """A caption inside a sentence: "New payment terms"; abbreviations stay as they are."""
+    """Return a caption inside a sentence: "New payment terms"; abbreviations stay as they are."""
     return re.sub(r"\w+", lambda word: word[0] if word[0][1:] != word[0][1:].lower() else word[0].lower(), caption)

@@ -43,12 +43,13 @@ class Shell:
     @cached_property
     def companies(self) -> list[Any]:
         """Every company the person may see; asked for once in a request."""
-        kept: list[Any] | None = getattr(self.request, "_companies", None)
-        if kept is None:
-            kept = list(registry.company_source()) if self.user else []
+        cache = vars(self.request)
+        found: list[Any] | None = cache.get("_companies")
+        if found is None:
+            found = list(registry.company_source()) if self.user else []
             if self.user:
-                self.request._companies = kept  # type: ignore[attr-defined]
-        return kept
+                cache["_companies"] = found
+        return found
 
     @cached_property
     def company(self) -> Any:
@@ -67,7 +68,7 @@ class Shell:
             (entry for entry in registry.all_entries() if entry.navigation is not None),
             key=lambda entry: entry.navigation or 0,
         )
-        found = [(entry, url) for entry in entries if self._shows(entry) and (url := address(entry, company))]
+        found = [(entry, url) for entry in entries if self._shows(entry) and (url := entry_url(entry, company))]
         here = self.request.path
         start = company_url("ui:role-center", company) if company else ""
         inside = [url for _, url in found if here == url or (url != start and here.startswith(url.split("?")[0]))]
@@ -115,12 +116,12 @@ class Shell:
     @property
     def theme(self) -> str:
         """light, dark, or "" for the system's."""
-        return str(preferences.of(self.request).get("theme") or "")
+        return str(preferences.preferences_of(self.request).get("theme") or "")
 
     @property
     def density(self) -> str:
         """compact or ""."""
-        return str(preferences.of(self.request).get("density") or "")
+        return str(preferences.preferences_of(self.request).get("density") or "")
 
     @property
     def themes(self) -> Sequence[tuple[str, str, bool]]:
@@ -136,8 +137,8 @@ class Shell:
         return [(value, text, self.density == value) for value, text in (("", "Comfortable"), ("compact", "Compact"))]
 
 
-def address(entry: Entry, company: Any) -> str:
-    """Where an entry leads for a company; "" where its page does not exist (an app that is not installed)."""
+def entry_url(entry: Entry, company: Any) -> str:
+    """Return where an entry leads for a company; "" where its page does not exist (an app that is not installed)."""
     try:
         kwargs = {**dict(entry.arguments), **({"company": company.slug} if entry.per_company else {})}
         url = reverse(entry.url_name, kwargs=kwargs)
@@ -147,5 +148,5 @@ def address(entry: Entry, company: Any) -> str:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """The product's name and the frame."""
+    """Return the product's name and the frame."""
     return {"product_name": settings.PRODUCT_NAME, "shell": Shell(request)}

@@ -14,7 +14,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 
 def text(name: str) -> str | None:
-    """The page's Markdown; None where there is no such page."""
+    """Return the page's Markdown; None where there is no such page."""
     if not _NAME.fullmatch(name):
         return None
     path = Path(settings.BASE_DIR) / "docs" / f"{name}.md"
@@ -22,7 +22,10 @@ def text(name: str) -> str | None:
 
 
 def html(text: str, name: str) -> tuple[str, SafeString]:
-    """The page's title (its first heading, taken out) and its body. Links to other pages of docs/ stay inside help."""
+    """Return the page's title (its first heading, taken out) and its body.
+
+    Links to other pages of docs/ stay inside help.
+    """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     title = name.replace("-", " ").capitalize()

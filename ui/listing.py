@@ -55,11 +55,11 @@ class Filter:
     empty_label: str = "All"
 
     def options(self) -> Sequence[tuple[str, str]]:
-        """The choices; yes and no for a bool."""
+        """Return the choices; yes and no for a bool."""
         return (("yes", "Yes"), ("no", "No")) if self.kind == "bool" else self.choices
 
     def chosen(self, value: str) -> str:
-        """The caption of a value in force, or "" for a value that is none of the choices."""
+        """Return the caption of a value in force, or "" for a value that is none of the choices."""
         if self.kind == "text":
             return value[:MAX_SEARCH]
         return dict(self.options()).get(value, "")
@@ -98,7 +98,7 @@ class Listing:
     """What a row's checkbox is called; the first column's text where absent."""
 
     def narrowed(self, given: Mapping[str, str]) -> "QuerySet[Any]":
-        """The rows that pass the search and the filters in `given`; unknown values are left out."""
+        """Return the rows that pass the search and the filters in `given`; unknown values are left out."""
         rows = self.rows
         if (text := self.searched(given)) and self.search:
             condition = Q()
@@ -112,22 +112,22 @@ class Listing:
         return rows
 
     def searched(self, given: Mapping[str, str]) -> str:
-        """The text searched for."""
+        """Return the text searched for."""
         return given.get("q", "").replace("\x00", "").strip()[:MAX_SEARCH]
 
     def in_force(self, given: Mapping[str, str]) -> dict[str, str]:
-        """The search and the filters that narrow the list, by name."""
+        """Return the search and the filters that narrow the list, by name."""
         found = {one.name: given[one.name] for one in self.filters if one.chosen(given.get(one.name, ""))}
         if (text := self.searched(given)) and self.search:
             found["q"] = text
         return found
 
     def signed(self, **what: Any) -> str:
-        """What a selection carries from page to page: filters or keys, signed for this list."""
+        """Return what a selection carries from page to page: filters or keys, signed for this list."""
         return signing.dumps({"list": self.id, **what}, salt=_SALT, compress=True)
 
     def unsigned(self, text: str) -> dict[str, Any] | None:
-        """What `signed` was given; None when it was changed, or belongs to another list."""
+        """Return what `signed` was given; None when it was changed, or belongs to another list."""
         try:
             what: dict[str, Any] = signing.loads(text, salt=_SALT)
         except signing.BadSignature:
@@ -159,7 +159,7 @@ class Selection:
 
 
 def selected(request: HttpRequest, listing: Listing) -> Selection:
-    """What the request selects: ticked rows, all that match the filters in force, or what a token carries."""
+    """Return what the request selects: ticked rows, all that match the filters in force, or what a token carries."""
     data: QueryDict = request.POST if request.method == "POST" else request.GET
     nothing = Selection(listing.rows.none(), 0, key=listing.key)
     if token := data.get("selection"):
@@ -192,14 +192,14 @@ def nothing_selected(request: HttpRequest, back: str) -> HttpResponse:
 
 
 def _keys(listing: Listing, given: Sequence[str]) -> list[Any]:
-    """The given keys as values of the key's field; what cannot be one is left out."""
+    """Return the given keys as values of the key's field; what cannot be one is left out."""
     column = listing.rows.model._meta.get_field(listing.key)
     keys: dict[Any, None] = {}
     for text in given:
         if "\x00" in text:
             continue
         try:
-            keys[ids.number(text) if isinstance(column, IntegerField) else column.to_python(text)] = None
+            keys[ids.parse_id(text) if isinstance(column, IntegerField) else column.to_python(text)] = None
         except (ValidationError, ValueError, TypeError):
             continue
     keys.pop(None, None)

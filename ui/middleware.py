@@ -9,7 +9,7 @@ from ui import errors
 
 
 def security_headers(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """The outermost middleware: nobody keeps a page, and refusals made on the way in carry headers too.
+    """Wrap everything else: nobody keeps a page, and refusals made on the way in carry headers too.
 
     Pages show a company's records; after sign-out the Back button must not. Static files keep their own lifetime.
     """

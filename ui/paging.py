@@ -34,7 +34,7 @@ Place = Callable[[int], Mapping[str, Any] | None]
 
 
 def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
-    """The rows in the order asked for, else in their own, made total by the id where it is not."""
+    """Return the rows in the order asked for, else in their own, made total by the id where it is not."""
     terms: list[Any] = list(sort) or list(rows.query.order_by) or list(rows.model._meta.ordering)
     names = {str(term).lstrip("-") for term in terms if isinstance(term, str)}
     if not names & {"pk", rows.model._meta.pk.name} and not _is_total_order(rows, names):
@@ -44,7 +44,7 @@ def ordered(rows: "QuerySet[Any]", sort: Sequence[str] = ()) -> "QuerySet[Any]":
 
 
 def counted(rows: "QuerySet[Any]") -> tuple[int, bool]:
-    """How many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
+    """Return how many rows there are, counted up to COUNT_LIMIT, and whether that is all of them."""
     count = rows.order_by()[: COUNT_LIMIT + 1].count()
     return min(count, COUNT_LIMIT), count <= COUNT_LIMIT
 
@@ -122,7 +122,7 @@ def _by_ids(rows: "QuerySet[Any]", ids: list[Any]) -> list[Any]:
 
 
 def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
-    """The first rows of those that a part holds, part after part."""
+    """Return the first rows of those that a part holds, part after part."""
     found: list[Any] = []
     for part in parts:
         found += rows.filter(part)[: number - len(found)]
@@ -148,7 +148,8 @@ def _parts(
     forward: bool,
     including: bool = False,
 ) -> list[Q]:
-    """What holds for the rows past the one that has these values in the columns in order, the nearest rows' part first.
+    """Return what holds for the rows past the one that has these values in the columns in order, the nearest rows' part
+    first.
 
     `including`: for that one, too.
 
@@ -175,7 +176,7 @@ def _parts(
 
 
 def _is_total_order(rows: "QuerySet[Any]", names: set[str]) -> bool:
-    """Whether no two of the rows can have the same values in these columns of their own table."""
+    """Return whether no two of the rows can have the same values in these columns of their own table."""
     meta, known = rows.model._meta, names | _fixed(rows)
     unique = [set(one.fields) for one in meta.total_unique_constraints]
     unique += [{field.name} for field in meta.concrete_fields if field.unique]
@@ -202,7 +203,7 @@ class _Less(TupleLessThan):
 
 
 def _plain_terms(rows: "QuerySet[Any]") -> list[tuple[str, bool]] | None:
-    """The order as (column, descending) where each is a column of the table's own that is never null.
+    """Return the order as (column, descending) where each is a column of the table's own that is never null.
 
     A column that the rows are filtered to one value of orders nothing, and would hide the next one from an index.
     """
@@ -227,7 +228,7 @@ def _plain_terms(rows: "QuerySet[Any]") -> list[tuple[str, bool]] | None:
 
 
 def _fixed(rows: "QuerySet[Any]") -> set[str]:
-    """The columns of the table's own that the rows are filtered to one value of."""
+    """Return the columns of the table's own that the rows are filtered to one value of."""
     where = rows.query.where
     if where.negated or where.connector != "AND":
         return set()

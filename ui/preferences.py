@@ -7,20 +7,22 @@ from django.http import HttpRequest
 from ui.models import UserPreference
 
 MAX_NAME = 120
+_CACHED = "_preferences"
+"""The request's attribute that holds the choices, once they were read."""
 
 
-def of(request: HttpRequest) -> dict[str, Any]:
-    """All choices of the person signed in, by name; empty for others. One query, kept on the request."""
-    kept: dict[str, Any] | None = getattr(request, "_preferences", None)
-    if kept is None:
+def preferences_of(request: HttpRequest) -> dict[str, Any]:
+    """Return all choices of the person signed in, by name; empty for others. One query, kept on the request."""
+    cache = vars(request)
+    if _CACHED not in cache:
         user = getattr(request, "user", None)
         rows = UserPreference.objects.filter(user_id=user.pk).values_list("name", "value") if user and user.pk else ()
-        kept = dict(rows)
-        request._preferences = kept  # type: ignore[attr-defined]
-    return kept
+        cache[_CACHED] = dict(rows)
+    found: dict[str, Any] = cache[_CACHED]
+    return found
 
 
-def keep(request: HttpRequest, name: str, value: Any) -> None:
+def store_preference(request: HttpRequest, name: str, value: Any) -> None:
     """Remember a choice of the person signed in; None forgets it."""
     user: Any = request.user
     mine = UserPreference.objects.filter(user=user, name=name)
@@ -28,4 +30,4 @@ def keep(request: HttpRequest, name: str, value: Any) -> None:
         mine.delete()
     elif not mine.update(value=value):
         UserPreference.objects.update_or_create(user=user, name=name, defaults={"value": value})
-    of(request)[name] = value
+    preferences_of(request)[name] = value

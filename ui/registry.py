@@ -57,7 +57,7 @@ class _Registry:
     company_source: Callable[[], Iterable[Any]] = tuple
 
     def all_entries(self) -> list[Entry]:
-        """Every entry: those made known one by one, and those of the sources."""
+        """Return every entry: those made known one by one, and those of the sources."""
         return [*self.entries, *(entry for source in self.entry_sources for entry in source())]
 
 

@@ -11,6 +11,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from ui import preferences
 from ui.bound_list import Bound
+from ui.htmx import htmx_of
 from ui.kit import Action, FastTab, Menu, Notice, Page
 from ui.listing import Listing
 
@@ -44,7 +45,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
     bound = _bound(request, page)
     template, context = _part(request, page, bound)
     company = page.company
-    if company is not None and request.session.get("company") != company.slug and not request.htmx:  # type: ignore[attr-defined]
+    if company is not None and request.session.get("company") != company.slug and not htmx_of(request):
         request.session["company"] = company.slug
     response = render_template(
         request,
@@ -59,13 +60,17 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
             "page_name": _name(request),
             "form_errors": _form_errors(page),
             "tip_name": f"tip:{slugify(page.title)}",
-            "tip_seen": bool(page.tip and preferences.of(request).get(f"tip:{slugify(page.title)}")),
+            "tip_seen": bool(page.tip and preferences.preferences_of(request).get(f"tip:{slugify(page.title)}")),
             "form_id": f"{bound.id}-form" if bound else "",
         },
         status=status,
     )
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
-    if template in ("ui/page/page.html", "ui/page/guide.html") and request.htmx and request.htmx.target == "live":  # type: ignore[attr-defined]
+    if (
+        template in ("ui/page/page.html", "ui/page/guide.html")
+        and htmx_of(request)
+        and htmx_of(request).target == "live"
+    ):
         # The job has ended: the whole page changes (its actions, its list), not the progress alone.
         response["HX-Retarget"] = "#main"
         response["HX-Reselect"] = "#main"
@@ -74,8 +79,8 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
 
 
 def redirect(request: HttpRequest, url: str) -> HttpResponse:
-    """A redirect that a request of htmx follows with the whole page, not with the part it would have replaced."""
-    if request.htmx:  # type: ignore[attr-defined]
+    """Return a redirect that a request of htmx follows with the whole page, not the part it would have replaced."""
+    if htmx_of(request):
         return HttpResponseClientRedirect(url)
     return HttpResponseRedirect(url)
 
@@ -98,7 +103,7 @@ def confirm(
     """
     asked = Page(title, company=company, notices=(notice,) if notice else ())
     context = {"title": title, "text": text, "action": action, "back": back, "page": asked, "careful": careful}
-    if request.htmx and request.htmx.target == "dialog-body":  # type: ignore[attr-defined]
+    if htmx_of(request) and htmx_of(request).target == "dialog-body":
         response = render_template(request, "ui/page/confirm_body.html", {**context, "in_dialog": True})
     else:
         response = render_template(request, "ui/page/confirm.html", context)
@@ -111,8 +116,8 @@ def _bound(request: HttpRequest, page: Page) -> Bound | None:
 
 
 def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, dict[str, Any]]:
-    """The template for what is asked for."""
-    htmx = request.htmx  # type: ignore[attr-defined]
+    """Return the template for what is asked for."""
+    htmx = htmx_of(request)
     whole = "ui/page/guide.html" if page.guide is not None else "ui/page/page.html"
     if not htmx or htmx.history_restore_request:
         return whole, {}
@@ -142,7 +147,7 @@ def _nodes(items: Any, prefix: str = "menu") -> tuple[Node, ...]:
 
 
 def _name(request: HttpRequest) -> str:
-    """What a page's kept choices go by: the address's name, the same for every record and company."""
+    """Return what a page's kept choices go by: the address's name, the same for every record and company."""
     match = request.resolver_match
     return match.view_name.replace(":", ".") if match else ""
 
@@ -150,7 +155,7 @@ def _name(request: HttpRequest) -> str:
 def _tabs(request: HttpRequest, page: Page) -> list[Tab]:
     if not page.fast_tabs:
         return []
-    kept = preferences.of(request).get(f"tabs:{_name(request)}")
+    kept = preferences.preferences_of(request).get(f"tabs:{_name(request)}")
     states = kept if isinstance(kept, dict) else {}
     return [Tab(tab, bool(states.get(f"tab-{tab.id}", tab.open)) or _has_errors(tab)) for tab in page.fast_tabs]
 
@@ -160,7 +165,7 @@ def _has_errors(tab: FastTab) -> bool:
 
 
 def _form_errors(page: Page) -> list[tuple[str, str, str]]:
-    """What is wrong with the page's form: (id of the control, caption, sentence), the form's own errors first."""
+    """Return the errors of the page's form as (id of the control, caption, sentence), the form's own first."""
     found: list[tuple[str, str, str]] = []
     forms: dict[int, Any] = {}
     for tab in page.fast_tabs:

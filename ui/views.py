@@ -15,9 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.roles import Can, may, requires
 from ui import preferences, render
-from ui.context import Shell, address
+from ui.context import Shell, entry_url
 from ui.help import html as help_html
 from ui.help import text as help_text
+from ui.htmx import htmx_of
 from ui.kit import Link, Notice, Page
 from ui.links import company_url
 from ui.registry import Found, registry
@@ -30,7 +31,7 @@ MAX_TABS = 40
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The role center of the company seen last; where there is no company, what to do about it."""
+    """Lead to the role center of the company seen last; where there is no company, what to do about it."""
     company = Shell(request).company
     if company is not None:
         return HttpResponseRedirect(company_url("ui:role-center", company))
@@ -41,7 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def role_center(request: HttpRequest, company: str) -> HttpResponse:
-    """What stands where: cues, tables and the connection's state, as the rooms report them."""
+    """Show how things stand: cues, tables and the connection's state, as the rooms report them."""
     found = _company(request, company)
     groups = [(title, cues) for _, title, give in registry.cue_groups if (cues := give(request, found))]
     tables = [(title, table) for _, title, give in registry.tables if (table := give(request, found)) is not None]
@@ -73,7 +74,7 @@ def search(request: HttpRequest, company: str) -> HttpResponse:
         f"{number} found" if number else ("Type what you look for." if not text else f"Nothing is called {text!r}.")
     )
     context = {"groups": groups, "text": text, "status": status}
-    if request.htmx and request.htmx.target == "tellme-found":  # type: ignore[attr-defined]
+    if htmx_of(request) and htmx_of(request).target == "tellme-found":
         response = render_template(request, "ui/shell/results.html", context)
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response
@@ -90,14 +91,14 @@ def search(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[Found]]]:
-    """What Tell Me finds, grouped: pages the person may open whose names hold every word, then records."""
+    """Return what Tell Me finds, grouped: pages the person may open whose names hold every word, then records."""
     words = text.casefold().split()
     scored: list[tuple[int, int, Found]] = []
     for position, entry in enumerate(registry.all_entries()):
         score = max((_score(name, words) for name in (entry.title, *entry.also)), default=0)
         if words and not score:
             continue
-        if may(request.user, entry.needs) and (url := address(entry, company)):
+        if may(request.user, entry.needs) and (url := entry_url(entry, company)):
             other = next((name for name in entry.also if _score(name, words) > _score(entry.title, words)), "")
             scored.append((-score, position, Found(entry.title, url, entry.group, other)))
     groups: dict[str, list[Found]] = {}
@@ -112,7 +113,7 @@ def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[
 
 
 def _score(name: str, words: Iterable[str]) -> int:
-    """How well a name fits: 0 unless every word begins one of its words (or stands in it)."""
+    """Return how well a name fits: 0 unless every word begins one of its words (or stands in it)."""
     lowered = name.casefold()
     parts = re.split(r"[\s/.-]+", lowered)
     total = 0
@@ -129,7 +130,7 @@ def _score(name: str, words: Iterable[str]) -> int:
 @require_safe
 @requires(Can.READ)
 def help_page(request: HttpRequest, name: str) -> HttpResponse:
-    """A page of docs/, found by its name."""
+    """Show a page of docs/, found by its name."""
     text = help_text(name)
     if text is None:
         raise Http404(f"There is no help page called {name!r}.")
@@ -146,9 +147,9 @@ def columns(request: HttpRequest) -> HttpResponse:
     if not name or not re.fullmatch(r"[\w-]+", name):
         raise Http404("There is no such list.")
     if request.POST.get("reset"):
-        preferences.keep(request, f"columns:{name}", None)
+        preferences.store_preference(request, f"columns:{name}", None)
     elif chosen:
-        preferences.keep(request, f"columns:{name}", chosen)
+        preferences.store_preference(request, f"columns:{name}", chosen)
     else:
         messages.warning(request, "A list shows at least one column. Tick the ones you want to see.")
     return _back(request)
@@ -159,7 +160,7 @@ def appearance(request: HttpRequest) -> HttpResponse:
     """Keep light or dark, and the height of rows."""
     for name, allowed in (("theme", {"light", "dark"}), ("density", {"compact"})):
         value = request.POST.get(name, "")
-        preferences.keep(request, name, value if value in allowed else None)
+        preferences.store_preference(request, name, value if value in allowed else None)
     return _back(request)
 
 
@@ -168,7 +169,7 @@ def tip(request: HttpRequest) -> HttpResponse:
     """Put a teaching tip away."""
     name = request.POST.get("name", "")
     if re.fullmatch(r"tip:[\w-]{1,80}", name):
-        preferences.keep(request, name, True)
+        preferences.store_preference(request, name, True)
     return _back(request)
 
 
@@ -178,16 +179,16 @@ def tab(request: HttpRequest) -> HttpResponse:
     page, name = request.POST.get("page", ""), request.POST.get("tab", "")
     if not re.fullmatch(r"[\w.-]{1,80}", page) or not re.fullmatch(r"tab-[\w-]{1,60}", name):
         raise Http404("There is no such section.")
-    kept = preferences.of(request).get(f"tabs:{page}")
+    kept = preferences.preferences_of(request).get(f"tabs:{page}")
     states = {**kept} if isinstance(kept, dict) else {}
     states[name] = bool(request.POST.get("open"))
     if len(states) <= MAX_TABS:
-        preferences.keep(request, f"tabs:{page}", states)
+        preferences.store_preference(request, f"tabs:{page}", states)
     return HttpResponse(status=204)
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    """To the page the form came from; never to another site."""
+    """Lead to the page the form came from; never to another site."""
     target = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
         target = reverse(settings.LOGIN_REDIRECT_URL)
@@ -195,7 +196,7 @@ def _back(request: HttpRequest) -> HttpResponse:
 
 
 def _company(request: HttpRequest, slug: str) -> Any:
-    """The company of that address part. Raises Http404 with a sentence."""
+    """Return the company of that address part. Raises Http404 with a sentence."""
     for company in Shell(request).companies:
         if company.slug == slug:
             return company

@@ -29,7 +29,7 @@ class DemoCompany:
 
 
 def companies(customers: int = CUSTOMERS) -> tuple[DemoCompany, DemoCompany]:
-    """Both companies: the first is connected by the demo, the second is left for trying the guide."""
+    """Return both companies: the first is connected by the demo, the second is left for trying the guide."""
     first = _company(
         "Alder & Finch Trading", "US", {"US": 60, "CA": 14, "GB": 10, "DE": 10, "FR": 6}, customers, seed=1
     )
@@ -111,7 +111,7 @@ class Maker:
         self._taken: set[str] = set()
 
     def salesperson(self) -> Row:
-        """A member of staff with mail and mobile phone."""
+        """Return a member of staff with mail and mobile phone."""
         person = self.person()
         place = words.PLACES[self._countries[0]]
         code = self._unique(lambda: person[0][0] + person[1][0] + self.random.choice("ABCDEFGHJKLMNPQRSTUVW"))
@@ -125,7 +125,7 @@ class Maker:
         }
 
     def customer(self, number: int, home: str, salespeople: list[Row]) -> Row:
-        """A business that buys."""
+        """Return a business that buys."""
         row = self._partner(number, home)
         row["salesperson_code"] = self.random.choice(salespeople)["code"]
         row["credit_limit"] = Decimal(self.random.choice((0, 0, 2500, 5000, 10_000, 25_000, 80_000)))
@@ -133,11 +133,11 @@ class Maker:
         return row
 
     def vendor(self, number: int, home: str, salespeople: list[Row]) -> Row:
-        """A business that sells."""
+        """Return a business that sells."""
         return {**self._partner(number, home), "purchaser_code": self.random.choice(salespeople)["code"]}
 
     def contacts(self, partner: Row, before: int) -> list[Row]:
-        """A business's contact card and one or two people there."""
+        """Return a business's contact card and one or two people there."""
         shared = {n: partner[n] for n in ("address", "post_code", "city", "county", "country_region_code", "phone_no")}
         number = f"CT{before + 1:06}"
         found: list[Row] = [
@@ -165,7 +165,7 @@ class Maker:
         return found
 
     def items(self, vendors: list[Row]) -> list[Row]:
-        """What is on the shelves."""
+        """Return what is on the shelves."""
         rows = []
         for number, (name, kind) in enumerate((n, k) for n in words.ITEM_NAMES for k in words.ITEM_KINDS):
             cost = Decimal(self.random.randrange(500, 60_000)) / 100
@@ -195,12 +195,12 @@ class Maker:
         return first, last
 
     def business(self, place: words.Place) -> str:
-        """A name with its legal form, never the same twice."""
+        """Return a name with its legal form, never the same twice."""
         name = self._unique(lambda: f"{self.random.choice(words.FIRST_WORDS)} {self.random.choice(words.TRADES)}")
         return f"{name} {self.random.choice(place.legal_forms)}"
 
     def phone(self, place: words.Place, city: words.City) -> str:
-        """A number from the city's range for fiction, as somebody in the US notes it, never the same twice."""
+        """Return a number from the city's range for fiction, as somebody in the US notes it, never the same twice."""
 
         def number() -> str:
             text = city.phone + "".join(self.random.choices("0123456789", k=place.digits))
@@ -250,6 +250,6 @@ _PERSON_BLANK: Row = {"first_name": "", "surname": "", "job_title": ""}
 
 
 def slug(text: str) -> str:
-    """The text as part of an address: plain small letters and digits."""
+    """Return the text as part of an address: plain small letters and digits."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub("[^a-z0-9]+", "", plain)

@@ -51,7 +51,7 @@ class Environment:
         self._context = ssl.create_default_context(cafile=self.facts["ca_file"])
 
     def _port(self) -> int:
-        """The port of the last time where it is free, else 0 for another one."""
+        """Return the port of the last time where it is free, else 0 for another one."""
         try:
             url = str(json.loads(self.file.read_text())["environment_url"])
             return free_port(urlsplit(url).port or 0)
@@ -63,7 +63,7 @@ class Environment:
         stop_process(self._process, 10)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """One control call, such as POST /_sandbox/load. Raises EnvironmentFailed."""
+        """Send one control call, such as POST /_sandbox/load, and return its answer. Raises EnvironmentFailed."""
         request = urllib.request.Request(  # noqa: S310 - the address the sandbox gave
             f"{self.url}{path}",
             method=method,
@@ -84,7 +84,7 @@ class Environment:
         return json.loads(content) if content.strip() else None
 
     def rows(self, entity_set: str) -> list[dict[str, Any]]:
-        """All rows of an entity set."""
+        """Return all rows of an entity set."""
         answer = self.call("GET", f"/_sandbox/rows/{entity_set}")
         found: list[dict[str, Any]] = answer["value"] if isinstance(answer, dict) else answer
         return found
@@ -94,11 +94,11 @@ class Environment:
         self.call("POST", "/_sandbox/load", {name: its for name, its in rows.items() if its})
 
     def written(self) -> int:
-        """How many rows its Web API has written so far."""
+        """Return how many rows its Web API has written so far."""
         return int(self.call("GET", "/_sandbox/requests")["rows_written"])
 
     def _first_line(self) -> str:
-        """The line it prints once it listens. Raises EnvironmentFailed."""
+        """Return the line it prints once it listens. Raises EnvironmentFailed."""
         pipe = self._process.stdout
         assert pipe is not None
         until = time.monotonic() + _START_S
@@ -110,7 +110,7 @@ class Environment:
         raise EnvironmentFailed(f"The sandbox did not start{self._said()}. See {self._log}")
 
     def _said(self) -> str:
-        """What it complained about last, to follow "did not start"."""
+        """Return what it complained about last, to follow "did not start"."""
         with self._log.open("rb") as log:
             log.seek(self._logged)
             lines = log.read().decode(errors="replace").strip().splitlines()

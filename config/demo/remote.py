@@ -21,7 +21,7 @@ CUSTOMER, COMPETITOR, SUPPLIER, PROSPECT = 3, 1, 10, 8
 def rows(
     company: DemoCompany, currencies: Sequence[Row] = (), units: Sequence[Row] = (), *, seed: int = 7
 ) -> dict[str, list[Row]]:
-    """Rows to load into an environment, by entity set.
+    """Return rows to load into an environment, by entity set.
 
     currencies: the environment's own transactioncurrencies; those with a code of ours are used, others are made.
     units: its business units; the users belong to the one without a parent.
@@ -54,7 +54,7 @@ def rows(
 
 
 def identity(kind: str, key: str) -> str:
-    """The GUID of a row of the demo, the same in every run."""
+    """Return the GUID of a row of the demo, the same in every run."""
     return str(uuid.uuid5(_NAMESPACE, f"{kind}/{key}"))
 
 
@@ -86,7 +86,7 @@ def _accounts(rng: random.Random, company: DemoCompany, currencies: dict[str, st
     accounts: list[Row] = []
     for n, customer in enumerate(there):
         account = _account(customer, "customer", customer["no"], currencies, company.currency_code)
-        _as_typed(rng, account, customer)
+        _retype(rng, account, customer)
         accounts.append(account)
         if n < part:
             # Entered a second time: nobody can tell which one is meant.
@@ -143,8 +143,8 @@ def _account(customer: Row, kind: str, key: str, currencies: dict[str, str], hom
     return {column: value for column, value in row.items() if value not in (None, "")}
 
 
-def _as_typed(rng: random.Random, account: Row, customer: Row) -> None:
-    """The row as somebody else typed it."""
+def _retype(rng: random.Random, account: Row, customer: Row) -> None:
+    """Rewrite the row as somebody else would have typed it."""
     chance = rng.random()
     name = str(account["name"])
     if chance < 0.12:
@@ -154,12 +154,12 @@ def _as_typed(rng: random.Random, account: Row, customer: Row) -> None:
     elif chance < 0.32:
         account["name"] = f"  {name} "
     elif chance < 0.42:
-        account["name"] = _slip(rng, name)
+        account["name"] = _with_typo(rng, name)
     elif chance < 0.48:
         account["name"] = name.rsplit(" ", 1)[0]
     if "telephone1" in account:
         if rng.random() < 0.45:
-            account["telephone1"] = _written_otherwise(rng, str(account["telephone1"]), customer["country_region_code"])
+            account["telephone1"] = _reformat_phone(rng, str(account["telephone1"]), customer["country_region_code"])
         elif rng.random() < 0.12:
             del account["telephone1"]
     if "address1_city" in account and rng.random() < 0.15:
@@ -174,8 +174,8 @@ def _as_typed(rng: random.Random, account: Row, customer: Row) -> None:
         account.pop("accountnumber", None)
 
 
-def _slip(rng: random.Random, text: str) -> str:
-    """The text with two neighbours swapped, one letter lost or one struck twice."""
+def _with_typo(rng: random.Random, text: str) -> str:
+    """Return the text with two neighbours swapped, one letter lost or one struck twice."""
     place = rng.randrange(1, max(2, len(text) - 2))
     how = rng.randrange(3)
     if how == 0:
@@ -183,8 +183,8 @@ def _slip(rng: random.Random, text: str) -> str:
     return text[:place] + text[place + 1 :] if how == 1 else text[:place] + text[place] + text[place:]
 
 
-def _written_otherwise(rng: random.Random, phone: str, country: str) -> str:
-    """The same number, written in another way."""
+def _reformat_phone(rng: random.Random, phone: str, country: str) -> str:
+    """Return the same number, written in another way."""
     digits = "".join(letter for letter in phone if letter.isdigit())
     prefix = words.PLACES[country].prefix
     if prefix == "1":

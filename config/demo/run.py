@@ -11,7 +11,7 @@ from django.conf import settings
 from config.demo import data, remote, seed
 from config.demo.environment import Environment
 from config.demo.show import Screen
-from config.serve import Site, SiteFailed, prepare, ready_line, sign_in
+from config.serve import Site, SiteFailed, free_port, prepare, ready_line, sign_in
 from connection_setup.connection import state as connections
 from connection_setup.enabling import services as enabling
 from core.vocabulary import CompareAs, ConflictOption
@@ -60,7 +60,7 @@ class Round:
     seconds: float = 0.0
 
     def count(self, counter: str, *, kind: str = "", mapping: str = "") -> int:
-        """A counter over all jobs, or those of a kind and mapping."""
+        """Return a counter over all jobs, or those of a kind and mapping."""
         return sum(
             int(job.counters.get(counter, 0))
             for job in self.jobs
@@ -68,7 +68,7 @@ class Round:
         )
 
     def reasons(self, mapping: str) -> Counter[str]:
-        """Why records were not coupled."""
+        """Return why records were not coupled."""
         found: Counter[str] = Counter()
         for job in self.jobs:
             if job.type == "coupling" and job.mapping_name == mapping:
@@ -102,8 +102,8 @@ class Demo:
         environment = Environment(state / "sandbox", state / "sandbox.log")
         try:
             if self._load(environment, plans[0]) and Coupling.objects.filter(company=first).exists():
-                self.screen.line(f"  The sandbox is a new one, so {first.name} begins anew too.")
-                first = seed.anew(plans[0])
+                self.screen.line(f"  The sandbox is a new one, so {first.name} starts over too.")
+                first = seed.reset_company(plans[0])
             with Site(port=_port(self.screen), say=self.screen.line) as site:
                 site.wait_until_serving()
                 well = self._show(first, second, environment)
@@ -247,7 +247,7 @@ class Demo:
             self.screen.line(f"  {other.name} is not connected yet, for trying the page Dataverse Connection Setup.")
 
     def _how_to_connect(self, other: Company, environment: Environment) -> None:
-        """What to enter for the second company: a secret cannot be read off the first one's page."""
+        """Print what to enter for the second company: a secret cannot be read off the first one's page."""
         if not connections.unavailable_reason(other):
             return
         self.screen.line(f"To connect {other.name}, enter on its page Dataverse Connection Setup:")
@@ -256,7 +256,7 @@ class Demo:
 
 
 def _sizes(company: Company, environment: Environment) -> tuple[int, int, int]:
-    """How many customers there are here, how many accounts there, and how many rows were ever written there."""
+    """Return how many customers there are here, how many accounts there, and how many rows were ever written there."""
     customers = catalog.table("customer").records(company).count()
     return customers, len(environment.rows("accounts")), environment.written()
 
@@ -266,9 +266,7 @@ def _both(first: Round, second: Round, counter: str, kind: str, mapping: str = "
 
 
 def _port(screen: Screen) -> int:
-    """The site's port; another one where it is taken."""
-    from config.serve import free_port
-
+    """Return the site's port; another one where it is taken."""
     try:
         return free_port(settings.PORT)
     except SiteFailed:

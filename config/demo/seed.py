@@ -12,19 +12,19 @@ from masterdata.models import ChangedBy, Company
 
 
 def seed(companies: tuple[DemoCompany, ...]) -> list[Company]:
-    """The companies, made with their records where they were missing; those that are there stay as they are."""
+    """Return the companies, made with their records where they were missing; those that are there stay as they are."""
     return [_made(company) for company in companies]
 
 
 @transaction.atomic
-def anew(company: DemoCompany) -> Company:
-    """The company as it was at first: its records, connection, mappings, couplings and jobs are removed before."""
+def reset_company(company: DemoCompany) -> Company:
+    """Return the company as it was at first: its records, connection, mappings, couplings and jobs are removed."""
     Company.objects.filter(name=company.name).delete()
     return _made(company)
 
 
 def counts(company: Company, tables: Mapping[str, object]) -> dict[str, int]:
-    """How many records the company has, by table."""
+    """Return how many records the company has, by table."""
     return {name: catalog.table(name).records(company).count() for name in tables}
 
 

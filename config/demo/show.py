@@ -28,19 +28,19 @@ class Screen:
         self._said = time.monotonic()
 
     def line(self, text: str = "") -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         self._clear()
         self.out.write(f"{text}\n")
         self.out.flush()
 
     def heading(self, text: str) -> None:
-        """A line that begins a step."""
+        """Print a line that begins a step."""
         self.line()
         self.line(text)
         self._said = time.monotonic()
 
     def progress(self, job: Job) -> None:
-        """How far a job is: one bar that moves on a terminal, elsewhere a line every five seconds."""
+        """Print how far a job is: one bar that moves on a terminal, elsewhere a line every five seconds."""
         if self.live:
             self.out.write("\r\x1b[2K" + self._fitting(_bar(job)))
             self.out.flush()
@@ -50,7 +50,7 @@ class Screen:
             self.line(f"  {_named(job)}: {_far(job)}")
 
     def done(self, job: Job) -> None:
-        """The line that stays of a job that has ended."""
+        """Print the line that stays of a job that has ended."""
         self._said = time.monotonic()
         counted = ", ".join(f"{n:,} {word}" for word, n in job.counters.items() if n and word != "total")
         self.line(f"  {_named(job):32} {job.get_state_display():10} {counted or 'nothing to do'}")
@@ -58,7 +58,7 @@ class Screen:
             self.line(f"    {job.message}")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Columns in line: text to the left, numbers to the right."""
+        """Print columns in line: text to the left, numbers to the right."""
         cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
         widths = [max(len(str(row[n])) for row in (header, *cells)) for n in range(len(header))]
         right = [all(isinstance(row[n], int | float) for row in rows) for n in range(len(header))]

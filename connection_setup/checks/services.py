@@ -62,7 +62,7 @@ def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
     side = wanted(connection, credential)
     try:
         client = settings_client(connection, credential, None)
-        client.sign_in_anew()
+        client.drop_token()
     except DataverseError as error:
         return Report((judges.check_for_error(error, types.ADDRESS, side),)), Findings()
     return connection_test.run(client, side)

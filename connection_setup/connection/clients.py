@@ -15,8 +15,8 @@ from core.refusals import Refusal
 from dataverse import clouds, tenant
 from dataverse.client import DataverseClient
 from dataverse.errors import DataverseError
+from dataverse.http_session import Timeouts
 from dataverse.person_sign_in import Person
-from dataverse.transport import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
 from masterdata.models import Company
 
@@ -154,7 +154,7 @@ def _no_sleep(_: float) -> None:
 def administrators_client(connection: DataverseConnection, person: Person) -> DataverseClient:
     """A client that acts as the administrator who signed in. Raises ConfigurationError."""
     environment = endpoints.environment(connection)
-    return DataverseClient(environment, person.tokens(environment))
+    return DataverseClient(environment, person.tokens_for(environment))
 
 
 def ask_tenant(connection: DataverseConnection) -> None:

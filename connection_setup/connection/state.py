@@ -11,7 +11,7 @@ from uuid import UUID
 from auditlog.context import set_actor
 from django.utils import timezone
 
-from accounts.audit import somebody_is_named
+from accounts.audit import actor_is_set
 from connection_setup.models import DataverseConnection
 from connection_setup.types import Report
 from core.refusals import Refusal
@@ -60,7 +60,7 @@ def units_choice(connection: DataverseConnection) -> tuple[UUID, str] | None:
 @contextmanager
 def audited(user: Any) -> Iterator[None]:
     """Name the user in the audit rows; the secret is left out of them, its change shows as the credential's version."""
-    if user is None or not getattr(user, "pk", None) or somebody_is_named():
+    if user is None or not getattr(user, "pk", None) or actor_is_set():
         yield
         return
     with set_actor(user):

@@ -180,7 +180,7 @@ def _address(work: Enabling) -> Result:
 
 def _sign_in(work: Enabling) -> Result:
     with work.explaining(types.SIGN_IN):
-        work.client.sign_in_anew()
+        work.client.drop_token()
         work.found.pop("who", None)
         # Where these are said the sign-in works; the next step says what does not.
         with suppress(NotAMember, AdministrationMode, EnvironmentDisabled):

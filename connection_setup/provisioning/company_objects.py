@@ -89,7 +89,7 @@ def business_unit(
 def owning_team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: UUID) -> UUID:
     """The owner team of the business unit, found or made."""
     name = team_name(unit)
-    inside = odata.and_(odata.eq("name", name), odata.eq(odata.lookup("businessunitid"), unit_id))
+    inside = odata.all_of(odata.eq("name", name), odata.eq(odata.lookup("businessunitid"), unit_id))
     found = _first(client, "teams", ["teamid"], inside)
     if found:
         return UUID(found["teamid"])
@@ -108,7 +108,7 @@ def team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> Non
     assigned = client.first_page(f"{odata.key('teams', team_id)}/teamroles_association", select=["roleid", "name"])
     if any(row["name"] == ROLE for row in assigned.rows):
         return
-    inside = odata.and_(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), unit_id))
+    inside = odata.all_of(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), unit_id))
     role = _first(client, "roles", ["roleid"], inside)
     if not role:
         raise ConfigurationError(

@@ -60,7 +60,7 @@ def solutions(connection: DataverseConnection) -> list[Solution]:
     """The solutions that must be installed, the integration's own first. Raises DataverseError, NotConnected."""
     client = clients.client_for(connection.company)
     columns = ["uniquename", "friendlyname", "version", "installedon", "ismanaged"]
-    rows = client.first_page("solutions", select=columns, filter=odata.in_("uniquename", _solutions)).rows
+    rows = client.first_page("solutions", select=columns, filter=odata.one_of("uniquename", _solutions)).rows
     found = {str(row["uniquename"]).casefold(): row for row in rows}
     return [_solution(name, found.get(name.casefold())) for name in _solutions]
 

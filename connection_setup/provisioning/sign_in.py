@@ -99,7 +99,7 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
         raise SignInError(*UNKNOWN_SIGN_IN)
     try:
         person = _came_back(waiting, returned)
-        kept = seal(person.kept())
+        kept = seal(person.to_json())
     except (DataverseError, Refusal) as error:
         waiting.problem = error.user_message
         waiting.sealed = b""
@@ -140,14 +140,14 @@ def person(signed_in: AdministratorSignIn) -> person_sign_in.Person:
     if signed_in.signed_in_at is None or not signed_in.sealed:
         raise SignInError("The administrator's sign-in is over.", "Sign in again.")
     credentials, environment = _through(state.connection_of(signed_in.company), signed_in.purpose, signed_in.tenant)
-    return person_sign_in.restored(credentials, environment, unseal(signed_in.sealed))
+    return person_sign_in.restore(credentials, environment, unseal(signed_in.sealed))
 
 
 def environments(signed_in: AdministratorSignIn) -> list[Instance]:
     """The environments the person may work in. Raises DataverseError, Refusal, SealBroken."""
     connection = state.connection_of(signed_in.company)
     _, environment = _through(connection, signed_in.purpose, signed_in.tenant)
-    return discovery.instances(person(signed_in), environment)
+    return discovery.find_instances(person(signed_in), environment)
 
 
 def keep_with(signed_in: AdministratorSignIn, connection: DataverseConnection, *, purpose: str) -> None:

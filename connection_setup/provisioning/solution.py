@@ -249,7 +249,7 @@ OWNING_TEAM = lookup_to(
 def make_role(client: Definer) -> bool:
     """The integration's security role with its privileges. Returns whether something was made or given."""
     root = _root(client)
-    inside = odata.and_(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), root))
+    inside = odata.all_of(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), root))
     role = _first(client, "roles", ["roleid"], inside)
     made = role is None
     if role is None:
@@ -332,7 +332,7 @@ def make_application_user(client: Definer, application_id: str) -> tuple[UUID, b
     roles = client.first_page(f"{odata.key('systemusers', user_id)}/systemuserroles_association", select=["name"])
     if any(one["name"] == ROLE for one in roles.rows):
         return user_id, made
-    inside = odata.and_(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), _root(client)))
+    inside = odata.all_of(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), _root(client)))
     role = _first(client, "roles", ["roleid"], inside)
     if role is None:
         raise ConfigurationError(f"The security role {ROLE} is not there.", "Run the preparation again.")

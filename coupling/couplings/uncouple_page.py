@@ -33,7 +33,7 @@ def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
-    wanted = ids.numbers(given.getlist("id"))
+    wanted = ids.parse_ids(given.getlist("id"))
     chosen = list(IntegrationTableMapping.objects.filter(company=owner, pk__in=wanted).select_related("company"))
     counted = [(mapping, Coupling.objects.filter(mapping=mapping).count()) for mapping in chosen]
     coupled = [(mapping, count) for mapping, count in counted if count]

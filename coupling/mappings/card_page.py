@@ -30,7 +30,7 @@ from coupling.page_parts import (
 )
 from masterdata.models import Company
 from ui import render
-from ui.cells import ago
+from ui.cells import time_ago
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page
 from ui.links import company_url
 
@@ -156,7 +156,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                     ("Uncoupled", numbers.uncoupled),
                     ("Conflicts", numbers.conflicts),
                     ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", mapping_url("fields", one))),
-                    ("Next run", ago(one.next_run_at) or "not scheduled"),
+                    ("Next run", time_ago(one.next_run_at) or "not scheduled"),
                 ],
             ),
             troubleshooting(owner, counts.latest_jobs(owner), one),

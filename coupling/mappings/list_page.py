@@ -21,7 +21,7 @@ from coupling.page_parts import ASK_A_PERSON, NOT_ENABLED, field_captions, job_l
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
-from ui.cells import ago
+from ui.cells import time_ago
 from ui.kit import Action, Cell, Cue, FactBox, Link, Menu, Notice, Page, Status, Tip
 from ui.links import company_url, optional_url
 
@@ -112,7 +112,7 @@ def mapping_listing(
                 "update", "Resolve Update Conflicts",
                 lambda row: row.get_update_conflict_display() or ASK_A_PERSON, default=False,
             ),
-            listing.Column("next_run", "Next run", lambda row: ago(row.next_run_at), default=False),
+            listing.Column("next_run", "Next run", lambda row: time_ago(row.next_run_at), default=False),
         ],
         empty=_no_mappings(company, off),
     )  # fmt: skip
@@ -175,8 +175,8 @@ def _last_run(row: Any) -> Cell:
     if not job.ended:
         return Link(str(job.get_state_display()), url, "run")
     if job.state == "failed":
-        return Link(f"Failed {ago(job.ended_at)}", url, "bad")
-    return Link(ago(job.ended_at), url, "ok" if job.state == "finished" else "warn")
+        return Link(f"Failed {time_ago(job.ended_at)}", url, "bad")
+    return Link(time_ago(job.ended_at), url, "ok" if job.state == "finished" else "warn")
 
 
 def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Action | Menu]:
@@ -292,7 +292,7 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
-    wanted = ids.numbers(given.getlist("id"))
+    wanted = ids.parse_ids(given.getlist("id"))
     mappings = IntegrationTableMapping.objects.filter(company=owner)
     names = list(mappings.filter(pk__in=wanted).values_list("name", flat=True))
     if not names and not mappings.exists():

@@ -63,7 +63,7 @@ def probe_filters(
             ]
             if not said:
                 return None
-            terms[odata.and_(*said)] = None
+            terms[odata.all_of(*said)] = None
         texts += _packed(list(terms))
     return texts
 
@@ -75,12 +75,12 @@ def _packed(terms: list[str]) -> list[str]:
     for term in terms:
         own = term.count(" eq ") + term.count("with(") + term.count("contains(")
         if part and (conditions + own > _CONDITIONS or length + len(term) > _LENGTH):
-            packed.append(odata.or_(*part))
+            packed.append(odata.any_of(*part))
             part, length, conditions = [], 0, 0
         part.append(term)
         length += len(term) + 4
         conditions += own
-    return [*packed, odata.or_(*part)] if part else packed
+    return [*packed, odata.any_of(*part)] if part else packed
 
 
 def _blank(value: Any) -> bool:
@@ -111,7 +111,7 @@ def _term(criterion: Criterion, value: Any, kinds: Mapping[str, str]) -> str | N
     wide = [odata.startswith(column, blank) for blank in (" ", "\t", "\u00a0")]
     if criterion.compare_as is CompareAs.EMAIL:
         wide += [odata.contains(column, f"<{prefix}"), odata.startswith(column, "mailto:")]
-    return odata.or_(odata.startswith(column, prefix), *wide)
+    return odata.any_of(odata.startswith(column, prefix), *wide)
 
 
 def _plain_prefix(value: str) -> str:

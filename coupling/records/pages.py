@@ -18,7 +18,7 @@ from coupling.records.forms import RecordForm, field_groups, record_form
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
-from ui.cells import ago, in_sentence, text_of
+from ui.cells import in_sentence, text_of, time_ago
 from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
 from ui.links import company_url
 
@@ -219,8 +219,8 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
     facts = [
         ("Mapping", pair.mapping.name),
         ("Row", Link("Open in Dataverse", row) if address else str(pair.integration_id)),
-        ("Coupled", f"{pair.get_method_display()}, {ago(pair.created_at)}"),
-        ("Last synchronization", ago(pair.synchronized_at) or "Not yet"),
+        ("Coupled", f"{pair.get_method_display()}, {time_ago(pair.created_at)}"),
+        ("Last synchronization", time_ago(pair.synchronized_at) or "Not yet"),
     ]
     state = Status("Coupled to Dataverse", "ok")
     if pair.pending:
@@ -234,9 +234,9 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
 
 def _history(record: Any) -> FactBox:
     facts = (
-        ("Last modified", ago(record.modified_at)),
+        ("Last modified", time_ago(record.modified_at)),
         ("By", str(record.get_changed_by_display())),
-        ("Created", ago(record.created_at)),
+        ("Created", time_ago(record.created_at)),
     )
     return FactBox("History", facts)
 

@@ -39,7 +39,7 @@ def get_selection(mapping: IntegrationTableMapping, user: Any, pk: str) -> Selec
     """
     if not pk:
         return None
-    number = ids.number(pk)
+    number = ids.parse_id(pk)
     found = Selection.objects.filter(pk=number, mapping=mapping, user=user).first() if number is not None else None
     if found is None:
         raise Http404("The selection is no longer stored. Go back to the list and select the records again.")

@@ -35,7 +35,7 @@ _KINDS = {"coupling": _coupling, "synchronization": _synchronization}
 
 
 def rewrite(apps, _schema_editor):
-    """Write the parameters of every open job anew."""
+    """Rewrite the parameters of every open job."""
     Job = apps.get_model("jobs", "Job")
     for job in Job.objects.filter(state__in=_OPEN, type__in=_KINDS).only("type", "parameters"):
         job.parameters = _KINDS[job.type](job.parameters)

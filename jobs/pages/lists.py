@@ -12,6 +12,7 @@ from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Ty
 from jobs.registry import registry
 from masterdata.models import Company
 from ui.kit import Cell, Link, Notice, Status
+from ui.kit import State as Look
 from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
@@ -19,18 +20,18 @@ _HEAVY = ("parameters", "resume", "detail", "breakdown", "reasons")
 
 
 def job_url(job: Job, company: Company) -> str:
-    """The job's card."""
+    """Return the job's card."""
     return company_url("jobs:job", company, pk=job.pk)
 
 
 def outcomes_url(job: Job, company: Company, **query: str) -> str:
-    """The job's outcomes, narrowed by outcome and reason."""
+    """Return the job's outcomes, narrowed by outcome and reason."""
     url = company_url("jobs:outcomes", company, pk=job.pk)
     return f"{url}?{urlencode(query)}" if query else url
 
 
 def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word of the model
-    """The job log, newest first; which columns show at first depends on the type it is filtered by."""
+    """Return the job log, newest first; which columns show at first depends on the type it is filtered by."""
     shown = set(display.ALWAYS_SHOWN.get(type, ("coupled", "inserted", "modified", "unchanged", "failed", "skipped")))
 
     def counter(name: str) -> Column:
@@ -38,15 +39,15 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             count = int(job.counters.get(name, 0))
             if not count:
                 return count
-            look = {"failed": "bad", "conflicts": "warn"}.get(name, "")
+            looks: dict[str, Look] = {"failed": "bad", "conflicts": "warn"}
             url = outcomes_url(job, company, outcome=display.OUTCOME_OF_COUNTER[name])
-            return Link(f"{count:,}", url, look)  # type: ignore[arg-type]
+            return Link(f"{count:,}", url, looks.get(name, ""))
 
         return Column(name, display.COUNTER_LABELS[name], cell, numeric=True, default=name in shown)
 
     rows = Job.objects.filter(company=company).defer(*_HEAVY)
     filters = [
-        Filter("type", "Type", lambda found, value: found.filter(type=value), Type.choices),
+        Filter("type", "Type", lambda found, value: found.filter(type=value), display.type_choices()),
         Filter("mapping", "Mapping", lambda found, value: found.filter(mapping_name=value), _mappings(company)),
         Filter("state", "State", _by_state, [*State.choices, ("open", "Not ended"), ("errors", "With errors")]),
     ]
@@ -61,7 +62,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
             Column("mapping", "Mapping", "mapping_name", sort="mapping_name"),
             *map(counter, display.COUNTER_LABELS),
             Column("direction", "Direction", display.direction, default=type == Type.SYNCHRONIZATION),
-            Column("type", "Type", "type", default=type not in Type.values),
+            Column("type", "Type", lambda job: display.type_label(job.type), default=type not in Type.values),
             Column("state", "State", display.status, sort="state"),
             Column("message", "Message", "message", wrap=True),
             Column("job", "Job", lambda job: str(job.pk), default=False),
@@ -79,7 +80,7 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
 
 
 def queue(company: Company) -> Listing:
-    """What is in process, queued or postponed, in the order it was asked for."""
+    """Return what is in process, queued or postponed, in the order it was asked for."""
     rows = Job.objects.filter(company=company, state__in=OPEN_STATES).select_related("requested_by").order_by("pk")
 
     def waiting(found: list[Any]) -> None:
@@ -134,7 +135,7 @@ def queue(company: Company) -> Listing:
 
 
 def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
-    """What became of a job's records: all, those of one outcome, or of one reason within it."""
+    """Return what became of a job's records: all, those of one outcome, or of one reason within it."""
     rows: QuerySet[JobOutcome] = JobOutcome.objects.filter(job=job)
     if outcome:
         rows = rows.filter(outcome=outcome)
@@ -199,7 +200,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
 
 
 def total(job: Job, outcome: str = "", reason: str | None = None) -> int:
-    """How many outcomes a list of them has, from the job's own counts."""
+    """Return how many outcomes a list of them has, from the job's own counts."""
     if not outcome:
         return sum(sum(by.values()) for by in job.breakdown.values())
     by = job.breakdown.get(outcome, {})
@@ -207,7 +208,7 @@ def total(job: Job, outcome: str = "", reason: str | None = None) -> int:
 
 
 def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str, Any] | None:
-    """Where the first so many outcomes of such a list end; None past the last one."""
+    """Return where the first so many outcomes of such a list end; None past the last one."""
     groups = [
         ((one, why), count)
         for one, by in job.breakdown.items()
@@ -224,18 +225,19 @@ def _place(job: Job, outcome: str, reason: str | None, number: int) -> dict[str,
 
 
 def reason_label(reason: str) -> str:
-    """The reason in words; the plain case has none."""
+    """Return the reason in words; the plain case has none."""
     return str(Reason(reason).label) if reason in Reason.values and reason else ""
 
 
 def outcome_status(row: JobOutcome) -> Cell:
-    """The outcome as a word with a look."""
-    look = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}.get(Outcome(row.outcome), "")
-    return Status(str(row.get_outcome_display()), look) if look else str(row.get_outcome_display())  # type: ignore[arg-type]
+    """Return the outcome as a word with a look."""
+    looks: dict[str, Look] = {Outcome.FAILED: "bad", Outcome.CONFLICT: "warn", Outcome.SKIPPED: "warn"}
+    caption = str(row.get_outcome_display())
+    return Status(caption, looks[row.outcome]) if row.outcome in looks else caption
 
 
 def reason_status(row: JobOutcome) -> Cell:
-    """The reason as a word; ambiguous cases look different from plain failures."""
+    """Return the reason as a word; ambiguous cases look different from plain failures."""
     text = reason_label(row.reason)
     if not text:
         return ""
@@ -246,7 +248,7 @@ def reason_status(row: JobOutcome) -> Cell:
 
 
 def with_errors(company: Company) -> "QuerySet[Job]":
-    """The company's jobs that have failed records, newest first."""
+    """Return the company's jobs that have failed records, newest first."""
     failed = JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)
     return Job.objects.filter(Exists(failed), company=company)
 

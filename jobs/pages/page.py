@@ -13,22 +13,25 @@ from jobs.registry import registry
 from masterdata.models import Company
 from ui.cells import text_of
 from ui.kit import Action, Cue, FastTab, Field, Link, Notice, Page, Table
+from ui.kit import State as Look
 from ui.links import company_url
 
 
 def list_link(job: Job, company: Company) -> Link:
-    """The log the job is listed in: "Integration Coupling Jobs"."""
+    """Return the log the job is listed in: "Integration Coupling Jobs"."""
     url = company_url("jobs:list", company)
     return Link(display.LIST_TITLES.get(job.type, display.LIST_TITLES[""]), f"{url}?type={job.type}")
 
 
 def card_link(job: Job, company: Company) -> Link:
-    """The job's card, by when it started."""
+    """Return the job's card, by when it started."""
     return Link(text_of(job.started_at or job.created_at), listings.job_url(job, company))
 
 
 def card(request: HttpRequest, job: Job, company: Company) -> Page:
-    """The job card: progress while it runs, counters that drill down, both texts of an error, its failed records."""
+    """Return the job card: progress while it runs, counters that drill down, both texts of an error, its failed
+    records.
+    """
     waits_for = services.waits_for(job)
     url = listings.job_url(job, company)
     failed = listings.total(job, Outcome.FAILED)
@@ -47,8 +50,12 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
     )
 
 
+_LOOKS: dict[str, Look] = {"failed": "bad", "conflicts": "warn", "skipped": "warn", "coupled": "ok"}
+"""How a counter with records looks."""
+
+
 def counters(job: Job, company: Company) -> list[Cue]:
-    """One cue per counter that matters for the kind of job; those without records lead nowhere."""
+    """Return one cue per counter that matters for the kind of job; those without records lead nowhere."""
     always = display.ALWAYS_SHOWN.get(job.type, ())
     found = []
     for name, label in display.COUNTER_LABELS.items():
@@ -57,13 +64,12 @@ def counters(job: Job, company: Company) -> list[Cue]:
             continue
         outcome = display.OUTCOME_OF_COUNTER[name]
         url = listings.outcomes_url(job, company, outcome=outcome) if job.breakdown.get(outcome) else ""
-        look = {"failed": "bad", "conflicts": "warn", "skipped": "warn", "coupled": "ok"}.get(name, "") if count else ""
-        found.append(Cue(f"{count:,}", label, url, look))  # type: ignore[arg-type]
+        found.append(Cue(f"{count:,}", label, url, _LOOKS.get(name, "") if count else ""))
     return found
 
 
 def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, reason: str | None) -> Page:
-    """What became of the job's records, with its reasons and how often each occurred."""
+    """Return what became of the job's records, with its reasons and how often each occurred."""
     listing = listings.outcomes(job, outcome, reason)
     errors = outcome == Outcome.FAILED
     label = str(Outcome(outcome).label) if outcome else "All records"
@@ -88,7 +94,7 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
 
 
 def _reasons(job: Job, company: Company, outcome: str, reason: str | None) -> list[Cue]:
-    """The outcomes of the job, or the reasons of one outcome, each with its number of records."""
+    """Return the outcomes of the job, or the reasons of one outcome, each with its number of records."""
     if not outcome:
         return [
             Cue(f"{sum(by.values()):,}", str(Outcome(name).label), listings.outcomes_url(job, company, outcome=name))
@@ -155,7 +161,7 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
         ]
         gist = ", ".join(f"{text} {count:,}" for text, _, count in named)
         tabs.append(FastTab("reasons", "Failed by reason", fields, gist=gist))
-    tabs.append(FastTab("general", "General", _general(job, company), gist=_gist(job), open=False))
+    tabs.append(FastTab("general", "General", _general(job, company), gist=_run_summary(job), open=False))
     if job.detail:
         tabs.append(FastTab("details", "Details for support", (Field("Details", job.detail, copy=True),), open=False))
     followups = list(job.followups.order_by("pk")) if job.ended or job.breakdown else []
@@ -177,7 +183,7 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
 def _general(job: Job, company: Company) -> list[Field]:
     fields = [
         Field("Job", str(job.pk), copy=True),
-        Field("Type", str(job.get_type_display())),
+        Field("Type", display.type_label(job.type)),
         Field("Mapping", job.mapping_name),
         Field("Direction", display.direction(job)),
         Field("Requested", job.created_at),
@@ -203,7 +209,7 @@ def _general(job: Job, company: Company) -> list[Field]:
 _PLANS = {"scan": "Download all rows and compare here", "probe": "Ask Dataverse for the selected records"}
 
 
-def _gist(job: Job) -> str:
+def _run_summary(job: Job) -> str:
     parts = [text_of(job.started_at), display.duration_of(job), f"{job.requests:,} requests" if job.requests else ""]
     return ", ".join(part for part in parts if part)
 

@@ -50,7 +50,7 @@ def job_list(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def job_card(request: HttpRequest, company: str, pk: int) -> HttpResponse:
-    """One job; polled while it runs."""
+    """Show one job; the page is polled while it runs."""
     found, job = _company_and_job(request, company, pk)
     return render.page(request, pages.card(request, job, found))
 
@@ -58,7 +58,7 @@ def job_card(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def job_outcomes(request: HttpRequest, company: str, pk: int) -> HttpResponse:
-    """What became of the job's records."""
+    """Show what became of the job's records."""
     found, job = _company_and_job(request, company, pk)
     outcome, reason = _narrowed(request)
     return render.page(request, pages.outcomes(request, job, found, outcome, reason))
@@ -86,7 +86,7 @@ def errors(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def export(request: HttpRequest, company: str, pk: int) -> HttpResponseBase:
-    """The outcomes list as CSV, narrowed and searched as the page is."""
+    """Send the outcomes list as CSV, narrowed and searched as the page is."""
     _, job = _company_and_job(request, company, pk)
     outcome, reason = _narrowed(request)
     rows = listings.outcomes(job, outcome, reason).narrowed(request.GET.dict())
@@ -176,7 +176,7 @@ def _csv(rows: Any) -> Iterator[str]:
     yield "\ufeff"  # spreadsheets then read it as UTF-8
     yield writer.writerow(_CSV_HEAD)
     for row in rows.iterator(chunk_size=2000):
-        yield writer.writerow([_harmless(text) for text in _line(row)])
+        yield writer.writerow([_escape_formula(text) for text in _line(row)])
 
 
 def _line(row: JobOutcome) -> tuple[str, ...]:
@@ -188,6 +188,6 @@ def _line(row: JobOutcome) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _harmless(text: str) -> str:
-    """The text, so marked that a spreadsheet does not take it for a formula."""
+def _escape_formula(text: str) -> str:
+    """Return the text, so marked that a spreadsheet does not take it for a formula."""
     return f"'{text}" if text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@") else text

@@ -21,7 +21,7 @@ from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEn
 from jobs.lease import Lease
 from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, Reason, State, Trigger
 from jobs.publishing import publish_waiting
-from jobs.states import Event, after
+from jobs.states import Event, state_after
 
 _COUNTER_OF = {outcome.value: outcome.value for outcome in Outcome} | {Outcome.CONFLICT.value: "conflicts"}
 
@@ -70,12 +70,14 @@ class GuardedUsage(Usage):
         object.__setattr__(self, name, value)
 
     def seconds_left(self) -> float:
-        """A request must have ended before anybody else can start on the job; Dataverse knows no fences."""
+        """Return when a request must have ended: before anybody else can start on the job, since Dataverse knows no
+        fences.
+        """
         return max(0.01, self._lease.seconds_left())
 
     @contextmanager
     def without_guard(self) -> Iterator[None]:
-        """Nothing is sent from this thread inside the block."""
+        """Promise that nothing is sent from this thread inside the block."""
         object.__setattr__(self, "_writing", threading.get_ident())
         try:
             yield
@@ -134,7 +136,7 @@ class Checkpoint:
 
 
 class JobContext:
-    """One slice of one job. The handler is entered anew for each slice and goes on from `resume`."""
+    """One slice of one job. The handler is entered again for each slice and goes on from `resume`."""
 
     def __init__(
         self, job: Job, lease: Lease, *, kept: dict[str, Any], on_progress: Callable[[Job], None] | None = None
@@ -154,7 +156,7 @@ class JobContext:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def selection(self, *, after: UUID | None = None) -> Iterator[list[UUID]]:
-        """The ids of the job's selection in id order, in chunks of 1000, beginning behind `after`."""
+        """Yield the ids of the job's selection in id order, in chunks of 1000, beginning behind `after`."""
         column = f"{self.selection_side}_id"
         while True:
             records = JobRecord.objects.filter(job=self.job, **{f"{column}__isnull": False})
@@ -182,7 +184,8 @@ class JobContext:
 
     @contextmanager
     def checkpoint(self) -> Iterator[Checkpoint]:
-        """A fenced transaction: the handler's writes inside the block, and the Checkpoint's, are saved together or not.
+        """Open a fenced transaction: the handler's writes inside the block, and the Checkpoint's, are saved together or
+        not.
 
         Raises LeaseLost before anything is written when this worker has been replaced. Leaving the block commits, then
         ends the slice (SliceEnded, Cancelled, Yielded, Ended) when that is due. Keep each below bulk.MAX_ROWS rows,
@@ -227,7 +230,7 @@ class JobContext:
     # -- saving -----------------------------------------------------------------------------------------------------
 
     def progress_columns(self) -> dict[str, Any]:
-        """The columns of usage and working time, as they stand now."""
+        """Return the columns of usage and working time, as they stand now."""
         now = time.monotonic()
         worked, self._saved = now - self._saved, now
         return {
@@ -285,7 +288,7 @@ class JobContext:
         return SliceEnded() if self.due else None
 
     def _urgent_job_waits(self) -> bool:
-        """Whether a one-record job of the same key waits for this one."""
+        """Return whether a one-record job of the same key waits for this one."""
         if not self.job.exclusive_key or self.job.one_record:
             return False
         return Job.objects.filter(
@@ -305,9 +308,10 @@ class JobContext:
 
 
 def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None = None) -> dict[str, Any]:
-    """The columns that end a job in process by an event (finish, fail, cancel)."""
+    """Return the columns that end a job in process by an event (finish, fail, cancel)."""
     return {
-        "state": after(State.IN_PROCESS, event), "ended_at": timezone.now(), "lease_until": None, "not_before": None,
+        "state": state_after(State.IN_PROCESS, event),
+        "ended_at": timezone.now(), "lease_until": None, "not_before": None,
         "message": message, "phase": "",
         "detail": failure.detail if failure else job.detail,
         "failure_reason": failure.reason if failure else Reason.NONE,
@@ -315,7 +319,7 @@ def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None
 
 
 def _outcomes(job: Job, rows: Iterable[OutcomeRow]) -> Iterator[tuple[Any, ...]]:
-    """The outcomes as _OUTCOME_FIELDS has them, numbered on from those the job's breakdown has counted."""
+    """Yield the outcomes as _OUTCOME_FIELDS has them, numbered on from those the job's breakdown has counted."""
     last = {(outcome, reason): n for outcome, by in job.breakdown.items() for reason, n in by.items()}
     for row in rows:
         group = row.outcome, row.reason
@@ -328,5 +332,5 @@ def _outcomes(job: Job, rows: Iterable[OutcomeRow]) -> Iterator[tuple[Any, ...]]
 
 
 def _fit(text: str, length: int) -> str:
-    """The text as its column takes it: cut, and without the one character PostgreSQL has no place for."""
+    """Return the text as its column takes it: cut, and without the one character PostgreSQL has no place for."""
     return text[:length].replace("\0", "")

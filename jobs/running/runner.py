@@ -25,7 +25,7 @@ from jobs.errors import (
     SliceEnded,
     SliceSignal,
     Yielded,
-    describe,
+    failure_of,
     is_outage,
     retry_after,
 )
@@ -35,7 +35,7 @@ from jobs.publishing import publish, publish_on_commit, publish_waiting, running
 from jobs.registry import kind
 from jobs.running import garbage
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow, end_columns
-from jobs.states import MAX_LOST_WORKERS, Event, after
+from jobs.states import MAX_LOST_WORKERS, Event, state_after
 
 __all__ = ["Checkpoint", "JobContext", "OutcomeRow", "run"]
 
@@ -56,7 +56,7 @@ def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> Not
     they do not escape; a KeyboardInterrupt or SystemExit does, once the lease is given back.
     """
     first = True
-    garbage.spare()
+    garbage.freeze_loaded_objects()
     while True:
         claimed = claim(job_id)
         if isinstance(claimed, NotClaimed):
@@ -65,14 +65,15 @@ def run(job_id: int, *, on_progress: Callable[[Job], None] | None = None) -> Not
         goes_on = _slice(claimed, on_progress)
         if not goes_on or leases.stopping.is_set():
             break
-        if _others_wait(job_id):
+        if _other_jobs_wait(job_id):
             publish(job_id)
             break
     return None
 
 
-def _others_wait(job_id: int) -> bool:
-    """Whether another job needs this worker: it could run, and for a moment already no other worker has taken it.
+def _other_jobs_wait(job_id: int) -> bool:
+    """Return whether another job needs this worker: it could run, and for a moment already no other worker has taken
+    it.
 
     Going on here instead of by way of the broker spares the handler what it would have to read again.
     """
@@ -119,7 +120,7 @@ def _run_handler(context: JobContext) -> bool:
             publish(job.pk)
         return True
     except Yielded:
-        _write(context, state=after(State.IN_PROCESS, Event.YIELD), lease_until=None, worker="", phase=job.phase)
+        _write(context, state=state_after(State.IN_PROCESS, Event.YIELD), lease_until=None, worker="", phase=job.phase)
         publish_waiting(job.exclusive_key)
         return False
     except Cancelled:
@@ -142,8 +143,10 @@ def _run_handler(context: JobContext) -> bool:
 
 
 def _on_error(context: JobContext, error: Exception) -> None:
-    """An error left the handler: wait where it says when to come back, else fail with its reason and its two texts."""
-    failure = describe(error)
+    """Handle an error that left the handler: wait where it says when to come back, else fail with its reason and its
+    two texts.
+    """
+    failure = failure_of(error)
     wait = retry_after(error)
     if is_outage(error):
         failure, wait, since = _retry_during_outage(context, failure, wait)
@@ -161,7 +164,7 @@ def _on_error(context: JobContext, error: Exception) -> None:
 def _retry_during_outage(
     context: JobContext, failure: Failure, named: float | None
 ) -> tuple[Failure, float | None, datetime]:
-    """Whether a job waits for a Dataverse that does not answer: what is told, the wait or None, and since when.
+    """Return whether a job waits for a Dataverse that does not answer: what is told, the wait or None, and since when.
 
     The first contact fails at once, since somebody waits for the answer; what was under way waits, longer each time,
     up to JOB_OUTAGE_S since the last checkpoint.
@@ -188,7 +191,7 @@ def _on_database_error(context: JobContext, error: Exception) -> bool:
         connection.close()  # it may be broken; the next statement opens a new one
     try:
         if job.attempts + 1 >= MAX_LOST_WORKERS:
-            failure = describe(error)
+            failure = failure_of(error)
             _end(context, Event.FAIL, message=failure.message, failure=Failure(Reason.INTERNAL, *_texts(failure)))
         else:
             _postpone(context, 2.0, "Waiting for the database", attempts=F("attempts") + 1)
@@ -212,7 +215,7 @@ def _write(context: JobContext, **columns: Any) -> None:
 
 def _give_back(context: JobContext) -> None:
     """End the slice: the job stays in process, with its key, for whoever claims it next."""
-    _write(context, state=after(State.IN_PROCESS, Event.SLICE_END), lease_until=None, worker="")
+    _write(context, state=state_after(State.IN_PROCESS, Event.SLICE_END), lease_until=None, worker="")
 
 
 def _end(context: JobContext, event: Event, *, message: str, failure: Failure | None = None) -> None:
@@ -223,7 +226,7 @@ def _end(context: JobContext, event: Event, *, message: str, failure: Failure | 
 def _postpone(context: JobContext, wait: float, why: str, **columns: Any) -> None:
     until = timezone.now() + timedelta(seconds=wait)
     _write(
-        context, state=after(State.IN_PROCESS, Event.POSTPONE), not_before=until, lease_until=None, worker="",
+        context, state=state_after(State.IN_PROCESS, Event.POSTPONE), not_before=until, lease_until=None, worker="",
         message=why, **columns,
     )  # fmt: skip
     publish_waiting(context.job.exclusive_key)

@@ -1,4 +1,4 @@
-"""The tick: one process is elected by a conditional UPDATE, then mends what messages and workers lost."""
+"""The tick: one process is elected by a conditional UPDATE, then restores what messages and workers lost."""
 
 import logging
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ _AT_ONCE = 200
 
 
 def acquire_tick(now: datetime) -> bool:
-    """Whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
+    """Return whether this tick is the one that counts: of several beats' ticks, one per JOB_TICK_S."""
     before = now - timedelta(seconds=settings.JOB_TICK_S * 0.8)
     if Tick.objects.filter(pk=1, last_at__lte=before).update(last_at=now):
         return True
@@ -38,7 +38,7 @@ def sweep(now: datetime) -> list[int]:
 
     - queued ones that were never published, or so long ago that the message is lost, unless they wait for their key;
     - postponed ones that are due;
-    - ones in process whose worker's lease ran out, or which wait between slices for too long.
+    - ones in process whose worker's lease expired, or which wait between slices for too long.
     """
     overdue = now - timedelta(seconds=settings.JOB_LEASE_S)
     unsent = Q(published_at=None) | Q(published_at__lt=overdue)

@@ -34,13 +34,13 @@ def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Jo
                     continue
             if on_progress:
                 on_progress(row)
-            time.sleep(_patience(row))
+            time.sleep(_pause_s(row))
     job.refresh_from_db()
     return job
 
 
-def _patience(job: Job) -> float:
-    """Seconds until it is worth looking again."""
+def _pause_s(job: Job) -> float:
+    """Return seconds until it is worth looking again."""
     if job.state == State.POSTPONED and job.not_before is not None:
         return min(0.5, max(0.02, (job.not_before - timezone.now()).total_seconds()))
     return 0.2

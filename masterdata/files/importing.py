@@ -50,7 +50,7 @@ class Summary:
     errors: list[RowError] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers and errors as plain data."""
+        """Return the numbers and errors as plain data."""
         return asdict(self)
 
     def reject(self, error: RowError) -> None:
@@ -117,7 +117,7 @@ def _converted(
     seen: dict[str, int],
     summary: Summary,
 ) -> Iterator[dict[str, Any]]:
-    """The good rows as field -> value; the others are counted and reported."""
+    """Yield the good rows as field -> value; the others are counted and reported."""
     readers = [
         (name, position, word, converter(table, table.field(name))) for name, (position, word) in columns.items()
     ]
@@ -180,7 +180,7 @@ def _import_part(table: LocalTable, company: Company, rows: list[dict[str, Any]]
 
 
 def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, tuple[int, str]]:
-    """The columns a person chose. Raises UnknownColumns."""
+    """Return the columns a person chose. Raises UnknownColumns."""
     fields = [known.name for known in table.fields]
     positions = {word.casefold(): position for position, word in enumerate(header)}
     for name, word in columns.items():
@@ -199,7 +199,7 @@ def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]
 
 
 def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> dict[str, tuple[int, str]]:
-    """Each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
+    """Return each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
     known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
     unknown = [word for word in header if word and _plain(word) not in known]
     if unknown:
@@ -224,7 +224,7 @@ def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> di
 
 
 def _need_key(table: LocalTable, columns: Iterable[str], header: Sequence[str]) -> None:
-    """The key tells records apart; a field without blank and default must be in the file too."""
+    """Check that the key, which tells records apart, and each field without blank and default are in the file."""
     for needed in table.fields:
         if needed.required and needed.name not in columns:
             raise UnknownColumns(

@@ -125,7 +125,7 @@ def read_workbook(content: bytes, *, most_rows: int | None = None) -> Sheet:
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file. Raises Unreadable where it is none."""
+    """Return the text of a file. Raises Unreadable where it is none."""
     encodings = ["utf-16"] if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "cp1252"]
     for encoding in encodings:
         try:
@@ -141,7 +141,7 @@ def decoded(content: bytes) -> str:
 
 
 def delimiter_of(text: str) -> str:
-    """The delimiter that takes the header apart into most columns."""
+    """Return the delimiter that takes the header apart into most columns."""
     header = next((line for line in text.splitlines() if line.strip()), "")
     counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
     return max(DELIMITERS, key=lambda mark: counts[mark])
@@ -193,7 +193,7 @@ def _lines(
 
 
 def _torn(row: list[str], header: list[str], delimiter: str) -> tuple[str, str]:
-    """Where a row with too many values was probably torn: before a value that begins with a space."""
+    """Return where a row with too many values was probably torn: before a value that begins with a space."""
     name = DELIMITER_NAMES.get(delimiter, "delimiter")
     for position, value in enumerate(row[1 : len(header)], 1):
         if value.startswith(" ") and value.strip() and row[position - 1].strip():
@@ -203,7 +203,7 @@ def _torn(row: list[str], header: list[str], delimiter: str) -> tuple[str, str]:
 
 
 def _text(cell: Any) -> str:
-    """A workbook's cell as a person would have typed it into CSV."""
+    """Return a workbook's cell as a person would have typed it into CSV."""
     if cell is None:
         return ""
     if isinstance(cell, bool):

@@ -28,7 +28,7 @@ _KEPT_S = 3600
 """How long a file waits to be confirmed."""
 
 
-class AnyFile(Format):  # type: ignore[misc]  # it has no types
+class AnyFile(Format):
     """CSV or an Excel workbook, told apart by what is in it; see `format_of`."""
 
     table: ClassVar[LocalTable]
@@ -37,11 +37,11 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
         self.encoding = encoding  # named by the library; found out here
 
     def get_title(self) -> str:
-        """What the form calls it."""
+        """Return what the form calls it."""
         return "CSV or Excel workbook (.xlsx)"
 
     def is_binary(self) -> bool:
-        """The file is read as bytes: its encoding is found out."""
+        """Return True: the file is read as bytes, since its encoding is found out."""
         return True
 
     def get_read_mode(self) -> str:
@@ -49,11 +49,14 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
         return "rb"
 
     def can_import(self) -> bool:
-        """Yes; exports are written by the library's own formats."""
+        """Return True; exports are written by the library's own formats."""
         return True
 
     def create_dataset(self, in_stream: bytes) -> tablib.Dataset:
-        """The rows under the table's own names. Raises Unreadable or UnknownColumns, with a sentence for people."""
+        """Return the rows under the table's own names.
+
+        Raises Unreadable or UnknownColumns, with a sentence for people.
+        """
         sheet = read_content(in_stream, most_rows=MOST_ROWS)
         if len(sheet.lines) > MOST_ROWS:
             raise Unreadable(
@@ -75,7 +78,7 @@ class AnyFile(Format):  # type: ignore[misc]  # it has no types
 
 @cache
 def format_of(model: type[SynchronizedRecord]) -> type[AnyFile]:
-    """The format of a registered model's files."""
+    """Return the format of a registered model's files."""
     return type("TableFile", (AnyFile,), {"table": table_of(model)})
 
 
@@ -112,7 +115,7 @@ def import_waiting(table: LocalTable, name: str, plain: Callable[[str], str]) ->
 
 
 def _company_column(header: Sequence[str]) -> tuple[int | None, list[str]]:
-    """Where the company's name stands, and the header without it (blank there, so that positions stay)."""
+    """Return where the company's name stands, and the header without it (blank there, so that positions stay)."""
     at = next((position for position, word in enumerate(header) if word.strip().casefold() == "company"), None)
     return at, ["" if position == at else word for position, word in enumerate(header)]
 
@@ -127,11 +130,11 @@ def _only_company() -> str:
     )
 
 
-class FileForm(ImportForm):  # type: ignore[misc]  # it has no types
+class FileForm(ImportForm):
     """Which file."""
 
     def clean_import_file(self) -> Any:
-        """Not larger than a page should take."""
+        """Check that the file is not larger than a page should take."""
         file = self.cleaned_data["import_file"]
         if file.size > MOST_BYTES:
             raise forms.ValidationError(
@@ -141,14 +144,14 @@ class FileForm(ImportForm):  # type: ignore[misc]  # it has no types
         return file
 
 
-class ConfirmForm(ConfirmImportForm):  # type: ignore[misc]  # it has no types
+class ConfirmForm(ConfirmImportForm):
     """The file that was previewed."""
 
     format = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput())
     resource = forms.ChoiceField(choices=[("0", "")], widget=forms.HiddenInput(), required=False)
 
 
-class PendingImport(BaseStorage):  # type: ignore[misc]  # it has no types
+class PendingImport(BaseStorage):
     """Files between preview and confirmation: in the state folder, for us alone to read, none for longer than an hour.
 
     A name that comes back from the browser is one given out here, or there is no such file.
@@ -165,14 +168,14 @@ class PendingImport(BaseStorage):  # type: ignore[misc]  # it has no types
         (folder / self.name).write_bytes(data)
 
     def read(self) -> bytes:
-        """The file. Raises Unreadable where it has gone."""
+        """Return the file. Raises Unreadable where it has gone."""
         try:
             return self._file().read_bytes()
         except OSError:
             raise Unreadable("The file has been imported already, or waited too long.", "Choose it again.") from None
 
     def remove(self) -> None:
-        """It has been imported."""
+        """Remove the file, which has been imported."""
         self._file().unlink(missing_ok=True)
 
     @staticmethod

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -31,8 +31,11 @@ class BadValue(Refusal):
 
 
 def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:
-    """A function that turns a text into the field's value, raising BadValue. NULL and blank give the field's blank."""
-    column: models.Field[Any, Any] = table.model._meta.get_field(field.name)  # type: ignore[assignment]
+    """Return a function that turns a text into the field's value, raising BadValue.
+
+    NULL and blank give the field's blank.
+    """
+    column = cast("models.Field[Any, Any]", table.model._meta.get_field(field.name))
     blank = _blank(column)
     convert = _CONVERTERS.get(field.type, _text)
 
@@ -54,7 +57,7 @@ def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:
 
 
 def number(text: str) -> Decimal:
-    """A decimal number with a point or a comma, thousands grouped or not.
+    """Return a decimal number with a point or a comma, thousands grouped or not.
 
     Raises BadValue, also where it may mean two things.
     """

@@ -83,5 +83,8 @@ class SynchronizedRecord(models.Model):
 
     @classmethod
     def derived(cls, values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
-        """The values of `derives` that follow from a record's other values. Bulk writers ask; save() has it done."""
+        """Return the values of `derives` that follow from a record's other values.
+
+        Bulk writers ask; save() has it done.
+        """
         return {}

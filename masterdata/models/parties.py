@@ -14,7 +14,7 @@ from masterdata.models.terms import one_code_per_company
 
 
 def one_number_per_company(name: str) -> models.UniqueConstraint:
-    """The number identifies a record within its company; `name` is the constraint's."""
+    """Return the constraint, of that name, that the number identifies a record within its company."""
     return models.UniqueConstraint(
         fields=["company", "no"],
         name=name,
@@ -184,7 +184,7 @@ class Contact(Party):
 
     @classmethod
     def derived(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """A person's name is made of its parts, where there are any."""
+        """Return a person's name made of its parts, where there are any."""
         parts = [str(values[name]) for name in ("first_name", "middle_name", "surname") if values.get(name)]
         if not parts or values.get("type", ContactType.PERSON) != ContactType.PERSON:
             return {}

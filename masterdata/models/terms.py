@@ -9,7 +9,7 @@ from masterdata.models.base import SynchronizedRecord
 
 
 def one_code_per_company(name: str) -> models.UniqueConstraint:
-    """The code identifies a record within its company; `name` is the constraint's."""
+    """Return the constraint, of that name, that the code identifies a record within its company."""
     return models.UniqueConstraint(
         fields=["company", "code"],
         name=name,

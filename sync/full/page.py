@@ -21,7 +21,7 @@ from masterdata.models import Company
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
 from ui import listing, render
-from ui.cells import ago
+from ui.cells import time_ago
 from ui.kit import Action, Cell, FactBox, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
 
@@ -293,7 +293,7 @@ def _facts(rows: list[FullSynchReviewLine]) -> FactBox:
     counted = max((row.counted_at for row in rows if row.counted_at), default=None)
     return FactBox(
         "About the counts",
-        facts=[("Counted", ago(counted) if counted else "not yet")],
+        facts=[("Counted", time_ago(counted) if counted else "not yet")],
         text="Uncoupled records inside the mappings' filters. Coupled ones are not counted.",
     )
 

@@ -20,7 +20,7 @@ from tests.browser.conftest import Looks
 from tests.every_url.conftest import client_of
 from tests.every_url.urls import DOORS
 from tests.ui.conftest import customers
-from ui.context import address
+from ui.context import entry_url
 from ui.registry import registry
 
 pytestmark = pytest.mark.browser
@@ -71,7 +71,7 @@ def company(transactional_db: Any) -> Company:
 def places(company: Company) -> dict[str, str]:
     """What to open, by name: every page that Tell Me knows, and every door of the URL table that shows something."""
     here = {"company": company.slug}
-    found = {entry.title: address(entry, company) for entry in registry.all_entries() if entry.group != "Actions"}
+    found = {entry.title: entry_url(entry, company) for entry in registry.all_entries() if entry.group != "Actions"}
     record = Customer.objects.filter(company=company).order_by("no").first()
     job = Job.objects.filter(company=company, state=State.FINISHED).order_by("id").last()
     running = Job.objects.filter(company=company, state=State.POSTPONED).order_by("id").last()

@@ -7,7 +7,7 @@ import pytest
 
 from dataverse import concurrency, metadata_cache
 from dataverse.client import DataverseClient
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment
 from tests.dataverse.server import TENANT, Server
 
@@ -21,12 +21,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def a_service_that_does_not_answer_is_soon_asked_again() -> None:
-    """Not here: these tests are about the pauses too."""
+    """Keep the real pauses: these tests are about them too."""
 
 
 @pytest.fixture(autouse=True)
 def a_new_process() -> None:
-    """Nothing is known of a service that another test asked before."""
+    """Forget what other tests learned about a service."""
     concurrency.forget()
     metadata_cache.forget()
 

@@ -1,4 +1,4 @@
-"""A small HTTPS server on loopback that answers what a test scripts and keeps what it was asked.
+"""A small HTTPS server on loopback that answers what a test scripts and records the requests it receives.
 
 It stands for the wire alone (lost answers, redirects, odd bodies); what Dataverse itself does is the sandbox's part.
 """
@@ -22,7 +22,7 @@ TENANT = "6a1f0a52-9a5e-4a55-8a9e-0f1c5d3f7b10"
 
 
 @dataclass
-class Asked:
+class Received:
     method: str
     path: str
     headers: dict[str, str]
@@ -41,15 +41,15 @@ class Reply:
     """Seconds between two bytes of the body."""
 
 
-Answering = Callable[[Asked], Reply]
+Answering = Callable[[Received], Reply]
 
 
 class Server:
-    """`answer` decides about Web API requests; sign-in is answered with a token unless `sign_in` decides."""
+    """`answer` answers Web API requests; `sign_in` those of the sign-in, by default with a token."""
 
     def __init__(self, folder: Path) -> None:
-        self.asked: list[Asked] = []
-        self.answer: Answering = lambda asked: Reply(404)
+        self.received: list[Received] = []
+        self.answer: Answering = lambda received: Reply(404)
         self.sign_in: Answering = self.token
         self.tokens = 0
         self.ca_file = str(folder / "ca.pem")
@@ -62,9 +62,9 @@ class Server:
 
             def serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked = Asked(self.command, self.path, dict(self.headers.items()), body)
-                outer.asked.append(asked)
-                self.reply(outer.reply_to(asked))
+                received = Received(self.command, self.path, dict(self.headers.items()), body)
+                outer.received.append(received)
+                self.reply(outer.reply_to(received))
 
             do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = serve  # noqa: N815
 
@@ -110,13 +110,13 @@ class Server:
         self.http.shutdown()
         self.http.server_close()
 
-    def reply_to(self, asked: Asked) -> Reply:
-        if asked.path.startswith("/api/data/"):
-            return self.answer(asked)
-        return self.sign_in(asked)
+    def reply_to(self, received: Received) -> Reply:
+        if received.path.startswith("/api/data/"):
+            return self.answer(received)
+        return self.sign_in(received)
 
-    def token(self, asked: Asked) -> Reply:
-        if asked.path.endswith("/.well-known/openid-configuration"):
+    def token(self, received: Received) -> Reply:
+        if received.path.endswith("/.well-known/openid-configuration"):
             base = f"{self.url}/{TENANT}"
             return Reply(
                 body={
@@ -129,8 +129,8 @@ class Server:
         return Reply(body={"token_type": "Bearer", "expires_in": 3600, "access_token": f"token-{self.tokens}"})
 
     @property
-    def api(self) -> list[Asked]:
-        return [asked for asked in self.asked if asked.path.startswith("/api/data/")]
+    def api(self) -> list[Received]:
+        return [received for received in self.received if received.path.startswith("/api/data/")]
 
 
 def refused(status: int, code: str = "", message: str = "no", **headers: str) -> Reply:

@@ -32,7 +32,7 @@ def answer(
 
 
 @given(st.lists(st.dictionaries(json_text, json_text | st.integers() | st.none()), min_size=1, max_size=5))
-def test_every_request_stands_in_the_body_as_a_mail_parser_reads_it(bodies: list[dict[str, Any]]) -> None:
+def test_a_mail_parser_reads_every_request_of_the_body(bodies: list[dict[str, Any]]) -> None:
     requests = [
         Request("POST", "accounts", body, {"If-Match": "*"}) if index % 2 else Request("GET", "accounts?$select=name")
         for index, body in enumerate(bodies)
@@ -55,7 +55,7 @@ def test_every_request_stands_in_the_body_as_a_mail_parser_reads_it(bodies: list
     st.lists(st.tuples(st.sampled_from([200, 204, 404, 412]), st.binary(max_size=60)), min_size=1, max_size=6),
     st.sampled_from([b"\r\n", b"\n"]),
 )
-def test_answers_read_back_in_order(parts: list[tuple[int, bytes]], newline: bytes) -> None:
+def test_answers_are_decoded_in_order(parts: list[tuple[int, bytes]], newline: bytes) -> None:
     clean = [(status, body.replace(b"\r", b"").replace(b"\n", b"").replace(b"-", b"")) for status, body in parts]
     body = answer([(status, {"ETag": f'W/"{i}"'}, text) for i, (status, text) in enumerate(clean)], newline=newline)
     decoded = batch.decode(body, 'multipart/mixed; boundary="batchresponse_1"')
@@ -71,7 +71,7 @@ def test_a_boundary_inside_a_line_does_not_end_a_part() -> None:
 
 
 @pytest.mark.parametrize("length", [10, 60, -4])
-def test_an_answer_that_is_cut_off_is_an_error_that_may_have_been_done(length: int) -> None:
+def test_a_truncated_answer_is_an_error_with_unknown_outcome(length: int) -> None:
     body = answer([(204, {}, b""), (204, {}, b"")]).rstrip()[:length]
     with pytest.raises(InvalidAnswer) as refused:
         batch.decode(body, "multipart/mixed; boundary=batchresponse_1")
@@ -87,12 +87,12 @@ def test_an_answer_of_another_kind_is_an_error() -> None:
     "request_",
     [Request("GET", "accounts HTTP/1.1\r\nHost: x"), Request("GET", "accounts", headers={"If-Match": "a\r\nb: c"})],
 )
-def test_nothing_breaks_out_of_its_line(request_: Request) -> None:
+def test_a_path_or_header_with_a_line_break_is_refused(request_: Request) -> None:
     with pytest.raises(ValueError, match="line break"):
         batch.encode([request_], root=ROOT, boundary="b")
 
 
 @pytest.mark.parametrize("count", [0, 1001])
-def test_a_batch_takes_one_to_a_thousand(count: int) -> None:
+def test_a_batch_takes_one_to_a_thousand_requests(count: int) -> None:
     with pytest.raises(ValueError, match="1 to 1000"):
         batch.encode([Request("GET", "WhoAmI")] * count, root=ROOT, boundary="b")

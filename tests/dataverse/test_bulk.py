@@ -1,4 +1,4 @@
-"""Many rows at once: every row's own fate, whatever became of the answers."""
+"""Many rows at once: one result per row, whether answers arrive or are lost."""
 
 import time
 from collections.abc import Callable
@@ -48,14 +48,14 @@ def versions(sandbox: Any) -> dict[UUID, str]:
     return {UUID(row["accountid"]): row["@odata.etag"] for row in sandbox.rows("accounts", "name")}
 
 
-def test_good_rows_are_created_by_one_request(client: DataverseClient, account: TableInfo, sandbox: Any) -> None:
+def test_valid_rows_are_created_by_one_request(client: DataverseClient, account: TableInfo, sandbox: Any) -> None:
     rows = new(50)
     sandbox.control("DELETE", "requests")
     assert [result.error for result in bulk.create(client, account, rows)] == [None] * 50
     assert sandbox.requests()["by"] == {"POST accounts/CreateMultiple": 1}
 
 
-def test_the_failing_rows_are_found_and_the_others_created(
+def test_refused_rows_are_found_and_the_others_created(
     client: DataverseClient, account: TableInfo, sandbox: Any
 ) -> None:
     rows = new(20)
@@ -89,7 +89,7 @@ def test_a_repeat_with_the_same_ids_is_already_done(client: DataverseClient, acc
     assert len(names(sandbox)) == 10
 
 
-def test_a_lost_answer_to_one_create_is_repeated_and_already_there_means_done(
+def test_a_create_whose_answer_was_lost_is_repeated_and_duplicate_means_done(
     client: DataverseClient, account: TableInfo, sandbox: Any
 ) -> None:
     fault(sandbox, "lost_reply", "$batch")
@@ -98,9 +98,7 @@ def test_a_lost_answer_to_one_create_is_repeated_and_already_there_means_done(
     assert len(names(sandbox)) == 1
 
 
-def test_a_limit_stops_the_whole_and_a_repeat_completes_it(
-    client: DataverseClient, account: TableInfo, sandbox: Any
-) -> None:
+def test_a_limit_stops_the_whole_request(client: DataverseClient, account: TableInfo, sandbox: Any) -> None:
     rows = new(10)
     fault(sandbox, "429", "accounts/CreateMultiple", retry_after=120)
     with pytest.raises(Throttled):
@@ -109,10 +107,10 @@ def test_a_limit_stops_the_whole_and_a_repeat_completes_it(
 
 
 @pytest.mark.parametrize("how", ["same client", "another client of the user"])
-def test_a_limit_met_by_one_part_of_a_batch_stops_every_request_of_that_user(
+def test_a_limit_reached_by_one_part_of_a_batch_stops_every_request_of_that_user(
     client: DataverseClient, account: TableInfo, sandbox: Any, how: str
 ) -> None:
-    """The batch itself is answered with 200; only what is inside it names the wait."""
+    """The batch itself is answered with 200; only a part of it names the wait."""
     rows = new(3)
     bulk.create(client, account, rows)
     fault(sandbox, "429", "accounts", method="PATCH", after=1, retry_after=120)
@@ -124,13 +122,13 @@ def test_a_limit_met_by_one_part_of_a_batch_stops_every_request_of_that_user(
     with pytest.raises(Throttled) as refused:
         other.who_am_i()
     assert 110 < (refused.value.retry_after or 0) <= 120
-    assert sandbox.requests()["by"] == {"POST $batch": 1}, "sent while the service wanted to hear nothing"
+    assert sandbox.requests()["by"] == {"POST $batch": 1}, "sent during the wait that the service asked for"
 
 
-def test_who_stands_in_line_behind_a_batch_with_a_limited_part_waits_as_well(
+def test_requests_queued_behind_a_batch_with_a_throttled_part_wait_as_well(
     account: TableInfo, client: DataverseClient, sandbox: Any
 ) -> None:
-    """Five requests wait for the one lane there is at first, which a batch is in; one of its parts is refused."""
+    """Five requests wait for the one slot there is at first, which a batch has; one of its parts is refused."""
     ((row, _),) = rows = new(1)
     bulk.create(client, account, rows)
     concurrency.forget()
@@ -150,11 +148,11 @@ def test_who_stands_in_line_behind_a_batch_with_a_limited_part_waits_as_well(
     began = time.monotonic()
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(ask, range(6)))
-    assert min(came) - began >= 1.3, "sent while the service wanted to hear nothing"
+    assert min(came) - began >= 1.3, "sent during the wait that the service asked for"
     assert patient.usage.throttled == 1
 
 
-def test_changes_go_through_only_on_the_version_they_are_based_on(
+def test_a_change_is_applied_only_to_the_version_it_is_based_on(
     client: DataverseClient, account: TableInfo, sandbox: Any
 ) -> None:
     rows = new(3)
@@ -169,7 +167,7 @@ def test_changes_go_through_only_on_the_version_they_are_based_on(
 
 
 @pytest.mark.parametrize("kind", ["lost_reply", "truncate"])
-def test_our_own_lost_change_is_no_conflict_and_another_s_is(
+def test_our_own_change_with_a_lost_answer_is_no_conflict_but_another_user_s_is(
     client: DataverseClient, account: TableInfo, sandbox: Any, kind: str
 ) -> None:
     contact = client.create("contacts", {"lastname": "Ünal"})
@@ -188,7 +186,9 @@ def test_our_own_lost_change_is_no_conflict_and_another_s_is(
     assert [result.version for result in results[:4]] == [now[row_id] for row_id, _ in rows[:4]]
 
 
-def test_a_single_lost_change_is_read_back(client: DataverseClient, account: TableInfo, sandbox: Any) -> None:
+def test_a_single_change_with_a_lost_answer_is_read_back(
+    client: DataverseClient, account: TableInfo, sandbox: Any
+) -> None:
     row_id = client.create("accounts", {"name": "One"})
     version = versions(sandbox)[row_id]
     rule = {"method": "PATCH", "path": "accounts(id)", "fault": "lost_reply"}
@@ -214,7 +214,7 @@ def test_rows_are_overwritten_together_and_one_by_one_where_one_is_refused(
     assert sorted(names(sandbox).values()) == ["A"] + ["B"] * 5
 
 
-def test_what_is_gone_counts_as_deleted(client: DataverseClient, account: TableInfo, sandbox: Any) -> None:
+def test_a_row_that_is_gone_counts_as_deleted(client: DataverseClient, account: TableInfo, sandbox: Any) -> None:
     rows = new(4)
     bulk.create(client, account, rows)
     fault(sandbox, "lost_reply", "$batch")
@@ -223,7 +223,7 @@ def test_what_is_gone_counts_as_deleted(client: DataverseClient, account: TableI
     assert names(sandbox) == {}
 
 
-def test_a_single_lost_deletion_is_done(client: DataverseClient, sandbox: Any) -> None:
+def test_a_single_deletion_with_a_lost_answer_is_done(client: DataverseClient, sandbox: Any) -> None:
     row_id = client.create("accounts", {"name": "One"})
     sandbox.control("POST", "faults", [{"method": "DELETE", "path": "accounts(id)", "fault": "lost_reply"}])
     client.delete("accounts", row_id)
@@ -255,7 +255,7 @@ def test_parts_that_cannot_be_carried_out_now_are_sent_again(
     assert isinstance(result.error, Unavailable)
 
 
-def test_work_is_done_by_many_at_once_and_answered_in_order(client: DataverseClient, sandbox: Any) -> None:
+def test_map_runs_many_at_once_and_yields_in_order(client: DataverseClient, sandbox: Any) -> None:
     sandbox.control("PUT", "latency", {"request_ms": 5})
     client.who_am_i()
     ids = [client.create("accounts", {"name": f"{n}"}) for n in range(12)]

@@ -1,25 +1,25 @@
-"""How many requests at once: found out by trying, shared by all clients of a user."""
+"""How many requests at once: learned by trying, shared by all clients of a user."""
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from dataverse.concurrency import RequestSlots, lanes_of
+from dataverse.concurrency import RequestSlots, slots_for
 
 
-def crowd(lanes: RequestSlots, requests: int, *, limit: int | None = None, took_s: float = 0.002) -> int:
-    """Send requests from many threads to a service that bears `limit` at once; the most that were under way."""
+def crowd(slots: RequestSlots, requests: int, *, limit: int | None = None, took_s: float = 0.002) -> int:
+    """Send requests from many threads to a service that accepts `limit` at once; the most that were under way."""
     lock = threading.Lock()
     under_way = most = 0
 
     def request(_: int) -> None:
         nonlocal under_way, most
-        with lanes.lane() as lane:
+        with slots.take() as slot:
             with lock:
                 under_way += 1
                 most = max(most, under_way)
                 if limit is not None and under_way > limit:
-                    lane.throttled()
+                    slot.mark_throttled()
             time.sleep(took_s)
             with lock:
                 under_way -= 1
@@ -29,10 +29,10 @@ def crowd(lanes: RequestSlots, requests: int, *, limit: int | None = None, took_
     return most
 
 
-def test_before_the_service_said_anything_one_request_goes_at_a_time() -> None:
-    lanes = RequestSlots()
-    with lanes.lane():
-        waiting = threading.Thread(target=lambda: lanes.lane().__enter__(), daemon=True)
+def test_one_request_is_sent_at_a_time_until_the_service_recommends_a_number() -> None:
+    slots = RequestSlots()
+    with slots.take():
+        waiting = threading.Thread(target=lambda: slots.take().__enter__(), daemon=True)
         waiting.start()
         waiting.join(0.05)
         assert waiting.is_alive()
@@ -40,64 +40,64 @@ def test_before_the_service_said_anything_one_request_goes_at_a_time() -> None:
     assert not waiting.is_alive()
 
 
-def test_it_begins_with_the_recommended_number_and_grows_while_nothing_is_refused() -> None:
-    lanes = RequestSlots(most=12)
-    lanes.hinted(4)
-    assert lanes.width == 4
-    assert crowd(lanes, 300) == 12
-    assert lanes.width == 12
+def test_it_starts_with_the_recommended_number_and_grows_while_nothing_is_refused() -> None:
+    slots = RequestSlots(maximum=12)
+    slots.recommend(4)
+    assert slots.limit == 4
+    assert crowd(slots, 300) == 12
+    assert slots.limit == 12
 
 
 def test_it_does_not_grow_without_need() -> None:
-    lanes = RequestSlots()
-    lanes.hinted(4)
+    slots = RequestSlots()
+    slots.recommend(4)
     for _ in range(100):
-        with lanes.lane():
+        with slots.take():
             pass
-    assert lanes.width == 4
+    assert slots.limit == 4
 
 
-def test_it_settles_around_what_the_service_bears() -> None:
-    lanes = RequestSlots()
-    lanes.hinted(2)
-    crowd(lanes, 400, limit=6)
-    assert 2 <= lanes.width <= 7
+def test_it_settles_around_what_the_service_accepts() -> None:
+    slots = RequestSlots()
+    slots.recommend(2)
+    crowd(slots, 400, limit=6)
+    assert 2 <= slots.limit <= 7
 
 
-def test_many_refused_together_halve_it_once() -> None:
-    lanes = RequestSlots()
-    lanes.hinted(8)
-    held = [lanes.lane() for _ in range(8)]
-    for lane in [one.__enter__() for one in held]:
-        lane.throttled()
+def test_requests_refused_together_halve_the_limit_once() -> None:
+    slots = RequestSlots()
+    slots.recommend(8)
+    held = [slots.take() for _ in range(8)]
+    for slot in [one.__enter__() for one in held]:
+        slot.mark_throttled()
     for one in held:
         one.__exit__(None, None, None)
-    assert lanes.width == 4
-    with lanes.lane() as lane:
-        lane.throttled()
-    assert lanes.width == 2
+    assert slots.limit == 4
+    with slots.take() as slot:
+        slot.mark_throttled()
+    assert slots.limit == 2
 
 
-def test_the_recommendation_does_not_undo_what_was_learnt() -> None:
-    lanes = RequestSlots()
-    lanes.hinted(8)
-    with lanes.lane() as lane:
-        lane.throttled()
-    lanes.hinted(8)
-    assert (lanes.width, lanes.hint) == (4, 8)
+def test_a_later_recommendation_does_not_undo_what_was_learned() -> None:
+    slots = RequestSlots()
+    slots.recommend(8)
+    with slots.take() as slot:
+        slot.mark_throttled()
+    slots.recommend(8)
+    assert (slots.limit, slots.recommended) == (4, 8)
 
 
-def test_there_is_always_one_lane() -> None:
-    lanes = RequestSlots()
+def test_one_slot_always_remains() -> None:
+    slots = RequestSlots()
     for _ in range(5):
-        with lanes.lane() as lane:
-            lane.throttled()
-    assert lanes.width == 1
+        with slots.take() as slot:
+            slot.mark_throttled()
+    assert slots.limit == 1
 
 
-def test_a_user_s_lanes_are_the_same_for_all_its_clients() -> None:
+def test_all_clients_of_a_user_share_its_slots() -> None:
     class User: ...
 
     one, two = User(), User()
-    assert lanes_of(one) is lanes_of(one)
-    assert lanes_of(one) is not lanes_of(two)
+    assert slots_for(one) is slots_for(one)
+    assert slots_for(one) is not slots_for(two)

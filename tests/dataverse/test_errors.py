@@ -1,12 +1,12 @@
-"""Every row of the error table, over the wire: what comes in, which error comes out, whether it is asked again."""
+"""Every row of the error table, over the wire: what comes in, which error it becomes, whether it is sent again."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from dataverse import errors
 from dataverse.client import DataverseClient
+from dataverse.error_rules import RULES, rule_for
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,
@@ -28,7 +28,19 @@ SEGMENT = "Resource not found for the segment 'tandem_companies'."
 NO_PROPERTY = "Could not find a property named 'foo' on type 'Microsoft.Dynamics.CRM.account'."
 UNDECLARED = "An undeclared property 'foo' which only has property annotations in the payload"
 
-REFUSALS: list[tuple[int, str, str, type[DataverseError], str, str]] = [
+
+class Refusal(NamedTuple):
+    """What comes over the wire, the error it becomes, and a part of what a person reads."""
+
+    status: int
+    code: str
+    said: str
+    error: type[DataverseError]
+    reason: str
+    message: str
+
+
+ROWS = [
     (403, "0x80072560", "The user is not a member of the organization.", NotAMember, "sign_in", "no application user"),
     (403, "0x8004A104", "currently disabled", EnvironmentDisabled, "unreachable", "environment is disabled"),
     (403, "0x8004A113", "Admin Only mode", AdministrationMode, "unreachable", "administration mode"),
@@ -49,14 +61,7 @@ REFUSALS: list[tuple[int, str, str, type[DataverseError], str, str]] = [
     (400, "0x80044363", "The schema name is not unique.", Duplicate, "duplicate", "column or relationship of that"),
     (412, "0x80060892", "Entity Key A violated.", Duplicate, "duplicate", "Entity Key A violated."),
     (412, "0x80040333", "a duplicate of the current record", Duplicate, "duplicate", "duplicate detection rule"),
-    (
-        412,
-        "0x80060882",
-        "The version of the existing record",
-        VersionMismatch,
-        "update_conflict",
-        "changed in Dataverse",
-    ),
+    (412, "0x80060882", "The version of the existing", VersionMismatch, "update_conflict", "changed in Dataverse"),
     (400, "0x80040227", "is associated with another object", Invalid, "refused", "others refer to it"),
     (400, "0x80044331", "exceeded the maximum allowed length", Invalid, "value_too_long", "longer than its Dataverse"),
     (400, "0x8004431A", "outside the valid range", Invalid, "unknown_choice", "no such value"),
@@ -73,29 +78,30 @@ REFUSALS: list[tuple[int, str, str, type[DataverseError], str, str]] = [
     (400, "0x80040203", "Invalid Argument.", Invalid, "value_invalid", "not valid"),
     (400, "0x80040265", "ISV code aborted the operation.", Invalid, "refused", "plug-in or workflow"),
     (400, "0x80044352", "Version stamp has expired.", ChangesExpired, "refused", "too old"),
-    (400, "0x80072491", "isn't enabled for change tracking.", Invalid, "configuration", "not switched on"),
-    (429, "0x80072322", "Number of requests exceeded", Throttled, "throttled", "Work goes on by itself"),
-    (429, "0x80072321", "Combined execution time", Throttled, "throttled", "Work goes on by itself"),
-    (429, "0x80072326", "Number of concurrent requests", Throttled, "throttled", "Work goes on by itself"),
-    (429, "0x8005F103", "Too many requests.", Throttled, "throttled", "Work goes on by itself"),
-    (500, "0x80044151", "SQL timeout expired.", Unavailable, "unreachable", "can be repeated"),
-    (500, "0x80044150", "Generic SQL error.", Unavailable, "unreachable", "can be repeated"),
+    (400, "0x80072491", "isn't enabled for change tracking.", Invalid, "configuration", "not turned on"),
+    (429, "0x80072322", "Number of requests exceeded", Throttled, "throttled", "continue by themselves"),
+    (429, "0x80072321", "Combined execution time", Throttled, "throttled", "continue by themselves"),
+    (429, "0x80072326", "Number of concurrent requests", Throttled, "throttled", "continue by themselves"),
+    (429, "0x8005F103", "Too many requests.", Throttled, "throttled", "continue by themselves"),
+    (500, "0x80044151", "SQL timeout expired.", Unavailable, "unreachable", "Try again in a few minutes"),
+    (500, "0x80044150", "Generic SQL error.", Unavailable, "unreachable", "Try again in a few minutes"),
     (400, "", NO_PROPERTY, Invalid, "unknown_column", "know the column foo"),
     (400, "0x80099999", "whatever", Invalid, "refused", "Dataverse says: whatever"),
     (401, "", "no", SignInError, "sign_in", "did not accept the application's token"),
     (403, "0x80099999", "no", AccessDenied, "denied", "denied access"),
     (404, "0x80099999", "no", Gone, "record_gone", "nothing at that address"),
     (405, "0x80060888", "The HTTP method 'DELETE' is not allowed", Invalid, "refused", "does not allow that operation"),
-    (408, "", "late", Unavailable, "unreachable", "can be repeated"),
+    (408, "", "late", Unavailable, "unreachable", "Try again in a few minutes"),
     (412, "", "no", VersionMismatch, "update_conflict", "changed in Dataverse"),
     (413, "", "too large", Invalid, "refused", "larger than Dataverse allows"),
-    (429, "", "slow down", Throttled, "throttled", "Work goes on by itself"),
+    (429, "", "slow down", Throttled, "throttled", "continue by themselves"),
     (500, "0x80040216", "An unexpected error occurred.", Unavailable, "unreachable", "internal error"),
     (501, "0x80060888", "not covered", Invalid, "refused", "does not support"),
-    (502, "", "bad gateway", Unavailable, "unreachable", "can be repeated"),
-    (503, "", "unavailable", Unavailable, "unreachable", "can be repeated"),
-    (504, "", "gateway time-out", Unavailable, "unreachable", "can be repeated"),
+    (502, "", "bad gateway", Unavailable, "unreachable", "Try again in a few minutes"),
+    (503, "", "unavailable", Unavailable, "unreachable", "Try again in a few minutes"),
+    (504, "", "gateway time-out", Unavailable, "unreachable", "Try again in a few minutes"),
 ]
+REFUSALS = [Refusal(*row) for row in ROWS]
 
 SIGN_IN = {
     "AADSTS700016": "does not know the Client ID",
@@ -122,45 +128,34 @@ SIGN_IN = {
 }
 
 
-def refusal(status: int, code: str, message: str) -> Reply:
-    return Reply(status, {"error": {"code": code, "message": message}}, {"REQ_ID": "r-7"})
+def reply(status: int, code: str, said: str) -> Reply:
+    return Reply(status, {"error": {"code": code, "message": said}}, {"REQ_ID": "r-7"})
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "message", "kind", "reason", "says"),
-    REFUSALS,
-    ids=[f"{r[0]} {r[1]} {r[2][:12]}" for r in REFUSALS],
-)
-def test_a_refusal_becomes_its_error_and_only_what_may_be_is_asked_again(
-    server: Server,
-    client: DataverseClient,
-    status: int,
-    code: str,
-    message: str,
-    kind: type[DataverseError],
-    reason: str,
-    says: str,
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda one: f"{one.status} {one.code} {one.said[:12]}")
+def test_a_refusal_becomes_its_error_and_is_sent_again_only_where_that_is_safe(
+    server: Server, client: DataverseClient, refusal: Refusal
 ) -> None:
-    server.answer = lambda asked: refusal(status, code, message)
+    server.answer = lambda received: reply(refusal.status, refusal.code, refusal.said)
     with pytest.raises(DataverseError) as caught:
         client.get("accounts", "11111111-2222-3333-4444-555555555555", select=["name"])
     error = caught.value
-    assert (type(error), error.reason) == (kind, reason)
-    assert says in error.user_message
+    assert (type(error), error.reason) == (refusal.error, refusal.reason)
+    assert refusal.message in error.user_message
     assert "{" not in error.user_message
-    assert "0x" not in error.user_message.replace(message, "")
-    for word in (f"HTTP {status}", code, "r-7"):
+    assert "0x" not in error.user_message.replace(refusal.said, "")
+    for word in (f"HTTP {refusal.status}", refusal.code, "r-7"):
         assert word in error.detail
-    # A limit that names no wait is asked until the doubled waits are too long to sleep; chance spreads them.
-    times = {Throttled: {4, 5}, Unavailable: {4}}.get(kind, {2 if status == 401 else 1})
+    # After a limit that names no wait it is sent until the doubled waits are too long to sleep; chance spreads them.
+    times = {Throttled: {4, 5}, Unavailable: {4}}.get(refusal.error, {2 if refusal.status == 401 else 1})
     assert len(server.api) in times
 
 
 @pytest.mark.parametrize(("code", "says"), SIGN_IN.items())
 def test_a_refused_sign_in_says_what_to_do(server: Server, client: DataverseClient, code: str, says: str) -> None:
-    def refuse(asked: Any) -> Reply:
-        if asked.method == "GET":
-            return server.token(asked)
+    def refuse(received: Any) -> Reply:
+        if received.method == "GET":
+            return server.token(received)
         said = f"{code}: Something was not right. Trace ID: 1 Correlation ID: 2"
         return Reply(400, {"error": "invalid_client", "error_description": said})
 
@@ -173,27 +168,27 @@ def test_a_refused_sign_in_says_what_to_do(server: Server, client: DataverseClie
     assert server.api == []
 
 
-def test_no_row_of_the_table_is_without_its_test() -> None:
-    hit = {id(errors.rule_for(status, code, message)[0]) for status, code, message, *_ in REFUSALS}
-    hit |= {id(errors.rule_for(0, code, "x")[0]) for code in SIGN_IN}
-    assert [rule for rule in errors.RULES if id(rule) not in hit] == []
+def test_every_row_of_the_table_is_tested() -> None:
+    tested = {id(rule_for(one.status, one.code, one.said)[0]) for one in REFUSALS}
+    tested |= {id(rule_for(0, code, "x")[0]) for code in SIGN_IN}
+    assert [rule for rule in RULES if id(rule) not in tested] == []
 
 
 @pytest.mark.parametrize(("status", "sent"), [(500, 4), (502, 1), (503, 4), (504, 1), (408, 1)])
-def test_a_create_without_an_id_is_not_sent_again_where_another_answered_in_the_service_s_place(
+def test_a_create_without_an_id_is_not_sent_again_when_a_gateway_answered_for_the_service(
     server: Server, client: DataverseClient, status: int, sent: int
 ) -> None:
-    server.answer = lambda asked: refusal(status, "", "no")
+    server.answer = lambda received: reply(status, "", "no")
     with pytest.raises(Unavailable) as caught:
         client.create("accounts", {"name": "x"})
     assert len(server.api) == sent
     assert caught.value.outcome_unknown is (sent == 1)
 
 
-def test_a_refusal_that_the_table_does_not_know_fails_with_the_service_s_words(
+def test_an_unknown_refusal_fails_with_the_service_s_words(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
-    server.answer = lambda asked: refusal(418, "0x12345678", "teapot")
+    server.answer = lambda received: reply(418, "0x12345678", "teapot")
     with pytest.raises(Invalid, match="teapot"):
         client_of().who_am_i()
     assert len(server.api) == 1

@@ -1,4 +1,4 @@
-"""Twelve faults by five operations: nothing doubled, nothing lost, nobody asked before the time the service named.
+"""Twelve faults by five operations: nothing doubled, nothing lost, nothing sent before the time the service named.
 
 The environment's clock moves exactly as far as the client waits, so a request that comes too early is seen by the
 environment itself (`before_retry_after`).
@@ -13,7 +13,7 @@ import pytest
 from dataverse import bulk, odata
 from dataverse.client import DataverseClient
 from dataverse.errors import ChangesExpired, Duplicate, Gone, Throttled
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment, Page, Request
 from sandbox.testing import Sandbox
 
@@ -72,7 +72,7 @@ class World:
     # -- the operations, each with what must be so afterwards ---------------------------------------------------------
 
     def do(self, operation: str) -> None:
-        """Carry the operation out; raises what the client raises."""
+        """Carry the operation out. Raises what the client raises."""
         getattr(self, operation)()
 
     def read(self) -> None:
@@ -97,7 +97,7 @@ class World:
         assert (rows, deleted) == ({self.ids[1]: "Meanwhile"}, [])
 
     def changes(self, link: str) -> tuple[dict[UUID, str], list[UUID]]:
-        """What changed since a link; a row that comes twice fails."""
+        """Return the names of changed rows since a link, and the ids of deleted ones; no row comes twice."""
         rows: dict[UUID, str] = {}
         deleted: list[UUID] = []
         page: Page | None = self.client.page(link, page_size=2)
@@ -129,9 +129,9 @@ class World:
 
     def check(self, operation: str) -> None:
         assert self.names() == self.expected(operation)
-        asked = self.sandbox.requests()
-        assert asked["rows_written"] == self.written(operation)
-        assert asked["before_retry_after"] == 0
+        counts = self.sandbox.requests()
+        assert counts["rows_written"] == self.written(operation)
+        assert counts["before_retry_after"] == 0
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def world(sandbox: Sandbox) -> Iterator[World]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("kind", WIRE)
-def test_a_fault_on_the_way_neither_doubles_nor_loses_anything(world: World, kind: str, operation: str) -> None:
+def test_a_fault_on_the_wire_neither_duplicates_nor_loses_anything(world: World, kind: str, operation: str) -> None:
     world.fault(operation, kind)
     world.do(operation)
     world.check(operation)
@@ -154,7 +154,7 @@ def test_a_fault_on_the_way_neither_doubles_nor_loses_anything(world: World, kin
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("kind", ["lost_reply", "truncate"])
-def test_an_answer_lost_after_the_work_was_done_does_not_do_it_again(world: World, kind: str, operation: str) -> None:
+def test_work_is_not_repeated_when_its_answer_was_lost(world: World, kind: str, operation: str) -> None:
     world.fault(operation, kind)
     world.do(operation)
     world.check(operation)
@@ -162,21 +162,21 @@ def test_an_answer_lost_after_the_work_was_done_does_not_do_it_again(world: Worl
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("kind", ["429", "503", "reset"])
-def test_a_fault_that_comes_three_times_is_waited_out(world: World, kind: str, operation: str) -> None:
+def test_a_fault_that_occurs_three_times_is_waited_out(world: World, kind: str, operation: str) -> None:
     world.fault(operation, kind, times=3)
     world.do(operation)
     world.check(operation)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_token_that_has_run_out_is_renewed(world: World, operation: str) -> None:
+def test_an_expired_token_is_renewed(world: World, operation: str) -> None:
     world.move(2 * 3600)
     world.do(operation)
     world.check(operation)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_expired_delta_is_followed_by_a_full_read_that_misses_nothing(world: World, operation: str) -> None:
+def test_a_full_read_after_an_expired_delta_link_misses_nothing(world: World, operation: str) -> None:
     world.do(operation)
     world.move(8 * 86_400)
     with pytest.raises(ChangesExpired):
@@ -189,7 +189,7 @@ def test_an_expired_delta_is_followed_by_a_full_read_that_misses_nothing(world: 
     world.check(operation)
 
 
-# -- what is not there ---------------------------------------------------------------------------------------------
+# -- rows that are gone -------------------------------------------------------------------------------------------
 
 
 def gone_read(world: World) -> None:
@@ -227,7 +227,7 @@ def gone_delta(world: World) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_row_that_is_gone_is_told_and_not_made_again(world: World, operation: str) -> None:
+def test_a_row_that_is_gone_is_reported_and_not_created_again(world: World, operation: str) -> None:
     world.client.delete("accounts", world.ids[0])
     cells: dict[str, Callable[[World], None]] = {
         "read": gone_read, "create": gone_create, "update": gone_update, "bulk": gone_bulk, "delta": gone_delta,
@@ -236,7 +236,7 @@ def test_a_row_that_is_gone_is_told_and_not_made_again(world: World, operation: 
     assert world.names() == {row_id: f"Company {n}" for n, row_id in enumerate(world.ids) if n}
 
 
-# -- what is there already -----------------------------------------------------------------------------------------
+# -- rows that exist already----------------------------------------------------------------------------------------
 
 
 def companies(world: World) -> list[tuple[str, str]]:
@@ -272,7 +272,7 @@ def duplicate_bulk(world: World) -> None:
     results = bulk.create(world.client, table, rows)
     assert [type(result.error) for result in results] == [type(None), Duplicate, type(None), type(None)]
     assert companies(world) == [("C0", "K-0"), ("C2", "K-2"), ("C3", "K-3"), ("First", "K-1")]
-    # The same once more: what is there under its own id is done, the duplicate stays one.
+    # Once more: rows that exist under their own ids are done, the duplicate is refused again.
     again = bulk.create(world.client, table, rows)
     assert [type(result.error) for result in again] == [type(None), Duplicate, type(None), type(None)]
     assert not any(r.error for r in bulk.delete(world.client, table, [(rows[n][0], "*") for n in (0, 2, 3)]))
@@ -347,20 +347,20 @@ def test_every_second_part_of_a_batch_fails_and_is_sent_again(world: World, oper
     assert world.sandbox.requests()["rows_written"] == sum(old.get(i) != name for i, name in expected.items())
 
 
-def test_a_client_that_did_not_wait_would_be_seen(world: World) -> None:
-    world.client._sleep = world.client._transport._sleep = lambda seconds: None
+def test_a_client_that_did_not_wait_would_be_noticed(world: World) -> None:
+    world.client._transport.sleep = lambda seconds: None
     world.fault("read", "429")
     world.read()
     assert world.sandbox.requests()["before_retry_after"] >= 1
     world.sandbox.control("DELETE", "requests")
 
 
-def test_a_limit_that_refuses_a_part_of_a_batch_is_not_answered_with_another_request(world: World) -> None:
+def test_no_request_follows_a_batch_with_a_throttled_part(world: World) -> None:
     rule = {"method": "PATCH", "path": "accounts(id)", "fault": "429", "retry_after": 120, "times": 1}
     world.sandbox.control("POST", "faults", [rule])
     (refused,) = world.client.batch([Request("PATCH", f"accounts({world.ids[0]})", {"name": "Changed"})])
     assert isinstance(refused.error, Throttled)
-    asked = world.sandbox.requests()["total"]
+    total = world.sandbox.requests()["total"]
     with pytest.raises(Throttled):
         world.client.first_page("accounts", select=["name"])
-    assert world.sandbox.requests()["total"] == asked
+    assert world.sandbox.requests()["total"] == total

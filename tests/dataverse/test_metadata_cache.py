@@ -1,4 +1,4 @@
-"""What is known of tables: asked for once, by one, and again when it may be old."""
+"""The cache of table metadata: read once, by one thread, and again when it may be outdated."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import pytest
 from dataverse import metadata_cache
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid
-from dataverse.metadata_cache import LIFE_S, TableCache
+from dataverse.metadata_cache import LIFETIME_S, TableCache
 from dataverse.types import ClientSecret, Credentials, Environment, TableInfo
 
 
@@ -24,7 +24,7 @@ class Clock:
         return self.now
 
 
-def test_a_table_is_read_once_and_again_after_its_time() -> None:
+def test_a_table_is_read_once_and_again_after_its_lifetime() -> None:
     clock = Clock()
     cache, reads = TableCache(clock), []
 
@@ -33,14 +33,14 @@ def test_a_table_is_read_once_and_again_after_its_time() -> None:
         return table()
 
     first = cache.get("account", read)
-    clock.now += LIFE_S - 1
+    clock.now += LIFETIME_S - 1
     assert cache.get("account", read) is first
     clock.now += 1
     assert cache.get("account", read) is not first
     assert len(reads) == 2
 
 
-def test_many_who_ask_at_once_cause_one_read() -> None:
+def test_threads_that_ask_at_once_cause_one_read() -> None:
     cache, reads, begun = TableCache(), [], threading.Event()
 
     def read() -> TableInfo:
@@ -49,13 +49,13 @@ def test_many_who_ask_at_once_cause_one_read() -> None:
         return table()
 
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(cache.get, "account", read) for _ in range(8)]
+        reads_at_once = [pool.submit(cache.get, "account", read) for _ in range(8)]
         begun.set()
-        assert len({id(one.result()) for one in asked}) == 1
+        assert len({id(one.result()) for one in reads_at_once}) == 1
     assert len(reads) == 1
 
 
-def test_an_error_is_not_kept() -> None:
+def test_an_error_is_not_cached() -> None:
     cache = TableCache()
 
     def fail() -> TableInfo:
@@ -68,17 +68,17 @@ def test_an_error_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(metadata_cache.STALE_REASONS))
-def test_a_refusal_that_newer_metadata_could_have_avoided_drops_what_is_known(reason: str) -> None:
+def test_a_refusal_that_newer_metadata_could_have_avoided_drops_the_cache(reason: str) -> None:
     cache = TableCache()
     first = cache.get("account", table)
-    cache.learn(Invalid("no", reason="value_invalid"))
-    cache.learn(None)
+    cache.forget_after(Invalid("no", reason="value_invalid"))
+    cache.forget_after(None)
     assert cache.get("account", table) is first
-    cache.learn(Invalid("no", reason=reason))
+    cache.forget_after(Invalid("no", reason=reason))
     assert cache.get("account", table) is not first
 
 
-def test_clients_of_one_environment_share_what_is_known_and_a_refused_column_reads_it_anew(sandbox: Any) -> None:
+def test_clients_of_one_environment_share_the_cache_and_a_refused_column_drops_it(sandbox: Any) -> None:
     def client() -> DataverseClient:
         return DataverseClient(
             Environment(sandbox.environment_url, ca_file=sandbox.ca_file, loopback_allowed=True),

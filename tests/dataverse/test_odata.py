@@ -39,7 +39,7 @@ def test_a_literal_is_written_as_the_service_reads_it(value: Any, literal: str) 
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN")])
-def test_what_is_no_number_is_no_literal(value: Any) -> None:
+def test_a_number_that_is_not_finite_has_no_literal(value: Any) -> None:
     with pytest.raises(Invalid):
         odata.quote(value)
 
@@ -54,9 +54,9 @@ def test_quoted_text_reads_back_as_itself_and_never_ends_early(text: str) -> Non
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_filter_survives_the_way_through_an_address(column_value: str, other: str) -> None:
-    text = odata.and_(odata.eq("name", column_value), odata.ne("address1_city", other))
-    path = odata.rows("accounts", select=["name"], filter_text=text)
+def test_a_filter_survives_percent_encoding(column_value: str, other: str) -> None:
+    text = odata.all_of(odata.eq("name", column_value), odata.ne("address1_city", other))
+    path = odata.rows_path("accounts", select=["name"], filter_text=text)
     query = urlsplit("https://x/" + path).query
     found = dict(part.split("=", 1) for part in query.split("&"))
     assert unquote(found["$filter"]) == text
@@ -66,16 +66,16 @@ def test_a_filter_survives_the_way_through_an_address(column_value: str, other: 
 
 
 def test_parts_of_a_filter_are_joined_with_brackets_and_blanks_dropped() -> None:
-    assert odata.and_("a eq 1", "", odata.or_("b eq 2", "c eq 3")) == "(a eq 1 and (b eq 2 or c eq 3))"
-    assert odata.and_("", "a eq 1") == "a eq 1"
-    assert odata.and_() == ""
+    assert odata.all_of("a eq 1", "", odata.any_of("b eq 2", "c eq 3")) == "(a eq 1 and (b eq 2 or c eq 3))"
+    assert odata.all_of("", "a eq 1") == "a eq 1"
+    assert odata.all_of() == ""
 
 
-def test_a_list_of_values_becomes_a_chain_and_no_values_are_refused() -> None:
-    assert odata.in_("statecode", [0, 1]) == "(statecode eq 0 or statecode eq 1)"
-    assert odata.in_("name", ["x"]) == "name eq 'x'"
+def test_a_list_of_values_becomes_a_chain_of_or_and_an_empty_one_is_refused() -> None:
+    assert odata.one_of("statecode", [0, 1]) == "(statecode eq 0 or statecode eq 1)"
+    assert odata.one_of("name", ["x"]) == "name eq 'x'"
     with pytest.raises(ValueError, match="at least one value"):
-        odata.in_("name", [])
+        odata.one_of("name", [])
 
 
 def test_keys_lookups_and_bindings() -> None:
@@ -87,9 +87,9 @@ def test_keys_lookups_and_bindings() -> None:
         odata.key("accounts", "1) or (1")
 
 
-def test_a_question_too_long_for_an_address_is_refused_before_it_is_sent() -> None:
+def test_a_query_too_long_for_an_address_is_refused_before_it_is_sent() -> None:
     with pytest.raises(Invalid):
-        odata.rows("accounts", select=["name"], filter_text=odata.in_("name", ["x" * 200] * 200))
+        odata.rows_path("accounts", select=["name"], filter_text=odata.one_of("name", ["x" * 200] * 200))
 
 
 TEXT = ColumnInfo("name", "String", label="Account Name", max_length=5)
@@ -148,7 +148,7 @@ def test_a_value_becomes_the_json_of_its_column(column: ColumnInfo, value: Any, 
         (LOOKUP, "me", "value_invalid", "GUID"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_with_reason_and_sentence(
+def test_a_value_that_does_not_fit_is_refused_with_reason_and_message(
     column: ColumnInfo, value: Any, reason: str, says: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
@@ -163,7 +163,7 @@ def test_money_reads_back_as_it_was_written(value: Decimal) -> None:
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_a_moment_reads_back_to_the_second(value: datetime) -> None:
+def test_a_datetime_reads_back_to_the_second(value: datetime) -> None:
     assert odata.from_json(odata.to_json(value, MOMENT), MOMENT) == value.replace(microsecond=0)
 
 

@@ -28,7 +28,7 @@ def credentials_of(sandbox: Any, credential: Any = None, **more: Any) -> Credent
     )
 
 
-def test_a_registered_certificate_signs_in_and_an_unregistered_one_is_told_so(sandbox: Sandbox) -> None:
+def test_a_registered_certificate_signs_in_and_an_unregistered_one_is_refused(sandbox: Sandbox) -> None:
     private, certificate, _ = key_and_certificate()
     credential = Certificate(private, certificate)
     client = DataverseClient(environment_of(sandbox), credentials_of(sandbox, credential))
@@ -38,7 +38,7 @@ def test_a_registered_certificate_signs_in_and_an_unregistered_one_is_told_so(sa
     assert str(client.who_am_i().organization_id) == sandbox.environment.organization_id
     sandbox.control("POST", "faults", [{"path": "WhoAmI", "fault": "401"}])
     assert client.who_am_i()
-    # An assertion that another hour made proves nothing: the machine's clock is the cause, and is named.
+    # An assertion from three hours ago is refused: the machine's clock is the cause, and is named.
     sandbox.control("PUT", "clock", {"offset_s": 3 * 3600})
     with pytest.raises(SignInError, match="machine's clock"):
         client.who_am_i()
@@ -100,38 +100,38 @@ def finished(sandbox: Sandbox, **more: Any) -> person_sign_in.Person:
 def test_a_person_signs_in_and_the_client_works_as_them(sandbox: Sandbox) -> None:
     person = finished(sandbox)
     assert (person.name, person.tenant_id) == (sandbox.admin_user, sandbox.tenant_id)
-    client = DataverseClient(environment_of(sandbox), person.tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), person.tokens_for(environment_of(sandbox)))
     me = client.get("systemusers", client.who_am_i().user_id, select=["domainname", "azureactivedirectoryobjectid"])
     assert me["domainname"] == sandbox.admin_user
     assert me["azureactivedirectoryobjectid"] == person.object_id
 
 
-def test_a_sign_in_goes_on_in_another_process_and_shows_nothing_of_its_tokens(sandbox: Sandbox) -> None:
+def test_a_sign_in_is_restored_in_another_process_without_showing_its_tokens(sandbox: Sandbox) -> None:
     person = finished(sandbox)
-    kept = person.kept()
-    again = person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), kept)
+    stored = person.to_json()
+    again = person_sign_in.restore(credentials_of(sandbox), environment_of(sandbox), stored)
     assert (again.name, again.tenant_id, again.object_id) == (person.name, person.tenant_id, person.object_id)
-    client = DataverseClient(environment_of(sandbox), again.tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), again.tokens_for(environment_of(sandbox)))
     assert client.who_am_i()
-    assert discovery.instances(again, environment_of(sandbox)), "other services of the same sign-in, too"
-    assert kept not in repr(again)
+    assert discovery.find_instances(again, environment_of(sandbox)), "other services of the same sign-in, too"
+    assert stored not in repr(again)
     empty = json.dumps({"tokens": "{}", "claims": {}})
-    with pytest.raises(SignInError, match="is over"):
-        person_sign_in.restored(credentials_of(sandbox), environment_of(sandbox), empty)
+    with pytest.raises(SignInError, match="has expired"):
+        person_sign_in.restore(credentials_of(sandbox), environment_of(sandbox), empty)
 
 
 def test_the_address_carries_a_proof_key_and_no_verifier(sandbox: Sandbox) -> None:
     begun = started(sandbox, login_hint="ada@x.example")
-    asked = parse_qs(urlsplit(begun.address).query)
-    assert asked["code_challenge_method"] == ["S256"]
-    assert asked["response_mode"] == ["query"]
-    assert asked["login_hint"] == ["ada@x.example"]
-    assert f"{sandbox.environment_url}/user_impersonation" in asked["scope"][0]
+    query = parse_qs(urlsplit(begun.address).query)
+    assert query["code_challenge_method"] == ["S256"]
+    assert query["response_mode"] == ["query"]
+    assert query["login_hint"] == ["ada@x.example"]
+    assert f"{sandbox.environment_url}/user_impersonation" in query["scope"][0]
     assert begun.flow["code_verifier"] not in begun.address
 
 
-def test_the_token_is_refreshed_when_it_has_run_out_or_was_refused(sandbox: Sandbox) -> None:
-    client = DataverseClient(environment_of(sandbox), finished(sandbox).tokens(environment_of(sandbox)))
+def test_the_token_is_refreshed_when_it_has_expired_or_was_refused(sandbox: Sandbox) -> None:
+    client = DataverseClient(environment_of(sandbox), finished(sandbox).tokens_for(environment_of(sandbox)))
     assert client.who_am_i()
     sandbox.control("PUT", "clock", {"offset_s": 2 * 3600})
     assert client.who_am_i()
@@ -149,7 +149,7 @@ def test_a_declined_sign_in_says_so(sandbox: Sandbox) -> None:
     assert error.value.code == "AADSTS65004"
 
 
-def test_an_answer_of_another_sign_in_is_not_taken(sandbox: Sandbox) -> None:
+def test_the_answer_to_another_sign_in_is_refused(sandbox: Sandbox) -> None:
     one, two = started(sandbox), started(sandbox)
     returned = came_back(sandbox, one)
     with pytest.raises(SignInError, match="does not belong"):
@@ -160,7 +160,7 @@ def test_an_answer_of_another_sign_in_is_not_taken(sandbox: Sandbox) -> None:
         person_sign_in.finish(credentials_of(sandbox), environment_of(sandbox), swapped, returned)
 
 
-def test_a_code_is_good_once(sandbox: Sandbox) -> None:
+def test_a_code_is_accepted_once(sandbox: Sandbox) -> None:
     begun = started(sandbox)
     returned = came_back(sandbox, begun)
     assert person_sign_in.finish(credentials_of(sandbox), environment_of(sandbox), begun.flow, returned)
@@ -186,47 +186,49 @@ CLAIMS = {"aud": "app", "tid": "7a9d1c52-5f0e-4b6a-9a55-3a1f0c9b7d10", "exp": 4_
         ({"iss": "https://login.example/another/v2.0"}, "does not belong"),
     ],
 )
-def test_the_identity_is_for_this_application_tenant_and_moment(change: dict[str, Any], says: str) -> None:
+def test_the_identity_token_is_for_this_application_and_tenant_and_not_expired(
+    change: dict[str, Any], says: str
+) -> None:
     tenant = CLAIMS["tid"]
     sent = person_sign_in.hashlib.sha256(b"n").hexdigest()
     claims = {**CLAIMS, "iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "nonce": sent, **change}
     credentials = Credentials(f"https://login.microsoftonline.com/{tenant}", "app", ClientSecret("x"))
     if not says:
-        person_sign_in._check(claims, credentials, "n")
+        person_sign_in._check_identity(claims, credentials, "n")
         return
     with pytest.raises(SignInError, match=says):
-        person_sign_in._check(claims, credentials, "n")
+        person_sign_in._check_identity(claims, credentials, "n")
 
 
 def test_the_environments_of_a_person_are_discovered(sandbox: Sandbox) -> None:
     person, environment = finished(sandbox), environment_of(sandbox)
     sandbox.control("POST", "environments", {"name": "Alpha"})
     sandbox.control("POST", "environments", {"tenant": "other"})
-    found = discovery.instances(person, environment)
+    found = discovery.find_instances(person, environment)
     assert [one.name for one in found] == ["Alpha", "Tandem Sandbox"]
     assert found[1].url == sandbox.environment_url
     assert found[1].administrator
-    (one,) = discovery.instances(person, environment, unique_name=found[0].unique_name, enabled_only=True)
+    (one,) = discovery.find_instances(person, environment, unique_name=found[0].unique_name, enabled_only=True)
     assert one.name == "Alpha"
     # One sign-in reaches the other environment as well.
     other = Environment(one.url, ca_file=sandbox.ca_file, loopback_allowed=True)
-    assert DataverseClient(other, person.tokens(other)).who_am_i().organization_id == one.id
+    assert DataverseClient(other, person.tokens_for(other)).who_am_i().organization_id == one.id
     sandbox.control("PUT", "environment", {"disabled": True})
-    assert [one.name for one in discovery.instances(person, environment, enabled_only=True)] == ["Alpha"]
+    assert [one.name for one in discovery.find_instances(person, environment, enabled_only=True)] == ["Alpha"]
 
 
 def test_an_environment_of_another_tenant_does_not_know_the_person(sandbox: Sandbox) -> None:
     name = "stranger@tandem-sandbox.example"
     sandbox.control("POST", "people", {"name": name, "password": "word", "member": False})
     person = finished(sandbox, name=name, password="word")
-    client = DataverseClient(environment_of(sandbox), person.tokens(environment_of(sandbox)))
+    client = DataverseClient(environment_of(sandbox), person.tokens_for(environment_of(sandbox)))
     with pytest.raises(NotAMember):
         client.who_am_i()
-    assert discovery.instances(person, environment_of(sandbox)) == []
+    assert discovery.find_instances(person, environment_of(sandbox)) == []
 
 
 @pytest.mark.parametrize(
-    ("url", "asked", "taken"),
+    ("url", "discovery_url", "accepted"),
     [
         ("https://127.0.0.1:8443", "https://127.0.0.1:9443", True),
         ("https://127.0.0.1:8443", "https://globaldisco.crm.dynamics.com", False),
@@ -234,6 +236,8 @@ def test_an_environment_of_another_tenant_does_not_know_the_person(sandbox: Sand
         ("https://contoso.crm4.dynamics.com", "https://globaldisco.crm.dynamics.com", True),
     ],
 )
-def test_this_machine_is_an_environment_only_where_it_was_asked_itself(url: str, asked: str, taken: bool) -> None:
+def test_this_machine_is_an_environment_only_for_a_discovery_on_this_machine(
+    url: str, discovery_url: str, accepted: bool
+) -> None:
     anywhere = Environment("https://contoso.crm4.dynamics.com", loopback_allowed=True)
-    assert discovery._known(url, anywhere, asked) is taken
+    assert discovery._may_be_environment(url, anywhere, discovery_url) is accepted

@@ -47,7 +47,7 @@ def accounts(sandbox: Any) -> Callable[[int], list[str]]:
     return load
 
 
-def test_it_knows_itself_and_the_organization(client: DataverseClient, sandbox: Any) -> None:
+def test_the_client_reads_its_user_and_organization(client: DataverseClient, sandbox: Any) -> None:
     me, organization = client.who_am_i(), client.organization()
     assert me.organization_id == organization.id
     assert organization.name
@@ -58,7 +58,7 @@ def test_it_knows_itself_and_the_organization(client: DataverseClient, sandbox: 
     assert abs(ping.clock_ahead_s or 0) < 5
 
 
-def test_a_row_is_made_read_changed_and_deleted(client: DataverseClient) -> None:
+def test_a_row_is_created_read_changed_and_deleted(client: DataverseClient) -> None:
     row_id = uuid4()
     assert (
         client.create("accounts", {"accountid": str(row_id), "name": "Ünal's & Co"}, primary_id="accountid") == row_id
@@ -94,11 +94,11 @@ def test_all_rows_are_read_page_by_page_and_counted(
 def test_a_filter_finds_exactly_the_name(client: DataverseClient, sandbox: Any, name: str) -> None:
     row_id = str(uuid4())
     sandbox.load({"accounts": [{"accountid": row_id, "name": name}, {"accountid": str(uuid4()), "name": "other"}]})
-    rows = client.first_page("accounts", select=["name"], filter=odata.in_("name", [name, "nobody"])).rows
+    rows = client.first_page("accounts", select=["name"], filter=odata.one_of("name", [name, "nobody"])).rows
     assert [row["accountid"] for row in rows] == [row_id]
 
 
-def test_many_rows_are_made_and_changed_in_one_request(client: DataverseClient, sandbox: Any) -> None:
+def test_many_rows_are_created_and_changed_in_one_request(client: DataverseClient, sandbox: Any) -> None:
     rows = [{"accountid": str(uuid4()), "name": f"New {n}"} for n in range(300)]
     assert [str(row) for row in client.create_multiple("accounts", "account", rows)] == [r["accountid"] for r in rows]
     client.update_multiple("accounts", "account", [{"accountid": r["accountid"], "name": "Same"} for r in rows])
@@ -108,7 +108,7 @@ def test_many_rows_are_made_and_changed_in_one_request(client: DataverseClient, 
     assert len(sandbox.rows("accounts")) == 300
 
 
-def test_a_batch_tells_each_part_its_own_result(
+def test_each_part_of_a_batch_has_its_own_result(
     client: DataverseClient, accounts: Callable[[int], list[str]], sandbox: Any
 ) -> None:
     ids = accounts(3)
@@ -161,11 +161,13 @@ def test_metadata_describes_columns_choices_and_lookups(client: DataverseClient,
     assert not account.columns["createdon"].for_create
     assert "primarycontactidname" not in account.columns
     assert client.table("contact").columns["birthdate"].date_only
-    with pytest.raises(Invalid, match="no table"):
+    with pytest.raises(Invalid, match="no table nosuchtable") as error:
         client.table("nosuchtable")
+    assert error.value.said
+    assert "no table nosuchtable" not in error.value.detail, "the service's own words, for support"
 
 
-def test_money_goes_there_and_back(client: DataverseClient) -> None:
+def test_money_is_written_and_read_back(client: DataverseClient) -> None:
     column = client.table("account").columns["creditlimit"]
     row_id = client.create("accounts", {"name": "x", "creditlimit": odata.to_json(Decimal("1234.56"), column)})
     row = client.get("accounts", row_id, select=["creditlimit"])
@@ -201,7 +203,7 @@ def test_a_read_survives_a_fault(
     assert bool(slept) is (fault != "401")
 
 
-def test_a_limit_with_a_long_wait_gives_the_worker_back(client: DataverseClient, sandbox: Any) -> None:
+def test_a_limit_with_a_long_wait_is_raised_not_slept(client: DataverseClient, sandbox: Any) -> None:
     client.who_am_i()
     rule = {"method": "GET", "path": "WhoAmI", "after": 0, "times": 1, "fault": "429", "retry_after": 240}
     sandbox.control("POST", "faults", [rule])
@@ -210,7 +212,7 @@ def test_a_limit_with_a_long_wait_gives_the_worker_back(client: DataverseClient,
     assert error.value.retry_after == 240
 
 
-def test_a_restarted_clock_renews_the_token(client: DataverseClient, sandbox: Any) -> None:
+def test_a_token_that_the_clock_expired_is_renewed(client: DataverseClient, sandbox: Any) -> None:
     client.who_am_i()
     sandbox.control("PUT", "clock", {"offset_s": 2 * 3600})
     assert client.who_am_i().user_id

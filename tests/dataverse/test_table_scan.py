@@ -1,4 +1,4 @@
-"""A large table read by ranges of its creation dates at once: every row once, none foreign, however they lie."""
+"""A large table read by ranges of its creation dates at once: every row once, however the dates are spread."""
 
 import json
 import threading
@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from dataverse import ranges
 from dataverse.client import DataverseClient
 from dataverse.errors import InvalidAnswer, Unavailable
-from dataverse.ranges import Range, Seams
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
+from dataverse.ranges import OverlapFilter, Range
+from dataverse.table_scan import scan
 from dataverse.types import ClientSecret, Credentials, Environment, Page
-from tests.dataverse.server import Asked, Reply, Server, refused
+from tests.dataverse.server import Received, Reply, Server, refused
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -57,11 +58,11 @@ SPREADS: dict[str, Callable[[int], int]] = {
 
 
 @pytest.mark.parametrize("spread", SPREADS)
-def test_every_row_comes_once_however_the_creation_dates_lie(
+def test_every_row_comes_once_however_the_creation_dates_are_spread(
     client: DataverseClient, sandbox: Any, spread: str
 ) -> None:
     wanted = load(sandbox, [SPREADS[spread](n) for n in range(12_500)])
-    found = ids(client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=1000))
+    found = ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=1000))
     assert len(found) == len(wanted)
     assert set(found) == wanted
 
@@ -69,7 +70,15 @@ def test_every_row_comes_once_however_the_creation_dates_lie(
 def test_a_filter_narrows_every_range(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 12_000 * 60, 60))
     found = ids(
-        client.scan("accounts", "accountid", worth_s=0, select=["name"], filter="contains(name,'7')", page_size=500)
+        scan(
+            client,
+            "accounts",
+            "accountid",
+            parallel_from_s=0,
+            select=["name"],
+            filter_text="contains(name,'7')",
+            page_size=500,
+        )
     )
     assert sorted(found) == sorted(str(UUID(int=n + 1)) for n in range(12_000) if "7" in str(n))
 
@@ -77,35 +86,35 @@ def test_a_filter_narrows_every_range(client: DataverseClient, sandbox: Any) -> 
 def test_a_small_table_costs_one_request(client: DataverseClient, sandbox: Any) -> None:
     wanted = load(sandbox, range(300))
     sandbox.control("DELETE", "requests")
-    assert set(ids(client.scan("accounts", "accountid", worth_s=0, select=["name"]))) == wanted
+    assert set(ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))) == wanted
     assert sandbox.requests()["total"] == 1
 
 
-def test_where_pages_come_at_once_one_query_is_read_to_its_end(client: DataverseClient, sandbox: Any) -> None:
+def test_where_pages_come_quickly_one_query_is_read_to_its_end(client: DataverseClient, sandbox: Any) -> None:
     wanted = load(sandbox, range(0, 12_000 * 60, 60))
     sandbox.control("DELETE", "requests")
-    found = ids(client.scan("accounts", "accountid", worth_s=60, select=["name"], page_size=1000))
+    found = ids(scan(client, "accounts", "accountid", parallel_from_s=60, select=["name"], page_size=1000))
     assert len(found) == len(wanted)
     assert set(found) == wanted
     assert sandbox.requests()["by"] == {"GET accounts": 12}
 
 
-def test_ranges_are_read_at_once_and_probed_in_few_requests(client: DataverseClient, sandbox: Any) -> None:
+def test_ranges_are_read_at_once_and_found_in_few_requests(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 24_000 * 60, 60))
     sandbox.control("PUT", "latency", {"request_ms": 100})
     sandbox.control("DELETE", "requests")
-    assert len(ids(client.scan("accounts", "accountid", worth_s=0, select=["name"]))) == 24_000
-    asked = sandbox.requests()
-    assert asked["max_concurrency"] >= 4
-    assert asked["by"]["POST $batch"] <= 6
-    assert asked["total"] <= 30
+    assert len(ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))) == 24_000
+    counts = sandbox.requests()
+    assert counts["max_concurrency"] >= 4
+    assert counts["by"]["POST $batch"] <= 6
+    assert counts["total"] <= 30
 
 
-def test_rows_that_come_and_go_meanwhile_neither_double_nor_hide_the_others(
+def test_rows_created_and_deleted_meanwhile_neither_repeat_nor_hide_others(
     client: DataverseClient, sandbox: Any
 ) -> None:
     wanted = load(sandbox, range(0, 12_000 * 60, 60))
-    scanning = client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=500)
+    scanning = scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=500)
     found = ids(iter([next(scanning)]))
     new = [{"accountid": str(UUID(int=10**6 + n)), "name": "new", "createdon": stamp(n * 600)} for n in range(900)]
     sandbox.load({"accounts": new})
@@ -117,9 +126,9 @@ def test_rows_that_come_and_go_meanwhile_neither_double_nor_hide_the_others(
     assert wanted - set(gone) <= set(found)
 
 
-def test_an_iteration_given_up_ends_its_threads(client: DataverseClient, sandbox: Any) -> None:
+def test_closing_the_iteration_ends_its_threads(client: DataverseClient, sandbox: Any) -> None:
     load(sandbox, range(0, 12_000 * 60, 60))
-    scanning = client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=200)
+    scanning = scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=200)
     next(scanning)
     scanning.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "range"]
@@ -134,14 +143,14 @@ def test_an_error_in_one_range_ends_the_scan(client: DataverseClient, sandbox: A
     )
     sandbox.control("POST", "faults", [{"method": "GET", "path": "accounts", "after": 5, "times": 0, "fault": "503"}])
     with pytest.raises(Unavailable):
-        ids(client.scan("accounts", "accountid", worth_s=0, select=["name"], page_size=200))
+        ids(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"], page_size=200))
 
 
 # -- planning, without a wire ------------------------------------------------------------------------------------
 
 
 class Table:
-    """Answers the planner's questions from a list of moments, as the service would."""
+    """Answers the planner's queries from a list of creation dates (seconds), as the service would."""
 
     def __init__(self, moments: Sequence[int]) -> None:
         self.moments = sorted(moments)
@@ -155,7 +164,7 @@ class Table:
         inside = [one for one in self.moments if bounds["ge"] <= one < bounds["lt"]]
         ordered = inside if "createdon%20asc" in path or "createdon asc" in path else inside[::-1]
         return {
-            "@odata.count": min(len(inside), ranges.CAP),
+            "@odata.count": min(len(inside), ranges.COUNT_LIMIT),
             "value": [{"createdon": stamp(one)} for one in ordered[:1]],
         }
 
@@ -164,10 +173,10 @@ def planned(table: Table, wanted: int) -> tuple[list[Range], int]:
     planning = ranges.plan("accounts", "", wanted)
     rounds = 0
     try:
-        questions = next(planning)
+        paths = next(planning)
         while True:
             rounds += 1
-            questions = planning.send([table.answer(path) for path in questions])
+            paths = planning.send([table.answer(path) for path in paths])
     except StopIteration as done:
         return done.value, rounds
 
@@ -177,13 +186,13 @@ def planned(table: Table, wanted: int) -> tuple[list[Range], int]:
     st.lists(st.one_of(st.integers(0, 100_000_000), st.integers(5_000_000, 5_000_600)), min_size=1, max_size=300),
     st.integers(2, 40),
 )
-def test_planned_ranges_hold_every_moment_exactly_once(moments: list[int], wanted: int) -> None:
+def test_planned_ranges_contain_every_date_exactly_once(moments: list[int], wanted: int) -> None:
     # The cap is lowered so that a few hundred moments are many.
-    capped, ranges.CAP = ranges.CAP, 20
+    capped, ranges.COUNT_LIMIT = ranges.COUNT_LIMIT, 20
     try:
         found, rounds = planned(Table(moments), wanted)
     finally:
-        ranges.CAP = capped
+        ranges.COUNT_LIMIT = capped
     assert rounds <= 17
     for one in moments:
         at = START + timedelta(seconds=one)
@@ -193,7 +202,7 @@ def test_planned_ranges_hold_every_moment_exactly_once(moments: list[int], wante
     assert found[-1].high is None
 
 
-def test_a_dense_hour_in_ten_years_is_found_and_cut() -> None:
+def test_a_dense_hour_in_ten_years_is_found_and_divided() -> None:
     moments = [n * 3_000_000 for n in range(100)] + [150_000_000 + n % 3600 for n in range(30_000)]
     found, _ = planned(Table(moments), 16)
     sizes = [
@@ -212,44 +221,44 @@ def row(number: int, at: int | None) -> dict[str, Any]:
     return {"accountid": str(UUID(int=number)), "createdon": None if at is None else stamp(at)}
 
 
-def test_a_row_of_two_ranges_is_given_once() -> None:
+def test_a_row_of_two_ranges_is_yielded_once() -> None:
     boundary = START + timedelta(seconds=100)
     left, right = Range(None, boundary), Range(boundary, None)
-    seams = Seams([left, right])
+    overlaps = OverlapFilter([left, right])
     # The service shows whole seconds; the row was created at 99.6, shown as 100, and answered by both.
-    assert len(seams.sift(left, [row(1, 50), row(2, 100)], "accountid")) == 2
-    assert seams.sift(right, [row(2, 100), row(3, 300)], "accountid") == [row(3, 300)]
-    assert seams.repeated == 1
+    assert len(overlaps.new_rows(left, [row(1, 50), row(2, 100)], "accountid")) == 2
+    assert overlaps.new_rows(right, [row(2, 100), row(3, 300)], "accountid") == [row(3, 300)]
+    assert overlaps.repeated == 1
 
 
 @pytest.mark.parametrize("at", [10, 98, 500, None])
 def test_a_row_of_another_range_is_an_error(at: int | None) -> None:
     low, high = START + timedelta(seconds=100), START + timedelta(seconds=400)
-    seams = Seams([Range(None, low), Range(low, high), Range(high, None)])
+    overlaps = OverlapFilter([Range(None, low), Range(low, high), Range(high, None)])
     with pytest.raises(InvalidAnswer, match="row of another"):
-        seams.sift(Range(low, high), [row(1, 200), row(2, at)], "accountid")
+        overlaps.new_rows(Range(low, high), [row(1, 200), row(2, at)], "accountid")
 
 
-def test_a_service_that_ignores_the_filter_is_found_out(server: Server, client_of: Any) -> None:
+def test_a_service_that_ignores_the_filter_is_detected(server: Server, client_of: Any) -> None:
     rows = [{"accountid": str(UUID(int=n)), "createdon": stamp(n * 1000)} for n in range(20)]
 
-    def answer(asked: Asked) -> Reply:
-        if asked.path.endswith("$batch"):
-            mark = asked.headers["Content-Type"].partition("boundary=")[2].strip('"')
-            parts = asked.body.decode().split(f"--{mark}")[1:-1]
+    def answer(received: Received) -> Reply:
+        if received.path.endswith("$batch"):
+            mark = received.headers["Content-Type"].partition("boundary=")[2].strip('"')
+            parts = received.body.decode().split(f"--{mark}")[1:-1]
             made = []
             for part in parts:
                 end = rows[0] if "asc" in part else rows[-1]
                 body = json.dumps({"@odata.count": 5000, "value": [end]})
                 made.append(f"--r\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{body}\r\n")
             return Reply(200, ("".join(made) + "--r--\r\n").encode(), {"Content-Type": "multipart/mixed; boundary=r"})
-        link = None if "skiptoken" in asked.path else f"{server.url}{asked.path}&$skiptoken=2"
+        link = None if "skiptoken" in received.path else f"{server.url}{received.path}&$skiptoken=2"
         return Reply(200, {"value": rows, "@odata.nextLink": link}, {"x-ms-dop-hint": "4"})
 
     server.answer = answer
     client = client_of(timeouts=Timeouts(2, 5, 5))
     with pytest.raises(InvalidAnswer, match="row of another"):
-        list(client.scan("accounts", "accountid", worth_s=0, select=["name"]))
-    server.answer = lambda asked: refused(503)
+        list(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))
+    server.answer = lambda received: refused(503)
     with pytest.raises(Unavailable):
-        list(client.scan("accounts", "accountid", worth_s=0, select=["name"]))
+        list(scan(client, "accounts", "accountid", parallel_from_s=0, select=["name"]))

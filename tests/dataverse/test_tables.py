@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from dataverse import clouds, errors, retry
-from dataverse.error_answers import retry_after
+from dataverse import clouds, retry
+from dataverse.error_answers import parse_retry_after
+from dataverse.error_rules import RULES, Rule, error_for
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,
@@ -23,13 +24,13 @@ from dataverse.errors import (
     Throttled,
     Unavailable,
     VersionMismatch,
-    error_for,
+    as_sentence,
 )
 from jobs.models import Reason
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept", "suggested"),
+    ("typed", "url", "suggested"),
     [
         ("https://contoso.crm4.dynamics.com", "https://contoso.crm4.dynamics.com", False),
         ("  https://contoso.crm4.dynamics.com/ ", "https://contoso.crm4.dynamics.com", False),
@@ -44,8 +45,10 @@ from jobs.models import Reason
         ("https://[::1]:8443", "https://[::1]:8443", False),
     ],
 )
-def test_an_address_is_kept_or_mended_and_says_so(typed: str, kept: str, suggested: bool) -> None:
-    assert clouds.check_address(typed, loopback_allowed=True) == clouds.Address(kept, suggested)
+def test_an_address_is_accepted_as_typed_or_corrected_and_marked_as_suggested(
+    typed: str, url: str, suggested: bool
+) -> None:
+    assert clouds.check_address(typed, loopback_allowed=True) == clouds.Address(url, suggested)
 
 
 @pytest.mark.parametrize(
@@ -105,18 +108,18 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("typed", HOSTILE)
-def test_nothing_but_an_environments_host_is_ever_asked(typed: str) -> None:
+def test_only_hosts_of_environments_are_accepted(typed: str) -> None:
     try:
-        kept = clouds.check_address(typed).url
+        url = clouds.check_address(typed).url
     except ConfigurationError:
         return
-    # What is mended is asked at a host of the cloud all the same.
-    assert clouds.CLOUDS["commercial"].has(clouds.origin(kept).removeprefix("https://"))
-    assert "evil" not in kept
+    # A corrected address is on a host of the cloud all the same.
+    assert clouds.CLOUDS["commercial"].has(clouds.origin(url).removeprefix("https://"))
+    assert "evil" not in url
 
 
 @pytest.mark.parametrize("name", clouds.CLOUDS)
-def test_every_cloud_takes_its_own_hosts_and_names_the_one_another_belongs_to(name: str) -> None:
+def test_every_cloud_accepts_its_own_hosts_and_names_the_cloud_of_others(name: str) -> None:
     cloud = clouds.CLOUDS[name]
     assert clouds.check_address(f"https://{cloud.example}", cloud=name).url == f"https://{cloud.example}"
     api = cloud.example.replace("contoso.", "contoso.api.")
@@ -140,7 +143,7 @@ def test_every_cloud_takes_its_own_hosts_and_names_the_one_another_belongs_to(na
         ("nonsense", "commercial"),
     ],
 )
-def test_an_address_tells_its_cloud(url: str, cloud: str) -> None:
+def test_the_cloud_is_found_by_address(url: str, cloud: str) -> None:
     assert clouds.cloud_of(url) == cloud
 
 
@@ -155,65 +158,80 @@ def test_the_authority_is_the_clouds_or_the_sandboxs_own() -> None:
 
 
 @pytest.mark.parametrize("tenant", ["", "a/b", "..", "common/../x", "6a1f0a52", "x y.com"])
-def test_a_tenant_that_is_none_never_reaches_an_address(tenant: str) -> None:
+def test_an_invalid_tenant_is_refused_before_it_reaches_an_address(tenant: str) -> None:
     with pytest.raises(ConfigurationError, match="Tenant ID"):
         clouds.authority("commercial", tenant, "https://x.crm.dynamics.com")
 
 
-ERRORS: list[tuple[int, str, str, type[DataverseError], str]] = [
-    (401, "", "", SignInError, "sign_in"),
-    (403, "0x80072560", "", NotAMember, "sign_in"),
-    (403, "0x8004A104", "", EnvironmentDisabled, "unreachable"),
-    (403, "0x8004a113", "", AdministrationMode, "unreachable"),
-    (403, "0x80040220", "missing prvReadAccount privilege", AccessDenied, "denied"),
-    (403, "0x80048306", "", AccessDenied, "denied"),
-    (403, "0x80042F09", "", AccessDenied, "denied"),
-    (404, "0x80040217", "", Gone, "record_gone"),
-    (412, "0x80040237", "", Duplicate, "duplicate"),
-    (412, "0x80060892", "", Duplicate, "duplicate"),
-    (412, "0x80060882", "", VersionMismatch, "update_conflict"),
-    (400, "0x80044331", "", Invalid, "value_too_long"),
-    (400, "0x8004431A", "", Invalid, "unknown_choice"),
-    (400, "0x80060888", "Could not find a property named 'x' on type 'T'.", Invalid, "unknown_column"),
-    (400, "0x80048d19", "An undeclared property 'x' which only", Invalid, "unknown_column"),
-    (400, "0x80048d19", "Invalid property 'x' was found in entity 'T'.", Invalid, "unknown_column"),
-    (400, "0x80048d19", "Cannot convert", Invalid, "value_invalid"),
-    (404, "0x80060888", "Resource not found for the segment 'tandem_companies'.", Invalid, "configuration"),
-    (400, "0x80040203", "", Invalid, "value_invalid"),
-    (400, "0x80044352", "", ChangesExpired, "refused"),
-    (429, "0x80072322", "", Throttled, "throttled"),
-    (429, "0x80072321", "", Throttled, "throttled"),
-    (429, "0x80072326", "", Throttled, "throttled"),
-    (429, "", "", Throttled, "throttled"),
-    (503, "", "", Unavailable, "unreachable"),
-    (500, "0x80044151", "", Unavailable, "unreachable"),
-    (501, "", "", Invalid, "refused"),
-    (418, "0x12345678", "teapot", Invalid, "refused"),
-    (0, "AADSTS7000215", "", SignInError, "sign_in"),
-    (0, "AADSTS7000222", "", SignInError, "sign_in"),
-    (0, "AADSTS700016", "", SignInError, "sign_in"),
-    (0, "AADSTS90002", "", SignInError, "sign_in"),
-]
-
-
-@pytest.mark.parametrize(("status", "code", "message", "kind", "reason"), ERRORS)
+@pytest.mark.parametrize(
+    ("status", "code", "said", "kind", "reason"),
+    [
+        (401, "", "", SignInError, "sign_in"),
+        (403, "0x80072560", "", NotAMember, "sign_in"),
+        (403, "0x8004A104", "", EnvironmentDisabled, "unreachable"),
+        (403, "0x8004a113", "", AdministrationMode, "unreachable"),
+        (403, "0x80040220", "missing prvReadAccount privilege", AccessDenied, "denied"),
+        (403, "0x80048306", "", AccessDenied, "denied"),
+        (403, "0x80042F09", "", AccessDenied, "denied"),
+        (404, "0x80040217", "", Gone, "record_gone"),
+        (412, "0x80040237", "", Duplicate, "duplicate"),
+        (412, "0x80060892", "", Duplicate, "duplicate"),
+        (412, "0x80060882", "", VersionMismatch, "update_conflict"),
+        (400, "0x80044331", "", Invalid, "value_too_long"),
+        (400, "0x8004431A", "", Invalid, "unknown_choice"),
+        (400, "0x80060888", "Could not find a property named 'x' on type 'T'.", Invalid, "unknown_column"),
+        (400, "0x80048d19", "An undeclared property 'x' which only", Invalid, "unknown_column"),
+        (400, "0x80048d19", "Invalid property 'x' was found in entity 'T'.", Invalid, "unknown_column"),
+        (400, "0x80048d19", "Cannot convert", Invalid, "value_invalid"),
+        (404, "0x80060888", "Resource not found for the segment 'tandem_companies'.", Invalid, "configuration"),
+        (400, "0x80040203", "", Invalid, "value_invalid"),
+        (400, "0x80044352", "", ChangesExpired, "refused"),
+        (429, "0x80072322", "", Throttled, "throttled"),
+        (429, "0x80072321", "", Throttled, "throttled"),
+        (429, "0x80072326", "", Throttled, "throttled"),
+        (429, "", "", Throttled, "throttled"),
+        (503, "", "", Unavailable, "unreachable"),
+        (500, "0x80044151", "", Unavailable, "unreachable"),
+        (501, "", "", Invalid, "refused"),
+        (418, "0x12345678", "teapot", Invalid, "refused"),
+        (0, "AADSTS7000215", "", SignInError, "sign_in"),
+        (0, "AADSTS7000222", "", SignInError, "sign_in"),
+        (0, "AADSTS700016", "", SignInError, "sign_in"),
+        (0, "AADSTS90002", "", SignInError, "sign_in"),
+    ],
+)
 def test_a_refusal_has_its_kind_and_reason(
-    status: int, code: str, message: str, kind: type[DataverseError], reason: str
+    status: int, code: str, said: str, kind: type[DataverseError], reason: str
 ) -> None:
-    error = error_for(status, code, message, request_id="r-1")
+    error = error_for(status, code, said, request_id="r-1")
     assert type(error) is kind
     assert error.reason == reason
     assert "r-1" in error.detail
     assert code in error.detail
 
 
-@pytest.mark.parametrize("rule", errors.RULES, ids=lambda rule: f"{rule.status or ''}{rule.code}{rule.says}")
-def test_every_rule_speaks_to_people_and_has_a_reason_that_outcomes_know(rule: errors.Rule) -> None:
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.key}{rule.pattern}")
+def test_every_rule_has_readable_texts_and_a_reason_that_outcomes_know(rule: Rule) -> None:
     assert rule.message[0].isupper()
-    assert rule.message.removesuffix("{said}").rstrip().endswith((".", ":"))
+    assert rule.message.endswith((".", "Dataverse says: {said}"))
+    assert rule.fix == "" or (rule.fix[0].isupper() and rule.fix.endswith("."))
+    assert "{said}" not in rule.fix
     assert Reason(rule.reason or rule.error.default_reason)
     assert "0x" not in rule.message
     assert not (rule.repeat and rule.error not in {Throttled, Unavailable}), "only these may be repeated unchanged"
+
+
+@pytest.mark.parametrize("said", ["Value too long", "Value too long.", "Value too long!", "  Value too long. "])
+def test_the_service_s_words_end_before_the_fix_begins(said: str) -> None:
+    error = error_for(400, "0x80044331", said)
+    assert error.message.endswith(f"Dataverse says: {said.strip().rstrip('.!')}{'!' if '!' in said else '.'}")
+    assert error.fix == "Shorten it, or map the field to a longer column."
+    assert error.user_message == f"{error.message} {error.fix}"
+
+
+def test_long_words_of_the_service_are_cut_and_say_so() -> None:
+    assert as_sentence("x" * 300 + " " * 300, longest=300) == "x" * 300 + "."
+    assert as_sentence("x" * 301, longest=300) == "x" * 300 + "…"
 
 
 def test_the_service_s_words_are_never_taken_for_a_template() -> None:
@@ -261,13 +279,13 @@ def lost(**kwargs: Any) -> Unavailable:
         (SignInError("x"), 1, 0, True, retry.GiveUp()),
     ],
 )
-def test_only_what_is_safe_is_repeated_and_long_waits_are_given_back(
+def test_only_what_is_safe_is_repeated_and_long_waits_are_postponed(
     error: DataverseError, attempt: int, slept: float, repeatable: bool, step: object
 ) -> None:
     assert retry.decide(error, attempt=attempt, slept=slept, repeatable=repeatable) == step
 
 
-def test_a_wait_that_was_named_is_kept_to_and_one_that_was_not_is_spread() -> None:
+def test_a_named_wait_is_kept_and_an_unnamed_one_is_spread() -> None:
     assert retry.decide(throttled(2), attempt=1, slept=0, repeatable=False, jitter=0.9) == retry.Wait(2)
     assert retry.decide(throttled(1), attempt=2, slept=1, repeatable=False, jitter=0.9) == retry.Wait(2)
     assert retry.decide(throttled(None), attempt=1, slept=0, repeatable=False, jitter=0.9) == retry.Wait(1.9)
@@ -290,12 +308,12 @@ def test_a_wait_that_was_named_is_kept_to_and_one_that_was_not_is_spread() -> No
         ("soon", None),
     ],
 )
-def test_a_wait_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
-    assert retry_after(header, now=datetime(2026, 11, 1, 10, 0, tzinfo=UTC)) == seconds
+def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(header, now=datetime(2026, 11, 1, 10, 0, tzinfo=UTC)) == seconds
 
 
-def test_no_code_stands_twice_without_a_pattern_that_tells_the_rows_apart() -> None:
+def test_rows_with_the_same_key_differ_in_their_pattern() -> None:
     seen: set[tuple[Any, ...]] = set()
-    for rule in errors.RULES:
-        assert (rule.code, rule.status, rule.says) not in seen
-        seen.add((rule.code, rule.status, rule.says))
+    for rule in RULES:
+        assert (rule.key, rule.pattern) not in seen
+        seen.add((rule.key, rule.pattern))

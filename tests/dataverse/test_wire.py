@@ -1,4 +1,4 @@
-"""What goes over the wire, what is repeated, and what never leaves: against a scripted HTTPS server."""
+"""What goes over the wire, what is repeated, and what is never sent: against a scripted HTTPS server."""
 
 import base64
 import itertools
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from dataverse import connection_pool as pool
-from dataverse import transport
+from dataverse import http_session
 from dataverse.client import DataverseClient
 from dataverse.errors import (
     ConfigurationError,
@@ -31,34 +31,34 @@ from dataverse.errors import (
     Unavailable,
     VersionMismatch,
 )
-from dataverse.transport import Timeouts
+from dataverse.http_session import Timeouts
 from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Request, Usage
-from tests.dataverse.server import TENANT, Asked, Reply, Server, refused, write_certificate
+from tests.dataverse.server import TENANT, Received, Reply, Server, refused, write_certificate
 
 ROW = "11111111-2222-3333-4444-555555555555"
 BODY = {"value": [{"accountid": ROW, "name": "Adatum"}]}
 
 
-def scripted(*replies: Reply) -> Callable[[Asked], Reply]:
-    """The replies in order; the last one again and again."""
+def scripted(*replies: Reply) -> Callable[[Received], Reply]:
+    """Return the replies in order, and the last one again and again."""
     left = list(replies)
-    return lambda asked: left.pop(0) if len(left) > 1 else left[0]
+    return lambda received: left.pop(0) if len(left) > 1 else left[0]
 
 
 def test_a_request_carries_the_token_and_the_protocols_headers(server: Server, client: DataverseClient) -> None:
     server.answer = scripted(Reply(body=BODY))
     page = client.first_page("accounts", select=["name"], filter="name eq 'Ünal & Co'", page_size=50)
-    asked = server.api[0]
+    received = server.api[0]
     assert page.rows == BODY["value"]
-    assert asked.headers["Authorization"] == "Bearer token-1"
-    assert asked.headers["OData-Version"] == "4.0"
-    assert asked.headers["Prefer"] == "odata.maxpagesize=50"
-    assert asked.path.startswith("/api/data/v9.2/accounts?$select=name&$filter=name%20eq%20'%C3%9Cnal%20%26%20Co'")
-    assert asked.headers["x-ms-client-request-id"]
-    assert "Cookie" not in asked.headers
+    assert received.headers["Authorization"] == "Bearer token-1"
+    assert received.headers["OData-Version"] == "4.0"
+    assert received.headers["Prefer"] == "odata.maxpagesize=50"
+    assert received.path.startswith("/api/data/v9.2/accounts?$select=name&$filter=name%20eq%20'%C3%9Cnal%20%26%20Co'")
+    assert received.headers["x-ms-client-request-id"]
+    assert "Cookie" not in received.headers
 
 
-def test_the_token_is_asked_for_once_and_kept_across_clients(
+def test_the_token_is_requested_once_and_shared_by_clients(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
     server.answer = scripted(Reply(body=BODY))
@@ -72,7 +72,7 @@ def test_the_token_is_asked_for_once_and_kept_across_clients(
 def test_a_refused_token_is_renewed_once(server: Server, client: DataverseClient) -> None:
     server.answer = scripted(refused(401), Reply(body=BODY))
     assert client.first_page("accounts", select=["name"]).rows
-    assert [asked.headers["Authorization"] for asked in server.api] == ["Bearer token-1", "Bearer token-2"]
+    assert [received.headers["Authorization"] for received in server.api] == ["Bearer token-1", "Bearer token-2"]
     server.answer = scripted(refused(401))
     with pytest.raises(SignInError):
         client.first_page("accounts", select=["name"])
@@ -80,9 +80,9 @@ def test_a_refused_token_is_renewed_once(server: Server, client: DataverseClient
 
 
 def test_a_corrected_sign_in_works_at_once(server: Server, client: DataverseClient) -> None:
-    server.sign_in = lambda asked: (
-        server.token(asked)
-        if asked.method == "GET"
+    server.sign_in = lambda received: (
+        server.token(received)
+        if received.method == "GET"
         else Reply(
             400, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}
         )
@@ -111,7 +111,7 @@ def test_a_certificate_signs_in_with_an_assertion_that_its_key_signed(server: Se
     client = DataverseClient(environment, Credentials(f"{server.url}/{TENANT}", "client", credential))
     server.answer = scripted(Reply(body=BODY))
     assert client.first_page("accounts", select=["name"]).rows
-    (sent,) = [parse_qs(asked.body.decode()) for asked in server.asked if asked.path.endswith("/token")]
+    (sent,) = [parse_qs(received.body.decode()) for received in server.received if received.path.endswith("/token")]
     assert "client_secret" not in sent
     head, claims, signature = sent["client_assertion"][0].split(".")
     padded = [base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in (head, claims, signature)]
@@ -122,8 +122,8 @@ def test_a_certificate_signs_in_with_an_assertion_that_its_key_signed(server: Se
     assert credential.private_key_pem not in repr(credential)
 
 
-def test_an_unknown_tenant_is_told_with_the_sign_ins_own_code(server: Server, client: DataverseClient) -> None:
-    server.sign_in = lambda asked: Reply(
+def test_an_unknown_tenant_is_reported_with_the_sign_in_service_s_code(server: Server, client: DataverseClient) -> None:
+    server.sign_in = lambda received: Reply(
         400, {"error": "invalid_tenant", "error_description": "AADSTS90002: Tenant 'x' not found. Trace ID: 1"}
     )
     with pytest.raises(SignInError, match="no tenant with this Tenant ID") as error:
@@ -131,7 +131,7 @@ def test_an_unknown_tenant_is_told_with_the_sign_ins_own_code(server: Server, cl
     assert error.value.code == "AADSTS90002"
 
 
-def test_a_short_wait_is_slept_and_a_long_one_given_back(
+def test_a_short_wait_is_slept_and_a_long_one_raised(
     server: Server, client: DataverseClient, slept: list[float]
 ) -> None:
     server.answer = scripted(refused(429, "0x80072322", Retry_After="3"), Reply(body=BODY))
@@ -142,11 +142,12 @@ def test_a_short_wait_is_slept_and_a_long_one_given_back(
     with pytest.raises(Throttled) as error:
         client.first_page("accounts", select=["name"])
     assert error.value.retry_after == 120
+    assert error.value.said == "no", "the service's own words, for support"
     assert slept == [3.0]
 
 
 @pytest.mark.parametrize("named", ["0", "-1", "Sun, 01 Nov 1998 09:00:00 GMT"])
-def test_a_limit_that_names_no_wait_is_asked_a_few_times_and_then_given_back(
+def test_a_limit_that_names_no_wait_is_retried_a_few_times_and_then_raised(
     server: Server, client: DataverseClient, slept: list[float], named: str
 ) -> None:
     server.answer = scripted(refused(429, "0x80072322", Retry_After=named))
@@ -158,17 +159,17 @@ def test_a_limit_that_names_no_wait_is_asked_a_few_times_and_then_given_back(
     assert all(later > earlier for earlier, later in itertools.pairwise(slept))
 
 
-def test_whoever_waits_waits_as_long_as_another_was_told_meanwhile(
+def test_a_waiting_request_waits_as_long_as_another_was_told_to_meanwhile(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
-    """Two requests are under way; one is told to wait a second, and before that is over the other two."""
+    """Two requests are under way; one is told to wait a second, and meanwhile the other to wait two."""
     came: list[float] = []
 
-    def answer(asked: Asked) -> Reply:
+    def answer(received: Received) -> Reply:
         came.append(time.monotonic())
         if len(came) > 2:
             return Reply(body=BODY)
-        if "contacts" in asked.path:
+        if "contacts" in received.path:
             time.sleep(0.5)
             return refused(429, "0x80072322", Retry_After="2")
         time.sleep(0.1)
@@ -180,16 +181,16 @@ def test_whoever_waits_waits_as_long_as_another_was_told_meanwhile(
         for done in [pool.submit(client.first_page, name, select=["name"]) for name in ("accounts", "contacts")]:
             assert done.result().rows
     first, *_, third, _ = came
-    assert third - first >= 2.4, "sent while the service wanted to hear nothing"
+    assert third - first >= 2.4, "sent during the wait that the service asked for"
 
 
-def test_whoever_waits_for_a_lane_is_not_sent_into_a_wait_told_meanwhile(
+def test_a_request_waiting_for_a_slot_is_not_sent_during_a_wait_that_began_meanwhile(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
-    """Six requests for the one lane there is at first: the one in it is refused, and five stand behind it."""
+    """Six requests for the one slot there is at first: the one that has it is refused, and five are queued."""
     came: list[float] = []
 
-    def answer(asked: Asked) -> Reply:
+    def answer(received: Received) -> Reply:
         came.append(time.monotonic())
         if len(came) > 1:
             return Reply(body=BODY)
@@ -202,21 +203,21 @@ def test_whoever_waits_for_a_lane_is_not_sent_into_a_wait_told_meanwhile(
         for done in [pool.submit(client.first_page, "accounts", select=["name"]) for _ in range(6)]:
             assert done.result().rows
     assert len(came) == 7
-    assert came[1] - came[0] >= 1.25, "sent while the service wanted to hear nothing"
+    assert came[1] - came[0] >= 1.25, "sent during the wait that the service asked for"
 
 
-def test_a_limit_that_refuses_a_part_of_a_batch_has_all_of_the_user_wait(
+def test_a_throttled_part_of_a_batch_has_all_requests_of_the_user_wait(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
-    """The answer around the part says 200. Others stand in line behind it, and one comes while the batch waits."""
+    """The answer around the part says 200. Others are queued behind it, and one comes while the batch waits."""
     came: list[float] = []
 
-    def answer(asked: Asked) -> Reply:
+    def answer(received: Received) -> Reply:
         came.append(time.monotonic())
         if len(came) == 1:
             time.sleep(0.3)
             return batch_answer((429, "Retry-After: 1", SLOW_DOWN))
-        return batch_answer((204, 'ETag: W/"1"', b"")) if "$batch" in asked.path else Reply(body=BODY)
+        return batch_answer((204, 'ETag: W/"1"', b"")) if "$batch" in received.path else Reply(body=BODY)
 
     server.answer = answer
     client, other = client_of(sleep=time.sleep), client_of(sleep=time.sleep)
@@ -230,10 +231,10 @@ def test_a_limit_that_refuses_a_part_of_a_batch_has_all_of_the_user_wait(
         assert batch.result()[0].error is None
     assert other.first_page("accounts", select=["name"]).rows
     assert len(came) == 8
-    assert min(came[1:]) - came[0] >= 1.25, "sent while the service wanted to hear nothing"
+    assert min(came[1:]) - came[0] >= 1.25, "sent during the wait that the service asked for"
 
 
-def test_a_long_wait_that_a_part_of_a_batch_asks_for_holds_for_the_next_request(
+def test_a_long_wait_named_by_a_part_of_a_batch_holds_for_the_next_request(
     server: Server, client: DataverseClient, slept: list[float]
 ) -> None:
     server.answer = scripted(batch_answer((429, "Retry-After: 120", SLOW_DOWN)), Reply(body=BODY))
@@ -245,10 +246,10 @@ def test_a_long_wait_that_a_part_of_a_batch_asks_for_holds_for_the_next_request(
     assert (len(server.api), slept) == (1, [])
 
 
-def test_a_part_of_a_batch_that_is_always_throttled_is_asked_a_few_times(
+def test_a_part_of_a_batch_that_is_always_throttled_is_retried_a_few_times(
     server: Server, client: DataverseClient, slept: list[float]
 ) -> None:
-    server.answer = lambda asked: batch_answer((429, "Retry-After: 0", SLOW_DOWN))
+    server.answer = lambda received: batch_answer((429, "Retry-After: 0", SLOW_DOWN))
     (result,) = client.batch(PATCHES[:1])
     assert isinstance(result.error, Throttled)
     assert 2 <= len(server.api) <= 6
@@ -262,13 +263,15 @@ def test_a_create_refused_for_a_limit_is_sent_again(server: Server, client: Data
 
 
 @pytest.mark.parametrize("fault", [Reply(drop=True), Reply(200, BODY, cut=True), refused(503), refused(500)])
-def test_a_lost_read_is_repeated(server: Server, client: DataverseClient, fault: Reply) -> None:
+def test_a_read_with_a_lost_answer_is_repeated(server: Server, client: DataverseClient, fault: Reply) -> None:
     server.answer = scripted(fault, Reply(body=BODY))
     assert client.first_page("accounts", select=["name"]).rows
     assert len(server.api) == 2
 
 
-def test_a_lost_create_is_not_repeated_and_says_it_may_be_done(server: Server, client: DataverseClient) -> None:
+def test_a_create_with_a_lost_answer_is_not_repeated_and_has_an_unknown_outcome(
+    server: Server, client: DataverseClient
+) -> None:
     server.answer = scripted(Reply(drop=True))
     with pytest.raises(Unavailable) as error:
         client.create("accounts", {"name": "x"})
@@ -280,7 +283,7 @@ def test_a_lost_create_is_not_repeated_and_says_it_may_be_done(server: Server, c
     assert len(server.api) == 2
 
 
-def test_a_lost_create_with_its_own_id_is_repeated_and_already_there_means_done(
+def test_a_create_with_its_own_id_and_a_lost_answer_is_repeated_and_duplicate_means_done(
     server: Server, client: DataverseClient
 ) -> None:
     server.answer = scripted(Reply(drop=True), refused(412, "0x80040237"))
@@ -291,7 +294,7 @@ def test_a_lost_create_with_its_own_id_is_repeated_and_already_there_means_done(
 def test_a_change_is_repeated_with_the_same_version(server: Server, client: DataverseClient) -> None:
     server.answer = scripted(Reply(drop=True), Reply(204))
     client.update("accounts", ROW, {"name": "x"}, if_match='W/"7"')
-    assert [asked.headers["If-Match"] for asked in server.api] == ['W/"7"', 'W/"7"']
+    assert [received.headers["If-Match"] for received in server.api] == ['W/"7"', 'W/"7"']
     server.answer = scripted(refused(412, "0x80060882"))
     with pytest.raises(VersionMismatch):
         client.delete("accounts", ROW, if_match='W/"7"')
@@ -304,7 +307,7 @@ def test_a_redirect_is_not_followed(server: Server, client: DataverseClient) -> 
     assert len(server.api) == 1
 
 
-def test_the_body_of_a_redirect_is_read_no_longer_than_any_other(
+def test_the_body_of_a_redirect_is_read_within_the_timeout(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
     client = client_of(timeouts=Timeouts(1, 1, 1))
@@ -313,7 +316,7 @@ def test_the_body_of_a_redirect_is_read_no_longer_than_any_other(
     with pytest.raises(DataverseError):
         client.update("accounts", ROW, {"name": "x"})
     assert time.monotonic() - started < 8  # four attempts of a second
-    assert {asked.path.split("?")[0] for asked in server.api} == {f"/api/data/v9.2/accounts({ROW})"}
+    assert {received.path.split("?")[0] for received in server.api} == {f"/api/data/v9.2/accounts({ROW})"}
 
 
 @pytest.mark.parametrize(
@@ -336,7 +339,7 @@ def test_the_body_of_a_redirect_is_read_no_longer_than_any_other(
         "://",
     ],
 )
-def test_a_link_to_another_place_is_refused_and_nothing_is_sent(
+def test_a_link_to_another_origin_or_path_is_refused_and_nothing_is_sent(
     server: Server, client: DataverseClient, link: str
 ) -> None:
     link = link.format(port=server.http.server_port)
@@ -349,7 +352,7 @@ def test_a_link_to_another_place_is_refused_and_nothing_is_sent(
     assert len(server.api) == 1
 
 
-def test_pages_are_followed_to_the_delta_link_and_deleted_rows_stand_apart(
+def test_pages_are_followed_to_the_delta_link_and_deleted_rows_are_separate(
     server: Server, client: DataverseClient
 ) -> None:
     root = f"{server.url}/api/data/v9.2/accounts"
@@ -362,7 +365,7 @@ def test_pages_are_followed_to_the_delta_link_and_deleted_rows_stand_apart(
     assert [len(page.rows) for page in pages] == [1, 0]
     assert [str(row_id) for row_id in pages[1].deleted] == [ROW]
     assert pages[1].delta_link == f"{root}?$deltatoken=5"
-    assert all("odata.track-changes" in asked.headers["Prefer"] for asked in server.api)
+    assert all("odata.track-changes" in received.headers["Prefer"] for received in server.api)
 
 
 @pytest.mark.parametrize("body", [b"<html>maintenance</html>", b"{}", b'{"value": 1}', b"", b"null"])
@@ -375,7 +378,7 @@ def test_an_answer_that_is_no_page_is_an_error_never_an_empty_page(
 
 
 @pytest.mark.parametrize("reply", [Reply(body=BODY, wait_s=1.5), Reply(body=BODY, drip_s=0.1)])
-def test_an_answer_that_waits_or_drips_is_ended_in_time(
+def test_a_late_or_slow_answer_ends_at_the_timeout(
     server: Server, client_of: Callable[..., DataverseClient], reply: Reply
 ) -> None:
     server.answer = scripted(reply)
@@ -397,11 +400,9 @@ def test_many_threads_share_one_token_and_every_request_is_counted(server: Serve
     assert client.usage.rows_read == 200
 
 
-def test_a_withdrawn_token_is_renewed_once_for_all_threads_that_meet_it(
-    server: Server, client: DataverseClient
-) -> None:
-    server.answer = lambda asked: (
-        Reply(body=BODY) if asked.headers["Authorization"] != "Bearer token-1" else refused(401)
+def test_a_withdrawn_token_is_renewed_at_most_once_per_thread(server: Server, client: DataverseClient) -> None:
+    server.answer = lambda received: (
+        Reply(body=BODY) if received.headers["Authorization"] != "Bearer token-1" else refused(401)
     )
     with ThreadPoolExecutor(8) as pool:
         pages = list(pool.map(lambda _: client.first_page("accounts", select=["name"]), range(40)))
@@ -409,7 +410,7 @@ def test_a_withdrawn_token_is_renewed_once_for_all_threads_that_meet_it(
     assert server.tokens <= 9
 
 
-def test_a_server_that_is_down_is_told_with_the_next_step(server: Server, client: DataverseClient) -> None:
+def test_a_server_that_is_down_is_reported_with_the_next_step(server: Server, client: DataverseClient) -> None:
     server.stop()
     with pytest.raises(Unavailable, match="cannot be reached") as error:
         client.create("accounts", {"name": "x"})
@@ -421,7 +422,7 @@ def test_a_certificate_that_is_not_trusted_stops_before_anything_is_sent(server:
     stranger = DataverseClient(environment, Credentials(f"{server.url}/{TENANT}", "client", ClientSecret(str(uuid4()))))
     with pytest.raises(ConfigurationError, match="not trusted"):
         stranger.who_am_i()
-    assert not server.asked
+    assert not server.received
 
 
 def test_a_certificate_bundle_and_a_proxy_in_the_environment_leave_the_sandbox_alone(
@@ -434,7 +435,7 @@ def test_a_certificate_bundle_and_a_proxy_in_the_environment_leave_the_sandbox_a
     monkeypatch.delenv("no_proxy", raising=False)
     server.answer = scripted(Reply(body=BODY))
     assert client.first_page("accounts", select=["name"]).rows
-    session = transport.Session(["https://contoso.crm4.dynamics.com"], ca_file=server.ca_file)
+    session = http_session.Session(["https://contoso.crm4.dynamics.com"], ca_file=server.ca_file)
     merged = session.merge_environment_settings("https://contoso.crm4.dynamics.com/api", {}, True, None, None)
     assert merged["verify"] == str(tmp_path / "other.pem")
     assert merged["proxies"]["https"] == "http://127.0.0.1:9"
@@ -455,7 +456,7 @@ def test_a_netrc_does_not_replace_the_token(
 )
 def test_a_session_talks_to_its_origins_alone(url: str) -> None:
     with pytest.raises(ConfigurationError, match="was not sent"):
-        transport.Session(["https://contoso.crm4.dynamics.com"]).get(url)
+        http_session.Session(["https://contoso.crm4.dynamics.com"]).get(url)
 
 
 def test_a_loopback_address_needs_permission() -> None:
@@ -471,11 +472,11 @@ def test_hooks_see_every_request_before_it_is_sent(server: Server, client: Datav
         seen.append(method)
 
     server.answer = scripted(Reply(body=BODY))
-    transport.before_send.append(hook)
+    http_session.before_send.append(hook)
     try:
         client.first_page("accounts", select=["name"])
     finally:
-        transport.before_send.remove(hook)
+        http_session.before_send.remove(hook)
     assert seen == ["GET", "POST", "GET"]
 
 
@@ -510,7 +511,9 @@ def test_every_part_of_a_batch_has_its_own_result_and_throttled_ones_are_sent_ag
     assert server.api[0].headers["Prefer"] == "odata.continue-on-error"
 
 
-def test_without_continue_on_error_what_follows_a_refusal_was_not_done(server: Server, client: DataverseClient) -> None:
+def test_without_continue_on_error_requests_after_a_refusal_are_not_done(
+    server: Server, client: DataverseClient
+) -> None:
     wrong = json.dumps({"error": {"code": "0x80044331", "message": "long"}}).encode()
     reply = batch_answer((204, "A: b", b""), (400, "X: y", wrong))
     reply.status = 400
@@ -530,7 +533,7 @@ def test_a_batch_of_changes_is_repeated_and_one_with_creates_is_not(server: Serv
     assert error.value.outcome_unknown
 
 
-def test_secrets_and_tokens_stand_in_no_log_error_or_repr(
+def test_secrets_and_tokens_are_in_no_log_error_or_repr(
     server: Server, client_of: Callable[..., DataverseClient], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -547,14 +550,14 @@ def test_secrets_and_tokens_stand_in_no_log_error_or_repr(
         assert "555 0100" not in text
 
 
-def test_the_recommended_parallelism_is_kept(server: Server, client: DataverseClient) -> None:
-    assert client.parallelism is None
+def test_the_recommended_concurrency_is_remembered(server: Server, client: DataverseClient) -> None:
+    assert client.recommended_concurrency is None
     server.answer = scripted(Reply(body=BODY, headers={"x-ms-dop-hint": "8"}))
     client.first_page("accounts", select=["name"])
-    assert client.parallelism == 8
+    assert client.recommended_concurrency == 8
 
 
-def test_a_proxy_that_wants_a_sign_in_is_named(server: Server, client: DataverseClient) -> None:
+def test_a_proxy_that_asks_for_a_sign_in_is_named(server: Server, client: DataverseClient) -> None:
     server.answer = scripted(Reply(407, b"", {"Content-Type": "text/html"}))
     with pytest.raises(ConfigurationError, match="HTTPS_PROXY"):
         client.who_am_i()
@@ -569,9 +572,7 @@ def test_bodies_are_json_numbers_and_text(server: Server, client: DataverseClien
     assert sent == {"creditlimit": 10.5, "name": "Ünal", "none": None}
 
 
-def test_a_request_ends_when_its_time_is_up_however_long_the_client_would_wait(
-    server: Server, client_of: Callable[..., DataverseClient]
-) -> None:
+def test_a_request_ends_when_its_job_s_time_is_up(server: Server, client_of: Callable[..., DataverseClient]) -> None:
     class Hurried(Usage):
         def seconds_left(self) -> float:
             return 0.3
@@ -590,13 +591,13 @@ def test_a_request_ends_when_its_time_is_up_however_long_the_client_would_wait(
     assert client.usage.answered == 1
 
 
-def test_nobody_who_stands_in_line_is_sent_into_a_wait_that_begins_meanwhile(
+def test_no_queued_request_is_sent_during_a_wait_that_begins_meanwhile(
     server: Server, client_of: Callable[..., DataverseClient]
 ) -> None:
-    """Before a parallelism is recommended one request goes at a time: the others queue behind the refused one."""
+    """Until a number is recommended one request is sent at a time: the others queue behind the refused one."""
     moments: list[float] = []
 
-    def answer(asked: Asked) -> Reply:
+    def answer(received: Received) -> Reply:
         moments.append(time.monotonic())
         first = len(moments) == 1
         return refused(429, "0x80072322", "slow down", Retry_After="1.5") if first else Reply(body=BODY, wait_s=0.02)
@@ -604,13 +605,13 @@ def test_nobody_who_stands_in_line_is_sent_into_a_wait_that_begins_meanwhile(
     server.answer = answer
     client = client_of(sleep=time.sleep)
     with ThreadPoolExecutor(6) as threads:
-        asked = [threads.submit(client.first_page, "accounts", select=["name"]) for _ in range(6)]
-        assert all(one.result().rows for one in asked)
+        pages = [threads.submit(client.first_page, "accounts", select=["name"]) for _ in range(6)]
+        assert all(one.result().rows for one in pages)
     assert len(moments) == 7
     assert min(moments[1:]) - moments[0] >= 1.5
 
 
-def test_a_connection_picked_up_after_the_service_asked_to_wait_is_given_back_unused(
+def test_a_connection_taken_after_the_service_asked_to_wait_is_given_back_unused(
     server: Server, client: DataverseClient
 ) -> None:
     server.answer = scripted(Reply(body=BODY))

@@ -61,7 +61,7 @@ def test_progress(columns, phase, text, details):
 def test_a_lost_worker_and_a_wait_are_said():
     now = timezone.now()
     silent = display.progress(job(state=State.IN_PROCESS, lease_until=now - timedelta(seconds=1)), poll_url="/")
-    assert "another one goes on" in silent.details[0]
+    assert "Another will resume" in silent.details[0]
     waiting = display.progress(
         job(state=State.POSTPONED, not_before=now, message="Dataverse asks to wait."), poll_url="/"
     )

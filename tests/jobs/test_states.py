@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.errors import Failure, describe, retry_after, scrub
+from jobs.errors import Failure, failure_of, redact, retry_after
 from jobs.models import ENDED_STATES, Reason, State
-from jobs.states import MAX_LOST_WORKERS, TRANSITIONS, Claim, Event, Snapshot, after, decide_claim
+from jobs.states import MAX_LOST_WORKERS, TRANSITIONS, Claim, Event, Snapshot, decide_claim, state_after
 from jobs.system_checks import timing
 
 NOW = datetime(2026, 11, 22, 18, 4, tzinfo=UTC)
@@ -64,12 +64,12 @@ def test_a_job_is_never_run_while_its_lease_is_good_nor_after_its_end(state, lea
 @pytest.mark.parametrize("event", Event)
 def test_nothing_happens_to_a_job_that_ended(state, event):
     with pytest.raises(ValueError, match=state.label.lower()):
-        after(state, event)
+        state_after(state, event)
 
 
 def test_every_open_state_can_be_cancelled_and_every_state_is_reached():
     for state in (State.QUEUED, State.POSTPONED, State.IN_PROCESS):
-        assert after(state, Event.CANCEL) == State.CANCELLED
+        assert state_after(state, Event.CANCEL) == State.CANCELLED
     assert set(TRANSITIONS.values()) == set(State)
 
 
@@ -90,14 +90,14 @@ class Refusal(Exception):
     ],
 )  # fmt: skip
 def test_an_errors_attributes_become_reason_sentence_and_detail(error, reason, message, detail):
-    assert describe(error) == Failure(Reason(reason), message, detail)
+    assert failure_of(error) == Failure(Reason(reason), message, detail)
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("x"), Refusal(reason="made_up", user_message="?"), Refusal(user_message="?")]
 )
 def test_an_error_outside_the_closed_list_is_internal_with_its_trace(error):
-    failure = describe(error)
+    failure = failure_of(error)
     assert failure.reason == Reason.INTERNAL
     assert "checkpoint" in failure.message
     assert type(error).__name__ in failure.detail
@@ -124,13 +124,13 @@ def test_only_an_error_that_says_when_to_come_back_is_waited_for(error, wait):
     ],
 )
 def test_secrets_and_paths_never_reach_a_jobs_detail(text, secret):
-    assert secret not in scrub(text)
+    assert secret not in redact(text)
 
 
 @given(st.text(max_size=300))
 def test_scrubbing_is_total_and_settles(text):
-    once = scrub(text)
-    assert scrub(once) == once
+    once = redact(text)
+    assert redact(once) == once
 
 
 @pytest.mark.parametrize(

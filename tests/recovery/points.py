@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 POINTS: dict[str, tuple[str, str, str]] = {
     # the job's row
     "claim, before anything": ("jobs.running.runner", "claim", "before"),
-    "claim, row read": ("jobs.lease", "_unheld", "before"),
+    "claim, row read": ("jobs.lease", "_unchanged_row", "before"),
     "claim, taken": ("jobs.running.runner", "claim", "after"),
     "heartbeat or checkpoint, lease not yet renewed": ("jobs.lease", "Lease.renew", "before"),
     "slice end, not yet given back": ("jobs.running.runner", "_give_back", "before"),
@@ -44,8 +44,8 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "end, published": ("jobs.running.context", "publish_waiting", "after"),
     "message, not sent": ("jobs.publishing", "publish", "before"),
     # requests
-    "request, not sent": ("dataverse.transport", "Session.send", "before"),
-    "request, answered": ("dataverse.transport", "Session.send", "after"),
+    "request, not sent": ("dataverse.http_session", "Session.send", "before"),
+    "request, answered": ("dataverse.http_session", "Session.send", "after"),
     # writing to Dataverse
     "create, not sent": ("coupling.gateway", "Gateway.create", "before"),
     "create, result not saved": ("coupling.gateway", "Gateway.create", "after"),
@@ -126,16 +126,15 @@ def make_small() -> None:
     """A few dozen records become several pages, parts, checkpoints and requests."""
     from coupling import gateway
     from coupling.couplings import couple_job, uncouple_job
-    from dataverse import bulk
-    from dataverse.client import DataverseClient
+    from dataverse import bulk, table_scan
     from sync.engine import mapping_run, pairs, selected_run
 
     couple_job.RECORDS_PER_CHECKPOINT, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
     uncouple_job.COUPLINGS_PER_CHECKPOINT = 7
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9
-    bulk.LARGEST = 5
-    for reading in (gateway.Gateway.scan, gateway.Gateway._first, DataverseClient.scan):
+    bulk.MAX_ROWS = 5
+    for reading in (gateway.Gateway.scan, gateway.Gateway._first, table_scan.scan):
         reading.__kwdefaults__["page_size"] = 16
 
 

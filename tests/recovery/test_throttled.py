@@ -97,7 +97,7 @@ def test_refusals_now_and_then_are_waited_for_and_change_nothing(name, places, t
 
 def test_refusals_at_random_are_all_waited_for_and_every_row_is_made_once(transactional_db, sandbox, monkeypatch):
     """How much time that costs is measured in benchmarks.throttled."""
-    monkeypatch.setattr(bulk, "LARGEST", 20)
+    monkeypatch.setattr(bulk, "MAX_ROWS", 20)
     w = world(sandbox)
     w.records(range(1200))
     sandbox.control("PUT", "latency", {"request_ms": 10})

@@ -10,7 +10,7 @@ from core.roles import Role, may
 from masterdata.models import Company
 from tests.ui.conftest import customers
 from tests.ui.pages import check
-from ui.context import address
+from ui.context import entry_url
 from ui.registry import Entry, registry
 
 PAGES = [entry for entry in registry.all_entries() if entry.group != "Actions"]
@@ -22,7 +22,7 @@ def test_it_is_titled_as_it_is_found_and_keeps_to_the_basics(
     administrator: Client, cronus: Company, northwind: Company, entry: Entry
 ) -> None:
     customers(cronus, 3)
-    url = address(entry, cronus)
+    url = entry_url(entry, cronus)
     assert url, f"{entry.title} leads nowhere"
     page = check(administrator.get(url))
     assert page.h1 == entry.title or page.h1 in entry.also
@@ -37,6 +37,6 @@ def test_tell_me_offers_a_role_only_what_it_may_open(signed_in: Any, cronus: Com
     for entry in PAGES:
         if not may(user, entry.needs):
             assert entry.title not in titles
-            assert client.get(address(entry, cronus)).status_code == 403
+            assert client.get(entry_url(entry, cronus)).status_code == 403
         else:
-            assert client.get(address(entry, cronus)).status_code in (200, 302), entry.title
+            assert client.get(entry_url(entry, cronus)).status_code in (200, 302), entry.title

@@ -26,25 +26,29 @@ _ICONS = {
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """The icon of that name, drawn in the text's colour and hidden from screen readers; nothing for an unknown name."""
+    """Return the icon of that name, drawn in the text's colour and hidden from screen readers; nothing for an unknown
+    name.
+    """
     return _ICONS.get(name, SafeString(""))
 
 
 @register.filter
 def cell(value: Cell) -> SafeString | str:
-    """A cell's value as HTML."""
+    """Return a cell's value as HTML."""
     return html_of(value)
 
 
 @register.filter
 def words(value: Cell) -> str:
-    """A cell's value as plain text."""
+    """Return a cell's value as plain text."""
     return text_of(value)
 
 
 @register.filter
 def help_url(name: str) -> str:
-    """The help page's address: "coupling.md#criteria" names a page of docs/ and a heading on it; "" the first page."""
+    """Return the help page's address: "coupling.md#criteria" names a page of docs/ and a heading on it; "" the first
+    page.
+    """
     page, _, heading = (name or "index").partition("#")
     url = reverse("ui:help", kwargs={"name": page.removesuffix(".md")})
     return f"{url}#{heading}" if heading else url
@@ -52,13 +56,13 @@ def help_url(name: str) -> str:
 
 @register.filter
 def blank(value: Cell) -> bool:
-    """Whether a cell shows nothing."""
+    """Return whether a cell shows nothing."""
     return value is None or value == ""
 
 
 @register.simple_tag
 def rows(bound: Any) -> SafeString:
-    """The rows of a list's page. Built here: a template loop over cells costs several times as much."""
+    """Return the rows of a list's page. Built here: a template loop over cells costs several times as much."""
     return format_html_join("", "<tr>{}</tr>", ((_cells(bound, row),) for row in bound.rows))
 
 
@@ -83,7 +87,7 @@ def _cells(bound: Any, row: Any) -> SafeString:
 
 @register.simple_tag
 def widget(bound: BoundField, field: Field | None = None) -> SafeString:
-    """A form field's control, tied to its hint and its errors."""
+    """Return a form field's control, tied to its hint and its errors."""
     attributes: dict[str, Any] = {}
     inner = bound.field.widget
     described = [f"{bound.auto_id}-hint"] if hint_of(bound, field) else []
@@ -101,23 +105,23 @@ def widget(bound: BoundField, field: Field | None = None) -> SafeString:
 
 @register.filter
 def is_group(bound: BoundField) -> bool:
-    """Whether the control is several boxes or buttons, which need a legend instead of a label."""
+    """Return whether the control is several boxes or buttons, which need a legend instead of a label."""
     return isinstance(bound.field.widget, CheckboxSelectMultiple | RadioSelect)
 
 
 @register.filter
 def is_checkbox(bound: BoundField) -> bool:
-    """Whether the control is one checkbox, shown as a switch."""
+    """Return whether the control is one checkbox, shown as a switch."""
     return isinstance(bound.field.widget, CheckboxInput)
 
 
 @register.simple_tag
 def hint_of(bound: BoundField, field: Field | None = None) -> str:
-    """The hint below a control: the page's, else the form's."""
+    """Return the hint below a control: the page's, else the form's."""
     return (field.hint if field else "") or str(bound.help_text or "")
 
 
 @register.filter
 def states(status: str) -> str:
-    """A message level's tag as a notice's state."""
+    """Return a message level's tag as a notice's state."""
     return {"success": "ok", "warning": "warn", "error": "bad"}.get(status.split()[-1] if status else "", "")

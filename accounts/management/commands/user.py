@@ -17,7 +17,7 @@ class Command(TandemCommand):
     help = "Create a person who may sign in, or change their role or password."
 
     def arguments(self, parser: CommandParser) -> None:
-        """The name, the role, the password's file."""
+        """Add the name, the role, the password's file."""
         parser.add_argument("name", metavar="NAME", help="What the person signs in with.")
         parser.add_argument("--role", required=True, choices=[role.value for role in Role])
         parser.add_argument(

@@ -5,7 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from config.demo.environment import EnvironmentFailed
+from config.demo.run import Demo, DemoFailed
+from config.demo.show import Screen
 from config.serve import SiteFailed, stop_on_signals
+from core.refusals import Refusal
+from dataverse.errors import DataverseError
 
 
 class Command(BaseCommand):
@@ -15,17 +20,13 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whether to end after the summary."""
+        """Add whether to end after the summary."""
         parser.add_argument("--once", action="store_true", help="End after the summary; 0 = all went well, else 1.")
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run it; exit code 1 where something did not go well."""
         if not settings.SANDBOX_ALLOWED:
             raise CommandError("The demo needs a sandbox: start it with make demo, or set SANDBOX_ALLOWED=1.")
-        from config.demo.environment import EnvironmentFailed
-        from config.demo.run import Demo, DemoFailed
-        from config.demo.show import Screen
-
         stop_on_signals()
         self.stdout.ending = ""  # a bar that moves must not get a line of its own
         screen = Screen(self.stdout)
@@ -33,11 +34,8 @@ class Command(BaseCommand):
             code = Demo(screen, once=options["once"]).run()
         except (DemoFailed, EnvironmentFailed, SiteFailed) as failure:
             raise CommandError(str(failure)) from None
-        except Exception as failure:
-            # Rooms below say what went wrong, why and what to do next in user_message.
-            if sentence := getattr(failure, "user_message", ""):
-                raise CommandError(sentence) from failure
-            raise
+        except (Refusal, DataverseError) as failure:
+            raise CommandError(failure.user_message) from failure
         except KeyboardInterrupt:
             screen.line("Stopped.")
             return

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Bring the tables up to date, then serve the site with a worker beside it until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The port and what to leave out."""
+        """Add the port and what to leave out."""
         parser.add_argument("--port", type=int, default=settings.PORT, help="The port; 0 picks a free one.")
         parser.add_argument("--without-worker", action="store_true", help="Only the web server; workers run elsewhere.")
 

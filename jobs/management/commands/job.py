@@ -18,7 +18,7 @@ class Command(TandemCommand):
     help = "Show one job; with --errors its failed records first, one per line."
 
     def arguments(self, parser: CommandParser) -> None:
-        """Which job, and whether its records are wanted."""
+        """Add which job, and whether its records are wanted."""
         parser.add_argument("id", type=int, metavar="ID")
         parser.add_argument("--errors", action="store_true", help="Print the failed records, then the job.")
         parser.add_argument("--outcome", choices=Outcome.values, help="Print the records with this outcome instead.")
@@ -56,7 +56,7 @@ class Command(TandemCommand):
 
 
 def errors(job: Job, outcome: str) -> Iterator[dict[str, Any]]:
-    """The job's records of one outcome, in the shape the commands print."""
+    """Yield the job's records of one outcome, in the shape the commands print."""
     for row in _rows(job, outcome):
         detail = row.detail if isinstance(row.detail, dict) else {}
         yield {

@@ -17,7 +17,7 @@ class Command(CompanyCommand):
     help = "List a company's jobs, newest first."
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to list."""
+        """Add what narrows the list."""
         parser.add_argument("--type", choices=Type.values)
         parser.add_argument("--state", choices=State.values)
         parser.add_argument("--mapping", metavar="NAME")

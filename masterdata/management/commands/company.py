@@ -15,7 +15,7 @@ class Command(TandemCommand):
     help = "Create a company, or list them. Each has its own records, connection, mappings, couplings and jobs."
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to do, and the new company's properties."""
+        """Add what to do, and the new company's properties."""
         parser.add_argument("action", choices=["create", "list"])
         parser.add_argument("name", nargs="?", metavar="NAME", help="With create: the company's name.")
         parser.add_argument(

@@ -22,7 +22,7 @@ class Command(CompanyCommand):
     )
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to import from where."""
+        """Add what to import from where."""
         parser.add_argument("action", choices=["import"])
         parser.add_argument("table", metavar="TABLE", help="customer, vendor, contact, item, ...")
         parser.add_argument("file", metavar="FILE", type=Path, help="CSV with a header, or .xlsx.")

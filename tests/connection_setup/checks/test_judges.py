@@ -9,6 +9,7 @@ import pytest
 from connection_setup import types
 from connection_setup.checks import judges
 from connection_setup.types import Check, Expectations, Report
+from dataverse.error_rules import error_for
 from dataverse.errors import (
     AccessDenied,
     AdministrationMode,
@@ -19,7 +20,6 @@ from dataverse.errors import (
     SignInError,
     Throttled,
     Unavailable,
-    error_for,
 )
 from dataverse.types import Organization, PartResult, Ping, WhoAmI
 
@@ -49,7 +49,7 @@ def wanted(**changed: Any) -> Expectations:
     [
         (ConfigurationError("No answer.", "Check it."), types.ADDRESS, "No answer.", "Check it."),
         (Unavailable("It is down.", "Try later."), types.SIGN_IN, "It is down.", "Try later."),
-        (error_for(503, "", ""), types.ADDRESS, "busy", "try again"),
+        (error_for(503, "", ""), types.ADDRESS, "busy", "Try again"),
         (ConfigurationError("No client.", "Enter it.", reason="sign_in"), types.SIGN_IN, "No client.", "Enter it."),
         (error_for(0, "AADSTS7000222", ""), types.SIGN_IN, "has expired", "Create a new one"),
         (error_for(403, "0x80072560", ""), judges.USER, "no application user", "Add one"),
@@ -61,7 +61,7 @@ def wanted(**changed: Any) -> Expectations:
             "prvReadRole",
             "Add it to the security role",
         ),
-        (error_for(429, "0x80072322", ""), judges.LIMITS, "limit", "by itself"),
+        (error_for(429, "0x80072322", ""), judges.LIMITS, "limit", "again in a few minutes"),
     ],
 )
 def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: str, cause: str, fix: str) -> None:

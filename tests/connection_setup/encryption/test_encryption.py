@@ -353,11 +353,11 @@ def test_the_audit_log_tells_who_changed_what_and_no_key(admin: Client, connecti
 
 def test_a_key_is_kept_out_of_reports_and_of_what_support_reads(connection: DataverseConnection) -> None:
     from core.error_reports import own_keys
-    from jobs.errors import scrub
+    from jobs.errors import redact
 
     encryption.enable(user=None, key=KEY)
     assert KEY in own_keys()
-    assert KEY not in scrub(f"ValueError: {KEY} is no date")
+    assert KEY not in redact(f"ValueError: {KEY} is no date")
     assert keyring.derived("x" * 40) not in repr(keyring.Key(keyring.derived("x" * 40), Place.SECRET_KEY))
 
 

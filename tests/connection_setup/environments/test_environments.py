@@ -18,7 +18,7 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import unseal
-from dataverse import clouds, transport
+from dataverse import clouds, http_session
 from masterdata.models import Company
 from sandbox.identity.directory import OTHER_DOMAIN, OTHER_TENANT_ID
 from sandbox.testing import Sandbox
@@ -189,11 +189,11 @@ def no_line_to_discovery() -> Iterator[None]:
         if "/api/discovery/" in url:
             raise requests.ConnectionError("no line")
 
-    transport.before_send.append(dead)
+    http_session.before_send.append(dead)
     try:
         yield
     finally:
-        transport.before_send.remove(dead)
+        http_session.before_send.remove(dead)
 
 
 def test_a_discovery_that_does_not_answer_is_told_and_asked_again(

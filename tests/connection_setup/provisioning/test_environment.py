@@ -17,7 +17,7 @@ from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.types import ROLE
-from dataverse import transport
+from dataverse import http_session
 from dataverse.errors import DataverseError
 from masterdata.models import Company, Currency
 from sandbox.testing import running
@@ -317,9 +317,9 @@ def no_transaction_while_sending() -> Iterator[list[str]]:
         sent.append(method)
         assert not database.in_atomic_block, f"{method} {url} inside a database transaction"
 
-    transport.before_send.append(check)
+    http_session.before_send.append(check)
     yield sent
-    transport.before_send.remove(check)
+    http_session.before_send.remove(check)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -145,7 +145,7 @@ def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
         connection=services.connection_of(company), values=stranger, secret=sandbox.client_secret, user=None
     )
     text = text_of(admin.post(f"{HERE}check/", follow=True).content.decode())
-    assert "The sign-in does not know the tenant." in text
+    assert "There is no tenant with this Tenant ID." in text
 
 
 def test_a_sign_in_that_does_not_answer_is_told(admin: Client, connection: DataverseConnection) -> None:

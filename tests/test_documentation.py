@@ -1,0 +1,104 @@
+"""The recipes for developers work word by word: their code, put where it says, runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+DOCS = Path(settings.BASE_DIR) / "docs"
+
+TRY_IT = """
+import django
+django.setup()
+from django.contrib.auth.models import User
+from django.test import Client
+from jobs import services as jobs
+from jobs.running.waiting import run_to_end
+from masterdata.models import Company
+from shop.models import Subscription
+
+owner = Company.objects.create(name="Alder Trading", currency_code="USD")
+for number in range(3):
+    Subscription.objects.create(company=owner, number=f"S{number}", name="Gold")
+ada = User.objects.create_superuser("ada", password="x")
+client = Client(headers={"host": "127.0.0.1"})
+client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+
+page = client.get(f"/c/{owner.slug}/renewals/")
+assert page.status_code == 200 and "<h1" in page.content.decode() and "Renewals" in page.content.decode()
+assert client.post(f"/c/{owner.slug}/renewals/").status_code == 405
+found = client.get(f"/c/{owner.slug}/search/", {"q": "subscriptions that end"}).content.decode()
+assert f"/c/{owner.slug}/renewals/" in found, found
+rows = client.get(f"/c/{owner.slug}/subscription/").content.decode()
+assert "S2" in rows, rows
+
+job = run_to_end(jobs.start(company=owner, type="renewal", user=ada))
+assert (job.state, job.counters["modified"]) == ("finished", 3), (job.message, job.detail)
+listed = client.get(f"/c/{owner.slug}/integration-synchronization-jobs/?type=renewal").content.decode()
+assert '<option value="renewal" selected' in listed, listed
+assert "Renew subscriptions" in listed
+card = client.get(f"/c/{owner.slug}/integration-synchronization-jobs/{job.pk}/")
+assert "Renew subscriptions" in card.content.decode()
+print("every step of it works")
+"""
+
+
+def commands() -> str:
+    """Return the README's commands, from a fresh clone on, as a script for this interpreter and any free port."""
+    text = (Path(settings.BASE_DIR) / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"From a fresh clone:\n\n```sh\n(make setup\n.*?)```", text, re.DOTALL)
+    assert block is not None
+    script = block[1].removeprefix("make setup\n").replace(".venv/bin/python manage.py", '"$PYTHON" "$ROOT/manage.py"')
+    return script.replace("--port 8443", "--port 0")
+
+
+@pytest.mark.big
+@pytest.mark.timeout(240)
+def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "STATE_DIR": str(tmp_path / "state"),
+        "PYTHON": sys.executable, "ROOT": str(settings.BASE_DIR),
+    }  # fmt: skip
+    script = f"set -e\ntrap 'kill $(jobs -p)' EXIT\n{commands()}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is enabled." in done.stdout
+    assert "CUSTOMER coupling, job 1: finished" in done.stdout
+
+
+def blocks(page: str) -> dict[str, str]:
+    """Return the code blocks of a page that begin with their file's name, by that name."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return {found[1]: found[0] for found in re.findall(r"```python\n(# (\S+\.py)\n.*?)```", text, re.DOTALL)}
+
+
+@pytest.mark.timeout(180)
+def test_the_recipes_for_own_models_pages_and_jobs_work_as_they_are_printed(tmp_path: Path, migrated: Path) -> None:
+    files = blocks("own-models.md") | blocks("own-pages.md")
+    assert set(files) == {f"shop/{name}.py" for name in ("models", "apps", "views", "urls", "jobs")}
+    for name, text in {**files, "shop/__init__.py": ""}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "state").mkdir()
+    shutil.copy(migrated, tmp_path / "state" / "tandem.sqlite3")
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "EXTRA_APPS": "shop",
+        "STATE_DIR": str(tmp_path / "state"), "DJANGO_SETTINGS_MODULE": "config.settings",
+    }  # fmt: skip
+    for command in (
+        ["manage.py", "makemigrations", "shop"],
+        ["manage.py", "migrate", "--verbosity", "0"],
+        ["-c", TRY_IT],
+    ):
+        done = subprocess.run(
+            [sys.executable, *command], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "every step of it works\n"
