@@ -67,14 +67,14 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
             "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
         )  # fmt: skip
         for start in range(0, len(decisions), RECORDS_PER_CHECKPOINT):
-            part = [decisions.at(at) for at in range(start, min(start + RECORDS_PER_CHECKPOINT, len(decisions)))]
+            part = [decisions.decision_at(at) for at in range(start, min(start + RECORDS_PER_CHECKPOINT, len(decisions)))]
             rows = [
                 (own.company.pk, own.mapping.pk, "customer", one.local_id, one.candidates[0].id, organization,
                  "matched", own.job)
                 for one in part if one.result is Result.COUPLED
             ]  # fmt: skip
             bulk.insert(Coupling, fields, rows, ignore_conflicts=True)
-    return decisions.coupled(), time.perf_counter() - began
+    return decisions.count_coupled(), time.perf_counter() - began
 
 
 def run(*, database: str, quick: bool, repeats: int) -> list[Line]:

@@ -33,7 +33,7 @@ def by_matcher(local: list, remote: list) -> tuple[int, object]:
             {column: [row[column] for row in page] for column in COLUMNS},
         )
     decisions = matcher.decide()
-    return decisions.coupled(), decisions
+    return decisions.count_coupled(), decisions
 
 
 def plain(value: str | None) -> str:

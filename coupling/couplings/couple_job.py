@@ -226,7 +226,7 @@ class _Writer:
             ):
                 rows.pop(taken.bytes, None)
             gone = [row_id for row_id in ids if row_id.bytes not in rows]
-            met = [(decisions.at(at), rows.get(decisions.id_at(at))) for at in range(first, kept["position"])]
+            met = [(decisions.decision_at(at), rows.get(decisions.id_at(at))) for at in range(first, kept["position"])]
             present = [(decision, row) for decision, row in met if row is not None]
             outcomes = self._outcomes(present)
             outcomes += _skipped_outcome(self.mapping, self.table, gone, _MEANWHILE) if gone else []

@@ -15,11 +15,11 @@ from core.roles import Can, may, requires
 from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.couplings import services
-from coupling.couplings.criteria_form import Chosen, Row
+from coupling.couplings.criteria_form import CriteriaForm, CriterionRow
 from coupling.couplings.preview import Preview
 from coupling.couplings.preview_lock import preview_lock
 from coupling.mappings import services as mappings_services
-from coupling.matching import criteria as criteria_
+from coupling.matching import criteria as matching_criteria
 from coupling.matching import suggestion
 from coupling.matching.field_statistics import FieldStatistics, field_statistics
 from coupling.models import IntegrationTableMapping, Selection
@@ -80,7 +80,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _stored(mapping: IntegrationTableMapping) -> str:
-    return criteria_.readable(mapping, criteria_.stored_criteria(mapping)) or "Nothing chosen yet"
+    return matching_criteria.readable(mapping, matching_criteria.stored_criteria(mapping)) or "Nothing form yet"
 
 
 @require_POST
@@ -115,20 +115,20 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
     selection = selections.get_selection(one, request.user, request.GET.get("selection", ""))
-    return _shown(request, Chosen.stored(one, selection))
+    return _shown(request, CriteriaForm.from_mapping(one, selection))
 
 
 @require_POST
 @requires(Can.PREVIEW)
 def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show what would happen; nothing is written and nothing is kept."""
-    chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
-    if not chosen.valid:
-        return _shown(request, chosen, status=400)
+    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    if not form.valid:
+        return _shown(request, form, status=400)
     try:
-        found = _preview(chosen)
+        found = _preview(form)
     except TooLong:
-        chosen.notices.append(
+        form.notices.append(
             Notice(
                 "The tables are too large for a preview on a page. Start the coupling: its job shows the same numbers, "
                 "and couplings can be deleted again.",
@@ -136,30 +136,30 @@ def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
                 "No preview",
             )
         )
-        return _shown(request, chosen)
+        return _shown(request, form)
     except EXPLAINED as error:
-        chosen.notices.append(error_notice(error, "No preview"))
-        return _shown(request, chosen, status=400)
+        form.notices.append(error_notice(error, "No preview"))
+        return _shown(request, form, status=400)
     said = (
         f"{found.coupled:,} of {found.total:,} would be coupled; {found.multiple:,} have several matches, "
         f"{found.no_match:,} find no match, {found.already_coupled:,} find one that is taken."
     )
     see = [Action("See the preview", "#facts")]
-    chosen.notices.append(Notice(said, "ok" if found.coupled else "warn", "Preview", see))
-    return _shown(request, chosen, found)
+    form.notices.append(Notice(said, "ok" if found.coupled else "warn", "Preview", see))
+    return _shown(request, form, found)
 
 
-def _preview(chosen: Chosen) -> Preview:
+def _preview(form: CriteriaForm) -> Preview:
     until = time.monotonic() + PREVIEW_S
 
     def stop(_phase: str, _done: int, _total: int | None) -> None:
         if time.monotonic() > until:
             raise TooLong
 
-    local_ids = None if chosen.selection is None else list(selections.iter_ids(chosen.selection))
-    with preview_lock(chosen.mapping.company):
+    local_ids = None if form.selection is None else list(selections.iter_ids(form.selection))
+    with preview_lock(form.mapping.company):
         found: Preview = services.preview(
-            mapping=chosen.mapping, selection=local_ids, criteria=chosen.settings().criteria, on_part=stop
+            mapping=form.mapping, selection=local_ids, criteria=form.settings().criteria, on_part=stop
         )
     return found
 
@@ -168,39 +168,39 @@ def _preview(chosen: Chosen) -> Preview:
 @requires(Can.PREVIEW)
 def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Fill in criteria that suit the records here; nothing is kept."""
-    chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
+    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
     try:
-        measured = field_statistics(chosen.mapping, criteria_.available_criteria(chosen.mapping))
+        statistics = field_statistics(form.mapping, matching_criteria.available_criteria(form.mapping))
     except local_records.Unusable as error:
-        chosen.notices.append(error_notice(error))
-        return _shown(request, chosen, status=400)
-    found = {one.local: one for one in suggestion.suggest_criteria(chosen.mapping, measured)}
-    for row in chosen.rows:
+        form.notices.append(error_notice(error))
+        return _shown(request, form, status=400)
+    found = {one.local: one for one in suggestion.suggest_criteria(form.mapping, statistics)}
+    for row in form.rows:
         one = found.get(row.field)
         row.use, row.case, row.error = one is not None, False, ""
         row.priority = str(one.priority or "") if one else ""
         row.compare = one.compare_as.value if one else CompareAs.TEXT.value
-    said = criteria_.readable(chosen.mapping, list(found.values()))
+    said = matching_criteria.readable(form.mapping, list(found.values()))
     if found:
         text = f"{said}. These fields are well filled here and tell the records apart. See what they find by Preview."
-        chosen.notices.append(Notice(text, "ok", "Suggested"))
+        form.notices.append(Notice(text, "ok", "Suggested"))
     else:
         text = "No field is well filled and tells the records apart. Choose several fields of one priority yourself."
-        chosen.notices.append(Notice(text, "warn", "Nothing to suggest"))
-    return _shown(request, chosen)
+        form.notices.append(Notice(text, "warn", "Nothing to suggest"))
+    return _shown(request, form)
 
 
 @require_POST
 @requires(Can.MAP)
 def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Keep the criteria on the mapping, without starting anything."""
-    chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
-    if not chosen.valid:
-        return _shown(request, chosen, status=400)
-    mappings_services.save_criteria(mapping=chosen.mapping, settings=chosen.settings())
-    messages.success(request, f"The matching criteria of {chosen.mapping.name} are saved.")
+    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    if not form.valid:
+        return _shown(request, form, status=400)
+    mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
+    messages.success(request, f"The matching criteria of {form.mapping.name} are saved.")
     within = _within(request)
-    return HttpResponseRedirect(_back(chosen, within) if within == "guide" else _again(chosen, within))
+    return HttpResponseRedirect(_back(form, within) if within == "guide" else _again(form, within))
 
 
 @require_POST
@@ -210,8 +210,8 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     one = mapping_or_404(access.company(request, company), mapping)
     mappings_services.reset_criteria(mapping=one)
     messages.success(request, f"No field of {one.name} is matched on any more.")
-    chosen = Chosen.stored(one, selections.get_selection(one, request.user, request.POST.get("selection", "")))
-    return HttpResponseRedirect(_again(chosen, _within(request)))
+    form = CriteriaForm.from_mapping(one, selections.get_selection(one, request.user, request.POST.get("selection", "")))
+    return HttpResponseRedirect(_again(form, _within(request)))
 
 
 @require_POST
@@ -219,13 +219,13 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Start the coupling with what is on the page, or with what was previewed, and show its job."""
     one = mapping_or_404(access.company(request, company), mapping)
-    chosen, settings = _asked(request, one)
+    form, settings = _asked(request, one)
     if settings is None:
-        return _shown(request, chosen, status=400)
+        return _shown(request, form, status=400)
     try:
         job = services.start_coupling(
             mapping=one,
-            selection=None if chosen.selection is None else selections.iter_ids(chosen.selection),
+            selection=None if form.selection is None else selections.iter_ids(form.selection),
             criteria=settings.criteria,
             create_new=settings.create_new,
             synchronize=settings.synchronize,
@@ -234,20 +234,22 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         )
     except EXPLAINED as error:
         title = "Nothing to match on" if getattr(error, "reason", "") == Reason.NO_CRITERIA else "Not started"
-        chosen.notices.append(error_notice(error, title))
-        return _shown(request, chosen, status=400)
+        form.notices.append(error_notice(error, title))
+        return _shown(request, form, status=400)
     if may(request.user, Can.MAP):
         mappings_services.save_criteria(mapping=one, settings=settings)
-    if chosen.selection is not None:
-        selections.delete_selection(chosen.selection)
+    if form.selection is not None:
+        selections.delete_selection(form.selection)
     return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
 
 
-def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chosen, mappings_services.Settings | None]:
+def _asked(
+    request: HttpRequest, mapping: IntegrationTableMapping
+) -> tuple[CriteriaForm, mappings_services.Settings | None]:
     """What a start asks for: the previewed settings by their token, else the page's fields; None where these are not
     valid."""
     if token := request.POST.get("settings"):
-        chosen = Chosen.stored(
+        form = CriteriaForm.from_mapping(
             mapping, selections.get_selection(mapping, request.user, request.POST.get("selection", ""))
         )
         try:
@@ -255,13 +257,13 @@ def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chos
         except signing.BadSignature:
             kept = {}
         if kept.get("mapping") == mapping.pk:
-            return chosen, mappings_services.Settings(
-                criteria_.from_json(kept["criteria"]), kept["synchronize"], kept["create_new"], kept["conflicts"]
+            return form, mappings_services.Settings(
+                matching_criteria.from_json(kept["criteria"]), kept["synchronize"], kept["create_new"], kept["conflicts"]
             )
-        chosen.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))
-        return chosen, None
-    chosen = Chosen.typed(mapping, request)
-    return chosen, chosen.settings() if chosen.valid else None
+        form.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))
+        return form, None
+    form = CriteriaForm.from_request(mapping, request)
+    return form, form.settings() if form.valid else None
 
 
 def _within(request: HttpRequest) -> str:
@@ -270,35 +272,35 @@ def _within(request: HttpRequest) -> str:
     return said if said in WITHIN else ""
 
 
-def _again(chosen: Chosen, within: str) -> str:
-    return mapping_url("criteria", chosen.mapping, **_kept_values(chosen, within))
+def _again(form: CriteriaForm, within: str) -> str:
+    return mapping_url("criteria", form.mapping, **_kept_values(form, within))
 
 
-def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, status: int = 200) -> HttpResponse:
-    mapping = chosen.mapping
+def _shown(request: HttpRequest, form: CriteriaForm, found: Preview | None = None, status: int = 200) -> HttpResponse:
+    mapping = form.mapping
     company = mapping.company
     off = unavailable_reason(company)
     operates, maps = may(request.user, Can.OPERATE), may(request.user, Can.MAP)
     no_try = permission_reason(request, Can.PREVIEW)
     within = _within(request)
     if off:
-        chosen.notices.insert(0, Notice(off, "warn"))
-    if wrong := [f"{row.caption}: {row.error}" for row in chosen.rows if row.error]:
+        form.notices.insert(0, Notice(off, "warn"))
+    if wrong := [f"{row.caption}: {row.error}" for row in form.rows if row.error]:
         title = "One entry needs another look." if len(wrong) == 1 else f"{len(wrong)} entries need another look."
-        chosen.notices.insert(0, Notice(" ".join(wrong), "bad", title))
+        form.notices.insert(0, Notice(" ".join(wrong), "bad", title))
     try:
-        measured = field_statistics(mapping, criteria_.available_criteria(mapping))
+        statistics = field_statistics(mapping, matching_criteria.available_criteria(mapping))
     except local_records.Unusable as error:
-        chosen.notices.append(error_notice(error))
-        measured = FieldStatistics(0, False, {})
-    _tell_measures(chosen.rows, measured)
+        form.notices.append(error_notice(error))
+        statistics = FieldStatistics(0, False, {})
+    _tell_measures(form.rows, statistics)
     page = Page(
         TITLE,
         crumbs=crumbs(company, mapping),
         company=company,
         tip=_TIP,
         help=_HELP,
-        notices=[*_about_selection(chosen), *chosen.notices],
+        notices=[*_about_selection(form), *form.notices],
         actions=[
             Action(
                 "Preview",
@@ -323,7 +325,7 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
                 "post",
                 "reset",
                 off=permission_reason(request, Can.MAP),
-                values=_kept_values(chosen, within),
+                values=_kept_values(form, within),
             ),
             Action(
                 "Integration Coupling Job Log", job_log_url(company, type="coupling", mapping=mapping.name), icon="job"
@@ -333,21 +335,21 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
             FastTab(
                 "matches",
                 "What happens with the matches",
-                [Field(form_field=chosen.form[name]) for name in chosen.form.fields],
-                gist=_gist(chosen),
+                [Field(form_field=form.settings_form[name]) for name in form.settings_form.fields],
+                gist=_gist(form),
             ),
             FastTab(
                 "fields",
                 "Fields to match on",
                 template="coupling/couplings/criteria_fields.html",
                 context={
-                    "rows": chosen.rows,
-                    "measured": _measured(mapping, measured),
+                    "rows": form.rows,
+                    "measured": _measured(mapping, statistics),
                     "compare": CompareAs.choices,
                     "locked": not (operates or maps),
-                    "kept": _kept_values(chosen, within),
+                    "kept": _kept_values(form, within),
                 },
-                gist=", ".join(row.caption for row in chosen.rows if row.use) or "Nothing chosen yet",
+                gist=", ".join(row.caption for row in form.rows if row.use) or "Nothing form yet",
             ),
         ],
         form_url=mapping_url("save-criteria" if within == "guide" else "start", mapping),
@@ -356,29 +358,29 @@ def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, s
         else Action(
             "Couple", icon="couple", off=NOT_ENABLED if off else permission_reason(request, Can.OPERATE), primary=True
         ),
-        cancel=Link("Cancel", _back(chosen, within)),
-        fact_boxes=_boxes(chosen, found, operates and within != "guide", within),
+        cancel=Link("Cancel", _back(form, within)),
+        fact_boxes=_boxes(form, found, operates and within != "guide", within),
     )
     return render.page(request, page, status=status)
 
 
-def _back(chosen: Chosen, within: str) -> str:
-    company = chosen.mapping.company
+def _back(form: CriteriaForm, within: str) -> str:
+    company = form.mapping.company
     if within and (url := optional_url(WITHIN[within][0], company, **dict(WITHIN[within][1]))):
         return url
-    if chosen.selection is not None:
-        return records.list_url(company, local_records.get_table(chosen.mapping))
+    if form.selection is not None:
+        return records.list_url(company, local_records.get_table(form.mapping))
     return company_url("coupling:mappings", company)
 
 
-def _kept_values(chosen: Chosen, within: str) -> Mapping[str, str]:
+def _kept_values(form: CriteriaForm, within: str) -> Mapping[str, str]:
     """What every form of the page carries along."""
-    found = {"selection": str(chosen.selection.pk) if chosen.selection else "", "within": within}
+    found = {"selection": str(form.selection.pk) if form.selection else "", "within": within}
     return {name: value for name, value in found.items() if value}
 
 
-def _gist(chosen: Chosen) -> str:
-    settings = chosen.settings() if chosen.valid or not chosen.form.is_bound else None
+def _gist(form: CriteriaForm) -> str:
+    settings = form.settings() if form.valid or not form.settings_form.is_bound else None
     if settings is None:
         return ""
     parts = ["Synchronize" if settings.synchronize else "Couple only"]
@@ -387,32 +389,32 @@ def _gist(chosen: Chosen) -> str:
     return ", ".join(parts)
 
 
-def _about_selection(chosen: Chosen) -> list[Notice]:
-    if chosen.selection is None:
+def _about_selection(form: CriteriaForm) -> list[Notice]:
+    if form.selection is None:
         return []
-    table = local_records.get_table(chosen.mapping)
-    coupled = selections.count_coupled(chosen.selection)
+    table = local_records.get_table(form.mapping)
+    coupled = selections.count_coupled(form.selection)
     some = f"; {coupled:,} of them are coupled already and stay as they are" if coupled else ""
-    what = table.caption.lower() if chosen.selection.count == 1 else table.caption_plural.lower()
-    return [Notice(f"{chosen.selection.count:,} selected {what}{some}.", "")]
+    what = table.caption.lower() if form.selection.count == 1 else table.caption_plural.lower()
+    return [Notice(f"{form.selection.count:,} selected {what}{some}.", "")]
 
 
-def _tell_measures(rows: Sequence[Row], measured: FieldStatistics) -> None:
+def _tell_measures(rows: Sequence[CriterionRow], statistics: FieldStatistics) -> None:
     for row in rows:
-        if row.field in measured.fields and measured.records:
-            row.filled, row.distinct = measured.fields[row.field]
+        if row.field in statistics.fields and statistics.records:
+            row.filled, row.distinct = statistics.fields[row.field]
 
 
-def _measured(mapping: IntegrationTableMapping, measured: FieldStatistics) -> str:
+def _measured(mapping: IntegrationTableMapping, statistics: FieldStatistics) -> str:
     try:
         what = local_records.get_table(mapping).caption_plural.lower()
     except local_records.Unusable:
         return ""
-    first = "the first " if measured.sampled else ""
-    return f"Filled and Distinct measured on {first}{measured.records:,} {what}"
+    first = "the first " if statistics.is_sample else ""
+    return f"Filled and Distinct statistics on {first}{statistics.records:,} {what}"
 
 
-def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> list[FactBox]:
+def _boxes(form: CriteriaForm, found: Preview | None, starts: bool, within: str) -> list[FactBox]:
     if found is None:
         return [
             FactBox(
@@ -420,7 +422,7 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
                 text="Choose Preview to see how many records would be coupled. Nothing is written by it.",
             )
         ]
-    settings = chosen.settings()
+    settings = form.settings()
     cues = [
         Cue(f"{found.coupled:,}", "will be coupled", "", "ok" if found.coupled else ""),
         Cue(f"{found.multiple:,}", "have several matches", "", "warn" if found.multiple else ""),
@@ -439,7 +441,7 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
         )
     token = signing.dumps(
         {
-            "mapping": chosen.mapping.pk, "criteria": criteria_.to_json(settings.criteria),
+            "mapping": form.mapping.pk, "criteria": matching_criteria.to_json(settings.criteria),
             "synchronize": settings.synchronize, "create_new": settings.create_new, "conflicts": settings.conflicts,
         },
         salt=_SALT, compress=True,
@@ -447,7 +449,7 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
     action = None
     if starts and (found.coupled or (settings.create_new and found.unmatched)):
         label = f"Couple these {found.coupled:,}" if found.coupled else f"Create these {found.unmatched:,}"
-        values = {"settings": token, **_kept_values(chosen, within)}
-        action = Action(label, mapping_url("start", chosen.mapping), "post", "couple", primary=True, values=values)
+        values = {"settings": token, **_kept_values(form, within)}
+        action = Action(label, mapping_url("start", form.mapping), "post", "couple", primary=True, values=values)
     order = [(f"{at}. {one.caption}", f"{one.coupled:,} coupled") for at, one in enumerate(found.order, 1)]
     return [FactBox("Preview", cues=cues, text=text, action=action), FactBox("In this order", facts=order)]

@@ -24,7 +24,7 @@ _PART = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PriorityCount:
     """One priority in the order they are tried, and how many records it couples."""
 
     caption: str
@@ -42,7 +42,7 @@ class Preview:
     multiple: int
     already_coupled: int
     outside: int
-    order: list[Order]
+    order: list[PriorityCount]
     plan: str
     rows_compared: int
     requests: int
@@ -67,10 +67,10 @@ class Preview:
             outside = len(set(selection)) - records.count()
         matching = MatchingRun(mapping, given, gateway, records, mapping.blank_is_no_match, on_part)
         decisions = matching.run()
-        tally = decisions.tally()
+        tally = decisions.count_results()
         order = [
-            Order(criteria.group_caption(mapping, group), coupled)
-            for group, coupled in zip(matching.groups, decisions.coupled_by(), strict=True)
+            PriorityCount(criteria.group_caption(mapping, group), coupled)
+            for group, coupled in zip(matching.groups, decisions.count_coupled_by_priority(), strict=True)
         ]
         return cls(
             matching,

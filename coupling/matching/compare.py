@@ -1,4 +1,4 @@
-"""Canonical forms: two values are equal for matching when their canonical texts are. No Django here.
+"""Canonical forms: two values are equal for matching when their canonical texts are. No Django.
 
 Everything works on whole columns: a page of five thousand values is joined, normalised and split again by a handful of
 calls that run in C, which costs a fraction of what a call per value costs.
@@ -92,7 +92,7 @@ class _Phones:
 
 
 def text(value: Any) -> str:
-    """The text of one value before normalisation: numbers, dates, choices, GUIDs and truth values by what they mean."""
+    """Return the text of a value before normalisation: numbers, dates, choices, GUIDs and truth values by meaning."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -109,13 +109,13 @@ def text(value: Any) -> str:
 
 
 def moment(value: datetime) -> str:
-    """A point in time in UTC; one without a zone is taken as UTC."""
+    """Return a point in time in UTC, ISO 8601; one without a zone is taken as UTC."""
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return aware.isoformat(timespec="milliseconds" if aware.microsecond else "seconds").replace("+00:00", "Z")
 
 
 def number(value: Any) -> str:
-    """A number in its shortest decimal writing: 5, 5.0 and "5,00" are "5"; "" when it is none.
+    """Return a number in its shortest decimal writing: 5, 5.0 and "5,00" are "5"; "" when it is none.
 
     A comma is a thousands separator where groups of three follow it, otherwise the decimal sign.
     """
@@ -145,7 +145,7 @@ def number(value: Any) -> str:
 
 
 def day(value: Any) -> str:
-    """The calendar day, ISO 8601; of a point in time its day in UTC; "" when it is none."""
+    """Return the calendar day, ISO 8601; of a point in time its day in UTC; "" when it is none."""
     if isinstance(value, datetime):
         return moment(value)[:10]
     if isinstance(value, date):
@@ -158,7 +158,7 @@ def day(value: Any) -> str:
 
 
 def email(value: Any) -> str:
-    """An address without the name around it and without regard to case; "" when it has no @."""
+    """Return an address without the name around it and without regard to case; "" when it has no @."""
     given = unicodedata.normalize("NFC", str(value)).strip()
     if given.endswith(">") and "<" in given:
         given = given[given.rindex("<") + 1 : -1].strip()
@@ -210,7 +210,7 @@ def _parsed(value: str, region: str, *, check: bool) -> tuple[str, bool]:
 
 
 def company_name(value: Any) -> str:
-    """A company's name without regard to case, punctuation and legal form: "Fabrikam, Inc." equals "FABRIKAM"."""
+    """Return a company's name without case, punctuation and legal form: "Fabrikam, Inc." equals "FABRIKAM"."""
     folded = unicodedata.normalize("NFC", str(value)).casefold()
     folded = folded.replace("&", " and ").replace("+", " and ")
     # Dots and apostrophes join ("G.m.b.H.", "O'Neil"); every other sign parts.
@@ -219,14 +219,13 @@ def company_name(value: Any) -> str:
         for sign in folded
     )
     words = letters.split()
-    kept = list(words)
-    while len(kept) > 1 and (kept[-1] in _FORMS or kept[-1] == "and"):
-        kept.pop()
-    return " ".join(kept or words)
+    while len(words) > 1 and (words[-1] in _FORMS or words[-1] == "and"):
+        words.pop()
+    return " ".join(words)
 
 
 def join_keys(columns: Sequence[Sequence[str]]) -> list[str]:
-    """One key per row from the canonical columns of a group; a dropped field is an empty part.
+    """Return one key per row from the canonical columns of a group; a dropped field is an empty part.
 
     Injective: different lists of parts give different keys.
     """

@@ -88,7 +88,7 @@ def test_a_later_priority_stands_alone():
     rows = [{"telephone1": "666", "name": "Adatum", "city": "Oslo"}]
     (decision,) = matched([PHONE, NAME, CITY], locals_, rows)
     assert decision.result is Result.COUPLED
-    assert [(tried.priority, tried.met, tried.result) for tried in decision.trail] == [
+    assert [(tried.priority, tried.row_count, tried.result) for tried in decision.trail] == [
         (0, 0, Result.NO_MATCH),
         (1, 1, Result.COUPLED),
     ]
@@ -159,14 +159,14 @@ def test_the_outcome_shown_is_the_most_telling_over_all_priorities():
     ]
     criteria = [PHONE, Criterion("name", "name", 1)]
     multiple, coupled = matched(criteria, locals_, rows, coupled=[2])
-    assert (multiple.result, multiple.group, multiple.count) == (Result.MULTIPLE, 0, 2)
+    assert (multiple.result, multiple.group, multiple.row_count) == (Result.MULTIPLE, 0, 2)
     assert (coupled.result, coupled.group) == (Result.ALREADY_COUPLED, 1)
     assert [tried.result for tried in multiple.trail] == [Result.MULTIPLE, Result.NO_MATCH]
 
 
 def test_at_most_three_candidates_are_named_and_all_are_counted():
     (decision,) = matched([PHONE], [{"phone": "555"}], [{"telephone1": "555"}] * 7)
-    assert decision.count == 7
+    assert decision.row_count == 7
     assert [candidate.name for candidate in decision.candidates] == ["row 0", "row 1", "row 2"]
 
 
@@ -197,7 +197,7 @@ def test_what_is_kept_does_not_grow_with_the_remote_table():
         matcher.add_remote_page(ids, ["x"] * 100, {"telephone1": ["555"] * 100})
     assert matcher.kept_rows == 3
     (decision,) = matcher.decide()
-    assert decision.count == 2000
+    assert decision.row_count == 2000
 
 
 def test_rows_may_come_as_records():
@@ -282,5 +282,5 @@ def test_it_decides_as_a_brute_force_evaluator_does(criteria, locals_, rows, cou
         result, row, trail = expected[decision.local_id]
         assert decision.result == result
         assert decisions.row_at(decision.position) == row
-        assert [(tried.priority, tried.met, tried.result.value) for tried in decision.trail] == trail
-    assert sum(decisions.tally().values()) == len(locals_)
+        assert [(tried.priority, tried.row_count, tried.result.value) for tried in decision.trail] == trail
+    assert sum(decisions.count_results().values()) == len(locals_)
