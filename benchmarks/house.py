@@ -67,7 +67,7 @@ class House:
         from django.db import connection
 
         from connection_setup.connection import settings, state
-        from connection_setup.enabling import services as enabling
+        from connection_setup.enabling import services
         from coupling.mappings import defaults
         from coupling.models import IntegrationTableMapping
         from masterdata.models import Company

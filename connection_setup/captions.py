@@ -18,7 +18,7 @@ def state(connection: DataverseConnection) -> Status:
     report = Report.stored(connection.checks)
     if not connection.enabled:
         return Status("Not enabled", "warn" if connection.environment_url else "")
-    if not report.attention:
+    if not report.attention_count:
         return Status("Connected", "ok")
-    plural = "1 check needs" if report.attention == 1 else f"{report.attention} checks need"
+    plural = "1 check needs" if report.attention_count == 1 else f"{report.attention_count} checks need"
     return Status(f"Connected, {plural} attention", "warn" if report.ok else "bad")

@@ -15,7 +15,6 @@ from connection_setup.guide import views as guide
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
-from connection_setup.types import sentences
 from core.roles import Can, may
 from jobs import registry
 from masterdata.models import Company
@@ -127,11 +126,11 @@ def register() -> None:
             also=("All connections", "Companies", "Connections of all companies"),
         )
     )
-    hooks.question(ENCRYPTION)
+    hooks.add_question(ENCRYPTION)
     role_center_status(state)
     role_center_notice(first_step)
     role_center_notice(running_out)
-    registry.on_tick(sign_in.drop_old)
+    registry.on_tick(sign_in.drop_expired)
 
 
 def _guide_status(company: Company) -> Status:
@@ -174,15 +173,13 @@ def first_step(request: HttpRequest, company: Any) -> Notice | None:
 def running_out(request: HttpRequest, company: Any) -> Notice | None:
     """That the credential runs out within 30, 14, 7 or 1 days, or has: where everybody begins the day."""
     connection = _connection(request, company)
-    if connection.enabled and (problem := credentials.problem(connection)):
-        cause, fix = sentences(problem)
-        return Notice(fix, "bad", cause)
+    if connection.enabled and (problem := credentials.provider_problem(connection)):
+        return Notice(problem.fix, "bad", problem.message)
     found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
-    if found is None or found.step is None:
+    if found is None or found.warning_days is None:
         return None
-    cause, fix = sentences(found.sentence)
     setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
-    return Notice(fix, "warn" if found.step > 7 else "bad", cause, (setup,))
+    return Notice(found.fix, "warn" if found.warning_days > 7 else "bad", found.message, (setup,))
 
 
 def _connection(request: HttpRequest, company: Any) -> DataverseConnection:

@@ -26,12 +26,13 @@ def register() -> None:
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.record_links(_record_links)
     hooks.on_enabled(_follow_ownership)
-    hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
-    hooks.question(_DEFAULT_SETUP)
+    hooks.SYNCHRONIZATION_SETUP.provide(
+        hooks.SynchronizationSetup(describe=_standing, apply=_default_mappings, reset=_reset)
+    )
+    hooks.add_question(_DEFAULT_SETUP)
     sales.register()
-    hooks.default_setup(_reset)
-    hooks.name_tables(_tables)
-    hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
+    hooks.MAPPED_TABLES.provide(_tables)
+    hooks.COUPLING_COUNT.provide(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
     registry.cues("Coupled to Dataverse", coupled_cues, position=10)

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from connection_setup.connection import redirect_url
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import consent, preparation, steps_table
+from connection_setup.provisioning import consent, preparation, steps, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
@@ -44,7 +44,7 @@ class ConsentForm(AcceptForm, PurposeForm):
 def consent_form(connection: DataverseConnection, data: Any = None, *, purpose: str = "prepare") -> PurposeForm:
     """The form before the sign-in: what was consented to once is not asked again."""
     purpose = str(data.get("purpose") or "prepare") if data is not None else purpose
-    known = purpose in ("prepare", "team") and consent.given(connection)
+    known = purpose in ("prepare", "team") and consent.is_given(connection)
     return (PurposeForm if known else ConsentForm)(data, initial={"purpose": purpose})
 
 
@@ -55,9 +55,9 @@ def page(
     form: PurposeForm | None = None,
     *,
     purpose: str = "prepare",
-    going: bool = False,
+    in_progress: bool = False,
 ) -> Page:
-    """The page: the permissions and the sign-in, a sign-in that is waited for, or the steps. going: steps follow."""
+    """Return the page: permissions and sign-in, a sign-in under way, or the steps. in_progress: more steps follow."""
     company = connection.company
     done = signed_in is not None and signed_in.signed_in_at is not None
     waiting = signed_in is not None and not done and not signed_in.problem
@@ -74,7 +74,7 @@ def page(
             state=Status(f"Signed in as {signed_in.name}", "ok"),
             fast_tabs=(_steps_tab(signed_in),),
             template=steps_table.TEMPLATE,
-            context=_going_on(signed_in, going=going),
+            context=_steps_context(signed_in, in_progress=in_progress),
         )
     form = form or consent_form(connection, purpose=purpose)
     return Page(
@@ -111,7 +111,7 @@ def _notices(
     if connection.enabled and purpose in ("prepare", preparation.REDEPLOY):
         return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
     if signed_in is not None and signed_in.problem:
-        return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
+        return (Notice(signed_in.problem_text, "bad", title="The sign-in did not work."),)
     if purpose == "prepare":
         return (Notice("What is missing in the environment is made first.", title="Prepares, then enables."),)
     return ()
@@ -126,7 +126,7 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                redirect_url.of(connection),
+                redirect_url.effective_url(connection),
                 copy=True,
                 hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
             ),
@@ -138,23 +138,25 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
 
 def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
     asked = "consent" in form.fields
-    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.sentence(connection))
+    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.summary(connection))
     return FastTab("consent", "Consent", (given, Field(form_field=form["purpose"])))
 
 
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
-    return steps_table.tab(TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.told(signed_in))
+    return steps_table.steps_tab(
+        TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.step_reports(signed_in)
+    )
 
 
-def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
-    told = preparation.told(signed_in)
-    failed = any(one.state == preparation.FAILED for one in told)
-    return steps_table.context(
+def _steps_context(signed_in: AdministratorSignIn, *, in_progress: bool) -> dict[str, Any]:
+    reports = preparation.step_reports(signed_in)
+    failed = any(one.state == steps.FAILED for one in reports)
+    return steps_table.steps_context(
         preparation.steps_of(signed_in),
-        told,
-        going=going,
+        reports,
+        in_progress=in_progress,
         step_url=company_url("connection_setup:administrator-step", signed_in.company),
-        button="Try again" if failed else "Go on" if told else BUTTONS[signed_in.purpose],
+        button="Try again" if failed else "Go on" if reports else BUTTONS[signed_in.purpose],
         cancel_url=company_url("connection_setup:administrator-forget", signed_in.company),
         cancel="Forget the sign-in",
     )

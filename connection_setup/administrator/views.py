@@ -113,7 +113,9 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
         found.return_url if found else "", company_url("connection_setup:administrator", owner)
     )
     return render_template(
-        request, "connection_setup/administrator/window.html", {"problem": found.problem if found else "", "back": back}
+        request,
+        "connection_setup/administrator/window.html",
+        {"problem": found.problem_text if found else "", "back": back},
     )
 
 
@@ -128,19 +130,19 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
         return render.redirect(request, company_url("connection_setup:administrator", connection.company))
     if found.purpose == "prepare":
         consent.give(company=connection.company, user=request.user)
-        return enabling_views.begun(request, connection)
+        return enabling_views.begin(request, connection)
     by_steps = bool(request.htmx)  # type: ignore[attr-defined]
-    told = preparation.go_on(found)
-    while told is not None and told.ended and not by_steps:
-        told = preparation.go_on(found)
+    report = preparation.take_next_step(found)
+    while report is not None and report.ended and not by_steps:
+        report = preparation.take_next_step(found)
     if preparation.next_step(found) is None and found.purpose == preparation.REDEPLOY:
         return _deployed(request, connection)
     if preparation.next_step(found) is None:
         return _switched(request, connection) if found.purpose == "certificate" else _joined(request, found)
-    going = by_steps and told is not None and told.ended
+    in_progress = by_steps and report is not None and report.ended
     if not by_steps:
         return HttpResponseRedirect(company_url("connection_setup:administrator", connection.company))
-    return render.page(request, own.page(request, connection, found, going=going))
+    return render.page(request, own.page(request, connection, found, in_progress=in_progress))
 
 
 @requires(Can.ADMINISTER)
@@ -177,11 +179,11 @@ def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResp
 
 def _joined(request: HttpRequest, found: AdministratorSignIn) -> HttpResponse:
     """The coupled users were added to the owning team: say whom, and forget who did it."""
-    last = preparation.told(found)[-1]
+    last = preparation.step_reports(found)[-1]
     administrator.drop(found.company, _session(request))
-    (messages.warning if last.state == "attention" else messages.success)(request, last.sentence)
+    (messages.warning if last.state == "attention" else messages.success)(request, last.user_message)
     return render.redirect(
-        request, hooks.users_page(found.company) or company_url("connection_setup:setup", found.company)
+        request, hooks.coupled_users_url(found.company) or company_url("connection_setup:setup", found.company)
     )
 
 
@@ -199,7 +201,7 @@ def _shown(request: HttpRequest, connection: DataverseConnection, form: own.Purp
 
 def _waits(run: EnablingRun | None) -> "TypeGuard[EnablingRun]":
     """Whether an enabling is under way that asked for the sign-in."""
-    return run is not None and run.ended_at is None and enabling.asks(run) == ADMINISTRATOR
+    return run is not None and run.ended_at is None and enabling.waiting_for(run) == ADMINISTRATOR
 
 
 def _current(request: HttpRequest, connection: DataverseConnection) -> AdministratorSignIn | None:

@@ -54,7 +54,7 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
     SealBroken.
     """
     if signed_in is not None and signed_in.signed_in_at is not None:
-        client = clients.administrators_client(connection, sign_in.person(signed_in))
+        client = clients.administrator_client(connection, sign_in.signed_in_person(signed_in))
     else:
         client = clients.stored_client(connection)
     parent_column = odata.lookup("parentbusinessunitid")
@@ -84,8 +84,8 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
 
 def choose(*, connection: DataverseConnection, unit: Unit, user: Any) -> DataverseConnection:
     """Couple the company with a business unit. Raises Refusal while the connection is enabled."""
-    with state.audited(user), transaction.atomic():
-        stored = state.locked(connection.company)
+    with state.audit_as(user), transaction.atomic():
+        stored = state.lock_connection(connection.company)
         if stored.enabled:
             raise Refusal(
                 "configuration",

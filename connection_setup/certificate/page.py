@@ -59,12 +59,12 @@ def page(
         "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "state": _state(connection),
     }
-    why = certificate.blocked_reason(connection)
-    if why:
+    blocked = certificate.blocked_reason(connection)
+    if blocked is not None:
         return Page(
             **common,
             help="connection#certificate",
-            notices=(Notice(why, "warn", title="Nothing is upgraded."),),
+            notices=(Notice(blocked.user_message, "warn", title="Nothing is upgraded."),),
             fast_tabs=also,
         )
     if connection.next_certificate:

@@ -67,7 +67,7 @@ def replace(request: HttpRequest, company: str) -> HttpResponse:
         report = enabling_services.enable(
             company=connection.company, user=request.user, values=values, secret=form.secret
         )
-        problem = report.failed.sentence if report.failed else ""
+        problem = report.failed.user_message if report.failed else ""
     except (Refusal, DataverseError) as error:
         problem = error.user_message
     if problem:

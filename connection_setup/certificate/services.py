@@ -15,31 +15,31 @@ from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
-from connection_setup.secrets.certificates import BadCertificate, Described, application_name
-from connection_setup.secrets.credentials import target
+from connection_setup.secrets.certificates import BadCertificate, CertificateInfo, application_name
+from connection_setup.secrets.credentials import next_client_id
 from connection_setup.secrets.sealing import CannotDecrypt, seal, unseal
 from connection_setup.types import Report
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 from masterdata.models import Company
 
 
-def blocked_reason(connection: DataverseConnection) -> str:
-    """Why there is nothing to upgrade, as a sentence; "" when there is."""
+def blocked_reason(connection: DataverseConnection) -> Refusal | None:
+    """Return why there is nothing to upgrade; None when there is."""
     if not connection.enabled:
-        return (
-            "The connection is not enabled, so there is nothing to upgrade. Enable it first, or choose OAuth 2.0, "
-            "certificate as its Authentication Type."
+        return NotUsable(
+            "The connection is not enabled, so there is nothing to upgrade.",
+            "Enable it first, or choose OAuth 2.0, certificate as its Authentication Type.",
         )
     if credentials.provided(connection):
-        return (
-            "What the connection signs in with comes from the provider that CREDENTIAL_PROVIDER names. Give it the "
-            "certificate there."
+        return NotUsable(
+            "What the connection signs in with comes from the provider that CREDENTIAL_PROVIDER names.",
+            "Give it the certificate there.",
         )
-    return ""
+    return None
 
 
 @sensitive_variables("bundle", "pair")
-def prepare_certificate(*, company: Company, user: Any, bundle: str = "", client_id: str = "") -> Described:
+def prepare_certificate(*, company: Company, user: Any, bundle: str = "", client_id: str = "") -> CertificateInfo:
     """Make a key and a certificate, or take those of a PEM text, to wait beside what is in use. Raises Refusal.
 
     client_id: where the certificate is registered for another application than the one in use.
@@ -48,10 +48,10 @@ def prepare_certificate(*, company: Company, user: Any, bundle: str = "", client
         pair = certificates.read_pair(bundle) if bundle else certificates.make_pair(application_name())
     except BadCertificate as bad:
         raise Refusal.because(bad, field="certificate_file") from None
-    with state.audited(user), transaction.atomic():
-        stored = state.locked(company)
-        if why := blocked_reason(stored):
-            raise Refusal("configuration", why)
+    with state.audit_as(user), transaction.atomic():
+        stored = state.lock_connection(company)
+        if blocked := blocked_reason(stored):
+            raise blocked
         try:
             stored.next_certificate, stored.next_private_key = pair.certificate_pem, seal(pair.private_key_pem)
         except CannotDecrypt as broken:
@@ -68,8 +68,8 @@ def withdraw(*, company: Company, user: Any) -> None:
 
 def _withdraw(company: Company, user: Any, only: str | None = None) -> None:
     """Throw away the certificate that waits; only: this one, where another may have been offered meanwhile."""
-    with state.audited(user), transaction.atomic():
-        stored = state.locked(company)
+    with state.audit_as(user), transaction.atomic():
+        stored = state.lock_connection(company)
         if only is None or stored.next_certificate == only:
             _forget(stored)
             stored.save()
@@ -82,8 +82,8 @@ def switch(*, company: Company, user: Any) -> Report:
     Raises Refusal, SealBroken, DataverseError.
     """
     connection = state.connection_of(company)
-    if why := blocked_reason(connection):
-        raise Refusal("configuration", why)
+    if blocked := blocked_reason(connection):
+        raise blocked
     if not connection.next_certificate:
         raise Refusal(
             "configuration",
@@ -93,7 +93,7 @@ def switch(*, company: Company, user: Any) -> Report:
     bundle = f"{unseal(connection.next_private_key)}\n{connection.next_certificate}"
     values = {
         "authentication_type": AuthenticationType.CERTIFICATE.value,
-        "client_id": target(connection),
+        "client_id": next_client_id(connection),
     }
     report = enabling_services.enable(company=company, user=user, values=values, secret=bundle)
     if report.ok:

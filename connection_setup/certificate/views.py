@@ -98,7 +98,7 @@ def switched(request: HttpRequest, company: Company) -> str:
         )
         return f"{company_url('connection_setup:administrator', company)}?purpose=certificate"
     if report.failed:
-        messages.error(request, f"Nothing was changed. {report.failed.sentence}")
+        messages.error(request, f"Nothing was changed. {report.failed.user_message}")
         return company_url("connection_setup:certificate", company)
     messages.success(
         request,

@@ -156,8 +156,8 @@ def _tested(connection: DataverseConnection) -> Cell:
         return ""
     report = Report.stored(connection.checks)
     moment = formatted_date(timezone.localtime(connection.checked_at), "j M Y H:i")
-    word = "failed" if report.failed else "attention" if report.attention else "OK"
-    return Status(f"{moment}, {word}", "bad" if report.failed else "warn" if report.attention else "ok")
+    word = "failed" if report.failed else "attention" if report.attention_count else "OK"
+    return Status(f"{moment}, {word}", "bad" if report.failed else "warn" if report.attention_count else "ok")
 
 
 def _certificate_cell(company: Company) -> Cell:

@@ -184,12 +184,13 @@ def _switch(setup: Dynamics365Connection) -> Any:
 
 def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
     rows = [
-        (one.name, Status(captions.WORDS[one.state], captions.STATES[one.state]), one.sentence) for one in report.checks
+        (one.name, Status(captions.WORDS[one.state], captions.STATES[one.state]), one.user_message)
+        for one in report.checks
     ]
     gist = "not tested yet"
     if setup.checked_at:
         moment = formatted_date(timezone.localtime(setup.checked_at), "j M Y H:i")
-        left = report.attention
+        left = report.attention_count
         gist = f"{f'{left} need attention' if left else 'all OK'} · tested {moment}"
     return FastTab(
         "checks",

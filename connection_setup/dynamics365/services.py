@@ -11,10 +11,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from connection_setup import types
 from connection_setup.checks import judges
 from connection_setup.connection import clients, state
-from connection_setup.connection.state import NotConnected, audited
+from connection_setup.connection.state import NotConnected, audit_as
 from connection_setup.models import Dynamics365Connection
 from connection_setup.types import Check, Dataverse, Report
 from core.refusals import Refusal
@@ -92,12 +91,12 @@ def enable(*, company: Company, user: Any) -> Report:
 
     A report that is not ok means that nothing was switched on. Raises Refusal while the connection to Dataverse is off.
     """
-    if why := state.unavailable_reason(company):
-        raise Refusal("not_enabled", f"{why} Dynamics 365 comes on top of it.")
+    if off := state.unavailable_reason(company):
+        raise Refusal(off.reason, f"{off.message} Dynamics 365 comes on top of it.", off.fix)
     report = test(company=company)
     if not report.ok:
         return report
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         setup = _locked(company)
         setup.enabled, setup.enabled_at = True, setup.enabled_at or timezone.now()
         setup.save()
@@ -108,7 +107,7 @@ def enable(*, company: Company, user: Any) -> Report:
 
 def disable(*, company: Company, user: Any) -> Dynamics365Connection:
     """Switch off: schedules are put on hold; mappings and couplings are kept. Repeatable."""
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         setup = _locked(company)
         if setup.enabled:
             setup.enabled, setup.enabled_at = False, None
@@ -120,7 +119,7 @@ def disable(*, company: Company, user: Any) -> Dynamics365Connection:
 
 def reset(*, company: Company, user: Any) -> None:
     """Bring the mappings of the sales tables and their schedules back to their defaults. Raises Refusal."""
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         if not _locked(company).enabled:
             raise Refusal(
                 "not_enabled",
@@ -149,7 +148,8 @@ def tables(results: Sequence[tuple[str, PartResult]]) -> Check:
             "Enabled off, choose Redeploy Integration Solution, turn Enabled on, and test again.",
             "configuration",
         )
-    cause, fix = types.sentences(refused[0][1].user_message)  # type: ignore[attr-defined]
+    error = refused[0][1]
+    cause, fix = (error.message, error.fix) if isinstance(error, DataverseError) else (str(error), "")
     names = ", ".join(name for name, _ in refused)
     return Check(TABLES, "error", f"These tables cannot be read: {names}. {cause}", fix, "denied")
 
@@ -214,9 +214,8 @@ def _tested(company: Company) -> Report:
     try:
         client = clients.client_for(company)
     except NotConnected as off:
-        cause, fix = types.sentences(off.user_message)
-        fix = f"{fix} Dynamics 365 comes on top of the connection to Dataverse.".strip()
-        return Report((Check(CONNECTION, "error", cause, fix, off.reason),))
+        message = f"{off.message} Dynamics 365 comes on top of the connection to Dataverse."
+        return Report((Check(CONNECTION, "error", message, off.fix, off.reason),))
     found: list[Check] = []
     try:
         clients.verify_organization(company, client)
@@ -229,8 +228,7 @@ def _tested(company: Company) -> Report:
             rows = client.first_page("uomschedules", select=["uomscheduleid"]).rows
             found.append(units(len(rows)))
     except (DataverseError, NotConnected) as error:
-        cause, fix = types.sentences(error.user_message)
-        found.append(Check(CONNECTION if len(found) < 2 else TABLES, "error", cause, fix, error.reason))
+        found.append(Check.for_error(CONNECTION if len(found) < 2 else TABLES, error))
     return Report(tuple(found))
 
 

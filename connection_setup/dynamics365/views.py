@@ -111,7 +111,7 @@ def _enabled(request: HttpRequest, company: Company) -> HttpResponse:
         messages.error(request, f"Dynamics 365 is not enabled. {error.user_message}")
         return _back(request, company)
     if report.failed:
-        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.sentence}")
+        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.user_message}")
     else:
         messages.success(
             request,

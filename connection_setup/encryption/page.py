@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from connection_setup.encryption import services as encryption
 from connection_setup.encryption.services import Sealing, State
-from connection_setup.secrets.keyring import KEPT_FOR, Key, Place
+from connection_setup.secrets.keyring import GRACE_PERIOD, Key, Place
 from masterdata.models import Company
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
 from ui.links import company_url
@@ -255,7 +255,7 @@ def _use(state: State, key: Key) -> Status:
         return Status("Still needed, rotate", "warn")
     if key.place is not Place.FILE:
         return Status("Opens only")
-    minutes = int(KEPT_FOR.total_seconds() // 60)
+    minutes = int(GRACE_PERIOD.total_seconds() // 60)
     return Status(f"Unused: Rotate takes it out, {minutes} minutes after it was replaced")
 
 

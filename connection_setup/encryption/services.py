@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.connection.state import audited
+from connection_setup.connection.state import audit_as
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataEncryption, DataverseConnection
 from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
@@ -115,7 +115,7 @@ def question(_connection: DataverseConnection | None = None) -> str:
 
 def why_not(*, enable: bool) -> str:
     """Why encryption cannot be enabled (or, where it is, changed and disabled); "" when it can."""
-    if keyring.managed_outside():
+    if keyring.named_in_environment():
         return OUTSIDE
     if enable and enabled():
         return "Encryption is enabled already. Choose Change Encryption Key for another key."
@@ -233,7 +233,7 @@ def _put(user: Any, key: str, *, enable: bool) -> Sealing:
 @contextmanager
 def _changing(user: Any) -> Iterator[DataEncryption]:
     """The row, held until all is done: two people's changes come one after the other."""
-    with audited(user), transaction.atomic():
+    with audit_as(user), transaction.atomic():
         DataEncryption.objects.get_or_create(pk=1)
         yield DataEncryption.objects.select_for_update().get(pk=1)
 
@@ -289,4 +289,4 @@ def _stored() -> Iterator[Stored]:
         for row in model.objects.select_related("company").order_by("company__name", "pk"):
             for name in columns:
                 if value := getattr(row, name):
-                    yield Stored(row.company.name, _CAPTIONS[name], sealing.opener(value))
+                    yield Stored(row.company.name, _CAPTIONS[name], sealing.sealing_key(value))

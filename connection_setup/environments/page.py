@@ -57,9 +57,10 @@ def page(
         "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "help": "connection#environments",
     }
-    if why := environments.why_not(connection):
+    if blocked := environments.blocked_reason(connection):
         back = Action("Dataverse Connection Setup", company_url("connection_setup:setup", company))
-        return Page(**common, notices=(Notice(why, "warn", title="No environments are looked for.", actions=(back,)),))
+        notice = Notice(blocked.user_message, "warn", title="No environments are looked for.", actions=(back,))
+        return Page(**common, notices=(notice,))
     if signed_in is not None and signed_in.signed_in_at is not None:
         return Page(**common, **_list(connection, signed_in))
     waiting = signed_in is not None and not signed_in.problem
@@ -68,7 +69,7 @@ def page(
     cloud = clouds.CLOUDS[connection.cloud].label if connection.cloud in clouds.CLOUDS else connection.cloud
     return Page(
         **common,
-        notices=(Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
+        notices=(Notice(signed_in.problem_text, "bad", title="The sign-in did not work."),)
         if signed_in is not None and signed_in.problem
         else (),
         tip=Tip(

@@ -22,7 +22,7 @@ from connection_setup.connection import clients, endpoints, settings
 from connection_setup.connection import state as services
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataverseConnection
 from connection_setup.provisioning import sign_in as administrator
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 from dataverse import clouds
 from dataverse.discovery import Instance
 from dataverse.errors import AdministrationMode, DataverseError, EnvironmentDisabled
@@ -48,15 +48,15 @@ class Found:
     state: FoundState = "enabled"
 
 
-def why_not(connection: DataverseConnection) -> str:
-    """Why no environments can be looked for now, as a sentence; "" when they can."""
+def blocked_reason(connection: DataverseConnection) -> Refusal | None:
+    """Return why no environments can be looked for now; None when they can."""
     if connection.enabled:
-        return "The connection is enabled, so its environment is settled. Turn Enabled off first."
+        return NotUsable("The connection is enabled, so its environment is settled.", "Turn Enabled off first.")
     try:
         clients.discovery_credentials(connection, connection.tenant_id)
     except (Refusal, DataverseError) as error:
-        return error.user_message
-    return ""
+        return Refusal.because(error)
+    return None
 
 
 def begin(
@@ -66,8 +66,8 @@ def begin(
 
     Raises Refusal, SealBroken, DataverseError.
     """
-    if why := why_not(services.connection_of(company)):
-        raise Refusal("configuration", why)
+    if blocked := blocked_reason(services.connection_of(company)):
+        raise blocked
     return administrator.begin(
         company=company,
         user=user,
@@ -88,14 +88,14 @@ def look(signed_in: AdministratorSignIn) -> None:
     """Ask for the environments of who signed in, and keep them; what went wrong stands in `problem`."""
     connection = services.connection_of(signed_in.company)
     try:
-        found = _with_states(connection, administrator.environments(signed_in))
+        found = _with_states(connection, administrator.list_environments(signed_in))
     except (DataverseError, Refusal) as error:
-        signed_in.problem = f"The environments cannot be listed. {error.user_message}"
+        signed_in.set_problem(error, prefix="The environments cannot be listed.")
         signed_in.found = None
     else:
-        signed_in.problem = ""
+        signed_in.problem = signed_in.problem_fix = ""
         signed_in.found = [{**asdict(one), "id": str(one.id)} for one in found]
-    administrator.keep(signed_in, "problem", "found")
+    administrator.store_columns(signed_in, "problem", "problem_fix", "found")
 
 
 def discovered(signed_in: AdministratorSignIn) -> tuple[Found, ...]:
@@ -109,7 +109,7 @@ def sentence(signed_in: AdministratorSignIn) -> str:
     """What was found, in words; the problem where it is one."""
     count = len(discovered(signed_in))
     if signed_in.problem:
-        return signed_in.problem
+        return signed_in.problem_text
     where = f"in the tenant {signed_in.tenant}" if signed_in.tenant else "in the person's own tenant"
     if not count:
         return (
@@ -129,7 +129,7 @@ def choose(*, signed_in: AdministratorSignIn, organization_id: UUID | str, user:
     connection = services.connection_of(signed_in.company)
     values = chosen_values(signed_in, organization_id)
     saved = settings.save_settings(connection=connection, values=values, secret=None, user=user)
-    administrator.keep_with(signed_in, saved, purpose=administrator.DISCOVER)
+    administrator.carry_over(signed_in, saved, purpose=administrator.DISCOVER)
     return saved
 
 
@@ -158,7 +158,7 @@ def is_current(connection: DataverseConnection, one: Found) -> bool:
 
 def go_on_to_prepare(signed_in: AdministratorSignIn) -> None:
     """Let the sign-in prepare the environment that was chosen, where the person has accepted what is asked for."""
-    administrator.keep_with(signed_in, services.connection_of(signed_in.company), purpose="prepare")
+    administrator.carry_over(signed_in, services.connection_of(signed_in.company), purpose="prepare")
 
 
 def _with_states(connection: DataverseConnection, instances: Iterable[Instance]) -> list[Found]:

@@ -7,7 +7,7 @@ from django.http import HttpResponseRedirect
 from connection_setup.enabling import page as enabling_pages
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR
-from connection_setup.enabling.views import is_going
+from connection_setup.enabling.views import is_in_progress
 from connection_setup.environments import services as environments
 from connection_setup.guide import flow
 from connection_setup.guide.environment_steps import SIGN_IN
@@ -43,8 +43,8 @@ def show(situation: Situation) -> Shown:
             sections,
             next=Action("Next"),
         )
-    if run is not None and (run.going or enabling.told(run)):
-        return _steps(run, going=is_going(situation.request, run))
+    if run is not None and (run.in_progress or enabling.step_reports(run)):
+        return _steps(run, in_progress=is_in_progress(situation.request, run))
     fields = (
         Field("Environment URL", connection.environment_url),
         Field("Client ID", connection.client_id),
@@ -81,33 +81,32 @@ def take(situation: Situation) -> Ended:
     if request.POST.get("scripts") and not htmx:
         return HttpResponseRedirect(here)  # the page takes the steps by itself
     who: Any = {"user": request.user, "session_key": request.session.session_key}
-    told = enabling.take_next_step(run, **who) if htmx else enabling.take_all_steps(run, **who)
+    report = enabling.take_next_step(run, **who) if htmx else enabling.take_all_steps(run, **who)
     if run.ended_at is not None:
         confirm(situation, CONNECT)
         return render.redirect(request, here)
-    if told is not None and told.state == FAILED:
+    if report is not None and report.state == FAILED:
         enabling.pause(run)
-    return _steps(run, going=htmx and told is not None and told.ended)
+    return _steps(run, in_progress=htmx and report is not None and report.ended)
 
 
-def _steps(run: EnablingRun, *, going: bool) -> Shown:
+def _steps(run: EnablingRun, *, in_progress: bool) -> Shown:
     company = run.company
     here = address(company, CONNECT)
-    asks, failed = enabling.asks(run), enabling.failed(run)
+    waiting, failed = enabling.waiting_step(run), enabling.failed_step(run)
     notices: tuple[Notice, ...] = ()
-    if failed is not None and not going:
+    if failed is not None and not in_progress:
         notices = (Notice(failed.fix, "bad", title=failed.message),)
-    elif asks == ADMINISTRATOR and not going:
+    elif waiting is not None and waiting.reason == ADMINISTRATOR and not in_progress:
         sign_in = Action("Sign in with administrator user", address(company, SIGN_IN), icon="person")
-        said = next(one for one in enabling.told(run) if one.state == "asks")
-        notices = (Notice(said.sentence, "warn", title="An administrator is needed.", actions=(sign_in,)),)
-    context = enabling_pages.going_context(run, going=going, step_url=here)
+        notices = (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=(sign_in,)),)
+    context = enabling_pages.steps_context(run, in_progress=in_progress, step_url=here)
     return Shown(
-        "Connecting" if going else "Not connected yet",
+        "Connecting" if in_progress else "Not connected yet",
         (),
-        (enabling_pages.steps_tab(run, going=going),),
+        (enabling_pages.steps_tab(run, in_progress=in_progress),),
         notices,
-        next=None if going else Action(TRY_AGAIN if failed is not None else "Connect", icon="plug"),
-        template=steps_table.TEMPLATE if going else "",
+        next=None if in_progress else Action(TRY_AGAIN if failed is not None else "Connect", icon="plug"),
+        template=steps_table.TEMPLATE if in_progress else "",
         context=context,
     )

@@ -79,7 +79,7 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
     waiting = found is not None and not found.problem
     notices = []
     if problem or (found is not None and found.problem):
-        said = problem or (found.problem if found is not None else "")
+        said = problem or (found.problem_text if found is not None else "")
         notices.append(Notice(said, "bad", title="The sign-in did not work."))
     form = form or SignInForm(initial={"environment_url": connection.environment_url})
     return Shown(
@@ -260,7 +260,7 @@ def take_environment(situation: Situation) -> Ended:
     except Refusal as refusal:
         return show_environment(situation, form.with_error(refusal))
     if signed_in is not None and _signed_in(situation):
-        sign_in.keep_with(signed_in, stored, purpose=sign_in.DISCOVER)
+        sign_in.carry_over(signed_in, stored, purpose=sign_in.DISCOVER)
     return None
 
 
@@ -281,6 +281,6 @@ def _tenant(situation: Situation) -> dict[str, Any]:
     if situation.connection.tenant_id or signed_in is None or not _signed_in(situation):
         return {}
     try:
-        return {"tenant_id": sign_in.person(signed_in).tenant_id}
+        return {"tenant_id": sign_in.signed_in_person(signed_in).tenant_id}
     except (DataverseError, Refusal):
         return {}

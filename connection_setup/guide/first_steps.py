@@ -157,7 +157,7 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     }
     fields = [Field(form_field=form[name]) for name in form.fields]
     if "redirect_url" not in form.fields:
-        fields.append(Field("Redirect URL", redirect_url.redirect_url(), copy=True, hint=REGISTER))
+        fields.append(Field("Redirect URL", redirect_url.default_url(), copy=True, hint=REGISTER))
     return Shown(
         "Which application signs in?",
         (

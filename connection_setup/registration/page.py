@@ -76,7 +76,7 @@ def _steps(connection: DataverseConnection, found: Mapping[str, Found]) -> Seque
         _step(
             "redirect", "2. Redirect URL", found,
             Field("In the Azure Portal", "Manage, Authentication, Add a platform, Web"),
-            Field("Redirect URL", redirect_url.of(connection), copy=True,
+            Field("Redirect URL", redirect_url.effective_url(connection), copy=True,
                   hint="Add it under Redirect URLs, letter for letter. An administrator's sign-in comes back to it."),
         ),
         _step(

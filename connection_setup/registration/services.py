@@ -49,7 +49,7 @@ def findings(connection: DataverseConnection, *, seen_at: str, asked: Found | No
     """
     report = Report.stored(connection.checks)
     return {
-        "redirect": redirect(redirect_url.of(connection), seen_at),
+        "redirect": redirect(redirect_url.effective_url(connection), seen_at),
         "permissions": consent(connection, report),
         "credential": credential(connection, report),
         "client": client(credentials_client(connection)),
@@ -134,8 +134,7 @@ def credential(connection: DataverseConnection, report: Report) -> Found:
         return Found("error", signed_in.message, signed_in.fix)
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None and expires.state != "ok":
-        cause, fix = types.sentences(expires.sentence)
-        return Found(expires.state, cause, fix)
+        return Found(expires.state, expires.message, expires.fix)
     if signed_in is None:
         return Found("unknown", f"A {label.lower()} is stored.", "Choose Check Registration to sign in with it.")
     return Found("ok", f"A token comes with the stored {label.lower()}.")
@@ -170,7 +169,7 @@ def consent(connection: DataverseConnection, report: Report) -> Found:
     if last is not None and last.signed_in_at:
         return Found("ok", f"{last.name or 'An administrator'} signed in and consented.")
     if last is not None and last.problem:
-        return Found("error", *types.sentences(last.problem))
+        return Found("error", last.problem, last.problem_fix)
     there = _of(report, judges.USER)
     if connection.integration_user_id or (there is not None and there.state != "error"):
         return Found("ok", "The application's user is in the environment, so the permission was given.")
@@ -186,16 +185,16 @@ def provider(connection: DataverseConnection) -> Found:
     if not settings.CREDENTIAL_PROVIDER:
         return Found("ok", "None is set: client id and secret are kept by Dataverse Connection Setup.")
     given = credentials.provided(connection)
-    if "problem" in given:
+    if given is not None and given.problem is not None:
         return Found(
             "error",
-            types.sentences(given["problem"])[0],
+            given.problem.message,
             "It must be the dotted path of a function that is given a company. Call it in manage.py shell to see why.",
         )
-    if not given:
+    if given is None:
         return Found("ok", "It has nothing for this company, so what Dataverse Connection Setup keeps counts.")
-    what = "a certificate" if "private_key" in given else "a client secret"
-    return Found("ok", f"It gives the Client ID {given['client_id']} with {what}.")
+    what = "a certificate" if given.certificate_pem else "a client secret"
+    return Found("ok", f"It gives the Client ID {given.client_id} with {what}.")
 
 
 def credentials_client(connection: DataverseConnection) -> str:
@@ -205,7 +204,7 @@ def credentials_client(connection: DataverseConnection) -> str:
 
 def has_credential(connection: DataverseConnection) -> bool:
     """Whether there is something to sign in with."""
-    return not credentials.problem(connection) and credentials.has_secret(connection)
+    return not credentials.provider_problem(connection) and credentials.has_secret(connection)
 
 
 def name() -> str:
@@ -220,9 +219,9 @@ def _tenant(connection: DataverseConnection) -> Found:
     if not connection.tenant_id:
         return Found("todo", "Not filled in yet.", "Enter it on Dataverse Connection Setup.")
     try:
-        clients.ask_tenant(connection)
+        clients.require_tenant(connection)
     except DataverseError as error:
-        return Found("error", *types.sentences(error.user_message))
+        return Found("error", error.message, error.fix)
     return Found("ok", f"The sign-in of the tenant {connection.tenant_id} answers.")
 
 

@@ -11,6 +11,7 @@ from connection_setup import hooks
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.setup import views
+from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
 from ui.kit import Action
@@ -29,8 +30,8 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Use Default Synchronization Setup: ask, then have mappings and schedules go back to their default."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := state.unavailable_reason(owner):
-        messages.error(request, f"Nothing was changed. {why}")
+    if off := state.unavailable_reason(owner):
+        messages.error(request, f"Nothing was changed. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
         return render.confirm(
@@ -43,8 +44,8 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
             company=owner,
             careful=True,
         )
-    with state.audited(request.user):
-        said = hooks.use_default_setup(owner, request.user)
+    with state.audit_as(request.user):
+        said = hooks.reset_setup(owner, request.user)
     messages.success(request, said or "There are no mappings that have a default.")
     return HttpResponseRedirect(back)
 
@@ -55,8 +56,8 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize Modified Records: ask, then queue a job per mapping."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := state.unavailable_reason(owner):
-        messages.error(request, f"Nothing was queued. {why}")
+    if off := state.unavailable_reason(owner):
+        messages.error(request, f"Nothing was queued. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
         return render.confirm(
@@ -70,10 +71,8 @@ def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
         )
     try:
         with transaction.atomic():
-            count = hooks.synchronize_modified(owner, request.user)
-    except Exception as error:
-        if not hasattr(error, "user_message"):
-            raise
+            count = hooks.start_synchronizations(owner, request.user)
+    except Refusal as error:
         messages.error(request, f"Nothing was queued. {error.user_message}")
         return HttpResponseRedirect(back)
     if not count:

@@ -155,7 +155,7 @@ class SettingsForm(forms.Form):
         """`typed`: what stands on the page now, to be shown again as it is, without a judgement."""
         kept = [name for name in self.base_fields if name not in SECRETS]
         initial = {name: getattr(connection, name) for name in kept}
-        initial["redirect_url"] = returning.of(connection)
+        initial["redirect_url"] = returning.effective_url(connection)
         if typed is not None:
             initial |= {name: typed[name] for name in kept if name in typed}
         super().__init__(data, files, initial=initial)
@@ -210,7 +210,7 @@ class SettingsForm(forms.Form):
         if "redirect_url" not in self.data:
             return self.connection.redirect_url
         try:
-            return returning.check(self.cleaned_data["redirect_url"])
+            return returning.clean(self.cleaned_data["redirect_url"])
         except returning.InvalidRedirectUrl as error:
             raise forms.ValidationError(str(error)) from None
 

@@ -22,7 +22,7 @@ from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.secrets import certificates, credentials
 from connection_setup.setup import menus
 from connection_setup.setup.forms import SettingsForm
-from connection_setup.types import SOLUTION, Report, sentences
+from connection_setup.types import SOLUTION, Report
 from core.roles import Can, may
 from dataverse import clouds
 from masterdata.models import Company
@@ -104,8 +104,8 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
     if run is not None and run.ended_at is None:
         notices += _unfinished(run)
-    told = enabling.failed(run) if run is not None else None
-    if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
+    failed = enabling.failed_step(run) if run is not None else None
+    if report.failed and connection.checked_at and (failed is None or failed.message != report.failed.message):
         ways: tuple[Action, ...] = ()
         # A check of one table is named after it: "Tables and privileges: account".
         if report.failed.name.partition(":")[0] in PREPARED and not connection.enabled and administrator:
@@ -116,13 +116,11 @@ def _notices(connection: DataverseConnection, report: Report, administrator: boo
     if administrator and (asked := questions.pending(connection)) is not None:
         notices.append(_question(connection, asked))
     notices += _shared(connection)
-    if problem := credentials.problem(connection):
-        cause, fix = sentences(problem)
-        notices.append(Notice(fix, "bad", title=cause))
+    if problem := credentials.provider_problem(connection):
+        notices.append(Notice(problem.fix, "bad", title=problem.message))
     expires = credentials.expiry(connection, timezone.localdate())
-    if expires is not None and expires.step is not None:
-        cause, fix = sentences(expires.sentence)
-        notices.append(Notice(fix, STATES[expires.state], title=cause))
+    if expires is not None and expires.warning_days is not None:
+        notices.append(Notice(expires.fix, STATES[expires.state], title=expires.message))
     return tuple(notices)
 
 
@@ -149,14 +147,14 @@ def _shared(connection: DataverseConnection) -> list[Notice]:
 
 def _unfinished(run: EnablingRun) -> list[Notice]:
     """An enabling that failed, or waits for somebody: why, and the way back to it."""
-    told = enabling.failed(run) or next((one for one in enabling.told(run) if one.state == "asks"), None)
-    if told is None:
-        return []
+    failed, waiting = enabling.failed_step(run), enabling.waiting_step(run)
     ways = (Action("Go on enabling", company_url("connection_setup:enabling", run.company)),)
-    if told.state == "asks":
-        return [Notice(told.sentence, "warn", title="Enabling waits for you.", actions=ways)]
-    text = f"{told.caption}: {told.sentence}"
-    return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
+    if failed is not None:
+        text = f"{failed.caption}: {failed.user_message}"
+        return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
+    if waiting is not None:
+        return [Notice(waiting.user_message, "warn", title="Enabling waits for you.", actions=ways)]
+    return []
 
 
 def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
@@ -171,7 +169,7 @@ def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
 
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
     redirect = (
-        Field("Redirect URL", redirect_url.of(connection), copy=True)
+        Field("Redirect URL", redirect_url.effective_url(connection), copy=True)
         if form is None
         else Field(form_field=form["redirect_url"], copy=True)
     )
@@ -236,12 +234,14 @@ def _typed(connection: DataverseConnection, form: SettingsForm, name: str) -> Fi
 
 
 def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
-    rows = [(check.name, Status(WORDS[check.state], STATES[check.state]), check.sentence) for check in report.checks]
+    rows = [
+        (check.name, Status(WORDS[check.state], STATES[check.state]), check.user_message) for check in report.checks
+    ]
     if not rows:
         gist = "not tested yet"
     else:
         count = "1 check" if len(rows) == 1 else f"{len(rows)} checks"
-        left = report.attention
+        left = report.attention_count
         gist = f"{count}, {left} {'needs' if left == 1 else 'need'} attention" if left else f"{count}, all OK"
         if connection.checked_at:
             moment = formatted_date(timezone.localtime(connection.checked_at), "j M Y H:i")
@@ -322,7 +322,9 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
         fields += [Field("Subject", pair.subject), Field("Thumbprint", pair.thumbprint, copy=True)]
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None:
-        fields.append(Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATES[expires.state]), hint=expires.sentence))
+        fields.append(
+            Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATES[expires.state]), hint=expires.user_message)
+        )
     return FastTab(
         "authentication",
         "Authentication Type Details",

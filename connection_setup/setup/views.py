@@ -99,8 +99,8 @@ def test(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Test Connection: what was typed is saved first."""
     report = checks_services.test_connection(connection=connection)
     if report.failed is None:
-        questions.ask_again(company=connection.company)
-        left = report.attention
+        questions.forget_test_answers(company=connection.company)
+        left = report.attention_count
         words = (
             f"{left} {'check needs' if left == 1 else 'checks need'} attention." if left else "All checks are right."
         )
@@ -119,7 +119,7 @@ def toggle(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 @save_form_first
 def enable(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     """Enable, by its own POST: the steps follow; enabled already is fine."""
-    return enabling_views.begun(request, connection)
+    return enabling_views.begin(request, connection)
 
 
 @requires(Can.ADMINISTER)
@@ -148,7 +148,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 
 def _what_disabling_does(connection: DataverseConnection) -> str:
     company = connection.company
-    couplings = hooks.couplings(company)
+    couplings = hooks.count_couplings(company)
     states = Counter(Job.objects.filter(company=company, state__in=OPEN_STATES).values_list("state", flat=True))
     running = states.pop(State.IN_PROCESS, 0)
     waiting = sum(states.values())
@@ -196,7 +196,7 @@ def saved(request: HttpRequest, connection: DataverseConnection, given: QueryDic
 def _switched(request: HttpRequest, connection: DataverseConnection) -> HttpResponse:
     if connection.enabled:
         return render.redirect(request, company_url("connection_setup:disable", connection.company))
-    return enabling_views.begun(request, connection)
+    return enabling_views.begin(request, connection)
 
 
 def again(request: HttpRequest, connection: DataverseConnection, form: SettingsForm) -> HttpResponse:

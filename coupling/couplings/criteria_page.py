@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may, requires
 from core.vocabulary import CompareAs
 from coupling import local_records
@@ -279,7 +279,7 @@ def _again(form: CriteriaForm, within: str) -> str:
 def _shown(request: HttpRequest, form: CriteriaForm, found: Preview | None = None, status: int = 200) -> HttpResponse:
     mapping = form.mapping
     company = mapping.company
-    off = unavailable_reason(company)
+    off = unavailable_text(company)
     operates, maps = may(request.user, Can.OPERATE), may(request.user, Can.MAP)
     no_try = permission_reason(request, Can.PREVIEW)
     within = _within(request)

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, requires
 from coupling.couplings import services
 from coupling.models import Coupling, IntegrationTableMapping, Selection
@@ -113,7 +113,7 @@ def _asked(
         request,
         title=TITLE,
         text=f"{text} {_KEPT}",
-        action=Action(label, url, "post", "uncouple", values=values, primary=True, off=unavailable_reason(owner)),
+        action=Action(label, url, "post", "uncouple", values=values, primary=True, off=unavailable_text(owner)),
         back=back,
         company=owner,
     )

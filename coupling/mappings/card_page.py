@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import ConflictOption, DeletionOption, Direction
@@ -91,7 +91,7 @@ def _initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
 
 
 def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, form: MappingForm, may_map: bool) -> Page:
-    off = NOT_ENABLED if (why := unavailable_reason(owner)) else ""
+    off = NOT_ENABLED if (why := unavailable_text(owner)) else ""
     numbers = counts.count_records(owner, [one])[one.pk]
     switched = list(one.fields.values_list("enabled", flat=True))
 

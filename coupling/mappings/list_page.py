@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, requires
 from core.vocabulary import Direction
 from coupling import filters, local_records
@@ -34,7 +34,7 @@ def mappings(request: HttpRequest, company: str) -> HttpResponse:
     """Integration Table Mappings."""
     owner = access.company(request, company)
     jobs = counts.latest_jobs(owner)
-    off = unavailable_reason(owner)
+    off = unavailable_text(owner)
     shown = mapping_listing(owner, jobs, off=off)
     page = Page(
         "Integration Table Mappings",
@@ -322,7 +322,7 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
 
 def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
     """Make the default mappings with their schedules, where a company has none yet."""
-    if why := unavailable_reason(owner):
+    if why := unavailable_text(owner):
         messages.warning(request, why)
         return HttpResponseRedirect(back)
     if request.method == "POST":

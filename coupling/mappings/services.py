@@ -39,8 +39,8 @@ def exclusive_key(mapping: IntegrationTableMapping) -> str:
 
 def require_enabled(company: Any) -> None:
     """Raise Refusal (not_enabled) with the sentence why the Dataverse menus are off."""
-    if why := unavailable_reason(company):
-        raise Refusal(Reason.NOT_ENABLED, why)
+    if off := unavailable_reason(company):
+        raise off
 
 
 def require_usable(mapping: IntegrationTableMapping) -> None:

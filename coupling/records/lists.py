@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.records import counts
@@ -125,7 +125,7 @@ def dataverse_menu(
     Off with the reason while the connection is not enabled; an action is off where the role does not allow it.
     """
     mappings = mappings_of(company, table) if mappings is None else mappings
-    off = unavailable_reason(company)
+    off = unavailable_text(company)
     if not off and not mappings:
         off = f"No integration table mapping for {table.caption_plural} yet."
     denied = "" if may(request.user, Can.OPERATE) else "Your role may look, not change."

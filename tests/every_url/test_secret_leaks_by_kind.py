@@ -124,7 +124,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     ada = User.objects.get(username="ada")
     enabling_services.disable(company=company, user=None)
     signed_in = administrator_signs_in(company, ada, sandbox)
-    watch.look("steps of a preparation", repr(preparation.prepare(signed_in)))
+    watch.look("steps of a preparation", repr(preparation.take_all_steps(signed_in)))
     post(watch, client, company, "encryption-change")
     watch.hide("another key made here", keyring.keys()[0].secret)
 

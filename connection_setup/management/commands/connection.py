@@ -19,7 +19,13 @@ from dataverse.errors import DataverseError
 from masterdata.commands import CompanyCommand
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
-STEP_MARKS = {"done": "done   ", "attention": "warning", "skipped": "-      ", "asks": "ERROR  ", "failed": "ERROR  "}
+STEP_MARKS = {
+    "done": "done   ",
+    "attention": "warning",
+    "skipped": "-      ",
+    "waiting": "ERROR  ",
+    "failed": "ERROR  ",
+}
 OPTIONS = {"environment_url": "--environment-url", "tenant_id": "--tenant", "client_id": "--client-id"}
 
 
@@ -86,7 +92,7 @@ class Command(CompanyCommand):
 
     def _told(self, told: StepReport) -> None:
         """A step that ended, as it happens; on stderr, since stdout is the answer's."""
-        self.stderr.write(f"{STEP_MARKS[told.state]}  {told.caption}: {told.sentence}", self.style.NOTICE)
+        self.stderr.write(f"{STEP_MARKS[told.state]}  {told.caption}: {told.user_message}", self.style.NOTICE)
 
     def _disable(self, _values: None, _secret: str) -> None:
         connection = enabling_services.disable(company=self.company, user=None)
@@ -109,7 +115,7 @@ class Command(CompanyCommand):
 
     def _show(self, report: Report) -> None:
         for check in report.checks:
-            self.say(f"{MARKS[check.state]}  {check.name}: {check.sentence}")
+            self.say(f"{MARKS[check.state]}  {check.name}: {check.user_message}")
 
     def _settings(self, options: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         """Settings named by options, with the secret; None when the stored ones are meant."""

@@ -157,7 +157,7 @@ def test_without_the_settings_it_says_what_is_missing(admin: Client, company: Co
 
 @pytest.mark.parametrize(
     ("gone", "says"),
-    [(False, "The business unit Sales is disabled in Dataverse."), (True, "Sales is no longer in Dataverse")],
+    [(False, "The business unit Sales is disabled in Dataverse."), (True, "Sales no longer exists in Dataverse")],
 )
 def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
     connected: DataverseConnection, sandbox: Sandbox, gone: bool, says: str

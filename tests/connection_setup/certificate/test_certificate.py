@@ -83,7 +83,7 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
     signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
-    told = preparation.prepare(signed_in)
+    told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
     assert certificate.switch(company=enabled.company, user=None).ok
     now = state.connection_of(enabled.company)
@@ -104,7 +104,8 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     line = sandbox.line()
     client_id = str(uuid4())
     registered = {
-        "client_id": client_id, "redirect_urls": [redirect_url.of(state.connection_of(company))], "consented": True,
+        "client_id": client_id, "consented": True,
+        "redirect_urls": [redirect_url.effective_url(state.connection_of(company))],
         "certificates": [PAIRS.one.certificate_pem],
     }  # fmt: skip
     sandbox.control("POST", "applications", registered)
@@ -124,7 +125,7 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
     signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
     assert not signed_in.problem, signed_in.problem
-    told = preparation.prepare(signed_in)
+    told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
     assert certificate.switch(company=company, user=None).ok
     now = state.connection_of(company)

@@ -212,7 +212,7 @@ def test_it_brings_its_own_mappings_alone_and_the_default_setup_leaves_them_rest
     IntegrationTableMapping.objects.all().delete()
     dynamics.enable(company=connected, user=None)
     assert names(connected) == {"UNIT OF MEASURE", "ITEM-PRODUCT"}
-    assert not hooks.standing_setup(connected), "the default setup is still to be asked about"
+    assert not hooks.describe_setup(connected), "the default setup is still to be asked about"
     dynamics.disable(company=connected, user=None)
     hooks.apply_default_setup(connected, schedules=True)
     assert "CUSTOMER" in names(connected)

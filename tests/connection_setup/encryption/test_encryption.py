@@ -36,7 +36,7 @@ KEY = Fernet.generate_key().decode()
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that was replaced may be taken out at once."""
-    monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(0))
+    monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(0))
 
 
 def key_file(settings: Any) -> Path:
@@ -151,7 +151,7 @@ def test_an_older_key_stays_until_nothing_uses_it_and_a_while_longer(
     assert opened(connection) == SECRET
     assert sealing.unseal(before) == SECRET, "what another process read a moment ago"
     assert encryption.rotate(user=None).dropped == []
-    monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(0))
+    monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(0))
     assert encryption.rotate(user=None).dropped == [keyring.Key(KEY, Place.FILE).fingerprint]
     assert opened(connection) == SECRET
     with pytest.raises(sealing.CannotDecrypt):
@@ -275,7 +275,7 @@ def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
     key_file(settings).unlink()
     settings.FIELD_ENCRYPTION_KEY_FILE = tmp_path / "nowhere" / "key"
     answer = admin.post(f"{HERE}enable/")
-    assert "The key cannot be kept in the state folder: No such file or directory. Nothing was changed." in text_of(
+    assert "The key cannot be stored in the state folder: No such file or directory. Nothing was changed." in text_of(
         answer.content.decode()
     )
     assert opened(connection) == SECRET

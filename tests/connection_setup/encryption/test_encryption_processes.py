@@ -57,7 +57,7 @@ def test_no_read_fails_in_any_process_while_keys_are_changed_rotated_and_disable
             company=company, client_secret=seal(SECRET), authentication_type=AuthenticationType.CLIENT_SECRET
         )
     # As short as it takes to store what was sealed a moment ago; a quarter of an hour where nobody waits for a test.
-    monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(seconds=1))
+    monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(seconds=1))
     stop = tmp_path / "stop"
     environment = {**os.environ, "DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"}
     readers = [
@@ -165,7 +165,7 @@ report = test_connection(connection=connection_of(company))
 state = encryption.state()
 print(json.dumps({
     "lost": len(state.lost), "older": len(state.older), "enabled": state.enabled, "page": page,
-    "setup": setup.status_code, "test": report.failed.sentence,
+    "setup": setup.status_code, "test": report.failed.user_message,
     "opens": not state.lost and credentials.open_credential(connection_of(company)).secret == secret,
 }))
 """

@@ -69,7 +69,7 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
     page = check(admin.get(HERE))
     copied = {button.get("data-copy") for button in page.root.all("button") if button.get("data-copy")}
     assert {
-        "Tandem Integration to Dataverse", redirect_url.redirect_url(), "user_impersonation", connection.client_id,
+        "Tandem Integration to Dataverse", redirect_url.default_url(), "user_impersonation", connection.client_id,
         connection.tenant_id, connection.environment_url,
     } <= copied  # fmt: skip
     assert "Financials.ReadWrite.All" in page.root.text
@@ -175,7 +175,7 @@ def test_consent_is_known_from_an_administrator_s_sign_in(company: Company, djan
         back = sign_in(empty, address, empty.admin_user, empty.admin_password)
         done = administrator.finish(session_key="s", user=ada, returned=back)
         assert "signed in and consented" in found(company)["permissions"].message
-        preparation.prepare(done)
+        preparation.take_all_steps(done)
         AdministratorSignIn.objects.all().delete()
         registration.ask(services.connection_of(company))
         now = found(company)

@@ -138,7 +138,7 @@ def test_integration_solutions_lists_what_is_installed_and_what_is_not(
     page = shown(admin, f"{PAGE}integration-solutions/")
     assert SOLUTION in page
     assert solution.VERSION in page
-    monkeypatch.setattr(deployed, "_solutions", [SOLUTION, "ContosoAddOn"])
+    monkeypatch.setattr(deployed, "SOLUTION", "ContosoAddOn")
     page = shown(admin, f"{PAGE}integration-solutions/")
     assert "The solution ContosoAddOn is not installed. Turn Enabled off and choose Redeploy" in page
     assert "Not installed" in page
@@ -149,10 +149,11 @@ def test_integration_user_roles_lists_roles_and_one_that_is_missing(
 ) -> None:
     page = shown(admin, f"{PAGE}integration-user-roles/")
     assert f"{ROLE} Yes Yes" in page
-    monkeypatch.setattr(deployed, "_roles", [ROLE, "Contoso Approver"])
+    monkeypatch.setattr(deployed, "ROLE", "Contoso Approver")
     page = shown(admin, f"{PAGE}integration-user-roles/")
     assert "The role Contoso Approver is not assigned to" in page
     assert "Contoso Approver No Yes" in page
+    assert f"{ROLE} Yes" in page
 
 
 def test_owning_team_roles_lists_roles_and_one_that_is_missing(
@@ -161,7 +162,7 @@ def test_owning_team_roles_lists_roles_and_one_that_is_missing(
     page = shown(admin, f"{PAGE}owning-team-roles/")
     assert check(admin.get(f"{PAGE}owning-team-roles/")).h1 == "Owning Team Roles"
     assert f"{ROLE} Yes Yes" in page
-    monkeypatch.setattr(deployed, "_roles", [ROLE, "Contoso Approver"])
+    monkeypatch.setattr(deployed, "ROLE", "Contoso Approver")
     assert "is not assigned to the team Tandem - " in shown(admin, f"{PAGE}owning-team-roles/")
 
 
@@ -261,4 +262,4 @@ def test_while_enabled_nothing_is_redeployed(admin: Client, enabled: DataverseCo
     [("1.0.0.0", False), ("0.9", True), ("1.0.0.1", False), ("", True), ("one", True), ("10.0", False)],
 )
 def test_an_older_or_unreadable_version_is_renewed(version: str, older: bool) -> None:
-    assert solution.older(version) is older
+    assert solution.is_older(version) is older

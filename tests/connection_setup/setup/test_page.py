@@ -260,7 +260,7 @@ def test_turning_off_asks_with_numbers_first(
     admin: Client, connection: DataverseConnection, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enabled(connection)
-    monkeypatch.setattr(hooks, "_couplings", [lambda company: 1312])
+    monkeypatch.setattr(hooks.COUPLING_COUNT, "provided", lambda company: 1312)
     asked = admin.post(f"{PAGE}{action}/", {}, follow=True)
     assert asked.redirect_chain[-1][0] == f"{PAGE}disable/"
     assert "1,312 couplings are kept" in text_of(asked.content.decode())
