@@ -85,7 +85,7 @@ class House:
         }  # fmt: skip
         own = state.connection_of(self.company)
         settings.save_settings(connection=own, values=values, secret=line["client_secret"], user=None)
-        assert enabling.enable(company=self.company, user=None).ok
+        assert services.enable(company=self.company, user=None).ok
         defaults.create_missing(self.company)
         mappings = IntegrationTableMapping.objects.select_related("company")
         self.mapping = mappings.get(company=self.company, name="CUSTOMER")

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.vocabulary import CompareAs
-from coupling.matching.match import Matcher, Result, group_by_priority
+from coupling.matching.decisions import Result
+from coupling.matching.match import Matcher, group_by_priority
 from coupling.rows import Criterion
 
 Record = dict[str, str]

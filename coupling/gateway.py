@@ -15,7 +15,7 @@ from connection_setup.connection.clients import client_for, verify_organization
 from connection_setup.connection.state import connection_of
 from coupling import filters
 from coupling.models import IntegrationTableMapping
-from coupling.rows import Condition, RemoteRow
+from coupling.rows import ColumnPage, Condition, RemoteRow, ScanPage
 from dataverse import bulk, odata, ranges, table_scan
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid, Throttled, VersionMismatch
@@ -28,25 +28,6 @@ COMPANY_COLUMN = "tandem_companyid"
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 Part = TypeVar("Part")
-
-
-@dataclass(frozen=True, slots=True)
-class ScanPage:
-    """One page of a table. `delta_link` comes with the last page of a tracked scan; `deleted` with changes."""
-
-    rows: list[RemoteRow]
-    next_link: str | None = None
-    delta_link: str | None = None
-    deleted: tuple[UUID, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnPage:
-    """One page by column: ids, names, and per column its values; for those who read millions of rows."""
-
-    ids: list[str]
-    names: list[str | None]
-    columns: dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)

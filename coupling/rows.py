@@ -38,3 +38,22 @@ class RemoteRow:
     name: str
     values: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """One page of a table. `delta_link` comes with the last page of a tracked scan; `deleted` with changes."""
+
+    rows: list[RemoteRow]
+    next_link: str | None = None
+    delta_link: str | None = None
+    deleted: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPage:
+    """One page by column: ids, names, and per column its values; for those who read millions of rows."""
+
+    ids: list[str]
+    names: list[str | None]
+    columns: dict[str, list[Any]]

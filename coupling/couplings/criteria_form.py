@@ -1,5 +1,6 @@
 """The form of Select Coupling Criteria: settings and criteria, as stored on the mapping or as a person entered them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +62,7 @@ class CriterionRow:
     filled: int | None = None
     distinct: int | None = None
 
-    def criterion(self) -> Criterion:
+    def to_criterion(self) -> Criterion:
         """Return the row as a criterion."""
         return Criterion(self.field, self.column, int(self.priority or 0), self.case, CompareAs(self.compare))
 
@@ -113,6 +114,15 @@ class CriteriaForm:
                 row.error = "A whole number, or nothing."
         return entered
 
+    def fill_in(self, criteria: Sequence[Criterion]) -> None:
+        """Choose just these criteria on the page."""
+        by_field = {one.local: one for one in criteria}
+        for row in self.rows:
+            one = by_field.get(row.field)
+            row.use, row.case, row.error = one is not None, False, ""
+            row.priority = str(one.priority or "") if one else ""
+            row.compare = one.compare_as.value if one else CompareAs.TEXT.value
+
     @property
     def valid(self) -> bool:
         """Whether all that was entered can be used."""
@@ -122,7 +132,7 @@ class CriteriaForm:
         """Return the settings as the services take them."""
         values = self.settings_form.cleaned_data if self.settings_form.is_bound else self.settings_form.initial
         return mappings_services.Settings(
-            [row.criterion() for row in self.rows if row.use],
+            [row.to_criterion() for row in self.rows if row.use],
             bool(values.get("synchronize")),
             bool(values.get("create_new")) and "create_new" in self.settings_form.fields,
             str(values.get("conflicts") or "") if "conflicts" in self.settings_form.fields else "",

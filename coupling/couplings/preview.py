@@ -1,8 +1,8 @@
-"""What match-based coupling would do, by the same matcher, with nothing written."""
+"""Preview of match-based coupling, by the matcher of the job; nothing is written."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -12,20 +12,20 @@ from django.db.models import Q
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria
-from coupling.matching.match import Decision, Result
+from coupling.matching.decisions import Decision, Result
 from coupling.matching.partners import candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
-from dataverse.types import Usage
 from jobs.models import no_counts
 
-_PART = 500
+_BATCH_SIZE = 500
+"""Records whose lines are made together."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriorityCount:
-    """One priority in the order they are tried, and how many records it couples."""
+    """One priority, by the captions of its fields, and how many records it couples."""
 
     caption: str
     coupled: int
@@ -33,7 +33,11 @@ class PriorityCount:
 
 @dataclass
 class Preview:
-    """The numbers of a preview, and on demand a line per record."""
+    """The numbers of a preview, and on demand a line per record.
+
+    outside: selected records that take no part; order: the priorities in the order they are tried; plan: scan or probe;
+    requests: those sent to Dataverse.
+    """
 
     matching: MatchingRun
     total: int
@@ -47,10 +51,9 @@ class Preview:
     rows_compared: int
     requests: int
     seconds: float
-    usage: Usage = field(repr=False, default_factory=Usage)
 
     @classmethod
-    def of(
+    def make(
         cls,
         mapping: IntegrationTableMapping,
         given: Sequence[Criterion],
@@ -89,21 +92,21 @@ class Preview:
 
     @property
     def unmatched(self) -> int:
-        """The records that Create New would apply to."""
+        """The number of records that Create New would apply to."""
         return self.no_match + self.multiple + self.already_coupled
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """One object per record, in key order."""
+        """Yield one object per record, in key order."""
         matching = self.matching
         decisions = iter(matching.decisions)
-        for part in local_records.iter_batches(matching.records, matching.table, matching.fields, size=_PART):
+        for part in local_records.iter_batches(matching.records, matching.table, matching.fields, size=_BATCH_SIZE):
             chunk = list(islice(decisions, len(part)))
-            told = partner_names(matching.mapping, matching, chunk)
+            partners = partner_names(matching.mapping, matching, chunk)
             for decision, row in zip(chunk, part, strict=False):
-                yield preview_line(matching, decision, row, told)
+                yield preview_line(matching, decision, row, partners)
 
     def summary(self) -> dict[str, Any]:
-        """The numbers in the shape of a job's summary."""
+        """Return the numbers in the shape of a job's summary."""
         mapping = self.matching.mapping
         failed = {
             Result.NO_MATCH.value: self.no_match,
@@ -129,9 +132,9 @@ class Preview:
 
 
 def preview_line(
-    matching: MatchingRun, decision: Decision, row: Sequence[Any], told: dict[UUID, str]
+    matching: MatchingRun, decision: Decision, row: Sequence[Any], partners: dict[UUID, str]
 ) -> dict[str, Any]:
-    """One record of a preview, in the shape of an error object with the outcome in front."""
+    """Return one record of a preview, in the shape of an error object with the outcome in front."""
     first = decision.candidates[0] if len(decision.candidates) == 1 else None
     coupled = decision.result is Result.COUPLED
     return {
@@ -139,15 +142,15 @@ def preview_line(
         "local": {"id": str(decision.local_id), "key": str(row[1]), "name": str(row[2] or "")},
         "integration": {"id": str(first.id), "name": first.name} if first else None,
         "reason": "" if coupled else decision.result.value,
-        "message": "" if coupled else matching.explain(decision, told.get(first.id, "") if first else ""),
+        "message": "" if coupled else matching.explain(decision, partners.get(first.id, "") if first else ""),
         "fields": matching.compared_fields(decision, row[3:]),
-        "candidates": [candidate_to_json(candidate, told) for candidate in decision.candidates],
+        "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
         "trail": matching.trail(decision),
     }
 
 
 def _among(selection: Sequence[UUID]) -> Q:
-    """The selected records; a chain of short lists, since a database takes only so many values in one."""
+    """Return the condition for the selected records, in short lists: a database takes only so many values in one."""
     chosen = list(dict.fromkeys(selection))
     wanted = Q()
     for start in range(0, len(chosen), 900):

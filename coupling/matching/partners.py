@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from coupling import local_records
-from coupling.matching.match import Candidate, Decision, Result
+from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 

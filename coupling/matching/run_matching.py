@@ -11,7 +11,8 @@ from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, read_plan
-from coupling.matching.match import Decision, Decisions, Group, Matcher, Result
+from coupling.matching.decisions import Decision, Result
+from coupling.matching.match import Decisions, Group, Matcher
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 

@@ -94,7 +94,7 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
 class LineCells:
     """The cells of a line, on the page and in the guide.
 
-    within: where the criteria page leads back to, a word of coupling.couplings.criteria_page.WITHIN.
+    within: where the criteria page leads back to, a word of coupling.couplings.criteria_page.RETURN_PAGES.
     """
 
     def __init__(self, company: Company, with_criteria: Collection[str] = (), *, within: str = "review") -> None:

@@ -90,7 +90,8 @@ def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
         local_count = local_records.uncoupled_records(mapping).order_by().count()
         remote_count, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
-        mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind, bool(criteria.stored_criteria(mapping)),
+        mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind,
+        bool(criteria.stored_criteria(mapping)),
         only_base_currency=only_base_currency,
     )  # fmt: skip
 

@@ -57,11 +57,11 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "results, not written": ("sync.engine.ledger", "Ledger.save", "before"),
     "results, written but not committed": ("sync.engine.ledger", "Ledger.save", "after"),
     # coupling and uncoupling
-    "matched, nothing written": ("coupling.couplings.couple_job", "_matched", "after"),
+    "matched, nothing written": ("coupling.couplings.couple_job", "_run_matching", "after"),
     "couplings, not inserted": ("coupling.couplings.couple_job", "_Writer._save", "before"),
     "couplings, inserted but not committed": ("coupling.couplings.couple_job", "_Writer._save", "after"),
-    "released, couplings not deleted": ("coupling.couplings.uncouple_job", "_Uncoupling._emptied", "after"),
-    "uncoupling, before a part": ("coupling.couplings.uncouple_job", "_Uncoupling._settle", "before"),
+    "released, couplings not deleted": ("coupling.couplings.uncouple_job", "_Uncoupling._clear_company", "after"),
+    "uncoupling, before a part": ("coupling.couplings.uncouple_job", "_Uncoupling._delete", "before"),
 }
 
 

@@ -61,7 +61,7 @@ def test_criteria_chosen_in_the_guide_are_kept_and_nothing_is_started(admin, on_
 
 
 def test_an_unknown_within_is_ignored(admin, on_both_sides):
-    answer = admin.get(of_mapping("criteria", update_mapping(on_both_sides)), {"within": "https://evil.example/"})
+    answer = admin.get(mapping_url("criteria", update_mapping(on_both_sides)), {"within": "https://evil.example/"})
     page = answer.content.decode()
     assert 'name="within"' not in page
     assert not re.search(r'(href|action|value)="https://evil', page)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
-from coupling.matching.match import Matcher, Result, group_by_priority
+from coupling.matching.decisions import Result
+from coupling.matching.match import Matcher, group_by_priority
 from coupling.rows import Criterion, RemoteRow
 from tests.coupling.matching import brute_force
 
@@ -195,7 +196,7 @@ def test_what_is_kept_does_not_grow_with_the_remote_table():
     for page in range(20):
         ids = [str(row_id(page * 100 + at)) for at in range(100)]
         matcher.add_remote_page(ids, ["x"] * 100, {"telephone1": ["555"] * 100})
-    assert matcher.kept_rows == 3
+    assert matcher.stored_rows == 3
     (decision,) = matcher.decide()
     assert decision.row_count == 2000
 
