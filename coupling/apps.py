@@ -9,14 +9,14 @@ class CouplingConfig(AppConfig):
     name = "coupling"
 
     def ready(self) -> None:
-        """Bring the kinds of jobs, the default mappings, and the entries of pages to the rooms below."""
+        """Register kinds of jobs, hooks and entries with the rooms below."""
         from auditlog.registry import auditlog
 
         from coupling import shell
         from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
         from coupling.records import lists as records
 
-        # The log tells what people change: not when the next run is, which the schedule writes.
+        # The log shows what people change: not when the next run is, which the schedule writes.
         auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at"])
         auditlog.register(IntegrationFieldMapping)
         shell.register()

@@ -34,7 +34,7 @@ Part = TypeVar("Part")
 class WriteResult:
     """What became of one row of a bulk write.
 
-    version: the row's new version where the service tells it ("" otherwise: the changes that follow bring it);
+    version: the row's new version where the service returns it ("" otherwise: the changes that follow bring it);
     reason: a word of jobs' closed list; message: for the user; detail: for support; mismatch: the row changed since
     the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row).
     """

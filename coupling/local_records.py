@@ -1,7 +1,7 @@
 """Local records read for coupling and synchronization: narrow columns, batches in key order, no model instances."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import models
@@ -44,7 +44,7 @@ def table_filter_q(mapping: IntegrationTableMapping) -> Q:
     wanted = Q()
     for condition in filters.parse_conditions(mapping.table_filter):
         get_field(mapping, condition.column)
-        column: models.Field[Any, Any] = table.model._meta.get_field(condition.column)  # type: ignore[assignment]
+        column = cast("models.Field[Any, Any]", table.model._meta.get_field(condition.column))
         values = condition.value if condition.operator == "in" else [condition.value]
         blanks = [value for value in values if value is None or (isinstance(value, str) and not value.strip())]
         one = Q()

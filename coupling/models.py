@@ -12,7 +12,7 @@ from masterdata.models import Company
 
 
 class IntegrationTableMapping(models.Model):
-    """Which local table goes with which Dataverse table, and how they are kept alike."""
+    """A local table and a Dataverse table that belong together, and how they are synchronized."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="mappings")
     name = models.CharField(max_length=40)
@@ -55,7 +55,7 @@ class IntegrationTableMapping(models.Model):
 
 
 class IntegrationFieldMapping(models.Model):
-    """Which local field goes with which Dataverse column."""
+    """A local field and a Dataverse column that belong together."""
 
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="fields")
     field = models.CharField(max_length=60, blank=True, help_text="The local field; blank for a constant to Dataverse.")
@@ -182,7 +182,7 @@ class CouplingBase(models.Model):
 
 
 class Selection(models.Model):
-    """Records a person selected on a list for coupling or uncoupling, kept until the job starts."""
+    """Records that a person selected on a list for coupling or uncoupling, stored until the job starts."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""The addresses of mappings, criteria and uncoupling. Record lists have their own, in records_urls."""
+"""The addresses of mappings, criteria and uncoupling. Record lists have theirs in coupling.records.urls."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""The card of one integration table mapping: its settings, filters, conflicts, and what it matches on."""
+"""Card of an integration table mapping: its settings, filters, conflict options and criteria."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ from ui.links import company_url
 
 
 class MappingForm(forms.Form):
-    """What a person changes on a mapping."""
+    """The settings that a person changes on a mapping."""
 
     direction = forms.ChoiceField(label="Direction", choices=Direction.choices)
     synch_only_coupled = forms.BooleanField(
@@ -67,7 +67,7 @@ class MappingForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.READ)
 def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """One mapping: read by everyone, changed by those who may."""
+    """Show one mapping, and save its settings for those who may change it."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
     may_map = may(request.user, Can.MAP)

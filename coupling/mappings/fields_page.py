@@ -1,4 +1,4 @@
-"""Integration Field Mapping List: which fields go where, switched on and off."""
+"""Page Integration Field Mapping List: the field mappings, which can be switched on and off."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from ui.links import company_url
 
 
 def field_listing(company: Company, mapping: IntegrationTableMapping | None = None) -> listing.Listing:
-    """The field mappings of one mapping, or of all of a company."""
+    """Return the list of the field mappings of one mapping, or of all of a company."""
     rows: QuerySet[Any] = IntegrationFieldMapping.objects.filter(mapping__company=company).select_related("mapping")
     by_mapping: list[listing.Column] = []
     narrowing: list[listing.Filter] = []
@@ -86,7 +86,7 @@ def _status(row: Any) -> Cell:
 @require_safe
 @requires(Can.READ)
 def all_fields(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration Field Mapping List of all mappings."""
+    """Show the field mappings of all mappings."""
     owner = access.company(request, company)
     page = Page(
         "Integration Field Mapping List",
@@ -101,7 +101,7 @@ def all_fields(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Integration Field Mapping List of one mapping."""
+    """Show the field mappings of one mapping."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
 

@@ -1,4 +1,4 @@
-"""Integration Table Mappings, a mapping's card, and Integration Field Mapping List."""
+"""Page Integration Table Mappings, and Use Default Synchronization Setup."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -12,12 +12,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from connection_setup import hooks
 from connection_setup.connection.state import unavailable_text
+from core.refusals import NotUsable
 from core.roles import Can, requires
 from core.vocabulary import Direction
 from coupling import filters, local_records
 from coupling.mappings import counts, defaults
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.page_parts import ASK_A_PERSON, NOT_ENABLED, field_captions, job_log_url, mapping_url, permission_reason
+from coupling.page_parts import (
+    ASK_A_PERSON,
+    NOT_ENABLED,
+    field_captions,
+    job_log_url,
+    mapping_url,
+    permission_reason,
+    show_error,
+)
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
@@ -31,7 +40,7 @@ from ui.links import company_url, optional_url
 @require_safe
 @requires(Can.READ)
 def mappings(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration Table Mappings."""
+    """Show the list of mappings."""
     owner = access.company(request, company)
     jobs = counts.latest_jobs(owner)
     off = unavailable_text(owner)
@@ -59,7 +68,7 @@ _TIP = Tip(
 def mapping_listing(
     company: Company, jobs: Mapping[str, Job] = MappingProxyType({}), *, off: str = ""
 ) -> listing.Listing:
-    """The list of a company's mappings, as its page (with the last jobs) and the views behind its actions see it.
+    """Return the list of a company's mappings, as its page (with the last jobs) and the views of its actions see it.
 
     off: why the connection cannot be used, for a list that is empty.
     """
@@ -119,7 +128,7 @@ def mapping_listing(
 
 
 def _no_mappings(company: Company, off: str) -> Notice:
-    """Why there is no mapping yet, and the way to the first ones."""
+    """Return why there is no mapping yet, and the way to the first ones."""
     if off:
         setup = optional_url("connection_setup:setup", company)
         return Notice(
@@ -134,7 +143,7 @@ def _no_mappings(company: Company, off: str) -> Notice:
 
 
 def table_cell(row: Any) -> Cell:
-    """The local table of a mapping, leading to its list."""
+    """Return the local table of a mapping, which leads to its list."""
     try:
         table = local_records.get_table(row)
     except local_records.Unusable:
@@ -143,7 +152,7 @@ def table_cell(row: Any) -> Cell:
 
 
 def table_filter(row: Any) -> str:
-    """The table filter of a mapping, with the fields' captions."""
+    """Return the table filter of a mapping as text, with the fields' captions."""
     names = field_captions(row)
     return filters.readable(row.table_filter, lambda name: names.get(name, name))
 
@@ -154,8 +163,8 @@ def _integration_table(row: Any) -> str:
 
 def _uncoupled(row: Any) -> Cell:
     count = row.counted.uncoupled
-    url = optional_url("records:list", row.company, table=row.table)
-    return Link(f"{count:,}", f"{url}?coupled=no") if count and url else count
+    url = optional_url("records:list", row.company, table=row.table, query={"coupled": "no"})
+    return Link(f"{count:,}", url) if count and url else count
 
 
 def _errors(row: Any) -> Cell:
@@ -163,8 +172,8 @@ def _errors(row: Any) -> Cell:
     failed = int(job.counters.get("failed", 0)) if job else 0
     if not failed:
         return 0
-    url = company_url("jobs:outcomes", row.company, pk=job.pk)
-    return Link(f"{failed:,}", f"{url}?outcome=failed", "bad")
+    url = company_url("jobs:outcomes", row.company, pk=job.pk, query={"outcome": "failed"})
+    return Link(f"{failed:,}", url, "bad")
 
 
 def _last_run(row: Any) -> Cell:
@@ -224,7 +233,7 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
 
 
 def off_notice(company: Company, off: str) -> Notice:
-    """Why Dataverse cannot be used, and where that is mended."""
+    """Return the notice why Dataverse cannot be used, and where to fix it."""
     url = optional_url("connection_setup:setup", company)
     return Notice(off, "warn", actions=[Action("Dataverse Connection Setup", url)] if url else ())
 
@@ -232,12 +241,12 @@ def off_notice(company: Company, off: str) -> Notice:
 def troubleshooting(
     company: Company, jobs: Mapping[str, Job], mapping: IntegrationTableMapping | None = None
 ) -> FactBox:
-    """Failed records of the last runs, and couplings left out: of a mapping, or of all."""
+    """Return the fact box of failed records of the last runs and of skipped couplings: of a mapping, or of all."""
     errors = sum(
         int(job.counters.get("failed", 0)) for name, job in jobs.items() if mapping is None or name == mapping.name
     )
-    left_out = Coupling.objects.filter(company=company, skipped=True)
-    skipped = (left_out.filter(mapping=mapping) if mapping else left_out).count()
+    couplings = Coupling.objects.filter(company=company, skipped=True)
+    skipped = (couplings.filter(mapping=mapping) if mapping else couplings).count()
     narrowed = {"mapping": mapping.name} if mapping else {}
     return FactBox(
         "Troubleshooting",
@@ -268,27 +277,28 @@ def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     if len(chosen) > 1:
         messages.warning(request, "Several mappings are selected. Select the one you mean, then choose the action.")
         return HttpResponseRedirect(back)
-    return HttpResponseRedirect(_leads_to(owner, chosen[0], what))
+    return HttpResponseRedirect(_action_url(owner, chosen[0], what))
 
 
-def _leads_to(company: Company, mapping: IntegrationTableMapping, what: str) -> str:
+def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -> str:
     logs = {"coupling-log": "coupling", "uncoupling-log": "uncoupling", "synch-log": "synchronization"}
     if what in logs:
         return job_log_url(company, type=logs[what], mapping=mapping.name)
     own = {"fields": "fields", "edit": "mapping", "match": "criteria"}
     if what in own:
         return mapping_url(own[what], mapping)
+    full = {"full": "1"} if what == "full" else {}
     if what in ("synchronize", "full") and (
-        url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name)
+        url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name, query=full)
     ):
-        return f"{url}?full=1" if what == "full" else url
+        return url
     raise Http404(f"There is no action {what!r} on mappings.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.MAP)
 def reset(request: HttpRequest, company: str) -> HttpResponse:
-    """Use Default Synchronization Setup: ask, then bring mappings back to their default."""
+    """Ask, then reset the selected mappings to their default."""
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
@@ -302,8 +312,8 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
     if request.method == "POST":
         try:
             defaults.reset_mappings(owner, names)
-        except LookupError as error:
-            messages.error(request, str(error.args[0]))
+        except NotUsable as error:
+            show_error(request, error)
         else:
             messages.success(request, f"{', '.join(names)}: settings, filters and field mappings are the default ones.")
         return HttpResponseRedirect(back)
@@ -321,14 +331,14 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
-    """Make the default mappings with their schedules, where a company has none yet."""
+    """Ask, then create the default mappings with their schedules, where a company has none yet."""
     if why := unavailable_text(owner):
         messages.warning(request, why)
         return HttpResponseRedirect(back)
     if request.method == "POST":
         with transaction.atomic():
-            told = hooks.apply_default_setup(owner, schedules=True)
-        messages.success(request, told)
+            outcome = hooks.apply_default_setup(owner, schedules=True)
+        messages.success(request, outcome)
         return HttpResponseRedirect(back)
     return render.confirm(
         request,

@@ -1,4 +1,4 @@
-"""The mappings of Dynamics 365 Sales: they come when that setup is enabled, and rest while it is not."""
+"""The mappings of Dynamics 365 Sales: created when that setup is enabled, on hold while it is not."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,19 +11,19 @@ from coupling.models import IntegrationTableMapping
 
 
 def register() -> None:
-    """Bring them to Dynamics 365 Connection Setup; called once, when the app loads."""
+    """Register them with Dynamics 365 Connection Setup; called once, when the app loads."""
     dynamics.ensure_mappings(dynamics.Mappings(_enabled, _disabled, _reset, count_schedules))
 
 
 def sales_mappings(company: Any) -> Any:
-    """The company's mappings of the sales tables."""
+    """Return the company's mappings of the sales tables."""
     return IntegrationTableMapping.objects.filter(
         company=company, name__in=defaults.names_of_part(defaults.DYNAMICS_365)
     )
 
 
 def count_schedules(company: Any) -> tuple[int, int]:
-    """How many of them are scheduled, and how many there are."""
+    """Return how many of them are scheduled, and how many there are."""
     found = sales_mappings(company)
     return found.filter(scheduled=True).count(), found.count()
 
@@ -43,7 +43,7 @@ def _reset(company: Any, _user: Any) -> None:
 
 
 def _schedule(company: Any) -> None:
-    """Their first run is a whole period away: couple first, or run a full synchronization."""
+    """Schedule them, the first run after one period: coupling or a full synchronization comes first."""
     now = timezone.now()
     for mapping in sales_mappings(company).filter(scheduled=False).only("every_minutes"):
         due = now + timedelta(minutes=mapping.every_minutes)

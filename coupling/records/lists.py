@@ -1,6 +1,6 @@
-"""Record lists as data: columns, filters, what is coupled, the Related menu. The pages are in coupling.record_pages.
+"""Record lists as data: columns, filters, what is coupled, the Related menu. The pages are in coupling.records.pages.
 
-A view that acts on selected records asks `selected(request, company, table)`; the list's form posts to it.
+A view that acts on selected records calls `selected_records(request, company, table)`; the list's form posts to it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
-from django.urls import NoReverseMatch, reverse
 
 from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may
@@ -20,7 +19,7 @@ from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import listing
 from ui.kit import Action, Cell, Menu, Notice, Status
-from ui.links import company_url
+from ui.links import company_url, optional_url
 from ui.registry import Entry, Found, find_records, tell_me_source
 
 SEARCHED = ("city", "phone_no", "e_mail", "company_name")
@@ -30,41 +29,40 @@ HITS_PER_TABLE = 4
 
 
 def register() -> None:
-    """Tell Me finds the lists and the records."""
+    """Have Tell Me find the lists and the records; called once, when the app loads."""
     tell_me_source(_entries)
     find_records(_find)
 
 
 def table_or_404(name: str) -> LocalTable:
-    """The table of that name. Raises Http404 with a sentence."""
+    """Return the table of that name. Raises Http404 with a sentence."""
     try:
         return catalog.table(name)
     except LookupError as error:
         raise Http404(str(error)) from None
 
 
-def list_url(company: Company, table: LocalTable, query: str = "") -> str:
-    """The list page of a table."""
-    url = company_url("records:list", company, table=table.name)
-    return f"{url}?{query}" if query else url
+def list_url(company: Company, table: LocalTable) -> str:
+    """Return the address of a table's list."""
+    return company_url("records:list", company, table=table.name)
 
 
 def card_url(company: Company, table: LocalTable, system_id: UUID) -> str:
-    """The card page of a record."""
+    """Return the address of a record's card."""
     return company_url("records:card", company, table=table.name, system_id=system_id)
 
 
 def mappings_of(company: Company, table: LocalTable) -> "list[IntegrationTableMapping]":
-    """The mappings of a table, the first one first; most tables have one."""
+    """Return the mappings of a table in their order; most tables have one."""
     return list(IntegrationTableMapping.objects.filter(company=company, table=table.name))
 
 
 def record_listing(
     company: Company, table: LocalTable, mappings: "Sequence[IntegrationTableMapping] | None" = None
 ) -> listing.Listing:
-    """The list of a table's records, as its page and every view that acts on a selection see it.
+    """Return the list of a table's records, as its page and every view that acts on a selection see it.
 
-    mappings: the table's, where the caller has them at hand already.
+    mappings: the table's, where the caller has them already.
     """
     searched = [name for name in SEARCHED if any(field.name == name for field in table.fields)]
     known = mappings_of(company, table) if mappings is None else mappings
@@ -98,7 +96,7 @@ def record_listing(
 
 
 def selected_records(request: HttpRequest, company: Company, table: LocalTable) -> listing.Selection:
-    """The records that a list page's form selects: ticked ones, or all that match its filters; count 0 for none."""
+    """Return the records that a list's form selects: ticked ones, or all that match its filters; count 0 for none."""
     return listing.selected(request, record_listing(company, table))
 
 
@@ -120,9 +118,9 @@ def dataverse_menu(
     record: Any = None,
     mappings: "Sequence[IntegrationTableMapping] | None" = None,
 ) -> Menu:
-    """Related > Dataverse > Coupling, for the selected rows of a list or for one record.
+    """Return Related > Dataverse > Coupling, for the selected rows of a list or for one record.
 
-    Off with the reason while the connection is not enabled; an action is off where the role does not allow it.
+    It is off, with the reason, while the connection is not enabled; an action is off where the role does not allow it.
     """
     mappings = mappings_of(company, table) if mappings is None else mappings
     off = unavailable_text(company)
@@ -132,22 +130,25 @@ def dataverse_menu(
     values = {"selected": str(record.system_id)} if record is not None else {}
 
     def act(label: str, name: str, icon: str, note: str = "") -> list[Action]:
-        url = _address(name, company, table)
+        url = optional_url(name, company, table=table.name)
         if not url:
             return []
         return [
             Action(label, url, "post", icon, selection=record is None, off=denied, note=note, values=values)
         ]  # fmt: skip
 
-    jobs = company_url("jobs:list", company) if mappings else ""
     mapping = mappings[0].name if mappings else ""
+
+    def job_log(kind: str) -> str:
+        return company_url("jobs:list", company, query={"type": kind, "mapping": mapping})
+
     coupling = Menu(
         "Coupling",
         [
             *act("Match-Based Coupling", "coupling:criteria-selection", "couple"),
             *act("Set Up Coupling", "coupling:set-up-coupling", "edit"),
             *act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
-            Action("Integration Coupling Job Log", f"{jobs}?type=coupling&mapping={mapping}", icon="job"),
+            Action("Integration Coupling Job Log", job_log("coupling"), icon="job"),
         ],
         icon="couple",
     )
@@ -159,7 +160,7 @@ def dataverse_menu(
                 [
                     *act("Synchronize Now", "sync:synchronize-selection", "sync"),
                     coupling,
-                    Action("Synchronization Log", f"{jobs}?type=synchronization&mapping={mapping}", icon="list"),
+                    Action("Synchronization Log", job_log("synchronization"), icon="list"),
                 ],
                 icon="dataverse",
                 off=off,
@@ -167,14 +168,6 @@ def dataverse_menu(
         ],
         icon="list",
     )
-
-
-def _address(name: str, company: Company, table: LocalTable) -> str:
-    """Where an action on a table's records is, "" where its room does not offer it."""
-    try:
-        return reverse(name, kwargs={"company": company.slug, "table": table.name})
-    except NoReverseMatch:
-        return ""
 
 
 def _column(field: LocalField, *, default: bool) -> listing.Column:
@@ -224,7 +217,7 @@ def _entries() -> Iterator[Entry]:
 
 
 def _find(request: HttpRequest, company: Company, text: str) -> Iterable[Found]:  # noqa: ARG001
-    """A few records whose number begins with the text or whose name holds it."""
+    """Yield a few records whose number begins with the text or whose name contains it."""
     if len(text) < 2:
         return
     for table in catalog.tables():

@@ -69,7 +69,7 @@ def test_a_comparison_with_a_blank_is_true_only_where_it_asks_for_one(operator, 
         ["x"],
     ],
 )
-def test_a_filter_that_cannot_be_read_is_told_in_a_sentence(stored):
+def test_a_filter_that_cannot_be_read_is_refused_with_a_sentence(stored):
     with pytest.raises(filters.BadFilter) as refused:
         filters.parse_conditions(stored)
     assert refused.value.user_message.endswith(".") or refused.value.reason == "configuration"
@@ -108,7 +108,7 @@ def test_a_filter_uses_only_what_every_spelling_has(value, begins):
         assert f"startswith(name,'{begins}')" in found[0]
 
 
-def test_what_cannot_be_said_in_a_filter_is_scanned():
+def test_what_no_filter_can_find_is_scanned():
     assert asked([Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)], {"phone": "425 555 0100"}) is None
     assert asked([Criterion("name", "name", compare_as=CompareAs.COMPANY_NAME)], {"name": "Adatum"}) is None
 

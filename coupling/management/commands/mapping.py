@@ -13,17 +13,17 @@ from coupling.models import IntegrationTableMapping
 
 
 class Command(MappingCommand):
-    """List the mappings, show one with its fields, or bring mappings back to their default."""
+    """List the mappings, show one with its fields, or reset mappings to their default."""
 
-    help = "List the mappings, show one with its fields, or bring mappings back to their default."
+    help = "List the mappings, show one with its fields, or reset mappings to their default."
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to do, and for which mapping."""
+        """Add what to do, and for which mapping."""
         parser.add_argument("what", choices=("list", "show", "reset"))
         parser.add_argument("mapping", nargs="?", metavar="MAPPING")
 
     def run(self, options: dict[str, Any]) -> None:
-        """Do it."""
+        """List, show or reset."""
         name = options["mapping"]
         if options["what"] == "show":
             if not name:
@@ -94,10 +94,7 @@ class Command(MappingCommand):
             )
 
     def _reset(self, name: str | None) -> None:
-        try:
-            written = defaults.reset_mappings(self.company, [name] if name else None)
-        except LookupError as error:
-            self.refuse("configuration", str(error.args[0]))
+        written = defaults.reset_mappings(self.company, [name] if name else None)
         names = [mapping.name for mapping in written]
         if self.as_json:
             self.document({"reset": names})

@@ -49,7 +49,7 @@ def text(answer):
 
 
 def typed(mapping, *used, **values):
-    """The criteria page's form with some fields ticked; priorities as <field>=1."""
+    """Return the criteria page's form with some fields ticked; priorities as <field>=1."""
     fields = {row.field: row.pk for row in mapping.fields.all()}
     return {
         "use": [fields[name] for name in used],
@@ -230,7 +230,7 @@ def test_without_a_field_to_match_on_it_is_refused_with_a_sentence(as_, customer
     assert not Job.objects.exists()
 
 
-def test_a_priority_that_is_no_number_is_told_beside_its_field(as_, customer_mapping):
+def test_a_priority_that_is_no_number_is_refused_beside_its_field(as_, customer_mapping):
     answer = as_("Operator").post(of_customer("start"), typed(customer_mapping, "phone_no", phone_no="first"))
     assert answer.status_code == 400
     assert "A whole number, or nothing" in text(answer)

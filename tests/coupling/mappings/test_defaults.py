@@ -4,6 +4,7 @@ import pytest
 
 from connection_setup.models import DataverseConnection
 from coupling import local_records
+from core.refusals import NotUsable
 from coupling.mappings import defaults
 from coupling.models import IntegrationTableMapping
 from masterdata import catalog
@@ -92,7 +93,7 @@ def test_a_reset_takes_back_everything_but_the_couplings(plain_company):
 
 
 def test_a_mapping_without_a_default_cannot_be_reset(plain_company):
-    with pytest.raises(LookupError, match="NOTHING"):
+    with pytest.raises(NotUsable, match="NOTHING"):
         defaults.reset_mappings(plain_company, ["NOTHING"])
 
 

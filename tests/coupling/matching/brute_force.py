@@ -4,9 +4,9 @@ from coupling.matching import compare
 
 
 def decide(groups, locals_, rows, coupled=(), blank_is_no_match=False, country=""):
-    """locals_ and rows: (id, values) in order; coupled: ids of rows coupled already.
+    """Return, per local record, (result, row id or None, [(priority, how many rows, result)]).
 
-    Answers, per local record: (result, row id or None, [(priority, how many rows, result)]).
+    locals_ and rows: (id, values) in order; coupled: ids of rows coupled already.
     """
 
     def same(criterion, mine, theirs):

@@ -28,7 +28,7 @@ def row_id(number):
 
 
 def matched(criteria, locals_, rows, coupled=(), **options):
-    """Decisions for locals_ and rows given as dictionaries of values."""
+    """Return the decisions for locals_ and rows given as dictionaries of values."""
     matcher = Matcher(group_by_priority(criteria), **options)
     names = {criterion.local for criterion in criteria}
     for start in range(0, len(locals_), 2):  # in parts, as a job reads them

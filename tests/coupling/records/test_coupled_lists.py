@@ -113,14 +113,14 @@ def test_where_no_mapping_covers_the_table_nothing_is_coupled(company: Company) 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans a small table otherwise")
 @pytest.mark.parametrize("coupled", ["yes", "no"])
-def test_whether_a_record_is_coupled_one_index_says(company: Company, coupled: str) -> None:
+def test_one_index_finds_whether_a_record_is_coupled(company: Company, coupled: str) -> None:
     plan = shown(company, f"/?coupled={coupled}").matching[:51].explain()
     assert "SEARCH U0 USING COVERING INDEX sqlite_autoindex_coupling_coupling_1 (local_id=? AND mapping_id=?)" in plan
     assert "USE TEMP B-TREE" not in plan
 
 
 @pytest.mark.parametrize(("side", "first"), [("after", "0053"), ("before", "0000")])
-def test_a_neighbour_that_left_the_list_still_says_where_to_go_on(company: Company, side: str, first: str) -> None:
+def test_a_page_follows_a_neighbour_that_left_the_list(company: Company, side: str, first: str) -> None:
     customers = made(company, 120)
     couple(company, *[one.system_id for one in customers[50:53]])
     page = shown(company, f"/?coupled=no&page=3&{side}={customers[52 if side == 'after' else 50].pk}")
