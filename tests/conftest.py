@@ -16,7 +16,7 @@ from django.test import TransactionTestCase, override_settings
 
 from dataverse import concurrency, http_session, metadata_cache, retry, throttle
 from masterdata.models import Company
-from sandbox.environment import State
+from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
 from tests.tables import Rows, Tables
 
@@ -82,6 +82,11 @@ def a_service_that_does_not_answer_is_soon_asked_again(monkeypatch: pytest.Monke
 def no_key_outlives_a_test() -> Iterator[None]:
     """Encryption is not enabled when a test begins, whatever the one before did: the key file is no database row."""
     yield
+    delete_key_file()
+
+
+def delete_key_file() -> None:
+    """Encryption is not enabled after it."""
     Path(django_settings.FIELD_ENCRYPTION_KEY_FILE).unlink(missing_ok=True)
 
 
@@ -108,13 +113,13 @@ def nothing_is_known() -> None:
 
 
 @pytest.fixture(scope="session")
-def _scenes() -> dict[str, tuple[int, Rows, State]]:
+def _scenes() -> dict[str, tuple[int, Rows, Snapshot]]:
     return {}
 
 
 @pytest.fixture
 def connected(
-    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, State]]
+    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, Snapshot]]
 ) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
     """Gives a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
 

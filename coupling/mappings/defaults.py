@@ -48,7 +48,7 @@ def names_of_part(part: str) -> list[str]:
 
 def disabled_names(company: Any) -> list[str]:
     """Return the names of the mappings whose part is not enabled for the company: nothing runs for them."""
-    return [] if dynamics.enabled(company) else names_of_part(DYNAMICS_365)
+    return [] if dynamics.is_enabled(company) else names_of_part(DYNAMICS_365)
 
 
 def create_missing(company: Any) -> list[IntegrationTableMapping]:

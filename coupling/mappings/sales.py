@@ -12,7 +12,7 @@ from coupling.models import IntegrationTableMapping
 
 def register() -> None:
     """Register them with Dynamics 365 Connection Setup; called once, when the app loads."""
-    dynamics.ensure_mappings(dynamics.Mappings(_enabled, _disabled, _reset, count_schedules))
+    dynamics.register_mappings(dynamics.Mappings(_enabled, _disabled, _reset, count_schedules))
 
 
 def sales_mappings(company: Any) -> Any:

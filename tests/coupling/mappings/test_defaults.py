@@ -3,8 +3,8 @@
 import pytest
 
 from connection_setup.models import DataverseConnection
-from coupling import local_records
 from core.refusals import NotUsable
+from coupling import local_records
 from coupling.mappings import defaults
 from coupling.models import IntegrationTableMapping
 from masterdata import catalog
