@@ -42,7 +42,7 @@ class CouplingCells:
         if self.with_jobs:
             self._jobs = Job.objects.in_bulk({row.last_job_id for row in rows if row.last_job_id})
         for found in by_mapping.values():
-            names = local_records.named(found[0].mapping, [row.local_id for row in found])
+            names = local_records.read_keys_and_names(found[0].mapping, [row.local_id for row in found])
             self._names |= {row.pk: names[row.local_id] for row in found if row.local_id in names}
 
     def exists(self, row: Coupling) -> bool:

@@ -97,7 +97,7 @@ class Decider:
 
     def matches_filter(self, row: RemoteRow) -> bool:
         """Return whether a Dataverse row is inside the integration table filter."""
-        return filters.inside(self.conditions, row.values.get)
+        return filters.matches(self.conditions, row.values.get)
 
     def decide(self, pairs: Sequence[Pair], rows: Sequence[RemoteRow] = (), records: Sequence[Record] = ()) -> Chunk:
         """Decide about pairs, uncoupled Dataverse rows to create here, and local records to create in Dataverse."""

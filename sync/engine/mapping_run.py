@@ -26,9 +26,8 @@ from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from core.vocabulary import Direction
-from coupling.gateway import ScanPage
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import RemoteRow
+from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired
 from jobs.running.context import Checkpoint
 from sync.engine.chunk import Chunk

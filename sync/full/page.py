@@ -94,7 +94,7 @@ def review_listing(company: Company, with_criteria: Collection[str] = ()) -> lis
 class LineCells:
     """The cells of a line, on the page and in the guide.
 
-    within: where the criteria page leads back to, a word of coupling.couplings.criteria_page.WITHIN.
+    within: where the criteria page leads back to, a word of coupling.couplings.criteria_page.RETURN_PAGES.
     """
 
     def __init__(self, company: Company, with_criteria: Collection[str] = (), *, within: str = "review") -> None:
@@ -125,7 +125,7 @@ class LineCells:
 def mappings_with_criteria(company: Company) -> set[str]:
     """Return the names of the mappings that have coupling criteria."""
     mappings = IntegrationTableMapping.objects.filter(company=company).prefetch_related("fields")
-    return {mapping.name for mapping in mappings if criteria.stored(mapping)}
+    return {mapping.name for mapping in mappings if criteria.stored_criteria(mapping)}
 
 
 # -- what to know before Sync All --------------------------------------------------------------------------------------

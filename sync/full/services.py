@@ -87,10 +87,11 @@ def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
         local_count = max(0, local_records.filtered_records(mapping).order_by().count() - coupled)
         remote_count, only_base_currency = 0, False
     else:
-        local_count = local_records.uncoupled(mapping).order_by().count()
+        local_count = local_records.uncoupled_records(mapping).order_by().count()
         remote_count, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
-        mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind, bool(criteria.stored(mapping)),
+        mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind,
+        bool(criteria.stored_criteria(mapping)),
         only_base_currency=only_base_currency,
     )  # fmt: skip
 
@@ -254,7 +255,7 @@ def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
 
 def _start_job(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
     """Queue what the recommendation says: creating on the other side, or coupling by the stored criteria."""
-    couple_first = couples_first(line, has_criteria=bool(criteria.stored(mapping)))
+    couple_first = couples_first(line, has_criteria=bool(criteria.stored_criteria(mapping)))
     if line.recommendation == Recommendation.FULL and not couple_first:
         return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
     # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.

@@ -53,7 +53,7 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     """Synchronize Now for the selected records of a list; ask for the direction where both are possible."""
     owner, local_table = company_of(request, company), records.table_or_404(table)
     back = records.list_url(owner, local_table)
-    selected = records.selected(request, owner, local_table)
+    selected = records.selected_records(request, owner, local_table)
     if not selected:
         return listing.nothing_selected(request, back)
     way = request.POST.get("way", "")

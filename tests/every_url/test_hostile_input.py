@@ -42,7 +42,7 @@ VALUES = {
 }
 NAMES = (
     "after", "all_matching", "before", "blocked", "case", "choice", "choose", "client_id", "cloud", "code",
-    "column", "compare", "conflicts", "coupled", "create_new", "direction", "draft", "enabled", "environment_url",
+    "column", "compare", "conflicts", "coupled", "create_new", "direction", "enabled", "environment_url",
     "field", "full", "group", "id", "jobs", "key", "line", "list", "list_filters", "mapping", "modified_at", "name",
     "next", "no", "open", "outcome", "p", "page", "pk", "priority", "q", "reason", "run", "selected", "selection",
     "settings", "sort", "state", "synchronize", "tab", "table", "tenant_id", "theme", "to", "type", "use",

@@ -8,7 +8,7 @@ from django.test import Client
 
 from connection_setup.models import AssistedSetup, DataverseConnection
 from coupling.matching import criteria
-from coupling.page_parts import of_mapping
+from coupling.page_parts import mapping_url
 from jobs.models import Job
 from sync.full import services as full
 from tests.connection_setup.setup.test_page import text_of
@@ -55,13 +55,13 @@ def test_criteria_chosen_in_the_guide_are_kept_and_nothing_is_started(admin, on_
     saving = re.search(r'<form\s+id="page-form"[^>]*action="([^"]*)"', opened).group(1)
     answer = admin.post(saving, {"use": str(field.pk), f"compare-{field.pk}": "text", "within": "guide"})
     assert answer["Location"] == f"{GUIDE}recommendations/"
-    assert [one.local for one in criteria.stored(mapping)] == ["phone_no"]
+    assert [one.local for one in criteria.stored_criteria(mapping)] == ["phone_no"]
     assert not Job.objects.exists()
     assert "Review Selected Coupling Criteria" in read(admin.get(f"{GUIDE}recommendations/"))
 
 
 def test_an_unknown_within_is_ignored(admin, on_both_sides):
-    answer = admin.get(of_mapping("criteria", update_mapping(on_both_sides)), {"within": "https://evil.example/"})
+    answer = admin.get(mapping_url("criteria", update_mapping(on_both_sides)), {"within": "https://evil.example/"})
     page = answer.content.decode()
     assert 'name="within"' not in page
     assert not re.search(r'(href|action|value)="https://evil', page)

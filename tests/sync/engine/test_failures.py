@@ -414,7 +414,7 @@ def test_new_rows_belong_to_the_companys_team_and_carry_its_company(company, cus
 def test_with_person_ownership_the_salespersons_user_owns_new_rows(company, remote):
     DataverseConnection.objects.update(ownership_model="person")
     team = DataverseConnection.objects.get(company=company).owning_team_id
-    defaults.reset(company)
+    defaults.reset_mappings(company)
     people = update_mapping(company, "SALESPEOPLE")
     synchronize(people, create=True)
     seller = Salesperson.objects.filter(company=company).first()

@@ -14,7 +14,7 @@ from tests.sync.conftest import accounts, counters, coupling_of, customer, synch
 
 def test_the_owner_follows_the_salesperson_and_stays_when_there_is_none_any_more(company, remote):
     DataverseConnection.objects.update(ownership_model="person")
-    defaults.reset(company)
+    defaults.reset_mappings(company)
     people = update_mapping(company, "SALESPEOPLE")
     synchronize(people, create=True)
     first, second = Salesperson.objects.filter(company=company).order_by("code")[:2]
@@ -42,7 +42,7 @@ def test_the_owner_follows_the_salesperson_and_stays_when_there_is_none_any_more
 def test_a_row_of_the_team_gets_its_user_once_a_salesperson_is_entered(company, remote):
     DataverseConnection.objects.update(ownership_model="person")
     team = DataverseConnection.objects.get(company=company).owning_team_id
-    defaults.reset(company)
+    defaults.reset_mappings(company)
     people = update_mapping(company, "SALESPEOPLE")
     synchronize(people, create=True)
     seller = Salesperson.objects.filter(company=company).first()
@@ -61,7 +61,7 @@ def test_the_ownership_model_decides_about_salespeople_however_it_is_enabled(com
     """The command, the page and the guide: SALESPEOPLE is depended on, and on a schedule, with Person alone."""
     for way in ("command", "run"):
         DataverseConnection.objects.update(ownership_model="team" if model == "person" else "person")
-        defaults.follow_ownership(company)
+        defaults.apply_ownership_model(company)
         services.disable(company=company, user=None)
         IntegrationTableMapping.objects.filter(company=company, name="CUSTOMER").update(scheduled=True)
         DataverseConnection.objects.update(ownership_model=model)

@@ -48,7 +48,7 @@ def person(role: str) -> Client:
 def owned(company):
     """Return the company, with the ownership model Person."""
     DataverseConnection.objects.update(ownership_model="person")
-    defaults.follow_ownership(company)
+    defaults.apply_ownership_model(company)
     return company
 
 
