@@ -35,19 +35,22 @@ demo: setup  ## Two companies of demo data, a sandbox, the web server and a work
 run: setup  ## The web server and a worker, without demo data
 	@exec $(RUN) serve $(ARGS)
 
-test: setup-dev  ## The whole suite on the embedded defaults
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+# Three at once, also on two cores: tests that start processes wait more than they work.
+test: setup-dev  ## The suite on the embedded defaults; of the tests that start and kill processes one of each kind
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --processes sample $(ARGS)
 
 browser: setup-dev  ## Only the tests that drive Chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
 
-check: setup-dev  ## Lint, types, import directions, migrations, security lint, dependency audit, deployment checks
+check: setup-dev  ## Lint, types, import directions, templates, migrations, security lint, dependency audit, deployment checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/circles.py .
 	@$(BIN)/python .ci/sizes.py .
+	@$(BIN)/djlint --lint --quiet templates
+	@$(BIN)/python .ci/templates.py
 	@$(RUN) makemigrations --check --dry-run
 	@$(BIN)/bandit -q -c pyproject.toml -r . 2> $(VENV)/bandit.log || { cat $(VENV)/bandit.log >&2; exit 1; }
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt

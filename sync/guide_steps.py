@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from connection_setup.connection.state import NotConnected
 from connection_setup.guide import flow
-from connection_setup.guide.flow import Ended, Shown, Situation, Step
-from connection_setup.guide.views import address
+from connection_setup.guide.flow import Situation, Step, StepContent, StepOutcome
+from connection_setup.guide.links import step_url
 from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
 from core.vocabulary import Recommendation
@@ -34,36 +34,36 @@ _EXPLAINED = (Refusal, DataverseError, NotConnected, local_records.Unusable)
 
 def register() -> None:
     """Add the steps to the guide; called once, when the app loads."""
-    flow.add(
+    flow.register_step(
         Step(
             PEOPLE,
             "Salespeople",
             75,
             show_people,
             lambda _: None,  # nothing is saved: whoever is not coupled can be later
-            done=lambda situation: situation.confirmed(PEOPLE),
+            done=lambda situation: situation.has_confirmed(PEOPLE),
             applies=lambda situation: situation.connection.ownership_model == OwnershipModel.PERSON,
         )
     )
-    flow.add(
+    flow.register_step(
         Step(
             RECOMMENDATIONS,
             "Recommendations",
             80,
             show_recommendations,
             take_recommendations,
-            done=lambda situation: situation.confirmed(RECOMMENDATIONS),
-            applies=lambda situation: not situation.kept.without_synchronization,
+            done=lambda situation: situation.has_confirmed(RECOMMENDATIONS),
+            applies=lambda situation: not situation.assisted_setup.without_synchronization,
         )
     )
-    flow.add(
+    flow.register_step(
         Step(
             FINISH,
             "Finish",
             90,
             show_finish,
             take_finish,
-            done=lambda situation: situation.kept.completed_at is not None,
+            done=lambda situation: situation.assisted_setup.completed_at is not None,
         )
     )
 
@@ -104,7 +104,7 @@ class FinishForm(forms.Form):
 # -- salespeople ------------------------------------------------------------------------------------------------------
 
 
-def show_people(situation: Situation) -> Shown:
+def show_people(situation: Situation) -> StepContent:
     """Show how many users are coupled with salespeople, and where to couple the rest."""
     company = situation.company
     notices: tuple[Notice, ...] = ()
@@ -117,7 +117,7 @@ def show_people(situation: Situation) -> Shown:
         coupled = sum(one.local_id is not None for one in users)
         state: State = "ok" if coupled == len(users) else "warn"
         fields = (Field("Users coupled with salespeople", Status(f"{coupled:,} of {len(users):,}", state)),)
-    return Shown(
+    return StepContent(
         "Which user is which salesperson?",
         (
             "Each row that is created in Dataverse belongs to the user coupled with the record's salesperson. Records "
@@ -139,7 +139,7 @@ def show_people(situation: Situation) -> Shown:
 # -- recommendations --------------------------------------------------------------------------------------------------
 
 
-def show_recommendations(situation: Situation, form: OverrideForm | None = None) -> Shown:
+def show_recommendations(situation: Situation, form: OverrideForm | None = None) -> StepContent:
     """Show the lines with the counts of both sides, which are counted when the step is opened."""
     company = situation.company
     notices = _count(company)
@@ -149,7 +149,7 @@ def show_recommendations(situation: Situation, form: OverrideForm | None = None)
     sections = [FastTab("lines", "", table=_lines_table(company, lines, with_criteria))]
     if form.names:
         sections.append(FastTab("overridden", "", (Field(form_field=form["overridden"]),)))
-    return Shown(
+    return StepContent(
         "What to synchronize first?",
         (
             "The uncoupled records on both sides were counted. What exists on one side only can be created on the "
@@ -163,7 +163,7 @@ def show_recommendations(situation: Situation, form: OverrideForm | None = None)
     )
 
 
-def take_recommendations(situation: Situation) -> Ended:
+def take_recommendations(situation: Situation) -> StepOutcome:
     """Save what is to be synchronized in full all the same."""
     lines = full.lines(situation.company)
     form = OverrideForm(lines, situation.request.POST)
@@ -202,13 +202,13 @@ def _lines_table(company: Company, lines: list[FullSynchReviewLine], with_criter
 # -- finish -----------------------------------------------------------------------------------------------------------
 
 
-def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
+def show_finish(situation: Situation, form: FinishForm | None = None) -> StepContent:
     """Ask how to finish; afterwards, how the run goes."""
     company = situation.company
-    if situation.kept.completed_at is not None:
+    if situation.assisted_setup.completed_at is not None:
         return _finished(situation)
-    if situation.kept.without_synchronization:
-        return Shown(
+    if situation.assisted_setup.without_synchronization:
+        return StepContent(
             "The connection is ready",
             (
                 f"{company.name} is connected. Nothing is synchronized yet: couple records on their lists, or run a "
@@ -220,7 +220,7 @@ def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
     fresh = [line for line in lines if not line.status]
     plans = [plan for line in fresh if (plan := review_page.plan_sentence(line, with_criteria))]
     form = form or FinishForm()
-    return Shown(
+    return StepContent(
         "Everything is set up",
         ("A full synchronization does this, in the order of what depends on what:", *plans) if plans else (),
         (FastTab("finish", "", template="ui/shell/choices.html", context=_endings(form)),),
@@ -242,13 +242,13 @@ def _endings(form: FinishForm) -> dict[str, Any]:
     }
 
 
-def take_finish(situation: Situation) -> Ended:
+def take_finish(situation: Situation) -> StepOutcome:
     """Complete the guide, and start the full synchronization where that was chosen."""
     company, request = situation.company, situation.request
-    if situation.kept.completed_at is not None:
+    if situation.assisted_setup.completed_at is not None:
         return HttpResponseRedirect(review_page.review_url(company))
     run = False
-    if not situation.kept.without_synchronization:
+    if not situation.assisted_setup.without_synchronization:
         form = FinishForm(request.POST)
         if not form.is_valid():
             return show_finish(situation, form)
@@ -259,25 +259,25 @@ def take_finish(situation: Situation) -> Ended:
         except _EXPLAINED as error:
             messages.error(request, f"Nothing was started. {error.user_message}")
             return show_finish(situation)
-    situation.kept.completed_at = timezone.now()
-    situation.kept.save()
+    situation.assisted_setup.completed_at = timezone.now()
+    situation.assisted_setup.save()
     if run:
-        return HttpResponseRedirect(address(company, FINISH))
+        return HttpResponseRedirect(step_url(company, FINISH))
     messages.success(request, f"{company.name} is connected to Dataverse. The setup is completed.")
     return HttpResponseRedirect(company_url("connection_setup:setup", company))
 
 
-def _finished(situation: Situation) -> Shown:
+def _finished(situation: Situation) -> StepContent:
     """Show how the run goes, or that the setup is completed."""
     company = situation.company
     if any(line.started and line.status in ("", *OPEN_STATES) for line in full.lines(company)):
         full.advance(company)
     lines = [line for line in full.lines(company) if line.started]
-    progress = review_page.progress(company, lines, poll_url=address(company, FINISH))
+    progress = review_page.progress(company, lines, poll_url=step_url(company, FINISH))
     cells = review_page.LineCells(company)
     rows = [(line.name, cells.status(line), line.message) for line in lines]
     table = Table("Full synchronization", ("Name", "Status", "What happened"), rows, wrap=frozenset({2}))
-    return Shown(
+    return StepContent(
         "The full synchronization is running" if progress else "The setup is completed",
         ("You can leave this page; the work goes on.",) if progress else (f"{company.name} is connected.",),
         (FastTab("run", "", table=table),) if rows else (),

@@ -82,6 +82,11 @@ def a_service_that_does_not_answer_is_soon_asked_again(monkeypatch: pytest.Monke
 def no_key_outlives_a_test() -> Iterator[None]:
     """Encryption is not enabled when a test begins, whatever the one before did: the key file is no database row."""
     yield
+    delete_key_file()
+
+
+def delete_key_file() -> None:
+    """Encryption is not enabled after it."""
     Path(django_settings.FIELD_ENCRYPTION_KEY_FILE).unlink(missing_ok=True)
 
 

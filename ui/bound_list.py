@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, QueryDict
 
@@ -66,7 +66,7 @@ class Bound:
     @cached_property
     def in_force(self) -> dict[str, str]:
         """The search and filters in force."""
-        return self.listing.in_force({name: str(self.given[name]) for name in self.given})
+        return self.listing.in_force(cast(dict[str, str], self.given.dict()))
 
     @cached_property
     def sort(self) -> str:

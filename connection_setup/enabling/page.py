@@ -62,7 +62,7 @@ def steps_tab(run: EnablingRun, *, in_progress: bool = False) -> FastTab:
 def steps_context(run: EnablingRun, *, in_progress: bool, step_url: str) -> dict[str, Any]:
     """Return the context of steps_table.TEMPLATE for a run. step_url: takes a POST and answers with the page again."""
     idle = enabling.waiting_for(run) or run.ended_at is not None
-    button = TRY_AGAIN if enabling.failed_step(run) else "Go on"
+    button = TRY_AGAIN if enabling.failed_step(run) else "Continue"
     return steps_table.steps_context(
         STEPS,
         enabling.step_reports(run),

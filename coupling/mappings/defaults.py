@@ -47,7 +47,7 @@ def names_of(part: str) -> list[str]:
 
 def disabled_names(company: Any) -> list[str]:
     """The names of the mappings whose part is not enabled for the company: nothing runs for them."""
-    return [] if dynamics.enabled(company) else names_of(DYNAMICS_365)
+    return [] if dynamics.is_enabled(company) else names_of(DYNAMICS_365)
 
 
 def create_missing(company: Any, user: Any = None) -> list[IntegrationTableMapping]:

@@ -12,7 +12,7 @@ from coupling.models import IntegrationTableMapping
 
 def register() -> None:
     """Bring them to Dynamics 365 Connection Setup; called once, when the app loads."""
-    dynamics.ensure_mappings(dynamics.Mappings(_enabled, _disabled, _reset, schedules))
+    dynamics.register_mappings(dynamics.Mappings(_enabled, _disabled, _reset, schedules))
 
 
 def rows(company: Any) -> Any:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from connection_setup.connection.state import NotConnected, connection_of, unavailable_text
-from connection_setup.guide import views as guide
+from connection_setup.guide import links as guide
 from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
 from core.roles import Can, may
@@ -130,7 +130,7 @@ def _context(
         "only": only, "number": number, "last": last, "count": len(found), "total": len(users), "here": here,
         "save_url": company_url("sync:salespeople-save", company),
         "previous": page_url(number - 1) if number > 1 else "", "next": page_url(number + 1) if number < last else "",
-        "narrowed": bool(text or only in ("yes", "no")), "cancel_url": guide.back(request, company),
+        "narrowed": bool(text or only in ("yes", "no")), "cancel_url": guide.return_url(request, company),
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.guide import views as guide
+from connection_setup.guide import links as guide
 from connection_setup.provisioning import team_members
 from core.refusals import Explained
 from core.roles import Can, requires
@@ -48,7 +48,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
         return _explain(request, owner, error)
     uncoupled = sum(not one.code for one in users)
     if not uncoupled:
-        return HttpResponseRedirect(guide.back(request, owner))
+        return HttpResponseRedirect(guide.return_url(request, owner))
     return render.confirm(
         request,
         title="Create salespeople for the rest?",
@@ -56,7 +56,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
         f"{_count(uncoupled, 'salesperson is', 'salespeople are')} created for the rest, with name, e-mail and phone "
         "number, and coupled with them.",
         action=Action("Create Salesperson", company_url("sync:salespeople-create", owner), "post", values={"all": "1"}),
-        back=guide.back(request, owner),
+        back=guide.return_url(request, owner),
         company=owner,
     )
 

@@ -10,7 +10,7 @@ from sync.start.services import start_synchronization
 from tests.recovery.killing import checked
 from tests.recovery.scenarios import world
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(200)]
 
 RECORDS = 1300
 BATCHES = 2
@@ -37,6 +37,7 @@ def synchronized(w, mapping):
     return lambda: start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
 
 
+@pytest.mark.sample
 def test_rows_whose_creation_was_not_answered_are_there_once(transactional_db, sandbox):
     told = {}
     for lost in (False, True):

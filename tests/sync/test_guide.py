@@ -52,7 +52,7 @@ def test_criteria_chosen_in_the_guide_are_kept_and_nothing_is_started(admin, on_
     opened = admin.get(link.group(1)).content.decode()
     assert 'name="within" value="guide"' in opened
     field = mapping.fields.get(field="phone_no")
-    saving = re.search(r'<form id="page-form"[^>]*action="([^"]*)"', opened).group(1)
+    saving = re.search(r'<form\s+id="page-form"[^>]*action="([^"]*)"', opened).group(1)
     answer = admin.post(saving, {"use": str(field.pk), f"compare-{field.pk}": "text", "within": "guide"})
     assert answer["Location"] == f"{GUIDE}recommendations/"
     assert [one.local for one in criteria.stored(mapping)] == ["phone_no"]

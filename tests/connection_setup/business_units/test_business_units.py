@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.test import Client
 
+from connection_setup.business_units import page as units_page
 from connection_setup.business_units import services as units
-from connection_setup.business_units import views as unit_views
 from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection, OwnershipModel
@@ -115,7 +115,7 @@ def test_another_choice_later_moves_the_companys_row_to_its_team(
         str(service)
     ]
     enabling_services.disable(company=company, user=None)
-    own = next(one for one in units.listed(state.connection_of(company)) if one.own)
+    own = next(one for one in units.list_units(state.connection_of(company)) if one.is_default)
     assert own.id is not None, "the default is there by now"
     admin.post(f"{HERE}choose/", {"unit": str(own.id)})
     assert enabling_services.enable(company=company, user=None).ok
@@ -145,7 +145,7 @@ def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
     sandbox.control("PUT", "environment", {"admin_mode": True})
     page = shown(admin)
     assert "The business units cannot be read." in page
-    assert "The choice stays as it is: Sales." in page
+    assert "The Coupled Business Unit is still Sales." in page
     refused = admin.post(f"{HERE}choose/", {"unit": "new"}, follow=True)
     assert "Nothing was chosen." in text_of(refused.content.decode())
     assert state.connection_of(connected.company).business_unit_id == sales
@@ -163,8 +163,8 @@ def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
     connected: DataverseConnection, sandbox: Sandbox, gone: bool, says: str
 ) -> None:
     sales = make_unit(connected, "Sales")
-    unit = next(one for one in units.listed(connected) if one.id == sales)
-    units.choose(connection=connected, unit=unit, user=None)
+    unit = next(one for one in units.list_units(connected) if one.id == sales)
+    units.choose_unit(connection=connected, unit=unit, user=None)
     if gone:
         DataverseConnection.objects.update(business_unit_id=uuid4())
     else:
@@ -189,7 +189,7 @@ def test_with_person_another_unit_than_the_default_is_advised_against(
 
 def test_many_are_searched(admin: Client, connected: DataverseConnection) -> None:
     parent = make_unit(connected, "Region West")
-    for number in range(unit_views.MANY + 3):
+    for number in range(units_page.SEARCH_FROM + 3):
         make_unit(connected, f"Branch {number:02}", parent)
     page = shown(admin)
     assert "Name or parent" in page
@@ -219,7 +219,7 @@ def test_while_enabled_nothing_is_chosen(admin: Client, connection: DataverseCon
     connection.save()
     assert "The connection is enabled." in shown(admin)
     with pytest.raises(Refusal, match="Turn Enabled off first"):
-        units.choose(connection=connection, unit=units.Unit(None, "x"), user=None)
+        units.choose_unit(connection=connection, unit=units.BusinessUnit(None, "x"), user=None)
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])

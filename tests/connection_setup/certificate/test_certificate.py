@@ -85,7 +85,7 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
     signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
     told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
-    assert certificate.switch(company=enabled.company, user=None).ok
+    assert certificate.switch_to_certificate(company=enabled.company, user=None).ok
     now = state.connection_of(enabled.company)
     assert (now.client_id, now.authentication_type) == (other, AuthenticationType.CERTIFICATE)
     users = {row.get("applicationid"): row["systemuserid"] for row in sandbox.rows("systemusers")}
@@ -117,7 +117,7 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     assert report.ok, report.document()
     before = state.connection_of(company)
     certificate.prepare_certificate(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
-    report = certificate.switch(company=company, user=None)
+    report = certificate.switch_to_certificate(company=company, user=None)
     assert certificate.needs_administrator(state.connection_of(company), report), report.document()
     address = administrator.begin(
         company=company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
@@ -127,7 +127,7 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     assert not signed_in.problem, signed_in.problem
     told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
-    assert certificate.switch(company=company, user=None).ok
+    assert certificate.switch_to_certificate(company=company, user=None).ok
     now = state.connection_of(company)
     assert (now.client_id, now.authentication_type) == (client_id, AuthenticationType.CERTIFICATE)
     assert now.integration_user_id not in (None, before.integration_user_id)
@@ -137,7 +137,7 @@ def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> No
     assert "The connection is not enabled" in shown(admin.get(HERE))
     assert "The connection is not enabled" in shown(admin.post(HERE + "offer/", {}))
     assert "Nothing was changed." in shown(admin.post(HERE + "switch/", follow=True))
-    assert "there is none to download" in shown(admin.get(HERE + "file/", follow=True))
+    assert "There is no pending certificate to download." in shown(admin.get(HERE + "file/", follow=True))
 
 
 def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: DataverseConnection) -> None:
@@ -175,7 +175,7 @@ def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
         return report
 
     monkeypatch.setattr(enabling_services, "enable", meanwhile)
-    assert certificate.switch(company=company, user=None).ok
+    assert certificate.switch_to_certificate(company=company, user=None).ok
     now = state.connection_of(company)
     assert now.certificate.strip() == PAIRS.one.certificate_pem.strip()
     assert now.next_certificate

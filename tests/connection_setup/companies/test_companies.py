@@ -122,10 +122,11 @@ def test_the_certificate_page_lists_the_companies_in_which_it_is_repeated(
     file = SimpleUploadedFile("c.pem", PAIRS.one.bundle.encode())
     admin.post(f"{page}offer/", {"certificate_file": file})
     assert [companies.certificate_state(services.connection_of(one)) for one in (company, other)] == [
-        companies.WAITS, companies.TO_DO,
-    ]  # fmt: skip
+        companies.CertificateState.PENDING,
+        companies.CertificateState.TO_DO,
+    ]
     answer = admin.post(f"{page}switch/", follow=True)
     assert "Repeat this in each company: Northwind still to do." in text_of(answer.content.decode())
     text = text_of(admin.get("/c/northwind/dataverse-connection-setup/certificate/").content.decode())
     assert "1 of 2 companies done" in text
-    assert [one.name for one in companies.certificates_left(Company.objects.all())] == ["Northwind"]
+    assert [one.name for one in companies.companies_to_upgrade(Company.objects.all())] == ["Northwind"]

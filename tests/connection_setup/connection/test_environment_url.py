@@ -86,9 +86,27 @@ def test_there_are_more_than_a_hundred_of_them() -> None:
     assert len(set(HOSTILE)) > 100
 
 
-def test_none_passes_the_page(admin: Client, company: Company, settings: Any, nothing_is_sent: list[str]) -> None:
+@pytest.mark.parametrize("typed", HOSTILE)
+def test_no_hostile_address_passes_the_check(typed: str) -> None:
+    with pytest.raises(ConfigurationError):
+        clouds.check_address(typed)
+
+
+def test_the_page_refuses_what_the_check_refuses(
+    admin: Client, company: Company, settings: Any, nothing_is_sent: list[str]
+) -> None:
+    """One address for each reason of the form's and of the check's."""
     settings.SANDBOX_ALLOWED = False
-    for typed in HOSTILE:
+    reasons = (
+        "https://contoso.crm4.dynamics.com\x00.evil.example",
+        "https://" + "a." * 120 + "crm4.dynamics.com",
+        "http:contoso.crm4.dynamics.com",
+        "https://contoso.crm4.dynamics.com:443@evil.example",
+        "https://127.0.0.1:8443",
+        "https://contoso.crm4.dyn\u0430mics.com",
+    )
+    assert set(reasons) <= set(HOSTILE)
+    for typed in reasons:
         for action in ("save", "test", "enable"):
             for more in ({}, {"replace": "yes"}):
                 answer = admin.post(f"{PAGE}{action}/", fields(environment_url=typed, **more))

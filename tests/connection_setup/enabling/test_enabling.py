@@ -198,7 +198,7 @@ def test_a_step_that_fails_is_shown_and_the_next_try_resumes_with_it(
     assert "Try again" in page
     setup = text_of(admin.get(PAGE).content.decode())
     assert setup.count(failed.message) <= 2, "in the notice, and in the checks where it is one"
-    assert "Go on enabling" in setup
+    assert "Continue enabling" in setup
     sandbox.control("DELETE", "faults")
     done = set(states(run)) - {step}
     again = admin.post(f"{PAGE}enabling/", follow=True)

@@ -124,8 +124,8 @@ def test_many_are_told_apart_by_state_and_by_the_persons_role(
     assert [one.administrator for one in found_by(applied)] == [False]
 
 
-def found_by(connection: DataverseConnection) -> tuple[environments.Found, ...]:
-    return environments.discovered(AdministratorSignIn.objects.get(company=connection.company))
+def found_by(connection: DataverseConnection) -> tuple[environments.DiscoveredEnvironment, ...]:
+    return environments.discovered_environments(AdministratorSignIn.objects.get(company=connection.company))
 
 
 def put(line: dict[str, str], sandbox: Sandbox, state: dict[str, bool]) -> None:
@@ -166,7 +166,7 @@ def test_none_found_is_told_with_what_to_do(admin: Client, applied: DataverseCon
     sandbox.control("POST", "people", {"name": name, "password": "word", "member": False})
     page = looked(admin, sandbox, name=name, password="word")
     assert f"No environment was found for {name} in the person's own tenant." in page
-    assert "enter the Environment URL by hand" in page
+    assert "enter the Environment URL yourself" in page
 
 
 def test_a_sign_in_that_is_refused_or_declined_is_told(
@@ -223,14 +223,14 @@ def test_the_same_sign_in_goes_on_to_prepare_what_was_chosen(
     applied: DataverseConnection, sandbox: Sandbox, admin_user: Any
 ) -> None:
     company = applied.company
-    opens = environments.begin(company=company, user=admin_user, session_key="s", return_url="/")
+    opens = environments.begin_sign_in(company=company, user=admin_user, session_key="s", return_url="/")
     back = sign_in(sandbox, opens, sandbox.admin_user, sandbox.admin_password)
     done = administrator.finish(session_key="s", user=admin_user, returned=back)
-    assert environments.current(company, "s") == done
+    assert environments.current_sign_in(company, "s") == done
     assert administrator.current(company, "s") is None
-    (one,) = environments.discovered(done)
-    environments.choose(signed_in=done, organization_id=one.id, user=None)
-    environments.go_on_to_prepare(done)
+    (one,) = environments.discovered_environments(done)
+    environments.choose_environment(signed_in=done, organization_id=one.id, user=None)
+    environments.continue_to_prepare(done)
     again = administrator.current(company, "s")
     assert again is not None
     told = preparation.take_all_steps(again)

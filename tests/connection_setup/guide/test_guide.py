@@ -48,13 +48,13 @@ def test_the_guide_goes_on_at_the_first_step_that_is_not_done(
     done: tuple[bool, ...], first: str, open_: tuple[bool, ...]
 ) -> None:
     steps = made(*done)
-    assert flow.first_open(steps, NOW).name == first
+    assert flow.first_unfinished(steps, NOW).name == first
     assert tuple(flow.may_open(steps, step, NOW) for step in steps) == open_
 
 
 def test_the_last_step_follows_itself() -> None:
     steps = made(True, True)
-    assert [flow.after(steps, step).name for step in steps] == ["1", "1"]
+    assert [flow.following_step(steps, step).name for step in steps] == ["1", "1"]
 
 
 def test_the_list_tells_how_far_the_guide_is(admin: Client, company: Company) -> None:
@@ -123,7 +123,7 @@ def test_an_address_that_needs_the_secret_again_says_so_at_the_sign_in(
 ) -> None:
     at_application(admin)
     said = text_of(admin.post(f"{GUIDE}sign-in/", {"environment_url": "https://contoso.crm4.dynamics.com"}))
-    assert "Enter the Client Secret again. That is asked for at the step Environment" in said
+    assert "Enter the Client Secret again. The step Environment asks for it" in said
     assert DataverseConnection.objects.get().environment_url == connection.environment_url
 
 
@@ -133,7 +133,8 @@ def test_a_choice_of_environments_that_nobody_is_signed_in_for_is_not_taken_for_
     registered(admin)
     admin.post(f"{GUIDE}sign-in/", {"without": "1"})
     chosen = {"environment": "0f0e0d0c-0000-4000-8000-000000000001", "environment_url": "https://a.crm4.dynamics.com"}
-    assert "The sign-in that found these environments is over" in text_of(admin.post(f"{GUIDE}environment/", chosen))
+    page = text_of(admin.post(f"{GUIDE}environment/", chosen))
+    assert "The sign-in that found these environments has expired" in page
     assert DataverseConnection.objects.get().environment_url == ""
 
 
@@ -261,7 +262,7 @@ def test_a_sign_in_that_cannot_begin_says_why_at_the_step(admin: Client, connect
     at_application(admin)
     answer = admin.post(f"{GUIDE}sign-in/", {"environment_url": connection.environment_url})
     assert "The sign-in did not work." in text_of(answer)
-    assert "It cannot begin." in text_of(answer)
+    assert "The sign-in cannot begin." in text_of(answer)
 
 
 def test_while_enabled_the_steps_show_what_is_set_and_are_locked(

@@ -306,7 +306,7 @@ def test_without_the_connection_there_is_no_client(connected: DataverseConnectio
 
 def test_the_page_tests_enables_and_disables(admin: Client, connected: DataverseConnection) -> None:
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
-    assert "The connection test was successful. All checks are right." in page
+    assert "The connection test was successful. All checks are OK." in page
     page = text_of(admin.post(f"{PAGE}toggle/", {"enabled": "on"}, follow=True).content.decode())
     assert "Your consent is asked for, once." in page
     page = text_of(admin.post(f"{PAGE}enabling/", {"consent": "on"}, follow=True).content.decode())

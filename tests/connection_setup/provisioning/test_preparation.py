@@ -233,5 +233,5 @@ def test_a_sign_in_that_another_window_dropped_stays_dropped(
     told = preparation.take_next_step(done)
     assert told is not None
     assert told.state == "done"
-    environments.look(done)
+    environments.discover_environments(done)
     assert not AdministratorSignIn.objects.exists()

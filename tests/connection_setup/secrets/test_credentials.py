@@ -402,7 +402,7 @@ def test_a_certificate_is_uploaded_and_never_comes_back(admin: Client, company: 
         "authentication_type": "certificate", "ownership_model": "team", "cloud": "commercial",
     }  # fmt: skip
     wrong = admin.post(PAGE + "save/", {**typed, "certificate_file": SimpleUploadedFile("c.pem", b"\xff\xfe")})
-    assert "This is no PEM file" in shown(wrong)
+    assert "This is not a PEM file" in shown(wrong)
     file = SimpleUploadedFile("c.pem", PAIRS.one.bundle.encode())
     assert admin.post(PAGE + "save/", {**typed, "certificate_file": file}).status_code == 302
     stored = services.connection_of(company)

@@ -63,7 +63,7 @@ def made(rf: Any, role: Role, connection: DataverseConnection) -> dict[str, dict
     request = rf.get(PAGE)
     request.user = client.get(PAGE).wsgi_request.user
     found: dict[str, dict[str, str]] = {}
-    for menu in menus.of(request, connection, editable=False):
+    for menu in menus.build_menus(request, connection, editable=False):
         if hasattr(menu, "items"):
             found[menu.label] = {one.label: one.off for one in menu.items}
     return found
@@ -254,7 +254,7 @@ def test_while_enabled_nothing_is_redeployed(admin: Client, enabled: DataverseCo
     asked = {"purpose": preparation.REDEPLOY, "consent": "on"}
     answer = admin.post(f"{PAGE}administrator/sign-in/", asked, follow=True)
     assert answer.status_code == 200
-    assert "It is enabled." in text_of(answer.content.decode())
+    assert "The connection is enabled." in text_of(answer.content.decode())
 
 
 @pytest.mark.parametrize(

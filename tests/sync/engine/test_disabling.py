@@ -49,7 +49,7 @@ def test_it_asks_with_the_numbers_of_couplings_jobs_and_schedules(admin, company
     assert "delete the couplings first" in asked
     assert "Dynamics 365 Connection Setup" not in asked
     Dynamics365Connection.objects.create(company=company, enabled=True)
-    assert "Dynamics 365 Connection Setup comes on top of it and rests as well." in read(admin, f"{SETUP}disable/")
+    assert "Dynamics 365 needs this connection, so it is not synchronized either." in read(admin, f"{SETUP}disable/")
 
 
 def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(admin, company, customers):

@@ -220,14 +220,14 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     later = timezone.now() + timedelta(hours=1)
     rows = IntegrationTableMapping.objects.filter(company=sales, name__in=SALES)
     assert [row.scheduled for row in rows] == [True, True]
-    assert dynamics.schedules(sales) == (2, 2)
+    assert dynamics.count_schedules(sales) == (2, 2)
     assert run_due(timezone.now()) == []
     assert [job.mapping_name for job in run_due(later)] == SALES
     fullsync(sales)
     before = Coupling.objects.filter(company=sales).count()
 
     dynamics.disable(company=sales, user=None)
-    assert dynamics.schedules(sales) == (0, 2)
+    assert dynamics.count_schedules(sales) == (0, 2)
     assert run_due(later + timedelta(days=1)) == []
     assert Coupling.objects.filter(company=sales).count() == before
     full.reset(sales)
@@ -235,7 +235,7 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     with pytest.raises(Refusal, match="part of Dynamics 365 Connection Setup, which is not enabled"):
         start_synchronization(mapping=update_mapping(sales, "ITEM-PRODUCT"))
     assert dynamics.enable(company=sales, user=None).ok
-    assert dynamics.schedules(sales) == (2, 2)
+    assert dynamics.count_schedules(sales) == (2, 2)
     assert Coupling.objects.filter(company=sales).count() == before
 
 
