@@ -17,7 +17,7 @@ from sandbox.data.seed import CURRENCIES, Seed
 from sandbox.data.store import Rows, SavedRows, Store, Transaction
 from sandbox.data.writing import Caller
 from sandbox.identity.directory import DOMAIN, TENANT_ID, Directory
-from sandbox.identity.tenant import Application, Person, Secret
+from sandbox.identity.records import Application, Person, Secret
 from sandbox.metadata import catalog, integration
 from sandbox.metadata.model import Definition, OptionSet, Table
 

@@ -13,7 +13,8 @@ import msgspec
 
 from sandbox.base.errors import ServiceError, not_covered, query_error
 from sandbox.base.values import from_json
-from sandbox.data.predicate import Compiler, QueryUser
+from sandbox.data.predicate import Compiler
+from sandbox.data.query_functions import QueryUser
 from sandbox.data.store import Store
 from sandbox.metadata.model import LOOKUPS, Column, Table
 from sandbox.odata.options import Options, split_top_level

@@ -16,7 +16,9 @@ import msgspec
 from sandbox.base.errors import query_error
 from sandbox.base.preferences import MAX_PAGE_ROWS, Preferences
 from sandbox.data import row_json
-from sandbox.data.predicate import Compiler, Positions, QueryUser, RowFilter
+from sandbox.data.path_values import Positions, RowFilter
+from sandbox.data.predicate import Compiler
+from sandbox.data.query_functions import QueryUser
 from sandbox.data.store import Rows, Store
 from sandbox.metadata.model import Table
 from sandbox.odata.options import Options

@@ -1,6 +1,7 @@
 """Rows as JSON: a fast writer for plain pages, and one for annotations and expanded properties."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 import msgspec
@@ -55,37 +56,52 @@ def _keep_all(table: Table, options: Options) -> Callable[[Sequence[int]], Seque
     return lambda positions: positions[: options.top]
 
 
+@dataclass(frozen=True, slots=True)
+class _RowFormat:
+    """How a row is written without annotations: a bytes format, filled with some of the row's pieces.
+
+    `slots` are the indexes of these pieces, -1 for the version at the end; `absents` is what stands for empty ones.
+    """
+
+    form: bytes
+    slots: list[int]
+    absents: list[bytes]
+
+    def picker(self) -> Callable[[list[bytes]], tuple[bytes, ...]]:
+        """Return a function that picks the pieces of the slots."""
+        if not self.slots:
+            return lambda _: ()
+        if len(self.slots) == 1:
+            only = self.slots[0]
+            return lambda pieces: (pieces[only],)
+        return itemgetter(*self.slots)
+
+
+def _row_format(store: Store, table: Table, columns: list[Column]) -> _RowFormat:
+    rows = store.rows[table.name]
+    parts, slots, absents = [b'{"@odata.etag":"W/\\"%d\\""'], [], []
+    for column in columns:
+        if column.primary_id:
+            continue
+        name = column.web_name.encode()
+        slot = -1 if column.name == "versionnumber" else rows.slot(column.name)
+        if slot is None:
+            parts.append(b',"%b":%b' % (name, column.absent_json))
+            continue
+        slots.append(slot)
+        absents.append(column.absent_json)
+        parts.append(b',"%b":%%b' % name)
+    parts.append(b',"%b":"%%b"}' % table.primary_id.encode())
+    return _RowFormat(b"".join(parts), slots, absents)
+
+
 def _plain_writer(store: Store, table: Table, columns: list[Column]) -> WriteRows:
     """Return a writer without annotations: each row is split, picked and formatted as bytes."""
     rows = store.rows[table.name]
-    template, slots, absents = [b'{"@odata.etag":"W/\\"%d\\""'], [], []
-    with_version = False
-    for column in columns:
-        name = column.web_name.encode()
-        if column.primary_id:
-            continue
-        if column.name == "versionnumber":
-            with_version = True
-            slots.append(-1)
-        else:
-            slot = rows.slot(column.name)
-            if slot is None:
-                template.append(b',"%b":%b' % (name, column.absent_json))
-                continue
-            slots.append(slot)
-        absents.append(column.absent_json)
-        template.append(b',"%b":%%b' % name)
-    template.append(b',"%b":"%%b"}' % table.primary_id.encode())
-    form = b"".join(template)
-    most = max(slots, default=0) + 1
-    pick: Callable[[list[bytes]], tuple[bytes, ...]]
-    if not slots:
-        pick = lambda _: ()  # noqa: E731
-    elif len(slots) == 1:
-        only = slots[0]
-        pick = lambda pieces: (pieces[only],)  # noqa: E731
-    else:
-        pick = itemgetter(*slots)
+    row_format = _row_format(store, table, columns)
+    form, absents, pick = row_format.form, row_format.absents, row_format.picker()
+    piece_count = max(row_format.slots, default=0) + 1
+    with_version = -1 in row_format.slots
 
     def write(positions: Sequence[int]) -> list[bytes]:
         ids, heads, bodies, versions = rows.ids, rows.heads, rows.bodies, rows.versions
@@ -94,13 +110,13 @@ def _plain_writer(store: Store, table: Table, columns: list[Column]) -> WriteRow
             head = heads[i]
             assert head is not None
             pieces = [*head, *bodies[i].split(SEPARATOR)]
-            if len(pieces) < most:
-                pieces += [b""] * (most - len(pieces))
+            if len(pieces) < piece_count:
+                pieces += [b""] * (piece_count - len(pieces))
             if with_version:
                 pieces.append(b"%d" % versions[i])
             picked = pick(pieces)
             if b"" in picked:
-                picked = tuple(one or absent_json for one, absent_json in zip(picked, absents, strict=True))
+                picked = tuple(one or absent for one, absent in zip(picked, absents, strict=True))
             written.append(form % (versions[i], *picked, ids[i]))
         return written
 

@@ -12,7 +12,8 @@ from html import escape
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.base.clock import Clock
-from sandbox.identity.tenant import Application, Code, Person, SignInError, Tenant
+from sandbox.identity.records import Application, Code, Person, SignInError
+from sandbox.identity.tenant import Tenant
 
 CODE_LIFETIME_S = 600
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -1,21 +1,19 @@
 """A tenant: its applications and people, and the tokens that it issues and signs."""
 
-import base64
 import hmac
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, Protocol
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox.base.clock import Clock
 from sandbox.identity import client_assertion
+from sandbox.identity.records import Application, Code, Grant, Person, SignInError
+from sandbox.identity.signing import TokenSigner, encode_base64url
 
 TOKEN_LIFETIME_S = 3599
 REFRESH_LIFETIME_S = 90 * 86_400
@@ -25,97 +23,11 @@ _GRANT_TYPES = frozenset({"authorization_code", "client_credentials", "password"
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
-    """A client secret; `expires` is in seconds since 1970, None for never."""
-
-    value: str
-    expires: float | None = None
-
-
-@dataclass(slots=True)
-class Application:
-    """A registered application. `certificates` are PEM texts; `consented`: an administrator consented for everyone."""
-
-    client_id: str
-    name: str
-    secrets: list[Secret] = field(default_factory=list)
-    redirect_urls: list[str] = field(default_factory=list)
-    certificates: list[str] = field(default_factory=list)
-    consented: bool = True
-    disabled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person of the tenant, who signs in with a password; `second_factor`: not with a password alone."""
-
-    name: str
-    password: str
-    disabled: bool = False
-    second_factor: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What an access token stands for: application or person, at an origin; `expires` is in seconds since 1970."""
-
-    audience: str
-    expires: float
-    application: str = ""
-    person: str = ""
-    tenant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What an authorization code stands for; `expires` is in seconds since 1970."""
-
-    application: str
-    person: str
-    redirect_uri: str
-    scope: str
-    nonce: str
-    challenge: str
-    expires: float
-
-
-@dataclass(frozen=True, slots=True)
 class _RefreshToken:
     application: str
     person: str
     issued_at: float
     """Seconds since 1970."""
-
-
-class SignInError(Exception):
-    """An error of the token endpoint; `number` is the one of its AADSTS text."""
-
-    def __init__(self, status: int, error: str, number: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.error = error
-        self.number = number
-        self.text = text
-
-    def body(self) -> bytes:
-        """Return the JSON document of this error."""
-        now = datetime.now(UTC)
-        trace, correlation = str(uuid4()), str(uuid4())
-        stamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
-        description = (
-            f"AADSTS{self.number}: {self.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
-        )
-        return msgspec.json.encode(
-            {
-                "error": self.error,
-                "error_description": description,
-                "error_codes": [self.number],
-                "timestamp": stamp,
-                "trace_id": trace,
-                "correlation_id": correlation,
-                "error_uri": f"https://login.microsoftonline.com/error?code={self.number}",
-            }
-        )
 
 
 class KnowsResource(Protocol):
@@ -136,21 +48,12 @@ class Tenant:
         self._knows_resource = knows_resource
         self.applications: dict[str, Application] = {}
         self.people: dict[str, Person] = {}
-        self._private_key: rsa.RSAPrivateKey | None = None
-        self._key_lock = threading.Lock()
-        self._key_id = secrets.token_urlsafe(16)
+        self._signer = TokenSigner()
         self._tokens: dict[str, Grant] = {}
         self._refresh_tokens: dict[str, _RefreshToken] = {}
         self.consents: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.redeem: Callable[[Mapping[str, str], Application], Code] | None = None
-
-    def _get_private_key(self) -> rsa.RSAPrivateKey:
-        """Return the key that signs tokens; made when first needed, since few sandboxes use both tenants."""
-        with self._key_lock:
-            if self._private_key is None:
-                self._private_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            return self._private_key
 
     # -- metadata -----------------------------------------------------------------------------------------------------
 
@@ -176,21 +79,7 @@ class Tenant:
 
     def public_keys(self) -> bytes:
         """Return the public key that verifies tokens, as JSON."""
-        numbers = self._get_private_key().public_key().public_numbers()
-        return msgspec.json.encode(
-            {
-                "keys": [
-                    {
-                        "kty": "RSA",
-                        "use": "sig",
-                        "alg": "RS256",
-                        "kid": self._key_id,
-                        "n": _encode_number(numbers.n),
-                        "e": _encode_number(numbers.e),
-                    }
-                ]
-            }
-        )
+        return self._signer.public_keys()
 
     # -- tokens -------------------------------------------------------------------------------------------------------
 
@@ -333,7 +222,7 @@ class Tenant:
         object_id = self.object_id(person)
         answer["scope"] = f"{audience}/user_impersonation"
         client_info = msgspec.json.encode({"uid": object_id, "utid": self.id})
-        answer["client_info"] = _encode_base64url(client_info).decode()
+        answer["client_info"] = encode_base64url(client_info).decode()
         if "openid" in wanted:
             now = self.clock.now()
             identity = {
@@ -350,7 +239,7 @@ class Tenant:
                 "ver": "2.0",
                 **({"nonce": nonce} if nonce else {}),
             }
-            answer["id_token"] = self._sign(identity)
+            answer["id_token"] = self._signer.sign(identity)
         if "offline_access" in wanted:
             token = secrets.token_urlsafe(48)
             with self._lock:
@@ -454,7 +343,7 @@ class Tenant:
             "uti": secrets.token_urlsafe(12),
             **claims,
         }
-        token = self._sign(payload)
+        token = self._signer.sign(payload)
         with self._lock:
             if len(self._tokens) >= _MAX_TOKENS:
                 self._tokens.pop(next(iter(self._tokens)))
@@ -464,12 +353,6 @@ class Tenant:
         return msgspec.json.encode(
             {"token_type": "Bearer", "expires_in": lifetime_s, "ext_expires_in": lifetime_s, "access_token": token}  # nosec B105
         )
-
-    def _sign(self, payload: Mapping[str, Any]) -> str:
-        header = {"typ": "JWT", "alg": "RS256", "kid": self._key_id}
-        signed = _encode_base64url(msgspec.json.encode(header)) + b"." + _encode_base64url(msgspec.json.encode(payload))
-        signature = self._get_private_key().sign(signed, padding.PKCS1v15(), hashes.SHA256())
-        return (signed + b"." + _encode_base64url(signature)).decode()
 
     def find_grant(self, token: str) -> Grant | None:
         """Return what a bearer token stands for; None where it is unknown or has expired."""
@@ -482,11 +365,3 @@ def local_origins(origin: str, *, named: bool = False) -> set[str]:
     port = origin.rpartition(":")[2]
     names = {f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")}
     return names if named else names | {origin.lower()}
-
-
-def _encode_base64url(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
-def _encode_number(value: int) -> str:
-    return _encode_base64url(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode()

@@ -12,8 +12,9 @@ from sandbox.base.faults import WIRE_FAULTS_AFTER, WIRE_FAULTS_BEFORE, Fault
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
+from sandbox.identity.records import Grant, SignInError
 from sandbox.identity.sign_in import SignIn
-from sandbox.identity.tenant import Grant, SignInError, local_origins
+from sandbox.identity.tenant import local_origins
 from sandbox.odata.paths import path_shape, strip_root
 from sandbox.service import discovery
 from sandbox.service.control import Control

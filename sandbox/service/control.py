@@ -13,30 +13,29 @@ from sandbox.base.errors import ServiceError
 from sandbox.base.limits import Limits
 from sandbox.base.messages import Request, Response
 from sandbox.base.preferences import Preferences
-from sandbox.base.values import parse_datetime, parse_guid
+from sandbox.base.values import parse_guid
 from sandbox.data.row_json import row_writer
 from sandbox.environment import Credentials, Environment, Latency
 from sandbox.identity.directory import OTHER_TENANT_ID
-from sandbox.identity.tenant import Application, Person, Secret, local_origins
+from sandbox.identity.records import Application, Person
+from sandbox.identity.tenant import local_origins
 from sandbox.odata.options import parse
 from sandbox.service import pages
+from sandbox.service.control_bodies import (
+    JSON_HEADERS,
+    InvalidCall,
+    check_names,
+    describe_application,
+    error_answer,
+    json_answer,
+    read_json,
+    read_number,
+    read_object,
+    read_secret,
+)
 from sandbox.service.load import NotLoadable, load
 
-_JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
-_HTML_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-
-
 _BLOCK_ROWS = 5000
-
-
-class InvalidCall(Exception):
-    """A control call that is not valid; the text says why."""
 
 
 class Control:
@@ -48,9 +47,9 @@ class Control:
     def answer(self, request: Request) -> Response:
         """Answer a control call."""
         if not request.loopback or request.origin not in local_origins(request.origin, named=True):
-            return _error_response(403, "The sandbox is controlled from its own machine only.")
+            return error_answer(403, "The sandbox is controlled from its own machine only.")
         if request.headers.get("origin", request.origin).lower() != request.origin:
-            return _error_response(403, "The sandbox is not controlled from another site's page.")
+            return error_answer(403, "The sandbox is not controlled from another site's page.")
         name = request.path.removeprefix("/_sandbox").strip("/")
         first, _, rest = name.partition("/")
         calls: dict[tuple[str, str], Callable[[Request, str], Response]] = {
@@ -83,12 +82,12 @@ class Control:
         if call is None:
             others = sorted({method for method, known in calls if known == first})
             if others:
-                return _error_response(405, f"/_sandbox/{first} takes {', '.join(others)}.")
-            return _error_response(404, f"There is no control call /_sandbox/{name}.")
+                return error_answer(405, f"/_sandbox/{first} takes {', '.join(others)}.")
+            return error_answer(404, f"There is no control call /_sandbox/{name}.")
         try:
             return call(request, rest)
         except (InvalidCall, NotLoadable) as error:
-            return _error_response(400, str(error))
+            return error_answer(400, str(error))
 
     # -- content ------------------------------------------------------------------------------------------------------
 
@@ -98,11 +97,11 @@ class Control:
             counts = {name: len(environment.store.rows[table.name]) for name, table in sorted(environment.sets.items())}
             status = self._read_status()
         if "text/html" not in request.headers.get("accept", ""):
-            return _json_response({"tables": counts, **status})
+            return json_answer({"tables": counts, **status})
         return Response(
             200,
             pages.render_start(environment.sets, counts, status, environment.request_counts.to_json()),
-            dict(_HTML_HEADERS),
+            dict(pages.HEADERS),
         )
 
     def _get_style(self, _: Request, __: str) -> Response:
@@ -125,14 +124,14 @@ class Control:
         environment = self.environment
         table = environment.sets.get(name)
         if table is None:
-            return _error_response(404, f"There is no table '{name}'.")
+            return error_answer(404, f"There is no table '{name}'.")
         rows = environment.store.rows[table.name]
         if "text/html" in request.headers.get("accept", ""):
             asked = parse_qs(request.query)
             number = asked.get("page", ["1"])[0]
             page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
             with environment.lock:
-                return Response(200, pages.render_rows(environment, table, max(1, page)), dict(_HTML_HEADERS))
+                return Response(200, pages.render_rows(environment, table, max(1, page)), dict(pages.HEADERS))
         try:
             options = parse(request.query)
             with environment.lock:
@@ -152,27 +151,27 @@ class Control:
                     between = b",\n"
             yield b"]"
 
-        return Response(200, headers=dict(_JSON_HEADERS), stream=pieces())
+        return Response(200, headers=dict(JSON_HEADERS), stream=pieces())
 
     def _reset(self, _: Request, __: str) -> Response:
         self.environment.reset()
-        return _json_response({"reset": True})
+        return json_answer({"reset": True})
 
     def _load(self, request: Request, _: str) -> Response:
-        return _json_response({"loaded": load(self.environment, _read_object(request))})
+        return json_answer({"loaded": load(self.environment, read_object(request))})
 
     # -- traffic ------------------------------------------------------------------------------------------------------
 
     def _get_requests(self, _: Request, __: str) -> Response:
-        return _json_response(self.environment.request_counts.to_json())
+        return json_answer(self.environment.request_counts.to_json())
 
     def _clear_requests(self, _: Request, __: str) -> Response:
         self.environment.request_counts.clear()
-        return _json_response(self.environment.request_counts.to_json())
+        return json_answer(self.environment.request_counts.to_json())
 
     def _get_limits(self, _: Request, __: str) -> Response:
         limits = self.environment.protection.limits
-        return _json_response(
+        return json_answer(
             {
                 "requests": limits.requests,
                 "window_s": limits.window_s,
@@ -182,21 +181,21 @@ class Control:
         )
 
     def _set_limits(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(given, "requests", "window_s", "execution_s", "concurrency")
+        given = read_object(request)
+        check_names(given, "requests", "window_s", "execution_s", "concurrency")
         now = self.environment.protection.limits
         self.environment.protection.limits = Limits(
-            requests=int(_read_number(given, "requests", now.requests)),
-            window_s=_read_number(given, "window_s", now.window_s),
-            execution_s=_read_number(given, "execution_s", now.execution_s),
-            concurrency=int(_read_number(given, "concurrency", now.concurrency)),
+            requests=int(read_number(given, "requests", now.requests)),
+            window_s=read_number(given, "window_s", now.window_s),
+            execution_s=read_number(given, "execution_s", now.execution_s),
+            concurrency=int(read_number(given, "concurrency", now.concurrency)),
         )
         self.environment.protection.forget_usage()
         return self._get_limits(request, "")
 
     def _get_latency(self, _: Request, __: str) -> Response:
         latency = self.environment.latency
-        return _json_response(
+        return json_answer(
             {
                 "request_ms": latency.request_ms,
                 "row_read_ms": latency.row_read_ms,
@@ -205,21 +204,21 @@ class Control:
         )
 
     def _set_latency(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(given, "request_ms", "row_read_ms", "row_write_ms")
+        given = read_object(request)
+        check_names(given, "request_ms", "row_read_ms", "row_write_ms")
         now = self.environment.latency
         self.environment.latency = Latency(
-            _read_number(given, "request_ms", now.request_ms),
-            _read_number(given, "row_read_ms", now.row_read_ms),
-            _read_number(given, "row_write_ms", now.row_write_ms),
+            read_number(given, "request_ms", now.request_ms),
+            read_number(given, "row_read_ms", now.row_read_ms),
+            read_number(given, "row_write_ms", now.row_write_ms),
         )
         return self._get_latency(request, "")
 
     def _get_faults(self, _: Request, __: str) -> Response:
-        return _json_response(self.environment.faults.to_json())
+        return json_answer(self.environment.faults.to_json())
 
     def _add_faults(self, request: Request, _: str) -> Response:
-        given = _read_json(request)
+        given = read_json(request)
         try:
             self.environment.faults.add(given if isinstance(given, list) else [given])
         except (ValueError, TypeError) as error:
@@ -234,11 +233,11 @@ class Control:
 
     def _get_environment(self, _: Request, __: str) -> Response:
         with self.environment.lock:
-            return _json_response(self._read_status())
+            return json_answer(self._read_status())
 
     def _set_environment(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(given, "admin_mode", "disabled", "base_currency", "organization_id", "change_tracking_days")
+        given = read_object(request)
+        check_names(given, "admin_mode", "disabled", "base_currency", "organization_id", "change_tracking_days")
         environment = self.environment
         organization_id = parse_guid(given["organization_id"]) if "organization_id" in given else ""
         if organization_id is None:
@@ -247,7 +246,7 @@ class Control:
             if "base_currency" in given:
                 environment.set_base_currency(str(given["base_currency"]))
             if "change_tracking_days" in given:
-                environment.set_change_tracking_days(int(_read_number(given, "change_tracking_days", 7)))
+                environment.set_change_tracking_days(int(read_number(given, "change_tracking_days", 7)))
         except ValueError as error:
             raise InvalidCall(str(error)) from None
         if organization_id:
@@ -258,23 +257,23 @@ class Control:
 
     def _get_clock(self, _: Request, __: str) -> Response:
         clock = self.environment.clock
-        return _json_response({"now": clock.stamp(), "offset_s": clock.offset_s, "rate": clock.rate})
+        return json_answer({"now": clock.stamp(), "offset_s": clock.offset_s, "rate": clock.rate})
 
     def _set_clock(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(given, "offset_s", "rate")
-        rate = _read_number(given, "rate", 1) if "rate" in given else None
+        given = read_object(request)
+        check_names(given, "offset_s", "rate")
+        rate = read_number(given, "rate", 1) if "rate" in given else None
         if rate is not None and rate < 0:
             raise InvalidCall("The clock does not run backwards.")
-        self.environment.clock.set(_read_number(given, "offset_s", 0) if "offset_s" in given else None, rate)
+        self.environment.clock.set(read_number(given, "offset_s", 0) if "offset_s" in given else None, rate)
         return self._get_clock(request, "")
 
     def _get_applications(self, _: Request, __: str) -> Response:
-        return _json_response([_describe_application(one) for one in self.environment.tenant.applications.values()])
+        return json_answer([describe_application(one) for one in self.environment.tenant.applications.values()])
 
     def _register_application(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(given, "client_id", "name", "redirect_urls", "secrets", "certificates", "consented", "disabled")
+        given = read_object(request)
+        check_names(given, "client_id", "name", "redirect_urls", "secrets", "certificates", "consented", "disabled")
         client_id = parse_guid(given.get("client_id"))
         if client_id is None:
             raise InvalidCall("An application needs a client_id, which is a GUID.")
@@ -282,7 +281,7 @@ class Control:
         known = applications.get(client_id) or Application(
             client_id, str(given.get("name") or "Registered application")
         )
-        secrets = [_read_secret(one) for one in given["secrets"]] if "secrets" in given else known.secrets
+        secrets = [read_secret(one) for one in given["secrets"]] if "secrets" in given else known.secrets
         certificates = [str(one) for one in given.get("certificates", known.certificates)]
         for pem in certificates:
             try:
@@ -298,7 +297,7 @@ class Control:
             bool(given.get("consented", known.consented)),
             bool(given.get("disabled", known.disabled)),
         )
-        return _json_response(_describe_application(applications[client_id]))
+        return json_answer(describe_application(applications[client_id]))
 
     # -- people and other environments --------------------------------------------------------------------------------
 
@@ -318,11 +317,11 @@ class Control:
                         "roles": sorted(user.roles) if user else [],
                     }
                 )
-        return _json_response(people)
+        return json_answer(people)
 
     def _save_person(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(
+        given = read_object(request)
+        check_names(
             given, "name", "password", "disabled", "second_factor", "member", "licensed", "roles", "user_disabled"
         )
         environment = self.environment
@@ -353,7 +352,7 @@ class Control:
         return self._get_people(request, "")
 
     def _get_environments(self, _: Request, __: str) -> Response:
-        return _json_response(
+        return json_answer(
             [
                 {
                     "name": one.environment.name,
@@ -367,8 +366,8 @@ class Control:
         )
 
     def _add_environment(self, request: Request, _: str) -> Response:
-        given = _read_object(request)
-        _check_names(given, "name", "tenant", "empty")
+        given = read_object(request)
+        check_names(given, "name", "tenant", "empty")
         directory = self.environment.directory
         wanted = str(given.get("tenant") or self.environment.tenant.id)
         tenant = directory.find_tenant(OTHER_TENANT_ID if wanted == "other" else wanted, self.environment.tenant.id)
@@ -391,64 +390,4 @@ class Control:
             client_id=self.environment.client_id if own else str(uuid4()),
             name=name,
         )
-        return _json_response(directory.serve_another(added))
-
-
-def _describe_application(application: Application) -> dict[str, Any]:
-    """Return an application without the values of its secrets."""
-    return {
-        "client_id": application.client_id,
-        "name": application.name,
-        "redirect_urls": application.redirect_urls,
-        "secrets": [{"expires": one.expires} for one in application.secrets],
-        "certificates": len(application.certificates),
-    }
-
-
-def _read_secret(given: Any) -> Secret:
-    if not isinstance(given, dict) or not given.get("value"):
-        raise InvalidCall("A secret is an object with a value, and expires where it does.")
-    expires = given.get("expires")
-    if expires is None:
-        return Secret(str(given["value"]))
-    if isinstance(expires, int | float) and not isinstance(expires, bool):
-        return Secret(str(given["value"]), float(expires))
-    found = parse_datetime(str(expires))
-    if found is None:
-        raise InvalidCall(f"'{expires}' is no date.")
-    return Secret(str(given["value"]), found.timestamp())
-
-
-def _read_json(request: Request) -> Any:
-    try:
-        return msgspec.json.decode(request.body or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidCall(f"The body is no JSON: {error}") from None
-
-
-def _read_object(request: Request) -> dict[str, Any]:
-    found = _read_json(request)
-    if not isinstance(found, dict):
-        raise InvalidCall("The body must be a JSON object.")
-    return found
-
-
-def _check_names(given: dict[str, Any], *names: str) -> None:
-    unknown = sorted(set(given) - set(names))
-    if unknown:
-        raise InvalidCall(f"There is no '{unknown[0]}'; there are {', '.join(names)}.")
-
-
-def _read_number(given: dict[str, Any], name: str, default: float) -> float:
-    value = given.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidCall(f"'{name}' must be a number.")
-    return value
-
-
-def _json_response(document: Any) -> Response:
-    return Response(200, msgspec.json.encode(document), dict(_JSON_HEADERS))
-
-
-def _error_response(status: int, message: str) -> Response:
-    return Response(status, msgspec.json.encode({"error": {"message": message}}), dict(_JSON_HEADERS))
+        return json_answer(directory.serve_another(added))

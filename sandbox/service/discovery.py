@@ -17,7 +17,7 @@ from sandbox.base.messages import JSON, Request, Response
 from sandbox.base.values import parse_guid
 from sandbox.environment import VERSION, Environment
 from sandbox.identity.directory import Served
-from sandbox.identity.tenant import Grant
+from sandbox.identity.records import Grant
 from sandbox.odata import options as odata_options
 from sandbox.odata.paths import parse_segments
 from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, TextFunction

@@ -15,6 +15,13 @@ PAGE_ROWS = 50
 _MAX_COLUMNS = 12
 _LONG_TEXT_CHARS = 60
 
+HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 STYLE = (Path(__file__).parent / "style.css").read_bytes()
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from sandbox.data.store import Rows, SavedRows
 from sandbox.environment import Credentials, Environment
-from sandbox.identity.tenant import Application, Person, Secret
+from sandbox.identity.records import Application, Person, Secret
 from sandbox.metadata.model import OptionSet, Table
 
 FILE = "environment.rows"

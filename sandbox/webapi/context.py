@@ -20,7 +20,7 @@ from sandbox.base.errors import (
 from sandbox.base.messages import Response, json_response
 from sandbox.base.values import parse_guid
 from sandbox.data import aggregation, keys, privileges, relations, rules, tracking
-from sandbox.data.predicate import QueryUser
+from sandbox.data.query_functions import QueryUser
 from sandbox.data.reading import Reader
 from sandbox.data.store import Transaction
 from sandbox.data.writing import Caller, Writer

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from sandbox.base.errors import ServiceError
 from sandbox.base.values import decode, encode
 from sandbox.base.wildcards import like_to_regex
 from sandbox.metadata import catalog
@@ -295,8 +296,6 @@ def test_no_path_makes_the_sandbox_fail(api: Api, path: str, method: str) -> Non
 
 @given(st.text(max_size=40))
 def test_parser_reads_or_refuses_any_text(text: str) -> None:
-    from sandbox.base.errors import ServiceError
-
     try:
         parse_filter(text)
     except ServiceError as error:

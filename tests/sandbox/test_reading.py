@@ -377,7 +377,7 @@ def test_aggregation_over_too_many_rows_is_refused(api: Api) -> None:
 
 @pytest.fixture
 def account_family(api: Api) -> Api:
-    """A grandparent, a parent with two children, and contacts of theirs."""
+    """Load a grandparent, a parent with two children, and contacts of all."""
     ids = {name: str(UUID(int=n + 1)) for n, name in enumerate(("Grand", "Parent", "One", "Two"))}
     up = {"Parent": "Grand", "One": "Parent", "Two": "Parent"}
     api.sandbox.load(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.conftest import Api
+from tests.sandbox.conftest import Api, ask_token, plain_session
 
 TRACK = {"Prefer": "odata.track-changes,odata.maxpagesize=3"}
 
@@ -109,8 +109,6 @@ def test_a_delta_token_expires_by_the_organizations_days_and_the_sandboxs_clock(
 
 
 def issue_token(api: Api) -> str:
-    from tests.sandbox.conftest import ask_token, plain_session
-
     token: str = ask_token(api.sandbox, plain_session(api.sandbox)).json()["access_token"]
     return token
 
