@@ -133,8 +133,8 @@ def _guide_status(company: Company) -> Status:
 ENCRYPTION_QUESTION = hooks.Question(
     "encryption",
     encryption.QUESTION,
-    "Client secrets, private keys and passwords are encrypted with a key derived from the site's SECRET_KEY. With Yes "
-    "they get a separate key: the next page asks for it, or makes one. With No this stays as it is: you can enable "
+    "Client secrets, private keys and passwords are encrypted with a key derived from the site's SECRET_KEY. Yes "
+    "gives them a separate key; the next page asks for it, or makes one. No leaves this as it is: you can enable "
     "encryption later under Encryption Management.",
     applies=lambda _connection: bool(encryption.pending_question()),
     yes_url=lambda company: company_url("connection_setup:encryption-enable", company),

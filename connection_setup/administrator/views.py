@@ -41,7 +41,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     connection = state.connection_of(company_of(request, company))
     found, run = _current_sign_in(request, connection), enabling.current_run(connection.company)
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits_for_sign_in(run):
-        return render.redirect(request, run.page_url)  # the enabling that asked for the sign-in goes on
+        return render.redirect(request, run.page_url)  # the enabling that asked for the sign-in continues
     form = None
     if found is None and request.GET.get("accept") == "missing":
         form = forms.purpose_form(connection, {"purpose": request.GET.get("purpose", "")})
@@ -59,7 +59,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     form = forms.purpose_form(connection, request.POST)
     purpose = str(form.data.get("purpose") or "prepare")
     if not form.is_valid() or (connection.enabled and purpose in WHILE_DISABLED):
-        # The page is read again while the sign-in goes on in a window: it must not stand at the address of this POST.
+        # The page is polled while the sign-in takes place in a window, so it must not be shown at this POST's address.
         again = urlencode({"purpose": form.data.get("purpose", ""), "accept": "missing"})
         return HttpResponseRedirect(f"{here}?{again}")
     if purpose == "prepare":
@@ -144,7 +144,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.ADMINISTER)
 @require_POST
 def forget(request: HttpRequest, company: str) -> HttpResponse:
-    """Drop the sign-in; an enabling that failed because of it can then go on without."""
+    """Drop the sign-in; an enabling that failed because of it can then continue without."""
     owner = company_of(request, company)
     run = enabling.current_run(owner)
     again = run is not None and enabling.failed_by_administrator(run, _session_key(request))

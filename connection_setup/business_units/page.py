@@ -77,7 +77,7 @@ def build_tabs(connection: DataverseConnection, units: list[BusinessUnit], searc
             "url": url,
             "search": search,
             "clear": f"{url}?q=" if wanted else "",
-            "told": f"{len(matching)} of {len(units)} shown{cut}",
+            "count": f"{len(matching)} of {len(units)} shown{cut}",
         },
     )
     return (search_tab, table)

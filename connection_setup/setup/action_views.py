@@ -45,8 +45,8 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
             careful=True,
         )
     with state.audit_as(request.user):
-        said = hooks.reset_setup(owner, request.user)
-    messages.success(request, said or "There is no mapping that has defaults.")
+        result = hooks.reset_setup(owner, request.user)
+    messages.success(request, result or "There is no mapping that has defaults.")
     return HttpResponseRedirect(back)
 
 
