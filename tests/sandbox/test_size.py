@@ -3,8 +3,6 @@
 import time
 import tracemalloc
 
-import pytest
-
 from sandbox.environment import Environment
 from sandbox.service.load import load
 from tests.sandbox.conftest import Api
@@ -39,7 +37,6 @@ def test_an_account_of_eight_columns_takes_less_than_a_kilobyte() -> None:
     assert taken / (len(rows) - 100) < 1000
 
 
-@pytest.mark.processes
 def test_a_full_page_is_served_in_well_under_a_second_also_deep_in_a_filtered_table(api: Api) -> None:
     load(api.sandbox.environment, {"accounts": accounts(200_000)})
     query = "accounts?$select=name,telephone1,emailaddress1,address1_city"
