@@ -1,6 +1,7 @@
 """Fixtures for every room."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -166,12 +167,18 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with all tables, to be copied into a state folder: migrating takes seconds."""
-    folder = tmp_path_factory.mktemp("migrated")
-    environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(folder)}
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True)
+def migrated(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A SQLite database with all tables, to be copied into a state folder. Migrating takes seconds: it is done once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "migrated"  # the parent is that of all workers
+    folder.mkdir(mode=0o700, exist_ok=True)
     database = folder / "tandem.sqlite3"
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(folder)}
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True)
+            (folder / "done").touch()
     assert not database.with_name(f"{database.name}-wal").exists(), "the file alone is not all of it"
     return database

@@ -3,8 +3,6 @@
 import time
 import tracemalloc
 
-import pytest
-
 from sandbox.environment import Environment
 from sandbox.service.load import load
 from tests.sandbox.conftest import Api
