@@ -240,6 +240,22 @@ def _quickly(connection: Any) -> Iterator[None]:
             cursor.execute("VACUUM ANALYZE")
 
 
+def _cpu_seconds() -> float:
+    """Return the processor time so far of this process and of its PostgreSQL backend, which runs on this machine."""
+    return time.process_time() + (_database_cpu_seconds() if _postgresql() else 0)
+
+
+def _database_cpu_seconds() -> float:
+    """Return the processor time so far of the database, which SQLite spends in this process."""
+    from django.db import connection
+
+    if not _postgresql():
+        return time.process_time()
+    connection.ensure_connection()
+    statistics_file = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    return int(statistics_file.read_text().split()[0]) / 1e9
+
+
 class Reader:
     """An administrator who opens pages; each answer's queries and seconds."""
 
@@ -279,13 +295,19 @@ class Reader:
             self.text(url)
         return len(asked)
 
+    def cpu_seconds(self, url: str) -> float:
+        """Return the processor time of a page, here and in the database, which hardly grows with other work beside."""
+        began = _cpu_seconds()
+        self.text(url)
+        return _cpu_seconds() - began
+
     def seconds(self, url: str) -> float:
         began = time.perf_counter()
         self.text(url)
         return time.perf_counter() - began
 
     def database_ms(self, url: str) -> float:
-        """Milliseconds of the database for the page: its queries, each asked again and read to its end."""
+        """Return the milliseconds of the database for a page: its queries, each asked again and read to its end."""
         from django.db import connection
 
         asked: list[tuple[str, Any]] = []
@@ -297,12 +319,12 @@ class Reader:
         with connection.execute_wrapper(note):
             self.text(url)
         with connection.cursor() as cursor:
-            began = time.perf_counter()
+            began = _database_cpu_seconds()
             for sql, parameters in asked:
                 if sql.startswith("SELECT"):
                     cursor.execute(sql, parameters)
                     cursor.fetchall()
-            return (time.perf_counter() - began) * 1000
+            return (_database_cpu_seconds() - began) * 1000
 
     def following(self, url: str) -> str:
         """Return where the page's Next leads: sought from its last row."""
@@ -384,31 +406,34 @@ def narrowed(filled: Filled, reader: Reader, repeats: int, on: str) -> list[Line
             for sort in ("no", "-no"):
                 url = f"{base}?coupled={value}&sort={sort}"
                 cache.clear()
-                counted = reader.seconds(url)
-                firsts[url] = min(reader.seconds(url) for _ in range(2))
+                counted = reader.cpu_seconds(url)
+                firsts[url] = min(reader.cpu_seconds(url) for _ in range(2))
                 counting.append(counted - firsts[url])
         dearest = max(firsts, key=lambda url: firsts[url])
         pages = list(beside(filled, spread=spread))
         assert max([reader.queries(one.url) for one in pages][1:]) <= 12
         seconds: list[float] = []
         ratios: dict[str, list[float]] = {one.what: [] for one in pages}
+        database: dict[str, list[float]] = {one.what: [] for one in pages if not one.gap}
         for _ in range(repeats):
-            seconds.append(reader.seconds(dearest))
+            seconds.append(reader.cpu_seconds(dearest))
             for one in pages:
-                ratios[one.what].append(reader.seconds(one.url) / seconds[-1])
-        worst = max(ratios, key=lambda what: statistics.median(ratios[what]))
+                ratios[one.what].append(reader.cpu_seconds(one.url) / seconds[-1])
+                if not one.gap:
+                    database[one.what].append(reader.database_ms(one.url))
+        what, worst = f"coupled and uncoupled, {how}, {on}", _dearest(ratios)
         first = f"dearest first page ({statistics.median(seconds) * 1000:,.0f} ms)"
-        what = f"coupled and uncoupled, {how}, {on}"
         lines.append(Line(f"{what}: the dearest page by Next or Previous", first, ratios[worst], 1.2, note=worst))
-        database = {
-            one.what: [reader.database_ms(one.url) for _ in range(repeats)] for one in pages if not one.gap
-        }  # fmt: skip
-        worst = max(database, key=lambda what: statistics.median(database[what]))
+        worst = _dearest(database)
         lines.append(
             Line(f"{what}: milliseconds of the database for a page without a gap", "", database[worst], 5, note=worst)
         )
         lines.append(Line(f"{what}: milliseconds to count, once a minute", "", [max(counting) * 1000]))
     return lines
+
+
+def _dearest(measured: Mapping[str, list[float]]) -> str:
+    return max(measured, key=lambda what: statistics.median(measured[what]))
 
 
 def run(*, database: str, quick: bool, repeats: int) -> list[Line]:

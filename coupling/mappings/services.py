@@ -48,7 +48,7 @@ def require_usable(mapping: IntegrationTableMapping) -> None:
         raise Refusal(
             Reason.NOT_ENABLED,
             f"{mapping.name} is part of {dynamics.TITLE}, which is not enabled.",
-            "An administrator enables it there.",
+            "Have an administrator enable it on that page.",
         )
 
 
