@@ -33,6 +33,7 @@ from ui.cells import text_of
 SHOWN = 100
 """Rows of each kind that a preview shows."""
 _ASK_S = 1.0
+_READING = "Reading the file"
 
 
 class _Interrupted(Exception):
@@ -64,8 +65,9 @@ class _Import:
         """
         if self.context.resume.get("plan"):
             return Plan.load(self.context.resume["plan"])
-        with self.context.checkpoint() as point:
-            point.phase = "Reading the file"
+        if self.context.job.phase != _READING:  # a slice that begins with it must get further
+            with self.context.checkpoint() as point:
+                point.phase = _READING
         plan = decide(
             table=self.table, contents=self._contents(), rows=self.file.rows, columns=self.parameters.columns,
             options=self.parameters.options, blank_clears=self.parameters.blank_clears,
@@ -145,7 +147,7 @@ class _Import:
             self.context.finish(f"Preview: {told} Nothing was written.")
         message = _in_words(counters)
         if blanks := int(resume.get("blanks_kept", 0)):
-            message += f" {blanks:,} blank cells left the records' values as they were."
+            message += f" Blank cells that left the records' values as they were: {blanks:,}."
         try:
             self.context.finish(message)
         except Ended:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import transaction
+
+from core.refusals import Refusal
 from coupling.job_parameters import ImportParameters
 from jobs import services as jobs
 from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, State, Type
@@ -47,6 +50,25 @@ def start_import(
         description=f"{'Preview: ' if preview else ''}{file_name[:100]} into {table.caption_plural}",
         user=user,
     )
+
+
+def start_previewed(*, job: Job, user: Any = None) -> Job:
+    """Start the import that a job has previewed, or return the one that was started for it.
+
+    Raises Refusal where the preview has not ended well, Unreadable where the file has gone.
+    """
+    parameters = ImportParameters.load(job.parameters)
+    if job.state != State.FINISHED:
+        raise Refusal("not_previewed", "The file was not previewed to its end.", "Choose it again.")
+    with transaction.atomic():
+        Job.objects.select_for_update().get(pk=job.pk)
+        same = Job.objects.filter(company=job.company, type=Type.IMPORT, parameters__file=parameters.file)
+        started = same.filter(parameters__preview=False).exclude(state__in=(State.FAILED, State.CANCELLED)).first()
+        return started or start_import(
+            company=job.company, table=catalog.table(parameters.table), file=KeptFile(parameters.file),
+            file_name=parameters.file_name, columns=parameters.columns, options=parameters.options,
+            blank_clears=parameters.blank_clears, user=user,
+        )  # fmt: skip
 
 
 def files_needed() -> set[str]:

@@ -371,6 +371,16 @@ def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]
     return {name: (positions[word.casefold()], word) for name, word in columns.items()}
 
 
+def guess_columns(table: LocalTable, header: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return each column that is named like a field or its caption, the first one for each; others are left out."""
+    known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
+    found: dict[str, tuple[int, str]] = {}
+    for position, word in enumerate(header):
+        if word and (name := known.get(_plain(word))):
+            found.setdefault(name, (position, word))
+    return found
+
+
 def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> dict[str, tuple[int, str]]:
     """Return each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
     known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}

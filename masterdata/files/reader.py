@@ -60,7 +60,7 @@ def read_file(
         until = time.monotonic() + limits.wall_s
         while process.poll() is None:
             if time.monotonic() > until:
-                raise _too_long(limits)
+                raise _too_long(limits.wall_s)
             poll()
             time.sleep(_POLL_S)
         answer = cast("BinaryIO", process.stdout).read()
@@ -83,7 +83,7 @@ def rows_from(rows: Path, offset: int = 0) -> Iterator[tuple[Line, int]]:
 
 def _answer(answer: bytes, code: int, limits: Limits) -> Contents:
     if code == -signal.SIGXCPU:
-        raise _too_long(limits)
+        raise _too_long(limits.cpu_s)
     try:
         found = json.loads(answer)
     except ValueError:
@@ -101,9 +101,9 @@ def _too_much(limits: Limits) -> Unreadable:
     )
 
 
-def _too_long(limits: Limits) -> Unreadable:
+def _too_long(seconds: int) -> Unreadable:
     return Unreadable(
-        f"Reading the file takes longer than {limits.cpu_s:,} seconds, which no list of records needs.",
+        f"Reading the file takes longer than {seconds:,} seconds, which no list of records needs.",
         "Save the sheet as CSV, or split it, and try again.",
     )
 

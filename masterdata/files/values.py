@@ -13,6 +13,7 @@ from core.refusals import Refusal
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.files import styles
 from masterdata.files.types import Kind
+from masterdata.files.writing import unmarked
 
 # What exports of databases write for nothing.
 NULL_TEXTS = frozenset({"NULL", "\\N"})
@@ -52,6 +53,7 @@ def converter(table: LocalTable, field: LocalField, *, decimal: str = "", dates:
             cause, fix = _UNREADABLE[kind]
             raise BadValue(cause.format(caption=field.caption, text=_short(text)), fix, "unreadable")
         if convert is _text:
+            text = unmarked(text)
             _refuse_lost_digits(text, kind, field)
         elif kind == Kind.TEXT:
             text = _plainly_written(text, field, decimal, dates)

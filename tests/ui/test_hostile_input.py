@@ -58,7 +58,7 @@ def addresses(name: str, company: Company, record: Any, hostile: str = "") -> It
     """The page's address with ordinary parts, then with the hostile text in each part that takes it."""
     usual: dict[str, Any] = {
         "company": company.slug, "mapping": "CUSTOMER", "table": "customer", "pk": 1, "system_id": record.system_id,
-        "what": "fields", "to": "off", "step": "before-you-start", "name": "index", "key": "x",
+        "what": "fields", "to": "off", "step": "before-you-start", "name": "index", "key": "x", "kind": "csv",
     }  # fmt: skip
     parts = {part: usual[part] for part in PATTERNS[name].pattern.converters}
     yield reverse(name, kwargs=parts)

@@ -101,7 +101,7 @@ class Command(CompanyCommand):
         for sentence in plan.sentences() if plan else ():
             self.say(f"  {sentence}")
         if blanks := document["decisions"]["blanks_kept"]:
-            self.say(f"  {blanks} blank cells left the records' values as they were; --blank-clears would clear them.")
+            self.say(f"  Blank cells that left the records' values as they were: {blanks}; see --blank-clears.")
         for error in document["errors"][:_SHOWN]:
             where = f"line {error['line']}" + (f", column {error['column']}" if error["column"] else "")
             self.say(f"  {where}: {error['cause']} {error['fix']}")
