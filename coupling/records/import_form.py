@@ -8,9 +8,10 @@ from django import forms
 from coupling.job_parameters import ImportParameters
 from masterdata import catalog
 from masterdata.files import styles
+from masterdata.files.columns import guess_columns
 from masterdata.files.csv_lines import SEPARATOR_NAMES
 from masterdata.files.encoding import NAMES
-from masterdata.files.importing import Plan, guess_columns
+from masterdata.files.importing import Plan
 from masterdata.files.reader import Contents
 from masterdata.files.types import LIMITS, Options
 from masterdata.models import Company

@@ -14,13 +14,13 @@ from jobs.errors import Ended
 from jobs.models import Job, Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 from masterdata import catalog
+from masterdata.files.columns import UnknownColumns
 from masterdata.files.importing import (
     PART,
     Plan,
     RowError,
     RowResult,
     Rows,
-    UnknownColumns,
     Values,
     apply_part,
     decide,

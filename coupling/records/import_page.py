@@ -149,6 +149,11 @@ def _decisions(form: ChoicesForm, job: Job, *, refused: bool) -> list[FastTab]:
     return tabs
 
 
+def _after(field: dict[str, str]) -> str:
+    """Return a value after its change; the arrow tells it apart where no heading stands above it."""
+    return f"→ {field['local_value'] or '(blank)'}"
+
+
 def _beside_name(table: catalog.LocalTable, fields: list[dict[str, str]]) -> str:
     """Return a few values of a new record, without those that have a column of their own."""
     shown = [one for one in fields if one["local"] not in (table.key, table.title)][:8]
@@ -163,7 +168,7 @@ def _preview(job: Job, table: catalog.LocalTable, counts: dict[str, int]) -> lis
         tabs.append(_refused(job, counts["failed"]))
     if counts["modified"]:
         rows = [
-            (one["key"], one["name"], field["caption"], field["before"], field["local_value"])
+            (one["key"], one["name"], field["caption"], field["before"] or "(blank)", _after(field))
             for one in job.resume.get("modified", [])
             for field in one["fields"]
         ]

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from core import bulk
 from core.ids import new_id
-from core.refusals import Refusal
 from masterdata import catalog
 from masterdata.catalog import LocalTable
 from masterdata.files import styles
+from masterdata.files.columns import chosen_columns, columns_by_name
 from masterdata.files.csv_lines import SEPARATOR_NAMES
 from masterdata.files.reader import Contents, rows_from
 from masterdata.files.types import Kind, Line, Options, Told
@@ -35,13 +35,6 @@ _TOTAL = re.compile(
     r"celkem|összesen|итого|всего)\b",
     re.IGNORECASE,
 )
-
-
-class UnknownColumns(Refusal):
-    """A column was named that the file or the table does not have."""
-
-    def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__("unknown_column", message, fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +164,7 @@ def decide(
     options = options or Options()
     header = contents.columns
     taken = (
-        _chosen(table, header, columns)
+        chosen_columns(table, header, columns)
         if columns
         else columns_by_name(
             table, header,
@@ -284,15 +277,7 @@ def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: b
     updates: list[tuple[Any, ...]] = []
     for row in rows:
         old = existing(row.values[key])
-        taken = {**row.values}
-        kept = 0
-        if old is not None:
-            taken[key] = old[key]
-            for name in () if plan.blank_clears else row.blank:
-                kept += taken[name] != old[name]
-                taken[name] = old[name]
-        new = {**(old or {}), **taken}
-        new.update(model.derived({**new, **taken}) if model.derives else {})
+        new, kept = _merged(plan, table, row, old)
         values = tuple(new.get(name, "") for name in names)
         title = str(new.get(table.title, "") or "")
         if old is None:
@@ -312,6 +297,19 @@ def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: b
         bulk.insert(model, ("system_id", "company_id", "created_at", "modified_at", "changed_by", *names), inserts)
         bulk.update(model, "id", ("modified_at", "changed_by", *names), updates)
     return results
+
+
+def _merged(plan: Plan, table: LocalTable, row: Values, old: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
+    """Return a record's values with a row's over them, and how many of its blank cells left a value as it was."""
+    taken, kept = dict(row.values), 0
+    if old is not None:
+        taken[table.key] = old[table.key]
+        for name in () if plan.blank_clears else row.blank:
+            kept += taken[name] != old[name]
+            taken[name] = old[name]
+    new = {**(old or {}), **taken}
+    new.update(table.model.derived({**new, **taken}) if table.model.derives else {})
+    return new, kept
 
 
 class _Known:
@@ -350,71 +348,3 @@ def keys_are_codes(table: LocalTable) -> bool:
 
 def _is_spaced(key: str) -> bool:
     return " " in key or ":" in key
-
-
-def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, tuple[int, str]]:
-    """Return the columns a person chose. Raises UnknownColumns."""
-    fields = [known.name for known in table.fields]
-    positions = {word.casefold(): position for position, word in enumerate(header)}
-    for name, word in columns.items():
-        if name not in fields:
-            raise UnknownColumns(
-                f"{table.caption} has no field {name!r}.",
-                f"The possible ones are: {', '.join(fields)}.",
-            )
-        if word.casefold() not in positions:
-            raise UnknownColumns(
-                f"The file has no column {word!r}.",
-                f"Its columns are: {', '.join(filter(None, header))}.",
-            )
-    _need_key(table, columns, header)
-    return {name: (positions[word.casefold()], word) for name, word in columns.items()}
-
-
-def guess_columns(table: LocalTable, header: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Return each column that is named like a field or its caption, the first one for each; others are left out."""
-    known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
-    found: dict[str, tuple[int, str]] = {}
-    for position, word in enumerate(header):
-        if word and (name := known.get(_plain(word))):
-            found.setdefault(name, (position, word))
-    return found
-
-
-def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> dict[str, tuple[int, str]]:
-    """Return each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
-    known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
-    unknown = [word for word in header if word and _plain(word) not in known]
-    if unknown:
-        raise UnknownColumns(
-            f"{table.caption} has no field for the file's {'column' if len(unknown) == 1 else 'columns'} "
-            f"{', '.join(unknown)}.",
-            f"The possible ones are: {', '.join(one.name for one in table.fields)}. {fix}",
-        )
-    plan: dict[str, tuple[int, str]] = {}
-    for position, word in enumerate(header):
-        if not word:
-            continue
-        name = known[_plain(word)]
-        if name in plan:
-            raise UnknownColumns(
-                f"The file's columns {plan[name][1]} and {word} both mean {name}.",
-                "Keep one of them.",
-            )
-        plan[name] = (position, word)
-    _need_key(table, plan, header)
-    return plan
-
-
-def _need_key(table: LocalTable, columns: Iterable[str], header: Sequence[str]) -> None:
-    """Check that the key, which tells records apart, and each field without blank and default are in the file."""
-    for needed in table.fields:
-        if needed.required and needed.name not in columns:
-            raise UnknownColumns(
-                f"No column gives {needed.name} ({needed.caption}), which every record of {table.caption} needs.",
-                f"The file's columns are: {', '.join(filter(None, header))}.",
-            )
-
-
-def _plain(word: str) -> str:
-    return re.sub(r"[\W_]+", "", word.casefold())

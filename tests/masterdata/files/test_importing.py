@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from masterdata import catalog
-from masterdata.files.importing import PART, Plan, RowError, Rows, UnknownColumns, Values, apply_part, decide
+from masterdata.files.columns import UnknownColumns
+from masterdata.files.importing import PART, Plan, RowError, Rows, Values, apply_part, decide
 from masterdata.files.reader import read_file, rows_from
 from masterdata.files.types import Line, Options, Told
 from masterdata.models import ChangedBy, Company, Contact, Customer
