@@ -1,8 +1,9 @@
-"""The parameters of the kinds of job that work on a mapping. No Django."""
+"""The parameters of the kinds of job that work on a mapping or import records. No Django."""
 
 from core.job_parameters import JobParameters
 from core.vocabulary import ConflictOption, Direction
 from coupling.rows import Criterion
+from masterdata.files.types import Options
 
 
 class CouplingParameters(JobParameters, frozen=True):
@@ -48,3 +49,19 @@ class SyncParameters(JobParameters, frozen=True):
         and a run over selected records creates nothing.
         """
         return self.create if self.create is not None else whole and not only_coupled
+
+
+class ImportParameters(JobParameters, frozen=True):
+    """What an import is asked to do.
+
+    table: the local table's word; file: the name it is kept under; file_name: what people call it; columns: field ->
+    column of the file, none for those named like fields; preview: nothing is written.
+    """
+
+    table: str
+    file: str
+    file_name: str = ""
+    columns: dict[str, str] = {}
+    options: Options = Options()
+    blank_clears: bool = False
+    preview: bool = False

@@ -12,8 +12,10 @@ from coupling.couplings.uncouple_job import uncouple
 from coupling.mappings import counts, defaults, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
+from coupling.records.import_job import run_import
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
+from masterdata import catalog
 from ui import registry
 from ui.kit import Cue, State
 from ui.links import company_url
@@ -23,6 +25,7 @@ def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
+    jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
     hooks.on_enabled(_follow_ownership)
     hooks.SYNCHRONIZATION_SETUP.provide(
@@ -67,10 +70,13 @@ _DEFAULT_SETUP = hooks.Question(
 
 def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     """Return the addresses of the records that a page of outcomes is about, by their ids."""
-    mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
-    if mapping is None:
-        return {}
-    table = local_records.get_table(mapping)
+    if job.type == Type.IMPORT:
+        table = catalog.table(job.parameters["table"])
+    else:
+        mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
+        if mapping is None:
+            return {}
+        table = local_records.get_table(mapping)
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 

@@ -18,6 +18,7 @@ LIST_TITLES = {
     Type.SYNCHRONIZATION: "Integration Synchronization Jobs",
     Type.COUPLING: "Integration Coupling Jobs",
     Type.UNCOUPLING: "Integration Uncoupling Jobs",
+    Type.IMPORT: "Import Jobs",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -45,6 +46,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.COUPLING: ("coupled", "failed", "skipped"),
     Type.UNCOUPLING: ("uncoupled", "modified", "failed", "skipped"),
     Type.SYNCHRONIZATION: ("inserted", "modified", "unchanged", "failed", "skipped", "conflicts"),
+    Type.IMPORT: ("inserted", "modified", "unchanged", "failed"),
 }
 """The counters a kind of job always shows; others show once they count something."""
 
@@ -286,6 +288,8 @@ _SUPPORT = (("code", "Code"), ("status", "Status"), ("request_id", "Request id")
 
 def _value(field: dict[str, Any]) -> str:
     parts = [_plain(field.get("local_value")) or "(blank)"]
+    if "before" in field:
+        parts.append(f"before: {_plain(field['before']) or '(blank)'}")
     if "integration_value" in field:
         parts.append(f"Dataverse: {_plain(field['integration_value']) or '(blank)'}")
     if "base" in field:

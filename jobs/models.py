@@ -26,6 +26,7 @@ class Type(models.TextChoices):
     COUPLING = "coupling", "Coupling"
     UNCOUPLING = "uncoupling", "Uncoupling"
     SYNCHRONIZATION = "synchronization", "Synchronization"
+    IMPORT = "import", "Import"
 
 
 class State(models.TextChoices):
@@ -90,6 +91,10 @@ class Reason(models.TextChoices):
     UNKNOWN_COLUMN = "unknown_column", "Unknown column"
     DUPLICATE = "duplicate", "Duplicate in Dataverse"
     REPEATED_FAILURE = "repeated_failure", "Failed twice the same way"
+    # import
+    UNREADABLE = "unreadable", "Could not be read"
+    SAME_KEY = "same_key", "In the file twice"
+    UNREADABLE_FILE = "unreadable_file", "File could not be read"
     # the environment
     DENIED = "denied", "Privilege missing"
     THROTTLED = "throttled", "Dataverse limit reached"

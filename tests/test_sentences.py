@@ -51,7 +51,7 @@ NO_NAMES = {
     "UTF-8",
 }
 """Words in capitals that name nothing of a page."""
-NOT_YET = {"Alerts", "Import", "Resources"}
+NOT_YET = {"Alerts", "Resources"}
 """Titles of the contract that are common words too: as words they stand in sentences about other things."""
 
 LINKS = "of|to|and|for|the|with|in|by|if|on|a|from|or|at"

@@ -206,6 +206,7 @@ class _Blocked:
 
 
 def _entries() -> Iterator[Entry]:
+    yield Entry("Import", "records:import", also=("Import records", "Upload", "CSV", "Excel"), needs=Can.ADMINISTER)
     for table in catalog.tables():
         yield Entry(
             table.caption_plural,

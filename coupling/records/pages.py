@@ -29,9 +29,11 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     mappings = records.mappings_of(owner, what)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
     if may(request.user, Can.ADMINISTER):
-        actions.append(
-            Action(f"New {in_sentence(what.caption)}", company_url("records:new", owner, table=what.name), icon="add")
-        )
+        actions += [
+            Action(f"New {in_sentence(what.caption)}", company_url("records:new", owner, table=what.name), icon="add"),
+            Action("Import", company_url("records:import", owner, query={"table": what.name}), icon="import"),
+        ]
+    actions.append(_export_menu(request, owner, what))
     return render.page(
         request,
         Page(
@@ -42,6 +44,14 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
             help="records",
         ),
     )
+
+
+def _export_menu(request: HttpRequest, owner: Company, what: LocalTable) -> Menu:
+    """Return the ways to take the list along, narrowed as it is."""
+    kinds = (("CSV", "csv"), ("Excel workbook", "xlsx"))
+    given = request.GET.dict()
+    urls = {kind: company_url("records:export", owner, table=what.name, kind=kind, query=given) for _, kind in kinds}
+    return Menu("Export", [Action(label, urls[kind], icon="export") for label, kind in kinds], icon="export")
 
 
 @require_safe

@@ -2,10 +2,15 @@
 
 from django.urls import path
 
-from coupling.records import pages
+from coupling.records import import_views, pages
 
 app_name = "records"
 urlpatterns = [
+    path("c/<slug:company>/import/", import_views.choose, name="import"),
+    path("c/<slug:company>/import/<int:pk>/", import_views.preview, name="import-preview"),
+    path("c/<slug:company>/import/<int:pk>/again/", import_views.again, name="import-again"),
+    path("c/<slug:company>/import/<int:pk>/start/", import_views.start, name="import-start"),
+    path("c/<slug:company>/records/<slug:table>/export/<slug:kind>/", import_views.export, name="export"),
     path("c/<slug:company>/records/<slug:table>/", pages.record_list, name="list"),
     path("c/<slug:company>/records/<slug:table>/new/", pages.new, name="new"),
     path("c/<slug:company>/records/<slug:table>/by-key/", pages.by_key, name="by-key"),

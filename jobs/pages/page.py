@@ -184,6 +184,7 @@ def _general(job: Job, company: Company) -> list[Field]:
     fields = [
         Field("Job", str(job.pk), copy=True),
         Field("Type", display.type_label(job.type)),
+        *([Field("Description", job.description)] if job.description else []),
         Field("Mapping", job.mapping_name),
         Field("Direction", display.direction(job)),
         Field("Requested", job.created_at),

@@ -1,237 +1,350 @@
-"""Master data from a file: known records are updated, new ones inserted, bad rows reported; the rest goes in."""
+"""Master data from a file: known records are updated, new ones inserted, bad rows refused by row and cell.
+
+The one importer, for the job that page and command start. A file is read by a process of its own (files.reader); here
+its rows become values (`decide`, `Rows`) and go in, part by part, each in the caller's transaction (`apply_part`).
+"""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from django.db import transaction
+import msgspec
 from django.utils import timezone
 
 from core import bulk
-from core.refusals import Refusal
+from core.ids import new_id
+from masterdata import catalog
 from masterdata.catalog import LocalTable
-from masterdata.files.reading import Line, read_file
-from masterdata.files.values import BadValue, converter
+from masterdata.files import styles
+from masterdata.files.columns import chosen_columns, columns_by_name
+from masterdata.files.csv_lines import SEPARATOR_NAMES
+from masterdata.files.reader import Contents, rows_from
+from masterdata.files.types import Kind, Line, Options, Told
+from masterdata.files.values import NULL_TEXTS, BadValue, converter
+from masterdata.files.workbook import letters
 from masterdata.models import ChangedBy, Company
 
-_CHUNK = 2000
-# A file of the wrong kind would fill the memory with the same sentence.
-MAX_ERRORS = 1000
+PART = 2000
+"""Rows of one transaction, so that a long import does not hold the database."""
 
-
-class UnknownColumns(Refusal):
-    """A column was named that the file or the table does not have."""
-
-    def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__("unknown_column", message, fix)
+_TOTAL = re.compile(
+    r"((grand|sub)[ -]?)?(totals?|sum|summe|gesamt\w*|zwischensumme|insgesamt|endsumme|somme|totaal|totale|suma|razem|"
+    r"celkem|összesen|итого|всего)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a row was left out: its line in the file, the file's column, what is wrong and what to do."""
+    """Why a row was left out: its line in the file, the file's column, the workbook's cell, what is wrong, what to do.
+
+    reason: of the outcomes' closed list; value: what stands in the cell; local: the field.
+    """
 
     line: int
     column: str
     cause: str
     fix: str
+    reason: str = "value_invalid"
+    cell: str = ""
+    value: str = ""
+    local: str = ""
+    key: str = ""
 
 
-@dataclass(slots=True)
-class Summary:
-    """What an import did, in numbers of rows; `errors` holds the first MAX_ERRORS of `failed`."""
+class Plan(msgspec.Struct):
+    """What was decided about a file for a table; kept with the job, so that it is decided once.
 
-    total: int = 0
-    inserted: int = 0
-    modified: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    errors: list[RowError] = field(default_factory=list)
+    columns: field -> (position in a row, the file's word for it); decimal, dates: field -> how the column is written;
+    spaced_keys: numbers or codes of the table hold spaces; last: the last row's line.
+    """
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers and errors as plain data."""
-        return asdict(self)
+    table: str
+    columns: dict[str, tuple[int, str]]
+    rows: int
+    told: Told
+    decimal: dict[str, str] = {}
+    dates: dict[str, str] = {}
+    blank_clears: bool = False
+    spaced_keys: bool = False
+    last: int = 0
 
-    def reject(self, error: RowError) -> None:
-        """Count a row that stays out."""
-        self.failed += 1
-        if len(self.errors) < MAX_ERRORS:
-            self.errors.append(error)
+    def dump(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return dict(msgspec.to_builtins(self))
+
+    @classmethod
+    def load(cls, kept: Mapping[str, Any]) -> "Plan":
+        """Return what `dump` gave."""
+        return msgspec.convert(dict(kept), cls)
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what was decided, as commands print it."""
+        return {
+            "encoding": self.told.encoding,
+            "separator": self.told.separator,
+            "sheet": self.told.sheet,
+            "columns": {name: word for name, (_, word) in self.columns.items()},
+            "decimal": dict(self.decimal),
+            "dates": dict(self.dates),
+            "blank_clears": self.blank_clears,
+        }
+
+    def sentences(self) -> list[str]:
+        """Return what was decided, for people."""
+        told = self.told
+        found = []
+        if told.kind == "workbook":
+            others = [name for name in told.sheets if name != told.sheet]
+            more = f" The workbook also shows {', '.join(others)}." if others else ""
+            found.append(f"Read from the sheet {told.sheet}.{more}")
+        else:
+            name = SEPARATOR_NAMES.get(told.separator, told.separator)
+            found.append(f"Read as {told.encoding}, values separated by {name}.")
+        table = catalog.table(self.table)
+        for name, style in self.decimal.items():
+            word = styles.DECIMAL_NAMES.get(style, "not decided")
+            found.append(f"Decimal mark of {table.field(name).caption}: {word}.")
+        for name, order in self.dates.items():
+            word = styles.ORDER_NAMES.get(order, "not decided")
+            found.append(f"Dates of {table.field(name).caption}: {word}.")
+        if self.blank_clears:
+            found.append("Blank cells clear the field.")
+        return found
 
 
-def import_file(
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field's value before and after."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of a good row: inserted, modified or unchanged; blanks_kept: fields that its blank cells left."""
+
+    outcome: str
+    line: int
+    system_id: UUID
+    key: str
+    title: str
+    changes: tuple[Change, ...] = ()
+    blanks_kept: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A good row: field -> value; blank: the fields whose cells are blank."""
+
+    line: int
+    values: dict[str, Any]
+    blank: frozenset[str] = field(default_factory=frozenset)
+
+
+def decide(
     *,
     table: LocalTable,
-    company: Company,
-    path: Path,
+    contents: Contents,
+    rows: Path,
     columns: Mapping[str, str] | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Summary:
-    """Import a CSV file or Excel workbook.
+    options: Options | None = None,
+    blank_clears: bool = False,
+) -> Plan:
+    """Decide what a file's columns mean and how they are written, from all of its rows.
 
     columns: field -> column of the file; only these are read. Without it every column must be named like a field or its
-    caption. on_progress gets rows done and rows in all. Raises Unreadable (the file) or UnknownColumns (a name).
+    caption. Raises UnknownColumns.
     """
-    sheet = read_file(path)
-    plan = (
-        _chosen(table, sheet.columns, columns)
+    options = options or Options()
+    header = contents.columns
+    taken = (
+        chosen_columns(table, header, columns)
         if columns
         else columns_by_name(
-            table, sheet.columns,
-            fix=f'Name those to take with --columns "{table.key}={sheet.columns[0]},...", or rename the columns in the '
-            "file.",
+            table, header,
+            fix=f'Name those to take with --columns "{table.key}={header[0]},...", or rename the columns in the file.',
         )
     )  # fmt: skip
-    return import_rows(table=table, company=company, columns=plan, lines=sheet.lines, on_progress=on_progress)
-
-
-def import_rows(
-    *,
-    table: LocalTable,
-    company: Company,
-    columns: Mapping[str, tuple[int, str]],
-    lines: Sequence[Line],
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Summary:
-    """Import rows of text.
-
-    columns: field -> (position in a row, the file's word for it); the table's key must be among them. Rows go in by
-    parts of a transaction each, so that a long import does not hold the database.
-    """
-    summary = Summary(total=len(lines))
-    seen: dict[str, int] = {}
-    for start in range(0, len(lines), _CHUNK):
-        _import_part(
-            table, company, list(_converted(table, columns, lines[start : start + _CHUNK], seen, summary)), summary
-        )
-        if on_progress:
-            on_progress(min(start + _CHUNK, len(lines)), len(lines))
-    return summary
-
-
-def _converted(
-    table: LocalTable,
-    columns: Mapping[str, tuple[int, str]],
-    lines: Iterable[Line],
-    seen: dict[str, int],
-    summary: Summary,
-) -> Iterator[dict[str, Any]]:
-    """Yield the good rows as field -> value; the others are counted and reported."""
-    readers = [
-        (name, position, word, converter(table, table.field(name))) for name, (position, word) in columns.items()
-    ]
-    for line in lines:
+    plan = Plan(table.name, taken, contents.rows, contents.told, blank_clears=blank_clears)
+    types = {name: table.field(name).type for name in taken}
+    numbers = {name: styles.Decimals() for name, type_ in types.items() if type_ in ("number", "integer")}
+    dates = {name: styles.Dates() for name, type_ in types.items() if type_ in ("date", "datetime")}
+    place = {name: position for name, (position, _) in taken.items()}
+    styled: dict[str, styles.Decimals | styles.Dates] = {**numbers, **dates}
+    spaced = last_spaced = False
+    for line, _ in rows_from(rows):
         if line.problem:
-            summary.reject(RowError(line.number, line.column, line.problem, line.fix))
             continue
-        values: dict[str, Any] = {}
-        for name, position, word, convert in readers:
-            try:
-                values[name] = convert(line.values[position])
-            except BadValue as bad:
-                summary.reject(RowError(line.number, word, bad.message, bad.fix))
-                break
-        else:
-            key = values[table.key]
-            if key in seen:
-                word = columns[table.key][1]
-                cause = f"{table.field(table.key).caption} {key} is already on line {seen[key]}."
-                summary.reject(RowError(line.number, word, cause, "Keep one of the two rows."))
-                continue
-            seen[key] = line.number
-            yield values
-
-
-def _import_part(table: LocalTable, company: Company, rows: list[dict[str, Any]], summary: Summary) -> None:
-    if not rows:
-        return
-    model, key = table.model, table.key
-    given = list(rows[0])
-    derived = [name for name in model.derives if name not in given]
-    names = [*given, *derived]
-    wanted = {*names, *model.derived_from}
-    now = timezone.now()
-    with transaction.atomic():
-        existing = {
-            record[key]: record
-            for record in table.records(company)
-            .select_for_update()
-            .filter(**{f"{key}__in": [row[key] for row in rows]})
-            .values("id", *wanted)
-        }
-        inserts: list[tuple[Any, ...]] = []
-        updates: list[tuple[Any, ...]] = []
-        for row in rows:
-            old = existing.get(row[key])
-            new = {**(old or {}), **row}
-            new.update(model.derived({**new, **row}) if model.derives else {})
-            values = tuple(new.get(name, "") for name in names)
-            if old is None:
-                inserts.append((company.pk, now, now, ChangedBy.IMPORT.value, *values))
-            elif values == tuple(old[name] for name in names):
-                summary.unchanged += 1
-            else:
-                updates.append((old["id"], now, ChangedBy.IMPORT.value, *values))
-        bulk.insert(model, ("company_id", "created_at", "modified_at", "changed_by", *names), inserts)
-        bulk.update(model, "id", ("modified_at", "changed_by", *names), updates)
-    summary.inserted += len(inserts)
-    summary.modified += len(updates)
-
-
-def _chosen(table: LocalTable, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, tuple[int, str]]:
-    """Return the columns a person chose. Raises UnknownColumns."""
-    fields = [known.name for known in table.fields]
-    positions = {word.casefold(): position for position, word in enumerate(header)}
-    for name, word in columns.items():
-        if name not in fields:
-            raise UnknownColumns(
-                f"{table.caption} has no field {name!r}.",
-                f"The possible ones are: {', '.join(fields)}.",
-            )
-        if word.casefold() not in positions:
-            raise UnknownColumns(
-                f"The file has no column {word!r}.",
-                f"Its columns are: {', '.join(filter(None, header))}.",
-            )
-    _need_key(table, columns, header)
-    return {name: (positions[word.casefold()], word) for name, word in columns.items()}
-
-
-def columns_by_name(table: LocalTable, header: Sequence[str], *, fix: str) -> dict[str, tuple[int, str]]:
-    """Return each column found by a field's name or caption. Raises UnknownColumns, ending with `fix`."""
-    known = {_plain(word): one.name for one in table.fields for word in (one.caption, one.name)}
-    unknown = [word for word in header if word and _plain(word) not in known]
-    if unknown:
-        raise UnknownColumns(
-            f"{table.caption} has no field for the file's {'column' if len(unknown) == 1 else 'columns'} "
-            f"{', '.join(unknown)}.",
-            f"The possible ones are: {', '.join(one.name for one in table.fields)}. {fix}",
-        )
-    plan: dict[str, tuple[int, str]] = {}
-    for position, word in enumerate(header):
-        if not word:
-            continue
-        name = known[_plain(word)]
-        if name in plan:
-            raise UnknownColumns(
-                f"The file's columns {plan[name][1]} and {word} both mean {name}.",
-                "Keep one of them.",
-            )
-        plan[name] = (position, word)
-    _need_key(table, plan, header)
+        for name, found in styled.items():
+            if line.kind(place[name]) == Kind.TEXT:
+                found.add(line.values[place[name]])
+        spaced = spaced or last_spaced
+        last_spaced = _is_spaced(line.values[place[table.key]])
+        plan.last = line.number
+    plan.spaced_keys = spaced
+    own = {found.style() for found in numbers.values()} - {"", styles.MIXED}
+    elsewhere = own.pop() if len(own) == 1 else ""
+    plan.decimal = {name: style for name, d in numbers.items() if (style := options.decimal or d.style(elsewhere))}
+    plan.dates = {name: order for name, d in dates.items() if (order := options.dates or d.order())}
     return plan
 
 
-def _need_key(table: LocalTable, columns: Iterable[str], header: Sequence[str]) -> None:
-    """Check that the key, which tells records apart, and each field without blank and default are in the file."""
-    for needed in table.fields:
-        if needed.required and needed.name not in columns:
-            raise UnknownColumns(
-                f"No column gives {needed.name} ({needed.caption}), which every record of {table.caption} needs.",
-                f"The file's columns are: {', '.join(filter(None, header))}.",
+class Rows:
+    """Turns a file's rows into values, one after the other; remembers the keys it has met."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.table = table = catalog.table(plan.table)
+        self._seen: dict[str, int] = {}
+        self._codes = keys_are_codes(table)
+        self._readers = [
+            (
+                name, position, word,
+                converter(
+                    table, table.field(name), decimal=plan.decimal.get(name, ""), dates=plan.dates.get(name, "")
+                ),
             )
+            for name, (position, word) in plan.columns.items()
+        ]  # fmt: skip
+        self._key_at, self._key_word = plan.columns[table.key]
+
+    def read(self, line: Line) -> Values | RowError:
+        """Return a row's values, or why it is refused."""
+        key_text = line.values[self._key_at] if self._key_at < len(line.values) else ""
+        if line.problem:
+            position = next((at for at, word in self.plan.columns.values() if word == line.column), None)
+            value = line.values[position] if position is not None and position < len(line.values) else ""
+            return RowError(line.number, line.column, line.problem, line.fix, "unreadable", "", value, "", key_text)
+        if self._is_footer(line, key_text):
+            cause = f"{key_text[:60]!r} looks like a line of totals, not like a record."
+            caption = self.table.field(self.table.key).caption
+            return self._error(line, self._key_at, self._key_word, self.table.key, BadValue(
+                cause, f"Take the line out; if it is a record, give it a {caption} like the others.", "unreadable",
+            ))  # fmt: skip
+        values: dict[str, Any] = {}
+        blank = set()
+        for name, position, word, convert in self._readers:
+            text = line.values[position]
+            try:
+                values[name] = convert(text, line.kind(position))
+            except BadValue as bad:
+                return self._error(line, position, word, name, bad)
+            if not text or text in NULL_TEXTS:
+                blank.add(name)
+        key = str(values[self.table.key])
+        met = key.casefold() if self._codes else key
+        if (first := self._seen.setdefault(met, line.number)) != line.number:
+            caption = self.table.field(self.table.key).caption
+            double = BadValue(f"{caption} {key} is already on line {first}.", "Keep one of the two rows.", "same_key")
+            return self._error(line, self._key_at, self._key_word, self.table.key, double)
+        return Values(line.number, values, frozenset(blank))
+
+    def _error(self, line: Line, position: int, word: str, name: str, bad: BadValue) -> RowError:
+        cell = f"{letters(position)}{line.number}" if self.plan.told.kind == "workbook" else ""
+        return RowError(
+            line.number, word, bad.message, bad.fix, bad.reason, cell, line.values[position][:200], name,
+            line.values[self._key_at],
+        )  # fmt: skip
+
+    def _is_footer(self, line: Line, key: str) -> bool:
+        """Return whether a row is a line of totals, or what a report writes below its last record."""
+        others = [value for at, value in enumerate(line.values) if value and at != self._key_at]
+        if _TOTAL.match(key) and (":" in key or not any(re.search(r"[^\W\d_]", value) for value in others)):
+            return ":" in key or bool(others) or line.number == self.plan.last
+        alone = not others and len(line.values) > 1 and line.number == self.plan.last and self.plan.rows > 1
+        return alone and _is_spaced(key) and not self.plan.spaced_keys
 
 
-def _plain(word: str) -> str:
-    return re.sub(r"[\W_]+", "", word.casefold())
+def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: bool = True) -> list[RowResult]:
+    """Put good rows in, inside the caller's transaction; what became of each. Without `write` nothing is written."""
+    if not rows:
+        return []
+    table = catalog.table(plan.table)
+    model, key = table.model, table.key
+    given = list(plan.columns)
+    derived = [name for name in model.derives if name not in given]
+    names = [*given, *derived]
+    existing = _existing(table, company, [row.values[key] for row in rows], names, lock=write)
+    now = timezone.now()
+    results: list[RowResult] = []
+    inserts: list[tuple[Any, ...]] = []
+    updates: list[tuple[Any, ...]] = []
+    for row in rows:
+        old = existing(row.values[key])
+        new, kept = _merged(plan, table, row, old)
+        values = tuple(new.get(name, "") for name in names)
+        title = str(new.get(table.title, "") or "")
+        if old is None:
+            system_id = new_id()
+            inserts.append((system_id, company.pk, now, now, ChangedBy.IMPORT.value, *values))
+            filled = tuple(Change(name, "", new[name]) for name in given if name not in row.blank)
+            results.append(RowResult("inserted", row.line, system_id, str(new[key]), title, filled))
+            continue
+        changes = tuple(
+            Change(name, old[name], value) for name, value in zip(names, values, strict=True) if value != old[name]
+        )
+        if changes:
+            updates.append((old["id"], now, ChangedBy.IMPORT.value, *values))
+        outcome = "modified" if changes else "unchanged"
+        results.append(RowResult(outcome, row.line, old["system_id"], str(old[key]), title, changes, kept))
+    if write:
+        bulk.insert(model, ("system_id", "company_id", "created_at", "modified_at", "changed_by", *names), inserts)
+        bulk.update(model, "id", ("modified_at", "changed_by", *names), updates)
+    return results
+
+
+def _merged(plan: Plan, table: LocalTable, row: Values, old: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
+    """Return a record's values with a row's over them, and how many of its blank cells left a value as it was."""
+    taken, kept = dict(row.values), 0
+    if old is not None:
+        taken[table.key] = old[table.key]
+        for name in () if plan.blank_clears else row.blank:
+            kept += taken[name] != old[name]
+            taken[name] = old[name]
+    new = {**(old or {}), **taken}
+    new.update(table.model.derived({**new, **taken}) if table.model.derives else {})
+    return new, kept
+
+
+class _Known:
+    """Records by key, also where a code is written in other letters."""
+
+    def __init__(self, table: LocalTable, records: Iterable[dict[str, Any]]) -> None:
+        self.exact = {record[table.key]: record for record in records}
+        self.codes = keys_are_codes(table)
+        self.folded = {str(key).casefold(): record for key, record in self.exact.items()} if self.codes else {}
+
+    def __call__(self, key: Any) -> dict[str, Any] | None:
+        found = self.exact.get(key)
+        return self.folded.get(str(key).casefold()) if found is None and self.codes else found
+
+
+def _existing(table: LocalTable, company: Company, keys: Sequence[Any], names: Sequence[str], *, lock: bool) -> _Known:
+    wanted = {*names, *table.model.derived_from, table.key, table.title}
+    asked = dict.fromkeys(keys)
+    if keys_are_codes(table):
+        asked |= dict.fromkeys(form for key in keys for form in (str(key).upper(), str(key).lower()))
+    records = table.records(company)
+    if lock:
+        records = records.select_for_update()
+    found: list[dict[str, Any]] = []
+    every = list(asked)
+    for start in range(0, len(every), PART):
+        part = every[start : start + PART]
+        found += records.filter(**{f"{table.key}__in": part}).values("id", "system_id", *wanted)
+    return _Known(table, found)
+
+
+def keys_are_codes(table: LocalTable) -> bool:
+    """Return whether k1 and K1 are the same record: they are in Tandem's own tables."""
+    return bool(table.model._meta.app_label == "masterdata")
+
+
+def _is_spaced(key: str) -> bool:
+    return " " in key or ":" in key

@@ -1,217 +1,171 @@
-"""Files of master data as rows of text: CSV as people really have it, and Excel workbooks. No Django here."""
+"""Files of master data as rows of text: CSV as people really have it, and Excel workbooks. No Django.
 
-import csv
-import io
-import zipfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any
+What is read here may be made to do harm: a process of its own does it, under limits (masterdata.files.reader).
+"""
 
-from core.refusals import Refusal
+from collections import Counter
+from collections.abc import Iterator
 
-# Where two take a header apart equally well, the rarer in names comes first.
-DELIMITERS = ("\t", ";", "|", ",")
-DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+from masterdata.files.csv_lines import SEPARATOR_NAMES, line_of, read_csv
+from masterdata.files.types import LIMITS, Kind, Limits, Line, Options, Sheet, Unreadable
+from masterdata.files.workbook import Cells, read_workbook
 
-# Far above any column, far below what an unclosed quotation mark would swallow from a large file.
-_MAX_VALUE = 1_000_000
-_MAX_UNPACKED = 500 * 2**20
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PAGES = (b"<html", b"<!doctype", b"<table", b"<body", b"<meta", b"<div")
 
 
-class Unreadable(Refusal):
-    """The file cannot be read at all."""
+def read_content(content: bytes, options: Options | None = None, limits: Limits = LIMITS) -> Sheet:
+    """Read a file's bytes, a CSV file or an Excel workbook. Raises Unreadable, also while its lines are read.
 
-    def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__("unreadable_file", message, fix)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row: its first line in the file (1 is the header's), and its values as text, trimmed. `problem`, `column` and
-    `fix` are filled where the row cannot be taken apart into the header's columns.
+    Blank lines are left out; a file without any other line than its header is refused.
     """
-
-    number: int
-    values: list[str]
-    problem: str = ""
-    column: str = ""
-    fix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A file's header and its rows, blank rows left out."""
-
-    columns: list[str]
-    lines: list[Line] = field(default_factory=list)
-
-
-def read_file(path: Path) -> Sheet:
-    """Read a CSV file or an Excel workbook (its first sheet). Raises Unreadable."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise Unreadable(f"There is no file {path}.", "Check the path.") from None
-    except IsADirectoryError:
-        raise Unreadable(f"{path} is a folder.", "Name the file in it.") from None
-    except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from None
-    return read_content(content)
-
-
-def read_content(content: bytes, *, most_rows: int | None = None) -> Sheet:
-    """Read a file's bytes, a CSV file or an Excel workbook. Raises Unreadable.
-
-    most_rows: read on to one row more than that, and leave the rest.
-    """
+    options = options or Options()
+    check_size(len(content), limits)
     if content[:4] == b"PK\x03\x04":
-        return read_workbook(content, most_rows=most_rows)
-    return read_csv(content)
+        cells, told = read_workbook(content, options, limits)
+        return _of_workbook(cells, limits, Sheet([], iter(()), told))
+    _refuse_other_kinds(content)
+    rows, told = read_csv(content, options, limits)
+    return _of_csv(rows, limits, Sheet([], iter(()), told))
 
 
-def read_csv(content: bytes) -> Sheet:
-    """Read CSV in UTF-8 (with or without byte order mark), UTF-16 with one, or Windows-1252.
-
-    The delimiter is found out. Raises Unreadable where there is no header.
-    """
-    text = decoded(content)
-    delimiter = delimiter_of(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    csv.field_size_limit(_MAX_VALUE)
-    rows: list[tuple[int, list[str]]] = []
-    before = 0
-    try:
-        for row in reader:
-            rows.append((before + 1, row))
-            before = reader.line_num
-    except csv.Error:
+def check_size(size: int, limits: Limits = LIMITS) -> None:
+    """Check that a file is not larger than any list of records. Raises Unreadable."""
+    if size > limits.bytes:
         raise Unreadable(
-            f"From line {before + 1} on the file cannot be taken apart: a value runs on without end.",
-            "A quotation mark is probably missing; close it and try again.",
-        ) from None
-    return _sheet(rows, delimiter)
+            f"The file has {size / 2**20:,.0f} MB; at most {limits.bytes / 2**20:,.0f} MB are read.",
+            "Split it, and import the parts one after the other.",
+        )
 
 
-def read_workbook(content: bytes, *, most_rows: int | None = None) -> Sheet:
-    """Read the first sheet of an Excel workbook, all of it or the header and one row more than `most_rows`.
+def _refuse_other_kinds(content: bytes) -> None:
+    """Check that the file is not another kind of file under a workbook's name. Raises Unreadable."""
+    start = content[:2048].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if content.startswith(_OLD_WORKBOOK):
+        raise Unreadable(
+            "The file is a workbook of the old kind (.xls), or one with a password.",
+            "Open it in Excel, save it as .xlsx without a password, and try again.",
+        )
+    if start.startswith(b"<?xml") and b"urn:schemas-microsoft-com:office:spreadsheet" in start:
+        raise Unreadable("The file is an XML spreadsheet.", "Open it in Excel, save it as .xlsx, and try again.")
+    if start.startswith((*_PAGES, b"<?xml")):
+        raise Unreadable(
+            "The file is a web page, not a workbook, whatever its name says.",
+            "Open it in Excel, save it as .xlsx, and try again.",
+        )
 
-    Raises Unreadable, also for a file that unpacks to more than any workbook of master data has.
-    """
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            unpacked = sum(part.file_size for part in packed.infolist())
-        if unpacked > _MAX_UNPACKED:
+def _of_csv(rows: Iterator[tuple[int, list[str], str]], limits: Limits, sheet: Sheet) -> Sheet:
+    filled = (row for row in rows if any(value.strip() for value in row[1]))
+    number, values, problem = next(filled, (0, [], ""))
+    if problem:
+        raise Unreadable(f"Line {number}: {problem}", "Close it, and try again.")
+    head = line_of(number, values)
+    if Kind.UNDECODABLE in head.kinds:
+        raise Unreadable(
+            f"Line {number}, the header, is not in {sheet.told.encoding}.",
+            "Save the file as UTF-8 (in Excel: CSV UTF-8), or choose its encoding (--encoding).",
+        )
+    sheet.columns = _header(head.values, limits)
+    sheet.lines = _counted(_csv_lines(filled, sheet.columns, sheet.told.separator), limits, len(sheet.columns))
+    return sheet
+
+
+def _of_workbook(rows: Iterator[Cells], limits: Limits, sheet: Sheet) -> Sheet:
+    number, cells = next(rows, (0, []))
+    names = [""] * (cells[-1][0] + 1 if cells else 0)
+    for position, text, kind in cells:
+        if kind in (Kind.ERROR, Kind.NO_RESULT):
             raise Unreadable(
-                f"The workbook unpacks to {unpacked // 2**20:,} MB, which no list of records needs.",
-                "Save the sheet as CSV, and try again.",
+                f"Row {number}, the header, holds {text if kind == Kind.ERROR else 'a formula without a result'}.",
+                "Give each column a name of its own.",
             )
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+        names[position] = text.strip()
+    sheet.columns = _header(names, limits)
+    sheet.lines = _counted(_workbook_lines(rows, len(sheet.columns)), limits, len(sheet.columns))
+    return sheet
+
+
+def _header(values: list[str], limits: Limits) -> list[str]:
+    """Return the columns' names. Raises Unreadable."""
+    while values and not values[-1]:
+        values.pop()
+    if not values:
+        raise Unreadable("The file is empty.", "It must begin with a header that names the columns.")
+    if len(values) > limits.columns:
         raise Unreadable(
-            "The file is not an Excel workbook.",
-            "Save it as .xlsx or as CSV, and try again.",
-        ) from None
-    try:
-        last = None if most_rows is None else most_rows + 2
-        cells = book.worksheets[0].iter_rows(values_only=True, max_row=last)
-        return _sheet([(number, [_text(cell) for cell in row]) for number, row in enumerate(cells, 1)], "")
-    finally:
-        book.close()
-
-
-def decoded(content: bytes) -> str:
-    """Return the text of a file. Raises Unreadable where it is none."""
-    encodings = ["utf-16"] if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "cp1252"]
-    for encoding in encodings:
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise Unreadable(
-        "The file is not text.",
-        "Save it as CSV in UTF-8, or as an Excel workbook (.xlsx), and try again.",
-    )
-
-
-def delimiter_of(text: str) -> str:
-    """Return the delimiter that takes the header apart into most columns."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
-    return max(DELIMITERS, key=lambda mark: counts[mark])
-
-
-def _sheet(rows: Iterable[tuple[int, list[str]]], delimiter: str) -> Sheet:
-    lines = iter([(number, [value.strip() for value in row]) for number, row in rows if any(v.strip() for v in row)])
-    raw = dict(rows) if delimiter else {}
-    try:
-        _, header = next(lines)
-    except StopIteration:
-        raise Unreadable("The file is empty.", "It must begin with a header that names the columns.") from None
-    while header and not header[-1]:
-        header.pop()
-    doubles = sorted({name for name in header if name and header.count(name) > 1})
+            f"The header names {len(values):,} columns; at most {limits.columns:,} are read.",
+            "Save the file with the columns of the table alone, and try again.",
+        )
+    doubles = sorted(name for name, times in Counter(values).items() if name and times > 1)
     if doubles:
         raise Unreadable(
-            f"The header names {', '.join(doubles)} more than once.",
-            "Give each column a name of its own.",
+            f"The header names {', '.join(doubles)} more than once.", "Give each column a name of its own."
         )
-    return Sheet(header, list(_lines(lines, header, delimiter, raw)))
+    return values
 
 
-def _lines(
-    lines: Iterator[tuple[int, list[str]]], header: list[str], delimiter: str, raw: dict[int, list[str]]
-) -> Iterator[Line]:
+def _counted(lines: Iterator[Line], limits: Limits, width: int) -> Iterator[Line]:
+    """Yield the lines, up to the limits. Raises Unreadable."""
+    count = 0
+    most = min(limits.rows, limits.cells // max(1, width))
+    for count, line in enumerate(lines, 1):
+        if count > most:
+            raise Unreadable(
+                f"The file has more than {most:,} rows of {width:,} columns, which is the most that is read.",
+                "Split it, and import the parts one after the other.",
+            )
+        yield line
+    if not count:
+        raise Unreadable(
+            "The file has a header, and no row below it.", "Nothing was imported. Check that the right sheet was saved."
+        )
+
+
+def _workbook_lines(rows: Iterator[Cells], width: int) -> Iterator[Line]:
+    for number, cells in rows:
+        values, kinds = [""] * width, [Kind.TEXT] * width
+        beyond = ""
+        for position, text, kind in cells:
+            if position < width:
+                values[position], kinds[position] = text.strip(), kind
+            else:
+                beyond = beyond or text
+        if beyond:
+            problem = f"The row has a value, {beyond[:40]!r}, beside the {width} columns that the header names."
+            yield Line(number, values, "".join(kinds), problem, "", "Name its column in the header, or delete it.")
+        elif any(values):
+            yield Line(number, values, "".join(kinds))
+
+
+def _csv_lines(rows: Iterator[tuple[int, list[str], str]], header: list[str], separator: str) -> Iterator[Line]:
     width = len(header)
-    for number, values in lines:
+    for number, raw, problem in rows:
+        line = line_of(number, raw)
+        values = line.values
+        if problem:
+            at = next((n for n, value in enumerate(raw[:width]) if value.count('"') % 2), 0)
+            yield Line(number, values, "", problem, header[at], "Close it, and import the file again.")
+            continue
         while len(values) > width and not values[-1]:
             values.pop()
         if len(values) == width:
-            yield Line(number, values)
-        elif not delimiter and len(values) < width:
-            yield Line(number, values + [""] * (width - len(values)))
-        elif len(values) > width:
-            column, fix = _torn(raw.get(number, []), header, delimiter)
-            yield Line(
-                number, values, f"The row has {len(values)} values, the header names {width} columns.", column, fix
-            )
+            yield Line(number, values, line.kinds[:width])
+            continue
+        sentence = f"The row has {len(values)} values, the header names {width} columns."
+        if len(values) > width:
+            column, fix = _torn(raw, header, separator)
         else:
-            missing = header[len(values)]
-            yield Line(
-                number,
-                values,
-                f"The row has {len(values)} values, the header names {width} columns.",
-                missing,
-                f"Add the missing values, blank ones too, from {missing} on.",
-            )
+            column = header[len(values)]
+            fix = f"Add the missing values, blank ones too, from {column} on."
+        yield Line(number, values, "", sentence, column, fix)
 
 
-def _torn(row: list[str], header: list[str], delimiter: str) -> tuple[str, str]:
+def _torn(row: list[str], header: list[str], separator: str) -> tuple[str, str]:
     """Return where a row with too many values was probably torn: before a value that begins with a space."""
-    name = DELIMITER_NAMES.get(delimiter, "delimiter")
+    name = SEPARATOR_NAMES.get(separator, "separator")
     for position, value in enumerate(row[1 : len(header)], 1):
         if value.startswith(" ") and value.strip() and row[position - 1].strip():
-            whole = f"{row[position - 1]}{delimiter}{value}".strip()
+            whole = f"{row[position - 1]}{separator}{value}".strip()
             return header[position - 1], f'Put the value that contains a {name} in quotation marks, probably "{whole}".'
     return "", f"Put values that contain a {name} in quotation marks."
-
-
-def _text(cell: Any) -> str:
-    """Return a workbook's cell as a person would have typed it into CSV."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, datetime):
-        return (cell.date() if cell.time() == cell.time().min else cell).isoformat()
-    if isinstance(cell, date):
-        return cell.isoformat()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    return str(cell)

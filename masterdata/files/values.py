@@ -11,6 +11,9 @@ from django.db import models
 
 from core.refusals import Refusal
 from masterdata.catalog import LocalField, LocalTable
+from masterdata.files import styles
+from masterdata.files.types import Kind
+from masterdata.files.writing import unmarked
 
 # What exports of databases write for nothing.
 NULL_TEXTS = frozenset({"NULL", "\\N"})
@@ -26,26 +29,34 @@ _COMMA = re.compile(r"[+-]?\d+,\d+")
 class BadValue(Refusal):
     """The text cannot be this field's value."""
 
-    def __init__(self, message: str, fix: str) -> None:
-        super().__init__("value_invalid", message, fix)
+    def __init__(self, message: str, fix: str, reason: str = "value_invalid") -> None:
+        super().__init__(reason, message, fix)
 
 
-def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:
-    """Return a function that turns a text into the field's value, raising BadValue.
+def converter(table: LocalTable, field: LocalField, *, decimal: str = "", dates: str = "") -> Callable[..., Any]:
+    """Return a function that turns a text, and its Kind, into the field's value, raising BadValue.
 
-    NULL and blank give the field's blank.
+    NULL and blank give the field's blank. decimal, dates: how the column writes numbers and dates (files.styles).
     """
     column = cast("models.Field[Any, Any]", table.model._meta.get_field(field.name))
     blank = _blank(column)
     convert = _CONVERTERS.get(field.type, _text)
 
-    def converted(text: str) -> Any:
+    def converted(text: str, kind: str = Kind.TEXT) -> Any:
         if text in NULL_TEXTS:
             text = ""
         if not text:
             if field.required:
                 raise BadValue(f"{field.caption} is blank.", "Every record needs one.")
             return blank
+        if kind in _UNREADABLE:
+            cause, fix = _UNREADABLE[kind]
+            raise BadValue(cause.format(caption=field.caption, text=_short(text)), fix, "unreadable")
+        if convert is _text:
+            text = unmarked(text)
+            _refuse_lost_digits(text, kind, field)
+        elif kind == Kind.TEXT:
+            text = _plainly_written(text, field, decimal, dates)
         value = convert(text, field)
         try:
             column.run_validators(value)
@@ -56,12 +67,88 @@ def converter(table: LocalTable, field: LocalField) -> Callable[[str], Any]:
     return converted
 
 
+_UNREADABLE = {
+    Kind.ERROR: (
+        "{caption} is the error {text}.",
+        "Correct the formula in the workbook, or clear the cell.",
+    ),
+    Kind.NO_RESULT: (
+        "{caption} is a formula whose result is not stored in the workbook.",
+        "Open the workbook in Excel, save it there, and import it again.",
+    ),
+    Kind.UNDECODABLE: (
+        "{caption} is {text!r}, with bytes that are no text in the encoding of the other lines.",
+        "Save the file as UTF-8 (in Excel: CSV UTF-8), and import it again.",
+    ),
+}
+
+
+def _refuse_lost_digits(text: str, kind: str, field: LocalField) -> None:
+    """Check that a text is not what a spreadsheet left of a long number. Raises BadValue."""
+    if styles.SCIENTIFIC.fullmatch(text) or (kind == Kind.NUMBER and len(text.lstrip("-").partition(".")[0]) > 15):
+        raise BadValue(
+            f"{field.caption} is {_short(text)!r}: a spreadsheet has shortened a long number, and its digits are lost.",
+            f"Give {field.caption} the format Text in the spreadsheet, enter the number again and import again.",
+            "unreadable",
+        )
+
+
+def _plainly_written(text: str, field: LocalField, decimal: str, dates: str) -> str:
+    """Return a number with a point and without groups, or a date as ISO writes it. Raises BadValue where it is
+    neither in the column's own style; what is no number or date at all is left as it is.
+    """
+    if field.type in ("number", "integer") and decimal:
+        return _in_style(text, decimal)
+    if field.type in ("date", "datetime") and dates:
+        return _in_order(text, dates)
+    return text
+
+
+def _in_style(text: str, decimal: str) -> str:
+    found = styles.Decimals()
+    found.add(text)
+    plain = styles.ungrouped(text)
+    if found.either:
+        if decimal == styles.MIXED:
+            raise BadValue(
+                f"{text!r} may mean thousands or decimals, and the column does not say which.",
+                "Choose the decimal mark, point or comma (--decimal).",
+            )
+        group = "," if decimal == "." else "."
+        return plain.replace(group, "").replace(",", ".")
+    if (found.point and decimal == ",") or (found.comma and decimal == "."):
+        name = styles.DECIMAL_NAMES[decimal]
+        raise BadValue(
+            f"{text!r} is written otherwise than the column's numbers, whose decimal mark is a {name}.",
+            f"Write it with a decimal {name}, or choose another decimal mark (--decimal).",
+        )
+    return text
+
+
+def _in_order(text: str, dates: str) -> str:
+    if re.match(r"\d{4}-", text):
+        return text
+    if dates == styles.MIXED:
+        raise BadValue(
+            f"{text!r} may be more than one day, and the column does not say which.",
+            "Choose the order of day, month and year (--dates), or write dates as 2026-01-31.",
+        )
+    found = styles.parts_as_date(text, dates)
+    if found is None:
+        raise BadValue(
+            f"{_short(text)!r} is not a date as the column's are: {styles.ORDER_NAMES[dates]}.",
+            "Write the date so, with four digits of the year, or as 2026-01-31.",
+        )
+    day, moment = found
+    return f"{day.isoformat()}T{moment if moment[2] == ':' else f'0{moment}'}" if moment else day.isoformat()
+
+
 def number(text: str) -> Decimal:
     """Return a decimal number with a point or a comma, thousands grouped or not.
 
     Raises BadValue, also where it may mean two things.
     """
-    text = text.replace("\u00a0", "").replace(" ", "").replace("'", "")
+    text = styles.ungrouped(text)
     if _PLAIN.fullmatch(text):
         pass
     elif _GROUPED.fullmatch(text):
@@ -114,7 +201,11 @@ def _choice(text: str, field: LocalField) -> str:
         if text.casefold() in {value.casefold(), label.casefold()}:
             return value
     known = ", ".join(label for _, label in field.choices if label.strip())
-    raise BadValue(f"{_short(text)!r} is no choice of {field.caption}.", f"Choose one of: {known}; or leave it blank.")
+    raise BadValue(
+        f"{_short(text)!r} is no choice of {field.caption}.",
+        f"Choose one of: {known}; or leave it blank.",
+        "unknown_choice",
+    )
 
 
 def _date(text: str, field: LocalField) -> date:
@@ -134,7 +225,9 @@ def _text(text: str, field: LocalField) -> str:
         raise BadValue(f"{field.caption} contains a zero character.", "Remove it.")
     if field.max_length and len(text) > field.max_length:
         raise BadValue(
-            f"{_short(text)!r} has {len(text)} characters; {field.caption} takes {field.max_length}.", "Shorten it."
+            f"{_short(text)!r} has {len(text)} characters; {field.caption} takes {field.max_length}.",
+            "Shorten it.",
+            "value_too_long",
         )
     return text
 

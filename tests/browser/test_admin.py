@@ -4,11 +4,9 @@ The pages come from the registry of the admin's site, and their records from the
 registered later is looked at without being named here.
 """
 
-import csv
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +18,6 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
-from masterdata import catalog
-from masterdata.admin import RecordAdmin
 from masterdata.models import Company, Customer
 from tests.browser.conftest import WIDTHS, Looks
 from tests.browser.test_keyboard import Keys
@@ -114,7 +110,7 @@ def refusals(model: type[models.Model], user: User) -> dict[str, int]:
     request.user = user
     shown = registered()[model]
     allowed = {"add": shown.has_add_permission(request), "delete": shown.has_delete_permission(request)}
-    return {"process_import": 405} | {name: 403 for name, may in allowed.items() if not may}
+    return {name: 403 for name, may in allowed.items() if not may}
 
 
 class Rounds(Looks):
@@ -165,33 +161,6 @@ def test_axe_finds_nothing_on_any_page_of_any_model(
 def test_axe_finds_nothing_in_empty_lists(rounds: Rounds) -> None:
     for model in registered():
         rounds.open(f"empty {model._meta.label}", changelist(model))
-
-
-@pytest.mark.timeout(300)
-def test_axe_finds_nothing_where_an_import_is_previewed_or_refused(
-    rounds: Rounds, records: dict[type[models.Model], models.Model], tmp_path: Path
-) -> None:
-    """A new row, a changed one, one as it was; then one of a company that is not there, and a text for a number."""
-    page = rounds.page
-    importing = {model: shown for model, shown in registered().items() if isinstance(shown, RecordAdmin)}
-    assert len(importing) > 10
-    for model, shown in importing.items():
-        table = catalog.table_of(model)
-        header, *rows = csv.reader(shown.get_resource_classes(None)[0]().export().csv.splitlines())
-        key, title, company = (header.index(name) for name in (table.key, table.title, "company"))
-        changed, new, bad = list(rows[0]), list(rows[0]), list(rows[0])
-        changed[title], new[key], bad[key], bad[company] = "Another", "9999", "9998", "Nowhere"
-        for name, lines, end in (
-            ("preview", [changed, new, *rows[1:3]], "Confirm import"),
-            ("refused", [bad, bad], "Submit"),
-        ):
-            with (tmp_path / "rows.csv").open("w", newline="") as file:
-                csv.writer(file).writerows([header, *lines])
-            page.goto(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_import"))
-            page.get_by_label("File to import").set_input_files(str(tmp_path / "rows.csv"))
-            rounds.press("Submit")
-            assert page.get_by_role("button", name=end).count() == 1, page.content()
-            rounds.look(f"{name} {model._meta.label}")
 
 
 @pytest.mark.timeout(300)

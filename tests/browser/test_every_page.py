@@ -78,7 +78,7 @@ def places(company: Company) -> dict[str, str]:
     administrator = client_of(Role.ADMINISTRATOR)
     given = {
         **here, "table": "customer", "system_id": record and record.system_id, "mapping": "CUSTOMER",
-        "pk": job and job.pk, "name": "index", "what": "fields", "to": "off", "step": "before-you-start",
+        "pk": job and job.pk, "name": "index", "what": "fields", "to": "off", "step": "before-you-start", "kind": "csv",
     }  # fmt: skip
     for endpoint in ENDPOINTS:
         if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):
@@ -100,7 +100,7 @@ def places(company: Company) -> dict[str, str]:
     return found
 
 
-NO_PAGES = {"ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:by-key"}
+NO_PAGES = {"ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key"}
 """What leads elsewhere, or is looked at below."""
 WRONG = {"not found": 404}
 

@@ -51,7 +51,7 @@ class Place:
         return {
             "company": self.company.slug, "table": "customer", "system_id": self.customer.system_id,
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
-            "step": "before-you-start",
+            "step": "before-you-start", "kind": "csv",
         }  # fmt: skip
 
     @property

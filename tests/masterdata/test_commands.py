@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.models import Group
 
 from core.roles import Can, Role, capabilities
+from jobs.models import Job, JobOutcome, State, Type
 from masterdata.models import Company, Customer
 
 
@@ -131,10 +133,22 @@ def test_the_import_prints_its_numbers_and_why_rows_stayed_out(run, run_json, co
             {
                 "line": 3,
                 "column": "",
+                "cell": "",
                 "cause": "The row has 4 values, the header names 3 columns.",
                 "fix": "Put values that contain a comma in quotation marks.",
+                "reason": "unreadable",
             }
         ],
+        "decisions": {
+            "encoding": "UTF-8",
+            "separator": ",",
+            "sheet": "",
+            "columns": {"no": "customerID", "name": "companyName", "phone_no": "phone"},
+            "decimal": {},
+            "dates": {},
+            "blank_clears": False,
+            "blanks_kept": 0,
+        },
     }
     code, out, _ = run("masterdata", "import", "customer", str(file), "--company", "alder-finch", "--columns", COLUMNS)
     assert "2 rows, 0 inserted, 0 modified, 1 unchanged, 1 failed" in out
@@ -175,6 +189,49 @@ def test_what_cannot_be_imported_is_refused_with_a_sentence(run, company, file, 
 @pytest.mark.parametrize("columns", ["no", "no=", "=x", "no=a,no=b", ""])
 def test_columns_that_are_no_pairs_are_wrong_usage(run, company, file, columns):
     assert run("masterdata", "import", "customer", str(file), "--company", company.name, "--columns", columns)[0] == 2
+
+
+def test_a_preview_writes_nothing_and_tells_what_would_change(run_json, company, tmp_path):
+    Customer.objects.create(company=company, no="1", name="Alder", city="Oslo")
+    path = tmp_path / "customers.csv"
+    path.write_text("no,name,city\n1,Alder,Bergen\n2,Birch,\n")
+    arguments = ["masterdata", "import", "customer", str(path), "--company", company.name]
+    code, document = run_json(*arguments, "--preview")
+    assert (code, document["inserted"], document["modified"], document["preview"]) == (0, 1, 1, True)
+    (change,) = document["changes"]
+    assert change["fields"] == [{"local": "city", "caption": "City", "before": "Oslo", "local_value": "Bergen"}]
+    assert Customer.objects.values_list("no", "city").get() == ("1", "Oslo")
+    assert run_json(*arguments)[1]["modified"] == 1
+
+
+def test_an_import_is_a_job_with_an_outcome_for_each_row(run_json, company, tmp_path):
+    Customer.objects.create(company=company, no="1", name="Alder")
+    Customer.objects.create(company=company, no="2", name="Birch")
+    path = tmp_path / "customers.csv"
+    path.write_text(f"no,name,blocked\n1,Elm,\n2,Birch,\n3,Fir,\n4,{'x' * 101},\n5,Ash,never\n6,Oak,\n6,Oak,\n")
+    run_json("masterdata", "import", "customer", str(path), "--company", company.name)
+    (job,) = Job.objects.filter(company=company, type=Type.IMPORT)
+    assert (job.state, job.processed, job.total) == (State.FINISHED, 7, 7)
+    outcomes = list(JobOutcome.objects.filter(job=job).order_by("local_key", "pk"))
+    assert [(one.local_key, one.outcome, one.reason) for one in outcomes] == [
+        ("1", "modified", ""), ("2", "unchanged", ""), ("3", "inserted", ""), ("4", "failed", "value_too_long"),
+        ("5", "failed", "unknown_choice"), ("6", "failed", "same_key"), ("6", "inserted", ""),
+    ]  # fmt: skip
+    assert outcomes[0].local_id == Customer.objects.get(no="1").system_id
+    assert outcomes[2].local_id == Customer.objects.get(no="3").system_id
+    assert outcomes[0].detail["fields"][0]["before"] == "Alder"
+    assert outcomes[4].message.startswith("Line 6, column blocked: 'never' is no choice of Blocked.")
+    assert run_json("jobs", "--company", company.name, "--type", "import")[1]["jobs"][0]["counters"]["failed"] == 3
+    assert not list((Path(settings.STATE_DIR) / "imports").iterdir())
+
+
+def test_a_file_refused_as_a_whole_ends_with_1_and_leaves_nothing_behind(run_json, company, tmp_path):
+    path = tmp_path / "customers.csv"
+    path.write_text("no,name\n")
+    code, document = run_json("masterdata", "import", "customer", str(path), "--company", company.name)
+    assert (code, document["error"]["reason"]) == (1, "unreadable_file")
+    assert document["error"]["message"] == "The file has a header, and no row below it."
+    assert not list((Path(settings.STATE_DIR) / "imports").iterdir())
 
 
 def test_where_there_is_no_company_the_refusal_says_how_to_make_one(run, file):

@@ -37,7 +37,6 @@ def test_an_account_of_eight_columns_takes_less_than_a_kilobyte() -> None:
     assert taken / (len(rows) - 100) < 1000
 
 
-@pytest.mark.processes
 def test_full_page_of_a_large_filtered_table_takes_under_half_a_second(api: Api) -> None:
     load(api.sandbox.environment, {"accounts": account_rows(200_000)})
     query = "accounts?$select=name,telephone1,emailaddress1,address1_city"

@@ -19,5 +19,5 @@ from ui import ids
     ],
 )
 def test_an_id_is_a_row_s_number_or_nothing(text: str, number: int | None) -> None:
-    assert ids.number(text) == number
-    assert ids.numbers([f"{text}, 5", "x,6"]) == [*([] if number is None else [number]), 5, 6]
+    assert ids.parse_id(text) == number
+    assert ids.parse_ids([f"{text}, 5", "x,6"]) == [*([] if number is None else [number]), 5, 6]

@@ -1,0 +1,109 @@
+"""manage.py masterdata import TABLE FILE --company NAME [--columns "no=customerID,name=companyName"]."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from coupling.records import import_services
+from jobs.models import Job
+from jobs.running import waiting
+from masterdata import catalog
+from masterdata.commands import CompanyCommand
+from masterdata.files import kept
+from masterdata.files.types import Options
+
+_SHOWN = 20
+_QUIET_S = 2.0
+
+
+class Command(CompanyCommand):
+    """Bring a company's records in from a file."""
+
+    help = (
+        "Bring a company's records in from a CSV file or an Excel workbook; known ones are updated, bad rows refused."
+    )
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Add what to import from where, and the choices about the file."""
+        parser.add_argument("action", choices=["import"])
+        parser.add_argument("table", metavar="TABLE", help="customer, vendor, contact, item, ...")
+        parser.add_argument("file", metavar="FILE", type=Path, help="CSV with a header, or .xlsx.")
+        parser.add_argument(
+            "--columns",
+            metavar="MAP",
+            help='Which field takes which column of the file: "no=customerID,name=companyName"; others are left out. '
+            "Without it the file's columns must be named like fields or their captions.",
+        )
+        found = "found out unless given"
+        parser.add_argument("--encoding", default="", metavar="E", help=f"utf-8, cp1250, cp1251, ...; {found}.")
+        parser.add_argument("--separator", default="", metavar="C", help=f"What stands between values; {found}.")
+        parser.add_argument("--sheet", default="", metavar="NAME", help="The workbook's sheet; the first one it shows.")
+        parser.add_argument("--decimal", default="", choices=[",", "."], help=f"The decimal mark; {found}.")
+        parser.add_argument("--dates", default="", choices=["dmy", "mdy", "ymd"], help=f"The order in dates; {found}.")
+        parser.add_argument("--blank-clears", action="store_true", help="Blank cells clear what the record has.")
+        parser.add_argument("--preview", action="store_true", help="Tell what would be done; write nothing.")
+
+    def run(self, options: dict[str, Any]) -> None:
+        """Import and print the numbers."""
+        columns = self._columns(options["columns"])
+        self._said = time.monotonic()
+        try:
+            table = catalog.table(options["table"].lower().replace("-", "_"))
+        except LookupError as error:
+            self.refuse("unknown_table", str(error))
+        file = kept.keep_path(options["file"])
+        try:
+            job = import_services.start_import(
+                company=self.company, table=table, file=file, file_name=options["file"].name, columns=columns,
+                options=Options(**{name: options[name] for name in Options.__struct_fields__}),
+                blank_clears=options["blank_clears"], preview=options["preview"],
+            )  # fmt: skip
+            job = waiting.run_to_end(job, self._on_progress)
+        finally:
+            if file.name not in import_services.files_needed():
+                file.remove()
+        if refusal := import_services.refusal_of(job):
+            self.refuse(refusal["reason"], refusal["message"], refusal["fix"])
+        document = {**import_services.document_of(job), "file": str(options["file"])}
+        if self.as_json:
+            self.document(document)
+        else:
+            self._print(table.caption_plural, job, document)
+
+    def _on_progress(self, job: Job) -> None:
+        """Say how far a long import is, now and then."""
+        if job.processed and not job.ended and time.monotonic() - self._said > _QUIET_S:
+            self._said = time.monotonic()
+            self.progress(f"{job.phase}: {job.processed:,} of {job.total or 0:,} rows")
+
+    def _columns(self, text: str | None) -> dict[str, str] | None:
+        if text is None:
+            return None
+        columns: dict[str, str] = {}
+        for pair in text.split(","):
+            name, mark, word = (part.strip() for part in pair.partition("="))
+            if not (name and mark and word):
+                self.misused(f"--columns has {pair!r}; write FIELD=COLUMN pairs with commas between them.")
+            if name in columns:
+                self.misused(f"--columns names the field {name} twice.")
+            columns[name] = word
+        return columns
+
+    def _print(self, what: str, job: Job, document: dict[str, Any]) -> None:
+        head = "Preview of " if document.get("preview") else ""
+        self.say(
+            f"{head}{what} of {self.company.name}: {document['total']} rows, {document['inserted']} inserted, "
+            f"{document['modified']} modified, {document['unchanged']} unchanged, {document['failed']} failed."
+        )
+        plan = import_services.plan_of(job)
+        for sentence in plan.sentences() if plan else ():
+            self.say(f"  {sentence}")
+        if blanks := document["decisions"]["blanks_kept"]:
+            self.say(f"  Blank cells that left the records' values as they were: {blanks}; see --blank-clears.")
+        for error in document["errors"][:_SHOWN]:
+            where = f"line {error['line']}" + (f", column {error['column']}" if error["column"] else "")
+            self.say(f"  {where}: {error['cause']} {error['fix']}")
+        if document["failed"] > _SHOWN:
+            self.say(f"  and {document['failed'] - _SHOWN} more; --json lists them.")
