@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python manage.py
 ARGS ?=
 
-.PHONY: help demo run test check bench soak browser lock setup setup-dev
+.PHONY: help demo run test check bench soak browser mutants lock setup setup-dev
 .DEFAULT_GOAL := help
 
 help:  ## Say what the targets do
@@ -35,19 +35,22 @@ demo: setup  ## Two companies of demo data, a sandbox, the web server and a work
 run: setup  ## The web server and a worker, without demo data
 	@exec $(RUN) serve $(ARGS)
 
-test: setup-dev  ## The whole suite on the embedded defaults
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+# Three at once, also on two cores: tests that start processes wait more than they work.
+test: setup-dev  ## The suite on the embedded defaults; of the tests that start and kill processes one of each kind
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --processes sample $(ARGS)
 
 browser: setup-dev  ## Only the tests that drive Chromium
 	@$(BIN)/python -m pytest -m browser $(ARGS)
 
-check: setup-dev  ## Lint, types, import directions, migrations, security lint, dependency audit, deployment checks
+check: setup-dev  ## Lint, types, import directions, templates, migrations, security lint, dependency audit, deployment checks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python .ci/circles.py .
 	@$(BIN)/python .ci/sizes.py .
+	@$(BIN)/djlint --lint --quiet templates
+	@$(BIN)/python .ci/templates.py
 	@$(RUN) makemigrations --check --dry-run
 	@$(BIN)/bandit -q -c pyproject.toml -r . 2> $(VENV)/bandit.log || { cat $(VENV)/bandit.log >&2; exit 1; }
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt
@@ -65,6 +68,10 @@ soak: setup-dev  ## What is too long for CI: 200 kills a kind, a million rows, 1
 	else \
 		echo "Left out on PostgreSQL and Redis: TEST_DATABASE_URL and TEST_BROKER_URL are not both set." >&2; \
 	fi
+
+mutants: setup-dev  ## Change the pure modules, the fence and lease, permissions and etag handling one place at a time: does a test notice?
+	@$(BIN)/mutmut run --max-children 2 $(ARGS) | tr '\r' '\n' | tail -n 1
+	@$(BIN)/mutmut results
 
 lock: setup-dev  ## Write the pinned requirements anew from the .in files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements.in -o requirements.txt

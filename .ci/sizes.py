@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LONGEST_FILE, LONGEST_VIEW, LONGEST_FUNCTION = 400, 20, 40
-LEFT_OUT = {"tests", "benchmarks", ".venv", ".state"}
+LEFT_OUT = {"tests", "benchmarks", "mutants", ".venv", ".state"}
 VIEW_DECORATORS = {"requires", "require_safe", "require_GET", "require_POST", "require_http_methods"}
 
 LONG_FILES: frozenset[str] = frozenset()

@@ -21,10 +21,10 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     """Couple without lease and checkpoints, with or without outcomes; how many, and the seconds."""
     from core import bulk
     from coupling import local_records
-    from coupling.couplings.couple_job import WRITE, _Writer
+    from coupling.couplings.couple_job import RECORDS_PER_CHECKPOINT, _Writer
     from coupling.gateway import Gateway
     from coupling.matching import criteria
-    from coupling.matching.match import Result
+    from coupling.matching.decisions import Result
     from coupling.matching.run_matching import MatchingRun
     from coupling.models import Coupling
     from jobs.models import JobOutcome
@@ -57,7 +57,10 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     gateway = Gateway(own.company)
     organization = gateway.organization_id
     matching = MatchingRun(
-        own.mapping, criteria.loaded(criteria.dumped(CRITERIA)), gateway, local_records.uncoupled(own.mapping)
+        own.mapping,
+        criteria.from_json(criteria.to_json(CRITERIA)),
+        gateway,
+        local_records.uncoupled_records(own.mapping),
     )
     decisions = matching.run()
     if outcomes:
@@ -66,15 +69,17 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
         fields = (
             "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
         )  # fmt: skip
-        for start in range(0, len(decisions), WRITE):
-            part = [decisions.at(at) for at in range(start, min(start + WRITE, len(decisions)))]
+        for start in range(0, len(decisions), RECORDS_PER_CHECKPOINT):
+            part = [
+                decisions.decision_at(at) for at in range(start, min(start + RECORDS_PER_CHECKPOINT, len(decisions)))
+            ]
             rows = [
                 (own.company.pk, own.mapping.pk, "customer", one.local_id, one.candidates[0].id, organization,
                  "matched", own.job)
                 for one in part if one.result is Result.COUPLED
             ]  # fmt: skip
             bulk.insert(Coupling, fields, rows, ignore_conflicts=True)
-    return decisions.coupled(), time.perf_counter() - began
+    return decisions.count_coupled(), time.perf_counter() - began
 
 
 def run(*, database: str, quick: bool, repeats: int) -> list[Line]:

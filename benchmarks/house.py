@@ -17,8 +17,6 @@ import msgspec
 import requests
 
 from benchmarks import rows
-from connection_setup.connection import settings
-from connection_setup.enabling import services
 
 BULK = 1000
 
@@ -68,7 +66,8 @@ class House:
     def __init__(self, line: dict[str, str], folder: Path) -> None:
         from django.db import connection
 
-        from connection_setup.connection import state
+        from connection_setup.connection import settings, state
+        from connection_setup.enabling import services
         from coupling.mappings import defaults
         from coupling.models import IntegrationTableMapping
         from masterdata.models import Company

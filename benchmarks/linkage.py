@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.vocabulary import CompareAs
-from coupling.matching.match import Matcher, Result, groups
+from coupling.matching.decisions import Result
+from coupling.matching.match import Matcher, group_by_priority
 from coupling.rows import Criterion
 
 Record = dict[str, str]
@@ -76,7 +77,7 @@ def link(
     ours: Sequence[tuple[str, Record]], theirs: Sequence[tuple[str, Record]], criteria: list[Criterion], **options: bool
 ) -> Found:
     """Match two lists of (truth, record)."""
-    matcher = Matcher(groups(criteria), **options)
+    matcher = Matcher(group_by_priority(criteria), **options)
     names = sorted({criterion.local for criterion in criteria})
     matcher.add(
         [at.to_bytes(16, "big") for at in range(len(ours))],

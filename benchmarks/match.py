@@ -18,11 +18,11 @@ from typing import Any
 
 from benchmarks.rows import COLUMNS, CRITERIA, FIELDS, accounts, customers
 from benchmarks.telling import Line
-from coupling.matching.match import Matcher, groups
+from coupling.matching.match import Matcher, group_by_priority
 
 
 def by_matcher(local: list, remote: list) -> tuple[int, object]:
-    matcher = Matcher(groups(CRITERIA))
+    matcher = Matcher(group_by_priority(CRITERIA))
     for part in local:
         ids, *columns = zip(*part, strict=True)
         matcher.add(ids, dict(zip(FIELDS, columns, strict=True)))
@@ -33,7 +33,7 @@ def by_matcher(local: list, remote: list) -> tuple[int, object]:
             {column: [row[column] for row in page] for column in COLUMNS},
         )
     decisions = matcher.decide()
-    return decisions.coupled(), decisions
+    return decisions.count_coupled(), decisions
 
 
 def plain(value: str | None) -> str:

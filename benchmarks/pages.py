@@ -1,7 +1,12 @@
 """Pages of a company with a million customers, couplings and outcomes: page 1,000 against page 1, in the same run.
 
 The rows are made inside the database from one template row each, so that filling takes seconds. There is no floor from
-outside: what is told is how much dearer a late page is than the first, and how many queries a page asks.
+outside: what is printed is how much dearer a late page is than the first, and how many queries a page asks.
+
+The lists of coupled and of uncoupled records pass by every record that they leave out, so they are measured by other
+rules, and with nine tenths of the customers coupled in two ways: the first by number, the worst, where a page may lie
+beyond 900,000 records; and spread. No page by Next or Previous may cost more than 1.2 times the dearest first page, and
+one whose records stand close together at most 5 ms of the database's time.
 """
 
 import html
@@ -25,7 +30,7 @@ DEEP = 1000
 
 @dataclass(frozen=True)
 class Filled:
-    """The company as filled, and its lists by name: each the address of its first page."""
+    """The company as filled, its lists by name (each the address of its first page), and other pages."""
 
     company: Any
     mapping: Any
@@ -33,6 +38,11 @@ class Filled:
     size: int
     lists: dict[str, str]
     pages: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def coupled(self) -> int:
+        """The number of coupled customers."""
+        return self.size * 9 // 10
 
     @property
     def last(self) -> int:
@@ -49,7 +59,7 @@ def fill(size: int = 1_000_000) -> Filled:
 
     from connection_setup.models import DataverseConnection
     from coupling.mappings import defaults
-    from coupling.models import Coupling, IntegrationTableMapping
+    from coupling.models import IntegrationTableMapping
     from jobs.models import Job, JobOutcome
     from masterdata.models import Company, Customer
     from sync.models import FullSynchReviewLine
@@ -78,19 +88,6 @@ def fill(size: int = 1_000_000) -> Filled:
             breakdown={"failed": {"no_match": failed // 2, "multiple_matches": failed - failed // 2},
                        "coupled": {"": size - failed}},
         )  # fmt: skip
-        pair = Coupling(
-            company=company, mapping=mapping, table="customer", job_id=job.pk,
-            local_id="00000000-0000-0000-0000-000000000001", integration_id="00000000-0000-0000-0000-000000000002",
-        )  # fmt: skip
-        conflict = '\'{"fields": [{"local": "Name", "integration": "name", "local_value": "A"}]}\''
-        json = "::jsonb" if connection.vendor == "postgresql" else ""
-        yes, no = ("TRUE", "FALSE") if connection.vendor == "postgresql" else ("1", "0")
-        _spread(pair, coupled, {
-            "local_id": _uuid(1), "integration_id": _uuid(7),
-            "skipped": f"CASE WHEN {N} <= {deep} THEN {yes} ELSE {no} END",
-            "last_to_reason": f"CASE WHEN {N} <= {deep} THEN 'value_too_long' ELSE '' END",
-            "conflict": f"CASE WHEN {N} > {deep} AND {N} <= {2 * deep} THEN {conflict}{json} END",
-        })  # fmt: skip
         outcome = JobOutcome(
             job=job, outcome="failed", position=1, local_id="00000000-0000-0000-0000-000000000001",
             message="Phone No. found more than one row. Choose one of them, or add a criterion.",
@@ -101,6 +98,8 @@ def fill(size: int = 1_000_000) -> Filled:
             "reason": f"CASE WHEN {N} > {failed} THEN '' WHEN {N} %% 2 = 0 THEN 'no_match' ELSE 'multiple_matches' END",
             "position": f"CASE WHEN {N} > {failed} THEN {N} - {failed} ELSE ({N} + 1) / 2 END",
         })  # fmt: skip
+    filled = Filled(company, mapping, job, size, *_addresses(company, mapping, job))
+    couple(filled, spread=False)
     FullSynchReviewLine.objects.bulk_create(
         FullSynchReviewLine(
             company=company, name=one.name, direction=one.direction, position=one.position, counted_at=now,
@@ -108,7 +107,31 @@ def fill(size: int = 1_000_000) -> Filled:
         )
         for one in IntegrationTableMapping.objects.filter(company=company)
     )  # fmt: skip
-    return Filled(company, mapping, job, size, *_addresses(company, mapping, job))
+    return filled
+
+
+def couple(filled: Filled, *, spread: bool) -> None:
+    """Couple nine tenths of the customers anew: the first ones by number, or all but every tenth."""
+    from django.db import connection
+
+    from coupling.models import Coupling
+
+    pair = Coupling(
+        company=filled.company, mapping=filled.mapping, table="customer", job_id=filled.job.pk,
+        local_id="00000000-0000-0000-0000-000000000001", integration_id="00000000-0000-0000-0000-000000000002",
+    )  # fmt: skip
+    deep = min(filled.size // 10, PAGE * (DEEP + 20))
+    conflict = '\'{"fields": [{"local": "Name", "integration": "name", "local_value": "A"}]}\''
+    json = "::jsonb" if connection.vendor == "postgresql" else ""
+    yes, no = ("TRUE", "FALSE") if connection.vendor == "postgresql" else ("1", "0")
+    with _quickly(connection):
+        Coupling.objects.all()._raw_delete("default")
+        _spread(pair, filled.coupled, {
+            "local_id": _uuid(1, f"({N} + ({N} - 1) / 9)" if spread else N), "integration_id": _uuid(7),
+            "skipped": f"CASE WHEN {N} <= {deep} THEN {yes} ELSE {no} END",
+            "last_to_reason": f"CASE WHEN {N} <= {deep} THEN 'value_too_long' ELSE '' END",
+            "conflict": f"CASE WHEN {N} > {deep} AND {N} <= {2 * deep} THEN {conflict}{json} END",
+        })  # fmt: skip
 
 
 def _addresses(company: Any, mapping: Any, job: Any) -> tuple[dict[str, str], dict[str, str]]:
@@ -126,8 +149,6 @@ def _addresses(company: Any, mapping: Any, job: Any) -> tuple[dict[str, str], di
         "Customers": at("records:list", **customers),
         "Customers by name": at("records:list", "sort=name", **customers),
         "Customers by number, downwards": at("records:list", "sort=-no", **customers),
-        "Customers coupled": at("records:list", "coupled=yes", **customers),
-        "Customers uncoupled": at("records:list", "coupled=no", **customers),
         "Jobs": at("jobs:list"),
         "Coupling jobs": at("jobs:list", "type=coupling"),
         "Jobs of a mapping": at("jobs:list", "mapping=CUSTOMER"),
@@ -160,16 +181,14 @@ N = "n"
 """The number of a generated row, from 1, in the expressions of `_spread`."""
 
 
-def _uuid(salt: int) -> str:
-    """Return a UUID per row, scattered as real ones are, the same in every table for the same salt."""
-    from django.db import connection
-
-    scattered = f"(({N} + {salt}) * 2654435761) %% 4294967296"
-    if connection.vendor == "postgresql":
-        scattered = scattered.replace(N, f"{N}::bigint", 1)
-        eight, sixteen = f"lpad(to_hex({scattered}), 8, '0')", f"lpad(to_hex({N}), 16, '0')"
+def _uuid(salt: int, number: str = N) -> str:
+    """A UUID per number, scattered, the same in every table for the same salt."""
+    scattered = f"(({number} + {salt}) * 2654435761) %% 4294967296"
+    if _postgresql():
+        scattered = f"(({number}::bigint + {salt}) * 2654435761) %% 4294967296"
+        eight, sixteen = f"lpad(to_hex({scattered}), 8, '0')", f"lpad(to_hex({number}), 16, '0')"
         return f"({eight} || lpad(to_hex({salt}), 8, '0') || {sixteen})::uuid"
-    return f"printf('%08x%08x%016x', {scattered}, {salt}, {N})"
+    return f"printf('%08x%08x%016x', {scattered}, {salt}, {number})"
 
 
 def _text(prefix: str) -> str:
@@ -221,6 +240,22 @@ def _quickly(connection: Any) -> Iterator[None]:
             cursor.execute("VACUUM ANALYZE")
 
 
+def _cpu_seconds() -> float:
+    """Return the processor time so far of this process and of its PostgreSQL backend, which runs on this machine."""
+    return time.process_time() + (_database_cpu_seconds() if _postgresql() else 0)
+
+
+def _database_cpu_seconds() -> float:
+    """Return the processor time so far of the database, which SQLite spends in this process."""
+    from django.db import connection
+
+    if not _postgresql():
+        return time.process_time()
+    connection.ensure_connection()
+    statistics_file = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    return int(statistics_file.read_text().split()[0]) / 1e9
+
+
 class Reader:
     """An administrator who opens pages; each answer's queries and seconds."""
 
@@ -260,10 +295,36 @@ class Reader:
             self.text(url)
         return len(asked)
 
+    def cpu_seconds(self, url: str) -> float:
+        """Return the processor time of a page, here and in the database, which hardly grows with other work beside."""
+        began = _cpu_seconds()
+        self.text(url)
+        return _cpu_seconds() - began
+
     def seconds(self, url: str) -> float:
         began = time.perf_counter()
         self.text(url)
         return time.perf_counter() - began
+
+    def database_ms(self, url: str) -> float:
+        """Return the milliseconds of the database for a page: its queries, each asked again and read to its end."""
+        from django.db import connection
+
+        asked: list[tuple[str, Any]] = []
+
+        def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+            asked.append((sql, parameters))
+            return execute(sql, parameters, many, context)
+
+        with connection.execute_wrapper(note):
+            self.text(url)
+        with connection.cursor() as cursor:
+            began = _database_cpu_seconds()
+            for sql, parameters in asked:
+                if sql.startswith("SELECT"):
+                    cursor.execute(sql, parameters)
+                    cursor.fetchall()
+            return (_database_cpu_seconds() - began) * 1000
 
     def following(self, url: str) -> str:
         """Return where the page's Next leads: sought from its last row."""
@@ -274,6 +335,105 @@ class Reader:
 
 def numbered(url: str, number: int) -> str:
     return f"{url}{'&' if '?' in url else '?'}page={number}"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A page of coupled or uncoupled customers by Next or Previous."""
+
+    what: str
+    url: str
+    gap: bool
+    """Whether records that the list leaves out stand between its own, more than a page of them."""
+
+
+def beside(filled: Filled, *, spread: bool) -> Iterator[Beside]:
+    """The pages by Next and Previous at both ends of each list and in the middle, in both directions."""
+    from django.urls import reverse
+
+    from masterdata.models import Customer
+
+    size, coupled = filled.size, filled.coupled
+    base = reverse("records:list", kwargs={"company": filled.company.slug, "table": "customer"})
+    places = {
+        "yes": (coupled, lambda n: n + (n - 1) // 9 if spread else n),
+        "no": (size - coupled, lambda n: n * 10 if spread else coupled + n),
+    }
+    for value, (count, place) in places.items():
+        last = -(-count // PAGE)
+        for sort in ("no", "-no"):
+
+            def key(n: int, sort: str = sort, count: int = count, place: Any = place) -> int:
+                """The id of the n-th row of the list."""
+                number = place(n if sort == "no" else count + 1 - n)
+                return int(Customer.objects.get(company=filled.company, no=f"C{number:08}").pk)
+
+            # The rows left out stand before the uncoupled ones by number, behind the coupled ones, where not spread.
+            before, behind = ((value == "no") == (sort == "no"), (value == "yes") == (sort == "no"))
+            name = f"{'coupled' if value == 'yes' else 'uncoupled'} customers by {sort}"
+            url = f"{base}?coupled={value}&sort={sort}"
+            middle = min(filled.last, last // 2)
+            for page, way, beside_it, gap in (
+                (2, "Next", key(PAGE), False),
+                (middle, "Next", key((middle - 1) * PAGE), False),
+                (middle, "Previous", key(middle * PAGE + 1), False),
+                (last, "Next", key((last - 1) * PAGE), behind),
+                # Somebody coupled, or uncoupled, the rows of the first page meanwhile.
+                (2, "Previous", key(1), before),
+            ):
+                side = "after" if way == "Next" else "before"
+                yield Beside(
+                    f"{name}: page {page:,} by {way}", f"{url}&page={page}&{side}={beside_it}", gap and not spread
+                )
+
+
+def narrowed(filled: Filled, reader: Reader, repeats: int, on: str) -> list[Line]:
+    """Measure the lists of coupled and of uncoupled customers, coupled in both ways."""
+    from django.core.cache import cache
+    from django.urls import reverse
+
+    from coupling.records import counts
+
+    counts.STORED_S = 86_400  # counting is measured by itself, not in pages by chance
+    base = reverse("records:list", kwargs={"company": filled.company.slug, "table": "customer"})
+    lines = []
+    for spread in (False, True):
+        couple(filled, spread=spread)
+        how = "spread" if spread else "the first by number coupled"
+        firsts: dict[str, float] = {}
+        counting: list[float] = []
+        for value in ("yes", "no"):
+            for sort in ("no", "-no"):
+                url = f"{base}?coupled={value}&sort={sort}"
+                cache.clear()
+                counted = reader.cpu_seconds(url)
+                firsts[url] = min(reader.cpu_seconds(url) for _ in range(2))
+                counting.append(counted - firsts[url])
+        dearest = max(firsts, key=lambda url: firsts[url])
+        pages = list(beside(filled, spread=spread))
+        assert max([reader.queries(one.url) for one in pages][1:]) <= 12
+        seconds: list[float] = []
+        ratios: dict[str, list[float]] = {one.what: [] for one in pages}
+        database: dict[str, list[float]] = {one.what: [] for one in pages if not one.gap}
+        for _ in range(repeats):
+            seconds.append(reader.cpu_seconds(dearest))
+            for one in pages:
+                ratios[one.what].append(reader.cpu_seconds(one.url) / seconds[-1])
+                if not one.gap:
+                    database[one.what].append(reader.database_ms(one.url))
+        what, worst = f"coupled and uncoupled, {how}, {on}", _dearest(ratios)
+        first = f"dearest first page ({statistics.median(seconds) * 1000:,.0f} ms)"
+        lines.append(Line(f"{what}: the dearest page by Next or Previous", first, ratios[worst], 1.2, note=worst))
+        worst = _dearest(database)
+        lines.append(
+            Line(f"{what}: milliseconds of the database for a page without a gap", "", database[worst], 5, note=worst)
+        )
+        lines.append(Line(f"{what}: milliseconds to count, once a minute", "", [max(counting) * 1000]))
+    return lines
+
+
+def _dearest(measured: Mapping[str, list[float]]) -> str:
+    return max(measured, key=lambda what: statistics.median(measured[what]))
 
 
 def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
@@ -304,4 +464,4 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
                 ratios = [deep / first for deep, first in zip(found, firsts, strict=True)]
                 first = f"page 1 ({statistics.median(firsts) * 1000:.0f} ms)"
                 lines.append(Line(f"{name}: page {filled.last:,} {way}, {on}", first, ratios, 1.2))
-        return lines
+        return lines + narrowed(filled, reader, repeats, on)

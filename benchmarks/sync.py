@@ -1,11 +1,12 @@
-"""Synchronize new customers to Dataverse, and couplings of which nothing changed.
+"""Measure synchronizing new customers to Dataverse, and couplings of which nothing changed.
 
 The floor of creating is a plain client that posts the same rows, prepared beforehand, in bulk messages of the same
 size, one after the other. Tandem reads its records, makes the rows, stores their ids before it sends them, and
-keeps couplings, bases and outcomes.
+stores couplings, bases and outcomes.
 """
 
 import json
+import time
 import uuid
 from typing import Any
 
@@ -14,10 +15,8 @@ from benchmarks.telling import Line
 from core.vocabulary import Direction
 
 
-def synchronized(own: House, **asked: Any) -> tuple[Any, float]:
-    """Run a synchronization here; its job and the seconds it took."""
-    import time
-
+def synchronize(own: House, **asked: Any) -> tuple[Any, float]:
+    """Run a synchronization here. Return its job and the seconds it took."""
     from sync.start.services import start_synchronization
 
     job = start_synchronization(mapping=own.mapping, **asked)
@@ -27,7 +26,7 @@ def synchronized(own: House, **asked: Any) -> tuple[Any, float]:
     return job, time.perf_counter() - began
 
 
-KEPT = (
+COPIED_COLUMNS = (
     "name", "address1_city", "telephone1", "emailaddress1", "customertypecode", "creditlimit",
 )  # fmt: skip
 
@@ -38,7 +37,7 @@ def bodies_like(plain: Plain, count: int) -> list[list[dict[str, Any]]]:
     targets = [
         {
             "@odata.type": "Microsoft.Dynamics.CRM.account",
-            **{name: row[name] for name in KEPT if row.get(name) is not None},
+            **{name: row[name] for name in COPIED_COLUMNS if row.get(name) is not None},
             "transactioncurrencyid@odata.bind": f"/transactioncurrencies({row['_transactioncurrencyid_value']})",
             "ownerid@odata.bind": f"/teams({row['_ownerid_value']})",
             "tandem_companyid@odata.bind": f"/tandem_companies({row['_tandem_companyid_value']})",
@@ -48,8 +47,8 @@ def bodies_like(plain: Plain, count: int) -> list[list[dict[str, Any]]]:
     return [targets[at : at + BULK] for at in range(0, len(targets), BULK)]
 
 
-def renewed(targets: list[dict[str, Any]]) -> bytes:
-    """Return the message for these targets, under new ids."""
+def bulk_message(targets: list[dict[str, Any]]) -> bytes:
+    """Return the message that creates these targets under new ids."""
     return json.dumps({"Targets": [{**target, "accountid": str(uuid.uuid4())} for target in targets]}).encode()
 
 
@@ -64,21 +63,22 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
         ratios, bulk = [], []
         for repeat in range(repeats):
             plain.control("DELETE", "requests")
-            job, seconds = synchronized(own, direction=Direction.TO)
+            job, seconds = synchronize(own, direction=Direction.TO)
             assert job.counters["inserted"] == new
-            told = plain.control("GET", "requests")
-            writes = sum(n for what, n in told["by"].items() if what.startswith("POST") and "CreateMultiple" in what)
-            bulk.append(told["rows_written"] / max(1, writes))
+            requests = plain.control("GET", "requests")
+            by_shape = requests["by"].items()
+            writes = sum(n for shape, n in by_shape if shape.startswith("POST") and "CreateMultiple" in shape)
+            bulk.append(requests["rows_written"] / max(1, writes))
             if not repeat:
                 messages = bodies_like(plain, new)
-            ratios.append(seconds / plain.create([renewed(targets) for targets in messages]))
+            ratios.append(seconds / plain.create([bulk_message(targets) for targets in messages]))
             own.back()
         own.customers(coupled, new)
-        synchronized(own, direction=Direction.TO)
-        synchronized(own, create=False)  # everything is read once: what the plain client made stays uncoupled
+        synchronize(own, direction=Direction.TO)
+        synchronize(own, create=False)  # everything is read once: what the plain client made stays uncoupled
         plain.control("DELETE", "requests")
-        quiet = [synchronized(own, create=False) for _ in range(repeats)]
-        told = plain.control("GET", "requests")
+        quiet = [synchronize(own, create=False) for _ in range(repeats)]
+        requests = plain.control("GET", "requests")
         size = f"{coupled:,}"
         return [
             Line(f"create {new:,} customers in Dataverse on {database}: time", "posting prepared rows", ratios, 1.5),
@@ -86,5 +86,5 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
             Line(f"nothing changed on {size} couplings on {database}: requests", "",
                  [float(job.requests) for job, _ in quiet], 2, note=f"{min(s for _, s in quiet):.2f} s"),
             Line(f"nothing changed on {size} couplings on {database}: rows written", "",
-                 [float(told["rows_written"])], 0),
+                 [float(requests["rows_written"])], 0),
         ]  # fmt: skip

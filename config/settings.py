@@ -17,7 +17,7 @@ STATE_DIR = env.state_folder(BASE_DIR)
 
 # What the product is called on pages.
 PRODUCT_NAME = env.text("PRODUCT_NAME", "Tandem")
-# A function that is given a company and returns what its connection signs in with (connection_setup.credentials).
+# A function that is given a company and returns what its connection signs in with (see secrets.credentials.provided).
 CREDENTIAL_PROVIDER = env.text("CREDENTIAL_PROVIDER")
 
 SECRET_KEY = env.secret_key(STATE_DIR)

@@ -1,24 +1,25 @@
-"""DOC."""
-
-from typing import Any
+"""Captions that several pages share: the setup page's title, the clouds, results of checks, the connection's status."""
 
 from connection_setup.models import DataverseConnection
-from connection_setup.types import Report
+from connection_setup.types import CheckState, Report
 from dataverse import clouds
+from ui import kit
 from ui.kit import Status
 
 CLOUDS = [(cloud.name, cloud.label) for cloud in clouds.CLOUDS.values()]
+"""(name, label) of each Microsoft cloud, as a form's choices."""
 TITLE = "Dataverse Connection Setup"
-WORDS = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
-STATES: dict[str, Any] = {"ok": "ok", "warning": "warn", "error": "bad"}
+CHECK_RESULTS: dict[CheckState, str] = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
+"""In the order of their weight."""
+STATUS_STYLES: dict[CheckState, kit.State] = {"ok": "ok", "warning": "warn", "error": "bad"}
 
 
-def state(connection: DataverseConnection) -> Status:
-    """How the connection stands, in a few words."""
+def connection_status(connection: DataverseConnection) -> Status:
+    """Return whether the connection is enabled, and how many checks of the last test need attention."""
     report = Report.stored(connection.checks)
     if not connection.enabled:
         return Status("Not enabled", "warn" if connection.environment_url else "")
-    if not report.attention:
+    if not report.attention_count:
         return Status("Connected", "ok")
-    plural = "1 check needs" if report.attention == 1 else f"{report.attention} checks need"
-    return Status(f"Connected, {plural} attention", "warn" if report.ok else "bad")
+    checks = "1 check needs" if report.attention_count == 1 else f"{report.attention_count} checks need"
+    return Status(f"Connected, {checks} attention", "warn" if report.ok else "bad")

@@ -1,100 +1,99 @@
-"""What the rooms above add to connecting, registered while their apps load."""
+"""What the rooms above add to connecting, registered while their apps load: slots, questions, hooks of the switch.
+
+A slot holds one provider. Questions, and what is called when a connection is enabled or disabled, may be many.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
 
-Hook = Callable[[Any, Any], None]
-Counter = Callable[[Any], int]
-Reset = Callable[[Any, Any], str]
-Starter = Callable[[Any, Any], int]
-Lister = Callable[[Any], Iterable[str]]
+from masterdata.models import Company
 
-_enabled: list[Hook] = []
-_disabled: list[Hook] = []
-_couplings: list[Counter] = []
-_resets: list[Reset] = []
-_starters: list[Starter] = []
-_listers: list[Lister] = []
-_setups: "list[SynchronizationSetup]" = []
-_questions: "list[Question]" = []
-_users: "list[CoupledUsers]" = []
+Provided = TypeVar("Provided")
+Hook = Callable[[Company, Any], None]
+
+
+class Slot(Generic[Provided]):
+    """Something that exactly one room above provides, if any."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.provided: Provided | None = None
+
+    def provide(self, given: Provided) -> None:
+        """Fill the slot; called once, while the app of the room above loads. Raises RuntimeError when it is filled."""
+        if self.provided is not None:
+            raise RuntimeError(f"The slot {self.name} is filled already, by {self.provided!r}.")
+        self.provided = given
 
 
 @dataclass(frozen=True, slots=True)
 class SynchronizationSetup:
-    """The default synchronization setup, which a room above knows how to make.
+    """The default synchronization setup.
 
-    standing: what is set up already, as a sentence; "" while nothing is. apply(company, schedules): make what is
-    missing, in the transaction that is open (no HTTP there), and say so in a sentence; what exists is never replaced.
+    describe(company): what is set up already, as a sentence; "" while nothing is. apply(company, schedules): make what
+    is missing, in the transaction that is open (no HTTP there), and return a sentence about it; what exists is never
+    replaced. reset(company, user): put mappings and schedules back to their default, and return a sentence about it.
     """
 
-    standing: Callable[[Any], str]
-    apply: Callable[[Any, bool], str]
+    describe: Callable[[Company], str]
+    apply: Callable[[Company, bool], str]
+    reset: Callable[[Company, Any], str]
 
 
 @dataclass(frozen=True, slots=True)
 class CoupledUsers:
-    """The Dataverse users that salespeople of a company are coupled with: their ids and names, and their page."""
+    """The users in Dataverse that a company's salespeople are coupled with (id -> name), and the page that does it."""
 
-    users: Callable[[Any], dict[Any, str]]
-    page: Callable[[Any], str]
-
-
-def coupled_users(one: CoupledUsers) -> None:
-    """Name what knows the coupled users."""
-    if one not in _users:
-        _users.append(one)
+    users: Callable[[Company], dict[UUID, str]]
+    page_url: Callable[[Company], str]
 
 
-def users_of(company: Any) -> dict[Any, str]:
-    """The coupled users of a company, id -> name."""
-    return {user: name for one in _users for user, name in one.users(company).items()}
+COUPLED_USERS: Slot[CoupledUsers] = Slot("coupled users")
+COUPLING_COUNT: Slot[Callable[[Company], int]] = Slot("coupling count")
+"""How many couplings a company has: they are what another environment would break."""
+MAPPED_TABLES: Slot[Callable[[Company], Iterable[str]]] = Slot("mapped tables")
+"""Logical names of the tables in Dataverse that a company's mappings synchronize."""
+SYNCHRONIZATION_SETUP: Slot[SynchronizationSetup] = Slot("synchronization setup")
+SYNCHRONIZER: Slot[Callable[[Company, Any], int]] = Slot("synchronizer")
+"""synchronizer(company, user) queues a synchronization of each mapping and returns the number of jobs.
 
-
-def users_page(company: Any) -> str:
-    """The page on which users and salespeople are coupled; "" without one."""
-    return next((one.page(company) for one in _users), "")
+Raises Refusal where none may be queued.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the setup page asks once, after a test that went well or after enabling. See questions.
+    """A question that the setup page asks once, after a test without errors or after enabling (enabling.questions).
 
-    applies: whether it is asked now, given the connection; yes: what the answer Yes does (company, user), saying so in
-    a sentence; yes_url: where Yes leads afterwards, given the company (None: the setup page); no: what No says.
-    default: the answer whose button stands out. order: questions are asked one by one, the lowest first. by_test:
-    whether each test that goes well asks again, while it applies.
+    applies(connection): whether it is asked now; yes(company, user): carry out the answer Yes and return a sentence
+    about it; yes_url(company): where Yes leads afterwards (None: the setup page); no: the sentence after the answer No.
+    default: the answer whose button stands out. order: questions are asked one at a time, the lowest first.
+    after_each_test: whether each test without errors asks again, while the question applies.
     """
 
     name: str
     caption: str
     text: str
     applies: Callable[[Any], bool]
-    yes: Callable[[Any, Any], str] | None = None
-    yes_url: Callable[[Any], str] | None = None
+    yes: Callable[[Company, Any], str] | None = None
+    yes_url: Callable[[Company], str] | None = None
     no: str = ""
     default: Literal["yes", "no"] = "yes"
     order: int = 100
-    by_test: bool = True
+    after_each_test: bool = True
 
 
-def question(one: Question) -> None:
-    """Have the setup page ask."""
-    if one not in _questions:
-        _questions.append(one)
-        _questions.sort(key=lambda known: known.order)
-
-
-def questions() -> tuple[Question, ...]:
-    """All questions, in the order they are asked."""
-    return tuple(_questions)
+_enabled: list[Hook] = []
+_disabled: list[Hook] = []
+_questions: list[Question] = []
 
 
 def on_enabled(hook: Hook) -> None:
     """Call `hook(company, user)` when a connection is enabled, in the transaction that enables it: no HTTP there.
 
-    An error it raises undoes the enabling.
+    An error that the hook raises rolls the enabling back.
     """
     if hook not in _enabled:
         _enabled.append(hook)
@@ -106,76 +105,68 @@ def on_disabled(hook: Hook) -> None:
         _disabled.append(hook)
 
 
-def count_couplings(counter: Counter) -> None:
-    """Name what counts a company's couplings: they are what another environment would break."""
-    if counter not in _couplings:
-        _couplings.append(counter)
+def add_question(question: Question) -> None:
+    """Have the setup page ask a question."""
+    if question not in _questions:
+        _questions.append(question)
+        _questions.sort(key=lambda known: known.order)
 
 
-def default_setup(reset: Reset) -> None:
-    """Name what brings mappings and schedules back to their default: reset(company, user), saying so in a sentence."""
-    if reset not in _resets:
-        _resets.append(reset)
+def questions() -> tuple[Question, ...]:
+    """Return all questions, in the order they are asked."""
+    return tuple(_questions)
 
 
-def synchronizer(start: Starter) -> None:
-    """Name what queues a synchronization of every mapping: start(company, user), giving how many jobs.
-
-    It raises an error with a sentence (user_message) where none may be queued.
-    """
-    if start not in _starters:
-        _starters.append(start)
-
-
-def name_tables(lister: Lister) -> None:
-    """Name what lists the tables in Dataverse that a company's mappings are about, by their logical names."""
-    if lister not in _listers:
-        _listers.append(lister)
-
-
-def mapped_tables(company: Any) -> tuple[str, ...]:
-    """The tables in Dataverse that the company's mappings are about, each once."""
-    return tuple(dict.fromkeys(name for lister in _listers for name in lister(company)))
-
-
-def use_default_setup(company: Any, user: Any) -> str:
-    """Bring mappings and schedules back to their default; a sentence about it, "" where no room above knows any."""
-    return " ".join(reset(company, user) for reset in _resets)
-
-
-def synchronize_modified(company: Any, user: Any) -> int:
-    """Queue a synchronization of every mapping, in their order; how many jobs."""
-    return sum(start(company, user) for start in _starters)
-
-
-def synchronization_setup(setup: SynchronizationSetup) -> None:
-    """Name what makes the default synchronization setup: default mappings and schedules."""
-    if setup not in _setups:
-        _setups.append(setup)
-
-
-def standing_setup(company: Any) -> str:
-    """What of the synchronization is set up, as a sentence; "" while nothing is."""
-    return " ".join(filter(None, (one.standing(company) for one in _setups)))
-
-
-def apply_default_setup(company: Any, *, schedules: bool) -> str:
-    """Make what is missing of the default synchronization setup, with or without schedules; a sentence. No HTTP."""
-    return " ".join(filter(None, (one.apply(company, schedules) for one in _setups)))
-
-
-def run_enabled(company: Any, user: Any) -> None:
-    """Run all that was registered for enabling."""
+def run_enabled(company: Company, user: Any) -> None:
+    """Call every hook of enabling."""
     for hook in _enabled:
         hook(company, user)
 
 
-def run_disabled(company: Any, user: Any) -> None:
-    """Run all that was registered for disabling."""
+def run_disabled(company: Company, user: Any) -> None:
+    """Call every hook of disabling."""
     for hook in _disabled:
         hook(company, user)
 
 
-def couplings(company: Any) -> int:
-    """How many couplings the company has."""
-    return sum(counter(company) for counter in _couplings)
+def coupled_users(company: Company) -> dict[UUID, str]:
+    """Return the users in Dataverse that the company's salespeople are coupled with, id -> name."""
+    return COUPLED_USERS.provided.users(company) if COUPLED_USERS.provided else {}
+
+
+def coupled_users_url(company: Company) -> str:
+    """Return the address of the page that couples users with salespeople; "" without one."""
+    return COUPLED_USERS.provided.page_url(company) if COUPLED_USERS.provided else ""
+
+
+def count_couplings(company: Company) -> int:
+    """Return how many couplings the company has."""
+    return COUPLING_COUNT.provided(company) if COUPLING_COUNT.provided else 0
+
+
+def mapped_tables(company: Company) -> tuple[str, ...]:
+    """Return the tables in Dataverse that the company's mappings synchronize, each once."""
+    return tuple(dict.fromkeys(MAPPED_TABLES.provided(company))) if MAPPED_TABLES.provided else ()
+
+
+def start_synchronizations(company: Company, user: Any) -> int:
+    """Queue a synchronization of each mapping, in their order; return the number of jobs. Raises Refusal."""
+    return SYNCHRONIZER.provided(company, user) if SYNCHRONIZER.provided else 0
+
+
+def describe_setup(company: Company) -> str:
+    """Return what of the synchronization is set up, as a sentence; "" while nothing is."""
+    return SYNCHRONIZATION_SETUP.provided.describe(company) if SYNCHRONIZATION_SETUP.provided else ""
+
+
+def apply_default_setup(company: Company, *, schedules: bool) -> str:
+    """Make what is missing of the default synchronization setup, with or without schedules; return a sentence.
+
+    Sends nothing to Dataverse.
+    """
+    return SYNCHRONIZATION_SETUP.provided.apply(company, schedules) if SYNCHRONIZATION_SETUP.provided else ""
+
+
+def reset_setup(company: Company, user: Any) -> str:
+    """Put mappings and schedules back to their default; return a sentence, "" where no room above has any."""
+    return SYNCHRONIZATION_SETUP.provided.reset(company, user) if SYNCHRONIZATION_SETUP.provided else ""

@@ -1,4 +1,4 @@
-"""The connection of a company to a Dataverse environment."""
+"""Models of the connection: settings, an administrator's sign-in, enabling, the guide, encryption, Dynamics 365."""
 
 from typing import ClassVar
 
@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from core.refusals import Explained, joined
 from masterdata.models import Company
 
 
@@ -25,7 +26,7 @@ class OwnershipModel(models.TextChoices):
 
 
 class DataverseConnection(models.Model):
-    """One company's connection. Secrets are sealed; nothing reads them but connection_setup.services."""
+    """One company's connection. Secrets are sealed; connection_setup.secrets alone opens them."""
 
     company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="connection")
     environment_url = models.CharField("Environment URL", max_length=250, blank=True)
@@ -90,8 +91,8 @@ class DataverseConnection(models.Model):
 class AdministratorSignIn(models.Model):
     """An administrator's sign-in at Microsoft: begun, then used to prepare the environment, then dropped.
 
-    It belongs to one browser session and is taken once. `sealed` holds the flow while it waits, the person's tokens
-    afterwards, and nothing once it is used up.
+    It belongs to one browser session and is taken once. `sealed` holds the flow while the person is away to sign in,
+    the person's tokens afterwards, and nothing once it is used up.
     """
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
@@ -109,7 +110,8 @@ class AdministratorSignIn(models.Model):
     began_at = models.DateTimeField(default=timezone.now)
     signed_in_at = models.DateTimeField(null=True, blank=True)
     name = models.CharField(max_length=250, blank=True, help_text="Who signed in.")
-    problem = models.TextField(blank=True, help_text="Why it did not work, as the user reads it.")
+    problem = models.TextField(blank=True, help_text="What did not work, and why, as the user reads it.")
+    problem_fix = models.TextField(blank=True, help_text="What to do about the problem.")
     purpose = models.CharField(max_length=16, default="prepare", help_text="Which steps follow.")
     steps = models.JSONField(default=list, blank=True, help_text="The preparation so far: name, state, message, fix.")
     found = models.JSONField(null=True, blank=True, help_text="The environments found; none yet while it is null.")
@@ -120,11 +122,20 @@ class AdministratorSignIn(models.Model):
     def __str__(self) -> str:
         return f"{self.name or 'somebody'} for {self.company}"
 
+    @property
+    def problem_text(self) -> str:
+        """Return what did not work and what to do about it, as one text; "" where nothing went wrong."""
+        return joined(self.problem, self.problem_fix)
+
+    def set_problem(self, error: Explained, *, prefix: str = "") -> None:
+        """Put what did not work on the record, unsaved. prefix: a sentence before the error's message."""
+        self.problem, self.problem_fix = f"{prefix} {error.message}".strip(), error.fix
+
 
 class EnablingRun(models.Model):
-    """The enabling of one company's connection: what became of its steps so far, so that it goes on where it stood.
+    """The enabling of one company's connection, with the reports of its steps so far, so that it resumes after them.
 
-    It is about the settings as they were when it began; other settings mean another run. Nothing in it is secret.
+    It belongs to the settings as they were when it began; other settings mean another run. Nothing in it is secret.
     """
 
     company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
@@ -139,8 +150,8 @@ class EnablingRun(models.Model):
     done_url = models.CharField(max_length=250, help_text="Where it leads once the connection is enabled.")
     steps = models.JSONField(default=list, blank=True, help_text="name, caption, state, message, fix, reason.")
     found = models.JSONField(default=dict, blank=True, help_text="What the steps found and later ones need.")
-    going = models.BooleanField(default=False, help_text="Whether the page takes the next step by itself.")
-    version = models.PositiveIntegerField(default=0, help_text="Grows with every step that is kept.")
+    in_progress = models.BooleanField(default=False, help_text="Whether the page takes the next step by itself.")
+    version = models.PositiveIntegerField(default=0, help_text="Grows with every step that is stored.")
     began_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -149,7 +160,7 @@ class EnablingRun(models.Model):
 
 
 class AssistedSetup(models.Model):
-    """How far a company's assisted setup guide is. What was done stands with the connection; here is the rest."""
+    """A company's progress in the assisted setup guide, beside what the connection itself stores."""
 
     company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="+")
     confirmed = models.JSONField(default=list, blank=True, help_text="The steps on which Next was chosen.")
@@ -166,17 +177,17 @@ class AssistedSetup(models.Model):
 
 
 class DataEncryption(models.Model):
-    """How secrets are sealed on this site, as people decided last; one row. No key is in the database.
+    """Whether this site encrypts secrets with a key of its own; one row. No key is in the database.
 
-    Whoever changes keys holds the row, so that one does at a time. `offer` is the fingerprint of the key whose copy has
-    not been taken yet: it is given out once.
+    Whoever changes keys locks the row, so that one does at a time. `offer` is the fingerprint of the key whose copy has
+    not been taken yet: the copy is given out once.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     enabled = models.BooleanField("Encryption Enabled", default=False)
     fingerprint = models.CharField(max_length=20, blank=True, help_text="Of the key that seals.")
     offer = models.CharField(max_length=20, blank=True, help_text="Of the key whose copy may be taken once.")
-    rotated = models.PositiveIntegerField("secrets sealed anew", default=0)
+    rotated = models.PositiveIntegerField("secrets encrypted again", default=0)
     changed_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

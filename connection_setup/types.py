@@ -1,11 +1,12 @@
-"""What checks and provisioning speak in; free of Django."""
+"""Checks, reports and expectations, and the names of the solution's objects. Free of Django."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
 from uuid import UUID
 
-from dataverse.types import Organization, Page, PartResult, Ping, Request, Row, TableInfo, WhoAmI
+from core.refusals import Explained, joined
+from dataverse.types import Page, PartResult, Ping, Request, Row, TableInfo, WhoAmI
 
 ADDRESS = "Address answers"
 SIGN_IN = "Sign-in of the application"
@@ -16,9 +17,19 @@ COMPANY_TABLE = "tandem_company"
 COMPANY_SET = "tandem_companies"
 
 DEFAULT_TABLES = ("systemuser", "transactioncurrency", "account", "contact")
-"""What the default mappings are about, while there are none."""
+"""The tables of the default mappings, which are checked while a company has no mappings."""
 
 CheckState = Literal["ok", "warning", "error"]
+
+
+class CheckDocument(TypedDict):
+    """A check as JSON: in the database and for programs."""
+
+    name: str
+    state: CheckState
+    message: str
+    fix: NotRequired[str]
+    reason: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +42,18 @@ class Check:
     fix: str = ""
     reason: str = ""
 
+    @classmethod
+    def for_error(cls, name: str, error: Explained) -> "Check":
+        """Return the check that failed by an error."""
+        return cls(name, "error", error.message, error.fix, error.reason)
+
     @property
-    def sentence(self) -> str:
-        """Cause and next step together."""
-        return f"{self.message} {self.fix}".strip()
+    def user_message(self) -> str:
+        """Return message and fix, as one text for a person."""
+        return joined(self.message, self.fix)
 
     def document(self) -> dict[str, str]:
-        """The shape programs read."""
+        """Return the check for programs, without its reason."""
         return {name: value for name, value in asdict(self).items() if name != "reason"}
 
 
@@ -49,41 +65,43 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing stands in the way; warnings do not."""
+        """Whether there is a check and none failed; a warning is no failure."""
         return bool(self.checks) and not any(check.state == "error" for check in self.checks)
 
     @property
     def failed(self) -> Check | None:
-        """The first check that stands in the way."""
+        """Return the first check that failed; None when none did."""
         return next((check for check in self.checks if check.state == "error"), None)
 
     @property
-    def attention(self) -> int:
-        """How many checks are not simply right."""
+    def attention_count(self) -> int:
+        """Return how many checks ended with a warning or an error."""
         return sum(check.state != "ok" for check in self.checks)
 
     def document(self) -> dict[str, Any]:
-        """The shape programs read."""
+        """Return the report for programs."""
         return {"ok": self.ok, "checks": [check.document() for check in self.checks]}
 
     @classmethod
-    def stored(cls, rows: Iterable[Mapping[str, str]]) -> "Report":
-        """The report kept with a connection."""
-        return cls(tuple(Check(row["name"], row["state"], row["message"], row.get("fix", "")) for row in rows))  # type: ignore[arg-type]
+    def stored(cls, rows: Iterable[CheckDocument]) -> "Report":
+        """Return the report that was stored with a connection."""
+        return cls(tuple(Check(row["name"], row["state"], row["message"], row.get("fix", "")) for row in rows))
 
 
 class Expires(Protocol):
-    """How long a credential is still good: a check's state and a sentence for it."""
+    """How long a credential is still valid, as a check's state, message and fix."""
 
     @property
     def state(self) -> CheckState: ...  # noqa: D102
     @property
-    def sentence(self) -> str: ...  # noqa: D102
+    def message(self) -> str: ...  # noqa: D102
+    @property
+    def fix(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """What the checks hold against the environment: the company's side of things."""
+    """What the checks compare the environment with: the company and the settings of its connection."""
 
     company_name: str
     company_id: UUID
@@ -95,26 +113,18 @@ class Expectations:
     tenant_id: str
     secret_is_an_id: bool
     enabled: bool
-    signs_in_with: str = "its client secret"
-    expires: "Expires | None" = None
-    """How long the credential is still good, where that is known."""
+    credential_name: str = "its client secret"
+    expires: Expires | None = None
+    """How long the credential is still valid, where that is known."""
     business_unit: str = ""
     business_unit_id: UUID | None = None
     team_id: UUID | None = None
     organization_id: UUID | None = None
     organization_name: str = ""
     couplings: int = 0
-    """Couplings kept that belong to that organization."""
+    """How many couplings belong to that organization."""
     tables: Sequence[str] = DEFAULT_TABLES
-    """The tables in Dataverse that mappings are about."""
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What the checks learned that enabling keeps."""
-
-    who: WhoAmI | None = None
-    organization: Organization | None = None
+    """Logical names of the tables in Dataverse that mappings synchronize."""
 
 
 class Dataverse(Protocol):
@@ -123,8 +133,6 @@ class Dataverse(Protocol):
     def ping(self) -> Ping: ...  # noqa: D102
     def drop_token(self) -> None: ...  # noqa: D102
     def who_am_i(self) -> WhoAmI: ...  # noqa: D102
-    def organization(self) -> Organization: ...  # noqa: D102
-    def version(self) -> str: ...  # noqa: D102
     def table(self, logical_name: str) -> TableInfo: ...  # noqa: D102
     def get(self, entity_set: str, row_id: UUID | str, *, select: Sequence[str]) -> Row: ...  # noqa: D102
     def first_page(self, entity_set: str, *, select: Sequence[str], filter: str = "") -> Page: ...  # noqa: A002, D102
@@ -134,9 +142,3 @@ class Dataverse(Protocol):
     def associate(  # noqa: D102
         self, entity_set: str, row_id: UUID | str, navigation: str, other_set: str, other_id: UUID | str
     ) -> None: ...
-
-
-def sentences(text: str) -> tuple[str, str]:
-    """A user's text as what happened (its first sentence) and what to do next (the rest)."""
-    cause, stop, rest = text.partition(". ")
-    return cause + (stop.strip() if stop else ""), rest.strip()

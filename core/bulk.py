@@ -7,10 +7,8 @@ A transaction that writes holds SQLite's one write lock: keep each below MAX_ROW
 """
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +39,9 @@ def insert(
     with _together(connection), connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             clause = "ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-            return _many(cursor, f"INSERT INTO {table} ({names}) VALUES", clause, values, model._meta.db_table)  # nosec B608
+            row = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({row}) {clause}", values)  # nosec B608
+            return int(cursor.rowcount)
         _grew(connection, table, len(values))
         try:
             with transaction.atomic(using=connection.alias, savepoint=ignore_conflicts):
@@ -120,30 +120,6 @@ def _together(connection: Any) -> Any:
     """Write all or nothing. Within a transaction that is its own matter: a savepoint would keep a copy of each page."""
     return transaction.atomic(using=connection.alias, savepoint=False)
 
-
-def _many(cursor: Any, head: str, tail: str, values: Sequence[Row], table: str) -> int:
-    """Insert rows on SQLite; the number inserted.
-
-    Before each statement that a trigger could break off half done, SQLite puts the pages aside that it changes: row by
-    row that takes as long as all the rest. Where a trigger lies on the table, a statement therefore has many rows.
-    """
-    width = len(values[0])
-    row = f"({', '.join(['%s'] * width)})"
-    cursor.execute("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s LIMIT 1", [table])
-    if cursor.fetchone() is None:
-        cursor.executemany(f"{head} {row} {tail}", values)
-        return int(cursor.rowcount)
-    at_once = min(_AT_ONCE, cursor.db.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width)
-    inserted = 0
-    for start in range(0, len(values), at_once):
-        part = values[start : start + at_once]
-        cursor.execute(f"{head} {', '.join([row] * len(part))} {tail}", list(chain.from_iterable(part)))
-        inserted += cursor.rowcount
-    return inserted
-
-
-_AT_ONCE = 250
-"""Rows in one statement: more save little, and a statement grows with them."""
 
 _grown: dict[str, tuple[int, int]] = {}
 """Table -> rows copied into it since its statistics were renewed here, and how many make it time again."""

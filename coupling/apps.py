@@ -1,7 +1,6 @@
 """Mappings, couplings, matching."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, pre_migrate
 
 
 class CouplingConfig(AppConfig):
@@ -10,17 +9,15 @@ class CouplingConfig(AppConfig):
     name = "coupling"
 
     def ready(self) -> None:
-        """Bring the kinds of jobs, the default mappings, and the entries of pages to the rooms below."""
+        """Register kinds of jobs, hooks and entries with the rooms below."""
         from auditlog.registry import auditlog
 
-        from coupling import listed, shell
+        from coupling import shell
         from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
         from coupling.records import lists as records
 
-        # The log tells what people change: not when the next run is, which the schedule writes.
+        # The log shows what people change: not when the next run is, which the schedule writes.
         auditlog.register(IntegrationTableMapping, exclude_fields=["next_run_at"])
         auditlog.register(IntegrationFieldMapping)
         shell.register()
         records.register()
-        pre_migrate.connect(listed.lift, sender=self)
-        post_migrate.connect(listed.keep, sender=self)

@@ -1,4 +1,4 @@
-"""What the commands about mappings share: the mapping and the records a person names, and waiting for a job."""
+"""Base of the commands about mappings: the mapping and the records that are named, and waiting for a job."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class MappingCommand(CompanyCommand):
     """A command about one integration table mapping."""
 
     def arguments(self, parser: CommandParser) -> None:
-        """The mapping's name."""
+        """Add the mapping's name."""
         parser.add_argument("mapping", metavar="MAPPING", help="The mapping's name, CUSTOMER for one.")
 
     def mapping(self, name: str) -> IntegrationTableMapping:
@@ -28,10 +28,13 @@ class MappingCommand(CompanyCommand):
         return mappings_services.get_mapping(self.company, name)
 
     def selection(self, mapping: IntegrationTableMapping, keys: Sequence[str] | None) -> list[UUID] | None:
-        """The ids of the records named by number or code; None where none was named. Refusal for an unknown one."""
+        """Return the ids of the records named by number or code; None where none was named.
+
+        Raises Refusal for an unknown one.
+        """
         if keys is None:
             return None
-        table = local_records.table_of(mapping)
+        table = local_records.get_table(mapping)
         wanted = list(dict.fromkeys(keys))
         found: dict[str, UUID] = {}
         for start in range(0, len(wanted), 500):
@@ -48,27 +51,28 @@ class MappingCommand(CompanyCommand):
         return [found[key] for key in wanted]
 
     def finish(self, job: Job) -> None:
-        """Wait for the job and its follow-ups, telling how far they are; print what came of it."""
-        told: list[Any] = [0.0, ""]
+        """Wait for the job and its follow-ups, printing their progress; then print the result."""
+        printed_at, printed = 0.0, ""
 
-        def tell(row: Job) -> None:
-            said = f"{row.mapping_name} {row.type}: {row.phase or row.get_state_display()}"
+        def print_progress(row: Job) -> None:
+            nonlocal printed_at, printed
+            text = f"{row.mapping_name} {row.type}: {row.phase or row.get_state_display()}"
             if row.total:
-                said += f", {row.processed:,} of {row.total:,}"
-            if said != told[1] and (time.monotonic() - told[0] > 1 or row.ended):
-                told[:] = [time.monotonic(), said]
-                self.progress(said)
+                text += f", {row.processed:,} of {row.total:,}"
+            if text != printed and (time.monotonic() - printed_at > 1 or row.ended):
+                printed_at, printed = time.monotonic(), text
+                self.progress(text)
 
-        job = waiting.run_to_end(job, tell)
+        job = waiting.run_to_end(job, print_progress)
         result = jobs.summary(job)
         if self.as_json:
             self.document(result)
         else:
-            self._say(result)
+            self._print_result(result)
         if job.state in (State.FAILED, State.CANCELLED):
             raise SystemExit(1)
 
-    def _say(self, result: dict[str, Any], indent: str = "") -> None:
+    def _print_result(self, result: dict[str, Any], indent: str = "") -> None:
         plan = f" ({result['plan']})" if result["plan"] else ""
         self.say(
             f"{indent}{result['mapping']} {result['type']}, job {result['job']}: {result['state']}{plan}, "
@@ -82,4 +86,4 @@ class MappingCommand(CompanyCommand):
         if result.get("message"):
             self.say(f"{indent}  {result['message']}")
         for followup in result["followups"]:
-            self._say(followup, indent + "  ")
+            self._print_result(followup, indent + "  ")

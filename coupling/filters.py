@@ -1,6 +1,6 @@
-"""A mapping's filters: as $filter text for Dataverse, and evaluated here on rows. No Django here.
+"""A mapping's filters: as $filter text for Dataverse, and evaluated here on rows. No Django.
 
-A filter is a list of conditions, all ANDed, kept as JSON: {"column", "operator": eq | ne | in, "value"}. The value
+A filter is a list of conditions, all ANDed, stored as JSON: {"column", "operator": eq | ne | in, "value"}. The value
 "@company" stands for this company's row in tandem_company; without such a row a condition that names it does not count.
 """
 
@@ -15,14 +15,16 @@ from dataverse import odata
 
 COMPANY = "@company"
 OPERATORS = ("eq", "ne", "in")
+RESET = "Choose Use Default Synchronization Setup for this mapping on Integration Table Mappings."
+"""What to do about a filter that cannot be used."""
 
 
 class BadFilter(NotUsable):
     """A stored filter that cannot be used."""
 
 
-def conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = None) -> list[Condition]:
-    """The conditions of a stored filter, "@company" replaced. Raises BadFilter."""
+def parse_conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = None) -> list[Condition]:
+    """Return the conditions of a stored filter, "@company" replaced. Raises BadFilter."""
     found: list[Condition] = []
     for entry in stored:
         try:
@@ -30,11 +32,12 @@ def conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = No
         except (KeyError, TypeError, AttributeError):
             raise BadFilter(
                 f"A filter condition cannot be read: {entry!r}.",
-                "Reset the mapping to its default.",
+                RESET,
             ) from None
         if operator not in OPERATORS or (operator == "in" and not isinstance(value, list)):
             raise BadFilter(
                 f"The filter on {column} uses {operator!r}, which is not one of {', '.join(OPERATORS)}.",
+                RESET,
             )
         values = value if isinstance(value, list) else [value]
         if COMPANY in values:
@@ -45,26 +48,23 @@ def conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | None = No
     return found
 
 
-def text(wanted: Iterable[Condition], lookups: frozenset[str] = frozenset()) -> str:
-    """The $filter of the conditions; `lookups` names the columns that are read as `_column_value`."""
+def filter_text(wanted: Iterable[Condition], lookups: frozenset[str] = frozenset()) -> str:
+    """Return the $filter text of the conditions. lookups: the columns that are read as `_column_value`."""
     return odata.all_of(*[_condition(condition, condition.column in lookups) for condition in wanted])
 
 
-def inside(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool:
-    """Whether a row is inside the filter, as Dataverse would say: a comparison with a blank is never true but for eq
-    null and ne of a value with a value."""
+def matches(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool:
+    """Return whether a row is inside the filter, as Dataverse would say. value_of: gives the row's value of a column.
+
+    A blank value meets a comparison with null alone.
+    """
     return all(_holds(condition, value_of(condition.column)) for condition in wanted)
 
 
-def columns(stored: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The columns a stored filter looks at."""
-    return list(dict.fromkeys(str(entry.get("column", "")) for entry in stored))
-
-
 def readable(stored: Sequence[Mapping[str, Any]], caption: Callable[[str], str] = str) -> str:
-    """The filter as a person reads it: "statecode is Active, tandem_companyid is this company or blank".
+    """Return the filter as a person reads it: "statecode is Active, tandem_companyid is this company or blank".
 
-    A condition may carry a `label` for its value; `caption` makes a caption of a column's name.
+    A condition may carry a `label` for its value; caption: gives the caption of a column's name.
     """
     parts = []
     for entry in stored:

@@ -1,8 +1,8 @@
-"""The only door to Dataverse for coupling and synchronization.
+"""The gateway: the only way to Dataverse for coupling and synchronization.
 
-It speaks in mappings and columns; the Web API's names (entity sets, `_column_value`, bind annotations) stay inside. It
-reads in pages and writes in bulk, and before its first write it makes sure that the environment is the one the
-connection was made with.
+Its callers speak in mappings and columns; the Web API's names (entity sets, `_column_value`, bind annotations) stay
+inside. It reads in pages and writes in bulk, and before its first write it makes sure that the environment is the one
+the connection was made with.
 """
 
 import math
@@ -15,13 +15,14 @@ from connection_setup.connection.clients import client_for, verify_organization
 from connection_setup.connection.state import connection_of
 from coupling import filters
 from coupling.models import IntegrationTableMapping
-from coupling.rows import Condition, RemoteRow
+from coupling.rows import ColumnPage, Condition, RemoteRow, ScanPage
 from dataverse import bulk, odata, ranges, table_scan
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid, Throttled, VersionMismatch
 from dataverse.types import Page, Row, TableInfo, Usage
 
-PAGE = 5000
+PAGE_SIZE = 5000
+"""Rows of a page, the most that the service gives at once."""
 
 COMPANY_COLUMN = "tandem_companyid"
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
@@ -30,29 +31,10 @@ Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
-class ScanPage:
-    """One page of a table. `delta_link` comes with the last page of a tracked scan; `deleted` with changes."""
-
-    rows: list[RemoteRow]
-    next_link: str | None = None
-    delta_link: str | None = None
-    deleted: tuple[UUID, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnPage:
-    """One page by column: ids, names, and per column its values; for those who read millions of rows."""
-
-    ids: list[str]
-    names: list[str | None]
-    columns: dict[str, list[Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class WriteResult:
     """What became of one row of a bulk write.
 
-    version: the row's new version where the service tells it ("" otherwise: the changes that follow bring it);
+    version: the row's new version where the service returns it ("" otherwise: the changes that follow bring it);
     reason: a word of jobs' closed list; message: for the user; detail: for support; mismatch: the row changed since
     the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row).
     """
@@ -68,7 +50,7 @@ class WriteResult:
 
 
 class Gateway:
-    """Dataverse as one company's mappings see it. Made per job or request; not kept.
+    """Dataverse as one company's mappings see it; made for one job or request.
 
     `usage` counts the requests. Raises NotConnected when the company has no usable connection, DataverseError when
     Dataverse refuses.
@@ -104,11 +86,11 @@ class Gateway:
     # -- metadata --------------------------------------------------------------------------------------------------
 
     def table(self, mapping: IntegrationTableMapping) -> TableInfo:
-        """The Dataverse table's metadata, read once per gateway."""
+        """Return the Dataverse table's metadata, which is read once per gateway."""
         return self._client.table(mapping.integration_table)
 
     def remote_columns(self, mapping: IntegrationTableMapping, names: Iterable[str]) -> list[str]:
-        """What to $select to read these columns. Raises Invalid (unknown_column) with a sentence naming the column."""
+        """Return what to $select to read these columns. Raises Invalid (unknown_column), which names the column."""
         return [self._read_name(mapping, name) for name in dict.fromkeys(names)]
 
     def check_columns(self, mapping: IntegrationTableMapping, names: Iterable[str]) -> None:
@@ -116,33 +98,33 @@ class Gateway:
         self.remote_columns(mapping, names)
 
     def conditions(self, mapping: IntegrationTableMapping) -> list[Condition]:
-        """The integration table filter, with this company's row filled in.
+        """Return the integration table filter, with this company's row filled in.
 
         Conditions on the company count only when the table has the column.
         """
-        wanted = filters.conditions(mapping.integration_filter, company=self.company_row_id)
+        wanted = filters.parse_conditions(mapping.integration_filter, company=self.company_row_id)
         known = self.table(mapping).columns
         return [condition for condition in wanted if condition.column != COMPANY_COLUMN or COMPANY_COLUMN in known]
 
     def filter_text(self, mapping: IntegrationTableMapping) -> str:
-        """The integration table filter as $filter."""
+        """Return the integration table filter as $filter text."""
         wanted = self.conditions(mapping)
         self.check_columns(mapping, [condition.column for condition in wanted])
         columns = self.table(mapping).columns
-        return filters.text(wanted, frozenset(name for name, info in columns.items() if info.type in _LOOKUPS))
+        return filters.filter_text(wanted, frozenset(name for name, info in columns.items() if info.type in _LOOKUPS))
 
     def filter_columns(self, mapping: IntegrationTableMapping) -> list[str]:
-        """The columns that `inside` looks at: read them along where Dataverse cannot filter itself."""
+        """Return the columns that `inside` looks at: to be read too where Dataverse cannot filter itself."""
         return [condition.column for condition in self.conditions(mapping)]
 
     def inside(self, mapping: IntegrationTableMapping, row: RemoteRow) -> bool:
-        """Whether a row is inside the integration table filter, evaluated here."""
-        return filters.inside(self.conditions(mapping), row.values.get)
+        """Return whether a row is inside the integration table filter, evaluated here."""
+        return filters.matches(self.conditions(mapping), row.values.get)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def size(self, mapping: IntegrationTableMapping) -> int | None:
-        """How many rows are inside the integration filter, by one request; None when there are 5000 or more."""
+        """Return how many rows are inside the integration filter, by one request; None where there are 5000 or more."""
         page = self._client.first_page(
             mapping.entity_set,
             select=[self._primary(mapping)],
@@ -150,7 +132,7 @@ class Gateway:
             page_size=1,
             count=True,
         )
-        return page.count if page.count is not None and page.count < PAGE else None
+        return page.count if page.count is not None and page.count < PAGE_SIZE else None
 
     def scan(
         self,
@@ -159,12 +141,12 @@ class Gateway:
         *,
         link: str | None = None,
         track_changes: bool = False,
-        page_size: int = PAGE,
+        page_size: int = PAGE_SIZE,
     ) -> Iterator[ScanPage]:
-        """All rows of the table, page by page, inside the integration filter.
+        """Yield all rows of the table inside the integration filter, page by page.
 
-        link: go on from a kept next link or read the changes since a delta link. track_changes: ask for a delta link;
-        Dataverse then refuses filters, so rows come from outside the filter too (see `inside`).
+        link: a stored next link to go on from, or a delta link to read the changes since. track_changes: ask for a
+        delta link; Dataverse then refuses filters, so rows come from outside the filter too (see `inside`).
         """
         read = self._readers(mapping, columns)
         page: Page | None
@@ -180,9 +162,9 @@ class Gateway:
             page = self._client.page(following, page_size=page_size, track_changes=track_changes) if following else None
 
     def scan_columns(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> Iterator[ColumnPage]:
-        """All rows inside the integration filter, page by page and by column.
+        """Yield all rows inside the integration filter, page by page and by column, in no order.
 
-        In no order; the next pages are on their way while the caller works on this one.
+        The next pages are on their way while the caller works on this one.
         """
         read = self._readers(mapping, columns)
         primary, name = self._primary(mapping), self._name(mapping)
@@ -204,17 +186,17 @@ class Gateway:
             )
 
     def probe(self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str]) -> list[RemoteRow]:
-        """The rows that meet one of the $filter texts, inside the integration filter; each row once."""
+        """Return the rows that meet one of the $filter texts, inside the integration filter; each row once."""
         own = self.filter_text(mapping)
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
 
-        def ask(text: str) -> list[Row]:
+        def read_rows(text: str) -> list[Row]:
             pages = self._client.pages(mapping.entity_set, select=select, filter=odata.all_of(own, text))
             return [row for page in pages for row in page.rows]
 
         found: dict[UUID, RemoteRow] = {}
-        for rows in self._client.map(ask, wanted):
+        for rows in self._client.map(read_rows, wanted):
             for row in rows:
                 made = self._row(mapping, row, read)
                 found[made.id] = made
@@ -223,7 +205,7 @@ class Gateway:
     def read(
         self, mapping: IntegrationTableMapping, columns: Sequence[str], ids: Iterable[UUID]
     ) -> dict[UUID, RemoteRow]:
-        """The rows with these ids, whatever the filter says; those that are gone are missing from the answer."""
+        """Return the rows with these ids, whatever the filter says; those that are gone are missing."""
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
         table = self._written(mapping)
@@ -236,7 +218,7 @@ class Gateway:
         return {row.id: row for row in rows}
 
     def rows(self, table: str, columns: Sequence[str], equal: Mapping[str, Any]) -> list[RemoteRow]:
-        """All rows of another table of the environment that have these values; few are expected."""
+        """Return all rows of another table of the environment that have these values; few are expected."""
         info = self._client.table(table)
         read = {
             name: odata.lookup(name) if info.columns[name].type in _LOOKUPS else name
@@ -297,13 +279,13 @@ class Gateway:
         return self._bulk(list(items), lambda part: bulk.delete(self._client, table, part))
 
     def body(self, mapping: IntegrationTableMapping, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON body that sets these columns; lookups become bindings."""
+        """Return the JSON body that sets these columns; lookups become bindings."""
         return self._bodies(mapping)(values)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _bodies(self, mapping: IntegrationTableMapping) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        """Makes the bodies of many rows: what a lookup becomes is found once for each row it leads to."""
+        """Return what makes the bodies of many rows: what a lookup becomes is found once for each row it leads to."""
         columns = self.table(mapping).columns
         lookups = {name: column for name, column in columns.items() if column.type in _LOOKUPS}
         bound: dict[tuple[str, Any], dict[str, str | None]] = {}
@@ -339,7 +321,7 @@ class Gateway:
         return [_result(result) for found in self._client.map(send, parts) for result in found]
 
     def _written(self, mapping: IntegrationTableMapping) -> TableInfo:
-        """The table as it is written to: its address and key are the mapping's."""
+        """Return the table as it is written to: its address and key are the mapping's."""
         return replace(
             self.table(mapping), name=mapping.integration_table, entity_set=mapping.entity_set,
             primary_id=self._primary(mapping),
@@ -351,7 +333,7 @@ class Gateway:
         columns: Sequence[str],
         *,
         track_changes: bool = False,
-        page_size: int = PAGE,
+        page_size: int = PAGE_SIZE,
     ) -> Page:
         return self._client.first_page(
             mapping.entity_set,
@@ -371,9 +353,9 @@ class Gateway:
         column = self.table(mapping).columns.get(name)
         if column is None:
             raise Invalid(
-                f"Dataverse has no column {name!r} in the table {mapping.integration_table}.",
-                "It may have been renamed or deleted there. Choose another column in the field mapping "
-                f"of {mapping.name}, or disable it.",
+                f"Dataverse has no column {name!r} in the table {mapping.integration_table}; it may have been renamed "
+                "or deleted there.",
+                f"Disable the field mapping of {mapping.name} that names it on Integration Field Mapping List.",
                 reason="unknown_column",
                 said=f"{mapping.integration_table}.{name}",
             )

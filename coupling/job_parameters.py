@@ -33,7 +33,7 @@ class SyncParameters(JobParameters, frozen=True):
 
     full: every pair is compared, not only what changed; direction: narrows the mapping's own; conflict: the side that
     wins where both changed, and with a direction wherever they differ; create: whether what is uncoupled is created
-    on the other side, None for what `creates` says; retry: pairs left out after failing twice are taken back in.
+    on the other side, None for what `creates` says; retry: skipped pairs, which failed twice, take part again.
     """
 
     full: bool = False

@@ -12,7 +12,7 @@ from masterdata.models import Company
 
 
 class IntegrationTableMapping(models.Model):
-    """Which local table goes with which Dataverse table, and how they are kept alike."""
+    """A local table and a Dataverse table that belong together, and how they are synchronized."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="mappings")
     name = models.CharField(max_length=40)
@@ -55,7 +55,7 @@ class IntegrationTableMapping(models.Model):
 
 
 class IntegrationFieldMapping(models.Model):
-    """Which local field goes with which Dataverse column."""
+    """A local field and a Dataverse column that belong together."""
 
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="fields")
     field = models.CharField(max_length=60, blank=True, help_text="The local field; blank for a constant to Dataverse.")
@@ -181,47 +181,8 @@ class CouplingBase(models.Model):
         return f"base of {self.coupling_id}"
 
 
-class Listed(models.Model):
-    """A local record as lists of coupled and uncoupled records find it: in key order, beside whether it is coupled.
-
-    Kept by triggers of the database (coupling.listed), so that whoever writes records or couplings keeps it right.
-    """
-
-    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
-    few_values: ClassVar[tuple[str, ...]] = ("table",)
-
-    company = models.ForeignKey(
-        Company, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    table = models.CharField(max_length=60)
-    local_id = models.UUIDField()
-    key = models.TextField(
-        help_text="The record's number or code; blank where it is too long for an index, or no text."
-    )
-    couplings = models.IntegerField(default=0, help_text="How many couplings and option mappings the record has.")
-    coupled = models.BooleanField(default=False)
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["table", "local_id"], name="listed_once")]
-        indexes: ClassVar = [
-            models.Index(
-                fields=["company", "table", "key", "local_id", "coupled"],
-                condition=Q(coupled=True),
-                name="listed_coupled",
-            ),
-            models.Index(
-                fields=["company", "table", "key", "local_id", "coupled"],
-                condition=Q(coupled=False),
-                name="listed_uncoupled",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.key
-
-
 class Selection(models.Model):
-    """Records a person selected on a list for coupling or uncoupling, kept until the job starts."""
+    """Records that a person selected on a list for coupling or uncoupling, stored until the job starts."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")
@@ -238,7 +199,7 @@ class SelectionRecord(models.Model):
 
     expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
-    draft = models.ForeignKey(Selection, on_delete=models.CASCADE, related_name="records")
+    selection = models.ForeignKey(Selection, on_delete=models.CASCADE, related_name="records")
     local_id = models.UUIDField()
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Words and records shared by the pure modules of coupling and sync. No Django here."""
+"""Records that the pure modules of coupling and synchronization share. No Django."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,16 +31,6 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalRow:
-    """A local record as the pure modules see it: its id, what people call it, and the values of the asked fields."""
-
-    id: UUID
-    key: str
-    name: str
-    values: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class RemoteRow:
     """A Dataverse row as the pure modules see it: values by column, lookups as GUIDs, `version` its etag."""
 
@@ -48,3 +38,22 @@ class RemoteRow:
     name: str
     values: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """One page of a table. `delta_link` comes with the last page of a tracked scan; `deleted` with changes."""
+
+    rows: list[RemoteRow]
+    next_link: str | None = None
+    delta_link: str | None = None
+    deleted: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPage:
+    """One page by column: ids, names, and per column its values; for those who read millions of rows."""
+
+    ids: list[str]
+    names: list[str | None]
+    columns: dict[str, list[Any]]

@@ -1,4 +1,4 @@
-"""What this room brings to the rooms below: kinds of jobs, hooks of the connection, Tell Me entries, cues, links."""
+"""What this room registers with those below: kinds of jobs, hooks of the connection, Tell Me entries, cues, links."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,9 +7,12 @@ from django.http import HttpRequest
 
 from connection_setup import hooks
 from coupling import local_records
+from coupling.couplings.couple_job import couple
+from coupling.couplings.uncouple_job import uncouple
 from coupling.mappings import counts, defaults, sales
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
+from coupling.records.import_job import run_import
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
 from masterdata import catalog
@@ -20,21 +23,18 @@ from ui.links import company_url
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
-    from coupling.couplings.couple_job import couple
-    from coupling.couplings.uncouple_job import uncouple
-    from coupling.records.import_job import run_import
-
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
     hooks.on_enabled(_follow_ownership)
-    hooks.synchronization_setup(hooks.SynchronizationSetup(standing=_standing, apply=_default_mappings))
-    hooks.question(_DEFAULT_SETUP)
+    hooks.SYNCHRONIZATION_SETUP.provide(
+        hooks.SynchronizationSetup(describe=_standing, apply=_default_mappings, reset=_reset)
+    )
+    hooks.add_question(_DEFAULT_SETUP)
     sales.register()
-    hooks.default_setup(_reset)
-    hooks.name_tables(_tables)
-    hooks.count_couplings(lambda company: Coupling.objects.filter(company=company).count())
+    hooks.MAPPED_TABLES.provide(_tables)
+    hooks.COUPLING_COUNT.provide(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:
         registry.tell_me(entry)
     registry.cues("Coupled to Dataverse", coupled_cues, position=10)
@@ -69,14 +69,14 @@ _DEFAULT_SETUP = hooks.Question(
 
 
 def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
-    """The cards of the records that a page of outcomes is about."""
+    """Return the addresses of the records that a page of outcomes is about, by their ids."""
     if job.type == Type.IMPORT:
         table = catalog.table(job.parameters["table"])
     else:
         mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
         if mapping is None:
             return {}
-        table = local_records.table_of(mapping)
+        table = local_records.get_table(mapping)
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 
@@ -85,49 +85,49 @@ def _default_mappings(company: Any, schedules: bool) -> str:
     if not made:
         return f"{_standing(company)} Nothing of it was replaced."
     if schedules:
-        defaults.schedule(company)
+        defaults.schedule_mappings(company)
         return f"{len(made)} default mappings are made, with their schedules."
     return f"{len(made)} default mappings are made."
 
 
 def _standing(company: Any) -> str:
     own = IntegrationTableMapping.objects.filter(company=company)
-    count = own.exclude(name__in=defaults.names_of(defaults.DYNAMICS_365)).count()
+    count = own.exclude(name__in=defaults.names_of_part(defaults.DYNAMICS_365)).count()
     return f"{count} integration table mapping{'s are' if count > 1 else ' is'} set up." if count else ""
 
 
 def _follow_ownership(company: Any, user: Any) -> None:
     del user
-    defaults.follow_ownership(company)
+    defaults.apply_ownership_model(company)
 
 
 def _tables(company: Any) -> list[str]:
-    """The tables in Dataverse that the company's mappings are about; choices stand in another table's columns."""
+    """Return the Dataverse tables of the company's mappings; choices are columns of other tables."""
     own = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid").order_by("position")
     return list(own.values_list("integration_table", flat=True))
 
 
 def _reset(company: Any, user: Any) -> str:
-    """Use Default Synchronization Setup, for all mappings that have a default."""
+    """Reset all mappings that have a default, and schedule them."""
     del user  # the audit names who did it
-    made = defaults.reset(company)
-    defaults.schedule(company)
+    made = defaults.reset_mappings(company)
+    defaults.schedule_mappings(company)
     return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
 
 
 def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """How many records of each mapped table are coupled: "88 / 91 Customers"."""
+    """Return how many records of each mapped table are coupled: "88 / 91 Customers"."""
     own = IntegrationTableMapping.objects.filter(company=company).select_related("company")
     mappings = list(own.order_by("-position"))
-    found = counts.of(company, mappings)
+    found = counts.count_records(company, mappings)
     cues = []
     for mapping in mappings:
         numbers = found[mapping.pk]
         if not numbers.usable:
             continue
-        table = local_records.table_of(mapping)
-        url = company_url("records:list", company, table=table.name)
+        table = local_records.get_table(mapping)
+        url = company_url("records:list", company, table=table.name, query={"coupled": "no"})
         coupled = numbers.records - numbers.uncoupled
         state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"
-        cues.append(Cue(f"{coupled:,} / {numbers.records:,}", table.caption_plural, f"{url}?coupled=no", state))
+        cues.append(Cue(f"{coupled:,} / {numbers.records:,}", table.caption_plural, url, state))
     return cues

@@ -1,4 +1,4 @@
-"""A sandbox in this process, for tests: real HTTPS on a free port."""
+"""A sandbox inside a test's process: real HTTPS on a free port."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from sandbox.environment import Environment, State
-from sandbox.service.server import Server, described
+from sandbox.environment import Environment, Snapshot
+from sandbox.service.server import Server, connection_details
 
 
 @dataclass
@@ -29,11 +29,11 @@ class Sandbox:
     server: Server
 
     def line(self) -> dict[str, str]:
-        """What `manage.py sandbox --json` prints first."""
-        return described(self.server)
+        """Return what `manage.py sandbox --json` prints as its first line."""
+        return connection_details(self.server)
 
     def control(self, method: str, path: str, body: object = None) -> Any:
-        """A control call (path below /_sandbox/); its JSON. Raises requests.HTTPError with the sandbox's sentence."""
+        """Make a control call (path below /_sandbox/); return its JSON. Raises requests.HTTPError with its message."""
         with requests.Session() as session:
             session.trust_env = False
             answer = session.request(
@@ -49,33 +49,33 @@ class Sandbox:
         return answer.json()
 
     def load(self, content: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, int]:
-        """Put rows in; how many per table."""
+        """Load rows by entity set; return the number of rows per set."""
         loaded: dict[str, int] = self.control("POST", "load", content)["loaded"]
         return loaded
 
     def rows(self, entity_set: str, *select: str) -> list[dict[str, Any]]:
-        """All rows of a table, with all columns or the selected ones."""
+        """Return all rows of a table, with all columns or the selected ones."""
         query = f"?$select={','.join(select)}" if select else ""
         found: list[dict[str, Any]] = self.control("GET", f"rows/{entity_set}{query}")
         return found
 
     def requests(self) -> dict[str, Any]:
-        """What was asked of the Web API."""
+        """Return the counts of requests to the Web API."""
         found: dict[str, Any] = self.control("GET", "requests")
         return found
 
-    def reset(self, to: State | None = None) -> None:
-        """Back to the state at start, or to a snapshot of the environment."""
+    def reset(self, to: Snapshot | None = None) -> None:
+        """Go back to the content at the start, or to a snapshot of the environment."""
         self.environment.reset(to)
 
 
 @contextmanager
 def running(*, empty: bool = False, port: int = 0, ca_file: Path | str | None = None) -> Iterator[Sandbox]:
-    """A sandbox that serves until the block ends. Without `ca_file` its authority lives in a temporary folder."""
+    """Serve a sandbox until the block ends. Without `ca_file` its authority is in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         server = Server(Environment(empty=empty), Path(ca_file or Path(folder) / "sandbox-ca.pem"), port)
         server.start()
         try:
-            yield Sandbox(**described(server), environment=server.environment, server=server)
+            yield Sandbox(**connection_details(server), environment=server.environment, server=server)
         finally:
             server.stop()

@@ -9,7 +9,7 @@ class SyncConfig(AppConfig):
     name = "sync"
 
     def ready(self) -> None:
-        """Bring the kind of job, the schedules, and the entries of pages to the rooms below."""
+        """Register the room's kind of job, schedules and pages with the rooms below."""
         from sync import shell
 
         shell.register()

@@ -7,7 +7,7 @@ from jobs.running.runner import OutcomeRow
 
 
 def outcome_object(row: OutcomeRow) -> dict[str, Any]:
-    """An outcome in the shape the commands print."""
+    """Return an outcome in the shape the commands print."""
     detail = dict(row.detail or {})
     return {
         "outcome": str(row.outcome),
@@ -21,7 +21,7 @@ def outcome_object(row: OutcomeRow) -> dict[str, Any]:
 
 
 def progress_line(job: Job) -> str:
-    """How far a job is, as one line."""
+    """Return how far a job is, as one line."""
     total = f" of {job.total:,}" if job.total else ""
     phase = job.phase or str(job.get_state_display())
     return f"{job.mapping_name} {job.get_type_display().lower()}: {phase}, {job.processed:,}{total}"

@@ -1,4 +1,4 @@
-"""The last steps of the assisted setup guide: salespeople (Person), recommendations, and how it ends."""
+"""The last steps of the assisted setup guide: Salespeople (ownership model Person), Recommendations, Finish."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from connection_setup.connection.state import NotConnected
 from connection_setup.guide import flow
-from connection_setup.guide.flow import Ended, Shown, Situation, Step
-from connection_setup.guide.views import address
+from connection_setup.guide.flow import Situation, Step, StepContent, StepOutcome
+from connection_setup.guide.links import step_url
 from connection_setup.models import OwnershipModel
 from core.refusals import Refusal
 from core.vocabulary import Recommendation
@@ -28,47 +28,48 @@ from ui.links import company_url
 PEOPLE = "salespeople"
 RECOMMENDATIONS = "recommendations"
 FINISH = "finish"
-_MISHAPS = (Refusal, DataverseError, NotConnected, local_records.Unusable)
+_EXPLAINED = (Refusal, DataverseError, NotConnected, local_records.Unusable)
+"""The errors that explain themselves to the user."""
 
 
 def register() -> None:
-    """Bring the steps to the guide; called once, when the app loads."""
-    flow.add(
+    """Add the steps to the guide; called once, when the app loads."""
+    flow.register_step(
         Step(
             PEOPLE,
             "Salespeople",
             75,
             show_people,
-            take_people,
-            done=lambda situation: situation.confirmed(PEOPLE),
+            lambda _: None,  # nothing is saved: whoever is not coupled can be later
+            done=lambda situation: situation.has_confirmed(PEOPLE),
             applies=lambda situation: situation.connection.ownership_model == OwnershipModel.PERSON,
         )
     )
-    flow.add(
+    flow.register_step(
         Step(
             RECOMMENDATIONS,
             "Recommendations",
             80,
             show_recommendations,
             take_recommendations,
-            done=lambda situation: situation.confirmed(RECOMMENDATIONS),
-            applies=lambda situation: not situation.kept.without_synchronization,
+            done=lambda situation: situation.has_confirmed(RECOMMENDATIONS),
+            applies=lambda situation: not situation.assisted_setup.without_synchronization,
         )
     )
-    flow.add(
+    flow.register_step(
         Step(
             FINISH,
             "Finish",
             90,
             show_finish,
-            finish,
-            done=lambda situation: situation.kept.completed_at is not None,
+            take_finish,
+            done=lambda situation: situation.assisted_setup.completed_at is not None,
         )
     )
 
 
 class OverrideForm(forms.Form):
-    """The lines with records on both sides that are to be synchronized in full all the same."""
+    """Asks which lines with records on both sides are to be synchronized in full all the same."""
 
     overridden = forms.MultipleChoiceField(
         label="Recommend Full Synchronization",
@@ -79,43 +80,44 @@ class OverrideForm(forms.Form):
 
     def __init__(self, lines: list[FullSynchReviewLine], data: Any = None) -> None:
         super().__init__(data)
-        names = [line.name for line in lines if not line.status and line.recommendation == Recommendation.NONE]
-        self.fields["overridden"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+        self.names = [line.name for line in lines if not line.status and line.recommendation == Recommendation.NONE]
+        field = self.fields["overridden"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(name, name) for name in self.names]
 
 
-_WAYS = (
+_ENDINGS = (
     ("full", "Run full synchronization", "It starts now, goes by these recommendations, and shows how it goes."),
     ("later", "Finish without synchronizing", "Dataverse Full Synch. Review runs it any time."),
 )
 
 
 class FinishForm(forms.Form):
-    """How the guide ends."""
+    """Asks how the guide ends."""
 
     run = forms.ChoiceField(
         label="How to finish",
-        choices=[(value, label) for value, label, _ in _WAYS],
+        choices=[(value, label) for value, label, _ in _ENDINGS],
     )
 
 
 # -- salespeople ------------------------------------------------------------------------------------------------------
 
 
-def show_people(situation: Situation) -> Shown:
-    """How many users are coupled with salespeople, and the way to couple the rest."""
+def show_people(situation: Situation) -> StepContent:
+    """Show how many users are coupled with salespeople, and where to couple the rest."""
     company = situation.company
     notices: tuple[Notice, ...] = ()
     fields: tuple[Field, ...] = ()
     try:
-        known = salespeople.users(company)
-    except _MISHAPS as error:
-        said = error.user_message
-        notices = (Notice(said, "bad", title="The users of Dataverse cannot be read."),)
+        users = salespeople.read_users(company)
+    except _EXPLAINED as error:
+        notices = (Notice(error.user_message, "bad", title="The users of Dataverse cannot be read."),)
     else:
-        coupled = sum(one.local_id is not None for one in known)
-        state: State = "ok" if coupled == len(known) else "warn"
-        fields = (Field("Users coupled with salespeople", Status(f"{coupled:,} of {len(known):,}", state)),)
-    return Shown(
+        coupled = sum(one.local_id is not None for one in users)
+        state: State = "ok" if coupled == len(users) else "warn"
+        fields = (Field("Users coupled with salespeople", Status(f"{coupled:,} of {len(users):,}", state)),)
+    return StepContent(
         "Which user is which salesperson?",
         (
             "Each row that is created in Dataverse belongs to the user coupled with the record's salesperson. Records "
@@ -134,25 +136,20 @@ def show_people(situation: Situation) -> Shown:
     )
 
 
-def take_people(_: Situation) -> Ended:
-    """On; whoever is not coupled can be later."""
-    return None
-
-
 # -- recommendations --------------------------------------------------------------------------------------------------
 
 
-def show_recommendations(situation: Situation, form: OverrideForm | None = None) -> Shown:
-    """The lines with the counts of both sides; counted when the step is opened."""
+def show_recommendations(situation: Situation, form: OverrideForm | None = None) -> StepContent:
+    """Show the lines with the counts of both sides, which are counted when the step is opened."""
     company = situation.company
-    notices = _counted(company)
+    notices = _count(company)
     lines = full.lines(company)
-    chosen = review_page.with_criteria(company)
+    with_criteria = review_page.mappings_with_criteria(company)
     form = form or OverrideForm(lines)
-    sections = [FastTab("lines", "", table=_lines_table(company, lines, chosen))]
-    if form.fields["overridden"].choices:  # type: ignore[attr-defined]
+    sections = [FastTab("lines", "", table=_lines_table(company, lines, with_criteria))]
+    if form.names:
         sections.append(FastTab("overridden", "", (Field(form_field=form["overridden"]),)))
-    return Shown(
+    return StepContent(
         "What to synchronize first?",
         (
             "The uncoupled records on both sides were counted. What exists on one side only can be created on the "
@@ -160,14 +157,14 @@ def show_recommendations(situation: Situation, form: OverrideForm | None = None)
             "duplicate those that are the same.",
         ),
         sections,
-        [*notices, *review_page.warnings(lines, chosen)],
-        actions=(Action("Dataverse Full Synch. Review", company_url("sync:review", company), icon="list"),),
+        [*notices, *review_page.warnings(lines, with_criteria)],
+        actions=(Action(review_page.TITLE, review_page.review_url(company), icon="list"),),
         next=Action("Next"),
     )
 
 
-def take_recommendations(situation: Situation) -> Ended:
-    """Keep what is to be synchronized in full all the same."""
+def take_recommendations(situation: Situation) -> StepOutcome:
+    """Save what is to be synchronized in full all the same."""
     lines = full.lines(situation.company)
     form = OverrideForm(lines, situation.request.POST)
     if not form.is_valid():
@@ -178,16 +175,17 @@ def take_recommendations(situation: Situation) -> Ended:
     return None
 
 
-def _counted(company: Company) -> list[Notice]:
+def _count(company: Company) -> list[Notice]:
+    """Count both sides; return why that failed."""
     try:
         full.generate(company)
-    except _MISHAPS as error:
+    except _EXPLAINED as error:
         return [Notice(error.user_message, "bad", "The records could not be counted.")]
     return []
 
 
-def _lines_table(company: Company, lines: list[FullSynchReviewLine], chosen: set[str]) -> Table:
-    cells = review_page.Shown(company, chosen, within="guide")
+def _lines_table(company: Company, lines: list[FullSynchReviewLine], with_criteria: set[str]) -> Table:
+    cells = review_page.LineCells(company, with_criteria, within="guide")
     return Table(
         "Recommendations",
         ("Name", "Here", "In Dataverse", "Recommendation"),
@@ -197,20 +195,20 @@ def _lines_table(company: Company, lines: list[FullSynchReviewLine], chosen: set
         ],
         numeric=frozenset({1, 2}),
         wrap=frozenset({3}),
-        empty="There are no mappings yet. They are made with the default synchronization setup.",
+        empty="There are no mappings yet. Choose Use Default Synchronization Setup on Dataverse Connection Setup.",
     )
 
 
 # -- finish -----------------------------------------------------------------------------------------------------------
 
 
-def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
+def show_finish(situation: Situation, form: FinishForm | None = None) -> StepContent:
     """Ask how to finish; afterwards, how the run goes."""
     company = situation.company
-    if situation.kept.completed_at is not None:
+    if situation.assisted_setup.completed_at is not None:
         return _finished(situation)
-    if situation.kept.without_synchronization:
-        return Shown(
+    if situation.assisted_setup.without_synchronization:
+        return StepContent(
             "The connection is ready",
             (
                 f"{company.name} is connected. Nothing is synchronized yet: couple records on their lists, or run a "
@@ -218,38 +216,39 @@ def show_finish(situation: Situation, form: FinishForm | None = None) -> Shown:
             ),
             next=Action("Finish", primary=True),
         )
-    lines, chosen = full.lines(company), review_page.with_criteria(company)
-    plans = [plan for line in lines if not line.status and (plan := review_page.plan(line, chosen))]
+    lines, with_criteria = full.lines(company), review_page.mappings_with_criteria(company)
+    fresh = [line for line in lines if not line.status]
+    plans = [plan for line in fresh if (plan := review_page.plan_sentence(line, with_criteria))]
     form = form or FinishForm()
-    return Shown(
+    return StepContent(
         "Everything is set up",
         ("A full synchronization does this, in the order of what depends on what:", *plans) if plans else (),
-        (FastTab("finish", "", template="ui/shell/choices.html", context=_ways(form)),),
-        review_page.warnings(lines, chosen),
+        (FastTab("finish", "", template="ui/shell/choices.html", context=_endings(form)),),
+        review_page.warnings(lines, with_criteria),
         next=Action("Finish", primary=True),
     )
 
 
-def _ways(form: FinishForm) -> dict[str, Any]:
-    """The ways to finish, for ui/choices.html."""
+def _endings(form: FinishForm) -> dict[str, Any]:
+    """Return the ways to finish, for ui/shell/choices.html."""
     chosen = form["run"].value() or "full"
     return {
         "legend": "How to finish",
         "name": "run",
         "error": " ".join(str(error) for error in form["run"].errors),
         "options": [
-            {"value": value, "label": label, "text": text, "chosen": value == chosen} for value, label, text in _WAYS
+            {"value": value, "label": label, "text": text, "chosen": value == chosen} for value, label, text in _ENDINGS
         ],
     }
 
 
-def finish(situation: Situation) -> Ended:
+def take_finish(situation: Situation) -> StepOutcome:
     """Complete the guide, and start the full synchronization where that was chosen."""
     company, request = situation.company, situation.request
-    if situation.kept.completed_at is not None:
-        return HttpResponseRedirect(company_url("sync:review", company))
+    if situation.assisted_setup.completed_at is not None:
+        return HttpResponseRedirect(review_page.review_url(company))
     run = False
-    if not situation.kept.without_synchronization:
+    if not situation.assisted_setup.without_synchronization:
         form = FinishForm(request.POST)
         if not form.is_valid():
             return show_finish(situation, form)
@@ -257,40 +256,31 @@ def finish(situation: Situation) -> Ended:
     if run:
         try:
             full.start(company, user=request.user)
-        except _MISHAPS as error:
+        except _EXPLAINED as error:
             messages.error(request, f"Nothing was started. {error.user_message}")
             return show_finish(situation)
-    situation.kept.completed_at = timezone.now()
-    situation.kept.save()
+    situation.assisted_setup.completed_at = timezone.now()
+    situation.assisted_setup.save()
     if run:
-        return HttpResponseRedirect(address(company, FINISH))
+        return HttpResponseRedirect(step_url(company, FINISH))
     messages.success(request, f"{company.name} is connected to Dataverse. The setup is completed.")
     return HttpResponseRedirect(company_url("connection_setup:setup", company))
 
 
-def _finished(situation: Situation) -> Shown:
+def _finished(situation: Situation) -> StepContent:
+    """Show how the run goes, or that the setup is completed."""
     company = situation.company
     if any(line.started and line.status in ("", *OPEN_STATES) for line in full.lines(company)):
         full.advance(company)
     lines = [line for line in full.lines(company) if line.started]
-    progress = review_page.progress(company, lines, poll_url=address(company, FINISH))
-    cells = review_page.Shown(company, ())
+    progress = review_page.progress(company, lines, poll_url=step_url(company, FINISH))
+    cells = review_page.LineCells(company)
     rows = [(line.name, cells.status(line), line.message) for line in lines]
-    sections = (
-        (
-            FastTab(
-                "run",
-                "",
-                table=Table("Full synchronization", ("Name", "Status", "What happened"), rows, wrap=frozenset({2})),
-            ),
-        )
-        if rows
-        else ()
-    )
-    return Shown(
+    table = Table("Full synchronization", ("Name", "Status", "What happened"), rows, wrap=frozenset({2}))
+    return StepContent(
         "The full synchronization is running" if progress else "The setup is completed",
         ("You can leave this page; the work goes on.",) if progress else (f"{company.name} is connected.",),
-        sections,
+        (FastTab("run", "", table=table),) if rows else (),
         progress=progress,
-        next=Action("Dataverse Full Synch. Review", company_url("sync:review", company)),
+        next=Action(review_page.TITLE, review_page.review_url(company)),
     )

@@ -1,4 +1,4 @@
-"""State of synchronization: where each mapping's changes were read up to, and the full synchronization's review."""
+"""State of synchronization: up to where each mapping's changes were read, pairs to compare, the review's lines."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from masterdata.models import Company
 
 
 class SynchState(models.Model):
-    """Where the changes of a mapping were read up to; moves in the transaction that applied the page."""
+    """Up to where the changes of a mapping were read. Moves in the transaction that ends the run."""
 
     mapping = models.OneToOneField(IntegrationTableMapping, on_delete=models.CASCADE, related_name="synch_state")
     fingerprint = models.CharField(
@@ -19,8 +19,8 @@ class SynchState(models.Model):
     )
     delta_link = models.TextField(blank=True)
     local_high_water = models.DateTimeField(null=True, blank=True)
-    doubts = models.BinaryField(
-        default=bytes, blank=True, help_text="Writes sent whose answers were never saved, packed (sync.doubts)."
+    unconfirmed_writes = models.BinaryField(
+        default=bytes, blank=True, help_text="Writes sent whose answers were never saved, packed (msgpack)."
     )
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class SynchState(models.Model):
 
 
 class Waits(models.TextChoices):
-    """Until when a due pair is left alone."""
+    """What a due pair waits for before it is compared."""
 
     NOTHING = "", ""
     RECORD = "record", "Until the record is inside the table filter"
@@ -37,9 +37,9 @@ class Waits(models.TextChoices):
 
 
 class DuePair(models.Model):
-    """A pair that has to be compared by reading both sides: it changed while it was being written, or out of sight."""
+    """A pair to compare by reading both sides: it changed while it was written, or in a way that no run reports."""
 
-    # Couplings are deleted in bulk by rooms that know nothing of this table; a run clears what is left over.
+    # Couplings are deleted in bulk by rooms that do not know this table; a run deletes what is left over.
     coupling = models.OneToOneField(
         Coupling, on_delete=models.CASCADE, primary_key=True, related_name="due", db_constraint=False
     )

@@ -1,4 +1,4 @@
-"""Numbers and codes for records that a synchronization creates here."""
+"""Numbers and codes for records that are created here."""
 
 import re
 from collections.abc import Iterable
@@ -13,19 +13,19 @@ _SERIES = {
     "contact": ("CT", 6),
     "item": ("I", 5),
 }
-"""How the numbers of new records begin, and with how many digits they go on."""
+"""By table: what new numbers begin with, and how many digits follow at least."""
 
 
-def taken(company: Any, table: LocalTable, keys: Iterable[str]) -> set[str]:
-    """Which of the keys the company's records of the table have, in upper case."""
+def taken_keys(company: Any, table: LocalTable, keys: Iterable[str]) -> set[str]:
+    """Return those of the keys that records of the company have, in upper case."""
     records = table.model._default_manager.filter(company=company)
     return {
         str(key).upper() for key in records.filter(**{f"{table.key}__in": list(keys)}).values_list(table.key, flat=True)
     }
 
 
-def next_free(company: Any, table: LocalTable, count: int) -> list[str]:
-    """As many new keys, in order: the table's prefix and a number above all that are taken.
+def next_free_keys(company: Any, table: LocalTable, count: int) -> list[str]:
+    """Return `count` new keys in order: the table's prefix and numbers above all that are taken.
 
     Call it in the transaction that inserts the records.
     """

@@ -1,45 +1,45 @@
-"""What this room brings to the rooms below: the kind of job, schedules, Tell Me entries, cues."""
+"""What this room registers with the rooms below: the kind of job, schedules, Tell Me entries, cues, guide steps."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
 
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from connection_setup.models import OwnershipModel
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import registry as jobs
 from jobs.models import Type
 from jobs.registry import Schedule
 from sync import guide_steps
+from sync.conflicts import conflicts_page, skipped_page
+from sync.engine.handler import handle
+from sync.full import page as review_page
 from sync.full import services as full
-from sync.salespeople import page as salespeople_pages
+from sync.salespeople import page as salespeople_page
 from sync.salespeople import services as salespeople
-from sync.start import services
+from sync.start import services as start
 from ui import registry
 from ui.kit import Cue
 from ui.links import company_url
 
 _ENTRIES = (
     registry.Entry(
-        "Dataverse Full Synch. Review",
+        review_page.TITLE,
         "sync:review",
         also=("Run Full Synchronization", "Initial synchronization", "Recommendations"),
         navigation=50,
     ),
     registry.Entry(
-        salespeople_pages.TITLE,
+        salespeople_page.TITLE,
         "sync:salespeople",
         group="Administration",
         also=("Couple Salespeople", "Users - Dataverse", "Add Coupled Users to Team", "Salespeople and users"),
     ),
-    registry.Entry("Resolve Update Conflicts", "sync:conflicts", also=("Conflicts",)),
-    registry.Entry(
-        "Coupled Data Synchronization Errors", "sync:skipped", also=("Skipped records", "Retry", "Records left out")
-    ),
+    registry.Entry(conflicts_page.TITLE, "sync:conflicts", also=("Conflicts",)),
+    registry.Entry(skipped_page.TITLE, "sync:skipped", also=("Skipped records", "Retry", "Records left out")),
 )
 
 
@@ -51,29 +51,27 @@ _SALESPEOPLE = hooks.Question(
     applies=lambda connection: (
         bool(connection.enabled)
         and connection.ownership_model == OwnershipModel.PERSON
-        and salespeople.ready(connection.company)
+        and salespeople.has_mapping(connection.company)
     ),
     yes_url=lambda company: company_url("sync:salespeople", company),
     no="Nobody was coupled. Choose Integration, then Couple Salespeople, when you want to.",
     order=30,
-    by_test=False,
+    after_each_test=False,
 )
 
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
-    from sync.engine.handler import handle
-
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
-    hooks.synchronizer(_synchronize_modified)
+    hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
-    hooks.coupled_users(
+    hooks.COUPLED_USERS.provide(
         hooks.CoupledUsers(salespeople.coupled_users, lambda company: company_url("sync:salespeople", company))
     )
-    hooks.question(_SALESPEOPLE)
+    hooks.add_question(_SALESPEOPLE)
     for entry in _ENTRIES:
         registry.tell_me(entry)
     guide_steps.register()
@@ -81,17 +79,17 @@ def register() -> None:
 
 
 def _synchronize_modified(company: Any, user: Any) -> int:
-    """Synchronize Modified Records: one job per mapping, those that others depend on first."""
-    return len(services.synchronize_in_order(company=company, user=user))
+    """Queue a synchronization of every mapping, those that others depend on first. Return how many jobs."""
+    return len(start.synchronize_in_order(company=company, user=user))
 
 
 def _start_due(now: datetime) -> None:
-    services.run_due(now)
+    start.run_due(now)
 
 
 def scheduled(company: Any) -> Iterable[Schedule]:
-    """The lines of Job Queue Entries: one per scheduled mapping; on hold while the connection is not enabled."""
-    held = bool(unavailable_reason(company))
+    """Yield a line of Job Queue Entries per scheduled mapping; on hold while the connection is not enabled."""
+    held = bool(unavailable_text(company))
     for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
         yield Schedule(
             f"{mapping.name}, synchronization",
@@ -103,13 +101,12 @@ def scheduled(company: Any) -> Iterable[Schedule]:
 
 
 def attention_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Pairs that wait for a person: conflicts, and those left out after failing twice."""
+    """Return how many pairs wait for a person: conflicts, and those left out after failing twice."""
     conflicts = Coupling.objects.filter(company=company, conflict__isnull=False).count()
     skipped = Coupling.objects.filter(company=company, skipped=True).count()
-    where = {"company": company.slug}
     return [
         Cue(
-            f"{conflicts:,}", "Update conflicts", reverse("sync:conflicts", kwargs=where), "warn" if conflicts else "ok"
+            f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),
-        Cue(f"{skipped:,}", "Records left out", reverse("sync:skipped", kwargs=where), "bad" if skipped else "ok"),
+        Cue(f"{skipped:,}", "Records left out", company_url("sync:skipped", company), "bad" if skipped else "ok"),
     ]

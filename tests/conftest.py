@@ -1,6 +1,7 @@
 """Fixtures for every room."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from django.test import TransactionTestCase, override_settings
 
 from dataverse import concurrency, http_session, metadata_cache, retry, throttle
 from masterdata.models import Company
-from sandbox.environment import State
+from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
 from tests.tables import Rows, Tables
 
@@ -82,6 +83,11 @@ def a_service_that_does_not_answer_is_soon_asked_again(monkeypatch: pytest.Monke
 def no_key_outlives_a_test() -> Iterator[None]:
     """Encryption is not enabled when a test begins, whatever the one before did: the key file is no database row."""
     yield
+    delete_key_file()
+
+
+def delete_key_file() -> None:
+    """Encryption is not enabled after it."""
     Path(django_settings.FIELD_ENCRYPTION_KEY_FILE).unlink(missing_ok=True)
 
 
@@ -108,13 +114,13 @@ def nothing_is_known() -> None:
 
 
 @pytest.fixture(scope="session")
-def _scenes() -> dict[str, tuple[int, Rows, State]]:
+def _scenes() -> dict[str, tuple[int, Rows, Snapshot]]:
     return {}
 
 
 @pytest.fixture
 def connected(
-    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, State]]
+    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, Snapshot]]
 ) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
     """Gives a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
 
@@ -161,12 +167,18 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with all tables, to be copied into a state folder: migrating takes seconds."""
-    folder = tmp_path_factory.mktemp("migrated")
-    environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(folder)}
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True)
+def migrated(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A SQLite database with all tables, to be copied into a state folder. Migrating takes seconds: it is done once."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "migrated"  # the parent is that of all workers
+    folder.mkdir(mode=0o700, exist_ok=True)
     database = folder / "tandem.sqlite3"
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(folder)}
+            command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True)
+            (folder / "done").touch()
     assert not database.with_name(f"{database.name}-wal").exists(), "the file alone is not all of it"
     return database

@@ -9,8 +9,6 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, transaction
 
-from coupling.models import Listed
-
 Rows = dict[str, list[tuple[Any, ...]]]
 """Rows as the database has them, by table."""
 
@@ -21,8 +19,6 @@ class Tables:
     def __init__(self, connection: Any) -> None:
         self._alias = connection.alias
         tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-        # What triggers keep goes first: they have nothing to look for when the rows go that they follow.
-        tables = sorted(tables, key=lambda table: (table != Listed._meta.db_table, table))
         quoted = [connection.ops.quote_name(table) for table in tables]
         self._which = " UNION ALL ".join(f"SELECT '{one}' WHERE EXISTS (SELECT 1 FROM {one})" for one in quoted)
         self._first = self.rows()

@@ -57,7 +57,8 @@ def commands() -> str:
     return script.replace("--port 8443", "--port 0")
 
 
-@pytest.mark.big
+@pytest.mark.processes
+@pytest.mark.sample
 @pytest.mark.timeout(240)
 def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path) -> None:
     environment = {

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, QueryDict
 
 from ui import paging, preferences
 from ui.cells import in_sentence, text_of
 from ui.kit import Cell, Notice
-from ui.listing import Column, Filter, Listing
+from ui.listing import Column, Filter, Listing, RowCounter
 
 _OWN = {"page", "after", "before", "choose"}
 
@@ -66,7 +66,7 @@ class Bound:
     @cached_property
     def in_force(self) -> dict[str, str]:
         """The search and filters in force."""
-        return self.listing.in_force({name: str(self.given[name]) for name in self.given})
+        return self.listing.in_force(cast(dict[str, str], self.given.dict()))
 
     @cached_property
     def sort(self) -> str:
@@ -82,11 +82,6 @@ class Bound:
             return paging.ordered(rows)
         column = next(column for column in self.listing.columns if column.name == self.sort.lstrip("-"))
         return paging.ordered(rows, [("-" if self.sort.startswith("-") else "") + column.sort])
-
-    @cached_property
-    def through(self) -> paging.Through | None:
-        """The narrow table that holds the rows that pass, in order, if there is one."""
-        return self.listing.through(self.in_force, self.sort.lstrip("-")) if self.listing.through else None
 
     # -- columns
 
@@ -139,13 +134,13 @@ class Bound:
         """The page of rows asked for, decorated."""
         number = self.given.get("page", "")
         found = paging.page(
-            self.listing.rows if self.through else self.matching,
+            self.matching,
             number=int(number) if number.isascii() and number.isdigit() and len(number) < 8 else 1,
             size=self.listing.page_size,
             after=self.given.get("after", ""),
             before=self.given.get("before", ""),
-            through=self.through,
-            descending=self.sort.startswith("-"),
+            among=self.listing.rows,
+            last=paging.COUNT_LIMIT // self.listing.page_size if self._count_rows else None,
             place=None if self.sort or self.in_force else self.listing.place,
         )
         if self.listing.decorate and found.rows:
@@ -182,7 +177,17 @@ class Bound:
             return len(self.slice.rows), True
         if self.slice.skipped >= paging.COUNT_LIMIT:
             return paging.COUNT_LIMIT, False
-        return paging.counted(self.through.rows if self.through else self.matching)
+        if self._count_rows is None:
+            return paging.counted(self.matching)
+        number, exact = self._count_rows(self.matching)
+        shown = (self.slice.number - 1) * self.listing.page_size + len(self.slice.rows)
+        if exact and number < shown + self.slice.has_next:  # a number stored before these rows came in
+            return shown, not self.slice.has_next
+        return number, exact
+
+    @cached_property
+    def _count_rows(self) -> RowCounter | None:
+        return self.listing.counter(self.in_force) if self.listing.counter else None
 
     @property
     def count_text(self) -> str:

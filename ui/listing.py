@@ -25,6 +25,10 @@ MAX_SEARCH = 200
 _SALT = "ui.listing"
 
 
+RowCounter = Callable[["QuerySet[Any]"], tuple[int, bool]]
+"""Given rows: how many there are, counted up to paging.COUNT_LIMIT, and whether that is all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column. `value`: a dotted attribute of the row, or what makes a cell of it. `sort`: ORM path to sort by."""
@@ -85,9 +89,9 @@ class Listing:
     decorate: Callable[[list[Any]], None] | None = None
     total: int | None = None
     search_label: str = "Search this list"
-    through: "Callable[[Mapping[str, str], str], paging.Through | None] | None" = None
-    """Given the filters in force and the column sorted by ("" for the list's own order): the narrow table that holds
-    such rows in that order, if there is one."""
+    counter: "Callable[[Mapping[str, str]], RowCounter | None] | None" = None
+    """Given the filters in force: how their rows are counted, where passing by those that they leave out costs much.
+    Pages are then asked for by their number only as far as rows are counted."""
     place: paging.Place | None = None
     """Where the first so many rows of the whole list, in its own order, end, where the caller knows it."""
     row_label: Callable[[Any], str] | None = None

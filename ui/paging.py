@@ -29,27 +29,6 @@ class Slice:
     skipped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Through:
-    """A narrow table that holds the rows that pass, in order, where the rows' own table has no index for both.
-
-    rows: one company's, unordered; columns: the own table's columns -> the narrow one's, the order's first and the
-    row's unique id last. Its order goes by these columns.
-    """
-
-    rows: "QuerySet[Any]"
-    columns: Mapping[str, str]
-
-    @property
-    def id(self) -> tuple[str, str]:
-        """The unique id: its name in the rows' own table, and in the narrow one."""
-        return list(self.columns.items())[-1]
-
-    def ordered(self, descending: bool) -> "QuerySet[Any]":
-        """Return the narrow rows in order."""
-        return self.rows.order_by(*(f"{'-' if descending else ''}{name}" for name in self.columns.values()))
-
-
 Place = Callable[[int], Mapping[str, Any] | None]
 """Given a number of rows: what the first columns in order hold in the last of so many; None if it is not known."""
 
@@ -77,74 +56,68 @@ def page(
     size: int,
     after: str = "",
     before: str = "",
-    through: Through | None = None,
-    descending: bool = False,
+    among: "QuerySet[Any] | None" = None,
+    last: int | None = None,
     place: Place | None = None,
 ) -> Slice:
     """Return one page of ordered rows. `after` and `before` are ids of rows beside it; else rows are skipped.
 
-    through: which of the rows are meant, and their order, `descending` or not; those of `rows` do not count then.
-    place: where the rows before a page of any number end, if the caller knows it.
+    among: where the row beside the page is looked up, for it may have left `rows`; last: the last page that can be
+    asked for by its number alone, where skipping to a later one costs too much; place: where the rows before a page of
+    any number end, if the caller knows it.
     """
-    number = max(number, 1)
-    order = through.ordered(descending) if through else rows
-    if number > 1 and after and (parts := _seek_from(rows, after, order, through, forward=True)) is not None:
-        found = _first(order, parts, size + 1)
+    number, terms = max(number, 1), _plain_terms(rows)
+    beside = rows if among is None else among
+    if number > 1 and after and terms is not None and (values := _values(beside, terms, after)) is not None:
+        found = _first(rows, _parts(rows.model, terms, values, forward=True), size + 1)
         if found:
-            return Slice(_own(rows, found[:size], through), number, len(found) > size)
-    elif before and (parts := _seek_from(rows, before, order, through, forward=False)) is not None:
-        found = _first(order.reverse(), parts, size)[::-1]
+            return Slice(found[:size], number, len(found) > size)
+    elif before and terms is not None and (values := _values(beside, terms, before)) is not None:
+        found = _first(rows.reverse(), _parts(rows.model, terms, values, forward=False), size)[::-1]
         if len(found) == size:
-            return Slice(_own(rows, found, through), number, has_next=True)
-        number = 1  # the list's head: rows before the first page have come in meanwhile
+            return Slice(found, number, has_next=True)
+        # Rows before the first page are gone: what is left of them, and what follows, is the first page now.
+        following = _parts(rows.model, terms, values, forward=True, including=True)
+        found += _first(rows, following, size + 1 - len(found))
+        return Slice(found[:size], 1, len(found) > size)
+    if last is not None:
+        number = min(number, last)
     if number > 1:
         skipped = (number - 1) * size
-        found = _skip_to(rows, order, skipped, size + 1, through, place)
+        found = _skip_to(rows, terms, skipped, size + 1, place)
         if found:
             return Slice(found[:size], number, len(found) > size, skipped)
-    found = list(order[: size + 1])
-    return Slice(_own(rows, found[:size], through), 1, len(found) > size)
+    found = list(rows[: size + 1])
+    return Slice(found[:size], 1, len(found) > size)
 
 
 def _skip_to(
-    rows: "QuerySet[Any]", order: "QuerySet[Any]", start: int, number: int, through: Through | None, place: Place | None
+    rows: "QuerySet[Any]", terms: Sequence[tuple[str, bool]] | None, start: int, number: int, place: Place | None
 ) -> list[Any]:
     """Return that many rows behind the first `start`; none where there are none."""
-    terms = _plain_terms(order)
-    if through or terms is None:
-        own, name = through.id if through else ("pk", "pk")
-        return _by_ids(rows, own, list(order.values_list(name, flat=True)[start : start + number]))
+    if terms is None:
+        return _by_ids(rows, list(rows.values_list("pk", flat=True)[start : start + number]))
     if place and (known := place(start)) is not None:
-        found = _from(order, terms, known, number + 1)
+        found = _from(rows, terms, known, number + 1)
         if found:
             return found[1:]
     names = [name for name, _ in terms]
-    last = order.values_list(*names)[start - 1 : start]
+    last = rows.values_list(*names)[start - 1 : start]
     values = [Subquery(last)] if len(names) == 1 else next(iter(last), None)
-    return _first(order, _parts(order.model, terms, values, forward=True), number) if values is not None else []
+    return _first(rows, _parts(rows.model, terms, values, forward=True), number) if values is not None else []
 
 
-def _from(
-    order: "QuerySet[Any]", terms: Sequence[tuple[str, bool]], known: Mapping[str, Any], number: int
-) -> list[Any]:
+def _from(rows: "QuerySet[Any]", terms: Sequence[tuple[str, bool]], known: Mapping[str, Any], number: int) -> list[Any]:
     """Return that many rows from the one on that is known to hold these values; none where there is no such row."""
     first = [(name, descending) for name, descending in terms if name in known]
     values = [known[name] for name, _ in first]
-    found = _first(order, _parts(order.model, first, values, forward=True, including=True), number)
+    found = _first(rows, _parts(rows.model, first, values, forward=True, including=True), number)
     return found if found and [getattr(found[0], name) for name, _ in first] == values else []
 
 
-def _own(rows: "QuerySet[Any]", found: list[Any], through: Through | None) -> list[Any]:
-    """Return the rows themselves, where those of the narrow table were found."""
-    if through is None:
-        return found
-    own, name = through.id
-    return _by_ids(rows, own, [getattr(one, name) for one in found])
-
-
-def _by_ids(rows: "QuerySet[Any]", own: str, ids: list[Any]) -> list[Any]:
+def _by_ids(rows: "QuerySet[Any]", ids: list[Any]) -> list[Any]:
     """Return the rows of these ids, in their order; one that is gone is left out."""
-    found = {getattr(row, own): row for row in rows.order_by().filter(**{f"{own}__in": ids})} if ids else {}
+    found = {row.pk: row for row in rows.order_by().filter(pk__in=ids)} if ids else {}
     return [found[pk] for pk in ids if pk in found]
 
 
@@ -158,22 +131,13 @@ def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
     return found
 
 
-def _seek_from(
-    rows: "QuerySet[Any]", pk: str, order: "QuerySet[Any]", through: Through | None, *, forward: bool
-) -> list[Q] | None:
-    """Return what holds for the rows past the row of that id (see _parts).
-
-    None where the order cannot be sought in, or the row is gone.
-    """
-    terms = _plain_terms(order)
-    if terms is None:
-        return None
-    names = through.columns if through else [name for name, _ in terms]
+def _values(rows: "QuerySet[Any]", terms: Sequence[tuple[str, bool]], pk: str) -> Sequence[Any] | None:
+    """Return what the columns in order hold in the row of that id; None where there is no such row."""
     try:
-        values = rows.order_by().filter(pk=pk).values_list(*names).first()
+        found: Sequence[Any] | None = rows.order_by().filter(pk=pk).values_list(*(name for name, _ in terms)).first()
     except (ValueError, TypeError):
         return None
-    return None if values is None else _parts(order.model, terms, values, forward=forward)
+    return found
 
 
 def _parts(

@@ -163,7 +163,8 @@ class Demo:
             mark = {"ok": "ok", "warning": "note", "error": "FAILED"}[check.state]
             self.screen.line(f"  {mark:6} {check.name}: {check.message}")
         if not report.ok:
-            raise DemoFailed(f"The connection could not be enabled. {report.failed.sentence if report.failed else ''}")
+            why = report.failed.user_message if report.failed else ""
+            raise DemoFailed(f"The connection could not be enabled. {why}")
 
     def _choose_criteria(self, company: Company) -> None:
         """Keep the criteria on the mappings, as the page Select Coupling Criteria does."""
@@ -243,12 +244,12 @@ class Demo:
         total = catalog.table("customer").records(company).count()
         self.screen.line()
         self.screen.line(f"  {coupled:,} of {total:,} customers are coupled now.")
-        if connections.unavailable_reason(other):
+        if connections.unavailable_text(other):
             self.screen.line(f"  {other.name} is not connected yet, for trying the page Dataverse Connection Setup.")
 
     def _how_to_connect(self, other: Company, environment: Environment) -> None:
         """Print what to enter for the second company: a secret cannot be read off the first one's page."""
-        if not connections.unavailable_reason(other):
+        if not connections.unavailable_text(other):
             return
         self.screen.line(f"To connect {other.name}, enter on its page Dataverse Connection Setup:")
         for label, name in _SETTINGS:

@@ -1,70 +1,53 @@
-"""The page Administrator Sign-In: what is asked for, the sign-in, and the steps that prepare the environment."""
+"""Page Administrator Sign-In: the permissions and the sign-in, then the steps that prepare the environment."""
 
 from typing import Any
 
-from django import forms
-from django.http import HttpRequest
-
+from connection_setup import captions
+from connection_setup.administrator.forms import PurposeForm, purpose_form
 from connection_setup.connection import redirect_url
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.models import AdministratorSignIn, DataverseConnection
-from connection_setup.provisioning import consent, preparation, steps_table
-from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
+from connection_setup.provisioning import consent, preparation, steps, steps_table
+from connection_setup.provisioning.consent_form import permissions_tab
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Tip
 from ui.links import company_url
 
 TITLE = "Administrator Sign-In"
-
-
-TITLES = {
+STEP_TITLES = {
     "prepare": "Preparation of the environment",
     "certificate": "Preparation of the environment",
     "team": "Members of the owning team",
     preparation.REDEPLOY: "Redeployment of the integration solution",
 }
-BUTTONS = {
+STEP_BUTTONS = {
     "prepare": "Prepare the environment",
     "certificate": "Prepare the environment",
     "team": "Add Coupled Users to Team",
     preparation.REDEPLOY: "Redeploy the solution",
 }
-"""By the purpose of a sign-in: what its steps are called, and the button that takes them."""
+"""By the purpose of a sign-in: the heading of its steps, and the button that starts them."""
 
 
-class PurposeForm(forms.Form):
-    """Before the sign-in; `purpose` is what it is for."""
-
-    purpose = forms.ChoiceField(choices=[(name, name) for name in preparation.PURPOSES], widget=forms.HiddenInput)
-
-
-class ConsentForm(AcceptForm, PurposeForm):
-    """Before the sign-in, where nobody has consented yet."""
-
-
-def consent_form(connection: DataverseConnection, data: Any = None, *, purpose: str = "prepare") -> PurposeForm:
-    """The form before the sign-in: what was consented to once is not asked again."""
-    purpose = str(data.get("purpose") or "prepare") if data is not None else purpose
-    known = purpose in ("prepare", "team") and consent.given(connection)
-    return (PurposeForm if known else ConsentForm)(data, initial={"purpose": purpose})
-
-
-def page(
-    request: HttpRequest,  # noqa: ARG001 - the shape of every page
+def build_page(
     connection: DataverseConnection,
     signed_in: AdministratorSignIn | None,
     form: PurposeForm | None = None,
     *,
     purpose: str = "prepare",
-    going: bool = False,
+    in_progress: bool = False,
 ) -> Page:
-    """The page: the permissions and the sign-in, a sign-in that is waited for, or the steps. going: steps follow."""
+    """Return the page: the permissions and the sign-in, the wait for a sign-in, or the steps.
+
+    signed_in: the session's sign-in, if there is one; form: with its errors; purpose: of a sign-in not begun yet;
+    in_progress: the page takes the next step by itself.
+    """
     company = connection.company
     done = signed_in is not None and signed_in.signed_in_at is not None
     waiting = signed_in is not None and not done and not signed_in.problem
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
-        "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
+        "crumbs": (Link(captions.TITLE, company_url("connection_setup:setup", company)),),
         "notices": _notices(connection, signed_in, purpose),
     }
     if done and signed_in is not None:
@@ -74,21 +57,21 @@ def page(
             state=Status(f"Signed in as {signed_in.name}", "ok"),
             fast_tabs=(_steps_tab(signed_in),),
             template=steps_table.TEMPLATE,
-            context=_going_on(signed_in, going=going),
+            context=_steps_context(signed_in, in_progress=in_progress),
         )
-    form = form or consent_form(connection, purpose=purpose)
+    form = form or purpose_form(connection, purpose=purpose)
     return Page(
         **common,
         help="connection#administrator",
         tip=Tip(
-            "Once, and only once",
-            "An administrator of the environment signs in here one time. Afterwards the application works as its own "
-            "user, and the administrator's sign-in is forgotten.",
+            "Only once",
+            "An administrator of the environment signs in here once. Afterwards the application works as its own user, "
+            "and the administrator's sign-in is forgotten.",
         ),
         progress=Progress(
             "Waiting for the sign-in",
-            f"It goes on in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and of this site, or "
-            "sign in again below: it then happens in this window.",
+            f"It continues in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and from this site, "
+            "or sign in again below, in this window.",
             poll_url=company_url("connection_setup:administrator", company),
         )
         if waiting
@@ -109,11 +92,21 @@ def _notices(
     connection: DataverseConnection, signed_in: AdministratorSignIn | None, purpose: str
 ) -> tuple[Notice, ...]:
     if connection.enabled and purpose in ("prepare", preparation.REDEPLOY):
-        return (Notice("Turn it off on Dataverse Connection Setup to prepare another.", title="It is enabled."),)
+        return (
+            Notice(
+                "To prepare another environment, turn Enabled off on Dataverse Connection Setup first.",
+                title="The connection is enabled.",
+            ),
+        )
     if signed_in is not None and signed_in.problem:
-        return (Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
+        return (Notice(signed_in.problem_text, "bad", title="The sign-in did not work."),)
     if purpose == "prepare":
-        return (Notice("What is missing in the environment is made first.", title="Prepares, then enables."),)
+        return (
+            Notice(
+                "After the sign-in, what is missing in the environment is created, and the connection is enabled.",
+                title="Prepares, then enables.",
+            ),
+        )
     return ()
 
 
@@ -126,9 +119,10 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
             Field("Client ID", connection.client_id),
             Field(
                 "Redirect URL",
-                redirect_url.of(connection),
+                redirect_url.effective_url(connection),
                 copy=True,
-                hint="It must stand under Authentication in the application's registration, or the sign-in refuses it.",
+                hint="It must be listed under Authentication in the application's registration; otherwise Microsoft "
+                "refuses the sign-in.",
             ),
         ),
         gist=connection.environment_url.removeprefix("https://"),
@@ -138,23 +132,25 @@ def _registration_tab(connection: DataverseConnection) -> FastTab:
 
 def _consent_tab(connection: DataverseConnection, form: PurposeForm) -> FastTab:
     asked = "consent" in form.fields
-    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.sentence(connection))
+    given = Field(form_field=form["consent"]) if asked else Field("Consent", consent.summary(connection))
     return FastTab("consent", "Consent", (given, Field(form_field=form["purpose"])))
 
 
 def _steps_tab(signed_in: AdministratorSignIn) -> FastTab:
-    return steps_table.tab(TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.told(signed_in))
+    return steps_table.steps_tab(
+        STEP_TITLES[signed_in.purpose], preparation.steps_of(signed_in), preparation.step_reports(signed_in)
+    )
 
 
-def _going_on(signed_in: AdministratorSignIn, *, going: bool) -> dict[str, Any]:
-    told = preparation.told(signed_in)
-    failed = any(one.state == preparation.FAILED for one in told)
-    return steps_table.context(
+def _steps_context(signed_in: AdministratorSignIn, *, in_progress: bool) -> dict[str, Any]:
+    reports = preparation.step_reports(signed_in)
+    failed = any(report.state == steps.FAILED for report in reports)
+    return steps_table.steps_context(
         preparation.steps_of(signed_in),
-        told,
-        going=going,
+        reports,
+        in_progress=in_progress,
         step_url=company_url("connection_setup:administrator-step", signed_in.company),
-        button="Try again" if failed else "Go on" if told else BUTTONS[signed_in.purpose],
+        button="Try again" if failed else "Continue" if reports else STEP_BUTTONS[signed_in.purpose],
         cancel_url=company_url("connection_setup:administrator-forget", signed_in.company),
         cancel="Forget the sign-in",
     )

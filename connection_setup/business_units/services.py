@@ -1,6 +1,6 @@
-"""The Coupled Business Unit: the units of the environment to choose from, and the choice.
+"""The Coupled Business Unit: list the environment's business units, and choose one.
 
-While the connection is enabled nothing is chosen; enabling finds or makes what the chosen unit needs (provisioning).
+Nothing is chosen while the connection is enabled; enabling finds or makes what the chosen unit needs (provisioning).
 """
 
 from dataclasses import dataclass
@@ -19,42 +19,44 @@ from dataverse import odata
 from masterdata.models import Company
 
 TITLE = "Dataverse Business Units"
-PERSON = (
+PERSON_ADVICE = (
     "The ownership model is Person: users own the rows, and each user belongs to one business unit, so only the "
     "default business unit is recommended."
 )
+NEW = "new"
+"""What a form sends for the company's default business unit while it does not exist yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """A business unit to choose. `id` None: the company's own, made when the connection is enabled."""
+class BusinessUnit:
+    """A business unit to choose. `id` None: the company's default one, made when the connection is enabled."""
 
     id: UUID | None
     name: str
     parent: str = ""
-    own: bool = False
-    others: tuple[str, ...] = ()
+    is_default: bool = False
+    other_companies: tuple[str, ...] = ()
     """Other companies of this site that are coupled with it."""
 
     @property
-    def shown(self) -> str:
-        """Its name; <New> before one that is not there yet."""
+    def caption(self) -> str:
+        """Its name, with <New> before it while it does not exist."""
         return self.name if self.id else f"<New> {self.name}"
 
 
-def default_name(company: Company) -> str:
-    """The name of the company's own business unit."""
+def default_unit_name(company: Company) -> str:
+    """Return the name of the company's default business unit."""
     return unit_name(company.name, company.system_id)
 
 
-def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | None = None) -> list[Unit]:
-    """The enabled business units below the root, the company's own first; a new one where it is not there yet.
+def list_units(connection: DataverseConnection, signed_in: AdministratorSignIn | None = None) -> list[BusinessUnit]:
+    """Return the enabled business units below the root, the company's default one first, even if it is new.
 
     Read as the administrator where one is signed in, else as the application. Raises DataverseError, Refusal and
-    SealBroken.
+    CannotDecrypt.
     """
     if signed_in is not None and signed_in.signed_in_at is not None:
-        client = clients.administrators_client(connection, sign_in.person(signed_in))
+        client = clients.administrator_client(connection, sign_in.signed_in_person(signed_in))
     else:
         client = clients.stored_client(connection)
     parent_column = odata.lookup("parentbusinessunitid")
@@ -64,9 +66,9 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
         for row in page.rows
     ]
     names = {row["businessunitid"]: str(row["name"]) for row in rows}
-    company, coupled = connection.company, _coupled(connection)
+    company, coupled = connection.company, _coupled_companies(connection)
     found = [
-        Unit(
+        BusinessUnit(
             UUID(row["businessunitid"]),
             str(row["name"]),
             names.get(row[parent_column], ""),
@@ -76,27 +78,43 @@ def listed(connection: DataverseConnection, signed_in: AdministratorSignIn | Non
         for row in rows
         if row.get(parent_column) and not row.get("isdisabled")
     ]
-    if not any(one.own for one in found):
-        root = next((name for key, name in names.items() if not _parent(rows, key)), "")
-        found.append(Unit(None, default_name(company), root, own=True))
-    return sorted(found, key=lambda one: (not one.own, one.name.casefold()))
+    if not any(unit.is_default for unit in found):
+        root = next((str(row["name"]) for row in rows if not row.get(parent_column)), "")
+        found.append(BusinessUnit(None, default_unit_name(company), root, is_default=True))
+    return sorted(found, key=lambda unit: (not unit.is_default, unit.name.casefold()))
 
 
-def choose(*, connection: DataverseConnection, unit: Unit, user: Any) -> DataverseConnection:
+def find_unit(units: list[BusinessUnit], chosen: str) -> BusinessUnit:
+    """Return the unit that a form names by its id, or by NEW. Raises Refusal."""
+    try:
+        key = None if chosen == NEW else UUID(chosen)
+    except ValueError:
+        key = UUID(int=0)
+    unit = next((one for one in units if one.id == key), None)
+    if unit is None:
+        raise Refusal(
+            "configuration",
+            "That business unit is not among those of the environment.",
+            "Choose one from the list.",
+        )
+    return unit
+
+
+def choose_unit(*, connection: DataverseConnection, unit: BusinessUnit, user: Any) -> DataverseConnection:
     """Couple the company with a business unit. Raises Refusal while the connection is enabled."""
-    with state.audited(user), transaction.atomic():
-        stored = state.locked(connection.company)
+    with state.audit_as(user), transaction.atomic():
+        stored = state.lock_connection(connection.company)
         if stored.enabled:
             raise Refusal(
                 "configuration",
-                "The connection is enabled, so its business unit is settled.",
+                "The connection is enabled, so its business unit cannot be changed.",
                 "Turn Enabled off first.",
             )
         if stored.environment_url != connection.environment_url:
             raise Refusal(
                 "configuration",
                 "The Environment URL was changed meanwhile.",
-                "Look at its business units again.",
+                "Look up its business units again.",
             )
         stored.business_unit_id = unit.id
         stored.business_unit_name = unit.name if unit.id else ""
@@ -105,23 +123,18 @@ def choose(*, connection: DataverseConnection, unit: Unit, user: Any) -> Dataver
     return stored
 
 
-def is_current(connection: DataverseConnection, unit: Unit) -> bool:
-    """Whether it is the one the connection names."""
-    return unit.own if connection.business_unit_id is None else unit.id == connection.business_unit_id
+def is_current(connection: DataverseConnection, unit: BusinessUnit) -> bool:
+    """Return whether the connection names this unit."""
+    return unit.is_default if connection.business_unit_id is None else unit.id == connection.business_unit_id
 
 
-def advice(connection: DataverseConnection) -> str:
-    """What to know before choosing another than the default; "" where there is nothing."""
-    return PERSON if connection.ownership_model == OwnershipModel.PERSON else ""
+def ownership_advice(connection: DataverseConnection) -> str:
+    """Return what to know before choosing another unit than the default one; "" where there is nothing."""
+    return PERSON_ADVICE if connection.ownership_model == OwnershipModel.PERSON else ""
 
 
-def _parent(rows: list[dict[str, Any]], key: str) -> Any:
-    column = odata.lookup("parentbusinessunitid")
-    return next(row.get(column) for row in rows if row["businessunitid"] == key)
-
-
-def _coupled(connection: DataverseConnection) -> dict[UUID, tuple[str, ...]]:
-    """Business unit -> the other companies of this site that are coupled with it."""
+def _coupled_companies(connection: DataverseConnection) -> dict[UUID, tuple[str, ...]]:
+    """Return, by business unit, the names of the other companies of this site that are coupled with it."""
     found: dict[UUID, tuple[str, ...]] = {}
     others = DataverseConnection.objects.exclude(company=connection.company).exclude(business_unit_id=None)
     for key, name in others.order_by("company__name").values_list("business_unit_id", "company__name"):

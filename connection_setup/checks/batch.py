@@ -1,17 +1,17 @@
-"""What a test asks of an environment, all in one request: a batch whose parts are judged one by one (checks)."""
+"""What a test asks of an environment, all in one request: a batch whose answers the judges read by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 from uuid import UUID
 
-from connection_setup.checks.privileges import tables
-from connection_setup.types import COMPANY_SET, SOLUTION, Dataverse, Expectations
+from connection_setup.checks.privileges import tables_to_check
+from connection_setup.types import COMPANY_SET, SOLUTION, Expectations
 from dataverse import odata
 from dataverse.errors import Gone
 from dataverse.types import Organization, PartResult, Request, Row, WhoAmI
 
-READ = {
+TABLES_READ = {
     "accounts": "accountid",
     "contacts": "contactid",
     "systemusers": "systemuserid",
@@ -21,18 +21,30 @@ READ = {
     "transactioncurrencies": "transactioncurrencyid",
     COMPANY_SET: "tandem_companyid",
 }
-"""Entity set -> key: what everything stands on, of which a row is read."""
+"""Entity set -> key of the tables that everything depends on; one row of each is read."""
+
+READ, DEFINE = "read", "define"
+"""Parts that are asked once per table: each of TABLES_READ, and each table whose definition counts."""
+
+
+class BatchSender(Protocol):
+    """The part of a client that sends a batch: the application's, or an administrator's."""
+
+    def batch(self, requests: Sequence[Request]) -> list[PartResult]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers by name. Reading one that was refused raises its DataverseError."""
+    """The answers of a batch, by the name of what was asked, for who asked.
 
+    Reading an answer that was refused raises its DataverseError.
+    """
+
+    who: WhoAmI
     parts: Mapping[str, PartResult]
-    defined: Sequence[str]
 
     def row(self, name: str) -> Row:
-        """One row, or a function's answer."""
+        """Return the row of an answer, or a function's result. Raises its DataverseError."""
         part = self.parts[name]
         if part.error is not None:
             raise part.error
@@ -40,12 +52,12 @@ class Answers:
         return body
 
     def rows(self, name: str) -> list[Row]:
-        """The rows of a query."""
+        """Return the rows of a query. Raises its DataverseError."""
         found: list[Row] = self.row(name)["value"]
         return found
 
     def has(self, name: str) -> bool:
-        """Whether a row is there. Raises what was refused for another reason."""
+        """Whether the row exists. Raises its DataverseError where it was refused for another reason."""
         error = self.parts[name].error
         if isinstance(error, Gone):
             return False
@@ -53,19 +65,17 @@ class Answers:
             raise error
         return True
 
-    @property
-    def read(self) -> list[tuple[str, PartResult]]:
-        """Whether each of READ can be read."""
-        return [(name, self.parts[f"read {name}"]) for name in READ]
+    def tables_read(self) -> list[tuple[str, PartResult]]:
+        """Return the answer for each of TABLES_READ."""
+        return [(name, self.parts[f"{READ} {name}"]) for name in TABLES_READ]
 
-    @property
     def definitions(self) -> list[Row]:
-        """The definitions of the tables there are; an environment may lack those of sales."""
-        names = [f"define {name}" for name in self.defined]
+        """Return the definitions of the tables that exist; an environment may lack those of sales."""
+        names = [name for name in self.parts if name.startswith(f"{DEFINE} ")]
         return [self.row(name) for name in names if self.has(name)]
 
     def organization(self) -> Organization:
-        """The organization with its base currency."""
+        """Return the organization with its base currency. Raises DataverseError."""
         found = self.rows("organization")
         if not found:
             raise Gone(
@@ -84,11 +94,22 @@ class Answers:
         )
 
 
-def ask(client: Dataverse, who: WhoAmI, wanted: Expectations) -> Answers:
-    """Ask everything at once. Raises DataverseError where the request as a whole is refused."""
+def ask(client: BatchSender, who: WhoAmI, expected: Expectations, *, only: Collection[str] | None = None) -> Answers:
+    """Ask everything that the checks need in one request, or only these parts (judges.Judge.parts).
+
+    Raises DataverseError where the request as a whole is refused.
+    """
+    paths = _paths(who, expected)
+    asked = {name: path for name, path in paths.items() if only is None or _part_of(name) in only}
+    results = client.batch([Request("GET", path) for path in asked.values()])
+    return Answers(who, dict(zip(asked, results, strict=True)))
+
+
+def _paths(who: WhoAmI, expected: Expectations) -> dict[str, str]:
+    """Return what may be asked: name -> path below the Web API's address."""
     user = odata.key("systemusers", who.user_id)
     currency_column = odata.lookup("basecurrencyid")
-    asked = {
+    paths = {
         "organization": f"organizations?$select=organizationid,name,languagecode,{currency_column}",
         "currencies": "transactioncurrencies?$select=transactioncurrencyid,isocurrencycode",
         "version": "RetrieveVersion()",
@@ -99,18 +120,21 @@ def ask(client: Dataverse, who: WhoAmI, wanted: Expectations) -> Answers:
             {"$select": "version", "$filter": odata.eq("uniquename", SOLUTION)}
         ),
     }  # fmt: skip
-    if wanted.team_id is not None:
-        team = odata.key("teams", wanted.team_id)
-        asked["team"] = f"{team}?$select=name,{odata.lookup('businessunitid')}"
-        asked["team roles"] = f"{team}/teamroles_association?$select=name"
-    if wanted.business_unit_id is not None:
-        asked["unit"] = f"{odata.key('businessunits', wanted.business_unit_id)}?$select=name,isdisabled"
-    asked |= {f"read {name}": f"{name}?$select={key}&$top=1" for name, key in READ.items()}
-    defined = tables(wanted.tables)
-    asked |= {
-        f"define {name}": f"EntityDefinitions(LogicalName='{name}')"
+    if expected.team_id is not None:
+        team = odata.key("teams", expected.team_id)
+        paths["team"] = f"{team}?$select=name,{odata.lookup('businessunitid')}"
+        paths["team roles"] = f"{team}/teamroles_association?$select=name"
+    if expected.business_unit_id is not None:
+        paths["unit"] = f"{odata.key('businessunits', expected.business_unit_id)}?$select=name,isdisabled"
+    paths |= {f"{READ} {name}": f"{name}?$select={key}&$top=1" for name, key in TABLES_READ.items()}
+    return paths | {
+        f"{DEFINE} {name}": f"EntityDefinitions(LogicalName='{name}')"
         "?$select=LogicalName,Privileges,ChangeTrackingEnabled"
-        for name in defined
+        for name in tables_to_check(expected.tables)
     }
-    results: Any = client.batch([Request("GET", path) for path in asked.values()])
-    return Answers(dict(zip(asked, results, strict=True)), defined)
+
+
+def _part_of(name: str) -> str:
+    """Return the part that a name in the batch belongs to."""
+    first = name.partition(" ")[0]
+    return first if first in (READ, DEFINE) else name

@@ -1,25 +1,26 @@
-"""The checks of Test Connection: one result each, with its cause and its fix. Every judgement is a pure function.
+"""The judges of the connection's checks: one pure judgement each, of the answers in a batch.
 
-`testing` makes them all; enabling makes them one by one.
+Test Connection asks for all of them at once; enabling asks for those that a step needs. Both judge alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from connection_setup.checks import batch, privileges
+from connection_setup.checks.batch import Answers
 from connection_setup.provisioning import solution as solution_module
-from connection_setup.provisioning.company_objects import team_name, unit_name
+from connection_setup.provisioning.company_objects import is_own, team_name, unit_name
 from connection_setup.types import (
     ADDRESS,
     ROLE,
     SIGN_IN,
     SOLUTION,
     Check,
-    Dataverse,
     Expectations,
-    sentences,
 )
 from dataverse import odata
-from dataverse.errors import DataverseError, Gone, Kind
+from dataverse.errors import DataverseError, Gone
 from dataverse.types import Organization, PartResult, Ping, WhoAmI
 
 CLOCK = "Clock"
@@ -39,94 +40,55 @@ CLOCK_ERROR_S = 300
 OLDEST_VERSION = (9, 2)
 SYSTEM_ADMINISTRATOR = "System Administrator"
 
-_PLACES = {
-    Kind.CONFIGURATION: ADDRESS,
-    Kind.SIGN_IN: SIGN_IN,
-    Kind.NOT_A_MEMBER: USER,
-    Kind.DENIED: USER,
-    Kind.DISABLED: ORGANIZATION,
-    Kind.ADMINISTRATION_MODE: MODE,
-    Kind.THROTTLED: LIMITS,
-}
+
+# -- what is known before the batch ------------------------------------------------------------------------------------
 
 
-# -- judgements, pure -------------------------------------------------------------------------------------------------
-
-
-def check_for_error(error: DataverseError, place: str, wanted: Expectations, hint: str = "") -> Check:
-    """The check an error belongs to: the first sentence is what happened, the others are what to do.
-
-    hint: what is known about the tenant; it goes with a refused sign-in.
-    """
-    name = _PLACES.get(error.kind, place)
-    if error.kind is Kind.CONFIGURATION and error.reason == "sign_in":
-        name = SIGN_IN
-    elif error.kind is Kind.UNAVAILABLE and error.status:
-        name = ADDRESS  # the environment itself said so
-    cause, fix = sentences(error.user_message)
-    if error.kind is Kind.SIGN_IN and wanted.secret_is_an_id:
-        cause = "The Client Secret is a GUID: that is the secret's ID, not its value."
-        fix = (
-            "Enter the secret's value, which is shown only when it is created; if it is not at hand, create a new "
-            "secret under Certificates & secrets."
-        )
-    elif error.kind is Kind.SIGN_IN and hint:
-        fix = f"{fix} {hint}"
-    return Check(name, "error", cause, fix, error.reason)
-
-
-def tenant_hint(ping: Ping, tenant_id: str) -> str:
-    """What to say when the environment names another tenant than the settings."""
-    try:
-        same = not ping.tenant or UUID(ping.tenant) == UUID(tenant_id)
-    except ValueError:
-        same = True
-    return "" if same else f"The environment belongs to the tenant {ping.tenant}."
-
-
-def signed_in(wanted: Expectations) -> Check:
-    """The sign-in works; how long it still will, where that is known."""
-    works = f"The application signs in with {wanted.signs_in_with}."
-    if wanted.expires is None or wanted.expires.state == "ok":
+def signed_in(expected: Expectations) -> Check:
+    """Return the check of a sign-in that works, with when its credential expires, where that is known."""
+    works = f"The application signs in with {expected.credential_name}."
+    if expected.expires is None or expected.expires.state == "ok":
         return Check(SIGN_IN, "ok", works)
-    cause, fix = sentences(wanted.expires.sentence)
-    return Check(SIGN_IN, "warning", f"{works} {cause}", fix)
+    return Check(SIGN_IN, "warning", f"{works} {expected.expires.message}", expected.expires.fix)
 
 
 def address(ping: Ping) -> Check:
-    """The Web API answers."""
+    """Return the check of a Web API that answered."""
     return Check(ADDRESS, "ok", f"A Dataverse Web API answers, in {ping.milliseconds:.0f} ms.")
 
 
 def clock(ping: Ping) -> Check:
-    """Tokens are valid for a time: clocks that differ much make sign-ins fail that are right."""
+    """Compare the clocks: tokens are valid for a time, so sign-ins fail where the clocks differ much."""
     ahead = ping.clock_ahead_s
     if ahead is None or abs(ahead) < CLOCK_WARNING_S:
         return Check(CLOCK, "ok", "This machine's clock agrees with Dataverse's.")
     way = "behind" if ahead > 0 else "ahead of"
-    state = "error" if abs(ahead) >= CLOCK_ERROR_S else "warning"
     return Check(
         CLOCK,
-        "error" if state == "error" else "warning",
+        "error" if abs(ahead) >= CLOCK_ERROR_S else "warning",
         f"This machine's clock is {abs(ahead):.0f} seconds {way} Dataverse's.",
-        "Set the clock, or let it follow a time server: sign-ins fail when it is off.",
+        "Set the clock, or let it follow a time server: sign-ins fail when it is wrong.",
         "sign_in",
     )
 
 
-def organization(found: Organization, who: WhoAmI, wanted: Expectations) -> Check:
-    """The environment is the one that couplings, if there are any, were made with."""
-    if wanted.organization_id and wanted.organization_id != who.organization_id:
-        known = wanted.organization_name or str(wanted.organization_id)
-        if wanted.couplings:
+# -- judgements of answers ---------------------------------------------------------------------------------------------
+
+
+def organization(found: Organization, who: WhoAmI, expected: Expectations) -> Check:
+    """Judge whether the environment is the one that couplings, if there are any, were made with."""
+    if expected.organization_id and expected.organization_id != who.organization_id:
+        known = expected.organization_name or str(expected.organization_id)
+        if expected.couplings:
             return Check(
                 ORGANIZATION,
                 "error",
-                f"Another organization answers: {found.name}, while {wanted.couplings:,} couplings belong to {known}.",
+                f"Another organization answers: {found.name}, while {expected.couplings:,} couplings belong to "
+                f"{known}.",
                 f"Enter the Environment URL of {known}, or remove the couplings first.",
                 "wrong_environment",
             )
-        if wanted.enabled:
+        if expected.enabled:
             return Check(
                 ORGANIZATION,
                 "error",
@@ -138,7 +100,7 @@ def organization(found: Organization, who: WhoAmI, wanted: Expectations) -> Chec
 
 
 def version(text: str) -> Check:
-    """The version is one this was built for."""
+    """Judge whether the version is one that synchronization supports."""
     numbers = tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
     if numbers >= OLDEST_VERSION:
         return Check(VERSION, "ok", f"Dataverse {text}.")
@@ -151,7 +113,7 @@ def version(text: str) -> Check:
 
 
 def user(name: str, disabled: bool, roles: Iterable[str]) -> Check:
-    """The application user is enabled and has the role, and not more rights than it needs."""
+    """Judge whether the application user is enabled and has the role, and no more rights than it needs."""
     held = sorted(roles)
     if disabled:
         return Check(
@@ -188,8 +150,8 @@ def user(name: str, disabled: bool, roles: Iterable[str]) -> Check:
 
 
 def solution(versions: Sequence[str]) -> Check:
-    """The integration solution is there, and not older than what this version brings."""
-    if versions and solution_module.older(versions[0]):
+    """Judge whether the integration solution is installed, and not older than the one this version brings."""
+    if versions and solution_module.is_older(versions[0]):
         return Check(
             SOLUTION_CHECK,
             "warning",
@@ -202,34 +164,32 @@ def solution(versions: Sequence[str]) -> Check:
         SOLUTION_CHECK,
         "error",
         f"The integration solution {SOLUTION} is not installed in the environment.",
-        "Ask an administrator of the environment to import it, then test again.",
+        "Turn Enabled off, if it is on, and choose Redeploy Integration Solution: an administrator signs in once.",
         "configuration",
     )
 
 
 def tables(results: Sequence[tuple[str, PartResult]]) -> Check:
-    """Every table can be read; the first refusal says why not, the others are named."""
+    """Judge whether every table can be read; the first refusal gives cause and fix, the others are named."""
     refused = [(name, result.error) for name, result in results if result.error is not None]
     if not refused:
         return Check(TABLES, "ok", f"All {len(results)} tables can be read.")
     error = refused[0][1]
-    text = error.user_message if isinstance(error, DataverseError) else str(error)
+    cause, fix, reason = str(error), "", "denied"
+    if isinstance(error, DataverseError):
+        cause, fix, reason = error.message, error.fix, error.reason
     if isinstance(error, Gone):
-        text = f"The table is not there. Import the integration solution {SOLUTION}."
-    cause, fix = sentences(text)
+        cause, fix = "The table does not exist.", f"Redeploy the integration solution {SOLUTION}."
+    names = ", ".join(name for name, _ in refused)
     return Check(
-        TABLES,
-        "error",
-        f"{len(refused)} of {len(results)} tables cannot be read: {', '.join(n for n, _ in refused)}. {cause}",
-        fix,
-        getattr(error, "reason", "denied"),
+        TABLES, "error", f"{len(refused)} of {len(results)} tables cannot be read: {names}. {cause}", fix, reason
     )
 
 
-def currency(found: Organization, in_dataverse: bool, wanted: Expectations) -> Check:
-    """The local currency is the base currency, or both sides know how to convert; see design section 4, Connection."""
-    base, local = found.base_currency_code, wanted.currency
-    for company, other in wanted.other_currencies.get(found.id, ()):
+def currency(found: Organization, in_dataverse: bool, expected: Expectations) -> Check:
+    """Judge whether the local currency is the base currency, or both sides can convert (design, section 4)."""
+    base, local = found.base_currency_code, expected.currency
+    for company, other in expected.other_currencies.get(found.id, ()):
         if other != local:
             return Check(
                 CURRENCY,
@@ -240,7 +200,7 @@ def currency(found: Organization, in_dataverse: bool, wanted: Expectations) -> C
             )
     if local == base:
         return Check(CURRENCY, "ok", f"{local} on both sides.")
-    if base not in wanted.currencies_with_rate:
+    if base not in expected.currencies_with_rate:
         return Check(
             CURRENCY,
             "error",
@@ -260,23 +220,23 @@ def currency(found: Organization, in_dataverse: bool, wanted: Expectations) -> C
 
 
 def team(
-    found: bool, wanted: Expectations, *, roles: Sequence[str] | None = None, unit_id: UUID | None = None
+    found: bool, expected: Expectations, *, roles: Sequence[str] | None = None, unit_id: UUID | None = None
 ) -> Check:
-    """The owning team is there once the connection is enabled, with its role, in the business unit of the settings.
+    """Judge whether the owning team exists once the connection is enabled, with its role, in the chosen business unit.
 
-    Before that enabling makes it.
+    Before that nothing is required, since enabling makes the team.
     """
-    if not wanted.enabled and (not found or (roles is not None and ROLE not in roles)):
+    if not expected.enabled and (not found or (roles is not None and ROLE not in roles)):
         return Check(TEAM, "ok", "Business unit and owning team are made when the connection is enabled.")
     if not found:
         return Check(
             TEAM,
             "error",
             "The owning team no longer exists in Dataverse, so nothing can be created there.",
-            "Turn Enabled off and on again: that makes the team anew.",
+            "Turn Enabled off and on again: that makes the team again.",
             "configuration",
         )
-    name = team_name(wanted.business_unit or unit_name(wanted.company_name, wanted.company_id))
+    name = team_name(expected.business_unit or unit_name(expected.company_name, expected.company_id))
     if roles is not None and ROLE not in roles:
         return Check(
             TEAM,
@@ -285,43 +245,106 @@ def team(
             "Turn Enabled off and on again: that assigns the role.",
             "denied",
         )
-    if unit_id is not None and wanted.business_unit_id not in (None, unit_id):
+    if unit_id is not None and expected.business_unit_id not in (None, unit_id):
         return Check(
             TEAM,
             "error",
-            f"The team {name} belongs to another business unit than {wanted.business_unit}.",
+            f"The team {name} belongs to another business unit than {expected.business_unit}.",
             "Turn Enabled off and on again: that makes a team in the coupled business unit.",
             "configuration",
         )
     return Check(TEAM, "ok", f"{name} owns new rows.")
 
 
-# -- questions to the environment ------------------------------------------------------------------------------------
+# -- judges of the batch's parts ---------------------------------------------------------------------------------------
 
 
-def find_user(client: Dataverse, who: WhoAmI) -> Check:
-    """The application's user and its roles."""
-    row = client.get("systemusers", who.user_id, select=["fullname", "isdisabled"])
-    roles = client.first_page(
-        f"{odata.key('systemusers', who.user_id)}/systemuserroles_association", select=["name"]
-    ).rows
-    return user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), [str(r["name"]) for r in roles])
+def _organization(answers: Answers, expected: Expectations) -> list[Check]:
+    return [organization(answers.organization(), answers.who, expected)]
 
 
-def find_solution(client: Dataverse) -> Check:
-    """The integration solution and its version."""
-    rows = client.first_page("solutions", select=["version"], filter=odata.eq("uniquename", SOLUTION)).rows
-    return solution([str(row.get("version") or "") for row in rows])
+def _version(answers: Answers, _: Expectations) -> list[Check]:
+    return [version(str(answers.row("version")["Version"]))]
 
 
-def find_currency(client: Dataverse, found: Organization, wanted: Expectations) -> Check:
-    """The rule of currencies, with what Dataverse knows of the company's."""
-    known = client.first_page(
-        "transactioncurrencies", select=["isocurrencycode"], filter=odata.eq("isocurrencycode", wanted.currency)
-    )
-    return currency(found, bool(known.rows), wanted)
+def _user(answers: Answers, _: Expectations) -> list[Check]:
+    row = answers.row("user")
+    roles = [str(role["name"]) for role in answers.rows("user roles")]
+    return [user(row.get("fullname") or "without a name", bool(row.get("isdisabled")), roles)]
 
 
-def after(checks: Sequence[Check], failed: Check) -> list[Check]:
-    """The checks made so far with one that failed, which takes the place of its own earlier result."""
-    return [check for check in checks if check.name != failed.name] + [failed]
+def _solution(answers: Answers, _: Expectations) -> list[Check]:
+    return [solution([str(row.get("version") or "") for row in answers.rows("solution")])]
+
+
+def _team(answers: Answers, expected: Expectations) -> list[Check]:
+    if not answers.rows("solution"):
+        return []  # the check of the solution says it
+    if expected.business_unit_id is not None and not expected.enabled:
+        there = answers.has("unit")
+        named = expected.business_unit
+        if not there and not is_own(named, expected.company_id):
+            return [Check(
+                TEAM, "error", f"The business unit {named} no longer exists in Dataverse.",
+                "Choose another one in Coupled Business Unit.", "configuration",
+            )]  # fmt: skip
+        if there and answers.row("unit").get("isdisabled"):
+            return [Check(
+                TEAM, "error", f"The business unit {named} is disabled in Dataverse.",
+                "Enable it there, or choose another one in Coupled Business Unit.", "configuration",
+            )]  # fmt: skip
+    if expected.team_id is None or not answers.has("team"):
+        return [team(False, expected)]
+    roles = [str(role["name"]) for role in answers.rows("team roles")]
+    unit = answers.row("team").get(odata.lookup("businessunitid"))
+    return [team(True, expected, roles=roles, unit_id=UUID(unit) if unit else None)]
+
+
+def _tables(answers: Answers, expected: Expectations) -> list[Check]:
+    first = tables(answers.tables_read())
+    definitions = answers.definitions()
+    held = privileges.held_depths(answers.row("held"))
+    found = privileges.privilege_checks(TABLES, definitions, held, expected.tables)
+    if first.state == "ok" and not found:
+        needed = f"The user has every privilege that synchronization needs on {len(definitions)} tables."
+        first = replace(first, message=f"{first.message} {needed}")
+    return [first, *found]
+
+
+def _currency(answers: Answers, expected: Expectations) -> list[Check]:
+    codes = {str(row.get("isocurrencycode") or "") for row in answers.rows("currencies")}
+    return [currency(answers.organization(), expected.currency in codes, expected)]
+
+
+def _changes(answers: Answers, expected: Expectations) -> list[Check]:
+    return [privileges.tracking_check(CHANGES, answers.definitions(), expected.tables)]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A check that a batch answers: the parts of the batch it reads (batch.ask), and its judgement of the answers.
+
+    judge returns no check where another one says it already, several where tables are judged one by one. It raises the
+    DataverseError of a part that was refused.
+    """
+
+    parts: frozenset[str]
+    judge: Callable[[Answers, Expectations], list[Check]]
+
+
+JUDGES: Mapping[str, Judge] = {
+    ORGANIZATION: Judge(frozenset({"organization", "currencies"}), _organization),
+    VERSION: Judge(frozenset({"version"}), _version),
+    USER: Judge(frozenset({"user", "user roles"}), _user),
+    SOLUTION_CHECK: Judge(frozenset({"solution"}), _solution),
+    TEAM: Judge(frozenset({"solution", "unit", "team", "team roles"}), _team),
+    TABLES: Judge(frozenset({batch.READ, batch.DEFINE, "held"}), _tables),
+    CURRENCY: Judge(frozenset({"organization", "currencies"}), _currency),
+    CHANGES: Judge(frozenset({batch.DEFINE}), _changes),
+}
+"""Name of the check -> its judge, in the order of a report."""
+
+
+def parts_of(*names: str) -> frozenset[str]:
+    """Return the parts of a batch that these checks read."""
+    return frozenset().union(*(JUDGES[name].parts for name in names))

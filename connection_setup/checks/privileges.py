@@ -1,17 +1,18 @@
-"""What the integration user may do, held against what synchronization needs: per table and privilege. Pure.
+"""Privileges of the integration user against those that synchronization needs, per table. Pure.
 
-A privilege's name is only known to the metadata of its table; what a user holds, and how far it reaches, to the user.
+A privilege's name comes from the definition of its table; which ones a user holds, and to what depth, from the Web
+API's function RetrieveUserPrivileges.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connection_setup.provisioning.solution import DEPTH, KEPT, NEEDED
+from connection_setup.provisioning.solution import NEEDED_RIGHTS, PRIVILEGE_DEPTH, WRITE_RIGHTS
 from connection_setup.types import ROLE, Check
 
-_FOR_SETTING_UP: Mapping[str, Sequence[str]] = {"systemuser": ("Append",)}
-"""What the role has for setting up, which synchronization itself does without."""
+_SETUP_ONLY: Mapping[str, Sequence[str]] = {"systemuser": ("Append",)}
+"""Rights that the role has for setting up, and that synchronization does not need."""
 
 FIX = (
     f"Assign the role {ROLE} to the integration user, or choose Redeploy Integration Solution while the connection is "
@@ -20,54 +21,55 @@ FIX = (
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
-    """A privilege that is missing, or does not reach far enough: then `depth` says how far it does."""
+class MissingPrivilege:
+    """A privilege that the user does not hold, or not deep enough: then `depth` names the depth it has."""
 
     right: str
     name: str
     depth: str = ""
 
     @property
-    def told(self) -> str:
-        """As the user reads it: the service's name, and the reach where that is the trouble."""
+    def caption(self) -> str:
+        """Return the privilege's name, with its depth where that is what is wrong."""
         return f"{self.name} (reaches {self.depth} only)" if self.depth else self.name
 
 
-def tables(mapped: Sequence[str]) -> list[str]:
-    """The tables whose privileges are asked for: the integration's own and those of mappings."""
-    return list(dict.fromkeys([*NEEDED, *mapped]))
+def tables_to_check(mapped: Sequence[str]) -> list[str]:
+    """Return the tables whose privileges count: the integration's own and those of mappings."""
+    return list(dict.fromkeys([*NEEDED_RIGHTS, *mapped]))
 
 
-def held(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Privilege's id -> how far it reaches, from what Dataverse says of a user."""
+def held_depths(answer: Mapping[str, Any]) -> dict[str, str]:
+    """Return privilege id -> depth, from the answer of RetrieveUserPrivileges."""
     return {str(one["PrivilegeId"]): str(one["Depth"]) for one in answer["RolePrivileges"]}
 
 
-def lacking(definition: Mapping[str, Any], depths: Mapping[str, str]) -> list[Lacking]:
-    """What of a table's privileges is missing; a table that synchronization does not know is read and written."""
+def missing_privileges(definition: Mapping[str, Any], depths: Mapping[str, str]) -> list[MissingPrivilege]:
+    """Return a table's privileges that are missing; a table not in NEEDED_RIGHTS needs WRITE_RIGHTS."""
     table = str(definition["LogicalName"])
-    wanted = [right for right in NEEDED.get(table, KEPT) if right not in _FOR_SETTING_UP.get(table, ())]
+    needed = [right for right in NEEDED_RIGHTS.get(table, WRITE_RIGHTS) if right not in _SETUP_ONLY.get(table, ())]
     found = []
     for one in definition["Privileges"]:
-        if one["PrivilegeType"] not in wanted:
+        if one["PrivilegeType"] not in needed:
             continue
         depth = depths.get(str(one["PrivilegeId"]), "")
-        # A table of the organization has no depths but this one.
-        if depth != DEPTH and (not depth or one.get("CanBeBasic", True)):
-            found.append(Lacking(str(one["PrivilegeType"]), str(one["Name"]), depth))
-    return sorted(found, key=lambda one: wanted.index(one.right))
+        # A table that the organization owns has no other depth than this one.
+        if depth != PRIVILEGE_DEPTH and (not depth or one.get("CanBeBasic", True)):
+            found.append(MissingPrivilege(str(one["PrivilegeType"]), str(one["Name"]), depth))
+    return sorted(found, key=lambda one: needed.index(one.right))
 
 
-def checks(
+def privilege_checks(
     place: str, definitions: Sequence[Mapping[str, Any]], depths: Mapping[str, str], mapped: Sequence[str]
 ) -> list[Check]:
-    """One check per table that lacks a privilege, which are named; none where nothing is missing.
+    """Return one check per table that lacks privileges; none where nothing is missing.
 
-    What a mapping cannot even read stands in the way; what else is missing fails record by record, so it is a warning.
+    It is an error when a mapping's table cannot be read at all; what else is missing fails record by record, so it is
+    a warning.
     """
     found = []
     for definition in definitions:
-        missing = lacking(definition, depths)
+        missing = missing_privileges(definition, depths)
         if not missing:
             continue
         table = str(definition["LogicalName"])
@@ -77,7 +79,7 @@ def checks(
             Check(
                 f"{place}: {table}",
                 "error" if unreadable else "warning",
-                f"{', '.join(one.told for one in missing)} {verb} missing for the table {table}.",
+                f"{', '.join(one.caption for one in missing)} {verb} missing for the table {table}.",
                 FIX,
                 "denied",
             )
@@ -85,14 +87,14 @@ def checks(
     return found
 
 
-def tracking(place: str, definitions: Sequence[Mapping[str, Any]], mapped: Sequence[str]) -> Check:
-    """Whether the tables of mappings tell what changed."""
+def tracking_check(name: str, definitions: Sequence[Mapping[str, Any]], mapped: Sequence[str]) -> Check:
+    """Return the check whether Dataverse tracks changes in the tables of mappings."""
     known = {str(one["LogicalName"]): bool(one.get("ChangeTrackingEnabled")) for one in definitions}
-    off = [name for name in mapped if known.get(name) is False]
+    off = [table for table in mapped if known.get(table) is False]
     if not off:
-        return Check(place, "ok", "Dataverse tells what changed in every table that is synchronized.")
+        return Check(name, "ok", "Dataverse tracks changes in every table that is synchronized.")
     return Check(
-        place,
+        name,
         "warning",
         f"Change tracking is off for {', '.join(off)}, so each synchronization reads all rows there.",
         "Turn on Track changes in the properties of the table in Power Apps.",

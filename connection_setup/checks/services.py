@@ -1,4 +1,4 @@
-"""DOC."""
+"""Test a connection: of its stored settings or of others, and what its company expects of an environment."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,21 +8,21 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks, types
-from connection_setup.checks import connection_test, judges
+from connection_setup.checks import connection_test, error_checks
 from connection_setup.connection.clients import settings_client
-from connection_setup.connection.settings import apply_settings, missing
-from connection_setup.connection.state import connection_of, keep_report
+from connection_setup.connection.settings import apply_settings, missing_settings
+from connection_setup.connection.state import connection_of, store_report
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.secrets.credentials import looks_like_a_secret_id
 from connection_setup.secrets.sealing import CannotDecrypt
-from connection_setup.types import DEFAULT_TABLES, Check, Expectations, Findings, Report
+from connection_setup.types import DEFAULT_TABLES, Check, Expectations, Report
 from core.refusals import Refusal
 from dataverse.errors import DataverseError
 from dataverse.types import Certificate, ClientSecret, UserPassword
 from masterdata.models import Company, Currency
 
-_WITH = {
+_CREDENTIAL_NAMES = {
     AuthenticationType.CLIENT_SECRET: "its client secret",
     AuthenticationType.CERTIFICATE: "its certificate",
     AuthenticationType.OFFICE365: "user name and password",
@@ -30,48 +30,28 @@ _WITH = {
 
 
 def test_connection(*, connection: DataverseConnection) -> Report:
-    """Test the stored settings, whether enabled or not, and keep the report with the connection."""
-    report, _ = _tested(connection)
-    keep_report(connection, report)
+    """Test the stored settings, whether enabled or not, and store the report with the connection."""
+    report = _run_test(connection)
+    store_report(connection, report)
     return report
 
 
 @sensitive_variables("secret")
 def test_settings(*, company: Company, values: Mapping[str, Any], secret: str) -> Report:
-    """Test settings that are not stored, and store nothing. A setting that cannot be is the one failing check."""
+    """Test settings that are not stored, and store nothing. A setting that is refused is the only, failed check."""
     connection = connection_of(company)
     try:
         apply_settings(connection, values, secret)
     except Refusal as refused:
-        cause, fix = types.sentences(str(refused))
         name = types.ADDRESS if refused.field == "environment_url" else types.SIGN_IN
-        return Report((Check(name, "error", cause, fix, refused.reason),))
-    return _tested(connection)[0]
+        return Report((Check.for_error(name, refused),))
+    return _run_test(connection)
 
 
-def _tested(connection: DataverseConnection) -> tuple[Report, Findings]:
-    """All checks on these settings; what is missing among them is the first."""
-    lacking = missing(connection)
-    if lacking:
-        return Report((lacking,)), Findings()
-    try:
-        credential = credentials.open_credential(connection)
-    except CannotDecrypt as error:
-        cause, fix = types.sentences(error.user_message)
-        return Report((Check(types.SIGN_IN, "error", cause, fix, error.reason),)), Findings()
-    side = wanted(connection, credential)
-    try:
-        client = settings_client(connection, credential, None)
-        client.drop_token()
-    except DataverseError as error:
-        return Report((judges.check_for_error(error, types.ADDRESS, side),)), Findings()
-    return connection_test.run(client, side)
-
-
-def wanted(
+def expectations(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword | None = None
 ) -> Expectations:
-    """The company's side of the checks."""
+    """Return what the company and the connection's settings expect of the environment."""
     company = connection.company
     others: dict[UUID, list[tuple[str, str]]] = {}
     neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
@@ -91,7 +71,7 @@ def wanted(
         other_currencies=others,
         tenant_id=connection.tenant_id,
         secret_is_an_id=isinstance(credential, ClientSecret) and looks_like_a_secret_id(credential.secret),
-        signs_in_with=_WITH[credentials.current_type(connection)],
+        credential_name=_CREDENTIAL_NAMES[credentials.current_type(connection)],
         expires=credentials.expiry(connection, timezone.localdate()),
         enabled=connection.enabled,
         business_unit=connection.business_unit_name,
@@ -99,6 +79,26 @@ def wanted(
         team_id=connection.owning_team_id,
         organization_id=connection.organization_id,
         organization_name=connection.organization_name,
-        couplings=hooks.couplings(company),
+        couplings=hooks.count_couplings(company),
         tables=hooks.mapped_tables(company) or DEFAULT_TABLES,
     )
+
+
+# -- inside -----------------------------------------------------------------------------------------------------------
+
+
+def _run_test(connection: DataverseConnection) -> Report:
+    """Return the report on these settings; settings that are missing are its only check."""
+    if incomplete := missing_settings(connection):
+        return Report((incomplete,))
+    try:
+        credential = credentials.open_credential(connection)
+    except CannotDecrypt as error:
+        return Report((Check.for_error(types.SIGN_IN, error),))
+    expected = expectations(connection, credential)
+    try:
+        client = settings_client(connection, credential, None)
+        client.drop_token()
+    except DataverseError as error:
+        return Report((error_checks.check_for_error(error, types.ADDRESS, expected),))
+    return connection_test.run_checks(client, expected)

@@ -1,6 +1,7 @@
-"""Dataverse Connections of All Companies: how each stands, and what is still to do in each."""
+"""Page Dataverse Connections of All Companies: the status of each connection, and what to do next in each company."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -12,61 +13,79 @@ from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.types import Report
 from masterdata.models import Company
+from ui import kit
 from ui.kit import Cell, FastTab, Link, Notice, Page, Status, Table, Tip
 from ui.links import company_url
 from ui.listing import Column, Filter, Listing
 
 TITLE = "Dataverse Connections of All Companies"
-SHOWN = 20
-"""So many companies the certificate page names, those with something to do first."""
-DONE, TO_DO, WAITS, NOTHING = "Done", "To do", "Certificate waits", "Nothing to do"
+MAX_COMPANIES = 20
+"""The certificate page names no more companies than this, those with something to do first."""
 
 
-def page(company: Company, seen: Sequence[Company], *, administrator: bool) -> Page:
-    """The page: the companies that the person sees, a line each."""
+class CertificateState(StrEnum):
+    """How far a company is with changing to a certificate, as pages show it."""
+
+    DONE = "Done"
+    TO_DO = "To do"
+    PENDING = "Certificate pending"
+    NOTHING = "Nothing to do"
+
+
+UNFINISHED = (CertificateState.TO_DO, CertificateState.PENDING)
+STATUS_STYLES: Mapping[CertificateState, kit.State] = {
+    CertificateState.DONE: "ok",
+    CertificateState.TO_DO: "warn",
+    CertificateState.PENDING: "run",
+    CertificateState.NOTHING: "",
+}
+
+
+def build_page(company: Company, visible: Sequence[Company], *, administrator: bool) -> Page:
+    """Return the page, a line for each company that the person sees (`visible`)."""
     return Page(
         TITLE,
         company=company,
-        crumbs=(Link(captions.TITLE, _setup(company)),),
-        state=_state(seen),
+        crumbs=(Link(captions.TITLE, _setup_url(company)),),
+        state=_status(visible),
         help="connection#companies",
         tip=Tip(
             "One connection per company",
-            "Each company has its own connection, mappings, couplings and jobs. What is changed on a setup page is "
-            "changed for that company alone: repeat it in each.",
+            "Each company has its own connection, mappings, couplings and jobs. A change on a setup page applies to "
+            "that company alone: repeat it in each.",
         ),
-        listing=_listing(seen, administrator=administrator),
+        listing=_listing(visible, administrator=administrator),
     )
 
 
-def certificate_state(connection: DataverseConnection | None) -> str:
-    """Whether the company still has to change to a certificate: DONE, TO_DO, WAITS or NOTHING."""
+def certificate_state(connection: DataverseConnection | None) -> CertificateState:
+    """Return how far the company is with changing to a certificate."""
     if connection is None or not connection.enabled or credentials.provided(connection):
-        return NOTHING
+        return CertificateState.NOTHING
     if connection.authentication_type == AuthenticationType.CERTIFICATE:
-        return DONE
-    return WAITS if connection.next_certificate else TO_DO
+        return CertificateState.DONE
+    return CertificateState.PENDING if connection.next_certificate else CertificateState.TO_DO
 
 
-def certificates_left(seen: Iterable[Company]) -> list[Company]:
-    """The companies that still have to change to a certificate."""
-    return [one for one in seen if certificate_state(connection_of(one)) in (TO_DO, WAITS)]
+def companies_to_upgrade(companies: Iterable[Company]) -> list[Company]:
+    """Return the companies that still have to change to a certificate."""
+    return [company for company, state in _certificate_states(companies) if state in UNFINISHED]
 
 
-def certificates_tab(company: Company, seen: Sequence[Company]) -> FastTab | None:
-    """The to-do list of Use Certificate Authentication; None where no other company is connected."""
-    states = [(one, certificate_state(connection_of(one))) for one in with_connections(seen)]
-    states = sorted([one for one in states if one[1] != NOTHING], key=lambda one: one[1] == DONE)
+def build_certificates_tab(company: Company, visible: Sequence[Company]) -> FastTab | None:
+    """Return the to-do list of Use Certificate Authentication; None where no other company is connected."""
+    states = [(one, state) for one, state in _certificate_states(visible) if state is not CertificateState.NOTHING]
+    states.sort(key=lambda pair: pair[1] is CertificateState.DONE)
     rows: list[tuple[Cell, ...]] = [
-        (Link(one.name, _certificate(one)), _certificate_status(state), "This page" if one == company else "")
-        for one, state in states[:SHOWN]
+        (Link(one.name, _certificate_url(one)), _certificate_status(state), "This page" if one == company else "")
+        for one, state in states[:MAX_COMPANIES]
     ]
-    if len(states) > SHOWN:
-        everyone = company_url("connection_setup:companies", company)
-        rows.append((Link(f"{len(states) - SHOWN:,} more", everyone), "", ""))
+    if len(states) > MAX_COMPANIES:
+        all_companies = company_url("connection_setup:companies", company)
+        rows.append((Link(f"{len(states) - MAX_COMPANIES:,} more", all_companies), "", ""))
     if len(rows) < 2:
         return None
-    done = sum(state == DONE for _, state in states)
+    done = sum(state is CertificateState.DONE for _, state in states)
     return FastTab(
         "companies",
         "Repeat in Each Company",
@@ -75,63 +94,63 @@ def certificates_tab(company: Company, seen: Sequence[Company]) -> FastTab | Non
     )
 
 
-def with_connections(seen: Sequence[Company]) -> list[Company]:
-    """The companies with what is known of their connections, in one query."""
-    known = {one.company_id: one for one in DataverseConnection.objects.filter(company__in=list(seen))}
-    for one in seen:
-        one._connection_known = known.get(one.pk)  # type: ignore[attr-defined]
-    return list(seen)
+def _certificate_states(companies: Iterable[Company]) -> list[tuple[Company, CertificateState]]:
+    """Return each company with its state; one query."""
+    listed = list(companies)
+    connections = {
+        connection.company_id: connection for connection in DataverseConnection.objects.filter(company__in=listed)
+    }
+    return [(company, certificate_state(connections.get(company.pk))) for company in listed]
 
 
-def connection_of(company: Company) -> DataverseConnection | None:
-    """The company's connection as `with_connections` found it; None where it has none."""
-    if not hasattr(company, "_connection_known"):
-        with_connections([company])
-    found: DataverseConnection | None = company._connection_known  # type: ignore[attr-defined]
-    return found
-
-
-def _listing(seen: Sequence[Company], *, administrator: bool) -> Listing:
+def _listing(visible: Sequence[Company], *, administrator: bool) -> Listing:
     columns = [
         Column("name", "Company", "name", sort="name", wrap=True),
-        Column("state", "State", _shown(captions.state), sort="connection__enabled"),
+        Column("state", "State", _connection_cell(captions.connection_status), sort="connection__enabled"),
         *([Column("open", "Action", _next_step)] if administrator else []),
-        Column("certificate", "Certificate", _certificate_cell),
-        Column("expires", "Credential Expires", _shown(_expires)),
-        Column("environment", "Environment", _shown(_environment), sort="connection__environment_url", wrap=True),
+        Column("certificate", "Certificate", lambda row: _certificate_status(certificate_state(_connection(row)))),
+        Column("expires", "Credential Expires", _connection_cell(_expires)),
         Column(
-            "authentication", "Authentication Type", _shown(_authentication), sort="connection__authentication_type"
+            "environment",
+            "Environment",
+            _connection_cell(_environment),
+            sort="connection__environment_url",
+            wrap=True,
         ),
-        Column("tested", "Last Test", _shown(_tested), sort="connection__checked_at"),
+        Column(
+            "authentication",
+            "Authentication Type",
+            _connection_cell(_authentication),
+            sort="connection__authentication_type",
+        ),
+        Column("tested", "Last Test", _connection_cell(_tested), sort="connection__checked_at"),
     ]
+    states = (("on", "Enabled"), ("off", "Not enabled"), ("none", "Not set up"))
+    certificates = (("todo", CertificateState.TO_DO.value), ("done", CertificateState.DONE.value))
     return Listing(
         "connections",
         "companies",
-        Company.objects.filter(pk__in=[one.pk for one in seen]).order_by("name"),
+        Company.objects.filter(pk__in=[one.pk for one in visible]).select_related("connection").order_by("name"),
         columns,
         filters=(
-            Filter("state", "State", _by_state, (("on", "Enabled"), ("off", "Not enabled"), ("none", "Not set up"))),
-            Filter("certificate", "Certificate", _by_certificate, (("todo", TO_DO), ("done", DONE))),
+            Filter("state", "State", _filter_state, states),
+            Filter("certificate", "Certificate", _filter_certificate, certificates),
         ),
         search=("name__icontains", "connection__environment_url__icontains"),
         search_label="Search companies",
-        row_url=_setup,
-        decorate=_decorate,
-        empty=Notice("Make one with manage.py company create.", title="There is no company yet."),
+        row_url=_setup_url,
+        empty=Notice("Create one with manage.py company create.", title="There is no company yet."),
     )
 
 
-def _decorate(rows: list[Any]) -> None:
-    with_connections(rows)
+def _connection(company: Company) -> DataverseConnection | None:
+    """Return the connection that came with a row of the list; None where it has none."""
+    return getattr(company, "connection", None)
 
 
-def _shown(of: Callable[[DataverseConnection], Cell]) -> Callable[[Company], Cell]:
-    """A cell made of the row's connection; of one with default settings where it has none."""
-
-    def cell(company: Company) -> Cell:
-        return of(connection_of(company) or DataverseConnection(company=company))
-
-    return cell
+def _connection_cell(cell: Callable[[DataverseConnection], Cell]) -> Callable[[Company], Cell]:
+    """Return a cell of a company made from its connection, or from default settings where it has none."""
+    return lambda company: cell(_connection(company) or DataverseConnection(company=company))
 
 
 def _environment(connection: DataverseConnection) -> Cell:
@@ -148,7 +167,7 @@ def _authentication(connection: DataverseConnection) -> Cell:
 
 def _expires(connection: DataverseConnection) -> Cell:
     expires = credentials.expiry(connection, timezone.localdate())
-    return Status(f"{expires.on:%-d %B %Y}", captions.STATES[expires.state]) if expires else ""
+    return Status(f"{expires.on:%-d %B %Y}", captions.STATUS_STYLES[expires.state]) if expires else ""
 
 
 def _tested(connection: DataverseConnection) -> Cell:
@@ -156,51 +175,47 @@ def _tested(connection: DataverseConnection) -> Cell:
         return ""
     report = Report.stored(connection.checks)
     moment = formatted_date(timezone.localtime(connection.checked_at), "j M Y H:i")
-    word = "failed" if report.failed else "attention" if report.attention else "OK"
-    return Status(f"{moment}, {word}", "bad" if report.failed else "warn" if report.attention else "ok")
+    word = "failed" if report.failed else "attention" if report.attention_count else "OK"
+    return Status(f"{moment}, {word}", "bad" if report.failed else "warn" if report.attention_count else "ok")
 
 
-def _certificate_cell(company: Company) -> Cell:
-    return _certificate_status(certificate_state(connection_of(company)))
-
-
-def _certificate_status(state: str) -> Status:
-    return Status(state, {DONE: "ok", TO_DO: "warn", WAITS: "run"}.get(state, ""))  # type: ignore[arg-type]
+def _certificate_status(state: CertificateState) -> Status:
+    return Status(state.value, STATUS_STYLES[state])
 
 
 def _next_step(company: Company) -> Cell:
-    """What is next for the company."""
-    connection = connection_of(company)
+    """Return the link to what is to be done next for the company."""
+    connection = _connection(company)
     if connection is None or not connection.environment_url:
-        return Link("Set up", _setup(company))
+        return Link("Set up", _setup_url(company))
     if not connection.enabled:
-        return Link("Enable", _setup(company))
-    if certificate_state(connection) in (TO_DO, WAITS):
-        return Link("Use Certificate Authentication", _certificate(company))
-    return Link("Open", _setup(company))
+        return Link("Enable", _setup_url(company))
+    if certificate_state(connection) in UNFINISHED:
+        return Link("Use Certificate Authentication", _certificate_url(company))
+    return Link("Open", _setup_url(company))
 
 
-def _by_state(rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+def _filter_state(rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
     if value == "on":
         return rows.filter(connection__enabled=True)
     none = Q(connection=None) | Q(connection__environment_url="")
     return rows.filter(none) if value == "none" else rows.exclude(none).filter(connection__enabled=False)
 
 
-def _by_certificate(rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+def _filter_certificate(rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
     connected = rows.filter(connection__enabled=True)
     kind = {"connection__authentication_type": AuthenticationType.CERTIFICATE}
     return connected.filter(**kind) if value == "done" else connected.exclude(**kind)
 
 
-def _state(seen: Sequence[Company]) -> Status:
-    enabled = DataverseConnection.objects.filter(company__in=list(seen), enabled=True).count()
-    return Status(f"{enabled} of {len(seen)} enabled", "ok" if enabled == len(seen) and seen else "")
+def _status(visible: Sequence[Company]) -> Status:
+    enabled = DataverseConnection.objects.filter(company__in=list(visible), enabled=True).count()
+    return Status(f"{enabled} of {len(visible)} enabled", "ok" if enabled == len(visible) and visible else "")
 
 
-def _setup(company: Company) -> str:
+def _setup_url(company: Company) -> str:
     return company_url("connection_setup:setup", company)
 
 
-def _certificate(company: Company) -> str:
+def _certificate_url(company: Company) -> str:
     return company_url("connection_setup:certificate", company)

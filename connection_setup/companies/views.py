@@ -1,10 +1,11 @@
-"""Dataverse Connections of All Companies in the browser."""
+"""Views of Dataverse Connections of All Companies, and of a connection's Change Log."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from accounts import access
-from connection_setup.companies import page as companies
+from connection_setup.companies import change_log_page, page
+from connection_setup.connection import state
 from core.roles import Can, may, requires
 from ui import render
 
@@ -12,7 +13,15 @@ from ui import render
 @requires(Can.READ)
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
-    """The list of the companies that the person sees."""
+    """Show the list of the companies that the person sees."""
     owner = access.company(request, company)
     administrator = may(request.user, Can.ADMINISTER)
-    return render.page(request, companies.page(owner, access.companies(request), administrator=administrator))
+    return render.page(request, page.build_page(owner, access.companies(request), administrator=administrator))
+
+
+@requires(Can.ADMINISTER)
+@require_safe
+def change_log(request: HttpRequest, company: str) -> HttpResponse:
+    """Show who changed what of the connection."""
+    connection = state.connection_of(access.company(request, company))
+    return render.page(request, change_log_page.build_page(connection))

@@ -1,4 +1,7 @@
-"""DOC."""
+"""Clients of the Web API: for a company's enabled connection, for settings under test, for an administrator.
+
+Nothing but this module and coupling.gateway uses dataverse.client.
+"""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -6,8 +9,8 @@ from uuid import UUID
 from django.conf import settings
 
 from connection_setup.connection import endpoints
-from connection_setup.connection.settings import missing
-from connection_setup.connection.state import NotConnected, connection_of, unavailable_reason
+from connection_setup.connection.settings import missing_settings
+from connection_setup.connection.state import NotConnected, connection_of, disabled_reason
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import credentials
 from connection_setup.secrets.sealing import CannotDecrypt, unseal
@@ -22,10 +25,10 @@ from masterdata.models import Company
 
 
 def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
-    """A client for the company's enabled connection. Raises NotConnected."""
+    """Return a client for the company's enabled connection; `usage` counts its requests. Raises NotConnected."""
     connection = connection_of(company)
-    if not connection.enabled:
-        raise NotConnected("not_enabled", unavailable_reason(company))
+    if off := disabled_reason(connection):
+        raise off
     try:
         return settings_client(connection, credentials.open_credential(connection), usage)
     except (DataverseError, CannotDecrypt) as error:
@@ -33,16 +36,16 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
 
 
 def stored_client(connection: DataverseConnection) -> DataverseClient:
-    """A client for the stored settings, whether enabled or not. Raises Refusal, SealBroken, ConfigurationError."""
-    if lacking := missing(connection):
-        raise Refusal("configuration", lacking.message, lacking.fix)
+    """Return a client for the stored settings, whether enabled or not. Raises Refusal, ConfigurationError."""
+    if incomplete := missing_settings(connection):
+        raise Refusal("configuration", incomplete.message, incomplete.fix)
     return settings_client(connection, credentials.open_credential(connection), None)
 
 
 def verify_organization(company: Company, client: DataverseClient) -> UUID:
-    """The organization behind the environment, once it is the connection's own.
+    """Return the id of the organization behind the environment, when it is the connection's own.
 
-    Raises NotConnected with reason wrong_environment when another one answers.
+    Raises NotConnected with reason wrong_environment when another one answers, DataverseError when none does.
     """
     connection = connection_of(company)
     found = client.who_am_i().organization_id
@@ -50,59 +53,59 @@ def verify_organization(company: Company, client: DataverseClient) -> UUID:
         known = connection.organization_name or connection.organization_id or "no organization"
         raise NotConnected(
             "wrong_environment",
-            f"The environment's address now leads to another organization, so nothing was written. This connection was "
-            f"enabled with {known}. Check the Environment URL in Dataverse Connection Setup; turning Enabled off "
-            "and on again connects to the new one.",
-            f"{connection.environment_url} answers as organization {found}",
+            "The environment's address now leads to another organization, so nothing was written. This connection was "
+            f"enabled with {known}.",
+            "Check the Environment URL in Dataverse Connection Setup; turning Enabled off and on again connects to the "
+            "new one.",
+            detail=f"{connection.environment_url} answers as organization {found}",
         )
     return found
 
 
 def administrator_credentials(connection: DataverseConnection) -> tuple[Credentials, Environment]:
-    """What an administrator's sign-in goes through: the application of the settings, and the environment.
+    """Return what an administrator's sign-in uses: the application of the settings, and the environment.
 
-    Raises Refusal where a setting is missing, SealBroken, ConfigurationError.
+    Raises Refusal (a setting is missing, the secret cannot be opened), ConfigurationError.
     """
-    if lacking := missing(connection):
-        raise Refusal("configuration", lacking.message, lacking.fix)
+    if incomplete := missing_settings(connection):
+        raise Refusal("configuration", incomplete.message, incomplete.fix)
     return endpoints.credentials_for(connection, credentials.open_credential(connection)), endpoints.environment(
         connection
     )
 
 
-def next_certificate_signs_in_with(connection: DataverseConnection) -> tuple[Credentials, Environment]:
-    """What an administrator's sign-in goes through where the legacy sign-in is left: nobody signs in with a password's.
+def next_certificate_credentials(connection: DataverseConnection) -> tuple[Credentials, Environment]:
+    """Return what an administrator's sign-in uses when the connection moves from the legacy sign-in to a certificate.
 
-    It is the application that the certificate which waits is registered for. Raises Refusal, SealBroken,
-    ConfigurationError.
+    It is the application that the next certificate is registered for, since a password belongs to no application.
+    Raises Refusal, ConfigurationError.
     """
     if not connection.next_certificate:
         raise Refusal(
             "configuration",
             "There is no certificate to change to.",
-            "Make one, or choose a file.",
+            "Make one, or choose a file, on Use Certificate Authentication.",
         )
     authority = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
     given = Certificate(unseal(connection.next_private_key), connection.next_certificate)
-    application = connection.next_client_id or connection.client_id
     return (
-        Credentials(authority, application, given, version=connection.credential_version),
+        Credentials(authority, credentials.next_client_id(connection), given, version=connection.credential_version),
         endpoints.environment(connection),
     )
 
 
 def discovery_credentials(connection: DataverseConnection, tenant: str) -> tuple[Credentials, Environment]:
-    """What a sign-in goes through that looks for environments, in a tenant or ("") in that of whoever signs in.
+    """Return what a sign-in uses that looks for environments, in a tenant or ("") in that of whoever signs in.
 
-    The environment stands for the cloud; for a sandbox it names where that is. Raises Refusal where the application is
-    not filled in, SealBroken, ConfigurationError.
+    The environment returned stands for the cloud; for a sandbox it names its address. Raises Refusal (the application
+    is not filled in, the secret cannot be opened), ConfigurationError.
     """
     kind = AuthenticationType(connection.authentication_type)
     given = {
-        "Client ID": bool(credentials.client_id(connection) or credentials.problem(connection)),
+        "Client ID": bool(credentials.client_id(connection) or credentials.provider_problem(connection)),
         credentials.LABELS[kind]: credentials.has_secret(connection),
     }
-    if names := [name for name, there in given.items() if not there]:
+    if names := [name for name, is_given in given.items() if not is_given]:
         raise Refusal(
             "configuration",
             f"{' and '.join(names)} {'are' if len(names) > 1 else 'is'} not filled in, and the sign-in "
@@ -123,9 +126,9 @@ def discovery_credentials(connection: DataverseConnection, tenant: str) -> tuple
 
 
 def application_access_probe(connection: DataverseConnection, url: str, tenant: str) -> Callable[[], None]:
-    """A question, for another thread, whether the application is let into an environment of a tenant.
+    """Return a function, for another thread, that asks whether an environment of a tenant lets the application in.
 
-    Asking it raises DataverseError, where it is not.
+    The function raises DataverseError where it does not. Raises CannotDecrypt, ConfigurationError.
     """
     environment = Environment(
         url,
@@ -148,17 +151,17 @@ def application_access_probe(connection: DataverseConnection, url: str, tenant: 
 
 
 def _no_sleep(_: float) -> None:
-    """Not waited: who looks at a list of environments would wait as well."""
+    """Retry without waiting: whoever looks at a list of environments would wait as well."""
 
 
-def administrators_client(connection: DataverseConnection, person: Person) -> DataverseClient:
-    """A client that acts as the administrator who signed in. Raises ConfigurationError."""
+def administrator_client(connection: DataverseConnection, person: Person) -> DataverseClient:
+    """Return a client that acts as the administrator who signed in. Raises ConfigurationError."""
     environment = endpoints.environment(connection)
     return DataverseClient(environment, person.tokens_for(environment))
 
 
-def ask_tenant(connection: DataverseConnection) -> None:
-    """Ask the sign-in of the settings' tenant whether there is such a tenant. Raises DataverseError where not."""
+def require_tenant(connection: DataverseConnection) -> None:
+    """Raise DataverseError unless the settings' tenant exists; asks its sign-in."""
     place = clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url)
     tenant.require_tenant(place, ca_file=endpoints.authority_file(connection))
 
@@ -166,7 +169,7 @@ def ask_tenant(connection: DataverseConnection) -> None:
 def settings_client(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
 ) -> DataverseClient:
-    """A client for these settings. Raises ConfigurationError for what cannot be."""
+    """Return a client for these settings, with an opened credential. Raises ConfigurationError."""
     return DataverseClient(
         endpoints.environment(connection), endpoints.credentials_for(connection, credential), usage=usage
     )

@@ -1,4 +1,4 @@
-"""Where settings lead: the environment, who signs in there and where, and the sandbox that stands in for it."""
+"""Endpoints of a connection's settings: the environment, its sign-in, and the sandbox that stands in for them."""
 
 import json
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ SIGN_IN_HOST = "https://login.microsoftonline.com"
 
 
 def environment(connection: DataverseConnection) -> Environment:
-    """The environment of the settings."""
+    """Return the environment of the settings."""
     return Environment(
         connection.environment_url,
         ca_file=authority_file(connection),
@@ -27,7 +27,7 @@ def environment(connection: DataverseConnection) -> Environment:
 def credentials_for(
     connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword
 ) -> Credentials:
-    """Who signs in where, with an opened credential. Raises ConfigurationError."""
+    """Return who signs in where, with an opened credential. Raises ConfigurationError."""
     return Credentials(
         clouds.authority(connection.cloud, connection.tenant_id, connection.environment_url),
         credentials.client_id(connection),
@@ -37,7 +37,7 @@ def credentials_for(
 
 
 def authority_file(connection: DataverseConnection) -> str | None:
-    """The certificate authority of a sandbox: the one named, else that of sandboxes of this state folder."""
+    """Return the file of a sandbox's certificate authority: the settings', else this state folder's; None without."""
     if not settings.SANDBOX_ALLOWED:
         return None
     if connection.sandbox_ca_file:
@@ -46,9 +46,9 @@ def authority_file(connection: DataverseConnection) -> str | None:
 
 
 def sandbox_of(connection: DataverseConnection) -> tuple[str, str | None]:
-    """Where the sandbox is and its certificate authority; ("", None) for the clouds.
+    """Return the sandbox's address and its certificate authority's file; ("", None) for the clouds.
 
-    It is the Environment URL's; while there is none, the one that this machine's demo started.
+    The sandbox is that of the Environment URL; while there is none, the one that this machine's demo started.
     """
     url = connection.environment_url
     if not settings.SANDBOX_ALLOWED or (url and not clouds.is_loopback(urlsplit(url).hostname or "")):
@@ -56,19 +56,19 @@ def sandbox_of(connection: DataverseConnection) -> tuple[str, str | None]:
     if url:
         return clouds.origin(url), authority_file(connection)
     try:
-        said = json.loads(settings.SANDBOX_FILE.read_text())
-        return clouds.check_address(said["environment_url"], loopback_allowed=True).url, str(said["ca_file"])
+        line = json.loads(settings.SANDBOX_FILE.read_text())
+        return clouds.check_address(line["environment_url"], loopback_allowed=True).url, str(line["ca_file"])
     except (OSError, ValueError, KeyError, TypeError, ConfigurationError):
         return "", None
 
 
 def sandbox_authority(connection: DataverseConnection) -> str:
-    """The certificate authority of the sandbox whose environments are listed; "" for the clouds."""
+    """Return the certificate authority's file of the sandbox whose environments are listed; "" for the clouds."""
     return sandbox_of(connection)[1] or ""
 
 
 def sign_in_origin(connection: DataverseConnection, *, any_tenant: bool = False) -> str:
-    """Where people of these settings sign in; "" while the settings name no tenant, unless any will do."""
+    """Return the origin where people sign in; "" while the settings name no tenant, unless any_tenant is enough."""
     place = sandbox_of(connection)[0] if any_tenant else connection.environment_url
     try:
         return clouds.origin(clouds.authority(connection.cloud, connection.tenant_id, place, any_tenant=any_tenant))

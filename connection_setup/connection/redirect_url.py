@@ -1,4 +1,4 @@
-"""Where a sign-in comes back to: the Redirect URL of a connection, and the page of this site it goes on from.
+"""Redirect URL of a connection: default, validation, and safe addresses to return to on this site.
 
 A Redirect URL leads to this site alone, whoever types it: the code of a sign-in must not be sent elsewhere.
 """
@@ -10,88 +10,85 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from connection_setup.connection import redirect_url as returning
 from connection_setup.models import DataverseConnection
 from core.refusals import NotUsable
 from dataverse import clouds
 
 PATH = "/connection/signed-in"
-LONGEST = 250
+MAX_LENGTH = 250
 _MISREAD = re.compile(r"[\x00-\x20\x7f-\uffff\U00010000-\U0010ffff\\@?#%]")
+"""Characters that browsers and servers may read in different ways, so that the address could lead elsewhere."""
 
 
 class InvalidRedirectUrl(NotUsable):
-    """A Redirect URL that does not lead to this site."""
+    """A Redirect URL does not lead to this site."""
 
 
-def default() -> str:
-    """The Redirect URL of this site's own address."""
+def default_url() -> str:
+    """Return the Redirect URL of this site's own address."""
     return f"{settings.SITE_URL}{PATH}"
 
 
-def of(connection: DataverseConnection) -> str:
-    """The connection's Redirect URL: the one that was typed as long as it leads here, else the default."""
+def effective_url(connection: DataverseConnection) -> str:
+    """Return the connection's Redirect URL: the typed one as long as it leads to this site, else the default."""
     try:
-        return check(connection.redirect_url) or default()
+        return clean(connection.redirect_url) or default_url()
     except InvalidRedirectUrl:
-        return default()
+        return default_url()
 
 
-def check(typed: str) -> str:
-    """The Redirect URL to keep; "" for none, which means the default. Raises NotHere."""
+def clean(typed: str) -> str:
+    """Return the Redirect URL to store; "" for the default. Raises InvalidRedirectUrl."""
     text = typed.strip()
-    if text in ("", default()):
+    if text in ("", default_url()):
         return ""
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise InvalidRedirectUrl(
-            f"The Redirect URL is longer than {LONGEST} characters.",
-            f"Enter one such as {default()}.",
+            f"The Redirect URL is longer than {MAX_LENGTH} characters.",
+            f"Enter one such as {default_url()}.",
         )
-    host, problem = _host(text)
-    if problem:
-        raise InvalidRedirectUrl(problem)
-    if not _ours(host):
+    host = _host(text)
+    if not _is_this_site(host):
         raise InvalidRedirectUrl(
             f"This site does not answer at {host[:80]}, so a sign-in cannot come back there.",
-            f"Enter an address of this site, such as {default()}, or have the host added to ALLOWED_HOSTS.",
+            f"Enter an address of this site, such as {default_url()}, or have the host added to ALLOWED_HOSTS.",
         )
     if not urlsplit(text).path.endswith(PATH):
         raise InvalidRedirectUrl(
             f"A sign-in comes back to {PATH}.",
-            f"Let the Redirect URL end with it, such as {default()}.",
+            f"Let the Redirect URL end with it, such as {default_url()}.",
         )
     return text
 
 
 def safe_return_path(url: str, otherwise: str) -> str:
-    """A page of this site to go on with; `otherwise` for an address that leads elsewhere."""
+    """Return the address when it is a path on this site, else `otherwise`."""
     return url if url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None) else otherwise
 
 
-def _host(text: str) -> tuple[str, str]:
-    """The host an address leads to, or why it is none."""
-    shape = f"This is not a web address a sign-in can come back to. Enter one such as {default()}."
+def _host(text: str) -> str:
+    """Return the host of an address. Raises InvalidRedirectUrl where it is no web address, or not https."""
+    no_address = InvalidRedirectUrl(
+        "This is not a web address a sign-in can come back to.", f"Enter one such as {default_url()}."
+    )
     if _MISREAD.search(text):
-        return "", shape
+        raise no_address
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
+        host, _ = parts.hostname or "", parts.port  # reading the port raises ValueError where it is none
     except ValueError:
-        return "", shape
+        raise no_address from None
     if not host or parts.scheme not in {"http", "https"}:
-        return "", shape
+        raise no_address
     if parts.scheme == "http" and not clouds.is_loopback(host):
-        return "", "The Redirect URL begins with http://, which is allowed on this machine alone. Enter https://."
-    return host, ""
+        raise InvalidRedirectUrl(
+            "The Redirect URL begins with http://, which is allowed on this machine alone.", "Enter https://."
+        )
+    return host
 
 
-def _ours(host: str) -> bool:
+def _is_this_site(host: str) -> bool:
     own = urlsplit(settings.SITE_URL).hostname or ""
     named = [one for one in settings.ALLOWED_HOSTS if one != "*"]
-    shown = f"[{host}]" if ":" in host else host
-    return host == own or validate_host(shown, named)
-
-
-def redirect_url() -> str:
-    """Where a sign-in comes back to unless a connection says otherwise; it stands in the registration."""
-    return returning.default()
+    literal = f"[{host}]" if ":" in host else host
+    return host == own or validate_host(literal, named)

@@ -1,4 +1,4 @@
-"""DOC."""
+"""The settings of a connection: validate, apply and save them, and name those that are missing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import types
 from connection_setup.connection import redirect_url
-from connection_setup.connection.state import audited, locked
+from connection_setup.connection.state import audit_as, lock_connection
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.secrets import certificates, credentials
 from connection_setup.secrets.sealing import CannotDecrypt
@@ -19,22 +19,23 @@ from core.refusals import Refusal
 from dataverse import clouds
 from dataverse.errors import ConfigurationError
 
-# What may be saved; whatever changes one of CREDENTIALS changes the credential's version.
 CREDENTIALS = ("environment_url", "cloud", "tenant_id", "client_id", "authentication_type", "user_name")
+"""Settings whose change increases the credential's version."""
 SETTINGS = (*CREDENTIALS, "redirect_url", "ownership_model", "sandbox_ca_file", "client_secret_expires_on")
+"""Settings that may be saved."""
 
 
 @sensitive_variables("secret")
 def save_settings(
     *, connection: DataverseConnection, values: Mapping[str, Any], secret: str | None, user: Any
 ) -> DataverseConnection:
-    """Save settings; `secret` None or "" keeps the stored one. Raises Refusal with the field and a sentence.
+    """Save settings and return the connection. Raises Refusal, with the field it is about.
 
     The secret is that of the authentication type: the client secret's value, a PEM text of private key and certificate,
-    or the password.
+    or the password; None or "" keeps the stored one.
     """
-    with audited(user), transaction.atomic():
-        stored = locked(connection.company)
+    with audit_as(user), transaction.atomic():
+        stored = lock_connection(connection.company)
         if stored.enabled:
             raise Refusal(
                 "configuration",
@@ -48,15 +49,15 @@ def save_settings(
 
 @sensitive_variables("secret")
 def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], secret: str | None) -> None:
-    """Put checked settings on the record. Raises Refusal."""
+    """Validate settings and put them on the record, unsaved. Raises Refusal, with the field it is about."""
     before = [getattr(connection, name) for name in CREDENTIALS]
-    receivers, expired = _secret_recipients(connection), connection.client_secret_expires_on
+    recipients, expires_on = _secret_recipients(connection), connection.client_secret_expires_on
     for name in SETTINGS:
         if name in values:
             value = values[name]
             setattr(connection, name, value.strip() if isinstance(value, str) else value)
     try:
-        connection.redirect_url = redirect_url.check(connection.redirect_url)
+        connection.redirect_url = redirect_url.clean(connection.redirect_url)
     except redirect_url.InvalidRedirectUrl as error:
         raise Refusal.because(error, field="redirect_url") from None
     if connection.environment_url:
@@ -66,7 +67,7 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
             ).url
         except ConfigurationError as error:
             raise Refusal.because(error, field="environment_url") from None
-    moved = [label for label, told in _secret_recipients(connection).items() if receivers[label] not in ("", told)]
+    moved = [label for label, new in _secret_recipients(connection).items() if recipients[label] not in ("", new)]
     kind = AuthenticationType(connection.authentication_type)
     label, column = credentials.LABELS[kind], credentials.SECRET_COLUMNS[kind]
     # A private key is never sent anywhere, so a certificate may be used for another place.
@@ -81,13 +82,13 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
     if moved:
         _forget_others(connection, kind)
     if (
-        _secret_recipients(connection)["Environment URL"] != receivers["Environment URL"]
+        _secret_recipients(connection)["Environment URL"] != recipients["Environment URL"]
         and "sandbox_ca_file" not in values
     ):
-        connection.sandbox_ca_file = ""  # it vouched for the other address
+        connection.sandbox_ca_file = ""  # it belongs to the other address
     if secret:
         try:
-            credentials.store(connection, secret)
+            credentials.store_secret(connection, secret)
         except certificates.BadCertificate as bad:
             raise Refusal.because(bad, field="certificate_file") from None
         except CannotDecrypt as broken:
@@ -96,7 +97,7 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
         connection.secret_entered_at = timezone.now()
         typed = values.get("client_secret_expires_on")
         if kind is AuthenticationType.CLIENT_SECRET:
-            connection.client_secret_expires_on = typed if typed != expired else None
+            connection.client_secret_expires_on = typed if typed != expires_on else None
     if secret or [getattr(connection, name) for name in CREDENTIALS] != before:
         connection.credential_version += 1
         connection.checks, connection.checked_at = [], None  # they were about other settings
@@ -108,14 +109,14 @@ def apply_settings(connection: DataverseConnection, values: Mapping[str, Any], s
 
 
 def _forget_others(connection: DataverseConnection, kind: AuthenticationType) -> None:
-    """The secrets of the types not in use belong to the place before; they are not sent to another one later."""
+    """Drop the secrets of the types not in use: they were entered for the place before, so they go to no other one."""
     for other in (AuthenticationType.CLIENT_SECRET, AuthenticationType.OFFICE365):
         if other is not kind:
             setattr(connection, credentials.SECRET_COLUMNS[other], b"")
 
 
 def _secret_recipients(connection: DataverseConnection) -> dict[str, str]:
-    """Who is sent the secret, or the token it gets: a change of one sends it elsewhere."""
+    """Return what decides who is sent the secret, or the token it gets: a change of one sends it elsewhere."""
     return {
         "Environment URL": clouds.origin(connection.environment_url),
         "Cloud": connection.cloud,
@@ -123,17 +124,17 @@ def _secret_recipients(connection: DataverseConnection) -> dict[str, str]:
     }
 
 
-def missing(connection: DataverseConnection) -> Check | None:
-    """The settings that are not filled in, as the check that fails; None when all are."""
+def missing_settings(connection: DataverseConnection) -> Check | None:
+    """Return the check that fails because settings are not filled in; None when all are."""
     kind = AuthenticationType(connection.authentication_type)
     given = {
         "Environment URL": bool(connection.environment_url),
         "Tenant ID": bool(connection.tenant_id),
-        "Client ID": bool(credentials.client_id(connection) or credentials.problem(connection)),
+        "Client ID": bool(credentials.client_id(connection) or credentials.provider_problem(connection)),
         "User Name": bool(connection.user_name) or kind is not AuthenticationType.OFFICE365,
         credentials.LABELS[kind]: credentials.has_secret(connection),
     }
-    names = [name for name, there in given.items() if not there]
+    names = [name for name, is_given in given.items() if not is_given]
     if not names:
         return None
     listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

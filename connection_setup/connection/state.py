@@ -1,11 +1,8 @@
-"""The verbs of this room: save settings, test, enable, disable, and a client for those who may use one.
-
-Nothing is sent while a database transaction is open, and nothing is kept of an enabling that fails.
-"""
+"""The state of a company's connection: its row, whether it can be used, and how the row is locked and changed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from auditlog.context import set_actor
@@ -17,49 +14,54 @@ from connection_setup.types import Report
 from core.refusals import Refusal
 from masterdata.models import Company
 
-if TYPE_CHECKING:
-    pass
-
 
 class NotConnected(Refusal):
-    """There is no usable connection."""
+    """The connection cannot be used."""
 
 
 def connection_of(company: Company) -> DataverseConnection:
-    """The company's connection; one with default settings, not saved yet, where there is none."""
+    """Return the company's connection; one with default settings, not saved yet, where there is none."""
     found = DataverseConnection.objects.filter(company=company).select_related("company").first()
     return found or DataverseConnection(company=company)
 
 
-def unavailable_reason(company: Company) -> str:
-    """Why Dataverse cannot be used now, as a sentence; "" when the connection is enabled."""
+def unavailable_reason(company: Company) -> NotConnected | None:
+    """Return why Dataverse cannot be used now; None when the connection is enabled."""
     fields = ("company_id", "enabled", "disable_reason")
     return disabled_reason(DataverseConnection.objects.filter(company=company).only(*fields).first())
 
 
-def disabled_reason(connection: DataverseConnection | None) -> str:
-    """Why this connection cannot be used, as a sentence; "" when it is enabled."""
+def unavailable_text(company: Company) -> str:
+    """Return why Dataverse cannot be used now, as one text for a person; "" when the connection is enabled."""
+    reason = unavailable_reason(company)
+    return reason.user_message if reason is not None else ""
+
+
+def disabled_reason(connection: DataverseConnection | None) -> NotConnected | None:
+    """Return why this connection cannot be used; None when it is enabled."""
     if connection and connection.enabled:
-        return ""
+        return None
     why = f" {connection.disable_reason}" if connection and connection.disable_reason else ""
-    return (
-        f"The connection to Dataverse is not enabled.{why} An administrator enables it in Dataverse Connection Setup."
+    return NotConnected(
+        "not_enabled",
+        f"The connection to Dataverse is not enabled.{why}",
+        "An administrator enables it in Dataverse Connection Setup.",
     )
 
 
-def units_choice(connection: DataverseConnection) -> tuple[UUID, str] | None:
-    """The business unit the connection names, by id and name; None while it is to be the company's own."""
+def chosen_business_unit(connection: DataverseConnection) -> tuple[UUID, str] | None:
+    """Return id and name of the business unit that the connection names; None for the company's own."""
     if connection.business_unit_id is None:
         return None
     return connection.business_unit_id, connection.business_unit_name
 
 
-# -- inside -----------------------------------------------------------------------------------------------------------
-
-
 @contextmanager
-def audited(user: Any) -> Iterator[None]:
-    """Name the user in the audit rows; the secret is left out of them, its change shows as the credential's version."""
+def audit_as(user: Any) -> Iterator[None]:
+    """Name the user in the audit rows of what is saved inside, unless somebody is named already.
+
+    Secrets are left out of audit rows; a change of one shows as the credential's version.
+    """
     if user is None or not getattr(user, "pk", None) or actor_is_set():
         yield
         return
@@ -67,13 +69,13 @@ def audited(user: Any) -> Iterator[None]:
         yield
 
 
-def locked(company: Company) -> DataverseConnection:
-    """The row, held until the transaction ends, so that two administrators do not overwrite each other."""
+def lock_connection(company: Company) -> DataverseConnection:
+    """Return the company's row, made where there is none and locked until the transaction ends."""
     DataverseConnection.objects.get_or_create(company=company)
     return DataverseConnection.objects.select_for_update().get(company=company)
 
 
-def keep_report(connection: DataverseConnection, report: Report) -> None:
+def store_report(connection: DataverseConnection, report: Report) -> None:
     """Store the report of a test; nothing else changes."""
     connection.checks = [check.document() for check in report.checks]
     connection.checked_at = timezone.now()

@@ -1,8 +1,5 @@
-"""The page Dynamics 365 Connection Setup as data for the page kit."""
+"""Page Dynamics 365 Connection Setup."""
 
-from typing import Any
-
-from django import forms
 from django.template.defaultfilters import date as formatted_date
 from django.utils import timezone
 
@@ -10,6 +7,7 @@ from connection_setup import captions
 from connection_setup.connection import state
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.dynamics365.services import TITLE
+from connection_setup.enabled_switch import enabled_switch
 from connection_setup.models import DataverseConnection, Dynamics365Connection
 from connection_setup.types import Report
 from ui.kit import Action, FastTab, Field, Link, Menu, Notice, Page, Status, Table, Tip
@@ -19,14 +17,8 @@ ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable it first."
 
 
-class EnabledForm(forms.Form):
-    """The switch alone: all else is the Dataverse connection's."""
-
-    enabled = forms.BooleanField(label="Enabled", required=False)
-
-
-def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
-    """The page for this person."""
+def build_page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
+    """Return the page; administrator: whether the person may change what is on it."""
     company = setup.company
     connection = state.connection_of(company)
     report = Report.stored(setup.checks)
@@ -34,12 +26,12 @@ def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
         TITLE,
         company=company,
         crumbs=(Link(captions.TITLE, company_url("connection_setup:setup", company)),),
-        state=_state(setup, connection, report),
+        state=_status(setup, connection, report),
         help="dynamics-365",
         tip=Tip(
             "What this page does",
-            "It adds Dynamics 365 Sales to the connection to Dataverse: units and items go along with unit groups and "
-            "products. Address and sign-in are those of Dataverse Connection Setup.",
+            "It adds Dynamics 365 Sales to the connection to Dataverse: units are coupled with unit groups, and items "
+            "with products. Address and sign-in are those of Dataverse Connection Setup.",
         ),
         actions=_actions(setup, connection, administrator),
         notices=_notices(setup, connection, report),
@@ -50,7 +42,7 @@ def page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
     )
 
 
-def _state(setup: Dynamics365Connection, connection: DataverseConnection, report: Report) -> Status:
+def _status(setup: Dynamics365Connection, connection: DataverseConnection, report: Report) -> Status:
     if not setup.enabled:
         return Status("Not enabled")
     if not connection.enabled:
@@ -63,7 +55,7 @@ def _notices(setup: Dynamics365Connection, connection: DataverseConnection, repo
         way = Action(captions.TITLE, company_url("connection_setup:setup", setup.company))
         return (
             Notice(
-                "Dynamics 365 comes on top of it. "
+                "Dynamics 365 needs it. "
                 + ("Nothing is synchronized until it is enabled again." if setup.enabled else "Enable it first."),
                 "warn",
                 "The connection to Dataverse is not enabled.",
@@ -79,45 +71,53 @@ def _actions(
     setup: Dynamics365Connection, connection: DataverseConnection, administrator: bool
 ) -> tuple[Action | Menu, ...]:
     company = setup.company
-    off = "" if administrator else ONLY_ADMINISTRATORS
-    without = "" if connection.enabled else "Enable the connection to Dataverse first."
-    inside = off or without or ("" if setup.enabled else ENABLE_FIRST)
+    not_permitted = "" if administrator else ONLY_ADMINISTRATORS
+    not_connected = "" if connection.enabled else "Enable the connection to Dataverse first."
+    not_usable = not_connected or ("" if setup.enabled else ENABLE_FIRST)
     test = Action(
-        "Test Connection", company_url("connection_setup:dynamics-test", company), "post", icon="check", off=off
+        "Test Connection",
+        company_url("connection_setup:dynamics-test", company),
+        "post",
+        icon="check",
+        off=not_permitted,
     )
     toggle = (
         Action(
             "Disable",
             company_url("connection_setup:dynamics-disable", company),
             icon="disconnect",
-            off=off,
+            off=not_permitted,
             dialog=True,
         )
         if setup.enabled
         else Action(
-            "Enable", company_url("connection_setup:dynamics-enable", company), "post", icon="plug", off=off or without
+            "Enable",
+            company_url("connection_setup:dynamics-enable", company),
+            "post",
+            icon="plug",
+            off=not_permitted or not_connected,
         )
     )
     certificate = Action(
         "Use Certificate Authentication",
         company_url("connection_setup:certificate", company),
         icon="shield",
-        off=off or without,
+        off=not_permitted or not_connected,
     )
-    mappings = Action("Integration Table Mappings", optional_url('coupling:mappings', company), icon="list",
-                      off=without)  # fmt: skip
+    mappings = Action(
+        "Integration Table Mappings", optional_url("coupling:mappings", company), icon="list", off=not_connected
+    )
     defaults = Action(
         "Use Default Synchronization Setup",
         company_url("connection_setup:dynamics-reset", company),
         icon="reset",
-        off=inside,
+        off=not_permitted or not_usable,
         dialog=True,
     )
-    usable = without or ("" if setup.enabled else ENABLE_FIRST)
-    full = Action("Run Full Synchronization", optional_url("sync:review", company), icon="sync", off=usable)
+    full = Action("Run Full Synchronization", optional_url("sync:review", company), icon="sync", off=not_usable)
     queue = Action("Synch. Job Queue Entries", optional_url("jobs:queue", company), icon="job")
     encryption = Action(
-        "Encryption Management", company_url("connection_setup:encryption", company), icon="lock", off=off
+        "Encryption Management", company_url("connection_setup:encryption", company), icon="lock", off=not_permitted
     )
     return (
         Menu("Connection", (test, toggle, certificate), icon="plug"),
@@ -129,68 +129,65 @@ def _actions(
     )
 
 
-def jobs_told(active: int, total: int) -> str:
-    """What the number of active schedules means."""
+def describe_schedules(active: int, total: int) -> str:
+    """Return what the number of active schedules means, as a sentence."""
     if not active:
         return "No scheduled synchronization is active."
     if active == total:
         return "All scheduled synchronizations are active."
-    return (
-        f"{active} of {total} scheduled synchronizations are active. Look at Integration Table Mappings for the others."
-    )
+    return f"{active} of {total} scheduled synchronizations are active. See Integration Table Mappings for the others."
 
 
 def _connection_tab(setup: Dynamics365Connection, connection: DataverseConnection, administrator: bool) -> FastTab:
     company = setup.company
-    active, total = dynamics.schedules(company) if setup.enabled else (0, 0)
+    active, total = dynamics.count_schedules(company) if setup.enabled else (0, 0)
     hint = (
         "Synchronization runs on its schedules. Turning this off puts them on hold; couplings are kept."
         if setup.enabled
         else "Turning this on tests the environment, and adds UNIT OF MEASURE and ITEM-PRODUCT with their schedules."
     )
+    toggle = company_url("connection_setup:dynamics-toggle", company)
+    enabled = (
+        Field("Enabled", hint=hint, form_field=enabled_switch(toggle, enabled=setup.enabled))
+        if administrator
+        else Field("Enabled", "Yes" if setup.enabled else "No")
+    )
     return FastTab(
         "connection",
         "Connection to Dynamics 365 Sales",
         (
-            Field("Dynamics 365 Sales URL", connection.environment_url, copy=True,
-                  hint="The Environment URL of Dataverse Connection Setup."),
+            Field(
+                "Dynamics 365 Sales URL",
+                connection.environment_url,
+                copy=True,
+                hint="The Environment URL of Dataverse Connection Setup.",
+            ),
             Field("Authentication Type", str(connection.get_authentication_type_display())),
-            Field("Enabled", hint=hint, form_field=_switch(setup)) if administrator
-            else Field("Enabled", "Yes" if setup.enabled else "No"),
+            enabled,
             Field(
                 "Active scheduled synchronization jobs",
                 Status(f"{active} of {total}", "warn" if setup.enabled and active < total else ""),
-                hint=jobs_told(active, total),
+                hint=describe_schedules(active, total),
             ),
         ),
         gist="enabled" if setup.enabled else "not enabled",
-    )  # fmt: skip
-
-
-def _switch(setup: Dynamics365Connection) -> Any:
-    """With scripts the switch acts at once; without, the form's button sends it."""
-    form = EnabledForm(initial={"enabled": setup.enabled})
-    form.fields["enabled"].widget.attrs.update(
-        {
-            "hx-post": company_url("connection_setup:dynamics-toggle", setup.company),
-            "hx-trigger": "change",
-            "hx-swap": "none",
-            "hx-sync": "this:drop",
-            "autocomplete": "off",
-        }
     )
-    return form["enabled"]
 
 
 def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
     rows = [
-        (one.name, Status(captions.WORDS[one.state], captions.STATES[one.state]), one.sentence) for one in report.checks
+        (
+            check.name,
+            Status(captions.CHECK_RESULTS[check.state], captions.STATUS_STYLES[check.state]),
+            check.user_message,
+        )
+        for check in report.checks
     ]
     gist = "not tested yet"
     if setup.checked_at:
         moment = formatted_date(timezone.localtime(setup.checked_at), "j M Y H:i")
-        left = report.attention
-        gist = f"{f'{left} need attention' if left else 'all OK'} · tested {moment}"
+        result = f"{report.attention_count} need attention" if report.attention_count else "all OK"
+        gist = f"{result} · tested {moment}"
     return FastTab(
         "checks",
         "Integration Solution Settings",
@@ -207,11 +204,19 @@ def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
 
 def _tables_tab() -> FastTab:
     rows = (
-        ("UNIT OF MEASURE", "Units of Measure", "Unit groups (uomschedule)",
-         "To Dataverse: one unit group per unit, with the unit as its base unit"),
-        ("ITEM-PRODUCT", "Items", "Products (product)",
-         "Both ways: name and unit; numbers, prices, costs and stock go to Dataverse. New products are published"),
-    )  # fmt: skip
+        (
+            "UNIT OF MEASURE",
+            "Units of Measure",
+            "Unit groups (uomschedule)",
+            "To Dataverse: one unit group per unit, with the unit as its base unit",
+        ),
+        (
+            "ITEM-PRODUCT",
+            "Items",
+            "Products (product)",
+            "Both ways: name and unit. To Dataverse: number, price, cost and stock. New products are published",
+        ),
+    )
     return FastTab(
         "tables",
         "What Is Synchronized",

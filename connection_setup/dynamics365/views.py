@@ -1,4 +1,4 @@
-"""Dynamics 365 Connection Setup in the browser."""
+"""Views of Dynamics 365 Connection Setup."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -19,56 +19,57 @@ from ui.links import company_url
 @requires(Can.READ)
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
-    """The page."""
-    setup = dynamics.setup_of(company_of(request, company))
-    return render.page(request, page.page(setup, administrator=may(request.user, Can.ADMINISTER)))
+    """Show the page."""
+    setup = dynamics.get_setup(company_of(request, company))
+    return render.page(request, page.build_page(setup, administrator=may(request.user, Can.ADMINISTER)))
 
 
 @requires(Can.ADMINISTER)
 @require_POST
 def test(request: HttpRequest, company: str) -> HttpResponse:
-    """Test Connection."""
+    """Test what the environment has (Test Connection)."""
     owner = company_of(request, company)
-    report = dynamics.test(company=owner)
+    report = dynamics.test_sales(company=owner)
     if report.failed is None:
         messages.success(request, "The connection test was successful. The environment has what Dynamics 365 needs.")
-    return _back(request, owner)
+    return _redirect_to_page(request, owner)
 
 
 @requires(Can.ADMINISTER)
 @require_POST
 def toggle(request: HttpRequest, company: str) -> HttpResponse:
-    """The Enabled switch; turning off asks before."""
+    """Follow the Enabled switch; turning off asks first."""
     owner = company_of(request, company)
     wanted = bool(request.POST.get("enabled"))
-    if wanted == dynamics.setup_of(owner).enabled:
-        return _back(request, owner)
+    if wanted == dynamics.get_setup(owner).enabled:
+        return _redirect_to_page(request, owner)
     if not wanted:
         return render.redirect(request, company_url("connection_setup:dynamics-disable", owner))
-    return _enabled(request, owner)
+    return _enable(request, owner)
 
 
 @requires(Can.ADMINISTER)
 @require_POST
 def enable(request: HttpRequest, company: str) -> HttpResponse:
     """Enable, by its own POST; enabled already is fine."""
-    return _enabled(request, company_of(request, company))
+    return _enable(request, company_of(request, company))
 
 
 @requires(Can.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
-    """Ask, then switch off."""
+    """Ask, then disable."""
     owner = company_of(request, company)
     if request.method == "POST":
         dynamics.disable(company=owner, user=request.user)
         messages.success(request, "Dynamics 365 is disabled. Its schedules are on hold; couplings are kept.")
-        return _back(request, owner)
+        return _redirect_to_page(request, owner)
     return render.confirm(
         request,
         title="Disable Dynamics 365?",
-        text="The schedules of UNIT OF MEASURE and ITEM-PRODUCT are put on hold, and nothing is synchronized for them "
-        "until this is enabled again. Mappings and couplings are kept. Nothing is removed in Dynamics 365.",
+        text="The schedules of UNIT OF MEASURE and ITEM-PRODUCT are put on hold, and these mappings are not "
+        "synchronized until Dynamics 365 is enabled again. Mappings and couplings are kept. Nothing is removed in "
+        "Dynamics 365.",
         action=Action("Disable", company_url("connection_setup:dynamics-disable", owner), "post", primary=True),
         back=company_url("connection_setup:dynamics", owner),
         company=owner,
@@ -78,21 +79,23 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def reset(request: HttpRequest, company: str) -> HttpResponse:
-    """Ask, then bring mappings and schedules back to their defaults."""
+    """Ask, then reset mappings and schedules to their defaults."""
     owner = company_of(request, company)
     if request.method == "POST":
         try:
             dynamics.reset(company=owner, user=request.user)
         except Refusal as refusal:
-            messages.warning(request, f"Nothing was changed. {refusal}")
+            messages.warning(request, f"Nothing was changed. {refusal.user_message}")
         else:
-            messages.success(request, "UNIT OF MEASURE and ITEM-PRODUCT have their defaults again. Couplings are kept.")
-        return _back(request, owner)
+            messages.success(
+                request, "UNIT OF MEASURE and ITEM-PRODUCT are reset to their defaults. Couplings are kept."
+            )
+        return _redirect_to_page(request, owner)
     return render.confirm(
         request,
         title="Use Default Synchronization Setup?",
-        text="The mappings UNIT OF MEASURE and ITEM-PRODUCT get their default settings, filters, fields and schedules. "
-        "What was customized on them is deleted. Couplings are kept.",
+        text="The mappings UNIT OF MEASURE and ITEM-PRODUCT are reset to their default settings, filters, fields and "
+        "schedules. What was customized on them is deleted. Couplings are kept.",
         action=Action(
             "Use Default Synchronization Setup",
             company_url("connection_setup:dynamics-reset", owner),
@@ -104,21 +107,21 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
     )
 
 
-def _enabled(request: HttpRequest, company: Company) -> HttpResponse:
+def _enable(request: HttpRequest, company: Company) -> HttpResponse:
     try:
         report = dynamics.enable(company=company, user=request.user)
     except (Refusal, DataverseError) as error:
         messages.error(request, f"Dynamics 365 is not enabled. {error.user_message}")
-        return _back(request, company)
+        return _redirect_to_page(request, company)
     if report.failed:
-        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.sentence}")
+        messages.error(request, f"Dynamics 365 is not enabled. {report.failed.user_message}")
     else:
         messages.success(
             request,
             "Dynamics 365 is enabled. Next, couple items with products by criteria, or run a full synchronization.",
         )
-    return _back(request, company)
+    return _redirect_to_page(request, company)
 
 
-def _back(request: HttpRequest, company: Company) -> HttpResponse:
+def _redirect_to_page(request: HttpRequest, company: Company) -> HttpResponse:
     return render.redirect(request, company_url("connection_setup:dynamics", company))

@@ -22,20 +22,19 @@ def page(
     run: EnablingRun,
     form: AcceptForm | None = None,
     *,
-    going: bool,
+    in_progress: bool,
 ) -> Page:
-    """The page: the steps, and what is needed for the next one. going: it is being taken."""
+    """Return the page: the steps, and what the next one needs. in_progress: it is being taken."""
     company = connection.company
-    asks = enabling.asks(run)
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
         "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
         "help": "connection#enabling",
-        "state": _state(run, going=going),
-        "notices": () if going else notices(run),
+        "state": _state(run, in_progress=in_progress),
+        "notices": () if in_progress else notices(run),
     }
-    if asks == CONSENT and not going:
+    if enabling.waiting_for(run) == CONSENT and not in_progress:
         form = form or AcceptForm()
         return Page(
             **common,
@@ -44,48 +43,54 @@ def page(
             submit=Action("Accept and enable", icon="plug", primary=True),
             cancel=Link("Cancel", company_url("connection_setup:setup", company)),
         )
-    context = going_context(run, going=going, step_url=company_url("connection_setup:enabling", company))
-    if not going and enabling.failed_by_administrator(run, request.session.session_key):
+    step_url = company_url("connection_setup:enabling", company)
+    context = steps_context(run, in_progress=in_progress, step_url=step_url)
+    if not in_progress and enabling.failed_by_administrator(run, request.session.session_key):
         context |= {
             "cancel_url": company_url("connection_setup:administrator-forget", company),
             "cancel": "Forget the sign-in",
         }
-    return Page(**common, fast_tabs=(steps_tab(run, going=going),), template=steps_table.TEMPLATE, context=context)
+    tabs = (steps_tab(run, in_progress=in_progress),)
+    return Page(**common, fast_tabs=tabs, template=steps_table.TEMPLATE, context=context)
 
 
-def steps_tab(run: EnablingRun, *, going: bool = False) -> FastTab:
-    """The run's steps as a FastTab; going: the next one is being taken."""
-    return steps_table.tab("Enabling", STEPS, enabling.told(run), going=going)
+def steps_tab(run: EnablingRun, *, in_progress: bool = False) -> FastTab:
+    """Return the run's steps as a FastTab. in_progress: the next one is being taken."""
+    return steps_table.steps_tab("Enabling", STEPS, enabling.step_reports(run), in_progress=in_progress)
 
 
-def going_context(run: EnablingRun, *, going: bool, step_url: str) -> dict[str, Any]:
-    """The context of steps_table.TEMPLATE for a run; step_url takes a POST and answers with the page again."""
-    failed, asks = enabling.failed(run), enabling.asks(run)
-    idle = asks or run.ended_at is not None
-    button = "" if idle and not going else TRY_AGAIN if failed else "Go on"
-    return steps_table.context(STEPS, enabling.told(run), going=going, step_url=step_url, button=button)
+def steps_context(run: EnablingRun, *, in_progress: bool, step_url: str) -> dict[str, Any]:
+    """Return the context of steps_table.TEMPLATE for a run. step_url: takes a POST and answers with the page again."""
+    idle = enabling.waiting_for(run) or run.ended_at is not None
+    button = TRY_AGAIN if enabling.failed_step(run) else "Continue"
+    return steps_table.steps_context(
+        STEPS,
+        enabling.step_reports(run),
+        in_progress=in_progress,
+        step_url=step_url,
+        button="" if idle and not in_progress else button,
+    )
 
 
 def notices(run: EnablingRun) -> tuple[Notice, ...]:
-    """What a run waits for or failed by: what happened, why, what to do next."""
-    company, asks, failed = run.company, enabling.asks(run), enabling.failed(run)
+    """Return what a run waits for or failed by: what happened, why, what to do next."""
+    company, waiting, failed = run.company, enabling.waiting_step(run), enabling.failed_step(run)
     if failed is not None:
         setup = Action("Change the settings", company_url("connection_setup:setup", company))
-        return (Notice(failed.sentence, "bad", title="The connection is not enabled.", actions=(setup,)),)
-    if asks == CONSENT:
+        return (Notice(failed.user_message, "bad", title="The connection is not enabled.", actions=(setup,)),)
+    if waiting is not None and waiting.reason == CONSENT:
         return (Notice(consent.ON_BEHALF, title="Your consent is asked for, once."),)
-    if asks == ADMINISTRATOR:
-        told = next(one for one in enabling.told(run) if one.state == "asks")
+    if waiting is not None and waiting.reason == ADMINISTRATOR:
         sign_in = Action(
             "Sign in with administrator user", company_url("connection_setup:administrator", company), icon="person"
         )
-        return (Notice(told.sentence, "warn", title="An administrator is needed.", actions=(sign_in,)),)
+        return (Notice(waiting.user_message, "warn", title="An administrator is needed.", actions=(sign_in,)),)
     return ()
 
 
-def _state(run: EnablingRun, *, going: bool) -> Status:
+def _state(run: EnablingRun, *, in_progress: bool) -> Status:
     if run.ended_at is not None:
         return Status("Enabled", "ok")
-    if going:
+    if in_progress:
         return Status("Being enabled", "run")
-    return Status("Not enabled", "bad" if enabling.failed(run) else "warn")
+    return Status("Not enabled", "bad" if enabling.failed_step(run) else "warn")

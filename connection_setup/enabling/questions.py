@@ -1,6 +1,6 @@
-"""Questions that the setup page asks once: after a test that went well, and after enabling.
+"""Questions that the setup page asks once: after a test without errors, and after enabling.
 
-Which there are is a registry (hooks.question); what was answered stands with the connection, so that nobody is asked
+Which there are is a registry (hooks.add_question); the answers are stored with the connection, so that nobody is asked
 again. Commands ask nothing.
 """
 
@@ -18,45 +18,46 @@ from masterdata.models import Company
 
 
 def pending(connection: DataverseConnection) -> hooks.Question | None:
-    """The question to ask now; None when there is none, or the connection neither works nor was tested well."""
+    """Return the question to ask now; None without one, or while the connection is neither enabled nor tested well."""
     if not connection.pk or not (connection.enabled or after_successful_test(connection)):
         return None
-    open_ones = (one for one in hooks.questions() if one.name not in connection.answers)
-    return next((one for one in open_ones if one.applies(connection)), None)
+    unanswered = (one for one in hooks.questions() if one.name not in connection.answers)
+    return next((one for one in unanswered if one.applies(connection)), None)
 
 
 def after_successful_test(connection: DataverseConnection) -> bool:
-    """Whether the last test of the present settings found nothing in the way."""
+    """Whether the last test of the present settings found no error."""
     return connection.checked_at is not None and Report.stored(connection.checks).ok
 
 
-def ask_again(*, company: Company) -> None:
-    """Forget the answers to what a test that went well asks: what no longer applies is not asked all the same."""
-    kept = {one.name for one in hooks.questions() if not one.by_test}
+def forget_test_answers(*, company: Company) -> None:
+    """Delete the answers to the questions that each test asks again (hooks.Question.after_each_test)."""
+    lasting = {one.name for one in hooks.questions() if not one.after_each_test}
     with transaction.atomic():
-        stored = state.locked(company)
-        answers = {name: given for name, given in stored.answers.items() if name in kept}
+        stored = state.lock_connection(company)
+        answers = {name: given for name, given in stored.answers.items() if name in lasting}
         if answers != stored.answers:
             stored.answers = answers
             stored.save(update_fields=["answers"])
 
 
 def answer(*, company: Company, name: str, yes: bool, user: Any) -> tuple[str, str]:
-    """Keep an answer and do what it says; what to tell, and where to go ("": back to the setup page).
+    """Store an answer and carry it out; return a sentence about it, and where to go ("": back to the setup page).
 
-    Answered already, or not asked now, does nothing again. Raises LookupError for a question that does not exist.
+    A question that was answered, or does not apply now, does nothing again. Raises LookupError for one that does not
+    exist.
     """
-    asked = next((one for one in hooks.questions() if one.name == name), None)
-    if asked is None:
+    question = next((one for one in hooks.questions() if one.name == name), None)
+    if question is None:
         raise LookupError(f"There is no question {name!r}.")
-    with state.audited(user), transaction.atomic():
-        stored = state.locked(company)
-        if name in stored.answers or not asked.applies(stored):
+    with state.audit_as(user), transaction.atomic():
+        stored = state.lock_connection(company)
+        if name in stored.answers or not question.applies(stored):
             return "", ""
-        given = {"answer": "yes" if yes else "no", "by": consent.name_of(user), "at": timezone.now().isoformat()}
+        given = {"answer": "yes" if yes else "no", "by": consent.user_name(user), "at": timezone.now().isoformat()}
         stored.answers = {**stored.answers, name: given}
         stored.save(update_fields=["answers"])
         if not yes:
-            return asked.no, ""
-        told = asked.yes(company, user) if asked.yes else ""
-    return told, asked.yes_url(company) if asked.yes_url else ""
+            return question.no, ""
+        text = question.yes(company, user) if question.yes else ""
+    return text, question.yes_url(company) if question.yes_url else ""

@@ -1,28 +1,29 @@
-"""Enabling a connection in visible steps: what a page, the assisted setup guide and the command all run.
+"""Runs of enabling: the enabling of a connection in visible steps, stored so that a page shows it and it resumes.
 
-A page (or the guide) shows a run and has it go on, one step per request or all at once; both end in the same:
+A page (or the guide) shows a run and has it take its steps, one per request or all at once; both end in the same:
 
-    run = enabling.begin(company=company, user=request.user, page_url=here, done_url=there)   # or goes on with one
-    told = enabling.go_on(run, user=request.user, session_key=request.session.session_key)     # one step; None: ended
-    enabling.asks(run)       # "consent", "administrator" or "": what somebody must do before it goes on
-    enabling.failed(run)     # the step that failed, with cause and fix; go_on tries it again
-    enabling.of(company)     # the run about the present settings, if there is one
+    run = enabling.begin(company=company, user=request.user, page_url=here, done_url=there)   # or resumes one
+    report = enabling.take_next_step(run, user=request.user, session_key=request.session.session_key)   # None: ended
+    enabling.waiting_for(run)     # "consent", "administrator" or "": what somebody must do before the next step
+    enabling.failed_step(run)     # the step that failed, with cause and fix; take_next_step tries it again
+    enabling.current_run(company) # the run about the present settings, if there is one
 
-`consent.give(company=..., user=...)` gives the consent that a run asks for; `administrator.begin(...,
-return_url=run.page_url)` begins the sign-in it asks for. `enabling_pages.steps_tab(run)` shows the steps as a FastTab,
-and the template connection_setup/going.html with `enabling_pages.going_context(...)` has the page go on by itself.
+`consent.give(company=..., user=...)` gives the consent that a run waits for; `sign_in.begin(..., return_url=
+run.page_url)` begins the sign-in it waits for. `page.steps_tab(run)` shows the steps as a FastTab, and the template
+`steps_table.TEMPLATE` with `page.steps_context(...)` has the page take them one by one.
 
-`enable(...)` takes all steps at once and asks nobody; it is what services.enable and the command use.
+`services.enable(...)` takes all steps at once and asks nobody; it is what the command uses.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from connection_setup.connection import state
-from connection_setup.enabling.steps import PREPARED, RULES, STEPS, Enabling
+from connection_setup.enabling.steps import PREPARED, RULES, STEPS
+from connection_setup.enabling.work import Enabling
 from connection_setup.models import AdministratorSignIn, EnablingRun
 from connection_setup.provisioning import sign_in, steps
 from connection_setup.provisioning.steps import StepReport
@@ -30,135 +31,152 @@ from core.refusals import Refusal
 from masterdata.models import Company
 
 RUN_LIFETIME = timedelta(hours=1)
-"""What was found is asked for anew after this time."""
+"""After this time a run starts over, since what it found may be out of date."""
 
 
 def begin(*, company: Company, user: Any, page_url: str, done_url: str, with_defaults: bool = False) -> EnablingRun:
-    """Begin a run about the settings as they are, or go on with the one there is. Raises Refusal while enabled.
+    """Begin a run about the present settings, or resume the one there is. Raises Refusal while enabled.
 
     page_url: the page that shows it, where an administrator's sign-in comes back to; done_url: where it leads at the
     end. with_defaults: apply the default synchronization setup; else the setup page asks about it afterwards.
     """
     with transaction.atomic():
-        connection = state.locked(company)
+        connection = state.lock_connection(company)
         if connection.enabled:
             raise Refusal(
                 "configuration",
                 "The connection is enabled already.",
-                "To make anything anew, turn Enabled off first.",
+                "To make anything again, turn Enabled off first.",
             )
         found = EnablingRun.objects.select_for_update().filter(company=company).first()
-        run = found if found is not None and _current(found, connection.changed_at) else _fresh(company, found)
+        resumes = found is not None and _is_current(found, connection.changed_at)
+        run = found if found is not None and resumes else _start_over(company, found)
         run.settings_of, run.page_url, run.done_url = connection.changed_at, page_url, done_url
         run.user = user if user is not None and user.pk else None
-        run.with_defaults, run.going = with_defaults, True
+        run.with_defaults, run.in_progress = with_defaults, True
         run.save()
     return run
 
 
 def current_run(company: Company) -> EnablingRun | None:
-    """The run about the present settings: one that goes on, or the one that enabled the connection; None without."""
+    """Return the run about the present settings, open or the one that enabled the connection; None without one."""
     run = EnablingRun.objects.select_related("company").filter(company=company).first()
     if run is None:
         return None
     connection = state.connection_of(company)
     if run.ended_at is not None:
         return run if connection.enabled else None
-    return run if _current(run, connection.changed_at) else None
+    return run if _is_current(run, connection.changed_at) else None
 
 
-def told(run: EnablingRun) -> list[StepReport]:
-    """What became of the steps taken so far, in their order."""
+def step_reports(run: EnablingRun) -> list[StepReport]:
+    """Return the reports of the steps taken so far, in the order of STEPS."""
     by_name = {one.name: one for one in steps.from_json(run.steps)}
     return [by_name[step.name] for step in STEPS if step.name in by_name]
 
 
-def failed(run: EnablingRun) -> StepReport | None:
-    """The step that failed and is tried again next; None when none did."""
-    return next((one for one in told(run) if one.state == steps.FAILED), None)
+def failed_step(run: EnablingRun) -> StepReport | None:
+    """Return the step that failed and is tried again next; None when none did."""
+    return next((one for one in step_reports(run) if one.state == steps.FAILED), None)
 
 
 def failed_by_administrator(run: EnablingRun, session_key: str | None) -> bool:
-    """Whether a step failed that this session's administrator took: without that sign-in it is tried another way."""
-    told_last = failed(run)
-    return told_last is not None and told_last.name in PREPARED and _signed_in(run.company, session_key) is not None
+    """Whether a step failed that this session's administrator took, so that it may work without that sign-in."""
+    failed = failed_step(run)
+    return failed is not None and failed.name in PREPARED and _signed_in(run.company, session_key) is not None
 
 
-def asks(run: EnablingRun) -> str:
-    """What somebody must do before it goes on: "consent", "administrator" (a sign-in), or ""."""
-    return next((one.reason for one in told(run) if one.state == "asks"), "")
+def waiting_step(run: EnablingRun) -> StepReport | None:
+    """Return the step that waits for somebody; None when none does."""
+    return steps.waiting_step(step_reports(run))
+
+
+def waiting_for(run: EnablingRun) -> str:
+    """Return what the run waits for: "consent", "administrator" (a sign-in), or ""."""
+    waiting = waiting_step(run)
+    return waiting.reason if waiting is not None else ""
 
 
 def take_next_step(run: EnablingRun, *, user: Any, session_key: str | None = None) -> StepReport | None:
-    """Take the next step of a run, and keep what became of it; None when it has ended, or its settings changed.
+    """Take the next step and store its report; return it, None when the run has ended or its settings changed.
 
-    session_key: the browser session, whose administrator's sign-in is used where something is lacking; those of the
-    company are dropped once the connection is enabled. Where two take the same step, the first one's word counts;
-    nothing is made twice.
+    session_key: the browser session, whose administrator's sign-in is used where objects are missing; the company's
+    sign-ins are dropped once the connection is enabled. Where two requests take the same step, the first one's report
+    counts; nothing is made twice.
     """
     if run.ended_at is not None:
         return None
     connection = state.connection_of(run.company)
-    if connection.enabled:  # it was switched on, and whoever did was stopped before saying so
-        known = told(run)
-        done = [StepReport(one.name, one.caption, steps.DONE, "The connection is enabled.") for one in STEPS]
-        missing = [one for one in done if not any(other.name == one.name and other.ended for other in known)]
-        _keep(run, steps.to_json([*(one for one in known if one.ended), *missing]), run.found, ended=True)
-        sign_in.drop_preparations(run.company)
+    if connection.enabled:  # the process that enabled it was stopped before it stored that
+        _end_enabled(run)
         return None
-    if not _current(run, connection.changed_at):
+    if not _is_current(run, connection.changed_at):
         return None
-    step = steps.next_step(STEPS, told(run))
+    step = steps.next_step(STEPS, step_reports(run))
     if step is None:
-        _keep(run, run.steps, run.found, ended=True)
+        _store(run, run.steps, run.found, ended=True)
         return None
-    signed_in = _signed_in(run.company, session_key)
     work = Enabling(
-        run.company, user=user, asks=True, with_defaults=run.with_defaults, found=dict(run.found), signed_in=signed_in
+        run.company, user=user, interactive=True, with_defaults=run.with_defaults, found=dict(run.found),
+        signed_in=_signed_in(run.company, session_key),
     )  # fmt: skip
-    if work.version != run.settings_of:  # they were changed since they were looked at above
+    if work.version != run.settings_of:  # they were changed after connection_of above
         return None
-    ended, _ = steps.run_step(step, work)
-    _keep(run, steps.to_json(steps.with_one(told(run), ended)), work.found)
-    if ended.state == steps.FAILED and step.name in RULES:
-        state.keep_report(work.connection, work.report)
+    report, _ = steps.run_step(step, work)
+    _store(run, steps.to_json(steps.with_report(step_reports(run), report)), work.found)
+    if report.state == steps.FAILED and step.name in RULES:
+        state.store_report(work.connection, work.report)
     if work.connection.enabled:
         _finish(run, work)
-    return ended
+    return report
 
 
 def take_all_steps(run: EnablingRun, *, user: Any, session_key: str | None = None) -> StepReport | None:
-    """Take all steps that are left, as far as it goes; what became of the last one."""
+    """Take the remaining steps, up to one that fails or waits; return the report of the last one."""
     last = None
-    while (found := take_next_step(run, user=user, session_key=session_key)) is not None:
-        last = found
-        if not found.ended:
+    while (report := take_next_step(run, user=user, session_key=session_key)) is not None:
+        last = report
+        if not report.ended:
             break
     return last
 
 
 def pause(run: EnablingRun) -> None:
     """Have the page take no further step by itself."""
-    run.going = False
-    EnablingRun.objects.filter(pk=run.pk).update(going=False)
+    run.in_progress = False
+    EnablingRun.objects.filter(pk=run.pk).update(in_progress=False)
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
 def _finish(run: EnablingRun, work: Enabling) -> None:
-    """The switch is on: say what is left to say."""
-    while (step := steps.next_step(STEPS, told(run))) is not None:
-        last, _ = steps.run_step(step, work)
-        run.steps = steps.to_json(steps.with_one(told(run), last))
-        if not last.ended:
+    """Take the steps after the switch and end the run."""
+    while (step := steps.next_step(STEPS, step_reports(run))) is not None:
+        report, _ = steps.run_step(step, work)
+        run.steps = steps.to_json(steps.with_report(step_reports(run), report))
+        if not report.ended:
             break
     if work.signed_in is not None and "there" not in work.found:
         work.found["prepared"] = True
-    _keep(run, run.steps, work.found, ended=True)
+    _store(run, run.steps, work.found, ended=True)
 
 
-def _fresh(company: Company, found: EnablingRun | None) -> EnablingRun:
+def _end_enabled(run: EnablingRun) -> None:
+    """End a run whose connection is enabled: steps without a report count as done."""
+    known = [one for one in step_reports(run) if one.ended]
+    names = {one.name for one in known}
+    done = [
+        StepReport(step.name, step.caption, steps.DONE, "The connection is enabled.")
+        for step in STEPS
+        if step.name not in names
+    ]
+    _store(run, steps.to_json([*known, *done]), run.found, ended=True)
+    sign_in.drop_preparations(run.company)
+
+
+def _start_over(company: Company, found: EnablingRun | None) -> EnablingRun:
+    """Return a run without steps: the company's row, emptied, or a new one."""
     run = found or EnablingRun(company=company)
     run.company, run.steps, run.found = company, [], {}
     run.began_at, run.ended_at = timezone.now(), None
@@ -166,22 +184,22 @@ def _fresh(company: Company, found: EnablingRun | None) -> EnablingRun:
     return run
 
 
-def _current(run: EnablingRun, changed_at: Any) -> bool:
-    """Whether it is under way, about these settings, and not from long ago."""
+def _is_current(run: EnablingRun, changed_at: datetime) -> bool:
+    """Whether the run is open, about these settings, and younger than RUN_LIFETIME."""
     young = run.began_at > timezone.now() - RUN_LIFETIME
     return run.ended_at is None and run.settings_of == changed_at and young
 
 
 def _signed_in(company: Company, session_key: str | None) -> AdministratorSignIn | None:
-    """Who signed in to prepare the environment, in this session; who only looks for one is not taken for it."""
+    """Return who signed in, in this session, to prepare the environment; not who only looks for one."""
     found = sign_in.current(company, session_key)
     return found if found is not None and found.signed_in_at is not None and found.purpose == "prepare" else None
 
 
-def _keep(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> None:
-    """Keep what became of a step, unless somebody else was first; the run as it stands then."""
+def _store(run: EnablingRun, rows: list[dict[str, Any]], found: dict[str, Any], *, ended: bool = False) -> None:
+    """Store the reports, unless another request was first; the run then holds what is stored."""
     columns = {"steps": rows, "found": found, "version": run.version + 1}
     if ended:
-        columns |= {"ended_at": timezone.now(), "going": False}
+        columns |= {"ended_at": timezone.now(), "in_progress": False}
     EnablingRun.objects.filter(pk=run.pk, version=run.version).update(**columns)
-    run.refresh_from_db(fields=["steps", "found", "version", "ended_at", "going"])
+    run.refresh_from_db(fields=["steps", "found", "version", "ended_at", "in_progress"])

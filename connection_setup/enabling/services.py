@@ -1,4 +1,4 @@
-"""DOC."""
+"""Enable a connection with all steps at once, and disable it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,8 +9,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks
 from connection_setup.connection import state
-from connection_setup.connection.state import audited, locked
-from connection_setup.enabling.steps import STEPS, Enabling
+from connection_setup.connection.state import audit_as, lock_connection
+from connection_setup.enabling.steps import STEPS
+from connection_setup.enabling.work import Enabling
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import steps
 from connection_setup.provisioning.steps import StepReport
@@ -25,13 +26,13 @@ _DISABLED = (
 
 
 def disable(*, company: Company, user: Any, reason: str = "") -> DataverseConnection:
-    """Switch the connection off; settings, mappings and couplings are kept. Repeatable.
+    """Disable the connection; settings, mappings and couplings stay. Repeatable.
 
     Jobs in process stop at their next checkpoint, those that wait do not start, and schedules are on hold until the
     connection is enabled again.
     """
-    with audited(user), transaction.atomic():
-        stored = locked(company)
+    with audit_as(user), transaction.atomic():
+        stored = lock_connection(company)
         if not stored.enabled:
             return stored
         stored.enabled, stored.enabled_at, stored.disable_reason = False, None, reason
@@ -54,25 +55,25 @@ def enable(
     secret: str | None = None,
     on_step: Callable[[StepReport], None] | None = None,
 ) -> Report:
-    """Take all steps of enabling at once, with the default synchronization setup. Repeatable..
+    """Take all steps of enabling at once, with the default synchronization setup. Repeatable.
 
-    With `values` (and `secret`) these settings are taken, even while the connection is enabled with others: they
-    replace the old ones only once they work. A report that is not ok means that nothing was switched on or changed
-    here; what was already made in the environment is found by the next try. `on_step` is told each step as it ends.
-    Raises Refusal, DataverseError.
+    With `values` (and `secret`) these settings are used, even while the connection is enabled with others: they replace
+    the old ones only once they work. A report that is not ok means that nothing was enabled or changed here; what was
+    already made in the environment is found by the next try. `on_step` is called with the report of each step. Raises
+    Refusal, DataverseError.
     """
     work = Enabling(company, user=user, values=values, secret=secret)
-    ended: list[StepReport] = []
-    while (step := steps.next_step(STEPS, ended)) is not None:
-        told, error = steps.run_step(step, work)
-        ended = steps.with_one(ended, told)
+    reports: list[StepReport] = []
+    while (step := steps.next_step(STEPS, reports)) is not None:
+        report, error = steps.run_step(step, work)
+        reports = steps.with_report(reports, report)
         if on_step is not None:
-            on_step(told)
-        if told.ended:
+            on_step(report)
+        if report.ended:
             continue
         if error is not None:
             raise error
         if values is None:
-            state.keep_report(work.connection, work.report)
+            state.store_report(work.connection, work.report)
         break
     return work.report

@@ -1,253 +1,124 @@
-"""The steps of enabling, in their order; enabling runs them.
+"""The steps of enabling, in their order; run and services take them.
 
-First what is only asked (consent, the address, the sign-in, administration mode), then what only an administrator may
-make and is made only where it is missing, then the rules of organization and currency, then what the company needs
-(business unit, team, role, row), then all requirements once more as the application itself, and the switch at last.
-Nothing is written in the environment before the rules are known to be kept.
+First what is only read (consent, the address, the sign-in, administration mode), then whether objects are missing that
+only an administrator may make, then the rules of organization and currency, then those objects, then those of the
+company (business unit, team, role, row), then all requirements once more as the application itself, and at last the
+switch. Nothing is written in the environment before the rules are known to be kept.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import cached_property
-from typing import Any
-from uuid import UUID
+from contextlib import suppress
 
 from django.db import transaction
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks, types
-from connection_setup.checks import connection_test, judges
-from connection_setup.checks import services as checks_services
-from connection_setup.connection import clients, settings, state
-from connection_setup.models import AdministratorSignIn
+from connection_setup.checks import connection_test, error_checks, judges
+from connection_setup.connection import settings, state
+from connection_setup.enabling.work import Enabling
 from connection_setup.provisioning import company_objects, consent, sign_in
 from connection_setup.provisioning import preparation as preparing
 from connection_setup.provisioning.preparation import Preparation
 from connection_setup.provisioning.steps import Result, Step, StepFailed
-from connection_setup.secrets import credentials
-from connection_setup.secrets.sealing import CannotDecrypt
-from connection_setup.types import SOLUTION, Check, Dataverse, Expectations, Report
+from connection_setup.types import SOLUTION, Check
 from core.refusals import Refusal
-from dataverse.errors import AdministrationMode, DataverseError, EnvironmentDisabled, NotAMember
-from dataverse.types import Organization, WhoAmI
-from masterdata.models import Company
+from dataverse.errors import AdministrationMode, EnvironmentDisabled, NotAMember
 
 CONSENT, ADMINISTRATOR = "consent", "administrator"
-"""What a step that asks is about: `Told.reason`."""
-
-
-class Enabling:
-    """What the steps work with: the settings, clients of the application and of an administrator, what was found.
-
-    asks: whether somebody sits before a page who can be asked; a command cannot, so that it fails instead. `found` is
-    plain data: it is kept from one step to the next, be they requests of a browser.
-    """
-
-    @sensitive_variables("secret")
-    def __init__(
-        self,
-        company: Company,
-        *,
-        user: Any,
-        values: Any = None,
-        secret: str | None = None,
-        asks: bool = False,
-        with_defaults: bool = True,
-        found: dict[str, Any] | None = None,
-        signed_in: AdministratorSignIn | None = None,
-    ) -> None:
-        self.company, self.user, self.values, self.secret = company, user, values, secret
-        self.asks, self.with_defaults, self.signed_in = asks, with_defaults, signed_in
-        self.found: dict[str, Any] = found if found is not None else {}
-        self.connection = state.connection_of(company)
-        self.known, self.version = self.connection.pk, self.connection.changed_at
-        if values is not None:
-            settings.apply_settings(self.connection, values, secret)
-        # Enabling makes the team and may take another organization, so it is tested as not enabled.
-        self.connection.enabled = False
-
-    # -- what was found so far ---------------------------------------------------------------------------------------
-
-    @property
-    def report(self) -> Report:
-        """The checks made so far."""
-        return Report(tuple(Check(**one) for one in self.found.get("checks", [])))
-
-    @property
-    def missing_objects(self) -> Check | None:
-        """What only an administrator can mend, as the check that failed."""
-        found = self.found.get("lacks")
-        return Check(**found) if found else None
-
-    @property
-    def who(self) -> WhoAmI:
-        """The application's user."""
-        if "who" not in self.found:
-            who = self.client.who_am_i()
-            self.found["who"] = [str(who.user_id), str(who.business_unit_id), str(who.organization_id)]
-        return WhoAmI(*(UUID(one) for one in self.found["who"]))
-
-    @property
-    def organization(self) -> Organization:
-        """The organization behind the environment, as the step before found it."""
-        row = self.found["organization"]
-        currency = row["base_currency_id"]
-        return Organization(UUID(row["id"]), row["name"], UUID(currency) if currency else None, row["base_currency"])
-
-    def uuid(self, name: str) -> UUID:
-        """An id that a step before found."""
-        return UUID(self.found[name])
-
-    # -- who acts ----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def client(self) -> Dataverse:
-        """A client of the application. Raises SealBroken, ConfigurationError."""
-        return clients.settings_client(self.connection, credentials.open_credential(self.connection), None)
-
-    @cached_property
-    def preparation(self) -> Preparation | None:
-        """The administrator who signed in, where one did."""
-        return Preparation(self.signed_in, self.connection) if self.signed_in is not None else None
-
-    @property
-    def reader(self) -> Any:
-        """A client that can read: the application's, and before it has a user, the administrator's."""
-        return self.preparation.client if self.missing_objects and self.preparation else self.client
-
-    # -- judging -----------------------------------------------------------------------------------------------------
-
-    @property
-    def wanted(self) -> Expectations:
-        """The company's side of the checks."""
-        try:
-            credential = credentials.open_credential(self.connection)
-        except CannotDecrypt:
-            credential = None
-        return checks_services.wanted(self.connection, credential)
-
-    def tell(self, check: Check) -> None:
-        """Keep a check's result."""
-        rows = [one for one in self.found.get("checks", []) if one["name"] != check.name]
-        self.found["checks"] = [*rows, {**check.document(), "reason": check.reason}]
-
-    def judge(self, check: Check) -> Result:
-        """A check's result as the step's. Raises Stopped where it stands in the way."""
-        self.tell(check)
-        if check.state == "error":
-            raise StepFailed(check)
-        return Result(check.message, check.fix, "done" if check.state == "ok" else "attention")
-
-    @contextmanager
-    def explaining(self, place: str) -> Iterator[None]:
-        """What Dataverse refuses inside stops the step, as the check that it belongs to."""
-        try:
-            yield
-        except DataverseError as error:
-            self.judge(judges.check_for_error(error, place, self.wanted, self.found.get("hint", "")))
-        except CannotDecrypt as error:
-            cause, fix = types.sentences(error.user_message)
-            self.judge(Check(types.SIGN_IN, "error", cause, fix, error.reason))
+"""What a step waits for: the reason of its report."""
 
 
 def _together(*results: Result) -> Result:
-    """Several results as one."""
+    """Return several results as one."""
     needs = any(one.state == "attention" for one in results)
     texts, fixes = (" ".join(filter(None, parts)) for parts in zip(*[(r.message, r.fix) for r in results], strict=True))
     return Result(texts, fixes, "attention" if needs else "done")
 
 
-# -- what is asked ---------------------------------------------------------------------------------------------------
+# -- what is read ----------------------------------------------------------------------------------------------------
 
 
 def _consent(work: Enabling) -> Result:
-    if not consent.given(work.connection):
-        if work.asks:
-            return Result("Three permissions are asked for, once.", "Read them and accept.", "asks", CONSENT)
-        consent.record(work.connection, by=consent.name_of(work.user))
-    return Result(consent.sentence(work.connection))
+    if not consent.is_given(work.connection):
+        if work.interactive:
+            return Result("Three permissions are asked for, once.", "Read them and accept.", "waiting", CONSENT)
+        consent.record(work.connection, by=consent.user_name(work.user))
+    return Result(consent.summary(work.connection))
 
 
 def _address(work: Enabling) -> Result:
-    if lacking := settings.missing(work.connection):
-        work.judge(lacking)
-    with work.explaining(types.ADDRESS):
+    if incomplete := settings.missing_settings(work.connection):
+        work.judge(incomplete)
+    with work.errors_as_checks(types.ADDRESS):
         ping = work.client.ping()
-    work.found["hint"] = judges.tenant_hint(ping, work.connection.tenant_id)
+    work.found["hint"] = error_checks.tenant_hint(ping, work.connection.tenant_id)
     return _together(work.judge(judges.address(ping)), work.judge(judges.clock(ping)))
 
 
 def _sign_in(work: Enabling) -> Result:
-    with work.explaining(types.SIGN_IN):
+    with work.errors_as_checks(types.SIGN_IN):
         work.client.drop_token()
         work.found.pop("who", None)
-        # Where these are said the sign-in works; the next step says what does not.
+        # With these errors the sign-in works; the next step says what does not.
         with suppress(NotAMember, AdministrationMode, EnvironmentDisabled):
-            work.who  # noqa: B018 - asked for, and kept
-    return work.judge(judges.signed_in(work.wanted))
+            work.ask_who()
+    return work.judge(judges.signed_in(work.expected))
 
 
 def _mode(work: Enabling) -> Result:
-    work.found.pop("lacks", None)
-    with work.explaining(types.SIGN_IN):
+    work.found.pop("missing", None)
+    with work.errors_as_checks(types.SIGN_IN):
         try:
-            work.who  # noqa: B018 - asked for, and kept
+            if "who" not in work.found:
+                work.ask_who()
         except NotAMember as error:
-            check = judges.check_for_error(error, types.SIGN_IN, work.wanted, work.found.get("hint", ""))
-            work.found["lacks"] = {**check.document(), "reason": check.reason}
+            check = error_checks.check_for_error(error, types.SIGN_IN, work.expected, work.found.get("hint", ""))
+            work.found["missing"] = {**check.document(), "reason": check.reason}
     return work.judge(Check(judges.MODE, "ok", "The environment is not in administration mode."))
 
 
 def _administrator(work: Enabling) -> Result:
-    """Who signed in is needed only where something is lacking: anybody's sign-in may stand beside what is there."""
-    lacks = work.missing_objects
-    if lacks is None:
-        with work.explaining(judges.USER):
-            user = judges.find_user(work.client, work.who)
-            solution = judges.find_solution(work.client)
-        lacks = next((one for one in (user, solution) if one.state == "error"), None)
-        if lacks is None:
-            work.tell(user)
-            work.tell(solution)
+    """Ask for an administrator only where something is missing; a sign-in of anybody else then does no harm."""
+    missing = work.missing_objects
+    if missing is None:
+        answers = work.ask(judges.USER, judges.SOLUTION_CHECK)
+        user, solution = work.check(judges.USER, answers), work.check(judges.SOLUTION_CHECK, answers)
+        missing = next((one for one in (user, solution) if one.state == "error"), None)
+        if missing is None:
+            work.record_check(user)
+            work.record_check(solution)
             work.found["there"] = {"user": user.document(), "solution": solution.document()}
             return Result("What only an administrator could make is there.", state="skipped")
-        work.found["lacks"] = {**lacks.document(), "reason": lacks.reason}
+        work.found["missing"] = {**missing.document(), "reason": missing.reason}
     if work.preparation is not None:
         return preparing.ADMINISTRATOR.run(work.preparation)
-    return _asked_for(work, lacks)
+    return _wait_for_administrator(work, missing)
 
 
-def _asked_for(work: Enabling, lacks: Check) -> Result:
-    """That an administrator is needed. Raises Stopped where nobody can be asked."""
-    if not work.asks:
-        work.judge(lacks)
+def _wait_for_administrator(work: Enabling, missing: Check) -> Result:
+    """Return that an administrator is needed. Raises StepFailed where nobody can be asked."""
+    if not work.interactive:
+        work.judge(missing)
     return Result(
-        lacks.message,
+        missing.message,
         "An administrator of the environment signs in once, so that it can be made.",
-        "asks",
+        "waiting",
         ADMINISTRATOR,
     )
 
 
 def _organization(work: Enabling) -> Result:
-    with work.explaining(judges.ORGANIZATION):
-        found = work.reader.organization()
-        who = work.reader.who_am_i() if work.missing_objects else work.who
+    answers = work.ask(judges.ORGANIZATION, judges.VERSION)
+    same = work.judge(work.check(judges.ORGANIZATION, answers))
+    found = answers.organization()
     work.found["organization"] = {
         "id": str(found.id), "name": found.name, "base_currency": found.base_currency_code,
         "base_currency_id": str(found.base_currency_id) if found.base_currency_id else "",
     }  # fmt: skip
-    told = work.judge(judges.organization(found, who, work.wanted))
-    with work.explaining(judges.VERSION):
-        version = work.reader.version()
-    return _together(told, work.judge(judges.version(version)))
+    return _together(same, work.judge(work.check(judges.VERSION, answers)))
 
 
 def _currency(work: Enabling) -> Result:
-    with work.explaining(judges.CURRENCY):
-        check = judges.find_currency(work.reader, work.organization, work.wanted)
-    return work.judge(check)
+    return work.judge(work.check(judges.CURRENCY, work.ask(judges.CURRENCY)))
 
 
 # -- what an administrator makes -------------------------------------------------------------------------------------
@@ -261,19 +132,19 @@ _THERE = {
 
 
 def _prepared(step: Step[Preparation]) -> Step[Enabling]:
-    """A step of preparing, taken by the administrator where something is lacking."""
+    """Return a step of preparing as one of enabling: taken by the administrator where something is missing."""
 
     def run(work: Enabling) -> Result:
-        lacks = work.missing_objects
-        if work.preparation is None and lacks is not None:  # the sign-in was forgotten or is over
-            return _asked_for(work, lacks)
+        missing = work.missing_objects
+        if work.preparation is None and missing is not None:  # the sign-in was dropped or is over
+            return _wait_for_administrator(work, missing)
         if work.preparation is None or "there" in work.found:
-            seen = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
-            needs = seen.get("state") == "warning"
-            return Result(seen["message"], seen.get("fix", ""), "attention" if needs else "skipped")
+            check = work.found.get("there", {}).get(step.name) or {"message": _THERE[step.name]}
+            warns = check.get("state") == "warning"
+            return Result(check["message"], check.get("fix", ""), "attention" if warns else "skipped")
         found = step.run(work.preparation)
         if step.name == preparing.STEPS[-1].name:  # from here on the application works as its own user
-            work.found.pop("lacks", None)
+            work.found.pop("missing", None)
             work.found.pop("who", None)
         return found
 
@@ -284,60 +155,65 @@ def _prepared(step: Step[Preparation]) -> Step[Enabling]:
 
 
 def _unit(work: Enabling) -> Result:
-    company, chosen = work.company, state.units_choice(work.connection)
-    unit_id, unit = company_objects.business_unit(work.client, work.who, company.name, company.system_id, chosen)
+    company, chosen = work.company, state.chosen_business_unit(work.connection)
+    unit_id, unit = company_objects.ensure_business_unit(work.client, work.who, company.name, company.system_id, chosen)
     work.found |= {"unit": str(unit_id), "unit_name": unit}
     return Result(f"{unit}.")
 
 
 def _team(work: Enabling) -> Result:
     unit = work.found["unit_name"]
-    team = company_objects.owning_team(work.client, work.who, work.uuid("unit"), unit, work.company.system_id)
+    team = company_objects.ensure_owning_team(
+        work.client, work.who, work.found_id("unit"), unit, work.company.system_id
+    )
     work.found["team"] = str(team)
     return Result(f"{company_objects.team_name(unit)} owns new rows.")
 
 
 def _team_role(work: Enabling) -> Result:
-    company_objects.team_role(work.client, work.uuid("unit"), work.found["unit_name"], work.uuid("team"))
+    company_objects.ensure_team_role(work.client, work.found_id("unit"), work.found["unit_name"], work.found_id("team"))
     return Result("The team has the role, so that it can own rows.")
 
 
 def _row(work: Enabling) -> Result:
     company = work.company
-    row = company_objects.company_row(work.client, work.who, company.name, company.system_id, work.uuid("team"))
+    row = company_objects.ensure_company_row(
+        work.client, work.who, company.name, company.system_id, work.found_id("team")
+    )
     work.found["row"] = str(row)
     return Result(f"{company.name} has its row in tandem_company, with the owning team.")
 
 
 def _requirements(work: Enabling) -> Result:
     made, who = work.connection, work.who
-    made.business_unit_id, made.business_unit_name = work.uuid("unit"), work.found["unit_name"]
-    made.owning_team_id = work.uuid("team")
+    made.business_unit_id, made.business_unit_name = work.found_id("unit"), work.found["unit_name"]
+    made.owning_team_id = work.found_id("team")
     made.organization_id, made.organization_name = who.organization_id, work.organization.name
     made.enabled = True
     try:
-        report, _ = connection_test.run(work.client, work.wanted)
+        report = connection_test.run_checks(work.client, work.expected)
     finally:
         made.enabled = False
     work.found["checks"] = [{**one.document(), "reason": one.reason} for one in report.checks]
     if report.failed:
         raise StepFailed(report.failed)
     count = len(report.checks)
-    if not report.attention:
+    if not report.attention_count:
         return Result(f"All {count} checks are right.")
     first = next(one for one in report.checks if one.state == "warning")
-    return Result(f"{count - report.attention} of {count} checks are right. {first.message}", first.fix, "attention")
+    right = count - report.attention_count
+    return Result(f"{right} of {count} checks are right. {first.message}", first.fix, "attention")
 
 
 # -- the switch ------------------------------------------------------------------------------------------------------
 
 
 def _switch(work: Enabling) -> Result:
-    """Switch it on, with what was found, and have the rooms above follow, in one transaction."""
+    """Enable the connection with what was found, and call the hooks of the rooms above, in one transaction."""
     found, organization = work.found, work.organization
-    with state.audited(work.user), transaction.atomic():
-        stored = state.locked(work.company)
-        if work.known and stored.changed_at != work.version:
+    with state.audit_as(work.user), transaction.atomic():
+        stored = state.lock_connection(work.company)
+        if work.was_stored and stored.changed_at != work.version:
             raise Refusal(
                 "configuration",
                 "The settings were changed meanwhile.",
@@ -349,8 +225,8 @@ def _switch(work: Enabling) -> Result:
             setattr(stored, name, getattr(work.connection, name))
         stored.enabled, stored.disable_reason = True, ""
         stored.enabled_at = stored.enabled_at or timezone.now()
-        stored.business_unit_id, stored.business_unit_name = work.uuid("unit"), found["unit_name"]
-        stored.owning_team_id, stored.company_row_id = work.uuid("team"), work.uuid("row")
+        stored.business_unit_id, stored.business_unit_name = work.found_id("unit"), found["unit_name"]
+        stored.owning_team_id, stored.company_row_id = work.found_id("team"), work.found_id("row")
         stored.integration_user_id, stored.organization_id = work.who.user_id, work.who.organization_id
         stored.organization_name = organization.name
         stored.base_currency_id, stored.base_currency_code = (
@@ -360,9 +236,9 @@ def _switch(work: Enabling) -> Result:
         stored.save()
         sign_in.drop_preparations(work.company)
         if work.with_defaults:
-            found["defaults"] = hooks.apply_default_setup(work.company, schedules=work.asks)
+            found["defaults"] = hooks.apply_default_setup(work.company, schedules=work.interactive)
         hooks.run_enabled(work.company, work.user)
-    state.keep_report(stored, work.report)
+    state.store_report(stored, work.report)
     work.connection = stored
     return Result(f"The connection to {organization.name} is enabled.")
 
@@ -370,8 +246,8 @@ def _switch(work: Enabling) -> Result:
 def _defaults(work: Enabling) -> Result:
     if made := work.found.get("defaults"):
         return Result(made)
-    if standing := hooks.standing_setup(work.company):
-        return Result(f"{standing} Nothing of it was replaced.", state="skipped")
+    if existing := hooks.describe_setup(work.company):
+        return Result(f"{existing} Nothing of it was replaced.", state="skipped")
     return Result("Nothing is set up yet. Dataverse Connection Setup asks whether to use the default.", state="skipped")
 
 
@@ -395,6 +271,6 @@ STEPS: tuple[Step[Enabling], ...] = (
 RULES = frozenset(
     {"consent", "address", "sign-in", "mode", "administrator", "organization", "currency", "requirements"}
 )
-"""Steps that only ask: what fails in them is a check."""
+"""Steps that only read: what fails in them is a check."""
 PREPARED = frozenset({"administrator", *(step.name for step in preparing.STEPS[1:])})
-"""Steps that an administrator takes where something is lacking."""
+"""Steps that an administrator takes where something is missing."""

@@ -1,8 +1,8 @@
-"""Data Encryption Management: enable, change the key, rotate, disable, and what seals how many secrets.
+"""Data Encryption Management: enable, change the key, rotate, disable; which key encrypts which secrets.
 
-Without encryption secrets are sealed all the same, with a key that follows from SECRET_KEY. A new key is in the file
-before anything is sealed with it, and the one before stays until nothing uses it, so that no secret is unreadable at
-any moment, whichever process reads it.
+While encryption is not enabled, secrets are encrypted with a key derived from SECRET_KEY. A new key is in the key file
+before anything is encrypted with it, and the previous one stays until nothing uses it, so every process can decrypt
+every secret at any moment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,32 +14,32 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.connection.state import audited
+from connection_setup.connection.state import audit_as
 from connection_setup.models import AdministratorSignIn, AuthenticationType, DataEncryption, DataverseConnection
 from connection_setup.secrets import credentials, keyring, sealing
 from connection_setup.secrets.keyring import Key, KeyFileBroken, Place
 from connection_setup.secrets.sealing import CannotDecrypt
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 
 QUESTION = "Data encryption is not enabled. Enable it?"
-OUTSIDE = "FIELD_ENCRYPTION_KEYS names the keys, so they are changed there."
-LARGEST_FILE = 10_000
+MAX_FILE_BYTES = 10_000
+"""A key file is no larger than this."""
 _SEALED: Sequence[tuple[Any, Sequence[str]]] = (
     (DataverseConnection, credentials.SEALED_COLUMNS),
     (AdministratorSignIn, ("sealed",)),
 )
-"""Every column of the database that holds something sealed."""
+"""Every column of the database that holds something encrypted."""
 _CAPTIONS = {
     **{credentials.SECRET_COLUMNS[kind]: credentials.LABELS[kind] for kind in AuthenticationType},
     "private_key": "Certificate's private key",
-    "next_private_key": "Private key of the certificate that waits",
+    "next_private_key": "Private key of the pending certificate",
     "sealed": "Administrator's sign-in",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One sealed secret: whose it is, what it is, and the key it is sealed with; None where that is not here."""
+class StoredSecret:
+    """One encrypted secret: whose it is, what it is, and the key that decrypts it; None where no key does."""
 
     company: str
     caption: str
@@ -47,162 +47,160 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """How secrets are sealed now."""
+class EncryptionState:
+    """The keys and the secrets, and what people decided last."""
 
-    ring: tuple[Key, ...]
-    secrets: tuple[Stored, ...]
-    decided: DataEncryption
+    keys: tuple[Key, ...]
+    secrets: tuple[StoredSecret, ...]
+    record: DataEncryption
     problem: str = ""
-    """Why the keys cannot be read, as a sentence."""
+    """Why the keys cannot be read; "" where they can."""
 
     @property
-    def outside(self) -> bool:
+    def managed_outside(self) -> bool:
         """Whether FIELD_ENCRYPTION_KEYS names the keys."""
-        return bool(self.ring) and self.ring[0].place is Place.ENVIRONMENT
+        return bool(self.keys) and self.keys[0].place is Place.ENVIRONMENT
 
     @property
     def enabled(self) -> bool:
-        """Whether a key of its own seals."""
-        return bool(self.ring) and self.ring[0].place is not Place.SECRET_KEY
+        """Whether secrets are encrypted with a key other than the one derived from SECRET_KEY."""
+        return bool(self.keys) and self.keys[0].place is not Place.SECRET_KEY
 
     @property
-    def lost(self) -> list[Stored]:
-        """The secrets that none of the keys opens."""
-        return [one for one in self.secrets if one.key is None]
+    def unreadable(self) -> list[StoredSecret]:
+        """The secrets that none of the keys decrypts."""
+        return [secret for secret in self.secrets if secret.key is None]
 
     @property
-    def older(self) -> list[Stored]:
-        """The secrets that are not sealed with the newest key."""
-        return [one for one in self.secrets if one.key is not None and one.key != self.ring[0]]
+    def outdated(self) -> list[StoredSecret]:
+        """The secrets that are not encrypted with the newest key."""
+        return [secret for secret in self.secrets if secret.key is not None and secret.key != self.keys[0]]
 
-    def count(self, key: Key) -> int:
-        """How many secrets are sealed with a key."""
-        return sum(one.key == key for one in self.secrets)
+    def count_secrets(self, key: Key) -> int:
+        """Return how many secrets are encrypted with a key."""
+        return sum(secret.key == key for secret in self.secrets)
 
 
 @dataclass(frozen=True, slots=True)
-class Sealing:
-    """What a change did: secrets sealed anew, those that no key opens, and keys taken out of the file."""
+class ResealResult:
+    """The numbers of secrets that were encrypted again and that no key decrypts; the keys removed from the file."""
 
     resealed: int
-    lost: int
+    unreadable: int
     dropped: list[str] = field(default_factory=list)
+    """Fingerprints."""
 
 
-def state() -> State:
-    """How secrets are sealed now. Raises nothing."""
-    decided = DataEncryption.objects.first() or DataEncryption()
+def read_state() -> EncryptionState:
+    """Return the keys and the secrets as they are now; a key file that cannot be read is reported in `problem`."""
+    record = DataEncryption.objects.first() or DataEncryption()
     try:
-        ring = keyring.keys()
+        keys = keyring.keys()
     except KeyFileBroken as broken:
-        return State((), (), decided, str(broken))
-    return State(ring, tuple(_stored()), decided)
+        return EncryptionState((), (), record, broken.user_message)
+    return EncryptionState(keys, tuple(_stored_secrets()), record)
 
 
-def enabled() -> bool:
-    """Whether secrets are sealed with a key of the site's own. Cheap."""
+def is_enabled() -> bool:
+    """Return whether secrets are encrypted with a key other than the one derived from SECRET_KEY; without a query."""
     try:
         return keyring.keys()[0].place is not Place.SECRET_KEY
     except KeyFileBroken:
         return True
 
 
-def question(_connection: DataverseConnection | None = None) -> str:
-    """What to ask an administrator who tests or enables a connection; "" when there is nothing to ask."""
-    return "" if enabled() else QUESTION
+def pending_question() -> str:
+    """Return what to ask an administrator who tests or enables a connection; "" when there is nothing to ask."""
+    return "" if is_enabled() else QUESTION
 
 
-def why_not(*, enable: bool) -> str:
-    """Why encryption cannot be enabled (or, where it is, changed and disabled); "" when it can."""
-    if keyring.managed_outside():
-        return OUTSIDE
-    if enable and enabled():
-        return "Encryption is enabled already. Choose Change Encryption Key for another key."
-    if not enable and not enabled():
-        return "Encryption is not enabled. Choose Enable Encryption first."
-    return ""
-
-
-@sensitive_variables()
-def enable(*, user: Any, key: str = "") -> Sealing:
-    """Seal everything with a key of its own: this one, else a new one whose copy is then offered. Raises Refusal."""
-    return _put(user, key, enable=True)
+def blocked_reason(*, enable: bool) -> Refusal | None:
+    """Return why encryption cannot be enabled (enable) or changed and disabled (not enable); None when it can."""
+    if keyring.named_in_environment():
+        return NotUsable("The keys are named by FIELD_ENCRYPTION_KEYS.", "Change them there.")
+    if enable and is_enabled():
+        return NotUsable("Encryption is enabled already.", "Choose Change Encryption Key to use another key.")
+    if not enable and not is_enabled():
+        return NotUsable("Encryption is not enabled.", "Choose Enable Encryption first.")
+    return None
 
 
 @sensitive_variables()
-def change_key(*, user: Any, key: str = "") -> Sealing:
-    """Seal everything with another key; the one before stays until nothing uses it. Raises Refusal.
+def enable(*, user: Any, key: str = "") -> ResealResult:
+    """Encrypt every secret with this key, else with a new one, whose copy is then offered. Raises Refusal."""
+    return _use_key(user, key, enable=True)
 
-    A key that was here before may be given again, so that what it sealed opens again.
+
+@sensitive_variables()
+def change_key(*, user: Any, key: str = "") -> ResealResult:
+    """Encrypt every secret with another key; the previous one stays until nothing uses it. Raises Refusal.
+
+    An earlier key may be given again, so that what it encrypted can be decrypted again.
     """
-    return _put(user, key, enable=False)
+    return _use_key(user, key, enable=False)
 
 
-def disable(*, user: Any) -> Sealing:
-    """Seal everything with the key that follows from SECRET_KEY; the others stay until nothing uses them.
+def disable(*, user: Any) -> ResealResult:
+    """Encrypt every secret with the key derived from SECRET_KEY; the others stay until nothing uses them.
 
     Raises Refusal.
     """
-    with _changing(user) as decided:
-        if why := why_not(enable=False):
-            raise Refusal("configuration", why)
-        _in_front(keyring.DERIVED)
-        done = _reseal(strict=False)
-        _decide(decided, done, offer="")
-    return done
+    with _locked_record(user) as record:
+        if refusal := blocked_reason(enable=False):
+            raise refusal
+        keyring.promote(keyring.DERIVED)
+        result = _reseal(strict=False)
+        _save_decision(record, result, offer="")
+    return result
 
 
-def rotate(*, user: Any) -> Sealing:
-    """Seal every secret with the newest key, and take out older ones that nothing uses any more.
+def rotate(*, user: Any) -> ResealResult:
+    """Encrypt every secret with the newest key, and remove older keys that nothing uses any more.
 
-    Raises SealBroken, with nothing changed, when a secret cannot be opened.
+    Raises CannotDecrypt, with nothing changed, when a secret cannot be decrypted.
     """
-    with _changing(user) as decided:
-        newest = _newest()
-        # A key that came into the file, and whose commit never happened, was not offered to anybody yet.
-        unheard = newest.place is Place.FILE and newest.fingerprint != decided.fingerprint
-        done = _reseal(strict=True)
-        _decide(decided, done, offer=newest.fingerprint if unheard else decided.offer)
-    used = {one.key.fingerprint for one in _stored() if one.key is not None}
+    with _locked_record(user) as record:
+        newest = _newest_key()
+        # A key in the file whose change was never committed has not been offered to anybody yet.
+        not_offered_yet = newest.place is Place.FILE and newest.fingerprint != record.fingerprint
+        result = _reseal(strict=True)
+        _save_decision(record, result, offer=newest.fingerprint if not_offered_yet else record.offer)
+    used = {secret.key.fingerprint for secret in _stored_secrets() if secret.key is not None}
     try:
         older = {key.fingerprint for key in keyring.keys()[1:]} - used
         dropped = keyring.drop(older) if older else []
     except KeyFileBroken as broken:
-        raise CannotDecrypt(broken.message, broken.fix) from None
-    return Sealing(done.resealed, done.lost, dropped)
+        raise CannotDecrypt(broken.message, broken.fix) from None  # as for a secret that no key decrypts
+    return ResealResult(result.resealed, result.unreadable, dropped)
 
 
-def take_copy(*, user: Any) -> Key:
-    """The key that seals, for safe keeping: given out once after it was made. Raises Refusal."""
-    with _changing(user) as decided:
-        try:
-            key = keyring.keys()[0]
-        except KeyFileBroken as broken:
-            raise Refusal.because(broken) from None
-        if not decided.offer or decided.offer != key.fingerprint:
+def take_key_copy(*, user: Any) -> Key:
+    """Return the key in use, for safekeeping: given out once, after it was made. Raises Refusal."""
+    with _locked_record(user) as record:
+        key = _newest_key()
+        if not record.offer or record.offer != key.fingerprint:
             raise Refusal(
                 "configuration",
-                "A key is offered once, after it was made, and that was done.",
-                "Whoever runs the server finds it in the file field-encryption-key of the state "
-                "folder; Change Encryption Key makes another one.",
+                "A key can be downloaded once, after it was made, and it was.",
+                "Whoever runs the server finds it in the file field-encryption-key of the state folder. To make "
+                "another one, choose Change Encryption Key.",
             )
-        decided.offer = ""
-        decided.save()
+        record.offer = ""
+        record.save()
     return key
 
 
 @sensitive_variables()
-def key_in(text: str) -> str:
-    """The key in a pasted text or a file's. Raises Refusal."""
+def parse_key(text: str) -> str:
+    """Return the key in the text of a file, or in a pasted one. Raises Refusal."""
     words = [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
     found = next((word for word in words if keyring.is_key(word)), "")
     if not found:
         raise Refusal(
             "configuration",
-            "There is no encryption key in it.",
-            "A key is 44 letters, digits, - and _ that end with =, such as the file that was "
-            "downloaded when the key was made.",
+            "It does not contain an encryption key.",
+            "A key is 44 letters, digits, - and _ that end with =. Choose the file that was downloaded when the key "
+            "was made, or paste the key.",
             field="key",
         )
     return found
@@ -212,60 +210,52 @@ def key_in(text: str) -> str:
 
 
 @sensitive_variables()
-def _put(user: Any, key: str, *, enable: bool) -> Sealing:
-    with _changing(user) as decided:
-        if why := why_not(enable=enable):
-            raise Refusal("configuration", why)
-        given = key_in(key) if key.strip() else ""
-        if given and given == _newest().secret:
+def _use_key(user: Any, key: str, *, enable: bool) -> ResealResult:
+    """Encrypt every secret with this key, else with a new one; enable: encryption is off. Raises Refusal."""
+    with _locked_record(user) as record:
+        if refusal := blocked_reason(enable=enable):
+            raise refusal
+        given = parse_key(key) if key.strip() else ""
+        if given and given == _newest_key().secret:
             raise Refusal(
                 "configuration",
                 "This key is in use already.",
                 "Leave the field empty to have one made.",
                 field="key",
             )
-        _in_front(given or keyring.new_key())
-        done = _reseal(strict=False)
-        _decide(decided, done, offer="" if given else _newest().fingerprint)
-    return done
+        keyring.promote(given or keyring.new_key())
+        result = _reseal(strict=False)
+        _save_decision(record, result, offer="" if given else _newest_key().fingerprint)
+    return result
 
 
 @contextmanager
-def _changing(user: Any) -> Iterator[DataEncryption]:
-    """The row, held until all is done: two people's changes come one after the other."""
-    with audited(user), transaction.atomic():
+def _locked_record(user: Any) -> Iterator[DataEncryption]:
+    """Yield the row, locked until all is done, so that two people's changes come one after the other."""
+    with audit_as(user), transaction.atomic():
         DataEncryption.objects.get_or_create(pk=1)
         yield DataEncryption.objects.select_for_update().get(pk=1)
 
 
-def _decide(decided: DataEncryption, done: Sealing, *, offer: str) -> None:
-    newest = _newest()
-    decided.enabled, decided.fingerprint = newest.place is not Place.SECRET_KEY, newest.fingerprint
-    decided.offer, decided.rotated, decided.changed_at = offer, done.resealed, timezone.now()
-    decided.save()
+def _save_decision(record: DataEncryption, result: ResealResult, *, offer: str) -> None:
+    """Save which key is in use now; offer: the fingerprint of the key whose copy may be taken, or ""."""
+    newest = _newest_key()
+    record.enabled, record.fingerprint = newest.place is not Place.SECRET_KEY, newest.fingerprint
+    record.offer, record.rotated, record.changed_at = offer, result.resealed, timezone.now()
+    record.save()
 
 
-def _newest() -> Key:
-    try:
-        return keyring.keys()[0]
-    except KeyFileBroken as broken:
-        raise Refusal.because(broken) from None
+def _newest_key() -> Key:
+    """Return the key in use. Raises KeyFileBroken."""
+    return keyring.keys()[0]
 
 
-@sensitive_variables()
-def _in_front(word: str) -> None:
-    try:
-        keyring.promote(word)
-    except KeyFileBroken as broken:
-        raise Refusal.because(broken) from None
+def _reseal(*, strict: bool) -> ResealResult:
+    """Encrypt every secret with the newest key, each row locked while its secrets change.
 
-
-def _reseal(*, strict: bool) -> Sealing:
-    """Seal every secret with the newest key, each row held while its secrets change.
-
-    Those that no key opens stay as they are; with `strict` they raise SealBroken instead.
+    Those that no key decrypts stay as they are; with `strict` they raise CannotDecrypt instead.
     """
-    changed = lost = 0
+    changed = unreadable = 0
     for model, columns in _SEALED:
         for row in model.objects.select_for_update().only("pk", *columns):
             renewed: dict[str, bytes] = {}
@@ -277,16 +267,16 @@ def _reseal(*, strict: bool) -> Sealing:
                 except CannotDecrypt:
                     if strict:
                         raise
-                    lost += 1
+                    unreadable += 1
             if renewed:
                 model.objects.filter(pk=row.pk).update(**renewed)
                 changed += len(renewed)
-    return Sealing(changed, lost)
+    return ResealResult(changed, unreadable)
 
 
-def _stored() -> Iterator[Stored]:
+def _stored_secrets() -> Iterator[StoredSecret]:
     for model, columns in _SEALED:
         for row in model.objects.select_related("company").order_by("company__name", "pk"):
             for name in columns:
                 if value := getattr(row, name):
-                    yield Stored(row.company.name, _CAPTIONS[name], sealing.opener(value))
+                    yield StoredSecret(row.company.name, _CAPTIONS[name], sealing.sealing_key(value))

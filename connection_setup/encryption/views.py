@@ -1,4 +1,4 @@
-"""Data Encryption Management in the browser. Only Administrators."""
+"""Views of Data Encryption Management, for Administrators alone."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -6,7 +6,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company as company_of
-from connection_setup.encryption import page
+from connection_setup.encryption import forms, page
 from connection_setup.encryption import services as encryption
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -18,15 +18,15 @@ from ui.links import company_url
 @requires(Can.ADMINISTER)
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
-    """The page."""
-    return render.page(request, page.page(company_of(request, company), encryption.state()))
+    """Show the page."""
+    return render.page(request, page.build_page(company_of(request, company), encryption.read_state()))
 
 
 @requires(Can.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("key")
 def enable(request: HttpRequest, company: str) -> HttpResponse:
-    """Ask for a key or make one, then seal everything with it."""
+    """Ask for a key, or make one, and encrypt every secret with it."""
     return _form(request, company, enable=True)
 
 
@@ -34,43 +34,43 @@ def enable(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("key")
 def change(request: HttpRequest, company: str) -> HttpResponse:
-    """The same with another key in front of those there are."""
+    """Do the same with another key than the one in use."""
     return _form(request, company, enable=False)
 
 
 @requires(Can.ADMINISTER)
 @require_POST
 def rotate(request: HttpRequest, company: str) -> HttpResponse:
-    """Seal everything with the newest key."""
+    """Encrypt every secret with the newest key."""
     owner = company_of(request, company)
     try:
-        messages.success(request, page.told(encryption.rotate(user=request.user)))
+        messages.success(request, page.describe_result(encryption.rotate(user=request.user)))
     except Refusal as refusal:
-        messages.error(request, f"Nothing was changed. {refusal}")
+        messages.error(request, f"Nothing was changed. {refusal.user_message}")
     return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
 
 
 @requires(Can.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
-    """Ask, then seal everything with the key that follows from SECRET_KEY."""
+    """Ask, then encrypt every secret with the key derived from SECRET_KEY."""
     owner = company_of(request, company)
     back = company_url("connection_setup:encryption", owner)
     if request.method == "POST":
         try:
-            done = encryption.disable(user=request.user)
+            result = encryption.disable(user=request.user)
         except Refusal as refusal:
-            messages.warning(request, f"Nothing was changed. {refusal}")
+            messages.warning(request, f"Nothing was changed. {refusal.user_message}")
         else:
-            messages.success(request, f"Encryption is disabled. {page.told(done)}")
+            messages.success(request, f"Encryption is disabled. {page.describe_result(result)}")
         return HttpResponseRedirect(back)
-    if why := encryption.why_not(enable=False):
-        messages.warning(request, f"Nothing was changed. {why}")
+    if blocked := encryption.blocked_reason(enable=False):
+        messages.warning(request, f"Nothing was changed. {blocked.user_message}")
         return HttpResponseRedirect(back)
     return render.confirm(
         request,
         title="Disable encryption?",
-        text=page.what_disabling_does(encryption.state()),
+        text=page.describe_disabling(encryption.read_state()),
         action=Action(
             "Disable Encryption", company_url("connection_setup:encryption-disable", owner), "post", primary=True
         ),
@@ -83,14 +83,14 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 @sensitive_variables()
 def copy(request: HttpRequest, company: str) -> HttpResponse:
-    """The key in use as a file, once after it was made."""
+    """Download the key in use, once after it was made."""
     owner = company_of(request, company)
     try:
-        key = encryption.take_copy(user=request.user)
+        key = encryption.take_key_copy(user=request.user)
     except Refusal as refusal:
-        messages.warning(request, str(refusal))
+        messages.warning(request, refusal.user_message)
         return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
-    text = f"# The key that seals the secrets of this site. Fingerprint: {key.fingerprint}\n{key.secret}\n"
+    text = f"# The key that encrypts the secrets of this site. Fingerprint: {key.fingerprint}\n{key.secret}\n"
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     name = f"encryption-key-{key.fingerprint.replace(' ', '')}.txt"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -100,32 +100,19 @@ def copy(request: HttpRequest, company: str) -> HttpResponse:
 
 @sensitive_variables()
 def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
+    """Show the form of a key, or use what came with it; enable: encryption is off."""
     owner = company_of(request, company)
     if request.method != "POST":
-        return render.page(request, page.form_page(owner, page.KeyForm(), enable=enable))
-    form = page.KeyForm(request.POST, request.FILES)
+        return render.page(request, page.build_form_page(owner, forms.KeyForm(), enable=enable))
+    form = forms.KeyForm(request.POST, request.FILES)
     if form.is_valid():
         try:
-            text = form.cleaned_data["key"] or _text(form.cleaned_data["key_file"])
-            act = encryption.enable if enable else encryption.change_key
-            done = act(user=request.user, key=text)
+            use_key = encryption.enable if enable else encryption.change_key
+            result = use_key(user=request.user, key=form.given_key())
         except Refusal as refusal:
-            form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.user_message)
         else:
-            what = "Encryption is enabled." if enable else "The encryption key is changed."
-            messages.success(request, f"{what} {page.told(done)}")
+            done = "Encryption is enabled." if enable else "The encryption key is changed."
+            messages.success(request, f"{done} {page.describe_result(result)}")
             return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
-    return render.page(request, page.form_page(owner, form, enable=enable))
-
-
-@sensitive_variables()
-def _text(file: object) -> str:
-    """The text of the file that was chosen; "" without one. Raises Refusal."""
-    if not file:
-        return ""
-    raw: bytes = file.read(encryption.LARGEST_FILE + 1)  # type: ignore[attr-defined]  # an UploadedFile
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        text = ""
-    return encryption.key_in(text if len(raw) <= encryption.LARGEST_FILE else "")
+    return render.page(request, page.build_form_page(owner, form, enable=enable))

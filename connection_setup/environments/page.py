@@ -1,85 +1,63 @@
-"""The page Dataverse User Environments: the sign-in that looks for them, and the list to choose from."""
+"""Page Dataverse User Environments: the sign-in that looks for them, and the list to choose from."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django import forms
-from django.http import HttpRequest
-
+from connection_setup import captions
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.environments import services as environments
+from connection_setup.environments.forms import TenantForm
+from connection_setup.environments.services import DiscoveredEnvironment, EnvironmentState
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from dataverse import clouds
-from dataverse.errors import ConfigurationError
-from ui.kit import Action, FastTab, Field, Link, Notice, Page, Progress, Status, Table, Tip
+from ui.kit import Action, Cell, FastTab, Field, Link, Notice, Page, Progress, Status, Table, Tip
 from ui.links import company_url
 
 TITLE = environments.TITLE
-WORDS: dict[str, Status] = {
+STATES: Mapping[EnvironmentState, Status] = {
     "enabled": Status("Enabled", "ok"),
     "disabled": Status("Disabled", "bad"),
     "administration_mode": Status("Administration mode", "warn"),
 }
 
 
-class TenantForm(forms.Form):
-    """Where to look."""
-
-    tenant = forms.CharField(
-        label="Tenant ID",
-        max_length=253,
-        required=False,
-        help_text="The tenant whose environments you look for: its id or a domain of it. Empty means the tenant of the "
-        "person who signs in; the application must then be registered for accounts in any tenant.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-
-    def clean_tenant(self) -> str:
-        """A tenant, or none."""
-        value: str = self.cleaned_data["tenant"]
-        try:
-            clouds.authority("commercial", value, "", any_tenant=True)
-        except ConfigurationError as error:
-            raise forms.ValidationError(error.user_message) from None
-        return value
-
-
-def page(
-    request: HttpRequest,  # noqa: ARG001 - the shape of every page
-    connection: DataverseConnection,
-    signed_in: AdministratorSignIn | None,
-    form: TenantForm | None = None,
+def build_page(
+    connection: DataverseConnection, signed_in: AdministratorSignIn | None, form: TenantForm | None = None
 ) -> Page:
-    """The page: the sign-in, one that is waited for, or what was found."""
+    """Return the page: the sign-in, the wait for one, or the environments that were found.
+
+    signed_in: the session's sign-in that looks for environments, if there is one; form: with its errors.
+    """
     company = connection.company
     common: dict[str, Any] = {
         "title": TITLE,
         "company": company,
-        "crumbs": (Link("Dataverse Connection Setup", company_url("connection_setup:setup", company)),),
+        "crumbs": (Link(captions.TITLE, company_url("connection_setup:setup", company)),),
         "help": "connection#environments",
     }
-    if why := environments.why_not(connection):
-        back = Action("Dataverse Connection Setup", company_url("connection_setup:setup", company))
-        return Page(**common, notices=(Notice(why, "warn", title="No environments are looked for.", actions=(back,)),))
+    if blocked := environments.blocked_reason(connection):
+        back = Action(captions.TITLE, company_url("connection_setup:setup", company))
+        title = "You cannot look for environments now."
+        return Page(**common, notices=(Notice(blocked.user_message, "warn", title=title, actions=(back,)),))
     if signed_in is not None and signed_in.signed_in_at is not None:
         return Page(**common, **_list(connection, signed_in))
-    waiting = signed_in is not None and not signed_in.problem
+    problem = signed_in.problem_text if signed_in is not None else ""
+    waiting = signed_in is not None and not problem
     tenant = signed_in.tenant if signed_in is not None else connection.tenant_id
     form = form or TenantForm(initial={"tenant": tenant})
     cloud = clouds.CLOUDS[connection.cloud].label if connection.cloud in clouds.CLOUDS else connection.cloud
     return Page(
         **common,
-        notices=(Notice(signed_in.problem, "bad", title="The sign-in did not work."),)
-        if signed_in is not None and signed_in.problem
-        else (),
+        notices=(Notice(problem, "bad", title="The sign-in did not work."),) if problem else (),
         tip=Tip(
             "Whose environments",
-            "An administrator signs in, and the environments this person may work in are listed. For an environment "
-            "in another tenant, sign in with an administrator of that tenant.",
+            "An administrator signs in, and the environments that this person may work in are listed. For an "
+            "environment in another tenant, sign in as an administrator of that tenant.",
         ),
         progress=Progress(
             "Waiting for the sign-in",
-            f"It goes on in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and of this site, or "
-            "sign in again below: it then happens in this window.",
+            f"It continues in another window. If you see none, allow pop-ups from {SIGN_IN_HOST} and from this site, "
+            "or sign in again below, in this window.",
             poll_url=company_url("connection_setup:environments", company),
         )
         if waiting
@@ -90,7 +68,7 @@ def page(
                 "Where to look",
                 (
                     Field(form_field=form["tenant"]),
-                    Field("Cloud", cloud, hint="It is chosen on Dataverse Connection Setup."),
+                    Field("Cloud", cloud, hint="Chosen on Dataverse Connection Setup."),
                 ),
             ),
         ),
@@ -102,35 +80,12 @@ def page(
 
 
 def _list(connection: DataverseConnection, signed_in: AdministratorSignIn) -> dict[str, Any]:
+    """Return what the page shows of the environments that were found."""
     company = connection.company
-    found = environments.discovered(signed_in)
-    said = environments.sentence(signed_in)
-    if signed_in.problem:
-        notice = Notice(said, "bad", title="Nothing is listed.")
-    elif not found:
-        notice = Notice(said, "warn", title="Nothing was found.")
-    else:
-        notice = Notice(said)
-    rows, choices = [], []
-    for one in found:
-        linked = environments.is_current(connection, one)
-        rows.append(
-            (one.name, one.url, WORDS[one.state], "Yes" if one.administrator else Status("No", "warn"),
-             Status("Current", "ok") if linked else "")
-        )  # fmt: skip
-        choices.append(
-            Action(
-                "Choose",
-                company_url("connection_setup:environments-choose", company),
-                "post",
-                values={"environment": str(one.id)},
-                off="In use" if linked else "",
-                primary=len(found) == 1,
-            )
-        )
+    found = environments.discovered_environments(signed_in)
     return {
         "state": Status(f"Signed in as {signed_in.name}", "ok"),
-        "notices": (notice,),
+        "notices": (_result_notice(signed_in, found),),
         "actions": (
             Action("Look Again", company_url("connection_setup:environments-again", company), "post", icon="search"),
             Action(
@@ -148,11 +103,39 @@ def _list(connection: DataverseConnection, signed_in: AdministratorSignIn) -> di
                 table=Table(
                     TITLE,
                     ("Name", "URL", "State", "System Administrator", "Linked"),
-                    rows,
+                    [_row(connection, one) for one in found],
                     wrap=frozenset({1}),
                     empty="There is none to choose from.",
-                    row_actions=choices,
+                    row_actions=[_choose_action(connection, one, primary=len(found) == 1) for one in found],
                 ),
             ),
         ),
     }
+
+
+def _result_notice(signed_in: AdministratorSignIn, found: Sequence[DiscoveredEnvironment]) -> Notice:
+    result = environments.describe_result(signed_in)
+    if signed_in.problem:
+        return Notice(result, "bad", title="Nothing is listed.")
+    return Notice(result) if found else Notice(result, "warn", title="Nothing was found.")
+
+
+def _row(connection: DataverseConnection, one: DiscoveredEnvironment) -> tuple[Cell, ...]:
+    return (
+        one.name,
+        one.url,
+        STATES[one.state],
+        "Yes" if one.administrator else Status("No", "warn"),
+        Status("Current", "ok") if environments.is_current(connection, one) else "",
+    )
+
+
+def _choose_action(connection: DataverseConnection, one: DiscoveredEnvironment, *, primary: bool) -> Action:
+    return Action(
+        "Choose",
+        company_url("connection_setup:environments-choose", connection.company),
+        "post",
+        values={"environment": str(one.id)},
+        off="In use" if environments.is_current(connection, one) else "",
+        primary=primary,
+    )

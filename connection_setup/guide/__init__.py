@@ -1,5 +1,5 @@
-"""The assisted setup guide "Set up a connection to Microsoft Dataverse": one address per step, gone on with any time.
+"""The assisted setup guide "Set up a connection to Microsoft Dataverse", with one address per step.
 
-`flow` holds the steps' shape and decides which is next; `own` brings the steps up to the enabled connection; the rooms
-above bring theirs (salespeople, recommendations) with `flow.add` while their apps load.
+`flow` says what a step is and which may be opened. `first_steps`, `environment_steps` and `connect_step` hold the steps
+up to the enabled connection; rooms above add theirs (salespeople, recommendations) with `flow.register_step`.
 """

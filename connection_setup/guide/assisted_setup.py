@@ -1,17 +1,11 @@
-"""The list Assisted Setup: every guide with how far it is. Rooms bring theirs with `add` while their apps load."""
+"""Page Assisted Setup: every guide and how far it is. Rooms register theirs with `register_setup`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.views.decorators.http import require_safe
-
-from accounts.access import company as company_of
-from core.roles import Can, requires
 from masterdata.models import Company
-from ui import render
 from ui.kit import FastTab, Link, Page, Status, Table, Tip
+from ui.links import company_url
 
 TITLE = "Assisted Setup"
 NOT_COMPLETED = Status("Not Completed", "warn")
@@ -20,7 +14,7 @@ COMPLETED = Status("Completed", "ok")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One guide: what it is called, what it does, how long it takes, where it is, and how far a company is with it."""
+    """One guide: its title, what it does, how many minutes it takes, its address, and how far a company is with it."""
 
     title: str
     text: str
@@ -35,51 +29,45 @@ class Setup:
 _setups: list[Setup] = []
 
 
-def add(setup: Setup) -> None:
-    """Bring a guide to the list."""
+def register_setup(setup: Setup) -> None:
+    """Add a guide to the list; called while an app loads."""
     if setup not in _setups:
         _setups.append(setup)
 
 
-@requires(Can.ADMINISTER)
-@require_safe
-def show(request: HttpRequest, company: str) -> HttpResponse:
-    """The list."""
-    owner = company_of(request, company)
+def build_page(company: Company) -> Page:
+    """Return the list for a company, a FastTab for each group."""
     groups = dict.fromkeys(setup.group for setup in _setups)
-    return render.page(
-        request,
-        Page(
-            TITLE,
-            company=owner,
-            help="assisted-setup",
-            tip=Tip(
-                "One step after the other",
-                "A guide asks one thing at a time and can be left at any step: it goes on there when it is opened "
-                "again.",
-            ),
-            fast_tabs=tuple(_section(owner, group) for group in groups),
+    return Page(
+        TITLE,
+        company=company,
+        help="assisted-setup",
+        tip=Tip(
+            "One step after the other",
+            "A guide asks one thing at a time. You can leave it at any step, and continue there when you open it "
+            "again.",
         ),
+        fast_tabs=tuple(_group_tab(company, group) for group in groups),
     )
 
 
-def _section(company: Company, group: str) -> FastTab:
-    found = [setup for setup in _setups if setup.group == group]
+def _group_tab(company: Company, group: str) -> FastTab:
+    setups = [setup for setup in _setups if setup.group == group]
     return FastTab(
         group.lower().replace(" ", "-"),
         group,
-        gist=f"{len(found)}",
+        gist=f"{len(setups)}",
         table=Table(
             f"Guides: {group}",
             ("Name", "Status", "What it does", "Takes"),
             [
                 (
-                    Link(setup.title, reverse(setup.url_name, kwargs={"company": company.slug})),
+                    Link(setup.title, company_url(setup.url_name, company)),
                     setup.status(company),
                     setup.text,
                     f"{setup.minutes} minutes",
                 )
-                for setup in found
+                for setup in setups
             ],
             wrap=frozenset({0, 2}),
         ),

@@ -1,4 +1,4 @@
-"""The guide's steps that reach Dataverse: an administrator signs in, an environment is chosen, everything is made."""
+"""The guide's steps Sign in and Environment."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from django.http import HttpResponseRedirect
 from connection_setup.connection import settings as connection_settings
 from connection_setup.connection.endpoints import SIGN_IN_HOST
 from connection_setup.environments import services as environments
-from connection_setup.environments.services import Found
+from connection_setup.environments.services import DiscoveredEnvironment
 from connection_setup.guide import flow
-from connection_setup.guide.first_steps import LOCKED, saved
-from connection_setup.guide.flow import Ended, Shown, Situation, Step
+from connection_setup.guide.first_steps import LOCKED, save_form
+from connection_setup.guide.flow import Situation, Step, StepContent, StepOutcome
 from connection_setup.guide.forms import EnvironmentForm, SignInForm
-from connection_setup.guide.views import address
+from connection_setup.guide.links import step_url
 from connection_setup.models import AdministratorSignIn
 from connection_setup.provisioning import sign_in
 from connection_setup.setup.forms import SECRETS
@@ -22,68 +22,63 @@ from dataverse.errors import DataverseError
 from ui.kit import Action, FastTab, Field, Notice, Progress, Question
 
 SIGN_IN, ENVIRONMENT = "sign-in", "environment"
-WITHOUT = "without-sign-in"
-"""Confirmed where somebody goes on without an administrator: the environment is prepared already."""
-OTHER = "other"
-AT_ENVIRONMENT = "That is asked for at the step Environment: leave the address as it is here, and change it there."
-WORDS = {"enabled": "", "disabled": "It is disabled.", "administration_mode": "It is in administration mode."}
+WITHOUT_SIGN_IN = "without-sign-in"
+"""Confirmed where somebody continues without an administrator: the environment is prepared already."""
+OTHER_ENVIRONMENT = "other"
+ASKED_AT_ENVIRONMENT = "The step Environment asks for it: leave the address as it is here, and change it there."
+STATE_SENTENCES = {"enabled": "", "disabled": "It is disabled.", "administration_mode": "It is in administration mode."}
 
 
 def register() -> None:
-    """Bring the steps to the guide; called once, while the app loads."""
-    flow.add(Step(SIGN_IN, "Sign in", 40, show_sign_in, take_sign_in, done=_signed_in_or_without))
-    flow.add(
-        Step(
-            ENVIRONMENT,
-            "Environment",
-            50,
-            show_environment,
-            take_environment,
-            done=lambda now: (
-                now.connection.enabled or (bool(now.connection.environment_url) and now.confirmed(ENVIRONMENT))
-            ),
-        )
-    )
+    """Add the steps to the guide; called once, when the app loads."""
+    flow.register_step(Step(SIGN_IN, "Sign in", 40, show_sign_in, take_sign_in, _sign_in_done))
+    flow.register_step(Step(ENVIRONMENT, "Environment", 50, show_environment, take_environment, _environment_done))
 
 
-def _signed_in(situation: Situation) -> bool:
+def _is_signed_in(situation: Situation) -> bool:
     found = situation.signed_in
     return found is not None and found.signed_in_at is not None
 
 
-def _signed_in_or_without(situation: Situation) -> bool:
-    return situation.connection.enabled or _signed_in(situation) or situation.confirmed(WITHOUT)
+def _sign_in_done(situation: Situation) -> bool:
+    return situation.connection.enabled or _is_signed_in(situation) or situation.has_confirmed(WITHOUT_SIGN_IN)
+
+
+def _environment_done(situation: Situation) -> bool:
+    connection = situation.connection
+    return connection.enabled or (bool(connection.environment_url) and situation.has_confirmed(ENVIRONMENT))
 
 
 # -- sign in ----------------------------------------------------------------------------------------------------------
 
-_ASKS = "Who administers the environment?"
+_SIGN_IN_HEADING = "Who administers the environment?"
 
 
-def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: str = "") -> Shown:
-    """The button that leads to Microsoft's sign-in; who is signed in, once somebody is."""
+def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: str = "") -> StepContent:
+    """Return the button that leads to Microsoft's sign-in; who is signed in, once somebody is.
+
+    problem: why the sign-in cannot begin, "" where it was not tried.
+    """
     connection, found = situation.connection, situation.signed_in
     if connection.enabled:
-        return Shown(_ASKS, ("Nobody needs to sign in.",), notices=(LOCKED,), next=Action("Next"))
-    here = address(situation.company, SIGN_IN)
+        return StepContent(_SIGN_IN_HEADING, ("Nobody needs to sign in.",), notices=(LOCKED,), next=Action("Next"))
+    here = step_url(situation.company, SIGN_IN)
     if found is not None and found.signed_in_at is not None:
-        return Shown(
-            _ASKS,
+        return StepContent(
+            _SIGN_IN_HEADING,
             (
-                f"{found.name} is signed in. The sign-in is kept sealed, for an hour at most, and forgotten once the "
-                "connection is made.",
+                f"{found.name} is signed in. The sign-in is stored encrypted, for an hour at most, and forgotten once "
+                "the connection is enabled.",
             ),
             actions=(Action("Sign in with another account", here, "post", "person", values={"again": "1"}),),
             next=Action("Next"),
         )
     waiting = found is not None and not found.problem
-    notices = []
-    if problem or (found is not None and found.problem):
-        said = problem or (found.problem if found is not None else "")
-        notices.append(Notice(said, "bad", title="The sign-in did not work."))
+    problem = problem or (found.problem_text if found is not None else "")
+    notices = (Notice(problem, "bad", title="The sign-in did not work."),) if problem else ()
     form = form or SignInForm(initial={"environment_url": connection.environment_url})
-    return Shown(
-        _ASKS,
+    return StepContent(
+        _SIGN_IN_HEADING,
         (
             "An administrator of the environment signs in here once, with a licence for Dataverse and the security "
             f"role System Administrator. {settings.PRODUCT_NAME} then finds the environments this account may work in.",
@@ -91,9 +86,13 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         (FastTab("sign-in", "", tuple(Field(form_field=form[name]) for name in form.fields)),),
         notices,
         actions=(
-            *((Action("Sign in in this window", here, "post", "person", values=_again(situation)),) if waiting else ()),
+            *(
+                (Action("Sign in in this window", here, "post", "person", values=_restart_values(situation)),)
+                if waiting
+                else ()
+            ),
             Action(
-                "Go on without signing in",
+                "Continue without signing in",
                 here,
                 "post",
                 note="The environment is prepared already",
@@ -104,8 +103,8 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
         form_window="tandem-sign-in",
         progress=Progress(
             "Waiting for the sign-in",
-            f"It goes on in another window. If you see none, pop-ups are blocked: allow them from {SIGN_IN_HOST} and "
-            "of this site, or choose Sign in in this window.",
+            f"It continues in another window. If you see none, pop-ups are blocked: allow them from {SIGN_IN_HOST} and "
+            "from this site, or choose Sign in in this window.",
             poll_url=here,
         )
         if waiting
@@ -113,174 +112,184 @@ def show_sign_in(situation: Situation, form: SignInForm | None = None, problem: 
     )
 
 
-def _again(situation: Situation) -> dict[str, str]:
-    """What the sign-in that is waited for was begun with."""
+def _restart_values(situation: Situation) -> dict[str, str]:
+    """Return the form's values that the pending sign-in was begun with."""
     found = situation.signed_in
     return {"environment_url": situation.connection.environment_url, "tenant": found.tenant if found else ""}
 
 
-def take_sign_in(situation: Situation) -> Ended:
-    """Off to Microsoft; or on, where somebody is signed in already or goes on without."""
+def take_sign_in(situation: Situation) -> StepOutcome:
+    """Redirect to Microsoft; or go to the next step, where somebody is signed in already or continues without."""
     request, connection = situation.request, situation.connection
     session = str(request.session.session_key or "")
     if connection.enabled:
         return None
     if "without" in request.POST:
-        situation.kept.confirmed = [*situation.kept.confirmed, WITHOUT]
+        situation.assisted_setup.confirmed = [*situation.assisted_setup.confirmed, WITHOUT_SIGN_IN]
         return None
     if "again" in request.POST:
         sign_in.drop(situation.company, session)
-        return HttpResponseRedirect(address(situation.company, SIGN_IN))
-    if _signed_in(situation):
+        return HttpResponseRedirect(step_url(situation.company, SIGN_IN))
+    if _is_signed_in(situation):
         return None
     form = SignInForm(request.POST)
     if not form.is_valid():
         return show_sign_in(situation, form)
     typed = form.cleaned_data["environment_url"]
     if typed != connection.environment_url:
-        own = EnvironmentForm({**form.data.dict(), "replace": "yes"}, connection=connection)  # type: ignore[attr-defined]
-        if not saved(situation, own):
-            for name, errors in own.errors.items():
+        address_form = EnvironmentForm({**request.POST.dict(), "replace": "yes"}, connection=connection)
+        if not save_form(situation, address_form):
+            for name, errors in address_form.errors.items():
                 form.add_error(
                     "environment_url",
-                    [f"{error} {AT_ENVIRONMENT if name in SECRETS else ''}".strip() for error in errors],
+                    [f"{error} {ASKED_AT_ENVIRONMENT if name in SECRETS else ''}".strip() for error in errors],
                 )
             return show_sign_in(situation, form)
     try:
-        leads_to = environments.begin(
+        address = environments.begin_sign_in(
             company=situation.company,
             user=request.user,
             session_key=session,
-            return_url=address(situation.company, SIGN_IN),
+            return_url=step_url(situation.company, SIGN_IN),
             tenant=form.cleaned_data["tenant"] or connection.tenant_id,
             in_window=request.POST.get("in_window") == "1",
         )
     except (DataverseError, Refusal) as error:
-        return show_sign_in(situation, form, f"It cannot begin. {error.user_message}")
-    return HttpResponseRedirect(leads_to)
+        return show_sign_in(situation, form, f"The sign-in cannot begin. {error.user_message}")
+    return HttpResponseRedirect(address)
 
 
 # -- environment ------------------------------------------------------------------------------------------------------
 
-_WHERE = "Which environment?"
+_ENVIRONMENT_HEADING = "Which environment?"
 
 
-def show_environment(situation: Situation, form: EnvironmentForm | None = None) -> Shown:
-    """The environments that were found, and a field for another."""
-    connection, signed_in = situation.connection, situation.signed_in
+def show_environment(situation: Situation, form: EnvironmentForm | None = None) -> StepContent:
+    """Return the environments that were found, and a field for another."""
+    connection = situation.connection
     if connection.enabled:
         fields = (Field("Environment URL", connection.environment_url, copy=True),)
-        return Shown(_WHERE, (), (FastTab("environment", "", fields),), (LOCKED,), next=Action("Next"))
-    found = environments.discovered(signed_in) if signed_in is not None and _signed_in(situation) else ()
-    form = form or EnvironmentForm(connection=connection)
-    chosen = str(form.data.get("environment") or "") or _current(situation, found)
-    question = None
-    if form.suggestion:
-        question = Question("replace", (("yes", "Yes"), ("no", "No")), address(situation.company, ENVIRONMENT))
-    typed = tuple(
-        Field(form_field=form[name], question=question if name == "environment_url" else None) for name in form.fields
-    )
-    sections = [FastTab("typed", "", typed)]
-    if found:
-        options = [
-            {
-                "value": str(one.id),
-                "label": one.name,
-                "aside": one.url,
-                "text": _about(one),
-                "chosen": chosen == str(one.id),
-            }
-            for one in found
-        ]
-        options.append(
-            {
-                "value": OTHER,
-                "label": "Another environment",
-                "aside": "",
-                "text": "Enter its Environment URL below.",
-                "chosen": chosen == OTHER,
-            }
+        return StepContent(
+            _ENVIRONMENT_HEADING, (), (FastTab("environment", "", fields),), (LOCKED,), next=Action("Next")
         )
-        context = {"legend": "Environment", "name": "environment", "options": options, "error": ""}
-        sections.insert(0, FastTab("found", "", template="ui/shell/choices.html", context=context))
-    said = environments.sentence(signed_in) if signed_in is not None and _signed_in(situation) else ""
-    failed = bool(signed_in is not None and signed_in.problem)
-    return Shown(
-        _WHERE,
-        (said or "Enter the address of the environment.",) if not failed else (),
+    signed_in = situation.signed_in if _is_signed_in(situation) else None
+    found = environments.discovered_environments(signed_in) if signed_in is not None else ()
+    form = form or EnvironmentForm(connection=connection)
+    sections = [_typed_section(situation, form)]
+    if found:
+        chosen = str(form.data.get("environment") or "") or _preselected(situation, found)
+        sections.insert(0, _found_section(found, chosen))
+    result = environments.describe_result(signed_in) if signed_in is not None else ""
+    failed = signed_in is not None and bool(signed_in.problem)
+    return StepContent(
+        _ENVIRONMENT_HEADING,
+        () if failed else (result or "Enter the address of the environment.",),
         sections,
-        (Notice(said, "bad"),) if failed else (),
+        (Notice(result, "bad"),) if failed else (),
         next=Action("Next"),
     )
 
 
-def _about(one: Found) -> str:
+def _typed_section(situation: Situation, form: EnvironmentForm) -> FastTab:
+    """Return the form's fields; the address with a question where it can be corrected."""
+    question = None
+    if form.suggestion:
+        question = Question("replace", (("yes", "Yes"), ("no", "No")), step_url(situation.company, ENVIRONMENT))
+    fields = tuple(
+        Field(form_field=form[name], question=question if name == "environment_url" else None) for name in form.fields
+    )
+    return FastTab("typed", "", fields)
+
+
+def _found_section(found: tuple[DiscoveredEnvironment, ...], chosen: str) -> FastTab:
+    """Return the environments as choices, and Another environment."""
+    options = [
+        {
+            "value": str(one.id),
+            "label": one.name,
+            "aside": one.url,
+            "text": _describe_environment(one),
+            "chosen": chosen == str(one.id),
+        }
+        for one in found
+    ]
+    options.append(
+        {
+            "value": OTHER_ENVIRONMENT,
+            "label": "Another environment",
+            "aside": "",
+            "text": "Enter its Environment URL below.",
+            "chosen": chosen == OTHER_ENVIRONMENT,
+        }
+    )
+    context = {"legend": "Environment", "name": "environment", "options": options, "error": ""}
+    return FastTab("found", "", template="ui/shell/choices.html", context=context)
+
+
+def _describe_environment(one: DiscoveredEnvironment) -> str:
     role = (
         "You are System Administrator in it."
         if one.administrator
-        else "You are not System Administrator in it, so nothing can be prepared there."
+        else "You are not System Administrator in it, so you cannot prepare it."
     )
-    return " ".join(filter(None, (WORDS[one.state], role, f"Version {one.version}." if one.version else "")))
+    return " ".join(filter(None, (STATE_SENTENCES[one.state], role, f"Version {one.version}." if one.version else "")))
 
 
-def _current(situation: Situation, found: tuple[Found, ...]) -> str:
-    """What is chosen when the step opens: the environment of the settings; else the only one, the reference's way."""
+def _preselected(situation: Situation, found: tuple[DiscoveredEnvironment, ...]) -> str:
+    """Return what is chosen when the step opens: the environment of the settings, else the only one that was found."""
     connection = situation.connection
     same = next((one for one in found if environments.is_current(connection, one)), None)
     if same is not None:
         return str(same.id)
     if connection.environment_url:
-        return OTHER
+        return OTHER_ENVIRONMENT
     return str(found[0].id) if len(found) == 1 else ""
 
 
-def take_environment(situation: Situation) -> Ended:
-    """Take the environment that was chosen or typed; what it refuses stands at the step."""
+def take_environment(situation: Situation) -> StepOutcome:
+    """Save the environment that was chosen or typed; show the step again where it is refused."""
     connection, request, signed_in = situation.connection, situation.request, situation.signed_in
     if connection.enabled:
         return None
     chosen = request.POST.get("environment", "")
     form = EnvironmentForm(request.POST, connection=connection)
+    valid = form.is_valid()
     try:
-        if chosen and chosen != OTHER:
-            form.is_valid()
-            values = environments.chosen_values(_finder(situation), chosen)
-            stored = connection_settings.save_settings(
-                connection=connection, values=values, secret=form.secret or None, user=request.user
-            )
+        if chosen and chosen != OTHER_ENVIRONMENT:
+            values = environments.settings_for(_discovering_sign_in(situation), chosen)
         else:
-            if form.is_valid() and not form.cleaned_data["environment_url"]:
+            if valid and not form.cleaned_data["environment_url"]:
                 form.add_error("environment_url", "Choose an environment, or enter the Environment URL.")
-            if not form.is_valid():
+            if form.errors:
                 return show_environment(situation, form)
-            values = {**form.values, **_tenant(situation)}
-            stored = connection_settings.save_settings(
-                connection=connection, values=values, secret=form.secret or None, user=request.user
-            )
+            values = {**form.values, **_tenant_setting(situation)}
+        stored = connection_settings.save_settings(
+            connection=connection, values=values, secret=form.secret or None, user=request.user
+        )
     except Refusal as refusal:
         return show_environment(situation, form.with_error(refusal))
-    if signed_in is not None and _signed_in(situation):
-        sign_in.keep_with(signed_in, stored, purpose=sign_in.DISCOVER)
+    if signed_in is not None and _is_signed_in(situation):
+        sign_in.carry_over(signed_in, stored, purpose=sign_in.DISCOVER)
     return None
 
 
-def _finder(situation: Situation) -> AdministratorSignIn:
-    """Who found the environments shown. Raises Refusal once that sign-in is over."""
-    if situation.signed_in is None or not _signed_in(situation):
+def _discovering_sign_in(situation: Situation) -> AdministratorSignIn:
+    """Return the sign-in that found the environments shown. Raises Refusal once it is over."""
+    if situation.signed_in is None or not _is_signed_in(situation):
         raise Refusal(
             "configuration",
-            "The sign-in that found these environments is over, so nothing was chosen.",
-            "Go back to Sign in, or enter the Environment URL.",
+            "The sign-in that found these environments has expired, so nothing was chosen.",
+            "Go back to the step Sign in, or enter the Environment URL.",
         )
     return situation.signed_in
 
 
-def _tenant(situation: Situation) -> dict[str, Any]:
-    """Where no tenant was entered, that of who signed in."""
+def _tenant_setting(situation: Situation) -> dict[str, Any]:
+    """Return the tenant of who signed in as a setting, where no tenant was entered."""
     signed_in = situation.signed_in
-    if situation.connection.tenant_id or signed_in is None or not _signed_in(situation):
+    if situation.connection.tenant_id or signed_in is None or not _is_signed_in(situation):
         return {}
     try:
-        return {"tenant_id": sign_in.person(signed_in).tenant_id}
+        return {"tenant_id": sign_in.signed_in_person(signed_in).tenant_id}
     except (DataverseError, Refusal):
         return {}

@@ -1,13 +1,15 @@
-"""The guide's steps up to the enabled connection: consent, application, sign-in, environment, ownership, connect."""
+"""The guide's steps Before you start, Consent, Application and Ownership."""
+
+from collections.abc import Callable
 
 from django.conf import settings
 
 from connection_setup.connection import redirect_url, state
 from connection_setup.connection import settings as connection_settings
 from connection_setup.guide import flow
-from connection_setup.guide.flow import Ended, Shown, Situation, Step
+from connection_setup.guide.flow import Situation, Step, StepContent, StepOutcome
 from connection_setup.guide.forms import ApplicationForm, OwnershipForm
-from connection_setup.guide.views import address
+from connection_setup.guide.links import step_url
 from connection_setup.models import OwnershipModel
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.provisioning.consent import PERMISSIONS
@@ -15,7 +17,7 @@ from connection_setup.provisioning.consent_form import AcceptForm
 from connection_setup.secrets import credentials
 from connection_setup.setup.forms import SettingsForm
 from core.refusals import Refusal
-from ui.kit import Action, FastTab, Field, Link, Notice
+from ui.kit import Action, FastTab, Field, Notice
 from ui.links import company_url
 
 BEFORE, CONSENT, APPLICATION, OWNERSHIP = "before-you-start", "consent", "application", "ownership"
@@ -25,34 +27,44 @@ LOCKED = Notice(
 
 
 def register() -> None:
-    """Bring the steps to the guide; called once, while the app loads."""
+    """Add the steps to the guide; called once, when the app loads."""
+    before_done, ownership_done = _enabled_or(_has_confirmed(BEFORE)), _enabled_or(_has_confirmed(OWNERSHIP))
+    consent_done, application_done = _enabled_or(has_accepted), _enabled_or(_is_registered)
+    for step in (
+        Step(BEFORE, "Before you start", 10, show_before, take_before, before_done),
+        Step(CONSENT, "Consent", 20, show_consent, take_consent, consent_done),
+        Step(APPLICATION, "Application", 30, show_application, take_application, application_done),
+        Step(OWNERSHIP, "Ownership", 60, show_ownership, take_ownership, ownership_done),
+    ):
+        flow.register_step(step)
 
-    def add(name: str, caption: str, position: int, show, act, done) -> None:  # type: ignore[no-untyped-def]
-        flow.add(Step(name, caption, position, show, act, lambda now: now.connection.enabled or done(now)))
 
-    add(BEFORE, "Before you start", 10, show_before, go_on, lambda now: now.confirmed(BEFORE))
-    add(CONSENT, "Consent", 20, show_consent, take_consent, accepted)
-    add(APPLICATION, "Application", 30, show_application, take_application, _registered)
-    add(OWNERSHIP, "Ownership", 60, show_ownership, take_ownership, lambda now: now.confirmed(OWNERSHIP))
+def _enabled_or(done: Callable[[Situation], bool]) -> Callable[[Situation], bool]:
+    """Return a condition that holds once the connection is enabled, or `done` holds."""
+    return lambda situation: situation.connection.enabled or done(situation)
 
 
-def go_on(_: Situation) -> Ended:
-    """A step that asks nothing."""
+def _has_confirmed(step: str) -> Callable[[Situation], bool]:
+    return lambda situation: situation.has_confirmed(step)
+
+
+def take_before(_: Situation) -> StepOutcome:
+    """Go to the next step: this one asks nothing."""
     return None
 
 
 # -- before you start -------------------------------------------------------------------------------------------------
 
 
-def show_before(situation: Situation) -> Shown:
-    """What the guide does, and what to have at hand."""
+def show_before(situation: Situation) -> StepContent:
+    """Return what the guide does, and what to have at hand."""
     company = situation.company
-    setup = Link("Dataverse Connection Setup", company_url("connection_setup:setup", company))
-    return Shown(
+    setup = company_url("connection_setup:setup", company)
+    return StepContent(
         f"Connect {company.name} to Dataverse",
         (
             f"This guide connects the records of {company.name} to one Dataverse environment. It takes about ten "
-            "minutes, can be left at any step, and goes on there when it is opened again. Nothing is changed in "
+            "minutes. You can leave it at any step, and continue there when you open it again. Nothing is changed in "
             "Dataverse before the step Connect.",
         ),
         (
@@ -64,29 +76,28 @@ def show_before(situation: Situation) -> Shown:
                     "points": [
                         (
                             "An application registered in Microsoft Entra ID",
-                            f"Its Client ID and its secret or certificate are what {settings.PRODUCT_NAME} signs in "
-                            "with afterwards.",
+                            f"{settings.PRODUCT_NAME} signs in with its Client ID and its secret or certificate.",
                         ),
                         (
                             "An administrator of the environment",
-                            "Signs in once. The account needs a licence for Dataverse and the security role System "
-                            "Administrator.",
+                            "This person signs in once. The account needs a licence for Dataverse and the security "
+                            "role System Administrator.",
                         ),
                         (
                             f"The local currency {company.currency_code}",
-                            "It is the environment's base currency, or the base currency is in Currencies with an "
-                            "exchange rate. It cannot be changed in Dataverse later.",
+                            "It must be the environment's base currency, which cannot be changed in Dataverse later. "
+                            "Otherwise the base currency must be in Currencies, with an exchange rate.",
                         ),
                         (
                             "An environment that is not in administration mode",
-                            "In that mode only administrators get in, and the application's user is none.",
+                            "In that mode only administrators may sign in, and the application's user is not one.",
                         ),
                     ]
                 },
             ),
         ),
-        _locks(situation),
-        (Action("Enter everything on one page instead", setup.url),),
+        _locked_notices(situation),
+        (Action("Enter everything on one page instead", setup),),
         next=Action("Next"),
     )
 
@@ -94,16 +105,16 @@ def show_before(situation: Situation) -> Shown:
 # -- consent ----------------------------------------------------------------------------------------------------------
 
 
-def show_consent(situation: Situation, form: AcceptForm | None = None) -> Shown:
-    """The three permissions, in words."""
+def show_consent(situation: Situation, form: AcceptForm | None = None) -> StepContent:
+    """Return the permissions, in words, and the consent to them."""
     if form is None:
-        form = AcceptForm(initial={"consent": accepted(situation)})
-    return Shown(
+        form = AcceptForm(initial={"consent": has_accepted(situation)})
+    return StepContent(
         "What the administrator permits",
         (
             f"While the connection is set up, the administrator is asked to give these permissions to the registered "
             f"application {settings.PRODUCT_NAME} Integration to Dataverse, on behalf of the organization. The "
-            "application then synchronizes data as its own user, which needs no licence and nobody signs in as.",
+            "application then synchronizes data as its own user, which needs no licence and which nobody signs in as.",
         ),
         (
             FastTab(
@@ -119,25 +130,25 @@ def show_consent(situation: Situation, form: AcceptForm | None = None) -> Shown:
     )
 
 
-def take_consent(situation: Situation) -> Ended:
-    """Nothing goes on before it is given."""
+def take_consent(situation: Situation) -> StepOutcome:
+    """Store the consent; without it the step is shown again."""
     form = AcceptForm(situation.request.POST)
     if not form.is_valid():
         return show_consent(situation, form)
-    situation.kept.accepted_by = situation.request.user  # type: ignore[assignment]
+    situation.assisted_setup.accepted_by_id = situation.request.user.pk
     return None
 
 
-def accepted(situation: Situation) -> bool:
-    """Whether the person at the page accepted: nobody consents for another."""
-    return situation.confirmed(CONSENT) and situation.kept.accepted_by_id == situation.request.user.pk
+def has_accepted(situation: Situation) -> bool:
+    """Return whether the person at the page accepted: nobody consents for another."""
+    return situation.has_confirmed(CONSENT) and situation.assisted_setup.accepted_by_id == situation.request.user.pk
 
 
 # -- application ------------------------------------------------------------------------------------------------------
 
 
-def show_application(situation: Situation, form: ApplicationForm | None = None) -> Shown:
-    """The application's registration, as on the setup page."""
+def show_application(situation: Situation, form: ApplicationForm | None = None) -> StepContent:
+    """Return the fields of the application's registration, as on the setup page."""
     connection = situation.connection
     if connection.enabled:
         fields = [
@@ -145,10 +156,12 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
             Field("Client ID", credentials.client_id(connection)),
             Field("Authentication Type", connection.get_authentication_type_display()),
         ]
-        return Shown("Which application signs in?", (), (FastTab("application", "", fields),), (LOCKED,), next=_next())
+        return StepContent(
+            "Which application signs in?", (), (FastTab("application", "", fields),), (LOCKED,), next=_next()
+        )
     form = form or ApplicationForm(connection=connection)
     form.fields["authentication_type"].widget.attrs |= {
-        "hx-post": address(situation.company, APPLICATION),
+        "hx-post": step_url(situation.company, APPLICATION),
         "hx-vals": '{"choose": "1"}',
         "hx-trigger": "change",
         "hx-target": "#main",
@@ -157,8 +170,8 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     }
     fields = [Field(form_field=form[name]) for name in form.fields]
     if "redirect_url" not in form.fields:
-        fields.append(Field("Redirect URL", redirect_url.redirect_url(), copy=True, hint=REGISTER))
-    return Shown(
+        fields.append(Field("Redirect URL", redirect_url.default_url(), copy=True, hint=REGISTER_REDIRECT_URL))
+    return StepContent(
         "Which application signs in?",
         (
             f"Register an application named {settings.PRODUCT_NAME} Integration to Dataverse in Microsoft Entra ID, "
@@ -175,36 +188,36 @@ def show_application(situation: Situation, form: ApplicationForm | None = None) 
     )
 
 
-MADE = "It is made at the step Connect."
-REGISTER = "Add this under Authentication in the registration, or Microsoft refuses the sign-in."
+MADE_AT_CONNECT = "It is created at the step Connect."
+REGISTER_REDIRECT_URL = "Add this under Authentication in the registration; otherwise Microsoft refuses the sign-in."
 
 
-def take_application(situation: Situation) -> Ended:
-    """Save it, with what the setup page would refuse refused."""
+def take_application(situation: Situation) -> StepOutcome:
+    """Save the registration; what the setup page would refuse is refused here too."""
     connection, request = situation.connection, situation.request
     if connection.enabled:
         return None
     if "choose" in request.POST:
         return show_application(situation, ApplicationForm(connection=connection, typed=request.POST))
     form = ApplicationForm(request.POST, request.FILES, connection=connection)
-    if not saved(situation, form):
+    if not save_form(situation, form):
         return show_application(situation, form)
     fresh = state.connection_of(situation.company)
     if not credentials.client_id(fresh):
         form.add_error("client_id", "Enter the Client ID of the registration.")
     if not credentials.has_secret(fresh):
         secret = next(name for name in ("client_secret", "certificate_file", "user_password") if name in form.fields)
-        form.add_error(secret, f"The {credentials.LABELS[form.kind]} is not stored yet. Enter it to go on.")
+        form.add_error(secret, f"The {credentials.LABELS[form.kind]} is not stored yet. Enter it to continue.")
     return show_application(situation, form) if form.errors else None
 
 
-def _registered(situation: Situation) -> bool:
+def _is_registered(situation: Situation) -> bool:
     connection = situation.connection
     return bool(credentials.client_id(connection)) and credentials.has_secret(connection)
 
 
-def saved(situation: Situation, form: SettingsForm) -> bool:
-    """Save what a form holds; what is refused stands in the form."""
+def save_form(situation: Situation, form: SettingsForm) -> bool:
+    """Save what a form holds, and return whether it was saved; what is refused is added to the form's errors."""
     if not form.is_valid():
         return False
     try:
@@ -212,7 +225,7 @@ def saved(situation: Situation, form: SettingsForm) -> bool:
             connection=situation.connection, values=form.values, secret=form.secret, user=situation.request.user
         )
     except Refusal as refusal:
-        form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        form.add_error(refusal.field if refusal.field in form.fields else None, refusal.user_message)
         return False
     return True
 
@@ -220,8 +233,8 @@ def saved(situation: Situation, form: SettingsForm) -> bool:
 # -- ownership --------------------------------------------------------------------------------------------------------
 
 
-def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> Shown:
-    """Team or person, and the unit."""
+def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> StepContent:
+    """Return the choice of Team or Person, and the business unit."""
     connection, company = situation.connection, situation.company
     unit = connection.business_unit_name or unit_name(company.name, company.system_id)
     if connection.enabled:
@@ -229,16 +242,16 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
             Field("Ownership Model", connection.get_ownership_model_display()),
             Field("Coupled Business Unit", unit),
         ]
-        return Shown("Who should own new rows?", (), (FastTab("ownership", "", fields),), (LOCKED,), next=_next())
+        return StepContent("Who should own new rows?", (), (FastTab("ownership", "", fields),), (LOCKED,), next=_next())
     if form is None:
         form = OwnershipForm(
             initial={
                 "ownership_model": connection.ownership_model,
-                "without_synchronization": situation.kept.without_synchronization,
+                "without_synchronization": situation.assisted_setup.without_synchronization,
             }
         )
     chosen = form["ownership_model"].value()
-    return Shown(
+    return StepContent(
         "Who should own new rows?",
         (
             f"Rows that {settings.PRODUCT_NAME} creates in Dataverse need an owner. You can change this later only "
@@ -278,7 +291,7 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
                 "ends",
                 "",
                 (
-                    Field("Coupled Business Unit", unit, hint="" if connection.business_unit_id else MADE),
+                    Field("Coupled Business Unit", unit, hint="" if connection.business_unit_id else MADE_AT_CONNECT),
                     Field(form_field=form["without_synchronization"]),
                 ),
             ),
@@ -287,8 +300,8 @@ def show_ownership(situation: Situation, form: OwnershipForm | None = None) -> S
     )
 
 
-def take_ownership(situation: Situation) -> Ended:
-    """Save the model, and whether the guide ends with the connection."""
+def take_ownership(situation: Situation) -> StepOutcome:
+    """Save the ownership model, and whether the guide ends with the connection."""
     if situation.connection.enabled:
         return None
     form = OwnershipForm(situation.request.POST)
@@ -302,9 +315,9 @@ def take_ownership(situation: Situation) -> Ended:
             user=situation.request.user,
         )
     except Refusal as refusal:
-        form.add_error(None, str(refusal))
+        form.add_error(None, refusal.user_message)
         return show_ownership(situation, form)
-    situation.kept.without_synchronization = form.cleaned_data["without_synchronization"]
+    situation.assisted_setup.without_synchronization = form.cleaned_data["without_synchronization"]
     return None
 
 
@@ -315,5 +328,5 @@ def _next() -> Action:
     return Action("Next")
 
 
-def _locks(situation: Situation) -> tuple[Notice, ...]:
+def _locked_notices(situation: Situation) -> tuple[Notice, ...]:
     return (LOCKED,) if situation.connection.enabled else ()

@@ -1,7 +1,7 @@
 """What a step of the guide is, and which may be opened. No step knows another.
 
-A step is open once all before it are done. Where a guide goes on follows from what is done already, not from a page
-counter: a connection that was enabled elsewhere, or a sign-in that ran out, moves it by itself.
+A step may be opened once all before it are done. Where a guide continues follows from what is done already, not from a
+stored position: a connection that was enabled elsewhere, or a sign-in that expired, moves it by itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ from ui.kit import Action, FastTab, Notice, Progress
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the steps judge by: the request, the company's connection, what was confirmed, who signed in."""
+    """What the steps decide by: the request, the company's connection, what was confirmed, who signed in."""
 
     request: HttpRequest
     connection: DataverseConnection
-    kept: AssistedSetup
+    assisted_setup: AssistedSetup
     signed_in: AdministratorSignIn | None = None
 
     @property
@@ -29,14 +29,14 @@ class Situation:
         """The company that is connected."""
         return self.connection.company
 
-    def confirmed(self, name: str) -> bool:
-        """Whether Next was chosen on that step."""
-        return name in self.kept.confirmed
+    def has_confirmed(self, name: str) -> bool:
+        """Return whether Next was chosen on that step."""
+        return name in self.assisted_setup.confirmed
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What a step shows: a question, words, fields, and its ways on."""
+class StepContent:
+    """What a step shows: heading, text, sections, notices, actions, and the form's button."""
 
     heading: str
     text: Sequence[str] = ()
@@ -44,34 +44,35 @@ class Shown:
     notices: Sequence[Notice] = ()
     actions: Sequence[Action] = ()
     next: Action | None = None
-    """The main button; None waits for something that happens by itself."""
+    """The main button; None while the page waits for something that happens by itself."""
     form_url: str = ""
-    """Where the form goes; "" to the step's own address."""
+    """Where the form is sent; "": to the step's own address."""
     form_window: str = ""
+    """See ui.kit.Page.form_window."""
     enctype: str = ""
     progress: Progress | None = None
     template: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
-Ended = HttpResponse | Shown | None
-"""What Next comes to: an answer of its own, the step again with what is wrong, or None: on to the next step."""
+StepOutcome = HttpResponse | StepContent | None
+"""What Next leads to: a response of its own, the step again with its errors, or None: the next step."""
 
 
 def always(_: Situation) -> bool:
-    """For a step that every company takes."""
+    """Return True, for a step that every company takes."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. `name` stands in its address; `position` gives the order among all rooms' steps."""
+    """One step. `name` is part of its address; `position` orders the steps of all rooms."""
 
     name: str
     caption: str
     position: int
-    show: Callable[[Situation], Shown]
-    act: Callable[[Situation], Ended]
+    show: Callable[[Situation], StepContent]
+    act: Callable[[Situation], StepOutcome]
     done: Callable[[Situation], bool]
     applies: Callable[[Situation], bool] = always
 
@@ -79,27 +80,27 @@ class Step:
 _steps: dict[str, Step] = {}
 
 
-def add(step: Step) -> None:
-    """Bring a step to the guide; one of the same name is replaced."""
+def register_step(step: Step) -> None:
+    """Add a step to the guide; one of the same name is replaced."""
     _steps[step.name] = step
 
 
-def steps(situation: Situation) -> list[Step]:
-    """The steps that apply, in order."""
-    return [one for one in sorted(_steps.values(), key=lambda step: step.position) if one.applies(situation)]
+def applicable_steps(situation: Situation) -> list[Step]:
+    """Return the steps that apply, in order."""
+    return [step for step in sorted(_steps.values(), key=lambda step: step.position) if step.applies(situation)]
 
 
-def first_open(taken: Sequence[Step], situation: Situation) -> Step:
-    """The first step that is not done; the last one when all are."""
-    return next((one for one in taken if not one.done(situation)), taken[-1])
+def first_unfinished(steps: Sequence[Step], situation: Situation) -> Step:
+    """Return the first of the steps that is not done; the last one when all are."""
+    return next((step for step in steps if not step.done(situation)), steps[-1])
 
 
-def may_open(taken: Sequence[Step], step: Step, situation: Situation) -> bool:
-    """Whether all steps before this one are done."""
-    return all(one.done(situation) for one in taken[: list(taken).index(step)])
+def may_open(steps: Sequence[Step], step: Step, situation: Situation) -> bool:
+    """Return whether all steps before this one are done."""
+    return all(one.done(situation) for one in steps[: list(steps).index(step)])
 
 
-def after(taken: Sequence[Step], step: Step) -> Step:
-    """The step that follows; the last one follows itself."""
-    at = list(taken).index(step)
-    return taken[min(at + 1, len(taken) - 1)]
+def following_step(steps: Sequence[Step], step: Step) -> Step:
+    """Return the step after this one; the last one is followed by itself."""
+    position = list(steps).index(step)
+    return steps[min(position + 1, len(steps) - 1)]

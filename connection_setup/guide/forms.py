@@ -1,4 +1,4 @@
-"""What the guide's steps ask. What belongs to the setup page's form is taken from there, with its judgements."""
+"""Forms of the guide's steps. Fields of the setup page's form are taken from there, with their validation."""
 
 from typing import Any
 
@@ -9,33 +9,41 @@ from connection_setup.secrets import credentials
 from connection_setup.setup.forms import SettingsForm
 from core.refusals import Refusal
 
-APPLICATION = (
-    "cloud", "tenant_id", "client_id", "authentication_type", "client_secret", "client_secret_expires_on",
-    "certificate_file", "user_name", "user_password", "redirect_url",
-)  # fmt: skip
+APPLICATION_FIELDS = (
+    "cloud",
+    "tenant_id",
+    "client_id",
+    "authentication_type",
+    "client_secret",
+    "client_secret_expires_on",
+    "certificate_file",
+    "user_name",
+    "user_password",
+    "redirect_url",
+)
 
 
 class ApplicationForm(SettingsForm):
-    """The application's registration: all of the settings but the environment and who owns rows."""
+    """The application's registration: all settings except the environment and the ownership model."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields = {name: self.fields[name] for name in APPLICATION if name in self.fields}
+        self.fields = {name: self.fields[name] for name in APPLICATION_FIELDS if name in self.fields}
 
 
 class EnvironmentForm(SettingsForm):
-    """The environment's address; where another one needs the secret entered again, the secret too."""
+    """The environment's address, with the secret where a change of address needs it entered again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         secret = [name for name in ("client_secret", "user_password") if name in self.fields]
-        placed = self.connection.environment_url or self.connection.tenant_id
-        stored = bool(placed) and credentials.has_secret(self.connection)
+        has_recipient = bool(self.connection.environment_url or self.connection.tenant_id)
+        stored = has_recipient and credentials.has_secret(self.connection)
         shown = ["environment_url", *(secret if stored else ()), "cloud"]
         self.fields = {name: self.fields[name] for name in shown}
         self.fields["cloud"].widget = forms.HiddenInput()
         for name in self.fields.keys() & set(secret):
-            self.fields[name].help_text = "Only for another environment or tenant than before: enter it again for that."
+            self.fields[name].help_text = "Needed only for another environment or tenant than before: enter it again."
 
     @property
     def values(self) -> dict[str, Any]:
@@ -43,30 +51,30 @@ class EnvironmentForm(SettingsForm):
         return {"environment_url": self.cleaned_data["environment_url"]}
 
     def clean_cloud(self) -> str:
-        """That of the settings: the address is judged by it."""
+        """Return the cloud of the settings, by which the address is checked."""
         return self.connection.cloud
 
     def with_error(self, refusal: Refusal) -> "EnvironmentForm":
-        """The form with what a service refused, at the field it is about."""
-        self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
+        """Add what a service refused, at the field it is about, and return the form."""
+        self.add_error(refusal.field if refusal.field in self.fields else None, refusal.user_message)
         return self
 
 
 class SignInForm(forms.Form):
-    """Where the administrator comes from, if it matters."""
+    """The environment or tenant of the administrator, where it matters."""
 
     environment_url = forms.CharField(
         label="Environment URL",
         max_length=250,
         required=False,
-        help_text="If you know it. Leave it empty to choose among your environments after you sign in.",
+        help_text="If you know it. Leave it empty to choose one of your environments after you sign in.",
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
     )
     tenant = forms.CharField(
         label="Administrator's tenant",
         max_length=60,
         required=False,
-        help_text="Only for an environment of another tenant than the application's: its id or domain.",
+        help_text="Needed only for an environment of another tenant than the application's: its ID or domain.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
@@ -78,5 +86,5 @@ class OwnershipForm(forms.Form):
     without_synchronization = forms.BooleanField(
         label="Complete setup without synchronization",
         required=False,
-        help_text="The connection is enabled, and nothing is synchronized yet: couple records first, or look around.",
+        help_text="The connection is enabled, but nothing is synchronized yet: you can couple records first.",
     )

@@ -1,7 +1,7 @@
-"""What the environment must hold for a company: business unit, owning team with its role, and the company's row.
+"""The objects of a company in the environment: business unit, owning team with its role, and the company's row.
 
-Everything is looked for first and made only where it is missing, under ids that follow from organization and company:
-running it again changes nothing, and it goes on where a failure left it.
+Everything is looked for first and made only where it is missing, under ids derived from organization and company:
+running it again changes nothing, and it resumes where a failure stopped it.
 """
 
 from collections.abc import Mapping
@@ -14,29 +14,29 @@ from dataverse.errors import ConfigurationError, Gone
 from dataverse.types import Row, WhoAmI
 
 OWNER_TEAM = 0
-LONGEST_NAME = 160
+MAX_NAME_LENGTH = 160
 
 
 def unit_name(company_name: str, company_id: UUID) -> str:
-    """`<company> (<company id>)`, within the column's length."""
+    """Return the name of a company's own business unit: `<company> (<company id>)`, within the column's length."""
     tail = f" ({company_id})"
-    return company_name[: LONGEST_NAME - len(tail) - len(team_name(""))] + tail
+    return company_name[: MAX_NAME_LENGTH - len(tail) - len(team_name(""))] + tail
 
 
 def team_name(unit: str) -> str:
-    """`Tandem - <business unit>`, within the column's length."""
-    return f"Tandem - {unit}"[:LONGEST_NAME]
+    """Return the name of the owning team: `Tandem - <business unit>`, within the column's length."""
+    return f"Tandem - {unit}"[:MAX_NAME_LENGTH]
 
 
 def is_own(unit: str, company_id: UUID) -> bool:
-    """Whether a business unit is the one made for the company, whatever the company was called then."""
+    """Whether a business unit, by its name, was made for the company, whatever the company was called then."""
     return unit.endswith(f" ({company_id})")
 
 
-def chosen_unit(client: Dataverse, company_id: UUID, chosen: tuple[UUID, str]) -> tuple[UUID, str] | None:
-    """The business unit that was picked, as it is called now; None where the company's own is gone, to be made anew.
+def read_chosen_unit(client: Dataverse, company_id: UUID, chosen: tuple[UUID, str]) -> tuple[UUID, str] | None:
+    """Return the chosen business unit with its present name; None where it was the company's own and no longer exists.
 
-    Raises ConfigurationError where another one is gone or disabled.
+    Raises ConfigurationError where another one no longer exists or is disabled.
     """
     unit_id, name = chosen
     try:
@@ -45,7 +45,7 @@ def chosen_unit(client: Dataverse, company_id: UUID, chosen: tuple[UUID, str]) -
         if not name or is_own(name, company_id):
             return None
         raise ConfigurationError(
-            f"The business unit {name} is no longer in Dataverse.",
+            f"The business unit {name} no longer exists in Dataverse.",
             "Choose another one in Coupled Business Unit.",
             reason="configuration",
         ) from None
@@ -58,15 +58,18 @@ def chosen_unit(client: Dataverse, company_id: UUID, chosen: tuple[UUID, str]) -
     return unit_id, str(row["name"])
 
 
-def business_unit(
+def ensure_business_unit(
     client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, chosen: tuple[UUID, str] | None = None
 ) -> tuple[UUID, str]:
-    """The company's business unit: the one that was picked (`chosen`), else its own, found or made below the root."""
-    if chosen is not None and (found := chosen_unit(client, company_id, chosen)) is not None:
+    """Return id and name of the company's business unit: the chosen one, else its own, found or made below the root.
+
+    Raises ConfigurationError, DataverseError.
+    """
+    if chosen is not None and (found := read_chosen_unit(client, company_id, chosen)) is not None:
         return found
     wanted = unit_name(company_name, company_id)
     columns = ["businessunitid", "name"]
-    # A company that was renamed keeps its unit: the id at the end tells it.
+    # A company that was renamed keeps its unit: the id at the end identifies it.
     own = _first(client, "businessunits", columns, f"endswith(name,{odata.quote(f' ({company_id})')})")
     if own:
         return UUID(own["businessunitid"]), own["name"]
@@ -86,8 +89,8 @@ def business_unit(
     return client.create("businessunits", body, primary_id="businessunitid"), wanted
 
 
-def owning_team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: UUID) -> UUID:
-    """The owner team of the business unit, found or made."""
+def ensure_owning_team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, company_id: UUID) -> UUID:
+    """Return the id of the business unit's owner team, found or made. Raises DataverseError."""
     name = team_name(unit)
     inside = odata.all_of(odata.eq("name", name), odata.eq(odata.lookup("businessunitid"), unit_id))
     found = _first(client, "teams", ["teamid"], inside)
@@ -103,8 +106,11 @@ def owning_team(client: Dataverse, who: WhoAmI, unit_id: UUID, unit: str, compan
     return client.create("teams", body, primary_id="teamid")
 
 
-def team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> None:
-    """A team must have a role to own rows; a role exists once per business unit."""
+def ensure_team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> None:
+    """Give the team the integration's role, without which it cannot own rows; a role exists once per business unit.
+
+    Raises ConfigurationError where the business unit has no such role, DataverseError.
+    """
     assigned = client.first_page(f"{odata.key('teams', team_id)}/teamroles_association", select=["roleid", "name"])
     if any(row["name"] == ROLE for row in assigned.rows):
         return
@@ -113,14 +119,14 @@ def team_role(client: Dataverse, unit_id: UUID, unit: str, team_id: UUID) -> Non
     if not role:
         raise ConfigurationError(
             f"The business unit {unit} has no security role {ROLE}, so its team cannot own rows.",
-            "Import the integration solution again; it brings the role to every business unit.",
+            "Turn Enabled off and choose Redeploy Integration Solution; it brings the role to every business unit.",
             reason="denied",
         )
     client.associate("teams", team_id, "teamroles_association", "roles", role["roleid"])
 
 
-def company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, team_id: UUID) -> UUID:
-    """The company's row with its name and owning team, found or made."""
+def ensure_company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: UUID, team_id: UUID) -> UUID:
+    """Return the id of the company's row, found or made, with its present name and team. Raises DataverseError."""
     team_column = odata.lookup("tandem_defaultowningteam")
     columns = ["tandem_companyid", "tandem_name", team_column]
     found = _first(client, COMPANY_SET, columns, odata.eq("tandem_externalid", str(company_id)))
@@ -146,7 +152,7 @@ def company_row(client: Dataverse, who: WhoAmI, company_name: str, company_id: U
 
 
 def _binding(client: Dataverse, column: str, target: str, entity_set: str, row_id: UUID) -> Mapping[str, Any]:
-    """A custom lookup is written by its navigation property, whose letters only the metadata knows."""
+    """Return the value that sets a custom lookup, by its navigation property, whose letter case the metadata knows."""
     described = client.table(COMPANY_TABLE).columns.get(column)
     return odata.bind((described.binds.get(target) if described else None) or column, entity_set, row_id)
 
@@ -156,5 +162,5 @@ def _first(client: Dataverse, entity_set: str, columns: list[str], filter_text: 
 
 
 def _own_id(who: WhoAmI, table: str, company_id: UUID) -> UUID:
-    """The same id each time, so that a lost answer cannot make a second row."""
+    """Return the same id each time, so that a lost answer cannot make a second row."""
     return uuid5(who.organization_id, f"{table}:{company_id}")

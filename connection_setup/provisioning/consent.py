@@ -1,7 +1,7 @@
-"""Consent: what an administrator agrees to before an application of theirs works in Dataverse, and who did when.
+"""Consent: what an administrator agrees to before an application works in Dataverse, and who did so when.
 
-It is asked once per connection and credential: the environment with the application that signs in to it. A new secret
-of the same application needs no new consent; another application or environment does.
+It is asked for once per environment and application. A new secret of the same application needs no new consent; another
+application or environment does.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ PERMISSIONS = (
         "To see that it is you who signs in, and that you are assigned the security role System Administrator.",
     ),
 )
-"""The permissions, and what each is for."""
+"""The permissions, and what each is used for."""
 
 ON_BEHALF = (
     "By accepting, you entitle the registered application, on behalf of your organization, to synchronize data with "
@@ -40,36 +40,36 @@ ON_BEHALF = (
 BY_COMMAND = "the command line"
 
 
-def given(connection: DataverseConnection) -> bool:
+def is_given(connection: DataverseConnection) -> bool:
     """Whether somebody consented to this environment and application."""
     return connection.consented_at is not None and connection.consented_for == _subject(connection)
 
 
-def sentence(connection: DataverseConnection) -> str:
-    """Who consented, and when."""
+def summary(connection: DataverseConnection) -> str:
+    """Return who consented, and when."""
     moment = connection.consented_at
     when = f" on {formatted_date(timezone.localtime(moment), 'j F Y, H:i')}" if moment else ""
     return f"{connection.consented_by} consented{when}."
 
 
 def record(connection: DataverseConnection, *, by: str) -> None:
-    """Put the consent on the connection, unsaved."""
+    """Put the consent of `by` (a name) on the connection, unsaved."""
     connection.consented_at, connection.consented_by = timezone.now(), by[:150]
     connection.consented_for = _subject(connection)
 
 
 def give(*, company: Company, user: Any) -> DataverseConnection:
-    """Keep the user's consent to the settings as they are. Given already stays with who gave it. Repeatable."""
-    with state.audited(user), transaction.atomic():
-        stored = state.locked(company)
-        if not given(stored):
-            record(stored, by=name_of(user))
+    """Store the user's consent to the present settings. One that was given stays with who gave it. Repeatable."""
+    with state.audit_as(user), transaction.atomic():
+        stored = state.lock_connection(company)
+        if not is_given(stored):
+            record(stored, by=user_name(user))
             stored.save(update_fields=["consented_at", "consented_by", "consented_for"])
     return stored
 
 
-def name_of(user: Any) -> str:
-    """Who consents, by name."""
+def user_name(user: Any) -> str:
+    """Return the name of who consents; without a user it is the command line."""
     return str(user.get_username()) if user is not None and getattr(user, "pk", None) else BY_COMMAND
 
 

@@ -1,4 +1,4 @@
-"""DOC."""
+"""The form that accepts the consent, and the permissions it asks for as a FastTab."""
 
 from django import forms
 from django.conf import settings
@@ -8,7 +8,7 @@ from ui.kit import FastTab, Field
 
 
 class AcceptForm(forms.Form):
-    """The consent, by a tick."""
+    """The consent, as a check box."""
 
     consent = forms.BooleanField(
         label="I accept",
@@ -18,9 +18,9 @@ class AcceptForm(forms.Form):
 
 
 def permissions_tab() -> FastTab:
-    """The permissions in words, as a FastTab."""
+    """Return the permissions with what each is used for, as a FastTab."""
     return FastTab(
         "permissions",
         f"What {settings.PRODUCT_NAME} Integration to Dataverse asks for",
-        tuple(Field(name, what) for name, what in consent.PERMISSIONS),
+        tuple(Field(name, purpose) for name, purpose in consent.PERMISSIONS),
     )

@@ -1,4 +1,4 @@
-"""Integration Solutions, Integration User Roles, Owning Team Roles: what stands in Dataverse, and what is missing."""
+"""Views of what is deployed in Dataverse: Integration Solutions, Integration User Roles, Owning Team Roles."""
 
 from collections.abc import Callable
 
@@ -17,27 +17,27 @@ from ui.kit import FastTab, Link, Notice, Page, Status, Table
 from ui.links import company_url
 
 Shown = tuple[str, Table, list[str]]
-"""Whose they are, the table, and a sentence for each that is missing."""
+"""Whose objects they are, the table, and a sentence for each that is missing."""
 
 
 @requires(Can.READ)
 @require_safe
 def solutions(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration Solutions."""
+    """Show Integration Solutions."""
     return _page(request, company, "Integration Solutions", _solutions)
 
 
 @requires(Can.READ)
 @require_safe
 def user_roles(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration User Roles."""
+    """Show Integration User Roles."""
     return _page(request, company, "Integration User Roles", _user_roles)
 
 
 @requires(Can.READ)
 @require_safe
 def team_roles(request: HttpRequest, company: str) -> HttpResponse:
-    """Owning Team Roles."""
+    """Show Owning Team Roles."""
     return _page(request, company, "Owning Team Roles", _team_roles)
 
 
@@ -66,14 +66,14 @@ def _solutions(connection: DataverseConnection) -> Shown:
         (
             one.unique_name,
             one.friendly_name,
-            one.version if one.there else Status("Not installed", "bad"),
+            one.version if one.installed else Status("Not installed", "bad"),
             one.installed_on,
-            "" if not one.there else "Yes" if one.managed else "No",
+            "" if not one.installed else "Yes" if one.managed else "No",
         )
         for one in found
     ]
     missing = [
-        f"The solution {one.unique_name} is not installed. {deployed.REDEPLOY}" for one in found if not one.there
+        f"The solution {one.unique_name} is not installed. {deployed.REDEPLOY}" for one in found if not one.installed
     ]
     head = ("Unique Name", "Friendly Name", "Version", "Installed On", "Managed")
     return connection.organization_name or "Solutions", Table("Integration Solutions", head, rows), missing

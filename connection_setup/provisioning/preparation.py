@@ -1,6 +1,7 @@
-"""Preparing an environment as the administrator who signed in: steps one after the other, each with its result.
+"""Steps that are carried out as the administrator who signed in: preparing an environment, moving to a certificate.
 
-What was done stands with the sign-in (see steps). Enabling takes the same steps where the environment lacks something.
+Their reports are stored with the sign-in (see steps). Enabling takes the same steps where the environment lacks
+something.
 """
 
 from collections.abc import Mapping
@@ -10,19 +11,14 @@ from connection_setup import hooks
 from connection_setup.connection import clients, state
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import sign_in, solution, steps, team_members
-from connection_setup.provisioning.steps import DONE, FAILED, Result, Step, StepReport
+from connection_setup.provisioning.steps import Result, Step, StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import ROLE, SOLUTION
 from core.refusals import Refusal
 
-__all__ = ["DONE", "FAILED", "PURPOSES", "STEPS", "Preparation", "StepReport", "go_on", "next_step", "prepare", "told"]
-
 
 class Preparation:
-    """What the steps work with: a client of the administrator who signed in, made when it is needed, and the settings.
-
-    Making it raises ConfigurationError, SignInError.
-    """
+    """What the steps work with: the settings, and a client of the administrator who signed in."""
 
     def __init__(self, signed_in: AdministratorSignIn, connection: DataverseConnection | None = None) -> None:
         self.signed_in = signed_in
@@ -31,15 +27,15 @@ class Preparation:
 
     @property
     def client(self) -> solution.Definer:
-        """The administrator's client."""
+        """Return the administrator's client, made when it is first needed. Raises ConfigurationError, SignInError."""
         if self._client is None:
-            made: Any = clients.administrators_client(self.connection, sign_in.person(self.signed_in))
+            made: Any = clients.administrator_client(self.connection, sign_in.signed_in_person(self.signed_in))
             self._client = made
         return self._client
 
 
 def _administrator(work: Preparation) -> Result:
-    return Result(f"{solution.administrator(work.client)} is licensed and a System Administrator.")
+    return Result(f"{solution.require_administrator(work.client)} is licensed and a System Administrator.")
 
 
 def _solution(work: Preparation) -> Result:
@@ -66,7 +62,7 @@ def _made(made: bool, what: str, *, plural: bool = False) -> Result:
 
 
 def _next_user(work: Preparation) -> Result:
-    _, made = solution.make_application_user(work.client, credentials.target(work.connection))
+    _, made = solution.make_application_user(work.client, credentials.next_client_id(work.connection))
     return _made(made, "The new application's user, which needs no licence, with its role")
 
 
@@ -78,8 +74,8 @@ def _roles(work: Preparation) -> Result:
             "The connection's user is not known.",
             "Turn Enabled off and on again.",
         )
-    copied = solution.copy_roles(work.client, connection.integration_user_id, credentials.target(connection))
-    return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the user before.")
+    copied = solution.copy_roles(work.client, connection.integration_user_id, credentials.next_client_id(connection))
+    return Result(f"It was given {', '.join(copied)}." if copied else "It has every role of the previous user.")
 
 
 def _members(work: Preparation) -> Result:
@@ -92,11 +88,11 @@ def _members(work: Preparation) -> Result:
         )
     client: Any = work.client
     clients.verify_organization(work.connection.company, client)
-    users = team_members.missing(client, team, hooks.users_of(work.connection.company))
+    users = team_members.missing_members(client, team, hooks.coupled_users(work.connection.company))
     if not users:
         return Result("Every coupled user is in the owning team already.")
-    told, failed = team_members.sentence(team_members.add(client, team, users))
-    return Result(told, failed, "attention" if failed else "done")
+    added, failed = team_members.summarize(team_members.add_members(client, team, users))
+    return Result(added, failed, "attention" if failed else "done")
 
 
 ADMINISTRATOR = Step("administrator", "Administrator", _administrator)
@@ -110,50 +106,50 @@ STEPS: tuple[Step[Preparation], ...] = (
 )
 
 
-MOVE: tuple[Step[Preparation], ...] = (
+CERTIFICATE_STEPS: tuple[Step[Preparation], ...] = (
     ADMINISTRATOR,
     Step("next user", "New application user", _next_user),
-    Step("roles", "Roles of the user before", _roles),
+    Step("roles", "Roles of the previous user", _roles),
 )
 
-TEAM: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
+TEAM_STEPS: tuple[Step[Preparation], ...] = (ADMINISTRATOR, Step("members", "Members of the owning team", _members))
 REDEPLOY = "redeploy"
 
 PURPOSES: Mapping[str, tuple[Step[Preparation], ...]] = {
-    "prepare": STEPS, "certificate": MOVE, "team": TEAM, REDEPLOY: STEPS,
+    "prepare": STEPS, "certificate": CERTIFICATE_STEPS, "team": TEAM_STEPS, REDEPLOY: STEPS,
 }  # fmt: skip
-"""What a sign-in is for, and the steps that follow it."""
+"""Purpose of a sign-in -> the steps that follow it."""
 
 
 def steps_of(signed_in: AdministratorSignIn) -> tuple[Step[Preparation], ...]:
-    """The steps of a sign-in."""
+    """Return the steps that follow a sign-in."""
     return PURPOSES[signed_in.purpose]
 
 
-def told(signed_in: AdministratorSignIn) -> list[StepReport]:
-    """What became of the steps taken so far."""
+def step_reports(signed_in: AdministratorSignIn) -> list[StepReport]:
+    """Return the reports of the steps taken so far."""
     return steps.from_json(signed_in.steps)
 
 
 def next_step(signed_in: AdministratorSignIn) -> Step[Preparation] | None:
-    """The first step that is not done; None when all are."""
-    return steps.next_step(steps_of(signed_in), told(signed_in))
+    """Return the first step that has not ended; None when all have."""
+    return steps.next_step(steps_of(signed_in), step_reports(signed_in))
 
 
-def go_on(signed_in: AdministratorSignIn) -> StepReport | None:
-    """Take the next step, and keep what became of it with the sign-in; None when there is none left."""
+def take_next_step(signed_in: AdministratorSignIn) -> StepReport | None:
+    """Take the next step and store its report with the sign-in; return it, None when no step is left."""
     step = next_step(signed_in)
     if step is None:
         return None
     found, _ = steps.run_step(step, Preparation(signed_in))
-    signed_in.steps = steps.to_json(steps.with_one(told(signed_in), found))
-    sign_in.keep(signed_in, "steps")
+    signed_in.steps = steps.to_json(steps.with_report(step_reports(signed_in), found))
+    sign_in.store_columns(signed_in, "steps")
     return found
 
 
-def prepare(signed_in: AdministratorSignIn) -> list[StepReport]:
-    """Take all steps from the first; what became of them. Ends at the first that fails."""
+def take_all_steps(signed_in: AdministratorSignIn) -> list[StepReport]:
+    """Take all steps from the first up to one that fails; return their reports."""
     signed_in.steps = []
-    while (found := go_on(signed_in)) is not None and found.ended:
+    while (found := take_next_step(signed_in)) is not None and found.ended:
         continue
-    return told(signed_in)
+    return step_reports(signed_in)

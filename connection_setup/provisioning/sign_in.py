@@ -1,7 +1,7 @@
-"""An administrator's sign-in: begun in a browser session, come back once, kept sealed for an hour, then dropped.
+"""An administrator's sign-in: begun in a browser session, finished once, stored sealed for an hour, then dropped.
 
-What comes back is taken only in the session that began it, once, and within a quarter of an hour; state, nonce and code
-verifier are of this one sign-in (dataverse.person_sign_in).
+The answer of Microsoft's sign-in is accepted only in the session that began it, once, and within RETURN_WITHIN; state,
+nonce and code verifier belong to this one sign-in (dataverse.person_sign_in).
 """
 
 import hashlib
@@ -23,20 +23,20 @@ from dataverse.errors import DataverseError, SignInError
 from dataverse.types import Credentials, Environment
 from masterdata.models import Company
 
-WAITS = timedelta(minutes=15)
+RETURN_WITHIN = timedelta(minutes=15)
 SIGN_IN_LIFETIME = timedelta(hours=1)
 CERTIFICATE = "certificate"
-"""The purpose of a sign-in that moves the connection to a certificate: preparing.MOVE follows it."""
+"""Purpose of a sign-in that moves the connection to a certificate (preparation.CERTIFICATE_STEPS)."""
 DISCOVER = "discover"
-"""The purpose of a sign-in that looks for environments; no steps follow it."""
+"""Purpose of a sign-in that looks for environments; no steps follow it."""
 UNKNOWN_SIGN_IN = (
-    "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so "
-    "nothing was taken from it.",
+    "This sign-in was not begun in this browser, was used already, or took longer than a quarter of an hour, so it "
+    "was not accepted.",
     "Begin it again on Dataverse Connection Setup.",
 )
-UNFINISHED = (
-    "The sign-in did not come back within a quarter of an hour, or something went wrong here when it did. Begin it "
-    "again."
+UNFINISHED = SignInError(
+    "The sign-in was not finished within a quarter of an hour, or something went wrong here when it was.",
+    "Begin it again.",
 )
 
 
@@ -50,20 +50,20 @@ def begin(
     purpose: str = "prepare",
     tenant: str = "",
 ) -> str:
-    """Begin a sign-in for the company's settings; the address at Microsoft to open. `purpose`: preparing.PURPOSES.
+    """Begin a sign-in for the company's settings; return the address at Microsoft to open.
 
-    To DISCOVER no Environment URL is needed, and `tenant` may be another than that of the settings. Raises Refusal
-    (nothing to sign in to), SealBroken, DataverseError.
+    purpose: one of preparation.PURPOSES, or DISCOVER, which needs no Environment URL and takes another `tenant` than
+    that of the settings. Raises Refusal (nothing to sign in to, the secret cannot be opened), DataverseError.
     """
     connection = state.connection_of(company)
-    credentials, environment = _through(connection, purpose, tenant)
+    credentials, environment = _credentials_for(connection, purpose, tenant)
     resource = clouds.discovery(environment.cloud, environment.url) if purpose == DISCOVER else ""
     started = person_sign_in.begin(
-        credentials, environment, redirect_url=redirect_url.of(connection), resource=resource
+        credentials, environment, redirect_url=redirect_url.effective_url(connection), resource=resource
     )
     with transaction.atomic():
-        drop_old(timezone.now())
-        _of(company, session_key).delete()
+        drop_expired(timezone.now())
+        _sign_ins(company, session_key).delete()
         AdministratorSignIn.objects.create(
             company=company,
             user=user,
@@ -81,9 +81,9 @@ def begin(
 
 
 def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> AdministratorSignIn:
-    """Take what the browser came back with. What did not work stands in `problem`.
+    """Finish a sign-in with the parameters the browser came back with. What did not work is stored in `problem`.
 
-    Raises SignInError when it belongs to no sign-in of this session.
+    Raises SignInError when they belong to no sign-in of this session.
     """
     found = AdministratorSignIn.objects.select_related("company").filter(
         state=_digest(returned.get("state", "")),
@@ -91,116 +91,119 @@ def finish(*, session_key: str, user: Any, returned: Mapping[str, str]) -> Admin
         user=user,
         signed_in_at=None,
         problem="",
-        began_at__gt=timezone.now() - WAITS,
+        began_at__gt=timezone.now() - RETURN_WITHIN,
     )
     waiting = found.first()
-    # Taken once: of two that come back with the same state only one changes the row.
+    # Accepted once: of two that come back with the same state only one changes the row.
     if waiting is None or not found.exclude(sealed=b"").update(sealed=b""):
         raise SignInError(*UNKNOWN_SIGN_IN)
     try:
-        person = _came_back(waiting, returned)
-        kept = seal(person.to_json())
+        person = _complete(waiting, returned)
+        tokens = seal(person.to_json())
     except (DataverseError, Refusal) as error:
-        waiting.problem = error.user_message
+        waiting.set_problem(error)
         waiting.sealed = b""
     except Exception:
-        waiting.problem = UNFINISHED
-        keep(waiting, "problem")
+        waiting.set_problem(UNFINISHED)
+        store_columns(waiting, "problem", "problem_fix")
         raise
     else:
-        waiting.name, waiting.signed_in_at, waiting.sealed = person.name, timezone.now(), kept
-    keep(waiting, "name", "signed_in_at", "sealed", "problem")
+        waiting.name, waiting.signed_in_at, waiting.sealed = person.name, timezone.now(), tokens
+    store_columns(waiting, "name", "signed_in_at", "sealed", "problem", "problem_fix")
     return waiting
 
 
-def keep(signed_in: AdministratorSignIn, *columns: str) -> None:
-    """Keep these columns; where another window has dropped the sign-in meanwhile, it stays dropped."""
+def store_columns(signed_in: AdministratorSignIn, *columns: str) -> None:
+    """Store these columns; where another window has dropped the sign-in meanwhile, it stays dropped."""
     values = {column: getattr(signed_in, column) for column in columns}
     AdministratorSignIn.objects.filter(pk=signed_in.pk).update(**values)
 
 
 def current(company: Company, session_key: str | None, *, discovering: bool = False) -> AdministratorSignIn | None:
-    """The session's sign-in for the company: waiting, done, or failed with its problem; None when there is none.
+    """Return the session's sign-in for the company: begun, done, or failed with its problem; None when there is none.
 
-    discovering: the one that looks for environments, which is no preparation's.
+    discovering: the one that looks for environments instead of one that prepares.
     """
     if not session_key:
         return None
-    found = _of(company, session_key).filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME).order_by("-pk").first()
+    found = (
+        _sign_ins(company, session_key).filter(began_at__gt=timezone.now() - SIGN_IN_LIFETIME).order_by("-pk").first()
+    )
     if found is None or (found.purpose == DISCOVER) is not discovering:
         return None
-    # Nothing is taken any more after that time, so nothing will come of waiting.
-    if found.signed_in_at is None and not found.problem and found.began_at <= timezone.now() - WAITS:
-        found.problem = UNFINISHED
-    return found if _fits(found, state.connection_of(company)) else None
+    # Nothing is accepted after that time, so there is nothing to wait for.
+    if found.signed_in_at is None and not found.problem and found.began_at <= timezone.now() - RETURN_WITHIN:
+        found.set_problem(UNFINISHED)
+    return found if _matches_settings(found, state.connection_of(company)) else None
 
 
-def person(signed_in: AdministratorSignIn) -> person_sign_in.Person:
-    """Who signed in, able to act. Raises SignInError when the sign-in is over, and other DataverseErrors."""
+def signed_in_person(signed_in: AdministratorSignIn) -> person_sign_in.Person:
+    """Return the person who signed in, able to act. Raises SignInError when the sign-in is over, DataverseError."""
     if signed_in.signed_in_at is None or not signed_in.sealed:
         raise SignInError("The administrator's sign-in is over.", "Sign in again.")
-    credentials, environment = _through(state.connection_of(signed_in.company), signed_in.purpose, signed_in.tenant)
+    connection = state.connection_of(signed_in.company)
+    credentials, environment = _credentials_for(connection, signed_in.purpose, signed_in.tenant)
     return person_sign_in.restore(credentials, environment, unseal(signed_in.sealed))
 
 
-def environments(signed_in: AdministratorSignIn) -> list[Instance]:
-    """The environments the person may work in. Raises DataverseError, Refusal, SealBroken."""
+def list_environments(signed_in: AdministratorSignIn) -> list[Instance]:
+    """Return the environments the person may work in. Raises DataverseError, Refusal."""
     connection = state.connection_of(signed_in.company)
-    _, environment = _through(connection, signed_in.purpose, signed_in.tenant)
-    return discovery.find_instances(person(signed_in), environment)
+    _, environment = _credentials_for(connection, signed_in.purpose, signed_in.tenant)
+    return discovery.find_instances(signed_in_person(signed_in), environment)
 
 
-def keep_with(signed_in: AdministratorSignIn, connection: DataverseConnection, *, purpose: str) -> None:
-    """Let a sign-in go on for settings that were just changed by its own doing."""
+def carry_over(signed_in: AdministratorSignIn, connection: DataverseConnection, *, purpose: str) -> None:
+    """Keep a sign-in valid for settings that were just changed by its own result, with another purpose."""
     signed_in.environment_url, signed_in.credential_version = (
         connection.environment_url,
         connection.credential_version,
     )
     signed_in.purpose = purpose
-    keep(signed_in, "environment_url", "credential_version", "purpose")
+    store_columns(signed_in, "environment_url", "credential_version", "purpose")
 
 
 def drop(company: Company, session_key: str) -> None:
-    """Forget the session's sign-in for the company, tokens and all."""
-    _of(company, session_key).delete()
+    """Delete the session's sign-in for the company, with its tokens."""
+    _sign_ins(company, session_key).delete()
 
 
 def drop_preparations(company: Company) -> None:
-    """Forget, in every session, who signed in to look for or to prepare the environment that is enabled now."""
+    """Delete, in every session, the sign-ins that looked for or prepared the environment that is enabled now."""
     AdministratorSignIn.objects.filter(company=company, purpose__in=("prepare", DISCOVER)).delete()
 
 
-def drop_old(now: datetime) -> None:
-    """Forget the sign-ins that have had their hour; at every tick, so that no tokens outlive it."""
+def drop_expired(now: datetime) -> None:
+    """Delete the sign-ins older than SIGN_IN_LIFETIME; called at every tick, so that no tokens outlive it."""
     AdministratorSignIn.objects.filter(began_at__lt=now - SIGN_IN_LIFETIME).delete()
 
 
-def _through(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
+def _credentials_for(connection: DataverseConnection, purpose: str, tenant: str) -> tuple[Credentials, Environment]:
     if purpose == DISCOVER:
         return clients.discovery_credentials(connection, tenant)
     if purpose == CERTIFICATE and connection.authentication_type == AuthenticationType.OFFICE365:
-        return clients.next_certificate_signs_in_with(connection)
+        return clients.next_certificate_credentials(connection)
     return clients.administrator_credentials(connection)
 
 
-def _came_back(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> person_sign_in.Person:
-    """Who signed in. Raises SignInError and other DataverseErrors, Refusal, SealBroken."""
+def _complete(waiting: AdministratorSignIn, returned: Mapping[str, str]) -> person_sign_in.Person:
+    """Return the person who signed in. Raises DataverseError, Refusal."""
     flow, connection = json.loads(unseal(waiting.sealed)), state.connection_of(waiting.company)
-    if not _fits(waiting, connection):
+    if not _matches_settings(waiting, connection):
         raise SignInError("The settings were changed while you signed in.", "Begin the sign-in again.")
-    credentials, environment = _through(connection, waiting.purpose, waiting.tenant)
+    credentials, environment = _credentials_for(connection, waiting.purpose, waiting.tenant)
     return person_sign_in.finish(credentials, environment, flow, returned)
 
 
-def _fits(signed_in: AdministratorSignIn, connection: DataverseConnection) -> bool:
-    """Whether the settings are still those it was begun with."""
+def _matches_settings(signed_in: AdministratorSignIn, connection: DataverseConnection) -> bool:
+    """Whether the settings are still those the sign-in was begun with."""
     return (signed_in.environment_url, signed_in.credential_version) == (
         connection.environment_url,
         connection.credential_version,
     )
 
 
-def _of(company: Company, session_key: str) -> Any:
+def _sign_ins(company: Company, session_key: str) -> Any:
     return AdministratorSignIn.objects.filter(company=company, session=_digest(session_key))
 
 

@@ -1,9 +1,7 @@
-"""What an environment must hold for all companies: the integration solution with its table, columns and role, and the
-application's user with that role.
+"""The integration solution: its table, columns and security role, and the application's user with that role.
 
 Made as the administrator who signed in, through documented Web API calls. Each part is looked for first and made only
-where it is missing, so running it again changes nothing and goes on where a failure left it. The definitions are data;
-`parts` of them say what a progress list shows.
+where it is missing, so running it again changes nothing and resumes where a failure stopped it.
 """
 
 import contextlib
@@ -11,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
+from connection_setup.provisioning import definitions
 from connection_setup.types import COMPANY_TABLE, ROLE, SOLUTION
 from dataverse import odata
 from dataverse.errors import ConfigurationError, Duplicate, Gone, Invalid
@@ -20,37 +19,33 @@ PUBLISHER = "tandem"
 PUBLISHER_NAME = "Tandem"
 VERSION = "1.0.0.0"
 OPTION_PREFIX = 83_120
-"""Numbers of the publisher's own choices begin with it; any of 10,000 to 99,999 will do."""
-COMPANY_LOOKUP = "tandem_CompanyId"
-WITH_COMPANY = ("account", "contact", "product", "opportunity", "pricelevel")
-"""The tables whose rows tell which company they belong to."""
-ENGLISH = 1033
+"""First digits of the publisher's own choice values; any number from 10,000 to 99,999 is allowed."""
 NON_INTERACTIVE = 4
-DEPTH = "Global"
-"""How far the role's privileges reach: the whole organization, since business units are the companies'."""
+PRIVILEGE_DEPTH = "Global"
+"""Depth of the role's privileges: the whole organization, since each company has a business unit of its own."""
 
-ALL = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share")
-KEPT = ("Create", "Read", "Write", "Append", "AppendTo")
-NEEDED: Mapping[str, Sequence[str]] = {
-    "account": ALL,
-    "contact": ALL,
-    "opportunity": ALL,
-    COMPANY_TABLE: ALL,
-    "product": (*KEPT, "Delete"),
-    "pricelevel": (*KEPT, "Delete"),
-    "productpricelevel": (*KEPT, "Delete"),
-    "uom": KEPT,
-    "uomschedule": KEPT,
-    "transactioncurrency": KEPT,
-    "businessunit": KEPT,
-    "team": KEPT,
+ALL_RIGHTS = ("Create", "Read", "Write", "Delete", "Append", "AppendTo", "Assign", "Share")
+WRITE_RIGHTS = ("Create", "Read", "Write", "Append", "AppendTo")
+NEEDED_RIGHTS: Mapping[str, Sequence[str]] = {
+    "account": ALL_RIGHTS,
+    "contact": ALL_RIGHTS,
+    "opportunity": ALL_RIGHTS,
+    COMPANY_TABLE: ALL_RIGHTS,
+    "product": (*WRITE_RIGHTS, "Delete"),
+    "pricelevel": (*WRITE_RIGHTS, "Delete"),
+    "productpricelevel": (*WRITE_RIGHTS, "Delete"),
+    "uom": WRITE_RIGHTS,
+    "uomschedule": WRITE_RIGHTS,
+    "transactioncurrency": WRITE_RIGHTS,
+    "businessunit": WRITE_RIGHTS,
+    "team": WRITE_RIGHTS,
     "systemuser": ("Read", "Append", "AppendTo"),
     "role": ("Read", "AppendTo", "Assign"),
     "organization": ("Read",),
     "solution": ("Read",),
     "publisher": ("Read",),
 }
-"""What the role may do, by table: the rights a table does not know are left out."""
+"""Table -> rights that the role gives; a right that a table does not have is left out."""
 
 
 class Definer(Protocol):
@@ -74,8 +69,8 @@ class Definer(Protocol):
 # -- who signed in ---------------------------------------------------------------------------------
 
 
-def administrator(client: Definer) -> str:
-    """The name of the person, who is licensed and a System Administrator. Raises ConfigurationError with a sentence."""
+def require_administrator(client: Definer) -> str:
+    """Return the name of who signed in. Raises ConfigurationError without a licence or System Administrator."""
     me = client.who_am_i()
     row = _first(client, "systemusers", ["fullname", "islicensed", "domainname"], odata.eq("systemuserid", me.user_id))
     name = str((row or {}).get("domainname") or (row or {}).get("fullname") or "You")
@@ -99,7 +94,7 @@ def administrator(client: Definer) -> str:
 
 
 def make_solution(client: Definer) -> bool:
-    """Publisher and solution. Returns whether something was made."""
+    """Make publisher and solution where they are missing or older. Return whether something was made."""
     publisher = _first(client, "publishers", ["publisherid"], odata.eq("uniquename", PUBLISHER))
     publisher_id = (
         UUID(publisher["publisherid"])
@@ -116,7 +111,7 @@ def make_solution(client: Definer) -> bool:
     )  # fmt: skip
     there = _first(client, "solutions", ["solutionid", "version"], odata.eq("uniquename", SOLUTION))
     if there:
-        if not older(str(there.get("version") or "")):
+        if not is_older(str(there.get("version") or "")):
             return publisher is None
         client.update("solutions", there["solutionid"], {"version": VERSION})
         return True
@@ -132,8 +127,8 @@ def make_solution(client: Definer) -> bool:
     return True
 
 
-def older(version: str) -> bool:
-    """Whether a solution's version is older than the one that is brought; a text that is no version is."""
+def is_older(version: str) -> bool:
+    """Whether a solution's version is older than VERSION; a text that is no version is."""
     return _numbers(version) < _numbers(VERSION)
 
 
@@ -143,13 +138,15 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def make_tables(client: Definer) -> bool:
-    """The company table, and the lookup to it on the tables that are synchronized. Returns whether one was made."""
-    client.forget_tables()  # what was known a minute ago may have been changed by somebody else
+    """Make the company table, and the lookup to it on definitions.WITH_COMPANY. Return whether something was made."""
+    client.forget_tables()  # what is cached may have been changed by somebody else
     made = _make_company_table(client)
-    for name in WITH_COMPANY:
+    for name in definitions.WITH_COMPANY:
         known = _columns(client, name)
-        if known is not None and COMPANY_LOOKUP.lower() not in known:  # None: an environment without the sales tables
-            made = _define(client, "RelationshipDefinitions", company_lookup(name)) or made
+        if known is None:  # an environment without the sales tables
+            continue
+        if definitions.COMPANY_LOOKUP.lower() not in known:
+            made = _define(client, "RelationshipDefinitions", definitions.company_lookup(name)) or made
     return made
 
 
@@ -157,97 +154,21 @@ def _make_company_table(client: Definer) -> bool:
     known = _columns(client, COMPANY_TABLE)
     made = known is None
     if known is None:
-        _define(client, "EntityDefinitions", COMPANY)
+        _define(client, "EntityDefinitions", definitions.COMPANY)
         known = client.table(COMPANY_TABLE).columns
     path = f"EntityDefinitions(LogicalName='{COMPANY_TABLE}')"
     if "tandem_externalid" not in known:
-        made = _define(client, f"{path}/Attributes", text_column("tandem_ExternalId", "External Id", 36, required=True))
+        made = _define(client, f"{path}/Attributes", definitions.EXTERNAL_ID)
     if "tandem_defaultowningteam" not in known:
-        made = _define(client, "RelationshipDefinitions", OWNING_TEAM) or made
+        made = _define(client, "RelationshipDefinitions", definitions.OWNING_TEAM) or made
     return made
-
-
-def label(text: str) -> dict[str, Any]:
-    """A caption as the metadata takes it."""
-    return {
-        "@odata.type": "Microsoft.Dynamics.CRM.Label",
-        "LocalizedLabels": [
-            {"@odata.type": "Microsoft.Dynamics.CRM.LocalizedLabel", "Label": text, "LanguageCode": ENGLISH}
-        ],
-    }
-
-
-def text_column(
-    schema_name: str, caption: str, length: int, *, required: bool = False, primary: bool = False
-) -> dict[str, Any]:
-    """A column of text as the metadata takes it."""
-    column: dict[str, Any] = {
-        "@odata.type": "Microsoft.Dynamics.CRM.StringAttributeMetadata",
-        "SchemaName": schema_name,
-        "DisplayName": label(caption),
-        "MaxLength": length,
-        "FormatName": {"Value": "Text"},
-        "RequiredLevel": _level("ApplicationRequired" if required else "None"),
-    }
-    return {**column, "IsPrimaryName": True} if primary else column
-
-
-def lookup_to(schema_name: str, caption: str, *, table: str, primary_id: str, on: str, name: str) -> dict[str, Any]:
-    """A lookup to a table on another, which the metadata calls a one-to-many relationship."""
-    return {
-        "@odata.type": "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata",
-        "SchemaName": schema_name,
-        "ReferencedEntity": table,
-        "ReferencedAttribute": primary_id,
-        "ReferencingEntity": on,
-        "CascadeConfiguration": {
-            "Assign": "NoCascade", "Delete": "RemoveLink", "Merge": "NoCascade", "Reparent": "NoCascade",
-            "Share": "NoCascade", "Unshare": "NoCascade",
-        },
-        "Lookup": {
-            "@odata.type": "Microsoft.Dynamics.CRM.LookupAttributeMetadata",
-            "SchemaName": name,
-            "DisplayName": label(caption),
-            "RequiredLevel": _level("None"),
-        },
-    }  # fmt: skip
-
-
-def company_lookup(table: str) -> dict[str, Any]:
-    """Which company a row of the table belongs to."""
-    return lookup_to(
-        f"tandem_company_{table}", "Company Id", table=COMPANY_TABLE, primary_id=f"{COMPANY_TABLE}id", on=table,
-        name=COMPANY_LOOKUP,
-    )  # fmt: skip
-
-
-def _level(value: str) -> dict[str, Any]:
-    return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": "canmodifyrequirementlevelsettings"}
-
-
-COMPANY: dict[str, Any] = {
-    "@odata.type": "Microsoft.Dynamics.CRM.EntityMetadata",
-    "SchemaName": "tandem_Company",
-    "DisplayName": label("Company"),
-    "DisplayCollectionName": label("Companies"),
-    "Description": label("A company of the business system, with the team that owns what it brings."),
-    "OwnershipType": "UserOwned",
-    "HasActivities": False,
-    "HasNotes": False,
-    "IsActivity": False,
-    "Attributes": [text_column("tandem_Name", "Name", 100, required=True, primary=True)],
-}
-OWNING_TEAM = lookup_to(
-    "tandem_team_company_defaultowningteam", "Default Owning Team", table="team", primary_id="teamid",
-    on=COMPANY_TABLE, name="tandem_DefaultOwningTeam",
-)  # fmt: skip
 
 
 # -- the role ---------------------------------------------------------------------------------
 
 
 def make_role(client: Definer) -> bool:
-    """The integration's security role with its privileges. Returns whether something was made or given."""
+    """Make the integration's security role and add the privileges it lacks. Return whether something was made."""
     root = _root(client)
     inside = odata.all_of(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), root))
     role = _first(client, "roles", ["roleid"], inside)
@@ -260,28 +181,29 @@ def make_role(client: Definer) -> bool:
     else:
         row_id = UUID(role["roleid"])
     answer = client.function(f"RetrieveRolePrivilegesRole(RoleId={row_id})")
-    held = {str(one["PrivilegeId"]) for one in answer["RolePrivileges"] if one["Depth"] == DEPTH}
+    held = {str(one["PrivilegeId"]) for one in answer["RolePrivileges"] if one["Depth"] == PRIVILEGE_DEPTH}
     ids = _privileges(client)
-    lacking = {name: key for name, key in ids.items() if key not in held}
-    if lacking:
+    missing = {name: key for name, key in ids.items() if key not in held}
+    if missing:
         client.action(
             f"{odata.key('roles', row_id)}/Microsoft.Dynamics.CRM.AddPrivilegesRole",
             {
                 "Privileges": [
-                    {"Depth": DEPTH, "PrivilegeId": key, "BusinessUnitId": str(root), "PrivilegeName": name}
-                    for name, key in lacking.items()
+                    {"Depth": PRIVILEGE_DEPTH, "PrivilegeId": key, "BusinessUnitId": str(root), "PrivilegeName": name}
+                    for name, key in missing.items()
                 ]
             },
             repeatable=True,
         )
-    return made or bool(lacking)
+    return made or bool(missing)
 
 
 def _privileges(client: Definer) -> dict[str, str]:
-    """The ids of the privileges needed, by name: only the metadata knows what a table's privileges are called."""
-    paths = [f"EntityDefinitions(LogicalName='{table}')?$select=LogicalName,Privileges" for table in NEEDED]
+    """Return name -> id of the privileges that are needed; the metadata alone knows their names."""
+    paths = [f"EntityDefinitions(LogicalName='{table}')?$select=LogicalName,Privileges" for table in NEEDED_RIGHTS]
+    answers = client.batch([Request("GET", path) for path in paths])
     found: dict[str, str] = {}
-    for (table, rights), answer in zip(NEEDED.items(), client.batch([Request("GET", p) for p in paths]), strict=True):
+    for (table, rights), answer in zip(NEEDED_RIGHTS.items(), answers, strict=True):
         if isinstance(answer.error, Gone):  # an environment without the sales tables
             continue
         if answer.error is not None:
@@ -298,9 +220,9 @@ def _privileges(client: Definer) -> dict[str, str]:
 
 
 def make_application_user(client: Definer, application_id: str) -> tuple[UUID, bool]:
-    """The application's own user, without licence, with the integration's role; and whether something was made.
+    """Make the application's own user, which needs no licence, and give it the integration's role.
 
-    Raises ConfigurationError when there are several.
+    Return the user's id and whether something was made. Raises ConfigurationError when there are several users.
     """
     rows = client.first_page(
         "systemusers",
@@ -335,21 +257,21 @@ def make_application_user(client: Definer, application_id: str) -> tuple[UUID, b
     inside = odata.all_of(odata.eq("name", ROLE), odata.eq(odata.lookup("businessunitid"), _root(client)))
     role = _first(client, "roles", ["roleid"], inside)
     if role is None:
-        raise ConfigurationError(f"The security role {ROLE} is not there.", "Run the preparation again.")
+        raise ConfigurationError(f"The environment has no security role {ROLE}.", "Try again.")
     client.associate("systemusers", user_id, "systemuserroles_association", "roles", role["roleid"])
     return user_id, True
 
 
-def copy_roles(client: Definer, before: UUID, to_application: str) -> list[str]:
-    """Assign an application's user every role of the user before; the names of those that were missing.
+def copy_roles(client: Definer, from_user: UUID, to_application: str) -> list[str]:
+    """Assign an application's user every role of another user; return the names of those that were missing.
 
     Raises ConfigurationError when the application has no user.
     """
-    after = _application_user(client, to_application)
-    held = {row["roleid"] for row in _roles(client, after)}
-    missing = [row for row in _roles(client, before) if row["roleid"] not in held]
+    to_user = _application_user(client, to_application)
+    held = {row["roleid"] for row in _roles(client, to_user)}
+    missing = [row for row in _roles(client, from_user) if row["roleid"] not in held]
     for row in missing:
-        client.associate("systemusers", after, "systemuserroles_association", "roles", row["roleid"])
+        client.associate("systemusers", to_user, "systemuserroles_association", "roles", row["roleid"])
     return sorted(str(row["name"]) for row in missing)
 
 
@@ -380,7 +302,7 @@ def _define(client: Definer, path: str, body: Mapping[str, Any]) -> bool:
 
 
 def _columns(client: Definer, table: str) -> Mapping[str, ColumnInfo] | None:
-    """The table's columns; None where there is no such table."""
+    """Return the table's columns; None where there is no such table."""
     try:
         return client.table(table).columns
     except Invalid as error:
@@ -404,5 +326,5 @@ def _first(client: Definer, entity_set: str, columns: Sequence[str], filter_text
 
 
 def _own_id(client: Definer, what: str) -> UUID:
-    """The same id each time, so that a lost answer cannot make a second one."""
+    """Return the same id each time, so that a lost answer cannot make a second row."""
     return uuid5(client.who_am_i().organization_id, f"tandem {what}")

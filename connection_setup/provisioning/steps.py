@@ -1,23 +1,23 @@
-"""Steps taken one after the other, each told as it ends: the one mechanism of preparing, enabling and upgrading.
+"""Runner of steps: the one mechanism of preparing, enabling and upgrading.
 
-A step is a caption and what does it. What became of a step is plain data that stands with whatever owns the run, so
-that a page shows it while it goes on, and a reload or a killed process goes on where it stood. A step that fails, or
-that needs somebody first, stops the rest with cause and fix; the next try begins with it. Every step finds what is
-there already.
+A step is a caption and a function. Its report is plain data, stored with whatever owns the run, so that a page shows
+it, and a reload or a killed process resumes after it. A step that fails, or that waits for somebody, stops the rest
+with cause and fix; the next try begins with it. Every step looks for what exists before it makes anything.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from connection_setup.types import Check, sentences
-from core.refusals import Refusal
+from connection_setup.types import Check
+from core.refusals import Refusal, joined
 from dataverse.errors import DataverseError
 
-State = Literal["done", "attention", "skipped", "asks", "failed"]
-"""done; done, but somebody should look; not needed; somebody must do something first; failed."""
+State = Literal["done", "attention", "skipped", "waiting", "failed"]
+"""done; done, with a warning; not needed; waiting for somebody (`reason` says for whom or what); failed."""
 
 DONE: State = "done"
+WAITING: State = "waiting"
 FAILED: State = "failed"
 ENDED: tuple[State, ...] = ("done", "attention", "skipped")
 
@@ -26,7 +26,7 @@ Work = TypeVar("Work")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a step says about itself when it did not fail."""
+    """What a step returns unless it fails: what it did, and what to do next where there is something."""
 
     message: str
     fix: str = ""
@@ -36,7 +36,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Work]):
-    """One step: its name and caption, and what does it; that returns what to tell about it."""
+    """A step: its name, its caption, and the function that carries it out. The function raises when it fails."""
 
     name: str
     caption: str
@@ -45,7 +45,7 @@ class Step(Generic[Work]):
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """How a step ended: what happened, and what to do next where there is something to do."""
+    """How a step went: what happened, and what to do next where there is something."""
 
     name: str
     caption: str
@@ -60,48 +60,52 @@ class StepReport:
         return self.state in ENDED
 
     @property
-    def sentence(self) -> str:
-        """What happened and the next step together."""
-        return f"{self.message} {self.fix}".strip()
+    def user_message(self) -> str:
+        """Return message and fix, as one text for a person."""
+        return joined(self.message, self.fix)
 
 
 class StepFailed(Exception):
-    """A step cannot be done: the check that says why, and what to do."""
+    """A step failed by a check, which holds cause and fix."""
 
     def __init__(self, check: Check) -> None:
-        super().__init__(check.sentence)
+        super().__init__(check.user_message)
         self.check = check
 
 
 def from_json(rows: Iterable[Mapping[str, Any]]) -> list[StepReport]:
-    """What became of the steps, as it was kept."""
+    """Return the reports that were stored."""
     return [StepReport(**row) for row in rows]
 
 
-def to_json(told: Iterable[StepReport]) -> list[dict[str, Any]]:
-    """What became of the steps, to keep."""
-    return [asdict(one) for one in told]
+def to_json(reports: Iterable[StepReport]) -> list[dict[str, Any]]:
+    """Return the reports as JSON, to store them."""
+    return [asdict(one) for one in reports]
 
 
-def with_one(told: Iterable[StepReport], one: StepReport) -> list[StepReport]:
-    """What became of the steps once this one is told too; it replaces what was told of it before."""
-    return [*(other for other in told if other.name != one.name), one]
+def with_report(reports: Iterable[StepReport], report: StepReport) -> list[StepReport]:
+    """Return the reports with one more, which replaces an earlier one of the same step."""
+    return [*(other for other in reports if other.name != report.name), report]
 
 
-def next_step(steps: Sequence[Step[Work]], told: Iterable[StepReport]) -> Step[Work] | None:
-    """The first step that has not ended; None when all have."""
-    ended = {one.name for one in told if one.ended}
+def next_step(steps: Sequence[Step[Work]], reports: Iterable[StepReport]) -> Step[Work] | None:
+    """Return the first step that has not ended; None when all have."""
+    ended = {one.name for one in reports if one.ended}
     return next((step for step in steps if step.name not in ended), None)
 
 
+def waiting_step(reports: Iterable[StepReport]) -> StepReport | None:
+    """Return the report of the step that waits for somebody; None when none does."""
+    return next((one for one in reports if one.state == WAITING), None)
+
+
 def run_step(step: Step[Work], work: Work) -> tuple[StepReport, Exception | None]:
-    """Take a step. What became of it, and the error where it failed by one."""
+    """Carry out a step. Return its report, and the error where it failed by one."""
     try:
         found = step.run(work)
     except StepFailed as stopped:
         check = stopped.check
         return StepReport(step.name, step.caption, FAILED, check.message, check.fix, check.reason), None
     except (DataverseError, Refusal) as error:
-        cause, fix = sentences(error.user_message)
-        return StepReport(step.name, step.caption, FAILED, cause, fix, str(getattr(error, "reason", ""))), error
+        return StepReport(step.name, step.caption, FAILED, error.message, error.fix, error.reason), error
     return StepReport(step.name, step.caption, found.state, found.message, found.fix, found.reason), None

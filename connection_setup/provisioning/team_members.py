@@ -1,6 +1,6 @@
-"""Who is in the owning team: users of Dataverse are added to it one by one, each with a result of its own.
+"""Members of the owning team: users of Dataverse are added one by one, each with a result of its own.
 
-The application may be allowed to; where it lacks the privilege, an administrator who signs in adds them.
+The application adds them where it may; where it lacks the privilege, an administrator who signs in does.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +11,9 @@ from uuid import UUID
 from dataverse import odata
 from dataverse.errors import AccessDenied, DataverseError, Gone
 from dataverse.types import Page
+
+MAX_NAMED = 10
+"""How many of those that could not be added are named."""
 
 
 class Adder(Protocol):
@@ -24,7 +27,7 @@ class Adder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one user; `problem` is "" where it is in the team now."""
+    """The result for one user; `problem` is "" when the user is in the team now. denied: a privilege is missing."""
 
     user_id: UUID
     name: str
@@ -32,17 +35,17 @@ class Added:
     denied: bool = False
 
 
-def members(client: Adder, team_id: UUID) -> frozenset[UUID]:
-    """The users in a team. Raises DataverseError."""
+def member_ids(client: Adder, team_id: UUID) -> frozenset[UUID]:
+    """Return the ids of the users in a team. Raises DataverseError."""
     path = f"{odata.key('teams', team_id)}/teammembership_association"
     pages = client.pages(path, select=["systemuserid"])
     return frozenset(UUID(row["systemuserid"]) for page in pages for row in page.rows)
 
 
-def add(client: Adder, team_id: UUID, users: Mapping[UUID, str]) -> list[Added]:
-    """Add users (id -> name) to a team, whoever is in it already included; one result per user.
+def add_members(client: Adder, team_id: UUID, users: Mapping[UUID, str]) -> list[Added]:
+    """Add users (id -> name) to a team, those in it already included; return one result per user.
 
-    Raises DataverseError for what concerns all of them: no connection, a limit.
+    Raises DataverseError for what concerns all of them: no connection, no sign-in, a limit.
     """
     return list(_added(client, team_id, users))
 
@@ -63,22 +66,18 @@ def _added(client: Adder, team_id: UUID, users: Mapping[UUID, str]) -> Iterator[
             yield Added(user_id, name)
 
 
-def sentence(results: Iterable[Added]) -> tuple[str, str]:
-    """What became of all of them, and of those that could not be added, by name."""
+def summarize(results: Iterable[Added]) -> tuple[str, str]:
+    """Return two sentences: how many are in the team, and who could not be added, with the reason; "" for nobody."""
     found = list(results)
     failed = [one for one in found if one.problem]
     done = len(found) - len(failed)
-    told = f"{done:,} of {len(found):,} coupled users {'is' if done == 1 else 'are'} in the owning team."
-    named = " ".join(f"{one.name}: {one.problem}" for one in failed[:MOST_NAMED])
-    more = f" And {len(failed) - MOST_NAMED:,} more." if len(failed) > MOST_NAMED else ""
-    return told, f"{named}{more}"
+    added = f"{done:,} of {len(found):,} coupled users {'is' if done == 1 else 'are'} in the owning team."
+    named = " ".join(f"{one.name}: {one.problem}" for one in failed[:MAX_NAMED])
+    more = f" And {len(failed) - MAX_NAMED:,} more." if len(failed) > MAX_NAMED else ""
+    return added, f"{named}{more}"
 
 
-MOST_NAMED = 10
-"""So many of those that could not be added are told by name."""
-
-
-def missing(client: Adder, team_id: UUID, users: Mapping[UUID, str]) -> dict[UUID, str]:
-    """Those of the users that are not in the team yet. Raises DataverseError."""
-    there = members(client, team_id)
+def missing_members(client: Adder, team_id: UUID, users: Mapping[UUID, str]) -> dict[UUID, str]:
+    """Return those of the users (id -> name) that are not in the team. Raises DataverseError."""
+    there = member_ids(client, team_id)
     return {user_id: name for user_id, name in users.items() if user_id not in there}

@@ -1,4 +1,4 @@
-"""Register an Application in the browser."""
+"""Views of Register an Application."""
 
 from dataclasses import asdict
 
@@ -11,40 +11,43 @@ from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.registration import page
 from connection_setup.registration import services as registration
-from connection_setup.registration.services import Found
+from connection_setup.registration.findings import Finding
 from core.roles import Can, requires
 from ui import render
 from ui.links import company_url
 
-_KEPT = "registration"
+_SESSION_KEY = "registration"
 
 
 @requires(Can.ADMINISTER)
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
-    """The page."""
+    """Show the page."""
     connection = state.connection_of(company_of(request, company))
-    here = f"{request.scheme}://{request.get_host()}"
-    found = registration.findings(connection, seen_at=here, asked=_kept(request, connection))
-    return render.page(request, page.page(connection, found))
+    seen_at = f"{request.scheme}://{request.get_host()}"
+    answer = _remembered_answer(request, connection)
+    findings = registration.collect_findings(connection, seen_at=seen_at, tenant_answer=answer)
+    return render.page(request, page.build_page(connection, findings))
 
 
 @requires(Can.ADMINISTER)
 @require_POST
 def check(request: HttpRequest, company: str) -> HttpResponse:
-    """Check what can be checked; the page tells step by step."""
+    """Check what can be checked; the page shows the result of each step."""
     connection = state.connection_of(company_of(request, company))
-    said = registration.ask(connection)
-    request.session[_KEPT] = {"of": _of(connection), "found": asdict(said)}
-    messages.success(request, "What can be checked was checked. Each step has its result.")
+    answer = registration.check_registration(connection)
+    request.session[_SESSION_KEY] = {"settings": _settings_key(connection), "finding": asdict(answer)}
+    messages.success(request, "The registration was checked as far as possible. Each step shows its result.")
     return HttpResponseRedirect(company_url("connection_setup:registration", connection.company))
 
 
-def _kept(request: HttpRequest, connection: DataverseConnection) -> Found | None:
-    """What the tenant's sign-in said last in this session, while the settings are those of then."""
-    kept = request.session.get(_KEPT)
-    return Found(**kept["found"]) if kept and kept["of"] == _of(connection) else None
+def _remembered_answer(request: HttpRequest, connection: DataverseConnection) -> Finding | None:
+    """Return what the tenant's sign-in answered last in this session; None once the settings were changed."""
+    stored = request.session.get(_SESSION_KEY)
+    if not stored or stored.get("settings") != _settings_key(connection):
+        return None
+    return Finding(**stored["finding"])
 
 
-def _of(connection: DataverseConnection) -> str:
+def _settings_key(connection: DataverseConnection) -> str:
     return f"{connection.company_id} {connection.cloud} {connection.tenant_id} {connection.environment_url}"

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Certificates and their private keys: make, read and describe them."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,6 @@ from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from connection_setup.models import AuthenticationType, DataverseConnection
 from core.refusals import NotUsable
 
 KEY_BITS = 3072
@@ -19,12 +18,12 @@ LEAST_KEY_BITS = 2048
 
 
 def application_name() -> str:
-    """What the registered application is called, and the certificates made here."""
+    """Return the name of the registered application, and of the certificates made here."""
     return f"{settings.PRODUCT_NAME} Integration to Dataverse"
 
 
 class BadCertificate(NotUsable):
-    """A text that is no usable key and certificate."""
+    """A text does not hold a usable private key and its certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,13 @@ class KeyPair:
 
     @property
     def bundle(self) -> str:
-        """Key and certificate in one text, as a file holds them."""
+        """Return key and certificate as one PEM text."""
         return f"{self.private_key_pem.strip()}\n{self.certificate_pem.strip()}\n"
 
 
 @sensitive_variables("bundle")
 def read_pair(bundle: str) -> KeyPair:
-    """The private key and the certificate in a PEM text. Raises BadCertificate with a sentence.
+    """Return the private key and the certificate in a PEM text. Raises BadCertificate.
 
     The key must be an RSA key of at least 2048 bits without a passphrase, and belong to the first certificate.
     """
@@ -53,8 +52,8 @@ def read_pair(bundle: str) -> KeyPair:
         certificates = x509.load_pem_x509_certificates(bundle.encode())
     except ValueError:
         raise BadCertificate(
-            "There is no certificate in it.",
-            "It must be a PEM file that holds the private key and the certificate, which begin with "
+            "The file holds no certificate.",
+            "Choose a PEM file that holds the private key and the certificate, which begin with "
             "-----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----.",
         ) from None
     key = _private_key(bundle)
@@ -66,14 +65,14 @@ def read_pair(bundle: str) -> KeyPair:
         )
     if certificate.not_valid_after_utc <= datetime.now(UTC):
         raise BadCertificate(
-            f"The certificate ran out on {certificate.not_valid_after_utc:%d %B %Y}.",
-            "Make a new one and register it.",
+            f"The certificate expired on {certificate.not_valid_after_utc:%d %B %Y}.",
+            "Make a new certificate and register it.",
         )
     return _pair(key, certificate)
 
 
 def make_pair(name: str, *, days: int = VALID_DAYS) -> KeyPair:
-    """A new private key and a certificate signed by itself, for an application of that name."""
+    """Return a new private key and a self-signed certificate, valid for `days`, for an application of that name."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
     now = datetime.now(UTC)
@@ -100,22 +99,17 @@ def make_pair(name: str, *, days: int = VALID_DAYS) -> KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """What may be shown of a certificate."""
+class CertificateInfo:
+    """What pages show of a certificate. thumbprint: the SHA-1 fingerprint, as the registration's page shows it."""
 
     subject: str
     thumbprint: str
     expires_at: datetime
 
 
-def describe(certificate_pem: str) -> Described:
-    """A stored certificate, as people recognise it."""
-    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
-    return Described(*_told(certificate))
-
-
-def _kind(connection: DataverseConnection) -> AuthenticationType:
-    return AuthenticationType(connection.authentication_type)
+def describe(certificate_pem: str) -> CertificateInfo:
+    """Return what pages show of a stored certificate. Raises ValueError when it is none."""
+    return _info(x509.load_pem_x509_certificate(certificate_pem.encode()))
 
 
 @sensitive_variables("bundle")
@@ -126,16 +120,16 @@ def _private_key(bundle: str) -> rsa.RSAPrivateKey:
         stop = bundle.find("-----", end + 9) + 5
         block = bundle[begin:stop]
         if "PRIVATE KEY-----" in block.partition("\n")[0]:
-            return _loaded(block)
+            return _load_key(block)
         begin = bundle.find("-----BEGIN ", max(stop, begin + 1))
     raise BadCertificate(
-        "There is no private key in it, only a certificate.",
+        "The file holds no private key, only a certificate.",
         "Export the certificate together with its private key, as a PEM file.",
     )
 
 
 @sensitive_variables("block")
-def _loaded(block: str) -> rsa.RSAPrivateKey:
+def _load_key(block: str) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(block.encode(), password=None)
     except TypeError:
@@ -143,21 +137,26 @@ def _loaded(block: str) -> rsa.RSAPrivateKey:
     except ValueError:
         raise BadCertificate("The private key cannot be read.", "Export it again, as a PEM file.") from None
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < LEAST_KEY_BITS:
-        raise BadCertificate(f"The private key must be an RSA key of at least {LEAST_KEY_BITS} bits.")
+        raise BadCertificate(
+            f"The private key is no RSA key of at least {LEAST_KEY_BITS} bits.",
+            "Make a new key and certificate, and register the certificate.",
+        )
     return key
 
 
 def _pair(key: rsa.RSAPrivateKey, certificate: x509.Certificate) -> KeyPair:
+    info = _info(certificate)
     return KeyPair(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode(),
         certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        *_told(certificate),
+        info.subject,
+        info.thumbprint,
+        info.expires_at,
     )
 
 
-def _told(certificate: x509.Certificate) -> tuple[str, str, datetime]:
-    """Subject, thumbprint as the registration's page shows it, and the last moment it is valid."""
+def _info(certificate: x509.Certificate) -> CertificateInfo:
     thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303  # nosec B303 - a name
-    return certificate.subject.rfc4514_string(), thumbprint, certificate.not_valid_after_utc
+    return CertificateInfo(certificate.subject.rfc4514_string(), thumbprint, certificate.not_valid_after_utc)

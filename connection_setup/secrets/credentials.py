@@ -1,35 +1,32 @@
-"""What an application signs in with: certificates made and read, secrets opened, and how long they are still good.
-
-Secrets are sealed in the database. `opened` is called by connection_setup.services alone.
-"""
+"""What an application signs in with: stored sealed, opened, taken from a provider, and when it expires."""
 
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.models import AuthenticationType, DataverseConnection
-from connection_setup.secrets import credentials
-from connection_setup.secrets.certificates import _kind, describe, read_pair
+from connection_setup.secrets.certificates import describe, read_pair
 from connection_setup.secrets.sealing import CannotDecrypt, seal, unseal
+from core.refusals import Refusal, joined
 from dataverse.types import Certificate, ClientSecret, UserPassword
 
 logger = logging.getLogger(__name__)
 WARN_DAYS = (30, 14, 7, 1)
-"""How many days before a credential runs out people are told again."""
+"""How many days before a credential expires people are warned again."""
 
 SECRET_COLUMNS = {
     AuthenticationType.CLIENT_SECRET: "client_secret",
     AuthenticationType.CERTIFICATE: "private_key",
     AuthenticationType.OFFICE365: "user_password",
 }
-"""Where the secret of each authentication type is kept, sealed."""
+"""The column that holds the sealed secret of each authentication type."""
 
 SEALED_COLUMNS = (*SECRET_COLUMNS.values(), "next_private_key")
 """Every column that holds something sealed."""
@@ -39,12 +36,12 @@ LABELS = {
     AuthenticationType.CERTIFICATE: "Certificate",
     AuthenticationType.OFFICE365: "Password",
 }
-"""What the secret of each authentication type is called on pages."""
+"""The caption of each authentication type's secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """How long a credential is still good. `days` is negative once it has run out."""
+    """When a credential expires, and in how many days from today: `days` is negative once it has."""
 
     label: str
     on: date
@@ -52,36 +49,50 @@ class Expiry:
 
     @property
     def state(self) -> Literal["ok", "warning", "error"]:
-        """ok, warning (30 days or less are left) or error (it has run out)."""
+        """Return ok, warning (it expires in 30 days or less) or error (it has expired)."""
         if self.days < 0:
             return "error"
         return "warning" if self.days <= WARN_DAYS[0] else "ok"
 
     @property
-    def step(self) -> int | None:
-        """The warning in force: 30, 14, 7 or 1 days; 0 once it has run out; None while there is time."""
+    def warning_days(self) -> int | None:
+        """Return the warning in force: one of WARN_DAYS, 0 once it has expired, None while there is time."""
         if self.days < 0:
             return 0
         return min((days for days in WARN_DAYS if self.days <= days), default=None)
 
     @property
-    def sentence(self) -> str:
-        """What the user reads."""
+    def message(self) -> str:
+        """Return when it expires, or expired."""
         when = f"{self.on:%d %B %Y}".lstrip("0")
         if self.days < 0:
-            return f"The {self.label} ran out on {when}: nothing can sign in with it. Enter a new one."
-        left = {0: "today", 1: "tomorrow"}.get(self.days, f"in {self.days} days")
+            return f"The {self.label} expired on {when}: nothing can sign in with it."
         if self.state == "ok":
-            return f"The {self.label} is good until {when}."
-        return f"The {self.label} runs out {left}, on {when}. Make a new one now; both work side by side until then."
+            return f"The {self.label} is valid until {when}."
+        left = {0: "today", 1: "tomorrow"}.get(self.days, f"in {self.days} days")
+        return f"The {self.label} expires {left}, on {when}."
+
+    @property
+    def fix(self) -> str:
+        """Return what to do about it; "" while there is time."""
+        if self.state == "ok":
+            return ""
+        if self.days < 0:
+            return "Enter a new one."
+        return "Make a new one now; both work side by side until then."
+
+    @property
+    def user_message(self) -> str:
+        """Return message and fix, as one text for a person."""
+        return joined(self.message, self.fix)
 
 
 def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
-    """When the credential in use runs out; None where nobody knows. A provider's secret says nothing about it."""
+    """Return when the credential in use expires; None where that is not known, as with a provider's client secret."""
     kind = current_type(connection)
     if given := provided(connection):
         try:
-            ends = describe(given["certificate"]).expires_at.date() if "certificate" in given else None
+            ends = describe(given.certificate_pem).expires_at.date() if given.certificate_pem else None
         except ValueError:
             ends = None
         return Expiry(LABELS[kind], ends, (ends - today).days) if ends else None
@@ -92,25 +103,30 @@ def expiry(connection: DataverseConnection, today: date) -> Expiry | None:
     return Expiry(LABELS[kind], on, (on - today).days) if on else None
 
 
+def chosen_type(connection: DataverseConnection) -> AuthenticationType:
+    """Return the authentication type of the settings."""
+    return AuthenticationType(connection.authentication_type)
+
+
 def current_type(connection: DataverseConnection) -> AuthenticationType:
-    """What the connection signs in with: what its provider gives, else the type that is chosen."""
-    if (given := provided(connection)) and "problem" not in given:
-        return AuthenticationType.CERTIFICATE if "certificate" in given else AuthenticationType.CLIENT_SECRET
-    return _kind(connection)
+    """Return the authentication type in use: that of what a provider gives, else that of the settings."""
+    if (given := provided(connection)) and given.credential is not None:
+        return AuthenticationType.CERTIFICATE if given.certificate_pem else AuthenticationType.CLIENT_SECRET
+    return chosen_type(connection)
 
 
 def has_secret(connection: DataverseConnection) -> bool:
-    """Whether the secret of the chosen authentication type is stored, or comes from elsewhere."""
-    return bool(provided(connection) or getattr(connection, SECRET_COLUMNS[_kind(connection)]))
+    """Whether the secret of the chosen authentication type is stored, or a provider answers for it."""
+    return bool(provided(connection) or getattr(connection, SECRET_COLUMNS[chosen_type(connection)]))
 
 
 @sensitive_variables("secret", "pair")
-def store(connection: DataverseConnection, secret: str) -> None:
-    """Seal the secret of the chosen authentication type into the record. Raises BadCertificate.
+def store_secret(connection: DataverseConnection, secret: str) -> None:
+    """Seal the secret of the chosen authentication type into the record, unsaved. Raises BadCertificate, CannotDecrypt.
 
     It is the client secret's value, a PEM text of private key and certificate, or the password.
     """
-    kind = _kind(connection)
+    kind = chosen_type(connection)
     if kind is AuthenticationType.CERTIFICATE:
         pair = read_pair(secret)
         connection.private_key = seal(pair.private_key_pem)
@@ -121,14 +137,13 @@ def store(connection: DataverseConnection, secret: str) -> None:
 
 
 def open_credential(connection: DataverseConnection) -> ClientSecret | Certificate | UserPassword:
-    """The credential of the chosen authentication type. Raises SealBroken, also where the provider breaks."""
+    """Return the credential in use. Raises CannotDecrypt, also where the provider cannot be used."""
     if given := provided(connection):
-        if "problem" in given:
-            raise CannotDecrypt(given["problem"])
-        if "private_key" in given:
-            return Certificate(given["private_key"], given["certificate"])
-        return ClientSecret(given["client_secret"])
-    secret = unseal(getattr(connection, SECRET_COLUMNS[_kind(connection)]))
+        if given.problem is not None:
+            raise given.problem
+        if given.credential is not None:
+            return given.credential
+    secret = unseal(getattr(connection, SECRET_COLUMNS[chosen_type(connection)]))
     if connection.authentication_type == AuthenticationType.CERTIFICATE:
         return Certificate(secret, connection.certificate)
     if connection.authentication_type == AuthenticationType.OFFICE365:
@@ -136,24 +151,32 @@ def open_credential(connection: DataverseConnection) -> ClientSecret | Certifica
     return ClientSecret(secret)
 
 
-class Provided(TypedDict, total=False):
-    """What a provider gives: client_id, and client_secret or private_key with certificate (PEM).
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """What a provider gives: Client ID and credential, or the problem where it cannot be used.
 
-    Where it breaks there is a problem instead, as a sentence: what is stored here is not used in its place.
+    With a problem what is stored here is not used in its place.
     """
 
-    client_id: str
-    client_secret: str
-    private_key: str
-    certificate: str
-    problem: str
+    client_id: str = ""
+    credential: ClientSecret | Certificate | None = field(default=None, repr=False)
+    problem: CannotDecrypt | None = None
+
+    @property
+    def certificate_pem(self) -> str:
+        """Return the certificate; "" where it gives a client secret or a problem."""
+        return self.credential.certificate_pem if isinstance(self.credential, Certificate) else ""
 
 
-@sensitive_variables("given")
-def provided(connection: DataverseConnection) -> Provided:
-    """What CREDENTIAL_PROVIDER has for the company's connection; empty without one, or for the legacy sign-in."""
+@sensitive_variables("given", "credential")
+def provided(connection: DataverseConnection) -> Provided | None:
+    """Return what CREDENTIAL_PROVIDER has for the company's connection; None without one, or for the legacy sign-in.
+
+    The provider returns a mapping with client_id, and either client_secret or private_key with certificate (PEM);
+    anything less counts as nothing.
+    """
     if not settings.CREDENTIAL_PROVIDER or connection.authentication_type == AuthenticationType.OFFICE365:
-        return {}
+        return None
     try:
         provider: Callable[[Any], Mapping[str, str]] = import_string(settings.CREDENTIAL_PROVIDER)
         given = dict(provider(connection.company) or {})
@@ -162,31 +185,36 @@ def provided(connection: DataverseConnection) -> Provided:
         named = type(error).__name__
         logger.error("The credential provider %s failed: %s", settings.CREDENTIAL_PROVIDER, named)  # noqa: TRY400
         return Provided(
-            problem=f"The credential provider {settings.CREDENTIAL_PROVIDER} cannot be used: {named}. Whoever runs "
-            "the server calls it in manage.py shell to see why, and mends it or what it asks; then test the connection."
+            problem=CannotDecrypt(
+                f"The credential provider {settings.CREDENTIAL_PROVIDER} cannot be used: {named}.",
+                "Have whoever runs the server call it in manage.py shell to see why, and fix it or what it asks; "
+                "then test the connection.",
+            )
         )
-    given.pop("problem", None)
-    whole = {"client_id", "client_secret"} <= given.keys() or {
-        "client_id",
-        "private_key",
-        "certificate",
-    } <= given.keys()
-    return Provided(**given) if whole else {}  # type: ignore[typeddict-item]
+    if "client_id" not in given:
+        return None
+    if "private_key" in given and "certificate" in given:
+        return Provided(given["client_id"], Certificate(given["private_key"], given["certificate"]))
+    if "client_secret" in given:
+        return Provided(given["client_id"], ClientSecret(given["client_secret"]))
+    return None
 
 
-def problem(connection: DataverseConnection) -> str:
-    """Why the provider cannot be used, as a sentence; "" where it can, or there is none."""
-    return provided(connection).get("problem", "")
+def provider_problem(connection: DataverseConnection) -> Refusal | None:
+    """Return why the provider cannot be used; None where it can, or there is none."""
+    given = provided(connection)
+    return given.problem if given else None
 
 
 def client_id(connection: DataverseConnection) -> str:
-    """The Client ID: the provider's, else the one on the page."""
-    return provided(connection).get("client_id") or connection.client_id
+    """Return the Client ID in use: the provider's, else that of the settings."""
+    given = provided(connection)
+    return (given.client_id if given else "") or connection.client_id
 
 
-def target(connection: DataverseConnection) -> str:
-    """The client (application) that the certificate which waits is registered for."""
-    return connection.next_client_id or credentials.client_id(connection)
+def next_client_id(connection: DataverseConnection) -> str:
+    """Return the Client ID of the application that the next certificate is registered for."""
+    return connection.next_client_id or client_id(connection)
 
 
 def secret_is_an_id(connection: DataverseConnection) -> bool:

@@ -1,7 +1,4 @@
-"""Secrets at rest: sealed with the newest key of the ring (connection_setup.keyring), opened with any of them.
-
-Only connection_setup.services opens them.
-"""
+"""Encryption of secrets at rest: sealed with the newest key of the keyring, opened with any of its keys."""
 
 from collections.abc import Callable
 
@@ -13,7 +10,7 @@ from core.refusals import Refusal
 
 
 class CannotDecrypt(Refusal):
-    """None of the keys opens a stored secret."""
+    """A stored secret cannot be opened: none of the keys fits, or what else gives the secret does not work."""
 
     def __init__(self, message: str = "", fix: str = "") -> None:
         if not message:
@@ -23,39 +20,39 @@ class CannotDecrypt(Refusal):
             )
             fix = (
                 "Add that key to the list again (Change Encryption Key takes a copy that was kept); if SECRET_KEY was "
-                "changed, name the one before in SECRET_KEY_FALLBACKS; or enter the secret anew."
+                "changed, name the one before in SECRET_KEY_FALLBACKS; or enter the secret again."
             )
         super().__init__("sign_in", message, fix)
 
 
 def seal(secret: str) -> bytes:
-    """The secret, sealed with the newest key; blank stays blank."""
-    return _keys().encrypt(secret.encode()) if secret else b""
+    """Return the secret, encrypted with the newest key; blank stays blank. Raises CannotDecrypt without usable keys."""
+    return _cipher().encrypt(secret.encode()) if secret else b""
 
 
 def unseal(sealed: bytes | memoryview) -> str:
-    """The secret. Raises SealBroken."""
+    """Return the secret. Raises CannotDecrypt."""
     if not sealed:
         return ""
-    return _again(lambda keys: keys.decrypt(bytes(sealed))).decode()
+    return _with_current_keys(lambda cipher: cipher.decrypt(bytes(sealed))).decode()
 
 
 def reseal(sealed: bytes | memoryview) -> bytes:
-    """The same secret, sealed with the newest key. Raises SealBroken."""
+    """Return the same secret, encrypted with the newest key. Raises CannotDecrypt."""
     if not sealed:
         return b""
-    return _again(lambda keys: keys.rotate(bytes(sealed)))
+    return _with_current_keys(lambda cipher: cipher.rotate(bytes(sealed)))
 
 
 def is_current(sealed: bytes | memoryview) -> bool:
-    """Whether the newest key alone opens it, so that the older ones can be dropped."""
-    found = opener(sealed)
-    return found is not None and found == _ring()[0]
+    """Whether the newest key alone opens it, so that the older ones can be dropped. Raises CannotDecrypt."""
+    found = sealing_key(sealed)
+    return found is not None and found == _keys()[0]
 
 
-def opener(sealed: bytes | memoryview) -> Key | None:
-    """The key that a secret is sealed with; None where it is not here. Raises SealBroken."""
-    for key in _ring():
+def sealing_key(sealed: bytes | memoryview) -> Key | None:
+    """Return the key that a secret is sealed with; None where it is not here. Raises CannotDecrypt."""
+    for key in _keys():
         try:
             Fernet(key.secret).decrypt(bytes(sealed))
         except InvalidToken:
@@ -64,23 +61,23 @@ def opener(sealed: bytes | memoryview) -> Key | None:
     return None
 
 
-def _again(open_: Callable[[MultiFernet], bytes]) -> bytes:
-    """What the keys make of it; where none fits, another process may just have made one, so look once more."""
+def _with_current_keys(read: Callable[[MultiFernet], bytes]) -> bytes:
+    """Return what `read` returns; where no key fits, try once more: another process may have made one just now."""
     try:
-        return open_(_keys())
+        return read(_cipher())
     except InvalidToken:
         keyring.reload()
     try:
-        return open_(_keys())
+        return read(_cipher())
     except InvalidToken:
         raise CannotDecrypt from None
 
 
-def _keys() -> MultiFernet:
-    return MultiFernet([Fernet(key.secret) for key in _ring()])
+def _cipher() -> MultiFernet:
+    return MultiFernet([Fernet(key.secret) for key in _keys()])
 
 
-def _ring() -> tuple[Key, ...]:
+def _keys() -> tuple[Key, ...]:
     try:
         return keyring.keys()
     except KeyFileBroken as broken:

@@ -1,4 +1,4 @@
-"""Actions of Dataverse Connection Setup that rooms above carry out, and the way into the guide."""
+"""Views of the actions that rooms above carry out, and the way into the guide."""
 
 from django.contrib import messages
 from django.db import transaction
@@ -10,75 +10,76 @@ from accounts.access import company as company_of
 from connection_setup import hooks
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
-from connection_setup.setup import views
+from connection_setup.setup.views import save_form_first
+from core.refusals import Refusal
 from core.roles import Can, requires
 from ui import render
 from ui.kit import Action
 from ui.links import company_url, optional_url
 
 
-@views.save_form_first
+@save_form_first
 def assist(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
-    """Assisted Setup: the guide goes on with what was typed."""
+    """Save what was typed, and redirect to the guide (Assisted Setup)."""
     return HttpResponseRedirect(company_url("connection_setup:guide", connection.company))
 
 
 @requires(Can.MAP)
 @require_http_methods(["GET", "HEAD", "POST"])
 def default_setup(request: HttpRequest, company: str) -> HttpResponse:
-    """Use Default Synchronization Setup: ask, then have mappings and schedules go back to their default."""
+    """Ask, then reset mappings and schedules to their defaults (Use Default Synchronization Setup)."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := state.unavailable_reason(owner):
-        messages.error(request, f"Nothing was changed. {why}")
+    if off := state.unavailable_reason(owner):
+        messages.error(request, f"Nothing was changed. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
         return render.confirm(
             request,
             title="Use Default Synchronization Setup?",
-            text="Mappings with their filters, field mappings, matching criteria and schedules go back to their "
-            "default. What was changed there is lost. Couplings and data stay as they are.",
+            text="Mappings with their filters, field mappings, matching criteria and schedules are reset to their "
+            "defaults. What was changed there is lost. Couplings and data stay as they are.",
             action=Action("Use default setup", company_url("connection_setup:default-setup", owner), "post"),
             back=back,
             company=owner,
             careful=True,
         )
-    with state.audited(request.user):
-        said = hooks.use_default_setup(owner, request.user)
-    messages.success(request, said or "There are no mappings that have a default.")
+    with state.audit_as(request.user):
+        result = hooks.reset_setup(owner, request.user)
+    messages.success(request, result or "There is no mapping that has defaults.")
     return HttpResponseRedirect(back)
 
 
 @requires(Can.OPERATE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize Modified Records: ask, then queue a job per mapping."""
+    """Ask, then queue a job per mapping (Synchronize Modified Records)."""
     owner = company_of(request, company)
     back = company_url("connection_setup:setup", owner)
-    if why := state.unavailable_reason(owner):
-        messages.error(request, f"Nothing was queued. {why}")
+    if off := state.unavailable_reason(owner):
+        messages.error(request, f"Nothing was queued. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
         return render.confirm(
             request,
             title="Synchronize Modified Records?",
             text="A job per mapping is queued, in the order in which mappings depend on each other. The jobs run in "
-            "the background; Synch. Job Queue Entries shows them.",
+            "the background; see Synch. Job Queue Entries.",
             action=Action("Synchronize", company_url("connection_setup:synchronize-modified", owner), "post"),
             back=back,
             company=owner,
         )
     try:
         with transaction.atomic():
-            count = hooks.synchronize_modified(owner, request.user)
-    except Exception as error:
-        if not hasattr(error, "user_message"):
-            raise
+            count = hooks.start_synchronizations(owner, request.user)
+    except Refusal as error:
         messages.error(request, f"Nothing was queued. {error.user_message}")
         return HttpResponseRedirect(back)
     if not count:
-        messages.warning(request, "There is no mapping to synchronize. Use Default Synchronization Setup makes them.")
+        messages.warning(
+            request, "There is no mapping to synchronize. Choose Use Default Synchronization Setup to create them."
+        )
         return HttpResponseRedirect(back)
     jobs = "1 job is queued" if count == 1 else f"{count} jobs are queued"
-    messages.success(request, f"{jobs}, one per mapping. Each is listed here until it has ended.")
+    messages.success(request, f"{jobs}, one per mapping. Each is listed here until it ends.")
     return HttpResponseRedirect(optional_url("jobs:queue", owner) or reverse("ui:home"))

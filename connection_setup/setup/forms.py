@@ -1,4 +1,4 @@
-"""The form of Dataverse Connection Setup: what may be typed, and a sentence for what may not."""
+"""Form of Dataverse Connection Setup: what may be entered, and a sentence for what may not."""
 
 import uuid
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from django.views.decorators.debug import sensitive_variables
 
 from connection_setup.captions import CLOUDS
-from connection_setup.connection import redirect_url as returning
+from connection_setup.connection import redirect_url as redirect_urls
 from connection_setup.models import AuthenticationType, DataverseConnection, OwnershipModel
 from connection_setup.secrets import certificates, credentials
 from connection_setup.secrets.credentials import looks_like_a_secret_id
@@ -20,29 +20,31 @@ from core.refusals import Refusal
 from dataverse import clouds
 from dataverse.errors import ConfigurationError
 
-STORED = "A secret is stored. Leave this empty to keep it; another environment, cloud or tenant needs it entered again."
-LARGEST_CERTIFICATE = 100_000
-OF_TYPE = {
+STORED_HINT = (
+    "A secret is stored. Leave this empty to keep it. After a change of environment, cloud or tenant, enter it again."
+)
+MAX_CERTIFICATE_BYTES = 100_000
+FIELDS_BY_TYPE = {
     AuthenticationType.CLIENT_SECRET: ("client_secret", "client_secret_expires_on"),
     AuthenticationType.CERTIFICATE: ("certificate_file",),
     AuthenticationType.OFFICE365: ("user_name", "user_password"),
 }
 """The fields that belong to one authentication type alone."""
 SECRETS = ("client_secret", "certificate_file", "user_password")
-AGAIN = "Enter it again: a secret is never sent back to the page."
-VALUE = "The secret's value, which the registration shows only when the secret is created."
+ENTER_AGAIN_HINT = "Enter it again: a secret is never sent back to the page."
+VALUE_HINT = "The secret's value, which the registration shows only when the secret is created."
 
 
 @sensitive_variables("text")
-def certificate_text(file: "UploadedFile[bytes] | None") -> str:
-    """The text of an uploaded PEM file, "" without one. Raises Refusal."""
+def read_certificate_file(file: "UploadedFile[bytes] | None") -> str:
+    """Return the text of an uploaded PEM file, "" without one. Raises Refusal."""
     if not file:
         return ""
-    if (file.size or 0) > LARGEST_CERTIFICATE:
+    if (file.size or 0) > MAX_CERTIFICATE_BYTES:
         raise Refusal(
             "configuration",
             "The file is too large for a certificate.",
-            "Choose the PEM file.",
+            "Choose the PEM file of the private key and the certificate.",
             field="certificate_file",
         )
     try:
@@ -50,15 +52,15 @@ def certificate_text(file: "UploadedFile[bytes] | None") -> str:
     except UnicodeDecodeError:
         raise Refusal(
             "configuration",
-            "This is no PEM file, which is text.",
-            "From a PFX file, export the key and the certificate as PEM first.",
+            "This is not a PEM file.",
+            "Choose a text file in PEM format. From a PFX file, export the key and the certificate as PEM first.",
             field="certificate_file",
         ) from None
     return text
 
 
-def address_problem(typed: str, cloud: str) -> bool:
-    """Whether an environment's address cannot be taken as it was typed."""
+def is_bad_address(typed: str, cloud: str) -> bool:
+    """Return whether an environment's address cannot be saved as it was typed."""
     if not typed.strip():
         return False
     try:
@@ -72,8 +74,8 @@ def address_problem(typed: str, cloud: str) -> bool:
 class SettingsForm(forms.Form):
     """The settings of a connection that is not enabled. The secret is written, never shown.
 
-    An address that can be mended is asked about: `suggestion` then holds what it would be replaced with, and the answer
-    comes back as `replace`, yes or no.
+    For an address that can be corrected the form asks: `suggestion` then holds what it would be replaced with, and the
+    answer comes back as `replace`, yes or no.
     """
 
     environment_url = forms.CharField(
@@ -108,7 +110,7 @@ class SettingsForm(forms.Form):
     client_secret_expires_on = forms.DateField(
         label="Secret Expires On",
         required=False,
-        help_text="As Certificates & secrets shows it. Filled in, this page warns before the secret runs out.",
+        help_text="As Certificates & secrets shows it. With it, this page warns before the secret expires.",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     certificate_file = forms.FileField(
@@ -121,15 +123,15 @@ class SettingsForm(forms.Form):
         label="Redirect URL",
         max_length=250,
         required=False,
-        help_text="Register this under Authentication in the application's registration. Empty it to have the "
-        "suggested one again.",
+        help_text="Register this under Authentication in the application's registration. Clear it to use the default "
+        "again.",
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"}),
     )
     user_name = forms.CharField(
         label="User Name",
         max_length=250,
         required=False,
-        help_text="The integration user's, such as integration@contoso.com; not an administrator's.",
+        help_text="That of the integration user, such as integration@contoso.com; not an administrator's.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     user_password = forms.CharField(
@@ -152,26 +154,26 @@ class SettingsForm(forms.Form):
         connection: DataverseConnection,
         typed: "Mapping[str, Any] | None" = None,
     ) -> None:
-        """`typed`: what stands on the page now, to be shown again as it is, without a judgement."""
-        kept = [name for name in self.base_fields if name not in SECRETS]
-        initial = {name: getattr(connection, name) for name in kept}
-        initial["redirect_url"] = returning.of(connection)
+        """Make the form; `typed`: what stands on the page now, shown again as it is, without validation."""
+        stored = [name for name in self.base_fields if name not in SECRETS]
+        initial = {name: getattr(connection, name) for name in stored}
+        initial["redirect_url"] = redirect_urls.effective_url(connection)
         if typed is not None:
-            initial |= {name: typed[name] for name in kept if name in typed}
+            initial |= {name: typed[name] for name in stored if name in typed}
         super().__init__(data, files, initial=initial)
         self.connection = connection
         self.suggestion = ""
         self.kind = self._kind(data if data is not None else initial)
-        others = {name for kind, names in OF_TYPE.items() if kind is not self.kind for name in names}
+        others = {name for kind, names in FIELDS_BY_TYPE.items() if kind is not self.kind for name in names}
         if credentials.provided(connection):
             others |= {"client_id", "client_secret", "client_secret_expires_on", "certificate_file"}
         for name in others:
             del self.fields[name]
         for name in set(SECRETS) & self.fields.keys():
             if credentials.has_secret(connection) and self.kind == connection.authentication_type:
-                self.fields[name].help_text = STORED
+                self.fields[name].help_text = STORED_HINT
         if "client_secret" in self.fields and not self.fields["client_secret"].help_text:
-            self.fields["client_secret"].help_text = VALUE
+            self.fields["client_secret"].help_text = VALUE_HINT
 
     def _kind(self, given: Mapping[str, Any]) -> AuthenticationType:
         chosen = given.get("authentication_type")
@@ -181,7 +183,7 @@ class SettingsForm(forms.Form):
     @property
     @sensitive_variables()
     def secret(self) -> str:
-        """The secret that was typed or sent along, of whichever type; "" to keep the stored one."""
+        """The secret that was typed or uploaded, of whichever type; "" to keep the stored one."""
         return str(next((self.cleaned_data[name] for name in SECRETS if self.cleaned_data.get(name)), ""))
 
     @property
@@ -191,14 +193,14 @@ class SettingsForm(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if name not in SECRETS}
 
     def clean_authentication_type(self) -> str:
-        """The stored one unless another is chosen."""
+        """Return the stored type unless another is chosen."""
         return self.cleaned_data["authentication_type"] or self.connection.authentication_type
 
     @sensitive_variables("text")
     def clean_certificate_file(self) -> str:
-        """The file's text, once it is a usable key and certificate."""
+        """Return the file's text if it is a usable key and certificate."""
         try:
-            text = certificate_text(self.cleaned_data["certificate_file"])
+            text = read_certificate_file(self.cleaned_data["certificate_file"])
             if text:
                 certificates.read_pair(text)
         except Refusal as refusal:
@@ -206,16 +208,16 @@ class SettingsForm(forms.Form):
         return text
 
     def clean_redirect_url(self) -> str:
-        """An address of this site; "" for the suggested one."""
+        """Return an address of this site; "" for the default."""
         if "redirect_url" not in self.data:
             return self.connection.redirect_url
         try:
-            return returning.check(self.cleaned_data["redirect_url"])
-        except returning.InvalidRedirectUrl as error:
+            return redirect_urls.clean(self.cleaned_data["redirect_url"])
+        except redirect_urls.InvalidRedirectUrl as error:
             raise forms.ValidationError(str(error)) from None
 
     def clean_user_name(self) -> str:
-        """An address with an @, as the sign-in wants it."""
+        """Return the name if it is a sign-in address."""
         value: str = self.cleaned_data["user_name"]
         if value and "@" not in value:
             raise forms.ValidationError(
@@ -224,27 +226,25 @@ class SettingsForm(forms.Form):
         return value
 
     def clean_cloud(self) -> str:
-        """Commercial unless another is chosen."""
+        """Return the chosen cloud, Commercial by default."""
         return self.cleaned_data["cloud"] or CLOUDS[0][0]
 
     def clean_ownership_model(self) -> str:
-        """Team unless another is chosen."""
+        """Return the chosen ownership model, Team by default."""
         return self.cleaned_data["ownership_model"] or OwnershipModel.TEAM.value
 
     def clean_client_id(self) -> str:
-        """A GUID."""
+        """Return the id as a GUID in its usual form, or ""."""
         value: str = self.cleaned_data["client_id"]
-        if not value:
-            return ""
         try:
-            return str(uuid.UUID(value))
+            return str(uuid.UUID(value)) if value else ""
         except ValueError:
             raise forms.ValidationError(
                 "A Client ID is a GUID. Copy the Application (client) ID from the Overview of the registration."
             ) from None
 
     def clean_client_secret(self) -> str:
-        """Not the secret's ID."""
+        """Return the value, unless it is the secret's ID."""
         value: str = self.cleaned_data["client_secret"]
         if looks_like_a_secret_id(value):
             raise forms.ValidationError(
@@ -254,7 +254,7 @@ class SettingsForm(forms.Form):
         return value
 
     def clean(self) -> dict[str, Any]:
-        """Address and tenant against the cloud; an address that can be mended is suggested, not changed unseen."""
+        """Check address and tenant against the cloud; a correction of the address is suggested, not made unseen."""
         values: dict[str, Any] = super().clean() or {}
         typed = values.get("environment_url", "")
         cloud = values.get("cloud") if "cloud" in self.fields else self.connection.cloud
@@ -269,7 +269,7 @@ class SettingsForm(forms.Form):
         if self.errors:
             for name in set(SECRETS) & self.fields.keys():
                 if self.data.get(name) or self.files.get(name):
-                    self[name].help_text = AGAIN
+                    self[name].help_text = ENTER_AGAIN_HINT
         return values
 
     def _check_address(self, typed: str, cloud: str) -> None:
@@ -281,8 +281,9 @@ class SettingsForm(forms.Form):
         if not address.suggested:
             self.cleaned_data["environment_url"] = address.url
         elif self.data.get("replace") == "yes":
-            data: Any = self.data.copy()  # type: ignore[attr-defined]
-            data["environment_url"] = self.cleaned_data["environment_url"] = address.url
+            self.cleaned_data["environment_url"] = address.url
+            data = self.data.copy() if isinstance(self.data, QueryDict) else dict(self.data)
+            data["environment_url"] = address.url
             self.data = data
         elif self.data.get("replace") == "no":
             self.add_error(

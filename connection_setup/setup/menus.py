@@ -1,6 +1,6 @@
 """The action menus of Dataverse Connection Setup: Connection, Integration, Encryption, Synchronization.
 
-An action that cannot be used now says why. Pages of the rooms above are left out where these are not there.
+An action that cannot be used now says why. Pages of the rooms above are left out where these are not installed.
 """
 
 from urllib.parse import urlsplit
@@ -17,31 +17,29 @@ from ui.links import company_url, optional_url
 
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
 ENABLE_FIRST = "Enable the connection first."
-NOTHING_TO_REPLACE = "The connection does not sign in with a client secret."
 DISABLE_FIRST = "Turn Enabled off first."
-NOT_YOURS = {Can.OPERATE: "Only an Operator may do this.", Can.MAP: "Only a Mapper may do this."}
+ENABLED_ALREADY = "The connection is enabled already."
+NOTHING_TO_REPLACE = "The connection does not sign in with a client secret."
+NOT_PERMITTED = {Can.OPERATE: "Only an Operator may do this.", Can.MAP: "Only a Mapper may do this."}
 
 
-def of(request: HttpRequest, connection: DataverseConnection, *, editable: bool) -> tuple[Action | Menu, ...]:
-    """The menus for this person, and before them nothing; behind them what is used most."""
-    made = _Menus(request, connection, editable)
-    connect, integrate, encrypt, synchronize = (
-        made.connection(), made.integration(), made.encryption(), made.synchronization(),
-    )  # fmt: skip
-    often: list[Action | None] = [made.test()]
+def build_menus(request: HttpRequest, connection: DataverseConnection, *, editable: bool) -> tuple[Action | Menu, ...]:
+    """Return the menus for this person, then the actions used most; editable: the page is a form."""
+    menus = _Menus(request, connection, editable)
+    frequent: list[Action | None] = [menus.test()]
     if connection.enabled:
-        often += [made.full(), made.mappings()]
+        frequent += [menus.full_synchronization(), menus.mappings()]
     return (
-        Menu("Connection", connect, icon="plug"),
-        Menu("Integration", integrate, icon="settings"),
-        Menu("Encryption", encrypt, icon="lock"),
-        Menu("Synchronization", synchronize, icon="sync"),
-        *[one for one in often if one is not None],
+        Menu("Connection", menus.connection_menu(), icon="plug"),
+        Menu("Integration", menus.integration_menu(), icon="settings"),
+        Menu("Encryption", menus.encryption_menu(), icon="lock"),
+        Menu("Synchronization", menus.synchronization_menu(), icon="sync"),
+        *_without_none(frequent),
     )
 
 
 def row_url(connection: DataverseConnection, table: str, entity_set: str, row_id: UUID | None) -> str:
-    """Where a row opens in Dataverse; in a sandbox, the list it stands in."""
+    """Return the address of a row in Dataverse; in a sandbox, of the list it stands in."""
     url = clouds.origin(connection.environment_url)
     if clouds.is_loopback(urlsplit(url).hostname or ""):
         return f"{url}/_sandbox/rows/{entity_set}"
@@ -49,143 +47,151 @@ def row_url(connection: DataverseConnection, table: str, entity_set: str, row_id
 
 
 class _Menus:
-    def __init__(self, request: HttpRequest, connection: DataverseConnection, editable: bool) -> None:
-        self.kept, self.company, self.editable = connection, connection.company, editable
-        self.user = request.user
-        self.administers = "" if may(request.user, Can.ADMINISTER) else ONLY_ADMINISTRATORS
-        self.enabled = "" if connection.enabled else ENABLE_FIRST
-        self.disabled = DISABLE_FIRST if connection.enabled else ""
+    """The actions for one person; the reasons why one is off are texts, "" where it is not."""
 
-    def connection(self) -> list[Action]:
-        """Connection."""
+    def __init__(self, request: HttpRequest, connection: DataverseConnection, editable: bool) -> None:
+        self.connection, self.company, self.editable = connection, connection.company, editable
+        self.user = request.user
+        self.not_administrator = "" if may(request.user, Can.ADMINISTER) else ONLY_ADMINISTRATORS
+        self.not_enabled = "" if connection.enabled else ENABLE_FIRST
+        self.not_disabled = DISABLE_FIRST if connection.enabled else ""
+
+    def connection_menu(self) -> list[Action]:
+        """Return the menu Connection."""
         toggle = (
-            Action("Disable", self._own("disable"), icon="disconnect", off=self.administers, dialog=True)
-            if self.kept.enabled
-            else self._form("Enable", "enable", "plug")
+            Action("Disable", self._url("disable"), icon="disconnect", off=self.not_administrator, dialog=True)
+            if self.connection.enabled
+            else self._form_action("Enable", "enable", "plug")
         )
+        uses_secret = credentials.current_type(self.connection) == AuthenticationType.CLIENT_SECRET
+        preparing_off = self.not_administrator or self.not_disabled
         return [
-            self._form("Assisted Setup", "assist", "guide", off="The connection is enabled already."),
+            self._form_action("Assisted Setup", "assist", "guide", off_while_enabled=ENABLED_ALREADY),
             self.test(),
             toggle,
             Action(
                 "Use Certificate Authentication",
-                self._own("certificate"),
+                self._url("certificate"),
                 icon="shield",
-                off=self.administers or self.enabled,
+                off=self.not_administrator or self.not_enabled,
             ),
             Action(
                 "Replace Client Secret",
-                self._own("secret"),
+                self._url("secret"),
                 icon="lock",
-                off=self.administers
-                or self.enabled
-                or (
-                    ""
-                    if credentials.current_type(self.kept) == AuthenticationType.CLIENT_SECRET
-                    else NOTHING_TO_REPLACE
-                ),
+                off=self.not_administrator or self.not_enabled or ("" if uses_secret else NOTHING_TO_REPLACE),
             ),
             Action(
                 "Prepare the Environment",
-                self._own("administrator"),
+                self._url("administrator"),
                 icon="person",
-                off=self.administers or self.disabled,
-                note="" if self.administers or self.disabled else "Prepares, then enables",
+                off=preparing_off,
+                note="" if preparing_off else "Prepares, then enables",
             ),
-            Action("Register an Application", self._own("registration"), icon="guide", off=self.administers),
-            Action("Change Log", self._own("change-log"), icon="list", off=self.administers),
+            Action("Register an Application", self._url("registration"), icon="guide", off=self.not_administrator),
+            Action("Change Log", self._url("change-log"), icon="list", off=self.not_administrator),
         ]
 
-    def integration(self) -> list[Action]:
-        """Integration."""
-        kept = self.kept
-        found = [
-            *self._people(),
-            self.mappings(),
-            Action(
-                "Redeploy Integration Solution",
-                f"{self._own('administrator')}?purpose=redeploy",
-                icon="reset",
-                off=self.administers or self.disabled,
-                note="" if self.administers or self.disabled else "With an administrator's sign-in",
-            ),
-            Action("Integration Solutions", self._own("solutions"), icon="list", off=self.enabled),
-            Action("Integration User Roles", self._own("user-roles"), icon="shield", off=self.enabled),
-            Action("Owning Team Roles", self._own("team-roles"), icon="shield", off=self.enabled),
-            self._row("Dataverse Integration User", "systemuser", "systemusers", kept.integration_user_id, "person"),
-            self._row("Dataverse Owning Team", "team", "teams", kept.owning_team_id, "people"),
-            Action("Dynamics 365 Connection Setup", self._own("dynamics"), icon="plug"),
-            Action("Dataverse Connections of All Companies", self._own("companies"), icon="list"),
-        ]
-        return [one for one in found if one is not None]
+    def integration_menu(self) -> list[Action]:
+        """Return the menu Integration."""
+        user_id, team_id = self.connection.integration_user_id, self.connection.owning_team_id
+        redeploying_off = self.not_administrator or self.not_disabled
+        return _without_none(
+            [
+                *self._people(),
+                self.mappings(),
+                Action(
+                    "Redeploy Integration Solution",
+                    company_url("connection_setup:administrator", self.company, query={"purpose": "redeploy"}),
+                    icon="reset",
+                    off=redeploying_off,
+                    note="" if redeploying_off else "With an administrator's sign-in",
+                ),
+                Action("Integration Solutions", self._url("solutions"), icon="list", off=self.not_enabled),
+                Action("Integration User Roles", self._url("user-roles"), icon="shield", off=self.not_enabled),
+                Action("Owning Team Roles", self._url("team-roles"), icon="shield", off=self.not_enabled),
+                self._row_action("Dataverse Integration User", "systemuser", "systemusers", user_id, icon="person"),
+                self._row_action("Dataverse Owning Team", "team", "teams", team_id, icon="people"),
+                Action("Dynamics 365 Connection Setup", self._url("dynamics"), icon="plug"),
+                Action("Dataverse Connections of All Companies", self._url("companies"), icon="list"),
+            ]
+        )
 
     def _people(self) -> list[Action | None]:
-        """Couple Salespeople and Add Coupled Users to Team, with the reason while they make no sense."""
-        why = self.enabled
-        if not why and self.kept.ownership_model != OwnershipModel.PERSON:
-            why = "The ownership model is Team, so no user owns rows."
+        """Return Couple Salespeople and Add Coupled Users to Team, with the reason while they are of no use."""
+        off = self.not_enabled
+        if not off and self.connection.ownership_model != OwnershipModel.PERSON:
+            off = "The ownership model is Team, so no user owns rows."
         team = optional_url("sync:salespeople-team", self.company)
         return [
-            self._page("Couple Salespeople", "sync:salespeople", "couple", off=why),
-            Action("Add Coupled Users to Team", team, "post", "person", off=self.administers or why) if team else None,
+            self._page_action("Couple Salespeople", "sync:salespeople", "couple", off=off),
+            Action("Add Coupled Users to Team", team, "post", "person", off=self.not_administrator or off)
+            if team
+            else None,
         ]
 
-    def encryption(self) -> list[Action]:
-        """Encryption."""
-        return [Action("Encryption Management", self._own("encryption"), icon="lock", off=self.administers)]
+    def encryption_menu(self) -> list[Action]:
+        """Return the menu Encryption."""
+        return [Action("Encryption Management", self._url("encryption"), icon="lock", off=self.not_administrator)]
 
-    def synchronization(self) -> list[Action]:
-        """Synchronization."""
-        found = [
-            self.full(),
-            Action(
-                "Synchronize Modified Records",
-                self._own("synchronize-modified"),
-                icon="sync",
-                dialog=True,
-                off=self.enabled or self._lacks(Can.OPERATE),
-            ),
-            Action(
-                "Use Default Synchronization Setup",
-                self._own("default-setup"),
-                icon="reset",
-                dialog=True,
-                off=self.enabled or self._lacks(Can.MAP),
-            ),
-            self._page("Skipped Synch. Records", "sync:skipped", "warning", off=self.enabled),
-            self._page("Synch. Job Queue Entries", "jobs:queue", "job"),
-        ]
-        return [one for one in found if one is not None]
+    def synchronization_menu(self) -> list[Action]:
+        """Return the menu Synchronization."""
+        return _without_none(
+            [
+                self.full_synchronization(),
+                Action(
+                    "Synchronize Modified Records",
+                    self._url("synchronize-modified"),
+                    icon="sync",
+                    dialog=True,
+                    off=self.not_enabled or self._not_permitted(Can.OPERATE),
+                ),
+                Action(
+                    "Use Default Synchronization Setup",
+                    self._url("default-setup"),
+                    icon="reset",
+                    dialog=True,
+                    off=self.not_enabled or self._not_permitted(Can.MAP),
+                ),
+                self._page_action("Skipped Synch. Records", "sync:skipped", "warning", off=self.not_enabled),
+                self._page_action("Synch. Job Queue Entries", "jobs:queue", "job"),
+            ]
+        )
 
     def test(self) -> Action:
-        """Test Connection: always."""
-        return self._form("Test Connection", "test", "check", off="", always=True)
+        """Return Test Connection, which may always be used."""
+        return self._form_action("Test Connection", "test", "check")
 
-    def full(self) -> Action | None:
-        """Run Full Synchronization."""
-        return self._page("Run Full Synchronization", "sync:review", "sync", off=self.enabled)
+    def full_synchronization(self) -> Action | None:
+        """Return Run Full Synchronization."""
+        return self._page_action("Run Full Synchronization", "sync:review", "sync", off=self.not_enabled)
 
     def mappings(self) -> Action | None:
-        """Integration Table Mappings."""
-        return self._page("Integration Table Mappings", "coupling:mappings", "list", off=self.enabled)
+        """Return Integration Table Mappings."""
+        return self._page_action("Integration Table Mappings", "coupling:mappings", "list", off=self.not_enabled)
 
     # -- how they are made ---------------------------------------------------------------------------------------
 
-    def _own(self, name: str) -> str:
+    def _url(self, name: str) -> str:
         return company_url(f"connection_setup:{name}", self.company)
 
-    def _form(self, label: str, name: str, icon: str, *, off: str = "", always: bool = False) -> Action:
-        """What takes along what was typed."""
-        why = self.administers or (off if self.kept.enabled and not always else "")
-        return Action(label, self._own(name), "post", icon=icon, off=why, with_form=self.editable and not why)
+    def _form_action(self, label: str, name: str, icon: str, *, off_while_enabled: str = "") -> Action:
+        """Return an action that takes along what was typed into the page's form."""
+        off = self.not_administrator or (off_while_enabled if self.connection.enabled else "")
+        return Action(label, self._url(name), "post", icon=icon, off=off, with_form=self.editable and not off)
 
-    def _page(self, label: str, name: str, icon: str, *, off: str = "") -> Action | None:
+    def _page_action(self, label: str, name: str, icon: str, *, off: str = "") -> Action | None:
+        """Return the way to a page of a room above; None where no app offers it."""
         url = optional_url(name, self.company)
         return Action(label, url, icon=icon, off=off) if url else None
 
-    def _row(self, label: str, table: str, entity_set: str, row_id: UUID | None, icon: str) -> Action:
-        off = self.enabled or ("" if row_id else "It is not known yet. Test the connection.")
-        return Action(label, row_url(self.kept, table, entity_set, row_id), icon=icon, off=off)
+    def _row_action(self, label: str, table: str, entity_set: str, row_id: UUID | None, *, icon: str) -> Action:
+        off = self.not_enabled or ("" if row_id else "It is not known yet. Test the connection.")
+        return Action(label, row_url(self.connection, table, entity_set, row_id), icon=icon, off=off)
 
-    def _lacks(self, can: Can) -> str:
-        return "" if may(self.user, can) else NOT_YOURS[can]
+    def _not_permitted(self, can: Can) -> str:
+        return "" if may(self.user, can) else NOT_PERMITTED[can]
+
+
+def _without_none(actions: list[Action | None]) -> list[Action]:
+    return [action for action in actions if action is not None]

@@ -1,70 +1,55 @@
-"""Dataverse Connection Setup as data for the page kit: actions, FastTabs, fact box."""
+"""Page Dataverse Connection Setup: FastTabs and fact box."""
 
 import re
-from typing import Any
 from urllib.parse import urlsplit
 
-from django import forms
 from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import date as formatted_date
-from django.urls import reverse
 from django.utils import timezone
 
-from connection_setup import hooks
-from connection_setup.captions import CLOUDS, STATES, TITLE, WORDS, state
+from connection_setup.captions import CHECK_RESULTS, CLOUDS, STATUS_STYLES, TITLE, connection_status
 from connection_setup.checks import judges
 from connection_setup.connection import redirect_url
-from connection_setup.enabling import questions
-from connection_setup.enabling import run as enabling
-from connection_setup.models import AuthenticationType, DataverseConnection, EnablingRun
+from connection_setup.enabled_switch import enabled_switch
+from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.provisioning.company_objects import team_name, unit_name
 from connection_setup.secrets import certificates, credentials
 from connection_setup.setup import menus
 from connection_setup.setup.forms import SettingsForm
-from connection_setup.types import SOLUTION, Report, sentences
+from connection_setup.setup.notices import build_notices
+from connection_setup.types import SOLUTION, Report
 from core.roles import Can, may
 from dataverse import clouds
-from masterdata.models import Company
-from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Question, Status, Table, Tip
-from ui.links import company_url, optional_url
+from ui.kit import Action, FactBox, FastTab, Field, Link, Page, Question, Status, Table, Tip
+from ui.links import company_url
 
-PREPARED = (judges.USER, judges.SOLUTION_CHECK, judges.TABLES)
-"""The checks whose failures an administrator mends by preparing the environment."""
-
-CHECKED = (
+CHECK_CAPTIONS = (
     ("Solution Version", judges.SOLUTION_CHECK),
     ("Dataverse Version checked", judges.VERSION),
     ("User Roles checked", judges.USER),
     ("Team Roles checked", judges.TEAM),
     ("Entities availability checked", judges.TABLES),
 )
-"""What the FastTab says of the last test above its table, and the check that says it."""
+"""The captions above the table of checks, and the check that each shows."""
 
 
-class EnabledForm(forms.Form):
-    """The switch alone, while all else is locked."""
-
-    enabled = forms.BooleanField(label="Enabled", required=False)
-
-
-def switch(company: Company, *, enabled: bool, data: Any = None) -> forms.BoundField:
-    """The Enabled switch. With scripts it acts at once; without, the form's button sends it."""
-    form = EnabledForm(data, initial={"enabled": enabled})
-    form.fields["enabled"].widget.attrs.update(
-        {
-            "hx-post": company_url("connection_setup:toggle", company),
-            "hx-trigger": "change",
-            "hx-swap": "none",
-            "hx-sync": "this:drop",
-            "autocomplete": "off",
-        }
-    )
-    return form["enabled"]
+CONNECTION_FIELDS = (
+    "environment_url",
+    "cloud",
+    "tenant_id",
+    "user_name",
+    "user_password",
+    "client_id",
+    "client_secret",
+    "client_secret_expires_on",
+    "certificate_file",
+)
+"""The form's fields on the first FastTab, in their order."""
 
 
-def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsForm | None = None) -> Page:
-    """The page for this person: a form for an Administrator while the connection is off, else what is set."""
+def build_page(request: HttpRequest, connection: DataverseConnection, form: SettingsForm | None = None) -> Page:
+    """Return the page for this person: a form for an Administrator while the connection is not enabled, else text."""
     company = connection.company
     administrator = may(request.user, Can.ADMINISTER)
     report = Report.stored(connection.checks)
@@ -74,15 +59,17 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
     return Page(
         TITLE,
         company=company,
-        state=state(connection),
+        state=connection_status(connection),
         help="connection",
         tip=Tip(
             "What this page does",
-            "It connects this company to one Dataverse environment. Fill in the address and the application's "
-            "registration, test, then turn on Enabled.",
+            "It connects this company to one Dataverse environment. Enter the address and the application's "
+            "registration, test the connection, then turn on Enabled.",
         ),
-        actions=menus.of(request, connection, editable=editable),
-        notices=_notices(connection, report, administrator) if form is None or not form.errors else (),
+        actions=menus.build_menus(request, connection, editable=editable),
+        notices=build_notices(connection, report, administrator=administrator)
+        if form is None or not form.errors
+        else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
             _checks_tab(connection, report),
@@ -97,81 +84,9 @@ def setup(request: HttpRequest, connection: DataverseConnection, form: SettingsF
     )
 
 
-def _notices(connection: DataverseConnection, report: Report, administrator: bool) -> tuple[Notice, ...]:
-    notices = []
-    if connection.disable_reason and not connection.enabled:
-        notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
-    run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
-    if run is not None and run.ended_at is None:
-        notices += _unfinished(run)
-    told = enabling.failed(run) if run is not None else None
-    if report.failed and connection.checked_at and (told is None or told.message != report.failed.message):
-        ways: tuple[Action, ...] = ()
-        # A check of one table is named after it: "Tables and privileges: account".
-        if report.failed.name.partition(":")[0] in PREPARED and not connection.enabled and administrator:
-            ways = (
-                Action("Prepare the environment", company_url("connection_setup:administrator", connection.company)),
-            )
-        notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
-    if administrator and (asked := questions.pending(connection)) is not None:
-        notices.append(_question(connection, asked))
-    notices += _shared(connection)
-    if problem := credentials.problem(connection):
-        cause, fix = sentences(problem)
-        notices.append(Notice(fix, "bad", title=cause))
-    expires = credentials.expiry(connection, timezone.localdate())
-    if expires is not None and expires.step is not None:
-        cause, fix = sentences(expires.sentence)
-        notices.append(Notice(fix, STATES[expires.state], title=cause))
-    return tuple(notices)
-
-
-def _shared(connection: DataverseConnection) -> list[Notice]:
-    """That other companies of this site use the same environment, and where to say what each synchronizes."""
-    if not connection.enabled or connection.organization_id is None:
-        return []
-    others = DataverseConnection.objects.filter(enabled=True, organization_id=connection.organization_id)
-    names = list(others.exclude(pk=connection.pk).order_by("company__name").values_list("company__name", flat=True))
-    if not names:
-        return []
-    mappings = optional_url("coupling:mappings", connection.company)
-    ways = [Action("Integration Table Mappings", mappings)] if mappings else []
-    ways.append(Action("Learn more", f"{reverse('ui:help', kwargs={'name': 'connection'})}#companies"))
-    return [
-        Notice(
-            f"{', '.join(names)} {'uses' if len(names) == 1 else 'use'} it too. Look at the filters of the mappings, "
-            "so that each company synchronizes its own rows.",
-            title="Several companies share this environment.",
-            actions=tuple(ways),
-        )
-    ]
-
-
-def _unfinished(run: EnablingRun) -> list[Notice]:
-    """An enabling that failed, or waits for somebody: why, and the way back to it."""
-    told = enabling.failed(run) or next((one for one in enabling.told(run) if one.state == "asks"), None)
-    if told is None:
-        return []
-    ways = (Action("Go on enabling", company_url("connection_setup:enabling", run.company)),)
-    if told.state == "asks":
-        return [Notice(told.sentence, "warn", title="Enabling waits for you.", actions=ways)]
-    text = f"{told.caption}: {told.sentence}"
-    return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
-
-
-def _question(connection: DataverseConnection, asked: hooks.Question) -> Notice:
-    """A question with its two answers; each is a button of its own."""
-    url = company_url("connection_setup:answer", connection.company, name=asked.name)
-    ways = tuple(
-        Action(word, url, "post", primary=asked.default == value, values={"answer": value})
-        for word, value in (("Yes", "yes"), ("No", "no"))
-    )
-    return Notice(asked.text, title=asked.caption, actions=ways)
-
-
 def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, administrator: bool) -> FastTab:
     redirect = (
-        Field("Redirect URL", redirect_url.of(connection), copy=True)
+        Field("Redirect URL", redirect_url.effective_url(connection), copy=True)
         if form is None
         else Field(form_field=form["redirect_url"], copy=True)
     )
@@ -184,9 +99,7 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
             *_stored_credential(connection),
         ]
     else:
-        shown = ("environment_url", "cloud", "tenant_id", "user_name", "user_password", "client_id", "client_secret",
-                 "client_secret_expires_on", "certificate_file")  # fmt: skip
-        fields = [_typed(connection, form, name) for name in shown if name in form.fields]
+        fields = [_form_field(connection, form, name) for name in CONNECTION_FIELDS if name in form.fields]
         if credentials.provided(connection):
             fields += _stored_credential(connection)
     hint = (
@@ -194,8 +107,9 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
         if connection.enabled
         else "Turn on to test the settings, prepare the environment and start using it."
     )
+    toggle = company_url("connection_setup:toggle", connection.company)
     enabled = (
-        Field(form_field=switch(connection.company, enabled=connection.enabled), hint=hint)
+        Field(form_field=enabled_switch(toggle, enabled=connection.enabled), hint=hint)
         if administrator
         else Field("Enabled", "Yes" if connection.enabled else "No")
     )
@@ -209,12 +123,12 @@ def _connection_tab(connection: DataverseConnection, form: SettingsForm | None, 
     )
 
 
-def _typed(connection: DataverseConnection, form: SettingsForm, name: str) -> Field:
-    """A field of the form; the address with its look-up, and the question where it can be mended."""
+def _form_field(connection: DataverseConnection, form: SettingsForm, name: str) -> Field:
+    """Return a field of the form; the address has Look Up, and a question where it can be corrected."""
     if name != "environment_url":
         return Field(form_field=form[name])
     company = connection.company
-    # The verdict on an address comes while the rest is typed; only this field is taken from the answer.
+    # The address is checked while the rest is typed; only this field is taken from the answer.
     form[name].field.widget.attrs |= {
         "hx-post": company_url("connection_setup:environment-url", company),
         "hx-trigger": "change",
@@ -236,13 +150,17 @@ def _typed(connection: DataverseConnection, form: SettingsForm, name: str) -> Fi
 
 
 def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
-    rows = [(check.name, Status(WORDS[check.state], STATES[check.state]), check.sentence) for check in report.checks]
+    rows = [
+        (check.name, Status(CHECK_RESULTS[check.state], STATUS_STYLES[check.state]), check.user_message)
+        for check in report.checks
+    ]
     if not rows:
         gist = "not tested yet"
     else:
         count = "1 check" if len(rows) == 1 else f"{len(rows)} checks"
-        left = report.attention
-        gist = f"{count}, {left} {'needs' if left == 1 else 'need'} attention" if left else f"{count}, all OK"
+        attention = report.attention_count
+        verb = "needs" if attention == 1 else "need"
+        gist = f"{count}, {attention} {verb} attention" if attention else f"{count}, all OK"
         if connection.checked_at:
             moment = formatted_date(timezone.localtime(connection.checked_at), "j M Y H:i")
             gist = f"{gist} · tested {moment}"
@@ -262,23 +180,23 @@ def _checks_tab(connection: DataverseConnection, report: Report) -> FastTab:
 
 
 def _solution_settings(report: Report, *, enabled: bool) -> list[Field]:
-    """What the last test found of solution, version, roles and tables; what it did not get to is left out."""
+    """Return what the last test found of solution, version, roles and tables; a check that was not made is left out."""
     fields = []
-    for caption, name in CHECKED:
+    for caption, name in CHECK_CAPTIONS:
         found = [check for check in report.checks if check.name.partition(":")[0] == name]
         # Until it is enabled there is no team yet whose roles could be checked.
         if not found or (name == judges.TEAM and not enabled):
             continue
-        state = max((check.state for check in found), key=list(WORDS).index)
+        state = max((check.state for check in found), key=list(CHECK_RESULTS).index)
         version = re.search(rf"\b{SOLUTION} ([\w.]*\w)", found[0].message) if name == judges.SOLUTION_CHECK else None
-        fields.append(Field(caption, Status(version[1] if version else WORDS[state], STATES[state])))
+        fields.append(Field(caption, Status(version[1] if version else CHECK_RESULTS[state], STATUS_STYLES[state])))
     return fields
 
 
 def _stored_credential(connection: DataverseConnection) -> list[Field]:
-    """What the connection signs in with, as far as it may be shown."""
+    """Return what the connection signs in with, as far as it may be shown."""
     if credentials.provided(connection):
-        return [Field("Client ID", credentials.client_id(connection), hint=PROVIDED)]
+        return [Field("Client ID", credentials.client_id(connection), hint=PROVIDED_HINT)]
     kind = AuthenticationType(connection.authentication_type)
     fields = [Field("Client ID", connection.client_id)]
     if kind is AuthenticationType.OFFICE365:
@@ -287,9 +205,9 @@ def _stored_credential(connection: DataverseConnection) -> list[Field]:
     return [*fields, Field(credentials.LABELS[kind], stored)]
 
 
-UNIT_LATER = "Enter the Environment URL first: the default is then <company> (<company id>)."
-PROVIDED = "Client ID and credential come from the provider that CREDENTIAL_PROVIDER names, not from this page."
-LEGACY = (
+UNIT_AFTER_URL = "Enter the Environment URL first. The default is <company> (<company id>)."
+PROVIDED_HINT = "Client ID and credential come from the provider that CREDENTIAL_PROVIDER names, not from this page."
+LEGACY_HINT = (
     "Office365 is deprecated: multi-factor authentication refuses it, and Microsoft no longer supports it. Register an "
     "application and choose OAuth 2.0 with a certificate or a client secret instead."
 )
@@ -297,7 +215,7 @@ LEGACY = (
 
 def _authentication_tab(connection: DataverseConnection, form: SettingsForm | None) -> FastTab:
     kind = form.kind if form is not None else AuthenticationType(connection.authentication_type)
-    hint = LEGACY if kind is AuthenticationType.OFFICE365 else ""
+    hint = LEGACY_HINT if kind is AuthenticationType.OFFICE365 else ""
     if form is None:
         chosen = Field("Authentication Type", str(kind.label), hint=hint)
     else:
@@ -314,7 +232,7 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
         Field(
             label,
             "Stored" if stored else "Not stored yet",
-            hint="It is sealed in the database and never shown. A new one replaces it.",
+            hint="It is stored encrypted and never shown. A new one replaces it.",
         ),
     ]
     if kind is AuthenticationType.CERTIFICATE and connection.certificate:
@@ -322,7 +240,9 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
         fields += [Field("Subject", pair.subject), Field("Thumbprint", pair.thumbprint, copy=True)]
     expires = credentials.expiry(connection, timezone.localdate())
     if expires is not None:
-        fields.append(Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATES[expires.state]), hint=expires.sentence))
+        fields.append(
+            Field("Expires", Status(f"{expires.on:%-d %B %Y}", STATUS_STYLES[expires.state]), hint=expires.user_message)
+        )
     return FastTab(
         "authentication",
         "Authentication Type Details",
@@ -335,24 +255,25 @@ def _authentication_tab(connection: DataverseConnection, form: SettingsForm | No
 def _advanced_tab(connection: DataverseConnection, form: SettingsForm | None) -> FastTab:
     company = connection.company
     unit = connection.business_unit_name or unit_name(company.name, company.system_id)
-    made = "" if connection.business_unit_id else "Made when the connection is enabled."
+    made = "" if connection.business_unit_id else "Created when the connection is enabled."
     model = connection.get_ownership_model_display()
     hint = (
-        f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: by the user coupled with the "
-        "record's salesperson, so couple SALESPEOPLE first; records without a salesperson go to the team. With "
-        "Person, only the default business unit is recommended."
+        f"Team: new rows in Dataverse are owned by the team {team_name(unit)}. Person: they are owned by the user "
+        "coupled with the record's salesperson, so couple SALESPEOPLE first; rows of records without a salesperson are "
+        "owned by the team. With Person, only the default business unit is recommended."
     )
     ownership = (
         Field("Ownership Model", model, hint=hint)
         if form is None
         else Field(form_field=form["ownership_model"], hint=hint)
     )
-    pick = (
+    look_up = (
         Action("Look Up", company_url("connection_setup:units-look-up", company), "post") if form is not None else None
     )
-    shown = unit if connection.environment_url or connection.business_unit_name else ""
-    coupled = Field(
-        "Coupled Business Unit", shown, hint=made if shown else UNIT_LATER, with_action=pick if shown else None
+    coupled = (
+        Field("Coupled Business Unit", unit, hint=made, with_action=look_up)
+        if connection.environment_url or connection.business_unit_name
+        else Field("Coupled Business Unit", "", hint=UNIT_AFTER_URL)
     )
     return FastTab(
         "advanced",
@@ -367,7 +288,7 @@ def _fact_boxes(connection: DataverseConnection) -> tuple[FactBox, ...]:
     if not connection.organization_id:
         return ()
     url = connection.environment_url
-    where = (
+    address = (
         Link("Open the sandbox", f"{url}/_sandbox/")
         if clouds.is_loopback(urlsplit(url).hostname or "")
         else Link("Open Dataverse", url)
@@ -381,7 +302,7 @@ def _fact_boxes(connection: DataverseConnection) -> tuple[FactBox, ...]:
                 ("Enabled since", formatted_date(timezone.localtime(connection.enabled_at), "j M Y H:i"))
                 if connection.enabled_at
                 else ("Enabled", "No"),
-                ("Address", where),
+                ("Address", address),
             ),
         ),
     )

@@ -1,15 +1,16 @@
-"""The coupling job: match the uncoupled records of a mapping, write couplings and outcomes, hand over to follow-ups.
+"""The coupling job: match the uncoupled records of a mapping, write couplings and outcomes, queue follow-ups.
 
-Stages, each going on from the job's resume state:
+Stages, each resumed from the job's resume state:
     left_out  selected records that take no part (gone, outside the filter, coupled already) get their outcomes
     match     both sides are read and decided, then written in key order, `after` the last key written
 
-What is read is not saved: after a lost worker both sides are read again. Rows written before are coupled by then, and
-the decisions on the others come out the same without them: whoever took a row took it before them in any order.
+What is read is not saved: after a lost worker both sides are read again. Records written before are coupled by then,
+and the decisions on the others come out the same without them: whoever took a row took it before them in any order.
 """
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -22,20 +23,20 @@ from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, SyncParameters
 from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
-from coupling.matching.match import Decision, Result
-from coupling.matching.partners import candidate_json, partner_names
+from coupling.matching.decisions import Decision, Result
+from coupling.matching.partners import candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping, Method
 from jobs import lease
 from jobs.errors import SliceEnded, Yielded
-from jobs.models import JobOutcome, JobRecord, Outcome, Reason, Type
+from jobs.models import Job, JobOutcome, JobRecord, Outcome, Reason, Type
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 from masterdata.catalog import LocalTable
 
-WRITE = 2000
-"""Records written per checkpoint: each makes up to two rows, and a transaction holds at most bulk.MAX_ROWS."""
+RECORDS_PER_CHECKPOINT = 2000
+"""Each makes up to two rows, and a transaction holds at most bulk.MAX_ROWS."""
 PROGRESS_INTERVAL_S = 1.0
-"""Seconds between two progress notes while reading."""
+"""Time between two progress notes while reading."""
 
 _COUPLING_FIELDS = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
@@ -49,15 +50,15 @@ def couple(context: JobContext) -> None:
     if not given:
         _without_criteria(context, mapping)
     if context.resume.get("stage") is None and context.job.selection_only:
-        _leave_out(context, mapping)
+        _skip_selected(context, mapping)
     gateway = Gateway(context.company, context.usage)
-    # Asked once for what is read and matched with it; later slices of this process send nothing any more.
+    # Asked once for what is read and matched with it; later slices in this process send nothing any more.
     organization = context.kept.get("organization") or gateway.organization_id
     context.kept["organization"] = organization
     records = _records(context, mapping)
     matching = context.kept.get("matching")
     if matching is None:
-        matching = _matched(context, mapping, given, gateway, records)
+        matching = _run_matching(context, mapping, given, gateway, records)
         context.kept["matching"] = matching
         context.kept["position"] = 0
     _Writer(context, mapping, matching, organization).write()
@@ -65,12 +66,12 @@ def couple(context: JobContext) -> None:
 
 
 def _records(context: JobContext, mapping: IntegrationTableMapping) -> "QuerySet[Any]":
-    """What is still to be matched: uncoupled, inside the filter, of the selection, behind the last key written."""
-    records = local_records.uncoupled(mapping)
+    """Return what is still to be matched: uncoupled, inside the filter, selected, behind the last key written."""
+    records = local_records.uncoupled_records(mapping)
     if context.job.selection_only:
         records = records.filter(Exists(JobRecord.objects.filter(job=context.job, local_id=OuterRef("system_id"))))
     if (after := context.resume.get("after")) is not None:
-        records = records.filter(**{f"{local_records.table_of(mapping).key}__gt": after})
+        records = records.filter(**{f"{local_records.get_table(mapping).key}__gt": after})
     return records
 
 
@@ -85,40 +86,51 @@ def _without_criteria(context: JobContext, mapping: IntegrationTableMapping) -> 
 # -- stage left_out -----------------------------------------------------------------------------------------------
 
 
-def _leave_out(context: JobContext, mapping: IntegrationTableMapping) -> None:
-    """Give the selected records that take no part their outcome."""
+def _skip_selected(context: JobContext, mapping: IntegrationTableMapping) -> None:
+    """Store the outcomes of the selected records that take no part."""
     after = context.resume.get("left_out")
-    table = local_records.table_of(mapping)
-    everything = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
+    table = local_records.get_table(mapping)
+    selected = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
     for ids in context.selection(after=UUID(after) if after else None):
-        outcomes = list(_skipped_outcome(mapping, table, ids))
+        outcomes = list(_skipped_outcomes(mapping, table, ids, _BEFORE))
         with context.checkpoint() as point:
-            point.total = everything
+            point.total = selected
             point.phase = "Looking up the selected records"
             point.outcomes += outcomes
             point.processed(len(outcomes))
             point.resume = {"left_out": str(ids[-1])}
     with context.checkpoint() as point:
-        point.total = everything
+        point.total = selected
         point.resume = {"stage": "match"}
 
 
-_BEFORE = (
-    "The record was selected, but it does not exist any more. Nothing was done.",
-    "The record is coupled already; it was left as it is.",
-    "The record is outside the table filter of {mapping}, so it was left out.",
-)
-_MEANWHILE = (
-    "The record was deleted while the job ran. Nothing was done.",
-    "The record was coupled by somebody else while the job ran. That coupling stays.",
-    "The record was changed while the job ran, and is outside the table filter of {mapping} now. It was left out.",
-)
+@dataclass(frozen=True, slots=True)
+class _SkipMessages:
+    """What is said about a record that takes no part, by the reason."""
+
+    gone: str
+    coupled: str
+    outside: str
 
 
-def _skipped_outcome(
-    mapping: IntegrationTableMapping, table: LocalTable, ids: Sequence[UUID], told: tuple[str, str, str] = _BEFORE
+_BEFORE = _SkipMessages(
+    gone="The record was selected, but it does not exist any more. Nothing was done.",
+    coupled="The record is coupled already; it was left as it is.",
+    outside="The record is outside the table filter of {mapping}, so it was left out.",
+)
+_MEANWHILE = _SkipMessages(
+    gone="The record was deleted while the job ran. Nothing was done.",
+    coupled="The record was coupled by somebody else while the job ran. That coupling stays.",
+    outside="The record was changed while the job ran, and is outside the table filter of {mapping} now. It was left "
+    "out.",
+)
+_ABOUT_FILTER = "Change the record if it should take part; the filter is shown on the mapping's card."
+
+
+def _skipped_outcomes(
+    mapping: IntegrationTableMapping, table: LocalTable, ids: Sequence[UUID], messages: _SkipMessages
 ) -> Iterator[OutcomeRow]:
-    gone_, coupled_, outside_ = told
+    """Yield the outcomes of those of the records that take no part."""
     chosen = table.records(mapping.company).filter(system_id__in=ids)
     chosen = chosen.annotate(
         _inside=Case(
@@ -131,18 +143,15 @@ def _skipped_outcome(
         if row_id not in found:
             yield OutcomeRow(
                 Outcome.SKIPPED, Reason.RECORD_GONE, row_id,
-                message=gone_,
+                message=messages.gone,
             )  # fmt: skip
             continue
         _, key, name, inside, coupled = found[row_id]
         if coupled:
-            reason, message = Reason.ALREADY_COUPLED, coupled_
+            reason, message = Reason.ALREADY_COUPLED, messages.coupled
         elif not inside:
             reason = Reason.OUTSIDE_FILTER
-            message = (
-                f"{outside_.format(mapping=mapping.name)} Change the record or the filter on Integration Table "
-                "Mappings."
-            )
+            message = f"{messages.outside.format(mapping=mapping.name)} {_ABOUT_FILTER}"
         else:
             continue
         yield OutcomeRow(Outcome.SKIPPED, reason, row_id, str(key), str(name or ""), message=message)
@@ -151,19 +160,21 @@ def _skipped_outcome(
 # -- stage match: reading -----------------------------------------------------------------------------------------
 
 
-def _matched(
+def _run_matching(
     context: JobContext,
     mapping: IntegrationTableMapping,
     given: Sequence[Any],
     gateway: Gateway,
     records: "QuerySet[Any]",
 ) -> MatchingRun:
-    told = [0.0]
+    """Read both sides and decide, noting the progress on the job."""
+    last_note = 0.0
 
-    def tell(phase: str, done: int, total: int | None) -> None:
-        if time.monotonic() - told[0] < PROGRESS_INTERVAL_S:
+    def note_progress(phase: str, done: int, total: int | None) -> None:
+        nonlocal last_note
+        if time.monotonic() - last_note < PROGRESS_INTERVAL_S:
             return
-        told[0] = time.monotonic()
+        last_note = time.monotonic()
         note = f"{phase}: {done:,}" if done else phase
         _note(context, note, total if phase.startswith("Reading") and context.job.total is None else None)
 
@@ -173,7 +184,7 @@ def _matched(
         gateway,
         records,
         blank_is_no_match=CouplingParameters.load(context.parameters).blank_is_no_match,
-        on_part=tell,
+        on_part=note_progress,
     )
     matching.run()
     total = context.job.total if context.job.total is not None else len(matching.decisions)
@@ -182,7 +193,10 @@ def _matched(
 
 
 def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "", stage: str = "") -> None:
-    """Say how far reading is. A slice does not end here, since what is read cannot be saved; a stopping worker does."""
+    """Note how far reading is.
+
+    A slice does not end here, since what is read cannot be saved, unless the worker is stopping.
+    """
     try:
         with context.checkpoint() as point:
             point.phase = phase
@@ -210,26 +224,26 @@ class _Writer:
         self.mapping = mapping
         self.matching = matching
         self.organization = organization
-        self.table = local_records.table_of(mapping)
+        self.table = local_records.get_table(mapping)
         self.creates = CouplingParameters.load(context.parameters).create
 
     def write(self) -> None:
-        """Write all that is left, checkpoint by checkpoint."""
+        """Write all that is not written yet, checkpoint by checkpoint."""
         decisions, kept = self.matching.decisions, self.context.kept
         records = local_records.filtered_records(self.mapping)
         while (first := kept.get("position", 0)) < len(decisions):
-            kept["position"] = min(first + WRITE, len(decisions))
-            ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, kept["position"])]
-            rows = local_records.by_ids(records, self.table, self.matching.fields, ids)
+            end = kept["position"] = min(first + RECORDS_PER_CHECKPOINT, len(decisions))
+            ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, end)]
+            rows = local_records.read_by_ids(records, self.table, self.matching.fields, ids)
             for taken in Coupling.objects.filter(mapping=self.mapping, local_id__in=ids).values_list(
                 "local_id", flat=True
             ):
                 rows.pop(taken.bytes, None)
-            gone = [row_id for row_id in ids if row_id.bytes not in rows]
-            met = [(decisions.at(at), rows.get(decisions.id_at(at))) for at in range(first, kept["position"])]
-            present = [(decision, row) for decision, row in met if row is not None]
+            gone = [local_id for local_id in ids if local_id.bytes not in rows]
+            decided = [(decisions.decision_at(at), rows.get(decisions.id_at(at))) for at in range(first, end)]
+            present = [(decision, row) for decision, row in decided if row is not None]
             outcomes = self._outcomes(present)
-            outcomes += _skipped_outcome(self.mapping, self.table, gone, _MEANWHILE) if gone else []
+            outcomes += _skipped_outcomes(self.mapping, self.table, gone, _MEANWHILE) if gone else []
             with self.context.checkpoint() as point:
                 self._save(point, outcomes)
                 point.phase = "Writing"
@@ -238,25 +252,25 @@ class _Writer:
                 if present:
                     point.resume["after"] = present[-1][1][1]
 
-    def _outcomes(self, met: list[tuple[Decision, tuple[Any, ...]]]) -> list[OutcomeRow]:
-        told = partner_names(self.mapping, self.matching, [decision for decision, _ in met])
-        return [self._outcome(decision, row, told) for decision, row in met]
+    def _outcomes(self, decided: list[tuple[Decision, tuple[Any, ...]]]) -> list[OutcomeRow]:
+        partners = partner_names(self.mapping, self.matching, [decision for decision, _ in decided])
+        return [self._outcome(decision, row, partners) for decision, row in decided]
 
-    def _outcome(self, decision: Decision, row: tuple[Any, ...], told: dict[UUID, str]) -> OutcomeRow:
+    def _outcome(self, decision: Decision, row: tuple[Any, ...], partners: dict[UUID, str]) -> OutcomeRow:
         key, name = str(row[1]), str(row[2] or "")
-        detail: dict[str, Any] = {"fields": self.matching.compared(decision, row[3:])}
-        first = decision.candidates[0] if len(decision.candidates) == 1 else None
-        if decision.result is Result.COUPLED and first is not None:
+        detail: dict[str, Any] = {"fields": self.matching.compared_fields(decision, row[3:])}
+        only = decision.candidates[0] if len(decision.candidates) == 1 else None
+        if decision.result is Result.COUPLED and only is not None:
             if len(decision.trail) > 1:
                 detail["trail"] = self.matching.trail(decision)
             return OutcomeRow(
-                Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, first.id, first.name, "", detail
+                Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, only.id, only.name, "", detail
             )
         detail |= {
-            "candidates": [candidate_json(candidate, told) for candidate in decision.candidates],
+            "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
             "trail": self.matching.trail(decision),
         }
-        message = self.matching.sentence(decision, told.get(first.id, "") if first else "")
+        message = self.matching.explain(decision, partners.get(only.id, "") if only else "")
         if self.creates:
             detail["found"] = decision.result.value
             message += " A new row will be created in Dataverse."
@@ -264,13 +278,13 @@ class _Writer:
         else:
             outcome, reason = Outcome.FAILED, decision.result.value
         return OutcomeRow(
-            outcome, reason, decision.local_id, key, name, first.id if first else None, first.name if first else "",
+            outcome, reason, decision.local_id, key, name, only.id if only else None, only.name if only else "",
             message, detail,
         )  # fmt: skip
 
     def _save(self, point: Checkpoint, outcomes: list[OutcomeRow]) -> None:
         """Insert the couplings; a record or a row that somebody else coupled meanwhile keeps that coupling."""
-        made = [row for row in outcomes if row.outcome == Outcome.COUPLED]
+        coupled = [row for row in outcomes if row.outcome == Outcome.COUPLED]
         inserted = bulk.insert(
             Coupling,
             _COUPLING_FIELDS,
@@ -279,25 +293,26 @@ class _Writer:
                     self.mapping.company_id, self.mapping.pk, self.mapping.table, row.local_id, row.integration_id,
                     self.organization, Method.MATCHED.value, self.context.job.pk,
                 )
-                for row in made
+                for row in coupled
             ],
             ignore_conflicts=True,
         )  # fmt: skip
-        if inserted != len(made):
-            outcomes = list(self._without_losers(outcomes, made))
+        if inserted != len(coupled):
+            outcomes = list(self._with_conflicts(outcomes, coupled))
         point.outcomes += outcomes
 
-    def _without_losers(self, outcomes: list[OutcomeRow], made: list[OutcomeRow]) -> Iterator[OutcomeRow]:
-        own: dict[UUID, UUID] = {}
-        for start in range(0, len(made), 500):
-            ids = [row.local_id for row in made[start : start + 500] if row.local_id is not None]
+    def _with_conflicts(self, outcomes: list[OutcomeRow], coupled: list[OutcomeRow]) -> Iterator[OutcomeRow]:
+        """Yield the outcomes, failed ones for records whose coupling was not inserted."""
+        own: dict[UUID | None, UUID] = {}
+        for start in range(0, len(coupled), 500):
+            ids = [row.local_id for row in coupled[start : start + 500] if row.local_id is not None]
             own |= dict(
                 Coupling.objects.filter(mapping=self.mapping, local_id__in=ids, job_id=self.context.job.pk).values_list(
                     "local_id", "integration_id"
                 )
             )
         for row in outcomes:
-            if row.outcome != Outcome.COUPLED or own.get(row.local_id) == row.integration_id:  # type: ignore[arg-type]
+            if row.outcome != Outcome.COUPLED or own.get(row.local_id) == row.integration_id:
                 yield row
                 continue
             yield OutcomeRow(
@@ -353,17 +368,17 @@ def _direction(mapping: IntegrationTableMapping, conflict: ConflictOption) -> Di
     """Return which way the synchronization after coupling goes: the mapping's own, or where the option points."""
     if mapping.direction != Direction.BIDIRECTIONAL:
         return Direction(mapping.direction)
-    ways = {ConflictOption.SEND: Direction.TO, ConflictOption.GET: Direction.FROM}
-    return ways.get(conflict, Direction.BIDIRECTIONAL)
+    by_option = {ConflictOption.SEND: Direction.TO, ConflictOption.GET: Direction.FROM}
+    return by_option.get(conflict, Direction.BIDIRECTIONAL)
 
 
-def _message(job: Any) -> str:
+def _message(job: Job) -> str:
     counters, reasons = job.counters, job.reasons
-    said = [f"{counters.get('coupled', 0):,} coupled"]
+    parts = [f"{counters.get('coupled', 0):,} coupled"]
     if failed := counters.get("failed", 0):
         why = {reason: reasons[reason] for reason in (r.value for r in Result) if reasons.get(reason)}
-        parts = ", ".join(f"{count:,} {Reason(reason).label.lower()}" for reason, count in why.items())
-        said.append(f"{failed:,} failed ({parts})" if parts else f"{failed:,} failed")
+        because = ", ".join(f"{count:,} {Reason(reason).label.lower()}" for reason, count in why.items())
+        parts.append(f"{failed:,} failed ({because})" if because else f"{failed:,} failed")
     if queued := reasons.get(Reason.CREATE_QUEUED.value, 0):
-        said.append(f"{queued:,} will be created")
-    return ", ".join(said) + "."
+        parts.append(f"{queued:,} will be created")
+    return ", ".join(parts) + "."

@@ -1,5 +1,6 @@
-"""What the page Select Coupling Criteria holds: the settings and the rows, as kept on the mapping or as typed."""
+"""The form of Select Coupling Criteria: settings and criteria, as stored on the mapping or as a person entered them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +9,9 @@ from django.http import HttpRequest
 
 from core.vocabulary import CompareAs, ConflictOption, Direction
 from coupling.mappings import services as mappings_services
-from coupling.matching import criteria
+from coupling.matching.criteria import available_criteria, field_caption
 from coupling.models import IntegrationTableMapping, Selection
+from coupling.page_parts import ASK_A_PERSON
 from coupling.records import selections
 from coupling.rows import Criterion
 from ui.kit import Notice
@@ -26,7 +28,7 @@ class SettingsForm(forms.Form):
     conflicts = forms.ChoiceField(
         label="Resolve Update Conflicts",
         required=False,
-        choices=[("", "Ask a person"), *((value, label) for value, label in ConflictOption.choices if value)],
+        choices=[("", ASK_A_PERSON), *((value, label) for value, label in ConflictOption.choices if value)],
         help_text="Which side's data counts where the two differ.",
     )
     create_new = forms.BooleanField(
@@ -45,7 +47,7 @@ class SettingsForm(forms.Form):
 
 
 @dataclass
-class Row:
+class CriterionRow:
     """One field mapping as the page shows it."""
 
     pk: int
@@ -60,24 +62,24 @@ class Row:
     filled: int | None = None
     distinct: int | None = None
 
-    def criterion(self) -> Criterion:
-        """The row as a criterion."""
+    def to_criterion(self) -> Criterion:
+        """Return the row as a criterion."""
         return Criterion(self.field, self.column, int(self.priority or 0), self.case, CompareAs(self.compare))
 
 
 @dataclass
-class Chosen:
-    """What the page holds: the header's settings and the rows, as stored or as typed."""
+class CriteriaForm:
+    """What the page holds: the settings, a row per field mapping, the records selected, and notices."""
 
     mapping: IntegrationTableMapping
-    form: SettingsForm
-    rows: list[Row]
-    draft: Selection | None = None
+    settings_form: SettingsForm
+    rows: list[CriterionRow]
+    selection: Selection | None = None
     notices: list[Notice] = field(default_factory=list)
 
     @classmethod
-    def stored(cls, mapping: IntegrationTableMapping, draft: Selection | None) -> "Chosen":
-        """As kept on the mapping."""
+    def from_mapping(cls, mapping: IntegrationTableMapping, selection: Selection | None) -> "CriteriaForm":
+        """Return the form as stored on the mapping."""
         form = SettingsForm(
             mapping,
             initial={
@@ -87,22 +89,22 @@ class Chosen:
             },
         )
         rows = [
-            Row(
-                one.pk, one.field, one.integration_field, criteria.caption(mapping, one.field), one.use_for_match,
+            CriterionRow(
+                one.pk, one.field, one.integration_field, field_caption(mapping, one.field), one.use_for_match,
                 one.case_sensitive, str(one.match_priority or ""), one.compare_as,
             )
-            for one in criteria.available_criteria(mapping)
+            for one in available_criteria(mapping)
         ]  # fmt: skip
-        return cls(mapping, form, rows, draft)
+        return cls(mapping, form, rows, selection)
 
     @classmethod
-    def typed(cls, mapping: IntegrationTableMapping, request: HttpRequest) -> "Chosen":
-        """As the person filled it in."""
+    def from_request(cls, mapping: IntegrationTableMapping, request: HttpRequest) -> "CriteriaForm":
+        """Return the form as the person filled it in."""
         given = request.POST
-        chosen = cls.stored(mapping, selections.of(mapping, request.user, given.get("draft", "")))
-        chosen.form = SettingsForm(mapping, given)
+        entered = cls.from_mapping(mapping, selections.get_selection(mapping, request.user, given.get("selection", "")))
+        entered.settings_form = SettingsForm(mapping, given)
         used, cased = set(given.getlist("use")), set(given.getlist("case"))
-        for row in chosen.rows:
+        for row in entered.rows:
             row.use, row.case = str(row.pk) in used, str(row.pk) in cased
             row.priority = given.get(f"priority-{row.pk}", "").strip()[:4]
             row.compare = given.get(f"compare-{row.pk}", row.compare)
@@ -110,19 +112,28 @@ class Chosen:
                 row.compare = CompareAs.TEXT.value
             if row.priority and not (row.priority.isascii() and row.priority.isdigit()):
                 row.error = "A whole number, or nothing."
-        return chosen
+        return entered
+
+    def fill_in(self, criteria: Sequence[Criterion]) -> None:
+        """Choose just these criteria on the page."""
+        by_field = {one.local: one for one in criteria}
+        for row in self.rows:
+            one = by_field.get(row.field)
+            row.use, row.case, row.error = one is not None, False, ""
+            row.priority = str(one.priority or "") if one else ""
+            row.compare = one.compare_as.value if one else CompareAs.TEXT.value
 
     @property
     def valid(self) -> bool:
-        """Whether all that was typed can be used."""
-        return self.form.is_valid() and not any(row.error for row in self.rows)
+        """Whether all that was entered can be used."""
+        return self.settings_form.is_valid() and not any(row.error for row in self.rows)
 
     def settings(self) -> mappings_services.Settings:
-        """What the services take."""
-        values = self.form.cleaned_data if self.form.is_bound else self.form.initial
+        """Return the settings as the services take them."""
+        values = self.settings_form.cleaned_data if self.settings_form.is_bound else self.settings_form.initial
         return mappings_services.Settings(
-            [row.criterion() for row in self.rows if row.use],
+            [row.to_criterion() for row in self.rows if row.use],
             bool(values.get("synchronize")),
-            bool(values.get("create_new")) and "create_new" in self.form.fields,
-            str(values.get("conflicts") or "") if "conflicts" in self.form.fields else "",
+            bool(values.get("create_new")) and "create_new" in self.settings_form.fields,
+            str(values.get("conflicts") or "") if "conflicts" in self.settings_form.fields else "",
         )

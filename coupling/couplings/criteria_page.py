@@ -1,105 +1,39 @@
-"""Select Coupling Criteria: choose what to match on, see what would happen, then couple. Nothing is kept on leaving."""
+"""Page Select Coupling Criteria, as data."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from django.contrib import messages
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import urlencode
-from django.views.decorators.http import require_POST, require_safe
+from django.http import HttpRequest
 
-from accounts import access
-from connection_setup.connection.state import unavailable_reason
-from core.roles import Can, may, requires
+from connection_setup.connection.state import unavailable_text
+from core.roles import Can, may
 from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.couplings import services
-from coupling.couplings.criteria_form import Chosen, Row
+from coupling.couplings.criteria_form import CriteriaForm
 from coupling.couplings.preview import Preview
-from coupling.couplings.preview_lock import preview_lock
-from coupling.mappings import services as mappings_services
-from coupling.matching import criteria as criteria_
-from coupling.matching import suggestion
+from coupling.mappings.services import Settings
+from coupling.matching import criteria
 from coupling.matching.field_statistics import FieldStatistics, field_statistics
-from coupling.models import IntegrationTableMapping, Selection
-from coupling.page_parts import (
-    EXPLAINED,
-    NOT_ENABLED,
-    crumbs,
-    job_log,
-    mapping_or_404,
-    notice_of,
-    of_mapping,
-    permission_reason,
-)
-from coupling.records import keep_selection, selections
+from coupling.models import IntegrationTableMapping
+from coupling.page_parts import NOT_ENABLED, crumbs, error_notice, job_log_url, mapping_url, permission_reason
 from coupling.records import lists as records
-from jobs.models import Reason
-from ui import render
-from ui.kit import Action, Cue, FactBox, FastTab, Field, Link, Notice, Page, Table, Tip
+from coupling.records import selections
+from masterdata.models import Company
+from ui.kit import Action, Cue, FactBox, FastTab, Field, Link, Menu, Notice, Page, Table, Tip
 from ui.links import company_url, optional_url
 
 TITLE = "Select Coupling Criteria"
-PREVIEW_S = 20.0
-"""Seconds a preview may take on a page; a larger table is for the job."""
-_SALT = "coupling.matching.criteria"
-WITHIN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+PREVIEW_SALT = "coupling.matching.criteria"
+"""Of the signature under previewed settings, which the button Couple These sends back."""
+RETURN_PAGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "review": ("sync:review", {}),
     "guide": ("connection_setup:guide-step", {"step": "recommendations"}),
 }
 """Where the page was opened from, by a word in its address, and where it leads back to. The guide only chooses
 criteria; everywhere else Couple starts at once."""
-
-
-class TooLong(Exception):
-    """The preview takes longer than a page should."""
-
-
-# -- ways in ------------------------------------------------------------------------------------------------------
-
-
-@require_safe
-@requires(Can.READ)
-def choose(request: HttpRequest, company: str) -> HttpResponse:
-    """Tell Me leads here: for which mapping?"""
-    owner = access.company(request, company)
-    lines = [
-        (Link(mapping.name, of_mapping("criteria", mapping)), services.description(mapping), _stored(mapping))
-        for mapping in IntegrationTableMapping.objects.filter(company=owner).select_related("company")
-    ]
-    table = Table(
-        "Integration table mappings",
-        ("Name", "Tables", "Match on"),
-        lines,
-        wrap=frozenset({2}),
-        empty="The mappings of this company are made when its connection to Dataverse is enabled.",
-    )
-    tab = FastTab("mappings", "For which mapping?", table=table)
-    return render.page(request, Page(TITLE, crumbs=crumbs(owner), company=owner, help=_HELP, fast_tabs=[tab]))
-
-
-def _stored(mapping: IntegrationTableMapping) -> str:
-    return criteria_.readable(mapping, criteria_.stored(mapping)) or "Nothing chosen yet"
-
-
-@require_POST
-@requires(Can.OPERATE)
-def from_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
-    """A list's Match-Based Coupling: keep the selection, and go on to the criteria of the table's mapping."""
-    owner = access.company(request, company)
-    one = records.table_or_404(table)
-    draft = keep_selection.keep(request, owner, one, without="they cannot be coupled")
-    if not isinstance(draft, Selection):
-        return draft
-    if selections.coupled(draft) == draft.count:
-        why = "All selected records are coupled already, so there is nothing to match. Select uncoupled ones."
-        return keep_selection.redirect_to_selection(request, draft, one, why)
-    return HttpResponseRedirect(of_mapping("criteria", draft.mapping, f"draft={draft.pk}"))
-
-
-# -- the page -----------------------------------------------------------------------------------------------------
+NOTHING_CHOSEN = "Nothing chosen yet"
 
 _HELP = "coupling.md#criteria"
 _TIP = Tip(
@@ -109,273 +43,138 @@ _TIP = Tip(
 )
 
 
-@require_safe
-@requires(Can.READ)
-def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """The page, as stored on the mapping."""
-    owner = access.company(request, company)
-    one = mapping_or_404(owner, mapping)
-    draft = selections.of(one, request.user, request.GET.get("draft", ""))
-    return _shown(request, Chosen.stored(one, draft))
-
-
-@require_POST
-@requires(Can.PREVIEW)
-def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Show what would happen; nothing is written and nothing is kept."""
-    chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
-    if not chosen.valid:
-        return _shown(request, chosen, status=400)
-    try:
-        found = _preview(chosen)
-    except TooLong:
-        chosen.notices.append(
-            Notice(
-                "The tables are too large for a preview on a page. Start the coupling: its job shows the same numbers, "
-                "and couplings can be deleted again.",
-                "warn",
-                "No preview",
-            )
-        )
-        return _shown(request, chosen)
-    except EXPLAINED as error:
-        chosen.notices.append(notice_of(error, "No preview"))
-        return _shown(request, chosen, status=400)
-    said = (
-        f"{found.coupled:,} of {found.total:,} would be coupled; {found.multiple:,} have several matches, "
-        f"{found.no_match:,} find no match, {found.already_coupled:,} find one that is taken."
+def choose_page(company: Company) -> Page:
+    """Return the page that asks for which mapping."""
+    lines = [
+        (Link(mapping.name, mapping_url("criteria", mapping)), services.description(mapping), _stored(mapping))
+        for mapping in IntegrationTableMapping.objects.filter(company=company).select_related("company")
+    ]
+    table = Table(
+        "Integration table mappings",
+        ("Name", "Tables", "Match on"),
+        lines,
+        wrap=frozenset({2}),
+        empty="The mappings of this company are made when its connection to Dataverse is enabled.",
     )
-    see = [Action("See the preview", "#facts")]
-    chosen.notices.append(Notice(said, "ok" if found.coupled else "warn", "Preview", see))
-    return _shown(request, chosen, found)
+    tab = FastTab("mappings", "For which mapping?", table=table)
+    return Page(TITLE, crumbs=crumbs(company), company=company, help=_HELP, fast_tabs=[tab])
 
 
-def _preview(chosen: Chosen) -> Preview:
-    until = time.monotonic() + PREVIEW_S
-
-    def stop(_phase: str, _done: int, _total: int | None) -> None:
-        if time.monotonic() > until:
-            raise TooLong
-
-    selection = None if chosen.draft is None else list(selections.ids(chosen.draft))
-    with preview_lock(chosen.mapping.company):
-        found: Preview = services.preview(
-            mapping=chosen.mapping, selection=selection, criteria=chosen.settings().criteria, on_part=stop
-        )
-    return found
+def _stored(mapping: IntegrationTableMapping) -> str:
+    return criteria.readable(mapping, criteria.stored_criteria(mapping)) or NOTHING_CHOSEN
 
 
-@require_POST
-@requires(Can.PREVIEW)
-def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Fill in criteria that suit the records here; nothing is kept."""
-    chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
-    try:
-        measured = field_statistics(chosen.mapping, criteria_.available_criteria(chosen.mapping))
-    except local_records.Unusable as error:
-        chosen.notices.append(notice_of(error))
-        return _shown(request, chosen, status=400)
-    found = {one.local: one for one in suggestion.suggest_criteria(chosen.mapping, measured)}
-    for row in chosen.rows:
-        one = found.get(row.field)
-        row.use, row.case, row.error = one is not None, False, ""
-        row.priority = str(one.priority or "") if one else ""
-        row.compare = one.compare_as.value if one else CompareAs.TEXT.value
-    said = criteria_.readable(chosen.mapping, list(found.values()))
-    if found:
-        text = f"{said}. These fields are well filled here and tell the records apart. See what they find by Preview."
-        chosen.notices.append(Notice(text, "ok", "Suggested"))
-    else:
-        text = "No field is well filled and tells the records apart. Choose several fields of one priority yourself."
-        chosen.notices.append(Notice(text, "warn", "Nothing to suggest"))
-    return _shown(request, chosen)
-
-
-@require_POST
-@requires(Can.MAP)
-def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Keep the criteria on the mapping, without starting anything."""
-    chosen = Chosen.typed(mapping_or_404(access.company(request, company), mapping), request)
-    if not chosen.valid:
-        return _shown(request, chosen, status=400)
-    mappings_services.save_criteria(mapping=chosen.mapping, settings=chosen.settings())
-    messages.success(request, f"The matching criteria of {chosen.mapping.name} are saved.")
-    within = _within(request)
-    return HttpResponseRedirect(_back(chosen, within) if within == "guide" else _again(chosen, within))
-
-
-@require_POST
-@requires(Can.MAP)
-def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Reset Criteria: nothing is matched on any more."""
-    one = mapping_or_404(access.company(request, company), mapping)
-    mappings_services.reset_criteria(mapping=one)
-    messages.success(request, f"No field of {one.name} is matched on any more.")
-    chosen = Chosen.stored(one, selections.of(one, request.user, request.POST.get("draft", "")))
-    return HttpResponseRedirect(_again(chosen, _within(request)))
-
-
-@require_POST
-@requires(Can.OPERATE)
-def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Start the coupling with what is on the page, or with what was previewed, and show its job."""
-    one = mapping_or_404(access.company(request, company), mapping)
-    chosen, settings = _asked(request, one)
-    if settings is None:
-        return _shown(request, chosen, status=400)
-    try:
-        job = services.start_coupling(
-            mapping=one,
-            selection=None if chosen.draft is None else selections.ids(chosen.draft),
-            criteria=settings.criteria,
-            create_new=settings.create_new,
-            synchronize=settings.synchronize,
-            conflicts=settings.conflicts,
-            user=request.user,
-        )
-    except EXPLAINED as error:
-        title = "Nothing to match on" if getattr(error, "reason", "") == Reason.NO_CRITERIA else "Not started"
-        chosen.notices.append(notice_of(error, title))
-        return _shown(request, chosen, status=400)
-    if may(request.user, Can.MAP):
-        mappings_services.save_criteria(mapping=one, settings=settings)
-    if chosen.draft is not None:
-        selections.drop(chosen.draft)
-    return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
-
-
-def _asked(request: HttpRequest, mapping: IntegrationTableMapping) -> tuple[Chosen, mappings_services.Settings | None]:
-    """What a start asks for: the previewed settings by their token, else the page's fields; None where these are not
-    valid."""
-    if token := request.POST.get("settings"):
-        chosen = Chosen.stored(mapping, selections.of(mapping, request.user, request.POST.get("draft", "")))
-        try:
-            kept = signing.loads(token, salt=_SALT)
-        except signing.BadSignature:
-            kept = {}
-        if kept.get("mapping") == mapping.pk:
-            return chosen, mappings_services.Settings(
-                criteria_.from_json(kept["criteria"]), kept["synchronize"], kept["create_new"], kept["conflicts"]
-            )
-        chosen.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))
-        return chosen, None
-    chosen = Chosen.typed(mapping, request)
-    return chosen, chosen.settings() if chosen.valid else None
-
-
-def _within(request: HttpRequest) -> str:
-    """Where the page was opened from: a word of WITHIN, "" from the mappings or a list."""
-    said = request.POST.get("within") or request.GET.get("within", "")
-    return said if said in WITHIN else ""
-
-
-def _again(chosen: Chosen, within: str) -> str:
-    return of_mapping("criteria", chosen.mapping, urlencode(_kept_values(chosen, within)))
-
-
-def _shown(request: HttpRequest, chosen: Chosen, found: Preview | None = None, status: int = 200) -> HttpResponse:
-    mapping = chosen.mapping
-    company = mapping.company
-    off = unavailable_reason(company)
-    operates, maps = may(request.user, Can.OPERATE), may(request.user, Can.MAP)
-    no_try = permission_reason(request, Can.PREVIEW)
-    within = _within(request)
-    if off:
-        chosen.notices.insert(0, Notice(off, "warn"))
-    if wrong := [f"{row.caption}: {row.error}" for row in chosen.rows if row.error]:
-        title = "One entry needs another look." if len(wrong) == 1 else f"{len(wrong)} entries need another look."
-        chosen.notices.insert(0, Notice(" ".join(wrong), "bad", title))
-    try:
-        measured = field_statistics(mapping, criteria_.available_criteria(mapping))
-    except local_records.Unusable as error:
-        chosen.notices.append(notice_of(error))
-        measured = FieldStatistics(0, False, {})
-    _tell_measures(chosen.rows, measured)
-    page = Page(
+def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | None, within: str) -> Page:
+    """Return the page of a mapping's criteria. within: a word of RETURN_PAGES, or ""."""
+    mapping, off = form.mapping, unavailable_text(form.mapping.company)
+    operates = may(request.user, Can.OPERATE)
+    statistics = _statistics(form)
+    for row in form.rows:
+        if row.field in statistics.fields and statistics.records:
+            row.filled, row.distinct = statistics.fields[row.field]
+    couple_off = NOT_ENABLED if off else permission_reason(request, Can.OPERATE)
+    notices = [*_about_selection(form), *_about_entries(form), *([Notice(off, "warn")] if off else []), *form.notices]
+    return Page(
         TITLE,
-        crumbs=crumbs(company, mapping),
-        company=company,
+        crumbs=crumbs(mapping.company, mapping),
+        company=mapping.company,
         tip=_TIP,
         help=_HELP,
-        notices=[*_about_selection(chosen), *chosen.notices],
-        actions=[
-            Action(
-                "Preview",
-                of_mapping("preview", mapping),
-                "post",
-                "preview",
-                with_form=True,
-                off=NOT_ENABLED if off else no_try,
-            ),
-            Action("Suggest Criteria", of_mapping("suggest", mapping), "post", "suggest", with_form=True, off=no_try),
-            Action(
-                "Save Criteria",
-                of_mapping("save-criteria", mapping),
-                "post",
-                "save",
-                with_form=True,
-                off=permission_reason(request, Can.MAP),
-            ),
-            Action(
-                "Reset Criteria",
-                of_mapping("reset-criteria", mapping),
-                "post",
-                "reset",
-                off=permission_reason(request, Can.MAP),
-                values=_kept_values(chosen, within),
-            ),
-            Action("Integration Coupling Job Log", job_log(company, type="coupling", mapping=mapping.name), icon="job"),
-        ],
+        notices=notices,
+        actions=_actions(request, form, NOT_ENABLED if off else "", within),
         fast_tabs=[
             FastTab(
                 "matches",
                 "What happens with the matches",
-                [Field(form_field=chosen.form[name]) for name in chosen.form.fields],
-                gist=_gist(chosen),
+                [Field(form_field=form.settings_form[name]) for name in form.settings_form.fields],
+                gist=_gist(form),
             ),
             FastTab(
                 "fields",
                 "Fields to match on",
                 template="coupling/couplings/criteria_fields.html",
                 context={
-                    "rows": chosen.rows,
-                    "measured": _measured(mapping, measured),
+                    "rows": form.rows,
+                    "measured": _measured_text(mapping, statistics),
                     "compare": CompareAs.choices,
-                    "locked": not (operates or maps),
-                    "kept": _kept_values(chosen, within),
+                    "locked": not (operates or may(request.user, Can.MAP)),
+                    "kept": form_values(form, within),
                 },
-                gist=", ".join(row.caption for row in chosen.rows if row.use) or "Nothing chosen yet",
+                gist=", ".join(row.caption for row in form.rows if row.use) or NOTHING_CHOSEN,
             ),
         ],
-        form_url=of_mapping("save-criteria" if within == "guide" else "start", mapping),
+        form_url=mapping_url("save-criteria" if within == "guide" else "start", mapping),
         submit=Action("OK", primary=True)
         if within == "guide"
-        else Action(
-            "Couple", icon="couple", off=NOT_ENABLED if off else permission_reason(request, Can.OPERATE), primary=True
-        ),
-        cancel=Link("Cancel", _back(chosen, within)),
-        fact_boxes=_boxes(chosen, found, operates and within != "guide", within),
+        else Action("Couple", icon="couple", off=couple_off, primary=True),
+        cancel=Link("Cancel", return_url(form, within)),
+        fact_boxes=_preview_boxes(form, found, within, starts=operates and within != "guide"),
     )
-    return render.page(request, page, status=status)
 
 
-def _back(chosen: Chosen, within: str) -> str:
-    company = chosen.mapping.company
-    if within and (url := optional_url(WITHIN[within][0], company, **dict(WITHIN[within][1]))):
+def return_url(form: CriteriaForm, within: str) -> str:
+    """Return the address that the page leads back to."""
+    company = form.mapping.company
+    if within and (url := optional_url(RETURN_PAGES[within][0], company, **dict(RETURN_PAGES[within][1]))):
         return url
-    if chosen.draft is not None:
-        return records.list_url(company, local_records.table_of(chosen.mapping))
+    if form.selection is not None:
+        return records.list_url(company, local_records.get_table(form.mapping))
     return company_url("coupling:mappings", company)
 
 
-def _kept_values(chosen: Chosen, within: str) -> Mapping[str, str]:
-    """What every form of the page carries along."""
-    found = {"draft": str(chosen.draft.pk) if chosen.draft else "", "within": within}
-    return {name: value for name, value in found.items() if value}
+def form_values(form: CriteriaForm, within: str) -> Mapping[str, str]:
+    """Return what every form of the page carries along."""
+    values = {"selection": str(form.selection.pk) if form.selection else "", "within": within}
+    return {name: value for name, value in values.items() if value}
 
 
-def _gist(chosen: Chosen) -> str:
-    settings = chosen.settings() if chosen.valid or not chosen.form.is_bound else None
+def _actions(request: HttpRequest, form: CriteriaForm, not_enabled: str, within: str) -> list[Action | Menu]:
+    mapping = form.mapping
+    no_preview, no_map = (permission_reason(request, can) for can in (Can.PREVIEW, Can.MAP))
+
+    def act(label: str, page: str, icon: str, off: str) -> Action:
+        return Action(label, mapping_url(page, mapping), "post", icon, with_form=True, off=off)
+
+    return [
+        act("Preview", "preview", "preview", not_enabled or no_preview),
+        act("Suggest Criteria", "suggest", "suggest", no_preview),
+        act("Save Criteria", "save-criteria", "save", no_map),
+        Action(
+            "Reset Criteria",
+            mapping_url("reset-criteria", mapping),
+            "post",
+            "reset",
+            off=no_map,
+            values=form_values(form, within),
+        ),
+        Action(
+            "Integration Coupling Job Log",
+            job_log_url(mapping.company, type="coupling", mapping=mapping.name),
+            icon="job",
+        ),
+    ]
+
+
+def _statistics(form: CriteriaForm) -> FieldStatistics:
+    """Return the statistics of the fields; a notice and no statistics where the mapping cannot be used."""
+    try:
+        return field_statistics(form.mapping, criteria.available_criteria(form.mapping))
+    except local_records.Unusable as error:
+        form.notices.append(error_notice(error))
+        return FieldStatistics(0, False, {})
+
+
+def _measured_text(mapping: IntegrationTableMapping, statistics: FieldStatistics) -> str:
+    try:
+        what = local_records.get_table(mapping).caption_plural.lower()
+    except local_records.Unusable:
+        return ""
+    first = "the first " if statistics.is_sample else ""
+    return f"Filled and Distinct measured on {first}{statistics.records:,} {what}"
+
+
+def _gist(form: CriteriaForm) -> str:
+    settings = form.settings() if form.valid or not form.settings_form.is_bound else None
     if settings is None:
         return ""
     parts = ["Synchronize" if settings.synchronize else "Couple only"]
@@ -384,47 +183,52 @@ def _gist(chosen: Chosen) -> str:
     return ", ".join(parts)
 
 
-def _about_selection(chosen: Chosen) -> list[Notice]:
-    if chosen.draft is None:
+def _about_selection(form: CriteriaForm) -> list[Notice]:
+    if form.selection is None:
         return []
-    table = local_records.table_of(chosen.mapping)
-    coupled = selections.coupled(chosen.draft)
+    table = local_records.get_table(form.mapping)
+    coupled = selections.count_coupled(form.selection)
     some = f"; {coupled:,} of them are coupled already and stay as they are" if coupled else ""
-    what = table.caption.lower() if chosen.draft.count == 1 else table.caption_plural.lower()
-    return [Notice(f"{chosen.draft.count:,} selected {what}{some}.", "")]
+    what = table.caption.lower() if form.selection.count == 1 else table.caption_plural.lower()
+    return [Notice(f"{form.selection.count:,} selected {what}{some}.", "")]
 
 
-def _tell_measures(rows: Sequence[Row], measured: FieldStatistics) -> None:
-    for row in rows:
-        if row.field in measured.fields and measured.records:
-            row.filled, row.distinct = measured.fields[row.field]
+def _about_entries(form: CriteriaForm) -> list[Notice]:
+    wrong = [f"{row.caption}: {row.error}" for row in form.rows if row.error]
+    if not wrong:
+        return []
+    title = "One entry needs another look." if len(wrong) == 1 else f"{len(wrong)} entries need another look."
+    return [Notice(" ".join(wrong), "bad", title)]
 
 
-def _measured(mapping: IntegrationTableMapping, measured: FieldStatistics) -> str:
-    try:
-        what = local_records.table_of(mapping).caption_plural.lower()
-    except local_records.Unusable:
-        return ""
-    first = "the first " if measured.sampled else ""
-    return f"Filled and Distinct measured on {first}{measured.records:,} {what}"
-
-
-def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> list[FactBox]:
+def _preview_boxes(form: CriteriaForm, found: Preview | None, within: str, *, starts: bool) -> list[FactBox]:
+    """Return the fact boxes about a preview. starts: whether the previewed coupling can be started here."""
     if found is None:
-        return [
-            FactBox(
-                "Preview",
-                text="Choose Preview to see how many records would be coupled. Nothing is written by it.",
-            )
-        ]
-    settings = chosen.settings()
+        text = "Choose Preview to see how many records would be coupled. Nothing is written by it."
+        return [FactBox("Preview", text=text)]
+    settings = form.settings()
     cues = [
         Cue(f"{found.coupled:,}", "will be coupled", "", "ok" if found.coupled else ""),
         Cue(f"{found.multiple:,}", "have several matches", "", "warn" if found.multiple else ""),
         Cue(f"{found.no_match:,}", "find no match"),
         Cue(f"{found.already_coupled:,}", "match is taken", "", "warn" if found.already_coupled else ""),
     ]
-    text = f"Compared {found.total:,} uncoupled records with {found.measured:,} rows, in {found.requests:,} requests."
+    action = None
+    if starts and (found.coupled or (settings.create_new and found.unmatched)):
+        label = f"Couple these {found.coupled:,}" if found.coupled else f"Create these {found.unmatched:,}"
+        values = {"settings": _signed(form.mapping, settings), **form_values(form, within)}
+        action = Action(label, mapping_url("start", form.mapping), "post", "couple", primary=True, values=values)
+    order = [(f"{at}. {one.caption}", f"{one.coupled:,} coupled") for at, one in enumerate(found.order, 1)]
+    return [
+        FactBox("Preview", cues=cues, text=_preview_text(found, settings), action=action),
+        FactBox("In this order", facts=order),
+    ]
+
+
+def _preview_text(found: Preview, settings: Settings) -> str:
+    text = (
+        f"Compared {found.total:,} uncoupled records with {found.rows_compared:,} rows, in {found.requests:,} requests."
+    )
     if found.outside:
         text += f" {found.outside:,} selected records are coupled already or outside the mapping's filter."
     if settings.create_new and found.unmatched:
@@ -432,17 +236,13 @@ def _boxes(chosen: Chosen, found: Preview | None, starts: bool, within: str) -> 
             f" {found.unmatched:,} rows would be created in Dataverse, {found.multiple + found.already_coupled:,} of "
             "them likely duplicates."
         )
-    token = signing.dumps(
-        {
-            "mapping": chosen.mapping.pk, "criteria": criteria_.to_json(settings.criteria),
-            "synchronize": settings.synchronize, "create_new": settings.create_new, "conflicts": settings.conflicts,
-        },
-        salt=_SALT, compress=True,
-    )  # fmt: skip
-    action = None
-    if starts and (found.coupled or (settings.create_new and found.unmatched)):
-        label = f"Couple these {found.coupled:,}" if found.coupled else f"Create these {found.unmatched:,}"
-        values = {"settings": token, **_kept_values(chosen, within)}
-        action = Action(label, of_mapping("start", chosen.mapping), "post", "couple", primary=True, values=values)
-    order = [(f"{at}. {one.caption}", f"{one.coupled:,} coupled") for at, one in enumerate(found.order, 1)]
-    return [FactBox("Preview", cues=cues, text=text, action=action), FactBox("In this order", facts=order)]
+    return text
+
+
+def _signed(mapping: IntegrationTableMapping, settings: Settings) -> str:
+    """Return the previewed settings, signed for the button that couples with just these."""
+    values = {
+        "mapping": mapping.pk, "criteria": criteria.to_json(settings.criteria), "synchronize": settings.synchronize,
+        "create_new": settings.create_new, "conflicts": settings.conflicts,
+    }  # fmt: skip
+    return signing.dumps(values, salt=PREVIEW_SALT, compress=True)

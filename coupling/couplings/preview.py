@@ -1,8 +1,8 @@
-"""What match-based coupling would do, by the same matcher, with nothing written."""
+"""Preview of match-based coupling, by the matcher of the job; nothing is written."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -12,20 +12,20 @@ from django.db.models import Q
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria
-from coupling.matching.match import Decision, Result
-from coupling.matching.partners import candidate_json, partner_names
+from coupling.matching.decisions import Decision, Result
+from coupling.matching.partners import candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
-from dataverse.types import Usage
 from jobs.models import no_counts
 
-_PART = 500
+_BATCH_SIZE = 500
+"""Records whose lines are made together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One priority in the order they are tried, and how many records it couples."""
+class PriorityCount:
+    """One priority, by the captions of its fields, and how many records it couples."""
 
     caption: str
     coupled: int
@@ -33,7 +33,11 @@ class Order:
 
 @dataclass
 class Preview:
-    """The numbers of a preview, and on demand a line per record."""
+    """The numbers of a preview, and on demand a line per record.
+
+    outside: selected records that take no part; order: the priorities in the order they are tried; plan: scan or probe;
+    requests: those sent to Dataverse.
+    """
 
     matching: MatchingRun
     total: int
@@ -42,15 +46,14 @@ class Preview:
     multiple: int
     already_coupled: int
     outside: int
-    order: list[Order]
+    order: list[PriorityCount]
     plan: str
-    measured: int
+    rows_compared: int
     requests: int
     seconds: float
-    usage: Usage = field(repr=False, default_factory=Usage)
 
     @classmethod
-    def of(
+    def make(
         cls,
         mapping: IntegrationTableMapping,
         given: Sequence[Criterion],
@@ -60,17 +63,17 @@ class Preview:
     ) -> "Preview":
         """Read both sides and decide. Raises what the gateway and `on_part` raise."""
         began = time.monotonic()
-        records = local_records.uncoupled(mapping)
+        records = local_records.uncoupled_records(mapping)
         outside = 0
         if selection is not None:
             records = records.filter(_among(selection))
             outside = len(set(selection)) - records.count()
         matching = MatchingRun(mapping, given, gateway, records, mapping.blank_is_no_match, on_part)
         decisions = matching.run()
-        tally = decisions.tally()
+        tally = decisions.count_results()
         order = [
-            Order(criteria.group_caption(mapping, group), coupled)
-            for group, coupled in zip(matching.groups, decisions.coupled_by(), strict=True)
+            PriorityCount(criteria.group_caption(mapping, group), coupled)
+            for group, coupled in zip(matching.groups, decisions.count_coupled_by_priority(), strict=True)
         ]
         return cls(
             matching,
@@ -82,28 +85,28 @@ class Preview:
             outside,
             order,
             matching.plan.kind,
-            matching.measured,
+            matching.rows_compared,
             gateway.requests,
             time.monotonic() - began,
         )
 
     @property
     def unmatched(self) -> int:
-        """The records that Create New would apply to."""
+        """The number of records that Create New would apply to."""
         return self.no_match + self.multiple + self.already_coupled
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """One object per record, in key order."""
+        """Yield one object per record, in key order."""
         matching = self.matching
         decisions = iter(matching.decisions)
-        for part in local_records.iter_batches(matching.records, matching.table, matching.fields, size=_PART):
+        for part in local_records.iter_batches(matching.records, matching.table, matching.fields, size=_BATCH_SIZE):
             chunk = list(islice(decisions, len(part)))
-            told = partner_names(matching.mapping, matching, chunk)
+            partners = partner_names(matching.mapping, matching, chunk)
             for decision, row in zip(chunk, part, strict=False):
-                yield line(matching, decision, row, told)
+                yield preview_line(matching, decision, row, partners)
 
     def summary(self) -> dict[str, Any]:
-        """The numbers in the shape of a job's summary."""
+        """Return the numbers in the shape of a job's summary."""
         mapping = self.matching.mapping
         failed = {
             Result.NO_MATCH.value: self.no_match,
@@ -128,8 +131,10 @@ class Preview:
         }  # fmt: skip
 
 
-def line(matching: MatchingRun, decision: Decision, row: Sequence[Any], told: dict[UUID, str]) -> dict[str, Any]:
-    """One record of a preview, in the shape of an error object with the outcome in front."""
+def preview_line(
+    matching: MatchingRun, decision: Decision, row: Sequence[Any], partners: dict[UUID, str]
+) -> dict[str, Any]:
+    """Return one record of a preview, in the shape of an error object with the outcome in front."""
     first = decision.candidates[0] if len(decision.candidates) == 1 else None
     coupled = decision.result is Result.COUPLED
     return {
@@ -137,15 +142,15 @@ def line(matching: MatchingRun, decision: Decision, row: Sequence[Any], told: di
         "local": {"id": str(decision.local_id), "key": str(row[1]), "name": str(row[2] or "")},
         "integration": {"id": str(first.id), "name": first.name} if first else None,
         "reason": "" if coupled else decision.result.value,
-        "message": "" if coupled else matching.sentence(decision, told.get(first.id, "") if first else ""),
-        "fields": matching.compared(decision, row[3:]),
-        "candidates": [candidate_json(candidate, told) for candidate in decision.candidates],
+        "message": "" if coupled else matching.explain(decision, partners.get(first.id, "") if first else ""),
+        "fields": matching.compared_fields(decision, row[3:]),
+        "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
         "trail": matching.trail(decision),
     }
 
 
 def _among(selection: Sequence[UUID]) -> Q:
-    """The selected records; a chain of short lists, since a database takes only so many values in one."""
+    """Return the condition for the selected records, in short lists: a database takes only so many values in one."""
     chosen = list(dict.fromkeys(selection))
     wanted = Q()
     for start in range(0, len(chosen), 900):

@@ -1,4 +1,4 @@
-"""What downloads whole tables while somebody waits for a page happens once per company at a time."""
+"""Lock for previews, which read whole tables while somebody waits for a page: one per company at a time."""
 
 import fcntl
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from masterdata.models import Company
 
 @contextmanager
 def preview_lock(company: Company) -> Iterator[None]:
-    """Hold the company's turn. Raises Refusal, with a sentence, while somebody else has it.
+    """Hold the company's lock. Raises Refusal while somebody else holds it.
 
-    A file's lock: every web process of this machine keeps to it, and it ends with whoever holds it.
+    The lock is a file's: every web process of this machine respects it, and it ends with the process that holds it.
     """
-    folder = settings.STATE_DIR / "turns"
+    folder = settings.STATE_DIR / "previews"
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / str(company.pk)).open("w") as file:
         try:

@@ -1,4 +1,4 @@
-"""The verbs of coupling. Writes are atomic; what takes long is queued as a job."""
+"""Services of coupling: start, preview, couple by hand. Writes are atomic; what takes long is queued as a job."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,10 +11,11 @@ from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling import local_records
 from coupling.couplings.pending import is_being_created
+from coupling.couplings.preview import Preview
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, UncouplingParameters
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
-from coupling.matching import criteria as criteria_
+from coupling.matching.criteria import check_criteria, stored_criteria
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from coupling.rows import Criterion
 from jobs import audit
@@ -39,21 +40,22 @@ def start_coupling(
 ) -> Job:
     """Queue match-based coupling of the mapping's uncoupled records, or of a selection among them.
 
-    What is not given counts as stored on the mapping; later edits do not touch the queued job. `full_after` has a full
-    synchronization follow that creates, either way, what found no partner. With `strict` a run
-    without criteria is refused here (NoCriteria); without it the job itself ends failed with that reason (full
-    synchronization, schedules). Raises Refusal, EmptySelection, criteria.BadCriteria.
+    What is not given counts as stored on the mapping; later edits do not change the queued job. full_after: a full
+    synchronization follows that creates, either way, what found no partner. strict: a run without criteria is refused
+    here (NoCriteria); otherwise the job itself ends failed with that reason (full synchronization, schedules). Raises
+    Refusal, EmptySelection, BadCriteria.
     """
     require_usable(mapping)
-    given = list(criteria if criteria is not None else criteria_.stored(mapping))
+    given = list(criteria if criteria is not None else stored_criteria(mapping))
     if given or strict:
-        given = criteria_.check(mapping, given)
+        given = check_criteria(mapping, given)
     create = mapping.create_new if create_new is None else create_new
     if create and mapping.direction == Direction.FROM:
         if create_new:
             raise Refusal(
                 Reason.CONFIGURATION,
                 f"{mapping.name} only takes data from Dataverse, so nothing can be created there.",
+                "Leave Create New If Unable to Find a Match off, or change the mapping's direction.",
             )
         create = False
     chosen = (mapping.update_conflict if conflicts is None else conflicts) or ConflictOption.ASK
@@ -109,13 +111,13 @@ def start_uncoupling(
 
 
 def description(mapping: IntegrationTableMapping) -> str:
-    """What a job's card says about it: "Customers <-> account"."""
+    """Return what a job's card says about it: "Customers <-> account"."""
     arrow = {Direction.TO: "->", Direction.FROM: "<-"}.get(Direction(mapping.direction), "<->")
     try:
-        here = local_records.table_of(mapping).caption_plural
+        table = local_records.get_table(mapping).caption_plural
     except local_records.Unusable:
-        here = mapping.table
-    return f"{here} {arrow} {mapping.integration_table}"
+        table = mapping.table
+    return f"{table} {arrow} {mapping.integration_table}"
 
 
 @transaction.atomic
@@ -134,9 +136,9 @@ def couple_by_hand(
                 organization_id=organization_id,
                 method=Method.MANUAL,
             )
-            told = {"mapping": mapping.name, "local_id": local_id, "integration_id": integration_id}
+            values = {"mapping": mapping.name, "local_id": local_id, "integration_id": integration_id}
             audit.record_audit_entry(
-                made, LogEntry.Action.CREATE, {name: (None, one) for name, one in told.items()}, user=user
+                made, LogEntry.Action.CREATE, {name: (None, value) for name, value in values.items()}, user=user
             )
             return made
     except IntegrityError:
@@ -151,14 +153,14 @@ def couple_by_hand(
             "Somebody coupled and uncoupled the record or the row at the same moment, so nothing was done.",
             "Try again.",
         )
-    named = local_records.named(mapping, [other.local_id]).get(other.local_id)
+    partner = local_records.read_keys_and_names(mapping, [other.local_id]).get(other.local_id)
     if is_being_created(other):
         raise Refusal(
             Reason.ALREADY_COUPLED,
             f"The row is being created by job {other.job_id}, which has not ended.",
             "Wait for its end, or cancel it.",
         )
-    if named is None:  # the partner was deleted here: its coupling is void
+    if partner is None:  # the partner was deleted here: its coupling is void
         CouplingBase.objects.filter(coupling=other).delete()
         other.delete()
         return couple_by_hand(
@@ -176,7 +178,7 @@ def couple_by_hand(
         )
     raise Refusal(
         Reason.ALREADY_COUPLED,
-        f"The row is coupled already to {' '.join(named).strip()}.",
+        f"The row is coupled already to {' '.join(partner).strip()}.",
         "Delete that coupling first, or choose another row.",
     )
 
@@ -188,16 +190,15 @@ def preview(
     criteria: Sequence[Criterion] | None = None,
     gateway: Gateway | None = None,
     on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None,
-) -> Any:
-    """What match-based coupling would do, with nothing written. See coupling.preview.
+) -> Preview:
+    """Return what match-based coupling would do; nothing is written.
 
-    `on_part` is called after each part read, and may raise to stop.
+    on_part: called after each part read, with the phase, how many records of it are done and how many there are (None
+    where unknown); it may raise to stop. Raises Refusal, EmptySelection, BadCriteria, DataverseError.
     """
-    from coupling.couplings.preview import Preview
-
     require_usable(mapping)
-    given = criteria_.check(mapping, list(criteria if criteria is not None else criteria_.stored(mapping)))
+    given = check_criteria(mapping, list(criteria if criteria is not None else stored_criteria(mapping)))
     chosen = None if selection is None else list(selection)
     if chosen is not None and not chosen:
         raise EmptySelection
-    return Preview.of(mapping, given, gateway or Gateway(mapping.company), chosen, on_part)
+    return Preview.make(mapping, given, gateway or Gateway(mapping.company), chosen, on_part)

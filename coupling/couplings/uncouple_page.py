@@ -1,26 +1,28 @@
-"""Delete Couplings: ask, with the numbers, then start the jobs."""
+"""Page Delete Couplings: ask, with the numbers, then start the jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, requires
 from coupling.couplings import services
 from coupling.models import Coupling, IntegrationTableMapping, Selection
-from coupling.page_parts import EXPLAINED, job_log, mapping_or_404, of_mapping, show_error
+from coupling.page_parts import EXPLAINED, job_log_url, mapping_or_404, mapping_url, show_error
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
+from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
 from ui.kit import Action
 from ui.links import company_url
 
 TITLE = "Delete Couplings"
-_KEPT = (
+_WHAT_STAYS = (
     "No data is deleted on either side; the rows in Dataverse are only released from this company. Deleted couplings "
     "are found again by match-based coupling, their history is not."
 )
@@ -29,99 +31,98 @@ _KEPT = (
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.OPERATE)
 def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
-    """All couplings of the chosen mappings."""
+    """Ask about all couplings of the chosen mappings, then start."""
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
-    wanted = ids.parse_ids(given.getlist("id"))
-    chosen = list(IntegrationTableMapping.objects.filter(company=owner, pk__in=wanted).select_related("company"))
-    counted = [(mapping, Coupling.objects.filter(mapping=mapping).count()) for mapping in chosen]
-    coupled = [(mapping, count) for mapping, count in counted if count]
-    if not chosen:
+    chosen = IntegrationTableMapping.objects.filter(company=owner, pk__in=ids.parse_ids(given.getlist("id")))
+    counted = [(one, Coupling.objects.filter(mapping=one).count()) for one in chosen.select_related("company")]
+    coupled = [(one, count) for one, count in counted if count]
+    if not counted:
         return listing.nothing_selected(request, back)
     if not coupled:
-        messages.warning(request, f"{_names(chosen)}: there are no couplings, so there is nothing to delete.")
+        names = ", ".join(one.name for one, _ in counted)
+        messages.warning(request, f"{names}: there are no couplings, so there is nothing to delete.")
         return HttpResponseRedirect(back)
     if request.method == "POST":
-        try:
-            jobs = [services.start_uncoupling(mapping=mapping, all=True, user=request.user) for mapping, _ in coupled]
-        except EXPLAINED as error:
-            show_error(request, error)
-            return HttpResponseRedirect(back)
-        return HttpResponseRedirect(_job_url(owner, [job.pk for job in jobs]))
-    total = sum(count for _, count in coupled)
-    parts = ", ".join(f"{count:,} couplings of {mapping.name}" for mapping, count in coupled)
-    again = {"id": ",".join(map(str, wanted))}
-    return _asked(request, owner, total, f"This deletes {parts}.", again, request.path, back)
+        mappings = [one for one, _ in coupled]
+        return _started(
+            request,
+            owner,
+            back,
+            lambda: [services.start_uncoupling(mapping=one, all=True, user=request.user) for one in mappings],
+        )
+    parts = ", ".join(f"{count:,} couplings of {one.name}" for one, count in coupled)
+    again = {"id": ",".join(str(one.pk) for one, _ in counted)}
+    action = _action(request, owner, sum(count for _, count in coupled), again)
+    return _confirm(request, owner, f"This deletes {parts}.", action, back)
 
 
 @require_POST
 @requires(Can.OPERATE)
 def from_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
-    """The couplings of the records selected on a list: keep the selection, then ask."""
+    """Store a list's selection, then ask about its couplings."""
     owner = access.company(request, company)
     one = records.table_or_404(table)
-    draft = keep_selection.keep(request, owner, one, without="none is coupled")
-    if not isinstance(draft, Selection):
-        return draft
-    if not selections.coupled(draft):
+    selection = keep_selection.store_from_list(request, owner, one, without="none is coupled")
+    if not isinstance(selection, Selection):
+        return selection
+    if not selections.count_coupled(selection):
         why = "None of the selected records is coupled, so there is nothing to delete."
-        return keep_selection.redirect_to_selection(request, draft, one, why)
-    return HttpResponseRedirect(of_mapping("uncouple", draft.mapping, f"draft={draft.pk}"))
+        return keep_selection.back_to_list(request, selection, one, why)
+    return HttpResponseRedirect(mapping_url("uncouple", selection.mapping, selection=selection.pk))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.OPERATE)
 def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Ask about a kept selection, then start."""
+    """Ask about the couplings of a stored selection, then start."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
     given = request.POST if request.method == "POST" else request.GET
-    draft = selections.of(one, request.user, given.get("draft", ""))
+    selection = selections.get_selection(one, request.user, given.get("selection", ""))
     back = company_url("records:list", owner, table=one.table)
-    if draft is None:
+    if selection is None:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
-        try:
-            job = services.start_uncoupling(mapping=one, selection=selections.ids(draft), user=request.user)
-        except EXPLAINED as error:
-            show_error(request, error)
-            return HttpResponseRedirect(back)
-        selections.drop(draft)
-        return HttpResponseRedirect(_job_url(owner, [job.pk]))
-    coupled = selections.coupled(draft)
-    return _asked(request, owner, coupled, _of_selection(draft, coupled), {"draft": str(draft.pk)}, request.path, back)
+        return _started(request, owner, back, lambda: [_uncouple_selected(selection, user=request.user)])
+    coupled = selections.count_coupled(selection)
+    action = _action(request, owner, coupled, {"selection": str(selection.pk)})
+    return _confirm(request, owner, _selection_text(selection, coupled), action, back)
 
 
-def _of_selection(draft: Selection, coupled: int) -> str:
-    rest = draft.count - coupled
-    text = (
-        f"This deletes the {coupled:,} couplings of the selected records."
-        if coupled != 1
-        else ("This deletes the coupling of the selected record.")
-    )
-    return f"{text} {rest:,} of the selected records are not coupled." if rest else text
+def _uncouple_selected(selection: Selection, *, user: Any) -> Job:
+    local_ids = selections.iter_ids(selection)
+    job = services.start_uncoupling(mapping=selection.mapping, selection=local_ids, user=user)
+    selections.delete_selection(selection)
+    return job
 
 
-def _asked(
-    request: HttpRequest, owner: Company, count: int, text: str, values: dict[str, str], url: str, back: str
-) -> HttpResponse:
-    label = f"Delete {count:,} couplings" if count != 1 else "Delete the coupling"
-    return render.confirm(
-        request,
-        title=TITLE,
-        text=f"{text} {_KEPT}",
-        action=Action(label, url, "post", "uncouple", values=values, primary=True, off=unavailable_reason(owner)),
-        back=back,
-        company=owner,
-    )
-
-
-def _names(mappings: Sequence[IntegrationTableMapping]) -> str:
-    return ", ".join(mapping.name for mapping in mappings)
-
-
-def _job_url(owner: Company, jobs: Sequence[int]) -> str:
+def _started(request: HttpRequest, owner: Company, back: str, start: Callable[[], Sequence[Job]]) -> HttpResponse:
+    """Start jobs and lead to them: to the one job, or to the log where there are several; go back with an error."""
+    try:
+        jobs = start()
+    except EXPLAINED as error:
+        show_error(request, error)
+        return HttpResponseRedirect(back)
     if len(jobs) == 1:
-        return company_url("jobs:job", owner, pk=jobs[0])
-    return job_log(owner, type="uncoupling")
+        return HttpResponseRedirect(company_url("jobs:job", owner, pk=jobs[0].pk))
+    return HttpResponseRedirect(job_log_url(owner, type="uncoupling"))
+
+
+def _selection_text(selection: Selection, coupled: int) -> str:
+    uncoupled = selection.count - coupled
+    text = f"This deletes the {coupled:,} couplings of the selected records."
+    if coupled == 1:
+        text = "This deletes the coupling of the selected record."
+    return f"{text} {uncoupled:,} of the selected records are not coupled." if uncoupled else text
+
+
+def _action(request: HttpRequest, owner: Company, count: int, values: dict[str, str]) -> Action:
+    label = f"Delete {count:,} couplings" if count != 1 else "Delete the coupling"
+    off = unavailable_text(owner)
+    return Action(label, request.path, "post", "uncouple", values=values, primary=True, off=off)
+
+
+def _confirm(request: HttpRequest, owner: Company, text: str, action: Action, back: str) -> HttpResponse:
+    return render.confirm(request, title=TITLE, text=f"{text} {_WHAT_STAYS}", action=action, back=back, company=owner)

@@ -1,4 +1,4 @@
-"""The card of one integration table mapping: its settings, filters, conflicts, and what it matches on."""
+"""Card of an integration table mapping: its settings, filters, conflict options and criteria."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from accounts import access
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import ConflictOption, DeletionOption, Direction
@@ -19,7 +19,15 @@ from coupling.mappings.list_page import off_notice, table_cell, table_filter, tr
 from coupling.mappings.services import save_mapping
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
-from coupling.page_parts import ASK, NOT_ENABLED, crumbs, job_log, mapping_or_404, of_mapping, permission_reason
+from coupling.page_parts import (
+    ASK_A_PERSON,
+    NOT_ENABLED,
+    crumbs,
+    job_log_url,
+    mapping_or_404,
+    mapping_url,
+    permission_reason,
+)
 from masterdata.models import Company
 from ui import render
 from ui.cells import time_ago
@@ -28,7 +36,7 @@ from ui.links import company_url
 
 
 class MappingForm(forms.Form):
-    """What a person changes on a mapping."""
+    """The settings that a person changes on a mapping."""
 
     direction = forms.ChoiceField(label="Direction", choices=Direction.choices)
     synch_only_coupled = forms.BooleanField(
@@ -39,13 +47,13 @@ class MappingForm(forms.Form):
     update_conflict = forms.ChoiceField(
         label="Resolve Update Conflicts",
         required=False,
-        choices=[("", ASK), *((value, label) for value, label in ConflictOption.choices if value)],
+        choices=[("", ASK_A_PERSON), *((value, label) for value, label in ConflictOption.choices if value)],
         help_text="What happens to a field that was changed on both sides.",
     )
     deletion_conflict = forms.ChoiceField(
         label="Resolve Deletion Conflicts",
         required=False,
-        choices=[("", ASK), *((value, label) for value, label in DeletionOption.choices if value)],
+        choices=[("", ASK_A_PERSON), *((value, label) for value, label in DeletionOption.choices if value)],
         help_text="What happens when one side of a pair was deleted.",
     )
     blank_is_no_match = forms.BooleanField(
@@ -59,7 +67,7 @@ class MappingForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.READ)
 def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """One mapping: read by everyone, changed by those who may."""
+    """Show one mapping, and save its settings for those who may change it."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
     may_map = may(request.user, Can.MAP)
@@ -83,8 +91,8 @@ def _initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
 
 
 def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, form: MappingForm, may_map: bool) -> Page:
-    off = NOT_ENABLED if (why := unavailable_reason(owner)) else ""
-    numbers = counts.of(owner, [one])[one.pk]
+    off = NOT_ENABLED if (why := unavailable_text(owner)) else ""
+    numbers = counts.count_records(owner, [one])[one.pk]
     switched = list(one.fields.values_list("enabled", flat=True))
 
     def field(name: str) -> Field:
@@ -92,7 +100,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
             return Field(form_field=form[name])
         value = getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
-        return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else ASK)
+        return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else ASK_A_PERSON)
 
     tabs = [
         FastTab(
@@ -127,13 +135,13 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
         help="mappings.md",
         notices=[off_notice(owner, why)] if why else [],
         actions=[
-            Action("Fields", of_mapping("fields", one), icon="columns"),
-            Action("Match-Based Coupling", of_mapping("criteria", one), icon="couple", off=off),
+            Action("Fields", mapping_url("fields", one), icon="columns"),
+            Action("Match-Based Coupling", mapping_url("criteria", one), icon="couple", off=off),
             Action(
                 "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),
                 icon="uncouple", off=off or permission_reason(request, Can.OPERATE), dialog=True,
             ),
-            Action("Integration Coupling Job Log", job_log(owner, type="coupling", mapping=one.name), icon="job"),
+            Action("Integration Coupling Job Log", job_log_url(owner, type="coupling", mapping=one.name), icon="job"),
         ],
         fast_tabs=tabs,
         form_url=request.path if may_map else "",
@@ -147,14 +155,14 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                     ("Coupled", numbers.coupled),
                     ("Uncoupled", numbers.uncoupled),
                     ("Conflicts", numbers.conflicts),
-                    ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", of_mapping("fields", one))),
+                    ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", mapping_url("fields", one))),
                     ("Next run", time_ago(one.next_run_at) or "not scheduled"),
                 ],
             ),
-            troubleshooting(owner, counts.last_jobs(owner), one),
+            troubleshooting(owner, counts.latest_jobs(owner), one),
         ],
     )  # fmt: skip
 
 
 def _match_on(mapping: IntegrationTableMapping) -> str:
-    return criteria.readable(mapping, criteria.stored(mapping)) or "Nothing chosen yet"
+    return criteria.readable(mapping, criteria.stored_criteria(mapping)) or "Nothing chosen yet"

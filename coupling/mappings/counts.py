@@ -1,4 +1,4 @@
-"""How many records each mapping has, inside its table filter and among them uncoupled: one query for all mappings."""
+"""Counts of each mapping's records, couplings and conflicts, in one query for all mappings; the last job of each."""
 
 import time
 from collections.abc import Iterable
@@ -17,7 +17,11 @@ from masterdata.models import Company
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Numbers of one mapping. `coupled` counts all its couplings, of records outside the filter too."""
+    """Numbers of one mapping.
+
+    records, uncoupled: those inside the table filter; coupled: all couplings, of records outside the filter too;
+    usable: false where the mapping names a table or a field that is not there.
+    """
 
     records: int = 0
     uncoupled: int = 0
@@ -27,62 +31,61 @@ class Counts:
     usable: bool = True
 
 
-_ASKED = ("records", "uncoupled", "coupled", "skipped", "conflicts")
-
+_COUNTED = ("records", "uncoupled", "coupled", "skipped", "conflicts")
 
 LARGE = 200_000
-KEPT_S = 30
-"""Numbers of more than LARGE records are kept for KEPT_S seconds, and for longer the longer counting took."""
-_PATIENCE = 100
-"""How many times longer than they took the numbers are kept, so that people seldom wait: at a million records, some
-minutes."""
+STORED_S = 30
+"""Seconds for which the numbers of more than LARGE records are stored at least."""
+_STORED_FOR = 100
+"""How many times as long as counting took they are stored, so that people seldom wait: some minutes at a million
+records."""
 
 
-def of(company: Company, mappings: Iterable[IntegrationTableMapping]) -> dict[int, Counts]:
-    """The numbers by the mapping's id; of large tables as they stood within the last minutes."""
+def count_records(company: Company, mappings: Iterable[IntegrationTableMapping]) -> dict[int, Counts]:
+    """Return the numbers by the mapping's id; of large tables as they stood within the last minutes."""
     chosen = list(mappings)
     key = f"coupling.counts.{company.pk}.{'.'.join(str(mapping.pk) for mapping in chosen)}"
-    kept: dict[int, Counts] | None = cache.get(key)
-    if kept is not None:
-        return kept
+    stored: dict[int, Counts] | None = cache.get(key)
+    if stored is not None:
+        return stored
     began = time.monotonic()
     numbers = _counted(company, chosen)
     if sum(one.records for one in numbers.values()) > LARGE:
-        cache.set(key, numbers, max(KEPT_S, _PATIENCE * (time.monotonic() - began)))
+        cache.set(key, numbers, max(STORED_S, _STORED_FOR * (time.monotonic() - began)))
     return numbers
 
 
 def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[int, Counts]:
-    asked: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
     unusable: set[int] = set()
     for mapping in chosen:
         try:
-            inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled(mapping)
+            inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled_records(mapping)
         except (local_records.Unusable, filters.BadFilter):
             unusable.add(mapping.pk)
             continue
         couplings = Coupling.objects.filter(mapping=mapping)
-        waiting = Coupling.objects.filter(company=company, mapping=mapping)  # by the company, as their indexes are
-        asked |= {
+        by_company = couplings.filter(company=company)  # as the indexes of skipped and conflicting ones begin
+        counts |= {
             f"records_{mapping.pk}": _count(inside),
             f"uncoupled_{mapping.pk}": _count(uncoupled),
             f"coupled_{mapping.pk}": _count(couplings),
-            f"skipped_{mapping.pk}": _count(waiting.filter(skipped=True)),
-            f"conflicts_{mapping.pk}": _count(waiting.filter(conflict__isnull=False)),
+            f"skipped_{mapping.pk}": _count(by_company.filter(skipped=True)),
+            f"conflicts_{mapping.pk}": _count(by_company.filter(conflict__isnull=False)),
         }
-    found: dict[str, Any] = dict(Company.objects.filter(pk=company.pk).values(**asked)[0]) if asked else {}
+    found: dict[str, Any] = dict(Company.objects.filter(pk=company.pk).values(**counts)[0]) if counts else {}
     numbers: dict[int, Counts] = {}
     for mapping in chosen:
         if mapping.pk in unusable:
             numbers[mapping.pk] = Counts(usable=False)
         else:
-            records, free, coupled, skipped, conflicts = (int(found[f"{what}_{mapping.pk}"]) for what in _ASKED)
+            records, free, coupled, skipped, conflicts = (int(found[f"{name}_{mapping.pk}"]) for name in _COUNTED)
             numbers[mapping.pk] = Counts(records, free, coupled, skipped, conflicts)
     return numbers
 
 
-def last_jobs(company: Company) -> dict[str, Job]:
-    """The newest job of each mapping of a company, by the mapping's name, in one query."""
+def latest_jobs(company: Company) -> dict[str, Job]:
+    """Return the newest job of each mapping of a company, by the mapping's name, in one query."""
     newest = Job.objects.filter(company=company, mapping_name=OuterRef("name")).order_by("-id").values("pk")[:1]
     ids = IntegrationTableMapping.objects.filter(company=company).values(job=Subquery(newest))
     jobs = Job.objects.filter(pk__in=ids).defer("parameters", "resume", "detail")
@@ -90,6 +93,6 @@ def last_jobs(company: Company) -> dict[str, Job]:
 
 
 def _count(rows: "QuerySet[Any]") -> Any:
-    """A query's number of rows, as a part of another query."""
+    """Return a query's number of rows, as a part of another query."""
     counted = rows.order_by().values("company").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)

@@ -1,11 +1,11 @@
-"""The default mappings, kept as data in default_mappings.json beside this module.
+"""The default mappings, from default_mappings.json beside this module.
 
 Keys of a field row beyond the model's: `only_with` (the ownership model it belongs to), `needs` (the mapping of the
-related table; where that does not exist the row is off and says so). Dependencies on mappings that do not exist are
-left out until they do.
+related table; where that does not exist the field mapping is off, with the reason). Dependencies on mappings that do
+not exist are left out until they do.
 
-An entry with `part_of` belongs to a setup of its own (Dynamics 365 Connection Setup): a company gets it there, and
-nothing runs for it while that setup is not enabled.
+An entry with `part_of` belongs to a setup of its own (Dynamics 365 Connection Setup): it is made for a company when
+that is enabled, and nothing runs for it while it is not.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,11 @@ from django.utils import timezone
 from connection_setup.connection.state import connection_of
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.models import OwnershipModel
+from core.refusals import NotUsable
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 
 SALESPEOPLE = "SALESPEOPLE"
-"""The mapping of salespeople to Dataverse users, which the ownership model Person goes by."""
+"""The mapping of salespeople to Dataverse users, by which the ownership model Person assigns owners."""
 DYNAMICS_365 = "dynamics_365"
 _EXTRA = ("fields", "name", "dependencies", "part_of")
 
@@ -35,57 +36,58 @@ def _data() -> list[dict[str, Any]]:
     return content
 
 
-def names() -> list[str]:
-    """The names of the default mappings, in their order."""
+def default_names() -> list[str]:
+    """Return the names of the default mappings, in their order."""
     return [entry["name"] for entry in _data()]
 
 
-def names_of(part: str) -> list[str]:
-    """The names of the default mappings that belong to a part."""
+def names_of_part(part: str) -> list[str]:
+    """Return the names of the default mappings that belong to a part."""
     return [entry["name"] for entry in _data() if entry.get("part_of", "") == part]
 
 
 def disabled_names(company: Any) -> list[str]:
-    """The names of the mappings whose part is not enabled for the company: nothing runs for them."""
-    return [] if dynamics.enabled(company) else names_of(DYNAMICS_365)
+    """Return the names of the mappings whose part is not enabled for the company: nothing runs for them."""
+    return [] if dynamics.is_enabled(company) else names_of_part(DYNAMICS_365)
 
 
-def create_missing(company: Any, user: Any = None) -> list[IntegrationTableMapping]:
-    """Make the default mappings a company does not have yet; those it has stay as they are. Returns what was made."""
-    del user
-    there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
-    there |= set(disabled_names(company))
-    return _write(company, [entry for entry in _data() if entry["name"] not in there])
+def create_missing(company: Any) -> list[IntegrationTableMapping]:
+    """Create the default mappings a company does not have yet; those it has stay as they are. Returns the new ones."""
+    existing = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+    existing |= set(disabled_names(company))
+    return _write(company, [entry for entry in _data() if entry["name"] not in existing])
 
 
-def ensure_part(company: Any, part: str) -> list[IntegrationTableMapping]:
-    """Make the default mappings of a part that a company does not have yet. Returns what was made."""
-    there = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
+def create_missing_of_part(company: Any, part: str) -> list[IntegrationTableMapping]:
+    """Create the default mappings of a part that a company does not have yet. Returns the new ones."""
+    existing = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
     entries = [entry for entry in _data() if entry.get("part_of", "") == part]
-    return _write(company, [entry for entry in entries if entry["name"] not in there])
+    return _write(company, [entry for entry in entries if entry["name"] not in existing])
 
 
-def reset(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
-    """Bring mappings back to their default: settings, filters, field rows, criteria. Couplings stay.
+def reset_mappings(company: Any, wanted: Iterable[str] | None = None) -> list[IntegrationTableMapping]:
+    """Reset mappings to their default: settings, filters, field mappings, criteria. Couplings stay.
 
-    Raises LookupError, with a sentence, for a mapping that has no default.
+    wanted: names, or None for all that are enabled. Raises NotUsable for a mapping without default.
     """
     left_out = [] if wanted is not None else disabled_names(company)
-    chosen = list(wanted) if wanted is not None else [name for name in names() if name not in left_out]
+    chosen = list(wanted) if wanted is not None else [name for name in default_names() if name not in left_out]
     known = {entry["name"]: entry for entry in _data()}
     for name in chosen:
         if name not in known:
-            raise LookupError(f"The mapping {name} has no default; these have: {', '.join(known)}.")
+            raise NotUsable(f"The mapping {name} has no default.", f"These have one: {', '.join(known)}.")
         if name in disabled_names(company):
-            raise LookupError(f"The mapping {name} comes with Dynamics 365 Connection Setup. Enable that first.")
+            raise NotUsable(
+                f"The mapping {name} comes with {dynamics.TITLE}, which is not enabled.", "Enable it there first."
+            )
     return _write(company, [known[name] for name in chosen])
 
 
 @transaction.atomic
-def schedule(company: Any) -> int:
-    """Put the company's mappings on their schedules, the first run after one period; how many. Choices have none.
+def schedule_mappings(company: Any) -> int:
+    """Schedule the company's mappings, the first run after one period. Returns how many. Choices have no schedule.
 
-    SALESPEOPLE is scheduled with Person alone: with Team nothing asks for it.
+    SALESPEOPLE is scheduled with the ownership model Person alone: with Team nothing needs it.
     """
     mappings = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid", scheduled=False)
     mappings = mappings.exclude(name__in=disabled_names(company))
@@ -103,11 +105,11 @@ def _schedule(mapping: IntegrationTableMapping, *, on: bool) -> None:
 
 
 @transaction.atomic
-def follow_ownership(company: Any) -> None:
-    """Give existing mappings the field rows and the dependency of the connection's ownership model, and no other's.
+def apply_ownership_model(company: Any) -> None:
+    """Give existing mappings the field mappings and the dependency of the connection's ownership model alone.
 
-    With Person a record's salesperson decides who owns its row, so that salespeople are synchronized first, on a
-    schedule where others have one; with Team nothing asks for them. What people changed on other rows stays.
+    With Person a record's salesperson decides who owns its row, so salespeople are synchronized first, on a schedule
+    where others have one; with Team nothing needs them. Other field mappings stay as they are.
     """
     ownership = connection_of(company).ownership_model
     people = IntegrationTableMapping.objects.filter(company=company, name=SALESPEOPLE).first()
@@ -139,7 +141,7 @@ def follow_ownership(company: Any) -> None:
 def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTableMapping]:
     ownership = connection_of(company).ownership_model
     existing = set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
-    existing |= set(names())
+    existing |= set(default_names())
     written: list[IntegrationTableMapping] = []
     for entry in entries:
         values = {key: value for key, value in entry.items() if key not in _EXTRA}
@@ -151,7 +153,7 @@ def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTable
         mapping, _ = IntegrationTableMapping.objects.update_or_create(
             company=company,
             name=entry["name"],
-            defaults={**_settings_at_rest(), **values, "position": names().index(entry["name"])},
+            defaults={**_default_settings(), **values, "position": default_names().index(entry["name"])},
         )
         mapping.fields.all().delete()
         IntegrationFieldMapping.objects.bulk_create(
@@ -163,9 +165,9 @@ def _write(company: Any, entries: list[dict[str, Any]]) -> list[IntegrationTable
     return written
 
 
-def _settings_at_rest() -> dict[str, Any]:
-    """What a mapping has when its default says nothing: a reset takes back a person's choices."""
-    kept = {
+def _default_settings() -> dict[str, Any]:
+    """Return what a mapping has where its default says nothing: a reset takes back a person's choices."""
+    settings = {
         "direction", "table_filter", "integration_filter", "insert_values", "synch_only_coupled", "update_conflict",
         "deletion_conflict", "synch_after_coupling", "create_new", "blank_is_no_match", "every_minutes",
         "inactivity_timeout_minutes",
@@ -173,7 +175,7 @@ def _settings_at_rest() -> dict[str, Any]:
     return {
         column.name: column.get_default()
         for column in IntegrationTableMapping._meta.concrete_fields
-        if column.name in kept
+        if column.name in settings
     }
 
 

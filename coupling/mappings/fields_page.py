@@ -1,4 +1,4 @@
-"""Integration Field Mapping List: which fields go where, switched on and off."""
+"""Page Integration Field Mapping List: the field mappings, which can be switched on and off."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import access
 from core.refusals import NotUsable
 from core.roles import Can, requires
-from coupling.mappings.services import switch
+from coupling.mappings import services
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
-from coupling.page_parts import captions, crumbs, mapping_or_404, of_mapping, permission_reason, show_error
+from coupling.page_parts import crumbs, field_captions, mapping_or_404, mapping_url, permission_reason, show_error
 from masterdata.models import Company
 from ui import listing, render
 from ui.kit import Action, Cell, Page, Status
 from ui.links import company_url
 
 
-def fields_listing(company: Company, mapping: IntegrationTableMapping | None = None) -> listing.Listing:
-    """The field mappings of one mapping, or of all of a company."""
+def field_listing(company: Company, mapping: IntegrationTableMapping | None = None) -> listing.Listing:
+    """Return the list of the field mappings of one mapping, or of all of a company."""
     rows: QuerySet[Any] = IntegrationFieldMapping.objects.filter(mapping__company=company).select_related("mapping")
     by_mapping: list[listing.Column] = []
     narrowing: list[listing.Filter] = []
@@ -41,7 +41,7 @@ def fields_listing(company: Company, mapping: IntegrationTableMapping | None = N
 
     def caption(row: Any) -> str:
         if row.mapping_id not in known:
-            known[row.mapping_id] = captions(row.mapping)
+            known[row.mapping_id] = field_captions(row.mapping)
         return known[row.mapping_id].get(row.field, row.field) or "(constant)"
 
     return listing.Listing(
@@ -86,14 +86,14 @@ def _status(row: Any) -> Cell:
 @require_safe
 @requires(Can.READ)
 def all_fields(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration Field Mapping List of all mappings."""
+    """Show the field mappings of all mappings."""
     owner = access.company(request, company)
     page = Page(
         "Integration Field Mapping List",
         crumbs=crumbs(owner),
         company=owner,
         help="mappings.md",
-        listing=fields_listing(owner),
+        listing=field_listing(owner),
     )
     return render.page(request, page)
 
@@ -101,7 +101,7 @@ def all_fields(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Integration Field Mapping List of one mapping."""
+    """Show the field mappings of one mapping."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
 
@@ -117,9 +117,9 @@ def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         actions=[
             act("Enable", "on", "check"),
             act("Disable", "off", "cancel"),
-            Action("Select Coupling Criteria", of_mapping("criteria", one), icon="couple"),
+            Action("Select Coupling Criteria", mapping_url("criteria", one), icon="couple"),
         ],
-        listing=fields_listing(owner, one),
+        listing=field_listing(owner, one),
     )
     return render.page(request, page)
 
@@ -130,14 +130,14 @@ def switch_fields(request: HttpRequest, company: str, mapping: str, to: str) -> 
     """Switch the selected field mappings on or off."""
     owner = access.company(request, company)
     one = mapping_or_404(owner, mapping)
-    back = of_mapping("fields", one)
-    chosen = listing.selected(request, fields_listing(owner, one))
+    back = mapping_url("fields", one)
+    chosen = listing.selected(request, field_listing(owner, one))
     if to not in ("on", "off"):
         raise Http404("A field mapping is switched on or off.")
     if not chosen:
         return listing.nothing_selected(request, back)
     try:
-        changed = switch(mapping=one, fields=list(chosen.rows), enabled=to == "on")
+        changed = services.switch_fields(mapping=one, fields=list(chosen.rows), enabled=to == "on")
     except NotUsable as error:
         show_error(request, error)
     else:

@@ -1,4 +1,4 @@
-"""Integration Table Mappings, a mapping's card, and Integration Field Mapping List."""
+"""Page Integration Table Mappings, and Use Default Synchronization Setup."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,13 +11,22 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
+from core.refusals import NotUsable
 from core.roles import Can, requires
 from core.vocabulary import Direction
 from coupling import filters, local_records
 from coupling.mappings import counts, defaults
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.page_parts import ASK, NOT_ENABLED, captions, job_log, of_mapping, permission_reason
+from coupling.page_parts import (
+    ASK_A_PERSON,
+    NOT_ENABLED,
+    field_captions,
+    job_log_url,
+    mapping_url,
+    permission_reason,
+    show_error,
+)
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
@@ -31,11 +40,11 @@ from ui.links import company_url, optional_url
 @require_safe
 @requires(Can.READ)
 def mappings(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration Table Mappings."""
+    """Show the list of mappings."""
     owner = access.company(request, company)
-    jobs = counts.last_jobs(owner)
-    off = unavailable_reason(owner)
-    shown = mappings_listing(owner, jobs, off=off)
+    jobs = counts.latest_jobs(owner)
+    off = unavailable_text(owner)
+    shown = mapping_listing(owner, jobs, off=off)
     page = Page(
         "Integration Table Mappings",
         company=owner,
@@ -56,16 +65,16 @@ _TIP = Tip(
 )
 
 
-def mappings_listing(
+def mapping_listing(
     company: Company, jobs: Mapping[str, Job] = MappingProxyType({}), *, off: str = ""
 ) -> listing.Listing:
-    """The list of a company's mappings, as its page (with the last jobs) and the views behind its actions see it.
+    """Return the list of a company's mappings, as its page (with the last jobs) and the views of its actions see it.
 
     off: why the connection cannot be used, for a list that is empty.
     """
 
     def decorate(rows: list[Any]) -> None:
-        found = counts.of(company, rows)
+        found = counts.count_records(company, rows)
         for row in rows:
             row.counted, row.last_job = found[row.pk], jobs.get(row.name)
 
@@ -75,7 +84,7 @@ def mappings_listing(
         rows=IntegrationTableMapping.objects.filter(company=company).select_related("company"),
         key="id",
         selectable=True,
-        row_url=lambda row: of_mapping("mapping", row),
+        row_url=lambda row: mapping_url("mapping", row),
         search=("name__icontains", "integration_table__icontains", "table__icontains"),
         decorate=decorate,
         filters=[
@@ -106,11 +115,11 @@ def mappings_listing(
             listing.Column("uid_kind", "Integration Field Type", lambda row: row.get_uid_kind_display(), default=False),
             listing.Column(
                 "deletion", "Resolve Deletion Conflicts",
-                lambda row: row.get_deletion_conflict_display() or ASK, default=False,
+                lambda row: row.get_deletion_conflict_display() or ASK_A_PERSON, default=False,
             ),
             listing.Column(
                 "update", "Resolve Update Conflicts",
-                lambda row: row.get_update_conflict_display() or ASK, default=False,
+                lambda row: row.get_update_conflict_display() or ASK_A_PERSON, default=False,
             ),
             listing.Column("next_run", "Next run", lambda row: time_ago(row.next_run_at), default=False),
         ],
@@ -119,7 +128,7 @@ def mappings_listing(
 
 
 def _no_mappings(company: Company, off: str) -> Notice:
-    """Why there is no mapping yet, and the way to the first ones."""
+    """Return why there is no mapping yet, and the way to the first ones."""
     if off:
         setup = optional_url("connection_setup:setup", company)
         return Notice(
@@ -134,17 +143,17 @@ def _no_mappings(company: Company, off: str) -> Notice:
 
 
 def table_cell(row: Any) -> Cell:
-    """The local table of a mapping, leading to its list."""
+    """Return the local table of a mapping, which leads to its list."""
     try:
-        table = local_records.table_of(row)
+        table = local_records.get_table(row)
     except local_records.Unusable:
         return Status(f"{row.table} is not known", "bad")
     return Link(table.caption_plural, optional_url("records:list", row.company, table=table.name))
 
 
 def table_filter(row: Any) -> str:
-    """The table filter of a mapping, with the fields' captions."""
-    names = captions(row)
+    """Return the table filter of a mapping as text, with the fields' captions."""
+    names = field_captions(row)
     return filters.readable(row.table_filter, lambda name: names.get(name, name))
 
 
@@ -154,8 +163,8 @@ def _integration_table(row: Any) -> str:
 
 def _uncoupled(row: Any) -> Cell:
     count = row.counted.uncoupled
-    url = optional_url("records:list", row.company, table=row.table)
-    return Link(f"{count:,}", f"{url}?coupled=no") if count and url else count
+    url = optional_url("records:list", row.company, table=row.table, query={"coupled": "no"})
+    return Link(f"{count:,}", url) if count and url else count
 
 
 def _errors(row: Any) -> Cell:
@@ -163,8 +172,8 @@ def _errors(row: Any) -> Cell:
     failed = int(job.counters.get("failed", 0)) if job else 0
     if not failed:
         return 0
-    url = company_url("jobs:outcomes", row.company, pk=job.pk)
-    return Link(f"{failed:,}", f"{url}?outcome=failed", "bad")
+    url = company_url("jobs:outcomes", row.company, pk=job.pk, query={"outcome": "failed"})
+    return Link(f"{failed:,}", url, "bad")
 
 
 def _last_run(row: Any) -> Cell:
@@ -224,7 +233,7 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
 
 
 def off_notice(company: Company, off: str) -> Notice:
-    """Why Dataverse cannot be used, and where that is mended."""
+    """Return the notice why Dataverse cannot be used, and where to fix it."""
     url = optional_url("connection_setup:setup", company)
     return Notice(off, "warn", actions=[Action("Dataverse Connection Setup", url)] if url else ())
 
@@ -232,17 +241,17 @@ def off_notice(company: Company, off: str) -> Notice:
 def troubleshooting(
     company: Company, jobs: Mapping[str, Job], mapping: IntegrationTableMapping | None = None
 ) -> FactBox:
-    """Failed records of the last runs, and couplings left out: of a mapping, or of all."""
+    """Return the fact box of failed records of the last runs and of skipped couplings: of a mapping, or of all."""
     errors = sum(
         int(job.counters.get("failed", 0)) for name, job in jobs.items() if mapping is None or name == mapping.name
     )
-    left_out = Coupling.objects.filter(company=company, skipped=True)
-    skipped = (left_out.filter(mapping=mapping) if mapping else left_out).count()
+    couplings = Coupling.objects.filter(company=company, skipped=True)
+    skipped = (couplings.filter(mapping=mapping) if mapping else couplings).count()
     narrowed = {"mapping": mapping.name} if mapping else {}
     return FactBox(
         "Troubleshooting",
         cues=[
-            Cue(f"{errors:,}", "Integration Errors", job_log(company, **narrowed), "bad" if errors else "ok"),
+            Cue(f"{errors:,}", "Integration Errors", job_log_url(company, **narrowed), "bad" if errors else "ok"),
             Cue(
                 f"{skipped:,}", "Coupled Data Sync Errors", optional_url('sync:skipped', company),
                 "bad" if skipped else "ok",
@@ -258,7 +267,7 @@ def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     """Lead from the selected mappings to what is to be done with them."""
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
-    chosen = list(listing.selected(request, mappings_listing(owner)).rows)
+    chosen = list(listing.selected(request, mapping_listing(owner)).rows)
     if not chosen:
         return listing.nothing_selected(request, back)
     if what in ("uncouple", "reset"):
@@ -268,27 +277,28 @@ def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     if len(chosen) > 1:
         messages.warning(request, "Several mappings are selected. Select the one you mean, then choose the action.")
         return HttpResponseRedirect(back)
-    return HttpResponseRedirect(_leads_to(owner, chosen[0], what))
+    return HttpResponseRedirect(_action_url(owner, chosen[0], what))
 
 
-def _leads_to(company: Company, mapping: IntegrationTableMapping, what: str) -> str:
+def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -> str:
     logs = {"coupling-log": "coupling", "uncoupling-log": "uncoupling", "synch-log": "synchronization"}
     if what in logs:
-        return job_log(company, type=logs[what], mapping=mapping.name)
+        return job_log_url(company, type=logs[what], mapping=mapping.name)
     own = {"fields": "fields", "edit": "mapping", "match": "criteria"}
     if what in own:
-        return of_mapping(own[what], mapping)
+        return mapping_url(own[what], mapping)
+    full = {"full": "1"} if what == "full" else {}
     if what in ("synchronize", "full") and (
-        url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name)
+        url := optional_url("sync:synchronize-mapping", company, mapping=mapping.name, query=full)
     ):
-        return f"{url}?full=1" if what == "full" else url
+        return url
     raise Http404(f"There is no action {what!r} on mappings.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.MAP)
 def reset(request: HttpRequest, company: str) -> HttpResponse:
-    """Use Default Synchronization Setup: ask, then bring mappings back to their default."""
+    """Ask, then reset the selected mappings to their default."""
     owner = access.company(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
@@ -301,9 +311,9 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
         return listing.nothing_selected(request, back)
     if request.method == "POST":
         try:
-            defaults.reset(owner, names)
-        except LookupError as error:
-            messages.error(request, str(error.args[0]))
+            defaults.reset_mappings(owner, names)
+        except NotUsable as error:
+            show_error(request, error)
         else:
             messages.success(request, f"{', '.join(names)}: settings, filters and field mappings are the default ones.")
         return HttpResponseRedirect(back)
@@ -321,20 +331,20 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
-    """Make the default mappings with their schedules, where a company has none yet."""
-    if why := unavailable_reason(owner):
+    """Ask, then create the default mappings with their schedules, where a company has none yet."""
+    if why := unavailable_text(owner):
         messages.warning(request, why)
         return HttpResponseRedirect(back)
     if request.method == "POST":
         with transaction.atomic():
-            told = hooks.apply_default_setup(owner, schedules=True)
-        messages.success(request, told)
+            outcome = hooks.apply_default_setup(owner, schedules=True)
+        messages.success(request, outcome)
         return HttpResponseRedirect(back)
     return render.confirm(
         request,
         title="Use Default Synchronization Setup",
-        text=f"The default mappings are made, with their schedules: {', '.join(defaults.names())}. Records which are "
-        "coupled are then kept alike on both sides. Nothing is coupled or created by it.",
+        text=f"The default mappings are made, with their schedules: {', '.join(defaults.default_names())}. Records "
+        "which are coupled are then kept alike on both sides. Nothing is coupled or created by it.",
         action=Action("Use default setup", request.path, "post", "reset", primary=True),
         back=back,
         company=owner,

@@ -1,4 +1,4 @@
-"""DOC."""
+"""Services of mappings: find one, check that it can be used, save its settings, criteria and fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +11,14 @@ from connection_setup.dynamics365 import services as dynamics
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs, Direction
 from coupling.mappings import defaults
-from coupling.matching import criteria as criteria_
+from coupling.matching.criteria import available_criteria, check_criteria, field_caption
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.models import Reason
 
-_CRITERION = ("use_for_match", "case_sensitive", "match_priority", "compare_as")
-
 
 def get_mapping(company: Any, name: str) -> IntegrationTableMapping:
-    """The mapping of that name. Raises Refusal (configuration) with a sentence."""
+    """Return the mapping of that name. Raises Refusal (configuration)."""
     mapping = IntegrationTableMapping.objects.select_related("company").filter(company=company, name=name).first()
     if mapping is None:
         known = ", ".join(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
@@ -33,14 +31,14 @@ def get_mapping(company: Any, name: str) -> IntegrationTableMapping:
 
 
 def exclusive_key(mapping: IntegrationTableMapping) -> str:
-    """The key under which jobs of one mapping exclude each other."""
+    """Return the key under which jobs of one mapping exclude each other."""
     return f"{mapping.company_id}:{mapping.name}"
 
 
 def require_enabled(company: Any) -> None:
     """Raise Refusal (not_enabled) with the sentence why the Dataverse menus are off."""
-    if why := unavailable_reason(company):
-        raise Refusal(Reason.NOT_ENABLED, why)
+    if off := unavailable_reason(company):
+        raise off
 
 
 def require_usable(mapping: IntegrationTableMapping) -> None:
@@ -50,13 +48,13 @@ def require_usable(mapping: IntegrationTableMapping) -> None:
         raise Refusal(
             Reason.NOT_ENABLED,
             f"{mapping.name} is part of {dynamics.TITLE}, which is not enabled.",
-            "An administrator enables it there.",
+            "Have an administrator enable it on that page.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the page Select Coupling Criteria keeps on a mapping."""
+    """What the page Select Coupling Criteria stores on a mapping."""
 
     criteria: Sequence[Criterion]
     synchronize: bool
@@ -66,16 +64,22 @@ class Settings:
 
 @transaction.atomic
 def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> None:
-    """Keep the criteria and settings on the mapping. Raises criteria.BadCriteria; no criteria are kept as none."""
+    """Store the criteria, or none, and the settings on the mapping. Raises BadCriteria."""
     if settings.criteria:
-        criteria_.check(mapping, settings.criteria)
+        check_criteria(mapping, settings.criteria)
     by_pair = {(one.local, one.integration): one for one in settings.criteria}
-    for field in criteria_.available_criteria(mapping):
+    for field in available_criteria(mapping):
         one = by_pair.get((field.field, field.integration_field))
-        if one is not None:
-            _keep(field, (True, one.case_sensitive, one.priority, one.compare_as.value))
+        if one is None:
+            _store(field, use_for_match=False)
         else:
-            _keep(field, (False, field.case_sensitive, field.match_priority, field.compare_as))
+            _store(
+                field,
+                use_for_match=True,
+                case_sensitive=one.case_sensitive,
+                match_priority=one.priority,
+                compare_as=one.compare_as.value,
+            )
     mapping.synch_after_coupling = settings.synchronize
     mapping.create_new = settings.create_new and mapping.direction != Direction.FROM
     if mapping.direction == Direction.BIDIRECTIONAL:
@@ -87,21 +91,21 @@ def save_criteria(*, mapping: IntegrationTableMapping, settings: Settings) -> No
 def reset_criteria(*, mapping: IntegrationTableMapping) -> None:
     """Take back all criteria of a mapping: chosen fields, case sensitivity, priorities and ways of comparing."""
     for field in mapping.fields.all():
-        _keep(field, (False, False, 0, CompareAs.TEXT.value))
+        _store(field, use_for_match=False, case_sensitive=False, match_priority=0, compare_as=CompareAs.TEXT.value)
 
 
-def _keep(field: IntegrationFieldMapping, values: tuple[bool, bool, int, str]) -> None:
-    """Keep a criterion on its field mapping where it changed; saved one by one, so that the audit log tells of it."""
-    if tuple(getattr(field, name) for name in _CRITERION) == values:
-        return
-    for name, value in zip(_CRITERION, values, strict=True):
-        setattr(field, name, value)
-    field.save(update_fields=_CRITERION)
+def _store(field: IntegrationFieldMapping, **values: bool | int | str) -> None:
+    """Store a criterion on its field mapping where it changed; saved one by one, so that the audit log shows it."""
+    changed = [name for name, value in values.items() if getattr(field, name) != value]
+    for name in changed:
+        setattr(field, name, values[name])
+    if changed:
+        field.save(update_fields=changed)
 
 
 @transaction.atomic
 def save_mapping(*, mapping: IntegrationTableMapping, values: dict[str, Any]) -> None:
-    """Keep a mapping's settings. Raises NotUsable for a direction none of its fields goes."""
+    """Store a mapping's settings. Raises NotUsable for a direction that none of its enabled fields has."""
     direction = values["direction"]
     if direction != mapping.direction:
         enabled = mapping.fields.filter(enabled=True)
@@ -109,7 +113,7 @@ def save_mapping(*, mapping: IntegrationTableMapping, values: dict[str, Any]) ->
             raise NotUsable(
                 f"No enabled field of {mapping.name} goes {Direction(direction).label.lower()}, so nothing would be "
                 "synchronized.",
-                "Change the direction of its fields first.",
+                "Choose a direction that its fields have; Integration Field Mapping List shows them.",
             )
     names = (
         "direction", "synch_only_coupled", "update_conflict", "deletion_conflict", "blank_is_no_match", "every_minutes",
@@ -120,12 +124,12 @@ def save_mapping(*, mapping: IntegrationTableMapping, values: dict[str, Any]) ->
 
 
 @transaction.atomic
-def switch(*, mapping: IntegrationTableMapping, fields: Sequence[IntegrationFieldMapping], enabled: bool) -> int:
-    """Switch field mappings on or off; how many changed. Raises NotUsable for one that cannot be on."""
+def switch_fields(*, mapping: IntegrationTableMapping, fields: Sequence[IntegrationFieldMapping], enabled: bool) -> int:
+    """Switch field mappings on or off. Returns how many changed. Raises NotUsable for one that cannot be on."""
     for field in fields:
         if enabled and field.disabled_reason:
             raise NotUsable(
-                f"{criteria_.caption(mapping, field.field) or field.integration_field} cannot be enabled: "
+                f"{field_caption(mapping, field.field) or field.integration_field} cannot be enabled: "
                 f"{field.disabled_reason}"
             )
     changed = [field for field in fields if field.enabled is not enabled and field.mapping_id == mapping.pk]

@@ -1,4 +1,4 @@
-"""Canonical forms: two values are equal for matching when their canonical texts are. No Django here.
+"""Canonical forms: two values are equal for matching when their canonical texts are. No Django.
 
 Everything works on whole columns: a page of five thousand values is joined, normalised and split again by a handful of
 calls that run in C, which costs a fraction of what a call per value costs.
@@ -11,13 +11,24 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import partial
+from itertools import repeat
+from typing import Any, Protocol
+
+import phonenumbers
+from phonenumbers import NumberParseException
 
 from core.vocabulary import CompareAs
-from coupling import phones
+from coupling.matching.countries import region_of
 from coupling.rows import Criterion
 
-Column = Callable[[Sequence[Any]], list[str]]
+
+class Column(Protocol):
+    """Turns a column's values into canonical texts. countries: the country of each value's record, where it counts."""
+
+    def __call__(self, values: Sequence[Any], countries: Sequence[Any] | None = None) -> list[str]:
+        """Return one canonical text per value."""
+
 
 _JOIN = "\x00"
 """Stands between values while a column is normalised, and between the parts of a composite key. Values that contain it
@@ -32,32 +43,56 @@ _LEGAL_FORMS = (
 _FORMS = frozenset(_LEGAL_FORMS.split())
 
 
-def column(criterion: Criterion, country: str = "") -> Column:
-    """What turns a column's values into canonical texts, as the criterion says.
+def canonical_column(criterion: Criterion, country: str = "") -> Column:
+    """Return what turns a column's values into canonical texts, as the criterion says.
 
-    `country` (ISO 3166) is where phone numbers without a country prefix belong.
+    country (ISO 3166): where phone numbers belong that have no country prefix and whose record names no country.
     """
     if criterion.compare_as is CompareAs.TEXT:
         return _exact if criterion.case_sensitive else _folded
+    if criterion.compare_as is CompareAs.PHONE:
+        return _Phones(country.upper())
     single: Callable[[Any], str] = {
-        CompareAs.PHONE: lambda value: phones.canonical(str(value), country),
         CompareAs.EMAIL: email,
         CompareAs.COMPANY_NAME: company_name,
         CompareAs.NUMBER: number,
         CompareAs.DATE: day,
     }[criterion.compare_as]
 
-    def one(value: Any) -> str:
-        if value is None or not str(value).strip():
-            return ""
-        # What cannot be read as asked still compares as the text it is, apart from everything that can be.
-        return single(value) or "\x02" + _folded((value,))[0]
+    def made(values: Sequence[Any], countries: Sequence[Any] | None = None) -> list[str]:  # noqa: ARG001
+        return [_filled(value, single) for value in values]
 
-    return lambda values: [one(value) for value in values]
+    return made
+
+
+def _filled(value: Any, canonical: Callable[[Any], str]) -> str:
+    """Return a value's canonical text; "" for a blank one.
+
+    What cannot be read as asked still compares as the text it is, apart from everything that can be.
+    """
+    if value is None or not str(value).strip():
+        return ""
+    return canonical(value) or "\x02" + _folded((value,))[0]
+
+
+class _Phones:
+    """Phone numbers in canonical form: each with its record's country, then the company's."""
+
+    def __init__(self, country: str) -> None:
+        self._country = country
+
+    def __call__(self, values: Sequence[Any], countries: Sequence[Any] | None = None) -> list[str]:
+        return [
+            _filled(value, partial(self._canonical, country))
+            for value, country in zip(values, countries or repeat(None), strict=False)
+        ]
+
+    def _canonical(self, country: Any, value: Any) -> str:
+        return phone(str(value), region_of(country) if country else "", self._country)
 
 
 def text(value: Any) -> str:
-    """The text of one value before normalisation: numbers, dates, choices, GUIDs and truth values by what they mean."""
+    """Return the text of a value before normalisation: numbers, dates, choices, GUIDs and truth values by meaning."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -74,13 +109,13 @@ def text(value: Any) -> str:
 
 
 def moment(value: datetime) -> str:
-    """A point in time in UTC; one without a zone is taken as UTC."""
+    """Return a point in time in UTC, ISO 8601; one without a zone is taken as UTC."""
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return aware.isoformat(timespec="milliseconds" if aware.microsecond else "seconds").replace("+00:00", "Z")
 
 
 def number(value: Any) -> str:
-    """A number in its shortest decimal writing: 5, 5.0 and "5,00" are "5"; "" when it is none.
+    """Return a number in its shortest decimal writing: 5, 5.0 and "5,00" are "5"; "" when it is none.
 
     A comma is a thousands separator where groups of three follow it, otherwise the decimal sign.
     """
@@ -110,7 +145,7 @@ def number(value: Any) -> str:
 
 
 def day(value: Any) -> str:
-    """The calendar day, ISO 8601; of a point in time its day in UTC; "" when it is none."""
+    """Return the calendar day, ISO 8601; of a point in time its day in UTC; "" when it is none."""
     if isinstance(value, datetime):
         return moment(value)[:10]
     if isinstance(value, date):
@@ -123,7 +158,7 @@ def day(value: Any) -> str:
 
 
 def email(value: Any) -> str:
-    """An address without the name around it and without regard to case; "" when it has no @."""
+    """Return an address without the name around it and without regard to case; "" when it has no @."""
     given = unicodedata.normalize("NFC", str(value)).strip()
     if given.endswith(">") and "<" in given:
         given = given[given.rindex("<") + 1 : -1].strip()
@@ -131,8 +166,51 @@ def email(value: Any) -> str:
     return given if "@" in given else ""
 
 
+_INTERNATIONAL = re.compile(r"\s*\+[0-9 ().\-/\u00a0]*")
+_NO_DIGITS = re.compile(r"\D+")
+_UNREADABLE = frozenset({NumberParseException.INVALID_COUNTRY_CODE, NumberParseException.TOO_LONG})
+"""Of digits, but no number of any country asked for."""
+
+
+def phone(value: str, *regions: str) -> str:
+    """Return the number with its country's calling code in front, digits only; "" when it is no number.
+
+    regions (ISO 3166, "" for none): the countries that a number without a prefix may belong to; the first one counts
+    where it is valid there. Without any, such a number equals only those written with the same digits. An extension
+    ("ext. 12", "x12") stays part of the number.
+    """
+    digits = _NO_DIGITS.sub("", value)
+    if not digits.strip("0"):
+        return ""  # "0", "-", "n/a"
+    if _INTERNATIONAL.fullmatch(value) and "(0)" not in value:
+        return digits  # needs no parsing, which takes eight times as long
+    asked = list(dict.fromkeys(filter(None, regions))) or [""]
+    abroad = value.lstrip().startswith("00")
+    first: str | None = None
+    for region in asked:
+        found, valid = _parsed(value, region, check=abroad or len(asked) > 1)
+        if valid:
+            return found
+        first = found if first is None else first
+    # 00 stands before a foreign number in most countries; where it does not, no number begins with it.
+    found, valid = _parsed("+" + value.lstrip()[2:], "", check=True) if abroad else ("", False)
+    return found if valid else first or ""
+
+
+def _parsed(value: str, region: str, *, check: bool) -> tuple[str, bool]:
+    """Return the canonical number, and whether it is valid in its country (where that is to be checked)."""
+    try:
+        number = phonenumbers.parse(value, region or None)
+    except NumberParseException as error:
+        readable = error.error_type in _UNREADABLE
+        return phonenumbers.normalize_digits_only(value) if readable else "", not check
+    extension = f"x{number.extension}" if number.extension else ""
+    found = f"{number.country_code}{phonenumbers.national_significant_number(number)}{extension}"
+    return found, not check or phonenumbers.is_valid_number(number)
+
+
 def company_name(value: Any) -> str:
-    """A company's name without regard to case, punctuation and legal form: "Fabrikam, Inc." equals "FABRIKAM"."""
+    """Return a company's name without case, punctuation and legal form: "Fabrikam, Inc." equals "FABRIKAM"."""
     folded = unicodedata.normalize("NFC", str(value)).casefold()
     folded = folded.replace("&", " and ").replace("+", " and ")
     # Dots and apostrophes join ("G.m.b.H.", "O'Neil"); every other sign parts.
@@ -141,14 +219,13 @@ def company_name(value: Any) -> str:
         for sign in folded
     )
     words = letters.split()
-    kept = list(words)
-    while len(kept) > 1 and (kept[-1] in _FORMS or kept[-1] == "and"):
-        kept.pop()
-    return " ".join(kept or words)
+    while len(words) > 1 and (words[-1] in _FORMS or words[-1] == "and"):
+        words.pop()
+    return " ".join(words)
 
 
-def keys(columns: Sequence[Sequence[str]]) -> list[str]:
-    """One key per row from the canonical columns of a group; a dropped field is an empty part.
+def join_keys(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Return one key per row from the canonical columns of a group; a dropped field is an empty part.
 
     Injective: different lists of parts give different keys.
     """
@@ -157,11 +234,11 @@ def keys(columns: Sequence[Sequence[str]]) -> list[str]:
     return list(map(_JOIN.join, zip(*columns, strict=True)))
 
 
-def _folded(values: Sequence[Any]) -> list[str]:
+def _folded(values: Sequence[Any], countries: Sequence[Any] | None = None) -> list[str]:  # noqa: ARG001
     return _column(values, fold=True)
 
 
-def _exact(values: Sequence[Any]) -> list[str]:
+def _exact(values: Sequence[Any], countries: Sequence[Any] | None = None) -> list[str]:  # noqa: ARG001
     return _column(values, fold=False)
 
 

@@ -1,4 +1,4 @@
-"""Matching criteria: what a mapping offers, what it keeps, and what one run is given."""
+"""Matching criteria: those a mapping offers, those stored on it, and those given for one run."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import msgspec
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs
 from coupling import local_records
-from coupling.matching.match import Group, groups
+from coupling.matching.match import Group, group_by_priority
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion
 from masterdata.catalog import LocalField
@@ -32,24 +32,24 @@ class BadCriteria(NotUsable):
 
 
 def available_criteria(mapping: IntegrationTableMapping) -> list[IntegrationFieldMapping]:
-    """The field mappings that can be matched on: any status and direction, no constants."""
+    """Return the field mappings that can be matched on: any status and direction, no constants."""
     return [field for field in mapping.fields.all() if field.field and field.integration_field and not field.constant]
 
 
-def stored(mapping: IntegrationTableMapping) -> list[Criterion]:
-    """The criteria kept on the mapping."""
-    return [criterion(field) for field in available_criteria(mapping) if field.use_for_match]
+def stored_criteria(mapping: IntegrationTableMapping) -> list[Criterion]:
+    """Return the criteria stored on the mapping."""
+    return [to_criterion(field) for field in available_criteria(mapping) if field.use_for_match]
 
 
-def criterion(field: IntegrationFieldMapping) -> Criterion:
-    """A field mapping as the criterion it is kept as."""
+def to_criterion(field: IntegrationFieldMapping) -> Criterion:
+    """Return a field mapping as the criterion stored on it."""
     return Criterion(
         field.field, field.integration_field, field.match_priority, field.case_sensitive, CompareAs(field.compare_as)
     )
 
 
-def effective(given: Criterion, field: LocalField) -> Criterion:
-    """The criterion with the comparison its field's type asks for: numbers and dates compare by value."""
+def adapt_to_field_type(given: Criterion, field: LocalField) -> Criterion:
+    """Return the criterion with the comparison of its field's type: numbers and dates compare by value."""
     if given.compare_as is not CompareAs.TEXT:
         return given
     by_type = {"number": CompareAs.NUMBER, "integer": CompareAs.NUMBER, "date": CompareAs.DATE}
@@ -59,19 +59,21 @@ def effective(given: Criterion, field: LocalField) -> Criterion:
 
 
 def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
-    """Criteria as a command line gives them: FIELD[:PRIORITY][:cs]. Raises BadCriteria."""
+    """Return criteria from a command line's words, FIELD[:PRIORITY][:cs]. Raises BadCriteria."""
     known = {field.field: field for field in available_criteria(mapping)}
     found: list[Criterion] = []
     for word in words:
         parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?", word.strip())
         if parts is None:
             raise BadCriteria(
-                f"{word!r} is not a criterion; write FIELD, FIELD:PRIORITY or FIELD:PRIORITY:cs.",
+                f"{word!r} is not a criterion.",
+                "Write FIELD, FIELD:PRIORITY or FIELD:PRIORITY:cs.",
             )
         field = known.get(parts[1])
         if field is None:
             raise BadCriteria(
-                f"{mapping.name} has no field {parts[1]!r} to match on; it has {', '.join(sorted(known))}.",
+                f"{mapping.name} has no field {parts[1]!r} to match on.",
+                f"It has {', '.join(sorted(known))}.",
             )
         found.append(
             Criterion(
@@ -81,8 +83,8 @@ def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> li
     return found
 
 
-def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
-    """The criteria, once they are known to fit the mapping. Raises NoCriteria, BadCriteria."""
+def check_criteria(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[Criterion]:
+    """Return the criteria where they fit the mapping. Raises NoCriteria, BadCriteria."""
     if not given:
         raise NoCriteria(mapping.name)
     pairs = {(field.field, field.integration_field) for field in available_criteria(mapping)}
@@ -90,6 +92,7 @@ def check(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> list[
         if (one.local, one.integration) not in pairs:
             raise BadCriteria(
                 f"{mapping.name} has no field mapping between {one.local!r} and {one.integration!r} to match on.",
+                "Choose the fields again on the page Select Coupling Criteria.",
             )
     return list(given)
 
@@ -99,32 +102,29 @@ def to_json(given: Iterable[Criterion]) -> list[dict[str, Any]]:
     return list(msgspec.to_builtins(list(given)))
 
 
-def from_json(kept: Any) -> list[Criterion]:
+def from_json(written: Any) -> list[Criterion]:
     """Return the criteria that `to_json` wrote. Raises msgspec.ValidationError."""
-    return msgspec.convert(kept, list[Criterion])
+    return msgspec.convert(written, list[Criterion])
 
 
-def grouped(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:
-    """The criteria by priority, each compared as its local field's type asks. Raises local.Unusable."""
-    return groups(effective(one, local_records.field_of(mapping, one.local)) for one in given)
+def group_criteria(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> list[Group]:
+    """Return the criteria by priority, each compared as its local field's type asks. Raises local_records.Unusable."""
+    return group_by_priority(adapt_to_field_type(one, local_records.get_field(mapping, one.local)) for one in given)
 
 
 def readable(mapping: IntegrationTableMapping, given: Sequence[Criterion]) -> str:
-    """The criteria in order, as a person reads them: "Phone No., then Name + City"."""
-    return ", then ".join(group_caption(mapping, group) for group in groups(given))
+    """Return the criteria in order, as a person reads them: "Phone No., then Name + City"."""
+    return ", then ".join(group_caption(mapping, group) for group in group_by_priority(given))
 
 
 def group_caption(mapping: IntegrationTableMapping, group: Group) -> str:
-    """The captions of one priority's fields: "Name + City"."""
-    return " + ".join(caption(mapping, one.local) for one in group.criteria)
+    """Return the captions of one priority's fields: "Name + City"."""
+    return " + ".join(field_caption(mapping, one.local) for one in group.criteria)
 
 
-def caption(mapping: IntegrationTableMapping, name: str) -> str:
-    """The caption of a local field; its name where the field is gone."""
+def field_caption(mapping: IntegrationTableMapping, name: str) -> str:
+    """Return the caption of a local field; its name where the field is gone."""
     try:
-        return local_records.field_of(mapping, name).caption
+        return local_records.get_field(mapping, name).caption
     except local_records.Unusable:
         return name
-
-
-COMPARE_LABELS = dict(CompareAs.choices)

@@ -1,8 +1,8 @@
-"""The keys of one priority: which local candidates have which, and which Dataverse rows met them. No Django here.
+"""Index of the keys of one priority: which local candidates and which Dataverse rows have them. No Django.
 
 Keys are looked up by their hashes, a whole page at a time, in one sorted column of numbers: the processor waits for
 many places of memory at once, where a dictionary makes it wait for one after the other. A hash only finds; whether two
-keys are equal is for their texts to say, which are kept and compared as columns of bytes.
+keys are equal their texts say, which are stored and compared as columns of bytes.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-KEPT = 3
-"""Rows remembered per key; beyond them only their number is known."""
+STORED_ROWS = 3
+"""Rows stored per key; beyond them only their number is known."""
 
 Slots = NDArray[np.uint32]
 Places = NDArray[np.intp]
 
 
 def encode(texts: Sequence[str]) -> tuple[bytes, NDArray[np.int64]]:
-    """The texts as UTF-8, one after the other, and how many bytes each has. Lone surrogates are kept as they are."""
+    """Return the texts as UTF-8, one after the other, and how many bytes each has; lone surrogates stay as they are."""
     data = "".join(texts).encode("utf-8", "surrogatepass")
     sizes = np.fromiter(map(len, texts), np.int64, len(texts))
     if len(data) != sizes.sum():
@@ -64,7 +64,7 @@ class _Texts:
         return self.data[self.ends[place] : self.ends[place + 1]].decode("utf-8", "surrogatepass")
 
     def same(self, places: Places, other: "_Texts", there: Places) -> NDArray[np.bool_]:
-        """Pair by pair: whether this column's text equals the other one's. Eight bytes are compared at once."""
+        """Return pair by pair whether this column's text equals the other one's. Eight bytes are compared at once."""
         sizes = self.ends[places + 1] - self.ends[places]
         same: NDArray[np.bool_] = sizes == other.ends[there + 1] - other.ends[there]
         if not same.all():
@@ -81,7 +81,7 @@ class _Texts:
         return same
 
     def _words(self, begins: Places) -> NDArray[np.uint64]:
-        """The eight bytes that begin at each of these places."""
+        """Return the eight bytes that begin at each of these places."""
         room = len(self.data) - len(_SPARE) + 1
         found: NDArray[np.uint64] = np.ndarray((room,), _WORD, self.data, strides=(1,))[begins]
         return found
@@ -90,7 +90,7 @@ class _Texts:
 class KeyIndex:
     """Slots for keys: the slot of a key is the number, from 1, of the first candidate that has it; 0 is "no key".
 
-    Candidates are added first, then rows are met. hashed: gives 64 bits, the same for equal keys.
+    Candidates are added first, then rows are looked up. hashed: gives 64 bits, the same for equal keys.
     """
 
     def __init__(self, hashed: Callable[[str], int] = hash) -> None:
@@ -104,13 +104,13 @@ class KeyIndex:
         self._owners = np.empty(0, np.uint32)
         self._starts = np.zeros(3, np.int64)
         self._shift = np.uint64(63)
-        self._strangers: dict[str, int] = {}
+        self._collided: dict[str, int] = {}
         """Key -> slot, of keys that share their hash with an earlier candidate's other key."""
         self._slots = np.empty(0, np.uint32)
         self.first = np.zeros(1, np.uint32)
-        """Per slot, the first Dataverse row that met it."""
+        """Per slot, the first Dataverse row that has its key."""
         self.more: dict[int, list[int]] = {}
-        """Slot -> [how many rows met it, second row, third row], for slots that more than one row met."""
+        """Slot -> [how many rows have its key, second row, third row], for slots of more than one row."""
 
     def add(self, keys: Sequence[str]) -> None:
         """Add the keys of further candidates, in their order; "" stands for no key."""
@@ -118,12 +118,12 @@ class KeyIndex:
 
     @property
     def slots(self) -> Slots:
-        """Per local candidate, its slot."""
+        """The slot of each local candidate."""
         self._sort()
         return self._slots
 
-    def met(self, keys: Sequence[str]) -> Slots:
-        """The slot of each key; 0 for those that no candidate has."""
+    def find_slots(self, keys: Sequence[str]) -> Slots:
+        """Return the slot of each key; 0 for those that no candidate has."""
         self._sort()
         hashes = self._hash(keys)
         slots = np.zeros(len(keys), np.uint32)
@@ -139,38 +139,38 @@ class KeyIndex:
             asking = asking[at[asking] < end[asking]]
         hits = np.flatnonzero(slots)
         for row in hits[~self._texts.same(slots[hits].astype(np.intp) - 1, _Texts.of(keys), hits)].tolist():
-            slots[row] = self._strangers.get(keys[row], 0)
+            slots[row] = self._collided.get(keys[row], 0)
         return slots
 
-    def counts_further(self, slot: int) -> bool:
-        """Whether the row that met the slot must be remembered; counts it where it need not be."""
+    def stores_further_row(self, slot: int) -> bool:
+        """Return whether a further row of the slot is stored; count it here where it is not."""
         more = self.more.get(slot)
-        if more is None or len(more) < KEPT:
+        if more is None or len(more) < STORED_ROWS:
             return True
         more[0] += 1
         return False
 
-    def meet(self, slot: int, row: int) -> None:
-        """Remember a row that met the slot after the first."""
+    def add_further_row(self, slot: int, row: int) -> None:
+        """Store a row of the slot after the first."""
         if (more := self.more.get(slot)) is None:
             self.more[slot] = [2, row]
         else:
             more[0] += 1
             more.append(row)
 
-    def several(self) -> NDArray[np.bool_]:
-        """Per slot, whether more than one row met it."""
+    def has_several_rows(self) -> NDArray[np.bool_]:
+        """Return per slot whether it has more than one row."""
         flags = np.zeros(len(self.first), np.bool_)
         flags[list(self.more)] = True
         return flags
 
-    def count(self, slot: int) -> int:
-        """How many rows met the slot."""
+    def row_count(self, slot: int) -> int:
+        """Return how many rows the slot has."""
         more = self.more.get(slot)
         return more[0] if more else 1 if self.first[slot] else 0
 
     def rows(self, slot: int) -> list[int]:
-        """The rows remembered for the slot, in the order they came."""
+        """Return the rows stored for the slot, in the order they came."""
         first = int(self.first[slot])
         return [first, *self.more.get(slot, (0,))[1:]] if first else []
 
@@ -194,7 +194,7 @@ class KeyIndex:
         owner_of = np.repeat(owners, np.diff(begins, append=len(order)))
         self._slots = np.zeros(number, np.uint32)
         self._slots[order] = owner_of + 1
-        self._tell_apart(order[order != owner_of], owner_of[order != owner_of])
+        self._separate_collisions(order[order != owner_of], owner_of[order != owner_of])
         # Hashes are spread evenly, so their upper bits say where to look, give or take a few.
         bits = max(len(owners).bit_length(), 1)
         self._shift = np.uint64(64 - bits)
@@ -202,8 +202,8 @@ class KeyIndex:
         self._starts = np.concatenate(([0], np.cumsum(counts)))
         self.first = np.concatenate((self.first, np.zeros(number + 1 - len(self.first), np.uint32)))
 
-    def _tell_apart(self, later: Places, owner: NDArray[Any]) -> None:
+    def _separate_collisions(self, later: Places, owner: NDArray[Any]) -> None:
         """Give candidates whose key only shares its hash with the owner's a slot of their own."""
-        self._strangers = {}
+        self._collided = {}
         for place in np.sort(later[~self._texts.same(later, self._texts, owner)]).tolist():
-            self._slots[place] = self._strangers.setdefault(self._texts[place], place + 1)
+            self._slots[place] = self._collided.setdefault(self._texts[place], place + 1)

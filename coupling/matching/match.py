@@ -2,45 +2,32 @@
 
     matcher = Matcher(groups(criteria))
     matcher.add(ids, columns)              # local candidates in key order, part by part
-    matcher.add_remote_page(ids, names, columns)      # Dataverse rows, page by page; a row once
+    matcher.add_remote_page(ids, names, columns)  # Dataverse rows, page by page; a row once
     for decision in matcher.decide(coupled): ...
 
 The rules: each priority stands alone, its fields are ANDed; all candidates are tried at one priority before any is
-tried at the next; a blank local value drops its field from the group, and a group with nothing left matches nothing;
+tried at the next; a blank local value drops its field from the group, and a group without fields matches nothing;
 exactly one row, not coupled, is a match. Dataverse rows that are coupled already count as candidates; the first
 candidate in key order gets a row that two want.
 
-What is kept grows with the local candidates alone, whatever the size of the Dataverse table: per priority their keys
-with columns of numbers beside them (coupling.keyed), and of Dataverse rows only the first three that a key met. Pages
-are compared as a whole, by calls that run in C. No Django here.
+What is stored grows with the local candidates alone, whatever the size of the Dataverse table: per priority their keys
+with columns of numbers (coupling.matching.key_index), and of Dataverse rows only the first three that have a key. Pages
+are compared as a whole, by calls that run in C. No Django.
 """
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
 
 from coupling.matching import compare
+from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
 from coupling.matching.key_index import KeyIndex, Places, Slots, encode
 from coupling.rows import Criterion, RemoteRow
 
-
-class Result(StrEnum):
-    """What became of a record, or of one priority. Values are those of jobs.models.Reason where they are reasons."""
-
-    COUPLED = "coupled"
-    NO_MATCH = "no_match"
-    MULTIPLE = "multiple_matches"
-    ALREADY_COUPLED = "already_coupled"
-    BLANK = "blank"
-    """Of a priority only: the record has no value to match on there."""
-
-
-_TELLING = (Result.MULTIPLE, Result.ALREADY_COUPLED)
+_SHOWN_FIRST = (Result.MULTIPLE, Result.ALREADY_COUPLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,42 +38,8 @@ class Group:
     criteria: tuple[Criterion, ...]
 
 
-class Candidate(NamedTuple):
-    """A Dataverse row that a record's key met. `partner`: the record (its position) that got the row in this run."""
-
-    id: UUID
-    name: str
-    coupled: bool = False
-    partner: int | None = None
-
-
-class PriorityResult(NamedTuple):
-    """What one priority gave: how many rows met the key, and what that means."""
-
-    priority: int
-    met: int
-    result: Result
-
-
-@dataclass(slots=True)
-class Decision:
-    """What becomes of one local candidate, and why.
-
-    `position`: its place in key order; `group`: the index of the group that decided (for a record not coupled: of the
-    one that says most); `count`: how many Dataverse rows met the key there; `trail`: every priority tried, in order.
-    """
-
-    position: int
-    local_id: UUID
-    result: Result
-    group: int
-    count: int
-    candidates: tuple[Candidate, ...]
-    trail: tuple[PriorityResult, ...]
-
-
-def groups(criteria: Iterable[Criterion]) -> list[Group]:
-    """The criteria by priority, ascending; within one priority in the order given."""
+def group_by_priority(criteria: Iterable[Criterion]) -> list[Group]:
+    """Return the criteria by priority, ascending; within one priority in the order given."""
     by_priority: dict[int, list[Criterion]] = {}
     for criterion in criteria:
         by_priority.setdefault(criterion.priority, []).append(criterion)
@@ -97,7 +50,8 @@ class Matcher:
     """Matches one set of local candidates against a stream of Dataverse rows.
 
     blank_is_no_match: a blank local value makes its whole group match nothing, instead of dropping the field.
-    country: where phone numbers without a country prefix belong.
+    country: the company's (ISO 3166), for phone numbers without a prefix; countries: the local field and the Dataverse
+    column with a record's own country, which counts first.
     """
 
     def __init__(
@@ -106,9 +60,13 @@ class Matcher:
         *,
         blank_is_no_match: bool = False,
         country: str = "",
+        countries: tuple[str, str] | None = None,
     ) -> None:
         self.groups = tuple(groups)
-        self._columns = [[compare.column(criterion, country) for criterion in group.criteria] for group in groups]
+        self._country_field, self._country_column = countries or ("", "")
+        self._columns = [
+            [compare.canonical_column(criterion, country) for criterion in group.criteria] for group in groups
+        ]
         self._indexes = [KeyIndex() for _ in groups]
         self._masks: list[set[tuple[bool, ...]]] = [set() for _ in groups]
         self._blank_is_no_match = blank_is_no_match
@@ -118,12 +76,12 @@ class Matcher:
         self._found_ends = array("Q", [0])
 
     def __len__(self) -> int:
-        """How many local candidates there are."""
+        """Return how many local candidates there are."""
         return len(self._ids) // 16
 
     @property
-    def found(self) -> int:
-        """How many Dataverse rows are kept as somebody's candidate."""
+    def stored_rows(self) -> int:
+        """The number of Dataverse rows stored as somebody's candidate."""
         return len(self._found_ids) // 16
 
     # -- the local side --------------------------------------------------------------------------------------------
@@ -133,12 +91,16 @@ class Matcher:
 
         Values of lookup criteria come as the id of the coupled Dataverse row.
         """
+        countries = columns.get(self._country_field)
         self._ids += b"".join(ids)
         if len(self._ids) % 16:
             raise ValueError("An id has 16 bytes.")
         for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
-            canonical = [make(columns[criterion.local]) for criterion, make in zip(group.criteria, makers, strict=True)]
-            keys = compare.keys(canonical)
+            canonical = [
+                make(columns[criterion.local], countries)
+                for criterion, make in zip(group.criteria, makers, strict=True)
+            ]
+            keys = compare.join_keys(canonical)
             if len(canonical) == 1:
                 masks.add((True,))
             elif any("" in column for column in canonical):
@@ -161,36 +123,39 @@ class Matcher:
     ) -> None:
         """Compare one page of Dataverse rows: ids as texts, names, and by column the values. Each row comes once."""
         page = _RemotePage(self, _raw(ids))
+        countries = columns.get(self._country_column)
         for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
             canonical = [
-                make(columns[criterion.integration]) for criterion, make in zip(group.criteria, makers, strict=True)
+                make(columns[criterion.integration], countries)
+                for criterion, make in zip(group.criteria, makers, strict=True)
             ]
             blanks = [len(canonical) > 1 and "" in column for column in canonical]
             for mask in masks:
                 if not any(mask):
                     continue
-                keys = compare.keys(
+                keys = compare.join_keys(
                     [column if used else [""] * len(ids) for column, used in zip(canonical, mask, strict=True)]
                 )
-                # A row that is blank where the mask looks cannot meet a key of this mask.
+                # A row that is blank where the mask looks cannot have a key of this mask.
                 for column, used, has_blank in zip(canonical, mask, blanks, strict=True):
                     if used and has_blank:
                         keys = [key if value else "" for key, value in zip(keys, column, strict=True)]
-                page.meet(index, index.met(keys))
-        self._keep(page, names)
+                page.add_hits(index, index.find_slots(keys))
+        self._store(page, names)
 
-    def feed_rows(self, rows: Sequence[RemoteRow]) -> None:
+    def add_remote_rows(self, rows: Sequence[RemoteRow]) -> None:
         """Compare rows given as records: for probes and small tables."""
         wanted = {criterion.integration for group in self.groups for criterion in group.criteria}
+        wanted |= {self._country_column} - {""}
         self.add_remote_page(
             [row.id.hex for row in rows],
             [row.name for row in rows],
             {name: [row.values.get(name) for row in rows] for name in wanted},
         )
 
-    def _keep(self, page: "_RemotePage", names: Sequence[str | None]) -> None:
-        """Remember the page's rows that are somebody's candidates."""
-        rows = page.kept
+    def _store(self, page: "_RemotePage", names: Sequence[str | None]) -> None:
+        """Store the page's rows that are somebody's candidates."""
+        rows = page.stored
         self._found_ids += np.frombuffer(page.raw, "V16")[rows].tobytes()
         encoded, sizes = encode([names[row] or "" for row in rows])
         self._found_ends.frombytes((np.cumsum(sizes) + len(self._found_names)).astype(np.uint64).tobytes())
@@ -199,23 +164,24 @@ class Matcher:
     # -- deciding --------------------------------------------------------------------------------------------------
 
     def decide(self, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> "Decisions":
-        """Decide all candidates. `coupled` answers which of up to 5000 row ids (16 bytes each) are coupled already.
+        """Decide all candidates.
 
-        The answer is asked once per kept row, before anything is decided.
+        coupled: returns which of up to 5000 row ids (16 bytes each) are coupled already; it is called before anything
+        is decided, with each stored row once.
         """
-        taken = np.zeros(self.found + 1, np.uint8)
-        for start in range(0, self.found if coupled else 0, 5000):
-            stop = min(start + 5000, self.found)
+        taken = np.zeros(self.stored_rows + 1, np.uint8)
+        for start in range(0, self.stored_rows if coupled else 0, 5000):
+            stop = min(start + 5000, self.stored_rows)
             part = [bytes(self._found_ids[16 * at : 16 * at + 16]) for at in range(start, stop)]
             if coupled and (known := set(coupled(part))):
-                taken[[at for at, found in enumerate(part, start + 1) if found in known]] = 1
-        partner = np.zeros(self.found + 1, np.uint32)
+                taken[[at for at, row_id in enumerate(part, start + 1) if row_id in known]] = 1
+        partner = np.zeros(self.stored_rows + 1, np.uint32)
         decided = np.zeros(len(self), np.uint32)
         by = np.zeros(len(self), np.uint8)
         for number, index in enumerate(self._indexes, 1):
             slots = index.slots
             rows = index.first[slots]
-            free = np.flatnonzero((by == 0) & (rows != 0) & (taken[rows] == 0) & ~index.several()[slots])
+            free = np.flatnonzero((by == 0) & (rows != 0) & (taken[rows] == 0) & ~index.has_several_rows()[slots])
             # Of those that want the same row, the first in key order gets it.
             row, among = np.unique(rows[free], return_index=True)
             position = free[among]
@@ -230,56 +196,56 @@ class Matcher:
 
 
 class _RemotePage:
-    """One page while it is compared: which of its rows are kept, in the order they were met."""
+    """One page while it is compared: which of its rows are stored, in the order they were found."""
 
     def __init__(self, matcher: Matcher, raw: bytes) -> None:
         self.raw = raw
-        self.kept: list[int] = []
+        self.stored: list[int] = []
         self._numbers = np.zeros(len(raw) // 16, np.uint32)
-        self._before = matcher.found
+        self._before = matcher.stored_rows
         self._earlier = matcher._found_ids
 
-    def meet(self, index: KeyIndex, slots: Slots) -> None:
-        """Note which rows met which slots of a priority; row by row, 0 for none."""
+    def add_hits(self, index: KeyIndex, slots: Slots) -> None:
+        """Note which rows have which slots of a priority; row by row, 0 for none."""
         rows = np.flatnonzero(slots)
-        met = slots[rows]
-        alone = index.first[met] == 0
-        ordered = np.sort(met)
+        hits = slots[rows]
+        alone = index.first[hits] == 0
+        ordered = np.sort(hits)
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         if len(twice):
-            alone &= ~np.isin(met, twice)
+            alone &= ~np.isin(hits, twice)
         self._number(rows[alone])
-        index.first[met[alone]] = self._numbers[rows[alone]]
-        # What is left are second rows of somebody, and rows of one page that met the same slot.
-        for row, slot in zip(rows[~alone].tolist(), met[~alone].tolist(), strict=True):
-            self._meet(index, slot, row)
+        index.first[hits[alone]] = self._numbers[rows[alone]]
+        # The others are second rows of somebody, and rows of one page with the same slot.
+        for row, slot in zip(rows[~alone].tolist(), hits[~alone].tolist(), strict=True):
+            self._add_further_hit(index, slot, row)
 
     def _number(self, rows: Places) -> None:
-        """Keep these rows of the page, those that are not kept yet."""
+        """Give these rows of the page numbers, those that have none yet."""
         fresh = rows[self._numbers[rows] == 0]
-        first = self._before + len(self.kept) + 1
+        first = self._before + len(self.stored) + 1
         self._numbers[fresh] = np.arange(first, first + len(fresh))
-        self.kept += fresh.tolist()
+        self.stored += fresh.tolist()
 
-    def _meet(self, index: KeyIndex, slot: int, row: int) -> None:
+    def _add_further_hit(self, index: KeyIndex, slot: int, row: int) -> None:
         again = index.first[slot]
         if again:
             # The service gives a row twice when its table changed between two pages; it counts once.
             if any(self._is(number, row) for number in index.rows(slot)):
                 return
-            if not index.counts_further(slot):
+            if not index.stores_further_row(slot):
                 return
         self._number(np.array([row]))
         number = int(self._numbers[row])
         if again:
-            index.meet(slot, number)
+            index.add_further_row(slot, number)
         else:
             index.first[slot] = number
 
     def _is(self, number: int, row: int) -> bool:
-        """Whether the row kept under a number is this page's row."""
+        """Return whether the row stored under a number is this page's row."""
         if number > self._before:
-            at = 16 * self.kept[number - self._before - 1]
+            at = 16 * self.stored[number - self._before - 1]
             known: bytes | bytearray = self.raw[at : at + 16]
         else:
             known = self._earlier[16 * number - 16 : 16 * number]
@@ -287,7 +253,7 @@ class _RemotePage:
 
 
 def _raw(ids: Sequence[str]) -> bytes:
-    """The ids of a page, 16 bytes each."""
+    """Return the ids of a page, 16 bytes each. Raises ValueError for one that is no GUID."""
     raw = bytes.fromhex("".join(ids).replace("-", ""))
     if len(raw) != 16 * len(ids) or not set(map(len, ids)) <= {32, 36}:
         raise ValueError("A row's id is not a GUID.")
@@ -310,14 +276,14 @@ class Decisions:
         return len(self._decided)
 
     def __iter__(self) -> Iterator[Decision]:
-        return map(self.at, range(len(self)))
+        return map(self.decision_at, range(len(self)))
 
     def id_at(self, position: int) -> bytes:
-        """The 16 bytes of the local id at a position."""
+        """Return the 16 bytes of the local id at a position."""
         return bytes(self._matcher._ids[16 * position : 16 * position + 16])
 
-    def find(self, local_id: bytes, start: int = 0) -> int | None:
-        """The position, from `start` on, of a local id."""
+    def find_position(self, local_id: bytes, start: int = 0) -> int | None:
+        """Return the position, from `start` on, of a local id; None where it is not there."""
         ids, at = self._matcher._ids, 16 * start
         while (at := ids.find(local_id, at)) >= 0:
             if at % 16 == 0:
@@ -325,30 +291,30 @@ class Decisions:
             at += 1
         return None
 
-    def coupled(self) -> int:
-        """How many records get a row."""
+    def count_coupled(self) -> int:
+        """Return how many records get a row."""
         return len(self._by) - self._by.count(0)
 
-    def coupled_by(self) -> list[int]:
-        """Per group, how many records get their row by it."""
+    def count_coupled_by_priority(self) -> list[int]:
+        """Return per group how many records get their row by it."""
         return [self._by.count(number) for number in range(1, len(self._matcher.groups) + 1)]
 
-    def tally(self) -> dict[Result, int]:
-        """How many records end how; cheaper than iterating."""
-        counts: dict[Result, int] = dict.fromkeys((Result.COUPLED, Result.NO_MATCH, *_TELLING), 0)
-        counts[Result.COUPLED] = self.coupled()
+    def count_results(self) -> dict[Result, int]:
+        """Return how many records end how; cheaper than iterating."""
+        counts: dict[Result, int] = dict.fromkeys((Result.COUPLED, Result.NO_MATCH, *_SHOWN_FIRST), 0)
+        counts[Result.COUPLED] = self.count_coupled()
         for position, by in enumerate(self._by):
             if not by:
-                counts[self._most_telling(position)[0]] += 1
+                counts[self._result_shown(position)[0]] += 1
         return counts
 
     def row_at(self, position: int) -> UUID | None:
-        """The Dataverse row that the record at a position gets."""
+        """Return the Dataverse row that the record at a position gets; None for none."""
         row = self._decided[position]
         return UUID(bytes=self._found_id(row)) if row else None
 
-    def at(self, position: int) -> Decision:
-        """The decision on the record at a position."""
+    def decision_at(self, position: int) -> Decision:
+        """Return the decision on the record at a position."""
         matcher = self._matcher
         by = self._by[position]
         if by:
@@ -359,10 +325,10 @@ class Decisions:
             )
             count = 1
         else:
-            (result, group), upto = self._most_telling(position), len(matcher.groups)
+            (result, group), upto = self._result_shown(position), len(matcher.groups)
             index = matcher._indexes[group]
             slot = index.slots[position]
-            count = index.count(slot)
+            count = index.row_count(slot)
             candidates = tuple(
                 Candidate(
                     UUID(bytes=self._found_id(row)),
@@ -376,7 +342,7 @@ class Decisions:
             (PriorityResult(matcher.groups[group].priority, 1, Result.COUPLED),) if by else ()
         )
         if upto:
-            trail = (*[self._tried(number, position) for number in range(upto)], *trail)
+            trail = (*[self._priority_result(number, position) for number in range(upto)], *trail)
         return Decision(position, UUID(bytes=self.id_at(position)), result, group, count, candidates, trail)
 
     def _found_id(self, row: int) -> bytes:
@@ -386,12 +352,14 @@ class Decisions:
         ends = self._matcher._found_ends
         return self._matcher._found_names[ends[row - 1] : ends[row]].decode("utf-8", "surrogatepass")
 
-    def _tried(self, number: int, position: int) -> PriorityResult:
-        """What a priority that did not couple the record gave. What was free then would have been taken, so the state
-        after all decisions tells the same as the state at the time."""
+    def _priority_result(self, number: int, position: int) -> PriorityResult:
+        """Return what a priority that did not couple the record gave.
+
+        What was free then would have been taken, so the state after all decisions says the same as that at the time.
+        """
         index = self._matcher._indexes[number]
         slot = index.slots[position]
-        count = index.count(slot)
+        count = index.row_count(slot)
         if not slot:
             result = Result.BLANK
         elif not count:
@@ -402,10 +370,10 @@ class Decisions:
             result = Result.ALREADY_COUPLED
         return PriorityResult(self._matcher.groups[number].priority, count, result)
 
-    def _most_telling(self, position: int) -> tuple[Result, int]:
-        """The outcome shown for a record that was not coupled, and the group it comes from."""
-        results = [self._tried(number, position).result for number in range(len(self._matcher.groups))]
-        for telling in _TELLING:
-            if telling in results:
-                return telling, results.index(telling)
+    def _result_shown(self, position: int) -> tuple[Result, int]:
+        """Return the result shown for a record that was not coupled, and the group it comes from."""
+        results = [self._priority_result(number, position).result for number in range(len(self._matcher.groups))]
+        for shown in _SHOWN_FIRST:
+            if shown in results:
+                return shown, results.index(shown)
         return Result.NO_MATCH, next((at for at, result in enumerate(results) if result is Result.NO_MATCH), 0)

@@ -1,4 +1,4 @@
-"""Scan or probe: whether to read the whole Dataverse table, or to ask for the few rows that may match. No Django here.
+"""Scan or probe: whether to read the whole Dataverse table, or to ask for the few rows that may match. No Django.
 
 The cost is the number of requests. A probe must find every row that a scan would have matched, so its filters are wide
 (they find a little more) and the matcher compares exactly afterwards; where no such filter can be said, all is scanned.
@@ -15,41 +15,44 @@ from coupling.matching.match import Group
 from coupling.rows import Criterion
 from dataverse import odata
 
-PAGE = 5000
-UNKNOWN_ROWS = 100_000
-"""What a table of unknown size (the service counts to 5000) is taken for."""
-MOST_RECORDS = 2000
-"""Selections beyond this are not worth making filters for."""
-_CONDITIONS, _LENGTH = 300, 12_000
-"""What one filter holds, at most; Dataverse takes 500 conditions and 32,000 characters once they are encoded."""
+PAGE_SIZE = 5000
+ROWS_IF_UNKNOWN = 100_000
+"""Rows that a table of unknown size is taken to have: the service counts to 5000."""
+MAX_PROBED_RECORDS = 2000
+"""Records that filters are made for; for more of them the table is scanned."""
+_MAX_CONDITIONS, _MAX_LENGTH = 300, 12_000
+"""Conditions and characters of one filter; Dataverse takes 500 conditions and 32,000 characters once encoded."""
 _SURE_PREFIX = 4
 """From this length on a prefix is as good as the whole value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the Dataverse rows are read: scan (all, in pages) or probe (by these filters). `requests` is the estimate."""
+    """How the Dataverse rows are read: scan (all, in pages) or probe (by these filters); requests: the estimate."""
 
     kind: str
     requests: int
     filters: tuple[str, ...] = ()
 
 
-def choose(wanted: Sequence[str] | None, rows: int | None) -> Plan:
-    """The cheaper plan. wanted: the probe's filters, None where it cannot be asked; rows: how many the table has inside
-    the integration filter, None for "5000 or more"."""
-    pages = -(-max(UNKNOWN_ROWS if rows is None else rows, 1) // PAGE)
+def choose_plan(wanted: Sequence[str] | None, rows: int | None) -> Plan:
+    """Return the cheaper plan.
+
+    wanted: the probe's filters, None where it cannot be asked; rows: how many the table has inside the integration
+    filter, None for 5000 or more.
+    """
+    pages = -(-max(ROWS_IF_UNKNOWN if rows is None else rows, 1) // PAGE_SIZE)
     if wanted is not None and len(wanted) <= pages:
         return Plan("probe", len(wanted), tuple(wanted))
     return Plan("scan", pages)
 
 
-def filters(
-    groups: Sequence[Group], records: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]
+def probe_filters(
+    groups: Sequence[Group], records: Sequence[Mapping[str, Any]], column_types: Mapping[str, str]
 ) -> list[str] | None:
-    """The $filter texts that find every row any of the records can match; None where that cannot be said in filters.
+    """Return the $filter texts that find every row any of the records can match; None where no filters can.
 
-    records: local field -> value (lookups as the id of the coupled row); kinds: Dataverse column -> its type.
+    records: local field -> value (lookups as the id of the coupled row); column_types: Dataverse column -> its type.
     """
     texts: list[str] = []
     for group in groups:
@@ -58,23 +61,25 @@ def filters(
             filled = [criterion for criterion in group.criteria if not _blank(record[criterion.local])]
             if not filled:
                 continue
-            said = [
-                term for criterion in filled if (term := _term(criterion, record[criterion.local], kinds)) is not None
+            conditions = [
+                term
+                for criterion in filled
+                if (term := _term(criterion, record[criterion.local], column_types)) is not None
             ]
-            if not said:
+            if not conditions:
                 return None
-            terms[odata.all_of(*said)] = None
-        texts += _packed(list(terms))
+            terms[odata.all_of(*conditions)] = None
+        texts += _pack_terms(list(terms))
     return texts
 
 
-def _packed(terms: list[str]) -> list[str]:
+def _pack_terms(terms: list[str]) -> list[str]:
     packed: list[str] = []
     part: list[str] = []
     length = conditions = 0
     for term in terms:
         own = term.count(" eq ") + term.count("with(") + term.count("contains(")
-        if part and (conditions + own > _CONDITIONS or length + len(term) > _LENGTH):
+        if part and (conditions + own > _MAX_CONDITIONS or length + len(term) > _MAX_LENGTH):
             packed.append(odata.any_of(*part))
             part, length, conditions = [], 0, 0
         part.append(term)
@@ -87,9 +92,9 @@ def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _term(criterion: Criterion, value: Any, kinds: Mapping[str, str]) -> str | None:
-    """A filter that finds every row equal to the value under the criterion, and few others; None: there is none."""
-    column, kind = criterion.integration, kinds.get(criterion.integration, "")
+def _term(criterion: Criterion, value: Any, column_types: Mapping[str, str]) -> str | None:
+    """Return a filter that finds every row equal to the value under the criterion, and few others; None for none."""
+    column, kind = criterion.integration, column_types.get(criterion.integration, "")
     if kind in {"Lookup", "Customer", "Owner", "Uniqueidentifier"}:
         try:
             identity = UUID(str(value))
@@ -115,8 +120,10 @@ def _term(criterion: Criterion, value: Any, kinds: Mapping[str, str]) -> str | N
 
 
 def _plain_prefix(value: str) -> str:
-    """The beginning that is written the same in every spelling that compares equal: ASCII without "ss", which may be
-    written with one letter, and without "[", which begins a pattern there."""
+    """Return the beginning that every spelling which compares equal has in common.
+
+    ASCII, without "ss", which may be written with one letter, and without "[", which begins a pattern in Dataverse.
+    """
     composed = unicodedata.normalize("NFC", value)
     for position, sign in enumerate(composed):
         if not sign.isascii() or sign == "[" or composed[position : position + 2].lower() == "ss":

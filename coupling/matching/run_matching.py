@@ -1,4 +1,4 @@
-"""One match-based coupling up to its decisions, for the job and for the preview alike: nothing is written here."""
+"""One run of match-based coupling up to its decisions, for the job and for the preview: nothing is written here."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -7,23 +7,27 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, read_plan
-from coupling.matching.match import Decision, Decisions, Group, Matcher, Result
+from coupling.matching.decisions import Decision, Result
+from coupling.matching.match import Decisions, Group, Matcher
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 
+COUNTRY = "country_region_code"
+"""The local field with a record's country."""
 _UNCOUPLED_REFERENCE = "\x02not coupled\x02"
-"""Stands before a code whose record is not coupled: it has a value, and no Dataverse row has it."""
+"""Precedes a code whose record is not coupled: it is a value, and no Dataverse row has it."""
 
 
 @dataclass
 class MatchingRun:
     """Reads both sides and decides.
 
-    records: the local candidates, in key order. on_part: called after each part read, with the phase, how many records
-    of it are done and how many there are (None: not known); it may raise to stop.
+    given: the criteria; records: the local candidates, in key order; on_part: called after each part read, with the
+    phase, how many records of it are done and how many there are (None where unknown); it may raise to stop.
     """
 
     mapping: IntegrationTableMapping
@@ -35,22 +39,24 @@ class MatchingRun:
     groups: list[Group] = field(init=False)
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
-    measured: int = 0
+    countries: tuple[str, str] | None = field(init=False)
+    rows_compared: int = 0
     """How many Dataverse rows were compared."""
 
     def __post_init__(self) -> None:
-        """Make sure both sides have the fields. Raises NoCriteria, local.Unusable, Invalid (unknown_column)."""
+        """Check that both sides have the fields. Raises NoCriteria, Unusable, Invalid (unknown_column)."""
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
-        self.table = local_records.table_of(self.mapping)
-        self.groups = criteria.grouped(self.mapping, self.given)
+        self.table = local_records.get_table(self.mapping)
+        self.groups = criteria.group_criteria(self.mapping, self.given)
+        self.countries = self._countries()
         self.gateway.check_columns(self.mapping, self.columns)
         infos = self.gateway.table(self.mapping).columns
-        self.kinds = {name: infos[name].type for name in self.columns}
+        self.column_types = {name: infos[name].type for name in self.columns}
         self._partners = {
-            one.local: local_records.partners(self.mapping, self.table.field(one.local))
+            one.local: local_records.read_coupled_rows(self.mapping, self.table.field(one.local))
             for one in self.given
-            if self.table.field(one.local).type == "reference" and self.kinds[one.integration] in _LOOKUPS
+            if self.table.field(one.local).type == "reference" and self.column_types[one.integration] in _LOOKUPS
         }
 
         self._places = [
@@ -60,115 +66,134 @@ class MatchingRun:
 
     @property
     def fields(self) -> list[str]:
-        """The local fields compared, each once."""
-        return list(dict.fromkeys(one.local for one in self.given))
+        """The local fields read, each once."""
+        countries = self.countries[:1] if self.countries else ()
+        return list(dict.fromkeys([*(one.local for one in self.given), *countries]))
 
     @property
     def columns(self) -> list[str]:
-        """The Dataverse columns compared, each once."""
-        return list(dict.fromkeys(one.integration for one in self.given))
+        """The Dataverse columns read, each once."""
+        countries = self.countries[1:] if self.countries else ()
+        return list(dict.fromkeys([*(one.integration for one in self.given), *countries]))
+
+    def _countries(self) -> tuple[str, str] | None:
+        """Return the local field and the Dataverse column that hold a record's country, where phone numbers ask for it.
+
+        None unless both sides have one: a number that only one side reads with its own country would not be found.
+        """
+        if not any(one.compare_as is CompareAs.PHONE for one in self.given):
+            return None
+        mapped = self.mapping.fields.filter(field=COUNTRY, constant="").exclude(integration_field="").first()
+        if mapped is None or not any(field.name == COUNTRY for field in self.table.fields):
+            return None
+        column = self.gateway.table(self.mapping).columns.get(mapped.integration_field)
+        return (COUNTRY, mapped.integration_field) if column is not None and column.type == "String" else None
 
     def run(self, *, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> Decisions:
-        """Read both sides, by scan or probe as the planner says, and decide."""
+        """Read both sides, by scan or probe as planned, and decide.
+
+        coupled: returns which of some Dataverse rows are coupled already; asks the database where not given.
+        """
         total = self.records.count()
         matcher = Matcher(
             self.groups,
             blank_is_no_match=self.blank_is_no_match,
             country=self.mapping.company.country_code,
+            countries=self.countries,
         )
-        kept: list[dict[str, Any]] = []
+        probed: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)
         for part in local_records.iter_batches(self.records, self.table, self.fields):
             values = self._values(part)
             matcher.add(local_records.raw_ids(part), values)
-            if total <= read_plan.MOST_RECORDS:
-                kept += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+            if total <= read_plan.MAX_PROBED_RECORDS:
+                probed += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
             self.on_part("Reading records here", len(matcher), total)
-        self.plan = self._plan(kept if total <= read_plan.MOST_RECORDS else None)
+        self.plan = self._plan(probed if total <= read_plan.MAX_PROBED_RECORDS else None)
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
-        self.decisions = matcher.decide(coupled or coupled_rows(self.mapping))
+        self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping))
         return self.decisions
 
-    def _plan(self, kept: list[dict[str, Any]] | None) -> read_plan.Plan:
-        wanted = read_plan.filters(self.groups, kept, self.kinds) if kept is not None else None
+    def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
+        wanted = read_plan.probe_filters(self.groups, probed, self.column_types) if probed is not None else None
         if wanted is not None and len(wanted) <= 1:
-            return read_plan.choose(wanted, None)
+            return read_plan.choose_plan(wanted, None)
         if wanted is None:
-            return read_plan.choose(None, None)
-        return read_plan.choose(wanted, self.gateway.size(self.mapping))
+            return read_plan.choose_plan(None, None)
+        return read_plan.choose_plan(wanted, self.gateway.size(self.mapping))
 
     def _compare(self, matcher: Matcher) -> None:
         phase = f"Comparing rows of {self.mapping.integration_table}"
         self.on_part(phase, 0, None)
         if self.plan.kind == "probe":
             rows = self.gateway.probe(self.mapping, self.columns, self.plan.filters)
-            matcher.feed_rows(rows)
-            self.measured = len(rows)
+            matcher.add_remote_rows(rows)
+            self.rows_compared = len(rows)
             return
         for page in self.gateway.scan_columns(self.mapping, self.columns):
             matcher.add_remote_page(page.ids, page.names, page.columns)
-            self.measured += len(page.ids)
-            self.on_part(phase, self.measured, None)
+            self.rows_compared += len(page.ids)
+            self.on_part(phase, self.rows_compared, None)
 
     def _values(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
-        """The values of a part by field; references to coupled records as the id of their Dataverse row."""
+        """Return the values of a part by field; references to coupled records as the id of their Dataverse row."""
         columns = list(zip(*part, strict=True))[3:]
         values: dict[str, Sequence[Any]] = dict(zip(self.fields, columns, strict=True))
         for name, rows in self._partners.items():
             values[name] = [rows.get(code, _UNCOUPLED_REFERENCE + str(code)) if code else "" for code in values[name]]
         return values
 
-    # -- telling ----------------------------------------------------------------------------------------------------
+    # -- what outcomes and previews show ------------------------------------------------------------------------------
 
-    def compared(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
-        """The fields of the priority that decided, with the local values (`row`: the values of `fields`, in order)."""
+    def compared_fields(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the fields of the priority that decided, with the local values. row: the values of `fields`."""
         return [
-            {"local": here, "integration": there, "local_value": plain(row[at])}
-            for here, there, at in self._places[decision.group]
+            {"local": local, "integration": column, "local_value": to_json_value(row[at])}
+            for local, column, at in self._places[decision.group]
         ]
 
     def trail(self, decision: Decision) -> list[dict[str, Any]]:
-        """Every priority tried: its fields, how many rows met them, and what that meant."""
+        """Return every priority tried: its fields, how many rows have the same values, and what that means."""
         return [
             {
                 "priority": tried.priority,
                 "fields": [one.local for one in group.criteria],
-                "rows": tried.met,
+                "rows": tried.row_count,
                 "result": tried.result.value,
             }
             for tried, group in zip(decision.trail, self.groups, strict=False)
         ]
 
-    def sentence(self, decision: Decision, partner: str = "") -> str:
-        """Why a record was not coupled, and what to do next."""
-        said = criteria.group_caption(self.mapping, self.groups[decision.group])
+    def explain(self, decision: Decision, partner: str = "") -> str:
+        """Return why a record was not coupled, and what to do next, as one text."""
+        fields = criteria.group_caption(self.mapping, self.groups[decision.group])
         if decision.result is Result.MULTIPLE:
             return (
-                f"{decision.count:,} rows in Dataverse have the same {said}, so none was chosen. Add a field that "
-                "tells them apart, or merge the duplicates there."
+                f"{decision.row_count:,} rows in Dataverse have the same {fields}, so none was chosen. Add a field "
+                "that tells them apart, or merge the duplicates there."
             )
         if decision.result is Result.ALREADY_COUPLED:
             whom = (partner or "another record").removesuffix(".")
             return (
-                f"The one row with the same {said} is already coupled to {whom}. Match on other fields, or check "
+                f"The one row with the same {fields} is already coupled to {whom}. Match on other fields, or check "
                 "whether the two records here are duplicates."
             )
         if all(tried.result is Result.BLANK for tried in decision.trail):
-            return f"The record has no value in {said} to match on. Fill it in, or match on other fields."
+            return f"The record has no value in {fields} to match on. Fill it in, or match on other fields."
         also = " (every priority was tried)" if len(decision.trail) > 1 else ""
-        return f"No row in Dataverse has the same {said}{also}. Match on other fields, or create it there."
+        return f"No row in Dataverse has the same {fields}{also}. Match on other fields, or create it there."
 
 
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 
-def coupled_rows(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], Iterable[bytes]]:
-    """Which of some Dataverse rows are coupled to a record of any table of the company, in one query per 5000."""
+def coupled_row_finder(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], Iterable[bytes]]:
+    """Return what finds, of some Dataverse rows, those coupled to a record of any table of the company."""
     couplings = Coupling.objects.filter(company=mapping.company)
     any_at_all: list[bool] = []
 
-    def among(ids: list[bytes]) -> Iterable[bytes]:
+    def find_coupled(ids: list[bytes]) -> Iterable[bytes]:
         if not any_at_all:
             any_at_all.append(couplings.exists())
         if not any_at_all[0]:
@@ -181,9 +206,9 @@ def coupled_rows(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], It
             ]
         return found
 
-    return among
+    return find_coupled
 
 
-def plain(value: Any) -> Any:
-    """A value as JSON keeps it in an outcome."""
+def to_json_value(value: Any) -> Any:
+    """Return a value as an outcome's JSON holds it."""
     return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -1,6 +1,6 @@
-"""The form of a record, made from the catalog's fields."""
+"""Form of a record, made from the catalog's fields."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -22,8 +22,8 @@ GROUPS = (
 """FastTabs of a card by field; whatever is not named here is General."""
 
 
-def groups(table: LocalTable) -> list[tuple[str, str, list[str]]]:
-    """The FastTabs of a table's card: id, title, field names in the catalog's order; none is empty."""
+def field_groups(table: LocalTable) -> list[tuple[str, str, list[str]]]:
+    """Return the FastTabs of a table's card: id, title, field names in the catalog's order; none is empty."""
     placed = {name: tab for tab, _, names in GROUPS for name in names}
     titles = {"general": "General", **{tab: title for tab, title, _ in GROUPS}}
     found: dict[str, list[str]] = {tab: [] for tab in titles}
@@ -44,7 +44,7 @@ class RecordForm(SeenForm):
                 field.required = True
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a number that is taken, and a change over one made meanwhile."""
+        """Refuse a number that is taken, and a change that would overwrite another made meanwhile."""
         cleaned = super().clean()
         key = cleaned.get(self.table.key)
         taken = self.table.records(self.company).filter(**{self.table.key: key}).exclude(pk=self.instance.pk)
@@ -53,7 +53,7 @@ class RecordForm(SeenForm):
         return cleaned
 
     def store(self) -> Any:
-        """Save what a person entered."""
+        """Save what a person entered. Returns the record."""
         record: SynchronizedRecord = self.save(commit=False)
         record.company = self.company
         record.changed_by = ChangedBy.PERSON
@@ -61,8 +61,8 @@ class RecordForm(SeenForm):
         return record
 
 
-def form_of(table: LocalTable, company: Company, *, data: Any = None, record: Any = None) -> RecordForm:
-    """The form of a record, or of a new one."""
+def record_form(table: LocalTable, company: Company, *, data: Any = None, record: Any = None) -> RecordForm:
+    """Return the form of a record, or of a new one."""
     names = [field.name for field in table.fields if field.editable]
-    made: type[RecordForm] = forms.modelform_factory(table.model, form=RecordForm, fields=names)  # type: ignore[assignment]
-    return made(data, instance=record, table=table, company=company)
+    form_class = cast(type[RecordForm], forms.modelform_factory(table.model, form=RecordForm, fields=names))
+    return form_class(data, instance=record, table=table, company=company)

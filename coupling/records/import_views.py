@@ -104,7 +104,7 @@ def export(request: HttpRequest, company: str, table: str, kind: str) -> HttpRes
         raise Http404(f"There is no export as {kind!r}.")
     names = [field.name for field in what.fields]
     header = [field.caption for field in what.fields]
-    rows = lists.listing_of(owner, what).narrowed(request.GET.dict()).values_list(*names)
+    rows = lists.record_listing(owner, what).narrowed(request.GET.dict()).values_list(*names)
     content: HttpResponseBase
     if kind == "csv":
         content = StreamingHttpResponse(writing.csv_lines(header, rows.iterator(2000)))

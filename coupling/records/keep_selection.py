@@ -1,4 +1,4 @@
-"""Match-Based Coupling and Delete Couplings begin on a record list: the selection is kept for the page that follows."""
+"""Match-Based Coupling and Delete Couplings begin on a record list: its selection is stored for the next page."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,25 +11,27 @@ from masterdata.models import Company
 from ui import listing
 
 
-def keep(request: HttpRequest, owner: Company, table: LocalTable, *, without: str) -> Selection | HttpResponse:
-    """What the list has selected, kept for the table's mapping; where there is nothing to keep, the way back.
+def store_from_list(
+    request: HttpRequest, company: Company, table: LocalTable, *, without: str
+) -> Selection | HttpResponse:
+    """Store what the list has selected for the table's mapping; return the way back where there is nothing to store.
 
     without: what does not work for a table that no mapping covers, as the end of a sentence.
     """
-    back = records.list_url(owner, table)
-    selection = records.selected(request, owner, table)
-    if not selection:
+    back = records.list_url(company, table)
+    selected = records.selected_records(request, company, table)
+    if not selected:
         return listing.nothing_selected(request, back)
-    mappings = records.mappings_of(owner, table)
+    mappings = records.mappings_of(company, table)
     if not mappings:
         messages.error(request, f"{table.caption_plural} have no integration table mapping, so {without}.")
         return HttpResponseRedirect(back)
-    ids = selection.rows.order_by(table.key).values_list("system_id", flat=True).iterator(chunk_size=5000)
-    return selections.store_selection(mapping=mappings[0], ids=ids, user=request.user)
+    local_ids = selected.rows.order_by(table.key).values_list("system_id", flat=True).iterator(chunk_size=5000)
+    return selections.store_selection(mapping=mappings[0], local_ids=local_ids, user=request.user)
 
 
-def redirect_to_selection(request: HttpRequest, draft: Selection, table: LocalTable, why: str) -> HttpResponse:
-    """Forget the selection, which is of no use: back to the list, with the reason."""
-    selections.drop(draft)
+def back_to_list(request: HttpRequest, selection: Selection, table: LocalTable, why: str) -> HttpResponse:
+    """Delete a selection that cannot be used, and go back to the list with the reason."""
+    selections.delete_selection(selection)
     messages.warning(request, why)
-    return HttpResponseRedirect(records.list_url(draft.company, table))
+    return HttpResponseRedirect(records.list_url(selection.company, table))

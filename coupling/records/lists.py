@@ -1,26 +1,25 @@
-"""Record lists as data: columns, filters, what is coupled, the Related menu. The pages are in coupling.record_pages.
+"""Record lists as data: columns, filters, what is coupled, the Related menu. The pages are in coupling.records.pages.
 
-A view that acts on selected records asks `selected(request, company, table)`; the list's form posts to it.
+A view that acts on selected records calls `selected_records(request, company, table)`; the list's form posts to it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
-from django.urls import NoReverseMatch, reverse
 
-from connection_setup.connection.state import unavailable_reason
+from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may
-from coupling import listed
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
+from coupling.records import counts
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
-from ui import listing, paging
+from ui import listing
 from ui.kit import Action, Cell, Menu, Notice, Status
-from ui.links import company_url
+from ui.links import company_url, optional_url
 from ui.registry import Entry, Found, find_records, tell_me_source
 
 SEARCHED = ("city", "phone_no", "e_mail", "company_name")
@@ -30,47 +29,45 @@ HITS_PER_TABLE = 4
 
 
 def register() -> None:
-    """Tell Me finds the lists and the records."""
+    """Have Tell Me find the lists and the records; called once, when the app loads."""
     tell_me_source(_entries)
     find_records(_find)
 
 
 def table_or_404(name: str) -> LocalTable:
-    """The table of that name. Raises Http404 with a sentence."""
+    """Return the table of that name. Raises Http404 with a sentence."""
     try:
         return catalog.table(name)
     except LookupError as error:
         raise Http404(str(error)) from None
 
 
-def list_url(company: Company, table: LocalTable, query: str = "") -> str:
-    """The list page of a table."""
-    url = company_url("records:list", company, table=table.name)
-    return f"{url}?{query}" if query else url
+def list_url(company: Company, table: LocalTable) -> str:
+    """Return the address of a table's list."""
+    return company_url("records:list", company, table=table.name)
 
 
 def card_url(company: Company, table: LocalTable, system_id: UUID) -> str:
-    """The card page of a record."""
+    """Return the address of a record's card."""
     return company_url("records:card", company, table=table.name, system_id=system_id)
 
 
 def mappings_of(company: Company, table: LocalTable) -> "list[IntegrationTableMapping]":
-    """The mappings of a table, the first one first; most tables have one."""
+    """Return the mappings of a table in their order; most tables have one."""
     return list(IntegrationTableMapping.objects.filter(company=company, table=table.name))
 
 
-def listing_of(
+def record_listing(
     company: Company, table: LocalTable, mappings: "Sequence[IntegrationTableMapping] | None" = None
 ) -> listing.Listing:
-    """The list of a table's records, as its page and every view that acts on a selection see it.
+    """Return the list of a table's records, as its page and every view that acts on a selection see it.
 
-    mappings: the table's, where the caller has them at hand already.
+    mappings: the table's, where the caller has them already.
     """
     searched = [name for name in SEARCHED if any(field.name == name for field in table.fields)]
+    known = mappings_of(company, table) if mappings is None else mappings
     filters = [
-        listing.Filter(
-            "coupled", "Coupled to Dataverse", lambda rows, value: _coupled(rows, company, value, mappings), kind="bool"
-        )
+        listing.Filter("coupled", "Coupled to Dataverse", lambda rows, value: _coupled(rows, value, known), kind="bool")
     ]
     if (blocked := next((field for field in table.fields if field.name == "blocked"), None)) is not None:
         filters.append(listing.Filter("blocked", "Blocked", _Blocked(blocked), kind="bool"))
@@ -87,7 +84,7 @@ def listing_of(
         search=[f"{name}__icontains" for name in (table.key, table.title, *searched)],
         selectable=True,
         row_url=lambda row: card_url(company, table, row.system_id),
-        through=lambda given, sort: _through(company, table, given, sort),
+        counter=lambda given: counts.row_counter(company, table, given),
         row_label=lambda row: f"{getattr(row, table.key)} {getattr(row, table.title)}".strip(),
         decorate=lambda rows: mark_coupled(rows, company, table),
         search_label=f"Search {table.caption_plural.lower()}",
@@ -98,9 +95,9 @@ def listing_of(
     )
 
 
-def selected(request: HttpRequest, company: Company, table: LocalTable) -> listing.Selection:
-    """The records that a list page's form selects: ticked ones, or all that match its filters; count 0 for none."""
-    return listing.selected(request, listing_of(company, table))
+def selected_records(request: HttpRequest, company: Company, table: LocalTable) -> listing.Selection:
+    """Return the records that a list's form selects: ticked ones, or all that match its filters; count 0 for none."""
+    return listing.selected(request, record_listing(company, table))
 
 
 def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> None:
@@ -121,34 +118,37 @@ def dataverse_menu(
     record: Any = None,
     mappings: "Sequence[IntegrationTableMapping] | None" = None,
 ) -> Menu:
-    """Related > Dataverse > Coupling, for the selected rows of a list or for one record.
+    """Return Related > Dataverse > Coupling, for the selected rows of a list or for one record.
 
-    Off with the reason while the connection is not enabled; an action is off where the role does not allow it.
+    It is off, with the reason, while the connection is not enabled; an action is off where the role does not allow it.
     """
     mappings = mappings_of(company, table) if mappings is None else mappings
-    off = unavailable_reason(company)
+    off = unavailable_text(company)
     if not off and not mappings:
         off = f"No integration table mapping for {table.caption_plural} yet."
     denied = "" if may(request.user, Can.OPERATE) else "Your role may look, not change."
     values = {"selected": str(record.system_id)} if record is not None else {}
 
     def act(label: str, name: str, icon: str, note: str = "") -> list[Action]:
-        url = _address(name, company, table)
+        url = optional_url(name, company, table=table.name)
         if not url:
             return []
         return [
             Action(label, url, "post", icon, selection=record is None, off=denied, note=note, values=values)
         ]  # fmt: skip
 
-    jobs = company_url("jobs:list", company) if mappings else ""
     mapping = mappings[0].name if mappings else ""
+
+    def job_log(kind: str) -> str:
+        return company_url("jobs:list", company, query={"type": kind, "mapping": mapping})
+
     coupling = Menu(
         "Coupling",
         [
             *act("Match-Based Coupling", "coupling:criteria-selection", "couple"),
             *act("Set Up Coupling", "coupling:set-up-coupling", "edit"),
             *act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
-            Action("Integration Coupling Job Log", f"{jobs}?type=coupling&mapping={mapping}", icon="job"),
+            Action("Integration Coupling Job Log", job_log("coupling"), icon="job"),
         ],
         icon="couple",
     )
@@ -160,7 +160,7 @@ def dataverse_menu(
                 [
                     *act("Synchronize Now", "sync:synchronize-selection", "sync"),
                     coupling,
-                    Action("Synchronization Log", f"{jobs}?type=synchronization&mapping={mapping}", icon="list"),
+                    Action("Synchronization Log", job_log("synchronization"), icon="list"),
                 ],
                 icon="dataverse",
                 off=off,
@@ -168,14 +168,6 @@ def dataverse_menu(
         ],
         icon="list",
     )
-
-
-def _address(name: str, company: Company, table: LocalTable) -> str:
-    """Where an action on a table's records is, "" where its room does not offer it."""
-    try:
-        return reverse(name, kwargs={"company": company.slug, "table": table.name})
-    except NoReverseMatch:
-        return ""
 
 
 def _column(field: LocalField, *, default: bool) -> listing.Column:
@@ -188,23 +180,19 @@ def _coupled_cell(row: Any) -> Cell:
     return Status("Yes", "ok") if row.coupled_to_dataverse else Status("No")
 
 
-def _coupled(
-    rows: "QuerySet[Any]", company: Company, value: str, mappings: "Sequence[IntegrationTableMapping] | None"
-) -> "QuerySet[Any]":
-    """The rows that are, or are not, coupled."""
-    name = catalog.table_of(rows.model).name
-    coupled = Q(Exists(Coupling.objects.filter(company=company, table=name, local_id=OuterRef("system_id"))))
-    known = mappings_of(company, catalog.table(name)) if mappings is None else mappings
-    if any(mapping.uid_kind == "option" for mapping in known):
-        coupled |= Q(Exists(OptionMapping.objects.filter(company=company, local_id=OuterRef("system_id"))))
+def _coupled(rows: "QuerySet[Any]", value: str, mappings: "Sequence[IntegrationTableMapping]") -> "QuerySet[Any]":
+    """Return the rows that are, or are not, coupled through one of their table's mappings.
+
+    A coupling is looked for by the record's id and its mapping alone, which one index holds: at a million records the
+    couplings themselves would cost ten times as much.
+    """
+    coupled = Q()
+    for model, kind in ((Coupling, "guid"), (OptionMapping, "option")):
+        if ids := [mapping.pk for mapping in mappings if mapping.uid_kind == kind]:
+            coupled |= Q(Exists(model._default_manager.filter(mapping__in=ids, local_id=OuterRef("system_id"))))
+    if not coupled:
+        return rows if value == "no" else rows.none()
     return rows.filter(coupled if value == "yes" else ~coupled)
-
-
-def _through(company: Company, table: LocalTable, given: Mapping[str, str], sort: str) -> "paging.Through | None":
-    """Where nothing but being coupled narrows the list, and it is in key order, its index is another table's."""
-    if set(given) != {"coupled"} or sort not in {"", table.key}:
-        return None
-    return listed.through(company, table, coupled=given["coupled"] == "yes")
 
 
 class _Blocked:
@@ -230,7 +218,7 @@ def _entries() -> Iterator[Entry]:
 
 
 def _find(request: HttpRequest, company: Company, text: str) -> Iterable[Found]:  # noqa: ARG001
-    """A few records whose number begins with the text or whose name holds it."""
+    """Yield a few records whose number begins with the text or whose name contains it."""
     if len(text) < 2:
         return
     for table in catalog.tables():

@@ -1,12 +1,10 @@
 """The pages of the company's own records: a list per table, a card per record, and the forms behind them."""
 
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company as company_of
@@ -14,7 +12,7 @@ from connection_setup.connection.state import connection_of
 from core.roles import Can, may, requires
 from coupling.models import Coupling, OptionMapping
 from coupling.records import lists as records
-from coupling.records.forms import RecordForm, form_of, groups
+from coupling.records.forms import RecordForm, field_groups, record_form
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
@@ -26,13 +24,13 @@ from ui.links import company_url
 @require_safe
 @requires(Can.READ)
 def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
-    """All records of a table."""
+    """Show all records of a table."""
     owner, what = company_of(request, company), records.table_or_404(table)
     mappings = records.mappings_of(owner, what)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
     if may(request.user, Can.ADMINISTER):
         actions += [
-            Action(f"New {in_sentence(what.caption)}", _url("new", owner, what), icon="add"),
+            Action(f"New {in_sentence(what.caption)}", company_url("records:new", owner, table=what.name), icon="add"),
             Action("Import", company_url("records:import", owner, query={"table": what.name}), icon="import"),
         ]
     actions.append(_export_menu(request, owner, what))
@@ -42,7 +40,7 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
             what.caption_plural,
             company=owner,
             actions=actions,
-            listing=records.listing_of(owner, what, mappings),
+            listing=records.record_listing(owner, what, mappings),
             help="records",
         ),
     )
@@ -59,20 +57,20 @@ def _export_menu(request: HttpRequest, owner: Company, what: LocalTable) -> Menu
 @require_safe
 @requires(Can.READ)
 def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
-    """One record, its values and its partner in Dataverse."""
+    """Show one record, its values and its row in Dataverse."""
     owner, what = company_of(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, record=record)]
     if may(request.user, Can.ADMINISTER):
         actions += [
-            Action("Edit", _url("edit", owner, what, record), icon="edit"),
-            Action("Delete", _url("delete", owner, what, record), icon="delete", dialog=True),
+            Action("Edit", _record_url("edit", owner, what, record), icon="edit"),
+            Action("Delete", _record_url("delete", owner, what, record), icon="delete", dialog=True),
         ]
     tabs = [
         FastTab(
             tab, title, [_shown(owner, what.field(name), record) for name in names], gist=_gist(record, what, names)
         )
-        for tab, title, names in groups(what)
+        for tab, title, names in field_groups(what)
     ]
     box, state = _dataverse(owner, what, record)
     return render.page(
@@ -93,7 +91,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
 @require_safe
 @requires(Can.READ)
 def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
-    """The card of the record with the number or code in ?key=."""
+    """Lead to the card of the record with the number or code in ?key=."""
     owner, what = company_of(request, company), records.table_or_404(table)
     key = request.GET.get("key", "").replace("\x00", "")[:100]
     found = what.records(owner).filter(**{what.key: key}).values_list("system_id", flat=True).first()
@@ -107,7 +105,7 @@ def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
 def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Add a record."""
     owner, what = company_of(request, company), records.table_or_404(table)
-    form = form_of(what, owner, data=request.POST if request.method == "POST" else None)
+    form = record_form(what, owner, data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         record = form.store()
         messages.success(request, f"{_title(what, record)} has been added.")
@@ -124,7 +122,7 @@ def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
     owner, what = company_of(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     title, back = _title(what, record), records.card_url(owner, what, system_id)
-    form = form_of(what, owner, data=request.POST if request.method == "POST" else None, record=record)
+    form = record_form(what, owner, data=request.POST if request.method == "POST" else None, record=record)
     if request.method == "POST" and form.is_valid():
         form.store()
         messages.success(request, "The changes have been saved.")
@@ -154,7 +152,7 @@ def delete(request: HttpRequest, company: str, table: str, system_id: UUID) -> H
         request,
         title=f"Delete {title}?",
         text=text,
-        action=Action("Delete", _url("delete", owner, what, record), "post"),
+        action=Action("Delete", _record_url("delete", owner, what, record), "post"),
         back=records.card_url(owner, what, system_id),
         company=owner,
     )
@@ -166,7 +164,7 @@ def _form_page(
     editable = set(form.fields)
     tabs = [
         FastTab(tab, caption, [_entry(what.field(name), form) for name in names if name in editable])
-        for tab, caption, names in groups(what)
+        for tab, caption, names in field_groups(what)
     ]
     tabs[0] = FastTab(tabs[0].id, tabs[0].title, [*tabs[0].fields, Field(form_field=form["seen"])])
     return render.page(
@@ -189,18 +187,17 @@ def _entry(field: LocalField, form: RecordForm) -> Field:
 
 
 def _shown(owner: Company, field: LocalField, record: Any) -> Field:
-    """A field's value to read; a reference leads to the record it names."""
+    """Return a field's value to read; a reference leads to the record it names."""
     value: Any = getattr(record, field.name)
     if field.choices:
         value = str(getattr(record, f"get_{field.name}_display")())
     if field.references and value:
-        target = company_url("records:by-key", owner, table=field.references)
-        value = Link(str(value), f"{target}?{urlencode({'key': value})}")
+        value = Link(str(value), company_url("records:by-key", owner, table=field.references, query={"key": value}))
     return Field(field.caption, value)
 
 
 def _gist(record: Any, table: LocalTable, names: list[str]) -> str:
-    """What a closed FastTab says: its first few values."""
+    """Return what a closed FastTab shows: its first few values."""
     values = (
         text_of(getattr(record, name)) for name in names if table.field(name).type in {"text", "code", "reference"}
     )
@@ -208,7 +205,7 @@ def _gist(record: Any, table: LocalTable, names: list[str]) -> str:
 
 
 def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox, Status | None]:
-    """The fact box about the record's partner, and the state in the page's head."""
+    """Return the fact box about the record's row in Dataverse, and the state in the page's head."""
     pairs = list(
         Coupling.objects.filter(company=owner, table=table.name, local_id=record.system_id).select_related("mapping")
     )
@@ -223,7 +220,7 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
                 ("Value", option.value),
             ]
             return FactBox("Dataverse", facts), Status("Coupled to Dataverse", "ok")
-        text = "Not coupled. Use Related, Dataverse, Coupling to find its partner."
+        text = "Not coupled. Choose Related, Dataverse, Coupling, Match-Based Coupling to find its row."
         return FactBox("Dataverse", text=text), Status("Not coupled to Dataverse")
     pair = pairs[0]
     address = connection_of(owner).environment_url.rstrip("/")
@@ -254,7 +251,7 @@ def _history(record: Any) -> FactBox:
 
 
 def _record(owner: Company, table: LocalTable, system_id: UUID) -> Any:
-    """The record. Raises Http404 with a sentence; a record of another company is none."""
+    """Return the company's record. Raises Http404 with a sentence."""
     record = table.records(owner).filter(system_id=system_id).first()
     if record is None:
         raise Http404(f"This {in_sentence(table.caption)} does not exist in {owner.name}; perhaps it was deleted.")
@@ -266,8 +263,5 @@ def _title(table: LocalTable, record: Any) -> str:
     return f"{key} · {title}" if title else key
 
 
-def _url(name: str, owner: Company, table: LocalTable, record: Any = None) -> str:
-    kwargs: dict[str, Any] = {"company": owner.slug, "table": table.name}
-    if record is not None:
-        kwargs["system_id"] = record.system_id
-    return reverse(f"records:{name}", kwargs=kwargs)
+def _record_url(page: str, owner: Company, table: LocalTable, record: Any) -> str:
+    return company_url(f"records:{page}", owner, table=table.name, system_id=record.system_id)

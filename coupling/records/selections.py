@@ -1,4 +1,4 @@
-"""Selections on their way from a list to a job: rows of a table, so that they have no length limit."""
+"""Selections of records on their way from a list to a job: rows of a table, so that they have no length limit."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -13,48 +13,51 @@ from django.utils import timezone
 
 from core import bulk
 from coupling.models import Coupling, IntegrationTableMapping, Selection, SelectionRecord
-from ui import ids as ids_of
+from ui import ids
 
-KEPT_FOR = timedelta(days=2)
+LIFETIME = timedelta(days=2)
+"""How long a selection is stored that no job was started with."""
 
 
 @transaction.atomic
-def store_selection(*, mapping: IntegrationTableMapping, ids: Iterable[UUID], user: Any) -> Selection:
-    """Keep a selection; what others left behind long ago is removed on the way."""
-    old = Selection.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
-    for draft in old[:20]:
-        drop(draft)
-    draft = Selection.objects.create(company=mapping.company, mapping=mapping, user=user)
-    rest = iter(ids)
-    while part := [(draft.pk, row_id) for row_id in islice(rest, bulk.MAX_ROWS)]:
-        draft.count += bulk.insert(SelectionRecord, ("draft_id", "local_id"), part)
-    draft.save(update_fields=["count"])
-    return draft
+def store_selection(*, mapping: IntegrationTableMapping, local_ids: Iterable[UUID], user: Any) -> Selection:
+    """Store a selection; a few expired ones are deleted on the way."""
+    for expired in Selection.objects.filter(created_at__lt=timezone.now() - LIFETIME)[:20]:
+        delete_selection(expired)
+    selection = Selection.objects.create(company=mapping.company, mapping=mapping, user=user)
+    rest = iter(local_ids)
+    while part := [(selection.pk, local_id) for local_id in islice(rest, bulk.MAX_ROWS)]:
+        selection.count += bulk.insert(SelectionRecord, ("selection_id", "local_id"), part)
+    selection.save(update_fields=["count"])
+    return selection
 
 
-def of(mapping: IntegrationTableMapping, user: Any, pk: str) -> Selection | None:
-    """The person's own draft of that number; None for a blank one. Raises Http404 when it is gone or another's."""
+def get_selection(mapping: IntegrationTableMapping, user: Any, pk: str) -> Selection | None:
+    """Return the person's own selection of that number; None for a blank one.
+
+    Raises Http404 where it is no longer stored, or another person's.
+    """
     if not pk:
         return None
-    number = ids_of.parse_id(pk)
-    draft = Selection.objects.filter(pk=number, mapping=mapping, user=user).first() if number is not None else None
-    if draft is None:
-        raise Http404("The selection is no longer kept. Go back to the list and select the records again.")
-    return draft
+    number = ids.parse_id(pk)
+    found = Selection.objects.filter(pk=number, mapping=mapping, user=user).first() if number is not None else None
+    if found is None:
+        raise Http404("The selection is no longer stored. Go back to the list and select the records again.")
+    return found
 
 
-def ids(draft: Selection) -> Iterator[UUID]:
-    """The selected records."""
-    return draft.records.order_by("pk").values_list("local_id", flat=True).iterator(chunk_size=5000)
+def iter_ids(selection: Selection) -> Iterator[UUID]:
+    """Yield the ids of the selected records."""
+    return selection.records.order_by("pk").values_list("local_id", flat=True).iterator(chunk_size=5000)
 
 
-def coupled(draft: Selection) -> int:
-    """How many of the selected records are coupled through the mapping."""
-    couplings = Coupling.objects.filter(mapping=draft.mapping, local_id=OuterRef("local_id"))
-    return draft.records.filter(Exists(couplings)).count()
+def count_coupled(selection: Selection) -> int:
+    """Return how many of the selected records are coupled through the mapping."""
+    couplings = Coupling.objects.filter(mapping=selection.mapping, local_id=OuterRef("local_id"))
+    return selection.records.filter(Exists(couplings)).count()
 
 
-def drop(draft: Selection) -> None:
-    """Forget a selection."""
-    draft.records.all()._raw_delete(draft.records.db)  # no signals, no collecting
-    draft.delete()
+def delete_selection(selection: Selection) -> None:
+    """Delete a selection with its records."""
+    selection.records.all()._raw_delete(selection.records.db)  # no signals, no collecting
+    selection.delete()

@@ -1,4 +1,4 @@
-"""Parameters of jobs that have not ended are written as the classes of coupling.job_parameters read them."""
+"""Parameters and positions of jobs that have not ended are written as the code of this version reads them."""
 
 from django.db import migrations
 
@@ -34,12 +34,16 @@ def _synchronization(old):
 _KINDS = {"coupling": _coupling, "synchronization": _synchronization}
 
 
+_RESUME_KEYS = {"told": "already_reported"}
+
+
 def rewrite(apps, _schema_editor):
-    """Rewrite the parameters of every open job."""
+    """Rewrite the parameters and the position of every open job."""
     Job = apps.get_model("jobs", "Job")
-    for job in Job.objects.filter(state__in=_OPEN, type__in=_KINDS).only("type", "parameters"):
+    for job in Job.objects.filter(state__in=_OPEN, type__in=_KINDS).only("type", "parameters", "resume"):
         job.parameters = _KINDS[job.type](job.parameters)
-        job.save(update_fields=["parameters"])
+        job.resume = {_RESUME_KEYS.get(key, key): value for key, value in job.resume.items()}
+        job.save(update_fields=["parameters", "resume"])
 
 
 class Migration(migrations.Migration):

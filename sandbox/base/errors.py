@@ -1,4 +1,4 @@
-"""What the stand-in refuses, in the service's own shape: status, hexadecimal code, message."""
+"""Errors of the Web API in the service's own shape: status, hexadecimal code, message."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ PAYLOAD_HELP = "https://go.microsoft.com/fwlink/?linkid=2195293"
 
 
 class ServiceError(Exception):
-    """An answer with `{"error": {"code", "message"}}`; `headers` go out with it."""
+    """An answer `{"error": {"code", "message"}}` with a status; `headers` are sent with it."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {code} {message}")
@@ -18,22 +18,22 @@ class ServiceError(Exception):
         self.headers = dict(headers or {})
 
     def body(self) -> bytes:
-        """The JSON document of this error."""
+        """Return the JSON document of this error."""
         return msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
 
 
 def query_error(message: str) -> ServiceError:
-    """A query option, property or key that the service does not accept."""
+    """Return the error for a query option, property or key that the service does not accept."""
     return ServiceError(400, "0x80060888", message)
 
 
 def unknown_property(name: str, table: str) -> ServiceError:
-    """A property in a query that the table does not have."""
+    """Return the error for a property in a query that the table does not have."""
     return query_error(f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.{table}'.")
 
 
 def payload_error(entity_set: str, inner: str) -> ServiceError:
-    """A body that cannot be read as a row of the table."""
+    """Return the error for a body that cannot be read as a row of the table."""
     return ServiceError(
         400,
         "0x80048d19",
@@ -43,33 +43,33 @@ def payload_error(entity_set: str, inner: str) -> ServiceError:
     )
 
 
-def does_not_exist(table: str, row_id: str) -> ServiceError:
-    """No row with this id."""
+def row_not_found(table: str, row_id: str) -> ServiceError:
+    """Return the error for an id that no row has."""
     return ServiceError(404, "0x80040217", f"{table} With Id = {row_id} Does Not Exist")
 
 
-def no_resource(segment: str) -> ServiceError:
-    """A path segment that names nothing."""
+def resource_not_found(segment: str) -> ServiceError:
+    """Return the error for a path segment that names nothing."""
     return ServiceError(404, "0x8006088a", f"Resource not found for the segment '{segment}'.")
 
 
 def method_not_allowed(method: str, what: str) -> ServiceError:
-    """A method that this kind of resource does not take."""
+    """Return the error for a method that this kind of resource does not take."""
     return ServiceError(405, "0x80060888", f"The HTTP method '{method}' is not allowed for {what}.")
 
 
 def not_covered(feature: str) -> ServiceError:
-    """Something the real service may know, but this stand-in does not: said loudly, never guessed."""
+    """Return the error (501) for a feature of the real service that the sandbox lacks: said loudly, never guessed."""
     return ServiceError(501, "0x80060888", f"The sandbox does not cover {feature}.")
 
 
 def invalid_argument(message: str) -> ServiceError:
-    """A value that is of the right type and still not acceptable."""
+    """Return the error for a value that has the right type and is still not acceptable."""
     return ServiceError(400, "0x80040203", message)
 
 
 def access_denied(user_id: str, privilege: str, table: str) -> ServiceError:
-    """The caller lacks a privilege."""
+    """Return the error for a caller who lacks a privilege."""
     return ServiceError(
         403,
         "0x80040220",

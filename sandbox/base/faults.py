@@ -1,4 +1,4 @@
-"""Faults on demand: what a test wants to go wrong, at which request, how often."""
+"""Fault injection: what a test wants to go wrong, at which request, how often."""
 
 import threading
 from dataclasses import dataclass
@@ -7,13 +7,21 @@ from typing import Any
 from sandbox.base.errors import ServiceError
 
 KINDS = frozenset({"429", "503", "500", "reset", "timeout", "slow", "truncate", "lost_reply", "401", "partial_batch"})
-IN_PARTS = frozenset({"429", "503", "500"})
-"""Faults that a part inside $batch can have by itself; the others strike the whole request."""
+WIRE_FAULTS_BEFORE = frozenset({"reset", "timeout"})
+"""Faults of the connection that hit a request instead of its execution."""
+WIRE_FAULTS_AFTER = frozenset({"slow", "truncate", "lost_reply"})
+"""Faults of the connection that hit the answer, after execution."""
+PART_FAULTS = frozenset({"429", "503", "500"})
+"""Faults that a part inside $batch can have by itself; the others hit the whole request."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """`after` matching requests pass first, then `times` are struck; `times` 0 strikes for ever."""
+    """A fault for requests of a method and shape.
+
+    `after` matching requests pass first, then `times` requests are hit, or all of them where `times` is 0.
+    `retry_after` is in seconds. `seen` and `struck` count the requests that matched and that were hit.
+    """
 
     method: str
     path: str
@@ -25,7 +33,7 @@ class Fault:
     struck: int = 0
 
     def matches(self, method: str, shape: str) -> bool:
-        """Whether a request has this method and shape. A set's name stands for everything below it as well."""
+        """Return whether a request has this method and shape. A set's name matches everything below it as well."""
         if self.method not in {"", "*"} and self.method != method:
             return False
         if self.path in {"", "*"} or self.path == shape:
@@ -33,8 +41,8 @@ class Fault:
         first, _, last = shape.partition("/")
         return self.path in {first.partition("(")[0], last.rpartition("/")[2]}
 
-    def shown(self) -> dict[str, Any]:
-        """The fault as the control call lists it."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the fault as the control call lists it."""
         return {
             "method": self.method,
             "path": self.path,
@@ -47,7 +55,7 @@ class Fault:
         }
 
     def error(self) -> ServiceError:
-        """The error of a fault that is one."""
+        """Return the answer of the faults 429, 503 and 500."""
         headers = {} if self.retry_after is None else {"Retry-After": f"{self.retry_after:g}"}
         if self.fault == "429":
             headers.setdefault("Retry-After", "1")
@@ -59,32 +67,32 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their requests."""
+    """The faults still to be injected. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
 
-    def add(self, described: list[dict[str, Any]]) -> None:
-        """Add faults. Raises ValueError with a sentence for a description that is none."""
-        made = [_fault(one) for one in described]
+    def add(self, descriptions: list[dict[str, Any]]) -> None:
+        """Add faults from their JSON descriptions. Raises ValueError with a sentence."""
+        faults = [_read_fault(one) for one in descriptions]
         with self._lock:
-            self._faults.extend(made)
+            self._faults.extend(faults)
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
-    def shown(self) -> list[dict[str, Any]]:
-        """All faults, with how often each was seen and struck."""
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return all faults, with how often each matched and hit."""
         with self._lock:
-            return [fault.shown() for fault in self._faults]
+            return [fault.to_json() for fault in self._faults]
 
-    def strike(self, method: str, shape: str, *, part: bool = False, spared: bool = False) -> Fault | None:
-        """The fault that strikes this request, if one does; counts it.
+    def inject(self, method: str, shape: str, *, in_batch: bool = False, already_partial: bool = False) -> Fault | None:
+        """Return the fault that hits this request, and count it; None where no fault does.
 
-        `part`: a request inside $batch. `spared`: its batch fails in part already, and is not struck so again.
+        `in_batch`: the request is a part of a $batch. `already_partial`: that batch already fails in part.
         """
         if not self._faults:
             return None
@@ -92,7 +100,9 @@ class Faults:
             for fault in self._faults:
                 if fault.times and fault.struck >= fault.times:
                     continue
-                if fault.fault == "partial_batch" and not _strikes_batch(fault, shape, part=part, spared=spared):
+                if fault.fault == "partial_batch" and not _is_decided_here(
+                    fault, shape, in_batch=in_batch, already_partial=already_partial
+                ):
                     continue
                 if not fault.matches(method, shape):
                     continue
@@ -104,28 +114,28 @@ class Faults:
         return None
 
 
-def _strikes_batch(fault: Fault, shape: str, *, part: bool, spared: bool) -> bool:
-    """Whether a partial_batch is decided here: by the outer request where it names $batch or nothing, else by parts."""
+def _is_decided_here(fault: Fault, shape: str, *, in_batch: bool, already_partial: bool) -> bool:
+    """Return whether this request decides on a partial_batch: the outer one where it names no set, else a part."""
     if fault.path in {"", "*", "$batch"}:
-        return not part and shape == "$batch"
-    return part and not spared
+        return not in_batch and shape == "$batch"
+    return in_batch and not already_partial
 
 
-def _fault(described: dict[str, Any]) -> Fault:
-    if not isinstance(described, dict):
+def _read_fault(description: dict[str, Any]) -> Fault:
+    if not isinstance(description, dict):
         raise ValueError("A fault is an object.")  # noqa: TRY004
-    unknown = set(described) - {"method", "path", "after", "times", "fault", "retry_after"}
+    unknown = set(description) - {"method", "path", "after", "times", "fault", "retry_after"}
     if unknown:
         raise ValueError(f"A fault has no '{sorted(unknown)[0]}'.")
-    kind = str(described.get("fault", ""))
+    kind = str(description.get("fault", ""))
     if kind not in KINDS:
         raise ValueError(f"'{kind}' is no fault; there are {', '.join(sorted(KINDS))}.")
-    retry_after = described.get("retry_after")
+    retry_after = description.get("retry_after")
     return Fault(
-        method=str(described.get("method") or "").upper(),
-        path=str(described.get("path") or "").strip("/"),
+        method=str(description.get("method") or "").upper(),
+        path=str(description.get("path") or "").strip("/"),
         fault=kind,
-        after=int(described.get("after") or 0),
-        times=int(described["times"]) if described.get("times") is not None else 1,
+        after=int(description.get("after") or 0),
+        times=int(description["times"]) if description.get("times") is not None else 1,
         retry_after=None if retry_after is None else float(retry_after),
     )

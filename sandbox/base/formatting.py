@@ -1,4 +1,4 @@
-"""The text a person sees for a value: the FormattedValue annotation, in English as the United States write it."""
+"""Values as text for a person (the FormattedValue annotation), in the format of the United States."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,8 +6,8 @@ from decimal import Decimal
 from sandbox.metadata.model import CHOICES, Column
 
 
-def formatted(column: Column, value: object, symbol: str = "$") -> str | None:
-    """A decoded JSON value as text; None where the service gives no text for the type."""
+def format_value(column: Column, value: object, symbol: str = "$") -> str | None:
+    """Return a decoded JSON value as text; None where the service gives no text for the column's type."""
     kind = column.type
     if kind in CHOICES and isinstance(value, int):
         return column.label_of(value)

@@ -1,4 +1,4 @@
-"""Service protection: requests, execution time and concurrency per user, over a sliding window of sandbox time."""
+"""Service protection limits: requests, execution time and concurrency per user, in a sliding window."""
 
 import math
 import threading
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from sandbox.base.clock import Clock
 from sandbox.base.errors import ServiceError
 
-CONCURRENCY_WAIT_S = 1
-UNDER_WAY_S = 0.25
-"""A request on another connection may have been under way when the client was told to wait."""
+CONCURRENCY_RETRY_AFTER_S = 1
+IN_FLIGHT_S = 0.25
+"""How long after a refusal a request on another connection may still be one that was sent before it."""
 
 
 @dataclass(slots=True)
 class Limits:
-    """The limits: requests and seconds of execution per window, and requests at once."""
+    """The limits: requests and seconds of execution per window of `window_s` seconds, and requests at once."""
 
     requests: int = 6000
     window_s: float = 300
@@ -25,87 +25,97 @@ class Limits:
 
 
 @dataclass(slots=True)
-class _User:
+class _Usage:
+    """What one user did and was refused; times are sandbox time, but for `refusal_sent_at`, which is monotonic."""
+
     starts: deque[float] = field(default_factory=deque)
     executions: deque[tuple[float, float]] = field(default_factory=deque)
+    """End and duration of each request, both in seconds."""
     executed_s: float = 0.0
     running: int = 0
-    told_until: float = 0.0
-    told_at: float = 0.0
-    told_on: set[int] = field(default_factory=set)
+    wait_until: float = 0.0
+    refusal_sent_at: float = 0.0
+    refused_connections: set[int] = field(default_factory=set)
 
 
-class Protection:
-    """Counts what each user does, and says when it is too much."""
+class ServiceProtection:
+    """Counts what each user does, and refuses what exceeds the limits. Safe to use from several threads."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.limits = Limits()
-        self._users: dict[str, _User] = {}
+        self._usage: dict[str, _Usage] = {}
         self._lock = threading.Lock()
 
     def reset(self) -> None:
-        """Forget all users and go back to the service's own limits."""
+        """Forget all usage and go back to the service's own limits."""
         with self._lock:
             self.limits = Limits()
-            self._users.clear()
+            self._usage.clear()
 
-    def forget(self) -> None:
-        """Forget what users did, keeping the limits."""
+    def forget_usage(self) -> None:
+        """Forget what users did; the limits stay."""
         with self._lock:
-            for user in self._users.values():
-                user.starts.clear()
-                user.executions.clear()
-                user.executed_s = user.told_until = 0.0
+            for usage in self._usage.values():
+                usage.starts.clear()
+                usage.executions.clear()
+                usage.executed_s = usage.wait_until = 0.0
 
-    def too_early(self, user_id: str, connection: int, arrived: float) -> bool:
-        """Whether the user was told to wait and has not: by when the request came, not by when it is looked at."""
+    def is_too_early(self, user_id: str, connection: int, arrived: float) -> bool:
+        """Return whether a request came before the user's Retry-After was over.
+
+        `arrived` is monotonic time. On a connection other than the refused ones, a request may have been sent before
+        the refusal was read, so it counts only IN_FLIGHT_S after that was sent.
+        """
         with self._lock:
-            user = self._users.get(user_id)
-            if user is None or self.clock.now() >= user.told_until:
+            usage = self._usage.get(user_id)
+            if usage is None or self.clock.now() >= usage.wait_until:
                 return False
-            return connection in user.told_on or arrived - user.told_at > UNDER_WAY_S
+            return connection in usage.refused_connections or arrived - usage.refusal_sent_at > IN_FLIGHT_S
 
-    def told(self, user_id: str, seconds: float, connection: int) -> None:
-        """Remember that the user was told to wait."""
+    def note_refusal(self, user_id: str, seconds: float, connection: int) -> None:
+        """Store that the user was refused on a connection and has to wait for some seconds."""
         with self._lock:
-            user = self._users.setdefault(user_id, _User())
-            if self.clock.now() >= user.told_until:
-                user.told_at = math.inf
-                user.told_on.clear()
-            user.told_on.add(connection)
-            user.told_until = max(user.told_until, self.clock.now() + seconds * self.clock.rate)
+            usage = self._usage.setdefault(user_id, _Usage())
+            if self.clock.now() >= usage.wait_until:
+                usage.refusal_sent_at = math.inf
+                usage.refused_connections.clear()
+            usage.refused_connections.add(connection)
+            usage.wait_until = max(usage.wait_until, self.clock.now() + seconds * self.clock.rate)
 
-    def heard(self, connection: int) -> None:
-        """The refusal has left by this connection: whoever was refused there knows of it from now on."""
+    def note_refusal_sent(self, connection: int) -> None:
+        """Store that the refusal was sent on this connection: the client knows of it from now on."""
         with self._lock:
-            for user in self._users.values():
-                if connection in user.told_on and user.told_at == math.inf:
-                    user.told_at = time.monotonic()
+            for usage in self._usage.values():
+                if connection in usage.refused_connections and usage.refusal_sent_at == math.inf:
+                    usage.refusal_sent_at = time.monotonic()
 
-    def enter(self, user_id: str) -> tuple[int, float]:
-        """Begin a request; what is left of both budgets. Raises 429 (and does not begin) when a limit is exceeded."""
+    def begin_request(self, user_id: str) -> tuple[int, float]:
+        """Count a request in; return the requests and the seconds of execution that remain in the window.
+
+        Raises ServiceError 429, and does not count the request, where a limit is exceeded.
+        """
         limits = self.limits
         with self._lock:
             now = self.clock.now()
-            user = self._users.setdefault(user_id, _User())
-            self._forget_old(user, now)
-            if user.running >= limits.concurrency:
+            usage = self._usage.setdefault(user_id, _Usage())
+            self._drop_outside_window(usage, now)
+            if usage.running >= limits.concurrency:
                 raise self._refusal(
                     "0x80072326",
                     f"Number of concurrent requests exceeded the limit of {limits.concurrency}.",
-                    CONCURRENCY_WAIT_S,
+                    CONCURRENCY_RETRY_AFTER_S,
                 )
-            if len(user.starts) >= limits.requests:
-                wait = user.starts[0] + limits.window_s - now if user.starts else limits.window_s
+            if len(usage.starts) >= limits.requests:
+                wait = usage.starts[0] + limits.window_s - now if usage.starts else limits.window_s
                 raise self._refusal(
                     "0x80072322",
                     f"Number of requests exceeded the limit of {limits.requests} over time window of "
                     f"{limits.window_s:g} seconds.",
                     wait,
                 )
-            if user.executed_s > limits.execution_s:
-                wait = user.executions[0][0] + limits.window_s - now if user.executions else limits.window_s
+            if usage.executed_s > limits.execution_s:
+                wait = usage.executions[0][0] + limits.window_s - now if usage.executions else limits.window_s
                 raise self._refusal(
                     "0x80072321",
                     f"Combined execution time of incoming requests exceeded limit of {limits.execution_s * 1000:g} "
@@ -113,26 +123,26 @@ class Protection:
                     "requests or reduce the duration of requests and try again later.",
                     wait,
                 )
-            user.starts.append(now)
-            user.running += 1
-            return limits.requests - len(user.starts), limits.execution_s - user.executed_s
+            usage.starts.append(now)
+            usage.running += 1
+            return limits.requests - len(usage.starts), limits.execution_s - usage.executed_s
 
-    def leave(self, user_id: str, seconds: float) -> None:
-        """End a request that took this long to execute."""
+    def end_request(self, user_id: str, seconds: float) -> None:
+        """Count a request out that took this many seconds to execute."""
         with self._lock:
-            user = self._users.setdefault(user_id, _User())
-            user.running = max(0, user.running - 1)
-            user.executions.append((self.clock.now(), seconds))
-            user.executed_s += seconds
+            usage = self._usage.setdefault(user_id, _Usage())
+            usage.running = max(0, usage.running - 1)
+            usage.executions.append((self.clock.now(), seconds))
+            usage.executed_s += seconds
 
-    def _forget_old(self, user: _User, now: float) -> None:
+    def _drop_outside_window(self, usage: _Usage, now: float) -> None:
         since = now - self.limits.window_s
-        while user.starts and user.starts[0] <= since:
-            user.starts.popleft()
-        while user.executions and user.executions[0][0] <= since:
-            user.executed_s -= user.executions.popleft()[1]
-        if not user.executions:
-            user.executed_s = 0.0
+        while usage.starts and usage.starts[0] <= since:
+            usage.starts.popleft()
+        while usage.executions and usage.executions[0][0] <= since:
+            usage.executed_s -= usage.executions.popleft()[1]
+        if not usage.executions:
+            usage.executed_s = 0.0
 
     def _refusal(self, code: str, message: str, wait: float) -> ServiceError:
         seconds = max(1, math.ceil(wait / max(self.clock.rate, 1e-9)))

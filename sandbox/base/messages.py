@@ -1,4 +1,4 @@
-"""A request and an answer, before and after the wire."""
+"""A request after it was read from the wire, and an answer before it is written to it."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Request:
-    """What came in; header names are in lower case. `origin` is the address the client used.
+    """One request; header names are in lower case. `origin` is the address that the client used.
 
-    arrived: when its head had been read, by the monotonic clock; a connection's first when the connection was opened.
+    `arrived` is monotonic time: when the head had been read, or for a connection's first when it was opened.
     """
 
     method: str
@@ -22,32 +22,28 @@ class Request:
     connection: int = 0
     arrived: float = field(default_factory=time.monotonic)
 
-    def prefer(self) -> str:
-        """The Prefer header, repeated ones joined."""
-        return self.headers.get("prefer", "")
-
 
 @dataclass(slots=True)
 class Response:
-    """What goes out."""
+    """One answer."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    trick: str = ""
-    """How the wire misbehaves: reset, timeout, slow, truncate or lost_reply."""
+    wire_fault: str = ""
+    """The fault with which it is sent: reset, timeout, slow, truncate or lost_reply; empty for none."""
     rows_read: int = 0
     rows_written: int = 0
-    after: Callable[[], None] | None = None
+    after_send: Callable[[], None] | None = None
     stream: Iterator[bytes] | None = None
-    """A body that is too large to hold: sent in chunks, in place of `body`."""
+    """A body that is too large to hold in memory: sent in chunks, in place of `body`."""
 
 
 JSON = "application/json; odata.metadata=minimal"
 
 
-def as_json(body: bytes, applied: Sequence[str] = ()) -> Response:
-    """A body that is JSON, as an answer that names the preferences it honours."""
+def json_response(body: bytes, applied: Sequence[str] = ()) -> Response:
+    """Return a JSON body as an answer that names the preferences it honours."""
     headers = {"Content-Type": JSON}
     if applied:
         headers["Preference-Applied"] = ",".join(applied)

@@ -1,11 +1,11 @@
-"""The Prefer header."""
+"""Preferences of the Prefer header."""
 
 import fnmatch
 import re
 from dataclasses import dataclass, field
 
-MOST_ROWS = 5000
-"""The largest page, and the largest count, of the service."""
+MAX_PAGE_ROWS = 5000
+"""The service's largest page, and its largest count."""
 
 _PART = re.compile(r"""\s*([\w.-]+)\s*(?:=\s*("[^"]*"|[^,;\s]*))?\s*(?:[,;]|$)""")
 
@@ -21,8 +21,8 @@ class Preferences:
     representation: bool = False
     applied: list[str] = field(default_factory=list)
 
-    def wants(self, annotation: str) -> bool:
-        """Whether an annotation is asked for; the last pattern that names it decides, `-` refuses."""
+    def wants_annotation(self, annotation: str) -> bool:
+        """Return whether an annotation is asked for; the last pattern that matches it decides, `-` refuses."""
         answer = False
         for pattern in self.annotations:
             if fnmatch.fnmatchcase(annotation, pattern.lstrip("-")):
@@ -31,8 +31,8 @@ class Preferences:
 
 
 def parse(header: str) -> Preferences:
-    """The preferences of a header; unknown ones are left aside, as the standard asks."""
-    made = Preferences()
+    """Return the preferences of a header; unknown ones are ignored, as RFC 7240 asks."""
+    preferences = Preferences()
     at = 0
     while at < len(header):
         found = _PART.match(header, at)
@@ -41,19 +41,19 @@ def parse(header: str) -> Preferences:
         at = found.end()
         name, value = found.group(1).lower(), (found.group(2) or "").strip('"')
         if name in {"odata.maxpagesize", "maxpagesize"} and value.isascii() and value.isdigit() and int(value) > 0:
-            made.page_size = min(int(value), MOST_ROWS)
-            made.applied.append(f"odata.maxpagesize={value}")
+            preferences.page_size = min(int(value), MAX_PAGE_ROWS)
+            preferences.applied.append(f"odata.maxpagesize={value}")
         elif name in {"odata.include-annotations", "include-annotations"}:
-            made.annotations = tuple(part.strip() for part in value.split(",") if part.strip())
-            made.applied.append(f'odata.include-annotations="{value}"')
+            preferences.annotations = tuple(part.strip() for part in value.split(",") if part.strip())
+            preferences.applied.append(f'odata.include-annotations="{value}"')
         elif name in {"odata.track-changes", "track-changes"}:
-            made.track_changes = True
-            made.applied.append("odata.track-changes")
+            preferences.track_changes = True
+            preferences.applied.append("odata.track-changes")
         elif name in {"odata.continue-on-error", "continue-on-error"}:
-            made.continue_on_error = value.lower() != "false"
-            made.applied.append("odata.continue-on-error")
+            preferences.continue_on_error = value.lower() != "false"
+            preferences.applied.append("odata.continue-on-error")
         elif name == "return":
-            made.representation = value == "representation"
-            if made.representation:
-                made.applied.append("return=representation")
-    return made
+            preferences.representation = value == "representation"
+            if preferences.representation:
+                preferences.applied.append("return=representation")
+    return preferences

@@ -1,12 +1,15 @@
-"""What was asked of the Web API."""
+"""Counts of the requests to the Web API."""
 
 import threading
 from collections import Counter
 from typing import Any
 
 
-class Traffic:
-    """Counts outer requests by shape, writes (outer ones and parts of $batch), committed rows and impatience."""
+class RequestCounts:
+    """Counts outer requests and parts of $batch by shape, writes, committed rows, refusals and early retries.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -14,47 +17,47 @@ class Traffic:
         self.clear()
 
     def clear(self) -> None:
-        """Begin counting anew."""
+        """Start all counts at zero."""
         with self._lock:
             self.total = self.writes = self.rows_written = self.throttled = self.before_retry_after = 0
             self.max_concurrency = self._running
-            self.by: Counter[str] = Counter()
+            self.by_shape: Counter[str] = Counter()
             self.parts: Counter[str] = Counter()
 
-    def enter(self, method: str, shape: str) -> None:
-        """A request has come."""
+    def begin_request(self, method: str, shape: str) -> None:
+        """Count a request in."""
         with self._lock:
             self.total += 1
-            self.by[f"{method} {shape}"] += 1
+            self.by_shape[f"{method} {shape}"] += 1
             self._running += 1
             self.max_concurrency = max(self.max_concurrency, self._running)
 
-    def leave(self) -> None:
-        """A request was answered, or given up."""
+    def end_request(self) -> None:
+        """Count a request out that was answered or dropped."""
         with self._lock:
             self._running -= 1
 
-    def part(self, method: str, shape: str) -> None:
-        """A part inside $batch was executed."""
+    def count_part(self, method: str, shape: str) -> None:
+        """Count an executed part of a $batch."""
         with self._lock:
             self.parts[f"{method} {shape}"] += 1
 
-    def wrote(self, rows: int) -> None:
-        """A transaction was committed."""
+    def count_rows_written(self, rows: int) -> None:
+        """Count the rows that a transaction committed."""
         with self._lock:
             self.rows_written += rows
 
-    def count(self, name: str) -> None:
-        """Raise `writes`, `throttled` or `before_retry_after` by one."""
+    def increment(self, name: str) -> None:
+        """Increment `writes`, `throttled` or `before_retry_after`."""
         with self._lock:
             setattr(self, name, getattr(self, name) + 1)
 
-    def shown(self) -> dict[str, Any]:
-        """The counts as the control call gives them."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as the control call lists them."""
         with self._lock:
             return {
                 "total": self.total,
-                "by": dict(sorted(self.by.items())),
+                "by": dict(sorted(self.by_shape.items())),
                 "parts": dict(sorted(self.parts.items())),
                 "writes": self.writes,
                 "rows_written": self.rows_written,

@@ -1,4 +1,4 @@
-"""A value on its way in (checked, written as JSON) and on its way to a comparison (decoded)."""
+"""Values of columns: checked and encoded as JSON to be stored, decoded to be compared."""
 
 import re
 from datetime import UTC, date, datetime
@@ -12,53 +12,53 @@ from sandbox.metadata.model import CHOICES, LOOKUPS, Column, Table
 
 _GUID = re.compile(r"\{?([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})\}?")
 _to_json = msgspec.json.encode
-_from_json = msgspec.json.decode
+_decode_json = msgspec.json.decode
 _decimal_decoder = msgspec.json.Decoder(Decimal, strict=False)
 
 _EARLIEST = datetime(1753, 1, 1, tzinfo=UTC)
 
 
-def guid(text: object) -> str | None:
-    """The lower-case form of a GUID, or None where the value is not one."""
+def parse_guid(text: object) -> str | None:
+    """Return a GUID in lower case and without braces; None where the value is none."""
     if isinstance(text, str) and (found := _GUID.fullmatch(text)):
         return found.group(1).lower()
     return None
 
 
 def encode(table: Table, column: Column, value: Any) -> bytes:
-    """A value as JSON, checked against the column; empty for null. Raises ServiceError as the service would."""
+    """Return a value as JSON, checked against its column; empty for null. Raises ServiceError as the service would."""
     if value is None:
         return b""
     kind = column.type
     if kind in {"String", "Memo"}:
-        return _text(table, column, value)
+        return _encode_text(table, column, value)
     if kind == "Boolean":
         if not isinstance(value, bool):
             raise _wrong_type(table, column, value)
         return b"true" if value else b"false"
     if kind in CHOICES:
-        number = _whole(table, column, value)
+        number = _require_integer(table, column, value)
         if column.label_of(number) is None:
-            raise _bad_choice(table, column, number)
+            raise _unknown_choice(table, column, number)
         return b"%d" % number
     if kind == "MultiSelectPicklist":
-        return _several(table, column, value)
+        return _encode_choices(table, column, value)
     if kind in {"Integer", "BigInt"}:
-        number = _whole(table, column, value)
-        _within(table, column, number, "0x8004432F", "An integer")
+        number = _require_integer(table, column, value)
+        _check_range(table, column, number, "0x8004432F", "An integer")
         return b"%d" % number
     if kind in {"Decimal", "Money", "Double"}:
-        return _number(table, column, value)
+        return _encode_number(table, column, value)
     if kind == "DateTime":
-        return _date(table, column, value)
-    found = guid(value)
+        return _encode_date(table, column, value)
+    found = parse_guid(value)
     if found is None:
         raise _wrong_type(table, column, value)
     return b'"%b"' % found.encode()
 
 
-def _several(table: Table, column: Column, value: Any) -> bytes:
-    """Several choices, as text with commas; kept in the order of their numbers."""
+def _encode_choices(table: Table, column: Column, value: Any) -> bytes:
+    """Encode several choices: text with commas, in the order of their numbers."""
     if not isinstance(value, str):
         raise _wrong_type(table, column, value)
     parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -67,15 +67,15 @@ def _several(table: Table, column: Column, value: Any) -> bytes:
     numbers = sorted({int(part) for part in parts})
     for number in numbers:
         if column.label_of(number) is None:
-            raise _bad_choice(table, column, number)
+            raise _unknown_choice(table, column, number)
     return b'"%b"' % ",".join(map(str, numbers)).encode() if numbers else b""
 
 
-def _text(table: Table, column: Column, value: Any) -> bytes:
+def _encode_text(table: Table, column: Column, value: Any) -> bytes:
     if not isinstance(value, str):
         raise _wrong_type(table, column, value)
     if not value:
-        return b""  # the service keeps no empty texts
+        return b""  # the service stores an empty text as null
     if column.max_length is not None and len(value) > column.max_length:
         raise ServiceError(
             400,
@@ -89,7 +89,7 @@ def _text(table: Table, column: Column, value: Any) -> bytes:
         raise _wrong_type(table, column, "text with half a surrogate pair") from None
 
 
-def _whole(table: Table, column: Column, value: Any) -> int:
+def _require_integer(table: Table, column: Column, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _wrong_type(table, column, value)
     if column.type != "BigInt" and not -2147483648 <= value <= 2147483647:
@@ -97,11 +97,11 @@ def _whole(table: Table, column: Column, value: Any) -> int:
     return value
 
 
-def _number(table: Table, column: Column, value: Any) -> bytes:
+def _encode_number(table: Table, column: Column, value: Any) -> bytes:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise _wrong_type(table, column, value)
     number = Decimal(str(value))
-    _within(table, column, number, "0x80044330", "A decimal")
+    _check_range(table, column, number, "0x80044330", "A decimal")
     places = column.precision or 0
     rounded = round(number, places)
     text = format(rounded, "f")
@@ -112,7 +112,7 @@ def _number(table: Table, column: Column, value: Any) -> bytes:
     return text.encode()
 
 
-def _within(table: Table, column: Column, number: int | Decimal, code: str, kind: str) -> None:
+def _check_range(table: Table, column: Column, number: int | Decimal, code: str, kind: str) -> None:
     low, high = column.minimum, column.maximum
     if (low is not None and number < Decimal(str(low))) or (high is not None and number > Decimal(str(high))):
         raise ServiceError(
@@ -123,8 +123,8 @@ def _within(table: Table, column: Column, number: int | Decimal, code: str, kind
         )
 
 
-def moment(text: str) -> datetime | None:
-    """A date and time as OData writes it, in UTC; None where the text is none."""
+def parse_datetime(text: str) -> datetime | None:
+    """Return a date and time as OData writes them, in UTC; None where the text is none. Raises OverflowError."""
     if not re.match(r"\d{4}-\d\d-\d\d", text):
         return None
     try:
@@ -134,7 +134,7 @@ def moment(text: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def _date(table: Table, column: Column, value: Any) -> bytes:
+def _encode_date(table: Table, column: Column, value: Any) -> bytes:
     if not isinstance(value, str):
         raise _wrong_type(table, column, value)
     if column.date_only:
@@ -142,13 +142,13 @@ def _date(table: Table, column: Column, value: Any) -> bytes:
             day = date.fromisoformat(value[:10])
         except ValueError:
             raise _wrong_type(table, column, value) from None
-        if len(value) > 10 and moment(value) is None:
+        if len(value) > 10 and parse_datetime(value) is None:
             raise _wrong_type(table, column, value)
         found = datetime(day.year, day.month, day.day, tzinfo=UTC)
         written = day.isoformat()
     else:
         try:
-            parsed = moment(value)
+            parsed = parse_datetime(value)
         except OverflowError:
             parsed = None
         if parsed is None:
@@ -165,11 +165,12 @@ def _date(table: Table, column: Column, value: Any) -> bytes:
 def _wrong_type(table: Table, column: Column, value: Any) -> ServiceError:
     shown = str(value)[:100]
     return payload_error(
-        table.set, f"Cannot convert the literal '{shown}' to the expected type '{column.edm}' of '{column.web_name}'"
+        table.set,
+        f"Cannot convert the literal '{shown}' to the expected type '{column.edm_type}' of '{column.web_name}'",
     )
 
 
-def _bad_choice(table: Table, column: Column, number: int) -> ServiceError:
+def _unknown_choice(table: Table, column: Column, number: int) -> ServiceError:
     accepted = ",".join(str(choice.value) for choice in column.choices)
     if column.type == "State":
         return ServiceError(
@@ -189,29 +190,29 @@ def _bad_choice(table: Table, column: Column, number: int) -> ServiceError:
     )
 
 
-def plain(fragment: bytes) -> Any:
-    """A piece of JSON as a Python value."""
-    return _from_json(fragment) if fragment else None
+def from_json(fragment: bytes) -> Any:
+    """Return a fragment of JSON as a Python value; None for an empty one."""
+    return _decode_json(fragment) if fragment else None
 
 
 def decode(column: Column, fragment: bytes) -> Any:
-    """A stored value in a form to compare: text case-folded, numbers exact, dates as text, GUIDs in lower case."""
+    """Return a stored value to compare with: text case-folded, numbers exact, dates as text, GUIDs in lower case."""
     if not fragment:
         return column.default
     kind = column.type
     if kind in {"String", "Memo", "EntityName", "MultiSelectPicklist"}:
-        return _from_json(fragment).casefold()
+        return _decode_json(fragment).casefold()
     if kind in {"Decimal", "Money", "Double"}:
         return Decimal(fragment.decode())
     if kind == "DateTime":
         return fragment[1:-1].rstrip(b"Z").decode()
     if kind in LOOKUPS or kind == "Uniqueidentifier":
         return fragment[1:-1].decode()
-    return _from_json(fragment)
+    return _decode_json(fragment)
 
 
-def as_decimal(text: str) -> Decimal | None:
-    """A number in a query, or None."""
+def parse_decimal(text: str) -> Decimal | None:
+    """Return a finite number written in a query; None where the text is none."""
     try:
         number = Decimal(text)
     except InvalidOperation:

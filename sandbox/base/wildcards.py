@@ -4,53 +4,53 @@ import re
 from collections.abc import Callable
 
 
-def text_test(function: str, wanted: str) -> Callable[[str], bool]:
-    """A test of a case-folded text for contains, startswith or endswith."""
+def build_text_test(function: str, wanted: str) -> Callable[[str], bool]:
+    """Return a test of case-folded text for contains, startswith or endswith."""
     if not any(mark in wanted for mark in "%_["):
         if function == "contains":
             return lambda text: wanted in text
         if function == "startswith":
             return lambda text: text.startswith(wanted)
         return lambda text: text.endswith(wanted)
-    pattern = like(wanted)
+    pattern = like_to_regex(wanted)
     before = "" if function == "startswith" else "(?:.*)"
     after = "" if function == "endswith" else "(?:.*)"
     compiled = re.compile(before + pattern + after, re.DOTALL)
     return lambda text: compiled.fullmatch(text) is not None
 
 
-def like(text: str) -> str:
-    """A pattern of SQL's LIKE as a regular expression: % _ [a-c] [^a]."""
-    made, at = [], 0
+def like_to_regex(text: str) -> str:
+    """Return a pattern of SQL's LIKE (% _ [a-c] [^a]) as a regular expression."""
+    parts, at = [], 0
     while at < len(text):
         letter = text[at]
         if letter == "%":
-            made.append(".*")
+            parts.append(".*")
         elif letter == "_":
-            made.append(".")
+            parts.append(".")
         elif letter == "[" and (end := text.find("]", at + 1)) > at + 1:
             inner = text[at + 1 : end]
-            made.append(_letters(inner))
+            parts.append(_character_class(inner))
             at = end
         else:
-            made.append(re.escape(letter))
+            parts.append(re.escape(letter))
         at += 1
-    return "".join(made)
+    return "".join(parts)
 
 
-def _letters(inner: str) -> str:
+def _character_class(inner: str) -> str:
     negative = inner.startswith("^") and len(inner) > 1
     body = inner[1:] if negative else inner
-    made, at = [], 0
+    parts, at = [], 0
     while at < len(body):
         if at + 2 < len(body) and body[at + 1] == "-":
             low, high = body[at], body[at + 2]
             if low <= high:
-                made.append(f"{re.escape(low)}-{re.escape(high)}")
+                parts.append(f"{re.escape(low)}-{re.escape(high)}")
             at += 3
         else:
-            made.append(re.escape(body[at]))
+            parts.append(re.escape(body[at]))
             at += 1
-    if not made:
+    if not parts:
         return "(?!)"
-    return f"[{'^' if negative else ''}{''.join(made)}]"
+    return f"[{'^' if negative else ''}{''.join(parts)}]"

@@ -1,5 +1,5 @@
-"""Changing what tables there are, over the metadata part of the Web API: tables, columns, choices, relationships, keys.
+"""Changes of metadata over the Web API: tables, columns, choices, relationships, keys.
 
-Names must begin with the prefix of a publisher that the environment has. What is made here is there at once; the real
-service's caches lag behind for some seconds, which a client must bear anyway.
+Names must begin with the prefix of a publisher that the environment has. A change takes effect at once; the real
+service's caches lag behind for some seconds, which a client has to tolerate anyway.
 """

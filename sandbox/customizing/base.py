@@ -1,22 +1,22 @@
-"""What all changes of metadata have in common: who may, which names are good, how a body says what it says."""
+"""What all changes of metadata share: privileges, checks of names, and reading of bodies."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.base.errors import ServiceError, payload_error
-from sandbox.base.values import plain
+from sandbox.base.values import from_json
 from sandbox.data import privileges
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
 from sandbox.metadata.model import Table
 
 CRM = "Microsoft.Dynamics.CRM."
-LARGEST = {"String": 4000, "Memo": 1_048_576}
-"""The longest a text column may be made."""
-_FIRST_CODE = 10_600
+MAX_LENGTHS = {"String": 4000, "Memo": 1_048_576}
+"""Largest MaxLength of a text column, by type."""
+_FIRST_TABLE_CODE = 10_600
 
 
-class Customizing:
+class CustomizerBase:
     """Changes metadata as one caller. Expects the environment's lock to be held."""
 
     def __init__(self, environment: Environment, caller: Caller) -> None:
@@ -24,20 +24,20 @@ class Customizing:
         self.caller = caller
 
     def publish(self) -> None:
-        """Publish what was changed: it is there already, so nothing is left to do but to be allowed to."""
-        privileges.demand_named(self.caller, "prvPublishCustomization")
+        """Check the privilege to publish; changes take effect without it. Raises 403."""
+        privileges.require_named_privilege(self.caller, "prvPublishCustomization")
 
-    def _table(self, name: Any) -> Table:
+    def _find_table(self, name: Any) -> Table:
         found = self.environment.tables.get(str(name))
         if found is None:
             raise ServiceError(404, "0x80041102", f"The entity with a name = '{name}' was not found.")
         return found
 
-    def _prefixed(self, name: str, kind: str) -> None:
+    def _check_prefix(self, name: str, kind: str) -> None:
         prefix, mark, rest = name.partition("_")
         rows = self.environment.store.rows["publisher"]
-        known = {plain(rows.fragment(i, "customizationprefix")) for i in rows.live()}
-        known.add(str(self.environment.organization("schemanameprefix") or ""))
+        known = {from_json(rows.fragment(i, "customizationprefix")) for i in rows.live_positions()}
+        known.add(str(self.environment.organization_value("schemanameprefix") or ""))
         if not mark or not rest or not name.isascii() or prefix.lower() not in known:
             raise ServiceError(
                 400,
@@ -46,25 +46,25 @@ class Customizing:
                 "option set and relationship names must start with a valid customization prefix.",
             )
 
-    def _code(self) -> int:
-        return max([_FIRST_CODE, *(table.code for table in self.environment.tables.values() if table.custom)]) + 1
+    def _next_table_code(self) -> int:
+        return max([_FIRST_TABLE_CODE, *(table.code for table in self.environment.tables.values() if table.custom)]) + 1
 
     @staticmethod
-    def _custom(custom: bool, kind: str, name: str) -> None:
+    def _require_custom(custom: bool, kind: str, name: str) -> None:
         if not custom:
             raise ServiceError(400, "0x8004f013", f"You cannot delete {kind} {name}. It is managed.")
 
-    def in_solution(self, name: str) -> None:
-        """Raise unless the solution that a request names is there."""
+    def require_solution(self, name: str) -> None:
+        """Raise 404 unless the solution that a request names exists; "" names none."""
         if not name:
             return
         rows = self.environment.store.rows["solution"]
-        if name.casefold() not in rows.values("uniquename"):
+        if name.casefold() not in rows.column_values("uniquename"):
             raise ServiceError(404, "0x80040217", f"The solution {name} does not exist.")
 
 
-def plural(name: str) -> str:
-    """The entity set of a logical name, as the service makes it."""
+def entity_set_name(name: str) -> str:
+    """Return the entity set of a logical name, formed as the service does."""
     if name.endswith(("s", "x", "z", "ch", "sh")):
         return f"{name}es"
     if name.endswith("y") and name[-2:-1] not in set("aeiou"):
@@ -72,8 +72,8 @@ def plural(name: str) -> str:
     return f"{name}s"
 
 
-def type_of(body: Mapping[str, Any]) -> str:
-    """The type of column a body describes, without its namespace."""
+def read_type(body: Mapping[str, Any]) -> str:
+    """Return the type of column that a body describes, without its namespace. Raises ServiceError."""
     kind = str(body.get("@odata.type", "")).lstrip("#").removeprefix(CRM).removesuffix("AttributeMetadata")
     kind = kind.removeprefix("Complex")  # as CreateEntities writes it
     if not kind:
@@ -81,16 +81,16 @@ def type_of(body: Mapping[str, Any]) -> str:
     return {"UniqueIdentifier": "Uniqueidentifier"}.get(kind, kind)
 
 
-def schema_name_of(body: Mapping[str, Any]) -> str:
-    """The SchemaName a body gives. Raises ServiceError."""
+def read_schema_name(body: Mapping[str, Any]) -> str:
+    """Return the SchemaName in a body. Raises ServiceError."""
     name = body.get("SchemaName")
     if not isinstance(name, str) or not name:
-        raise invalid("SchemaName is required.")
+        raise invalid_definition("SchemaName is required.")
     return name
 
 
-def label_of(given: Any) -> str:
-    """The text of a label; "" where there is none."""
+def read_label(given: Any) -> str:
+    """Return the text of a label; "" where there is none."""
     if not isinstance(given, Mapping):
         return ""
     one = given.get("UserLocalizedLabel")
@@ -100,32 +100,32 @@ def label_of(given: Any) -> str:
     return str(one.get("Label") or "")
 
 
-def required_of(body: Mapping[str, Any], default: str) -> str:
-    """The level of requirement a body gives. Raises ServiceError."""
+def read_required_level(body: Mapping[str, Any], default: str) -> str:
+    """Return the RequiredLevel in a body. Raises ServiceError."""
     given = body.get("RequiredLevel")
     level = given.get("Value") if isinstance(given, Mapping) else None
     if level is None:
         return default
     if level not in {"None", "Recommended", "ApplicationRequired"}:
-        raise invalid(f"The RequiredLevel '{level}' can't be given to a custom attribute.")
+        raise invalid_definition(f"The RequiredLevel '{level}' can't be given to a custom attribute.")
     return str(level)
 
 
-def length_of(body: Mapping[str, Any], kind: str) -> int:
-    """The MaxLength a body gives. Raises ServiceError."""
+def read_max_length(body: Mapping[str, Any], kind: str) -> int:
+    """Return the MaxLength in a body. Raises ServiceError."""
     length = body.get("MaxLength", 100 if kind == "String" else 2000)
-    if isinstance(length, bool) or not isinstance(length, int) or not 0 < length <= LARGEST[kind]:
-        raise invalid(f"MaxLength of a {kind} attribute lies between 1 and {LARGEST[kind]}.")
+    if isinstance(length, bool) or not isinstance(length, int) or not 0 < length <= MAX_LENGTHS[kind]:
+        raise invalid_definition(f"MaxLength of a {kind} attribute lies between 1 and {MAX_LENGTHS[kind]}.")
     return length
 
 
-def invalid(text: str) -> ServiceError:
-    """A definition that cannot be."""
+def invalid_definition(text: str) -> ServiceError:
+    """Return the error for a definition that is not valid."""
     return ServiceError(400, "0x80040203", text)
 
 
-def in_use(kind: str, name: str, users: int) -> ServiceError:
-    """Something that others refer to, and so cannot be deleted."""
+def component_in_use(kind: str, name: str, users: int) -> ServiceError:
+    """Return the error for deleting a component that others use."""
     return ServiceError(
         400,
         "0x8004f01f",

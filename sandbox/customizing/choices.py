@@ -1,21 +1,21 @@
-"""Choices: options of a column, and global ones that several columns share."""
+"""Changes of choices: the options of a column, and global choices that several columns share."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sandbox.base.errors import ServiceError, not_covered
-from sandbox.base.values import plain
-from sandbox.customizing.base import Customizing, in_use, invalid, label_of
+from sandbox.base.values import from_json
+from sandbox.customizing.base import CustomizerBase, component_in_use, invalid_definition, read_label
 from sandbox.data import privileges
 from sandbox.metadata.model import Choice, OptionSet
 
 
-class Choices(Customizing):
-    """Makes, changes and deletes options."""
+class ChoiceCustomizer(CustomizerBase):
+    """Creates, changes and deletes options."""
 
-    def option_set(self, key: str) -> OptionSet:
-        """The global choice that a key names. Raises 404."""
+    def find_option_set(self, key: str) -> OptionSet:
+        """Return the global choice that a key names. Raises 404."""
         text = key.strip()
         name, equals, value = text.partition("=")
         wanted = value.strip().strip("'") if equals and name.strip() == "Name" else text.strip("'")
@@ -25,21 +25,23 @@ class Choices(Customizing):
         raise ServiceError(404, "0x80060888", f"Could not find an optionset with name {wanted}.")
 
     def create_option_set(self, body: Mapping[str, Any]) -> OptionSet:
-        """Add a global choice; it."""
-        privileges.demand_named(self.caller, "prvCreateOptionSet")
+        """Add a global choice and return it. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvCreateOptionSet")
         name = str(body.get("Name") or "")
-        self._prefixed(name, "OptionSet")
+        self._check_prefix(name, "OptionSet")
         if name in self.environment.choices:
             raise ServiceError(400, "0x80048403", f"An option set with the name {name} already exists.")
         if str(body.get("OptionSetType") or "Picklist") != "Picklist":
             raise not_covered("global choices that are no Picklist")
-        made = OptionSet(name, label_of(body.get("DisplayName")) or name, self._choices(body.get("Options")))
-        self.environment.choices[name] = made
-        return made
+        option_set = OptionSet(
+            name, read_label(body.get("DisplayName")) or name, self._read_options(body.get("Options"))
+        )
+        self.environment.choices[name] = option_set
+        return option_set
 
     def delete_option_set(self, option_set: OptionSet) -> None:
-        """Take a global choice away that no column uses."""
-        privileges.demand_named(self.caller, "prvDeleteOptionSet")
+        """Delete a global choice that no column uses. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvDeleteOptionSet")
         users = [
             column
             for table in self.environment.tables.values()
@@ -47,22 +49,24 @@ class Choices(Customizing):
             if column.choice_set == option_set.name
         ]
         if users:
-            raise in_use("OptionSet", option_set.name, len(users))
+            raise component_in_use("OptionSet", option_set.name, len(users))
         del self.environment.choices[option_set.name]
 
     def change_options(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """InsertOptionValue, UpdateOptionValue or DeleteOptionValue; what the action answers."""
-        privileges.demand_named(self.caller, "prvWriteAttribute")
+        """Carry out Insert-, Update- or DeleteOptionValue; return its answer. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvWriteAttribute")
         shared = body.get("OptionSetName")
         if shared:
-            options = list(self.option_set(str(shared)).choices)
+            options = list(self.find_option_set(str(shared)).choices)
         else:
             table = self.environment.tables.get(str(body.get("EntityLogicalName")))
             column = None if table is None else table.columns.get(str(body.get("AttributeLogicalName")))
             if table is None or column is None or column.type not in {"Picklist", "MultiSelectPicklist"}:
-                raise invalid(f"The action '{action}' needs OptionSetName, or a table and one of its choice columns.")
+                raise invalid_definition(
+                    f"The action '{action}' needs OptionSetName, or a table and one of its choice columns."
+                )
             options = list(column.choices)
-        value, text = body.get("Value"), label_of(body.get("Label"))
+        value, text = body.get("Value"), read_label(body.get("Label"))
         if action == "InsertOptionValue":
             number = value if isinstance(value, int) else self._next_value(options)
             if any(one.value == number for one in options):
@@ -90,25 +94,25 @@ class Choices(Customizing):
             users = [(table, table.columns[str(body["AttributeLogicalName"])])]
         for table, column in users:
             table.columns[column.name] = replace(column, choices=options)
-            table.index()
+            table.rebuild_index()
 
-    def _choices(self, given: Any) -> tuple[Choice, ...]:
+    def _read_options(self, given: Any) -> tuple[Choice, ...]:
         if not isinstance(given, list):
-            raise invalid("A choice needs a list of Options.")
-        made: list[Choice] = []
+            raise invalid_definition("A choice needs a list of Options.")
+        options: list[Choice] = []
         for one in given:
             if not isinstance(one, Mapping):
-                raise invalid("An option is an object.")
+                raise invalid_definition("An option is an object.")
             value = one.get("Value")
-            number = value if isinstance(value, int) else self._next_value(made)
-            if any(known.value == number for known in made):
+            number = value if isinstance(value, int) else self._next_value(options)
+            if any(known.value == number for known in options):
                 raise ServiceError(400, "0x80048403", f"The option value {number} is there twice.")
-            made.append(Choice(number, label_of(one.get("Label")) or str(number)))
-        return tuple(made)
+            options.append(Choice(number, read_label(one.get("Label")) or str(number)))
+        return tuple(options)
 
     def _next_value(self, options: "list[Choice]") -> int:
-        """Values nobody named begin with the publisher's number."""
+        """Return the value of an option for which none is given; they start with the publisher's prefix."""
         rows = self.environment.store.rows["publisher"]
-        prefixes = [plain(rows.fragment(i, "customizationoptionvalueprefix")) for i in rows.live()]
+        prefixes = [from_json(rows.fragment(i, "customizationoptionvalueprefix")) for i in rows.live_positions()]
         first = int(next((one for one in prefixes if one), 10_000)) * 10_000
         return max([first - 1, *(one.value for one in options)]) + 1

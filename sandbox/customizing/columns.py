@@ -1,16 +1,25 @@
-"""Columns: made, changed and deleted, with what rows hold in them."""
+"""Changes of columns, and of the rows' values in them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sandbox.base.errors import ServiceError, not_covered
-from sandbox.customizing.base import LARGEST, in_use, invalid, label_of, length_of, required_of, schema_name_of, type_of
-from sandbox.customizing.choices import Choices
+from sandbox.customizing.base import (
+    MAX_LENGTHS,
+    component_in_use,
+    invalid_definition,
+    read_label,
+    read_max_length,
+    read_required_level,
+    read_schema_name,
+    read_type,
+)
+from sandbox.customizing.choices import ChoiceCustomizer
 from sandbox.data import privileges
 from sandbox.data.store import Transaction
 from sandbox.metadata import common
-from sandbox.metadata.model import Choice, Column, Table, columns
+from sandbox.metadata.model import Choice, Column, Table, parse_columns
 
 _TYPES = frozenset(
     {
@@ -26,62 +35,65 @@ _RANGES = {
 }
 
 
-class Columns(Choices):
-    """Makes, changes and deletes columns."""
+class ColumnCustomizer(ChoiceCustomizer):
+    """Creates, changes and deletes columns."""
 
     def create_column(self, table: Table, body: Mapping[str, Any]) -> Column:
-        """Add a column to a table; it. Raises ServiceError."""
-        privileges.demand_named(self.caller, "prvCreateAttribute")
+        """Add a column to a table and return it. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvCreateAttribute")
         return self._add_columns(table, body)
 
     def update_column(self, table: Table, column: Column, body: Mapping[str, Any]) -> None:
-        """Replace a column's definition: label, requirement, length and range."""
-        privileges.demand_named(self.caller, "prvWriteAttribute")
-        if body.get("@odata.type") is not None and type_of(body) != column.type:
-            raise invalid(f"The type of the attribute '{column.name}' can't be changed.")
-        made = column
-        if label := label_of(body.get("DisplayName")):
-            made = replace(made, label=label)
-        made = replace(made, required=required_of(body, column.required))
-        if column.type in LARGEST and body.get("MaxLength") is not None:
-            made = replace(made, max_length=length_of(body, column.type))
-        for key, name in (("MinValue", "minimum"), ("MaxValue", "maximum")):
-            if column.type in _RANGES and isinstance(body.get(key), int | float):
-                made = replace(made, **{name: float(body[key])})  # type: ignore[arg-type]
-        table.columns[column.name] = made
-        table.index()
-        self._columns_changed(table)
+        """Replace a column's label, requirement, length and range. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvWriteAttribute")
+        if body.get("@odata.type") is not None and read_type(body) != column.type:
+            raise invalid_definition(f"The type of the attribute '{column.name}' can't be changed.")
+        changed = column
+        if label := read_label(body.get("DisplayName")):
+            changed = replace(changed, label=label)
+        changed = replace(changed, required=read_required_level(body, column.required))
+        if column.type in MAX_LENGTHS and body.get("MaxLength") is not None:
+            changed = replace(changed, max_length=read_max_length(body, column.type))
+        if column.type in _RANGES:
+            changed = replace(
+                changed,
+                minimum=_read_number(body, "MinValue", column.minimum),
+                maximum=_read_number(body, "MaxValue", column.maximum),
+            )
+        table.columns[column.name] = changed
+        table.rebuild_index()
+        self._drop_decoded(table)
 
     def delete_column(self, table: Table, column: Column) -> None:
-        """Take a custom column away, with its values."""
-        privileges.demand_named(self.caller, "prvDeleteAttribute")
-        self._custom(column.custom, "Attribute", column.name)
+        """Delete a custom column and its values. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvDeleteAttribute")
+        self._require_custom(column.custom, "Attribute", column.name)
         if column.primary_id or column.primary_name:
-            raise in_use("Attribute", column.name, 1)
+            raise component_in_use("Attribute", column.name, 1)
         if any(column.name in key.columns for key in table.keys.values()):
-            raise in_use("Attribute", column.name, 1)
-        self._drop(table, column)
+            raise component_in_use("Attribute", column.name, 1)
+        self._drop_column(table, column)
 
-    def _drop(self, table: Table, column: Column) -> None:
+    def _drop_column(self, table: Table, column: Column) -> None:
         transaction = Transaction()
         store = self.environment.store
         rows = store.rows[table.name]
-        gone = [one for one in (column.name, f"{column.name}type", f"{column.name}_base") if one in table.columns]
-        for place in list(rows.live()):
-            row = rows.fragments(place)
-            if any(name in row for name in gone):
-                store.update(table.name, place, {k: v for k, v in row.items() if k not in gone}, transaction)
-        for name in gone:
+        removed = [one for one in (column.name, f"{column.name}type", f"{column.name}_base") if one in table.columns]
+        for position in list(rows.live_positions()):
+            row = rows.fragments(position)
+            if any(name in row for name in removed):
+                store.update(table.name, position, {k: v for k, v in row.items() if k not in removed}, transaction)
+        for name in removed:
             del table.columns[name]
-            rows.columns.pop(name, None)
-        table.index()
+            rows.decoded.pop(name, None)
+        table.rebuild_index()
 
     def _add_columns(self, table: Table, body: Any, *, new_table: bool = False) -> Column:
         if not isinstance(body, Mapping):
-            raise invalid("An attribute is an object.")
-        kind = type_of(body)
-        schema_name = schema_name_of(body)
-        self._prefixed(schema_name, "Attribute")
+            raise invalid_definition("An attribute is an object.")
+        kind = read_type(body)
+        schema_name = read_schema_name(body)
+        self._check_prefix(schema_name, "Attribute")
         name = schema_name.lower()
         primary = new_table and bool(body.get("IsPrimaryName"))
         if name in table.columns and not primary:
@@ -92,15 +104,15 @@ class Columns(Choices):
                 "already exists.",
             )
         if kind == "Lookup":
-            raise invalid("A lookup attribute is created together with its relationship.")
+            raise invalid_definition("A lookup attribute is created together with its relationship.")
         if kind not in _TYPES:
             raise not_covered(f"attributes of the type '{kind}'")
-        column = self._column(kind, name, schema_name, body)
+        column = self._build_column(kind, name, schema_name, body)
         if primary:
             column = replace(column, primary_name=True)
             # The table's own lines stand in the order in which they were given.
             table.columns = {k: (column if k == name else v) for k, v in table.columns.items()}
-            table.index()
+            table.rebuild_index()
             return column
         more = [column]
         if kind == "Money":
@@ -111,58 +123,66 @@ class Columns(Choices):
                 )
             )  # fmt: skip
             if "transactioncurrencyid" not in table.columns:
-                more += columns(common.CURRENCY).values()
-        table.add(more)
+                more += parse_columns(common.CURRENCY).values()
+        table.add_columns(more)
         if not new_table:
-            self._columns_changed(table)
+            self._drop_decoded(table)
         return column
 
-    def _column(self, kind: str, name: str, schema_name: str, body: Mapping[str, Any]) -> Column:
-        made = Column(
-            name, schema_name, kind, label_of(body.get("DisplayName")) or schema_name, custom=True,
-            required=required_of(body, "None"),
+    def _build_column(self, kind: str, name: str, schema_name: str, body: Mapping[str, Any]) -> Column:
+        column = Column(
+            name, schema_name, kind, read_label(body.get("DisplayName")) or schema_name, custom=True,
+            required=read_required_level(body, "None"),
         )  # fmt: skip
-        if kind in LARGEST:
+        if kind in MAX_LENGTHS:
             formats = body.get("FormatName") or {}
             named = formats.get("Value") if isinstance(formats, Mapping) else None
-            made = replace(made, max_length=length_of(body, kind), format=str(named or body.get("Format") or "Text"))
+            column = replace(
+                column, max_length=read_max_length(body, kind), format=str(named or body.get("Format") or "Text")
+            )
         elif kind in _RANGES:
             low, high = _RANGES[kind]
-            least, most = body.get("MinValue"), body.get("MaxValue")
-            low = float(least) if isinstance(least, int | float) else low
-            high = float(most) if isinstance(most, int | float) else high
             places = body.get("Precision")
-            precision = None if kind == "Integer" else (places if isinstance(places, int) else 2)
-            made = replace(made, minimum=low, maximum=high, precision=precision)
+            column = replace(
+                column,
+                minimum=_read_number(body, "MinValue", low),
+                maximum=_read_number(body, "MaxValue", high),
+                precision=None if kind == "Integer" else (places if isinstance(places, int) else 2),
+            )
         elif kind == "DateTime":
             behavior = body.get("DateTimeBehavior") or {}
             only = body.get("Format") == "DateOnly" or behavior.get("Value") == "DateOnly"
-            made = replace(made, date_only=only)
+            column = replace(column, date_only=only)
         elif kind == "Boolean":
             options = body.get("OptionSet") or {}
             no, yes = (
-                label_of((options.get("FalseOption") or {}).get("Label")),
-                label_of((options.get("TrueOption") or {}).get("Label")),
+                read_label((options.get("FalseOption") or {}).get("Label")),
+                read_label((options.get("TrueOption") or {}).get("Label")),
             )
             choices = (Choice(0, no or "No"), Choice(1, yes or "Yes"))
-            made = replace(made, choices=choices, default=bool(body.get("DefaultValue", False)))
+            column = replace(column, choices=choices, default=bool(body.get("DefaultValue", False)))
         elif kind in {"Picklist", "MultiSelectPicklist"}:
-            made = self._with_choices(made, body)
-        return made
+            column = self._with_choices(column, body)
+        return column
 
     def _with_choices(self, column: Column, body: Mapping[str, Any]) -> Column:
         bound = body.get("GlobalOptionSet@odata.bind")
         if bound is not None:
-            found = self.option_set(str(bound).rpartition("(")[2].rstrip(")"))
+            found = self.find_option_set(str(bound).rpartition("(")[2].rstrip(")"))
             return replace(column, choices=found.choices, choice_set=found.name)
         given = body.get("OptionSet")
         if not isinstance(given, Mapping):
-            raise invalid(f"The attribute '{column.name}' needs an OptionSet.")
+            raise invalid_definition(f"The attribute '{column.name}' needs an OptionSet.")
         if given.get("IsGlobal") and given.get("Name") in self.environment.choices:
             found = self.environment.choices[str(given["Name"])]
             return replace(column, choices=found.choices, choice_set=found.name)
-        return replace(column, choices=self._choices(given.get("Options")))
+        return replace(column, choices=self._read_options(given.get("Options")))
 
-    def _columns_changed(self, table: Table) -> None:
-        """What rows keep in common is fixed when a table begins; later columns go with the others."""
-        self.environment.store.rows[table.name].forget_columns()
+    def _drop_decoded(self, table: Table) -> None:
+        """Drop the rows' decoded columns, which may have changed."""
+        self.environment.store.rows[table.name].drop_decoded()
+
+
+def _read_number(body: Mapping[str, Any], name: str, default: float | None) -> float | None:
+    value = body.get(name)
+    return float(value) if isinstance(value, int | float) else default

@@ -1,23 +1,30 @@
-"""Relationships: a lookup with its two sides, or links between two tables."""
+"""Changes of relationships: a lookup between two tables, or a many-to-many link."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.base.errors import ServiceError, not_covered, payload_error
-from sandbox.customizing.base import CRM, in_use, invalid, label_of, required_of, schema_name_of
-from sandbox.customizing.columns import Columns
+from sandbox.customizing.base import (
+    CRM,
+    component_in_use,
+    invalid_definition,
+    read_label,
+    read_required_level,
+    read_schema_name,
+)
+from sandbox.customizing.columns import ColumnCustomizer
 from sandbox.data import privileges
 from sandbox.metadata.model import Association, Column, Table
 
 
-class Relationships(Columns):
-    """Makes and deletes relationships."""
+class RelationshipCustomizer(ColumnCustomizer):
+    """Creates and deletes relationships."""
 
     def create_relationship(self, body: Mapping[str, Any]) -> str:
-        """Add a relationship, with its lookup or its table between; its schema name."""
-        privileges.demand_named(self.caller, "prvCreateRelationship")
-        schema_name = schema_name_of(body)
-        self._prefixed(schema_name, "EntityRelationship")
+        """Add a relationship with its lookup or its links; return its schema name. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvCreateRelationship")
+        schema_name = read_schema_name(body)
+        self._check_prefix(schema_name, "EntityRelationship")
         if schema_name.lower() in {one.lower() for one in relationship_names(self.environment.tables)}:
             raise ServiceError(
                 400,
@@ -35,13 +42,13 @@ class Relationships(Columns):
         return schema_name
 
     def _one_to_many(self, schema_name: str, body: Mapping[str, Any]) -> None:
-        referenced = self._table(body.get("ReferencedEntity"))
-        referencing = self._table(body.get("ReferencingEntity"))
+        referenced = self._find_table(body.get("ReferencedEntity"))
+        referencing = self._find_table(body.get("ReferencingEntity"))
         lookup = body.get("Lookup")
         if not isinstance(lookup, Mapping):
-            raise invalid("A one-to-many relationship needs its Lookup.")
-        lookup_name = schema_name_of(lookup)
-        self._prefixed(lookup_name, "Attribute")
+            raise invalid_definition("A one-to-many relationship needs its Lookup.")
+        lookup_name = read_schema_name(lookup)
+        self._check_prefix(lookup_name, "Attribute")
         if lookup_name.lower() in referencing.columns:
             raise ServiceError(
                 400,
@@ -57,47 +64,54 @@ class Relationships(Columns):
         if nav in referencing.navigation:
             raise ServiceError(400, "0x80072551", f"NavigationPropertyName {nav} is not unique within an entity")
         column = Column(
-            lookup_name.lower(), lookup_name, "Lookup", label_of(lookup.get("DisplayName")) or lookup_name,
-            targets=(referenced.name,), binds=((referenced.name, nav),), custom=True,
-            required=required_of(lookup, "None"), relations=((referenced.name, schema_name),), on_delete=on_delete,
-        )  # fmt: skip
-        referencing.add([column])
-        self._columns_changed(referencing)
+            name=lookup_name.lower(),
+            schema_name=lookup_name,
+            type="Lookup",
+            label=read_label(lookup.get("DisplayName")) or lookup_name,
+            targets=(referenced.name,),
+            binds=((referenced.name, nav),),
+            custom=True,
+            required=read_required_level(lookup, "None"),
+            relations=((referenced.name, schema_name),),
+            on_delete=on_delete,
+        )
+        referencing.add_columns([column])
+        self._drop_decoded(referencing)
 
     def _many_to_many(self, schema_name: str, body: Mapping[str, Any]) -> None:
-        one, two = self._table(body.get("Entity1LogicalName")), self._table(body.get("Entity2LogicalName"))
+        one, two = self._find_table(body.get("Entity1LogicalName")), self._find_table(body.get("Entity2LogicalName"))
         if one is two:
             raise not_covered("a many-to-many relationship of a table with itself")
-        between = str(body.get("IntersectEntityName") or schema_name).lower()
+        intersect_table = str(body.get("IntersectEntityName") or schema_name).lower()
         one.associations[str(body.get("Entity1NavigationPropertyName") or schema_name)] = Association(
-            between, two.name, schema_name
+            intersect_table, two.name, schema_name
         )
         two.associations[str(body.get("Entity2NavigationPropertyName") or schema_name)] = Association(
-            between, one.name, schema_name
+            intersect_table, one.name, schema_name
         )
 
     def delete_relationship(self, schema_name: str) -> None:
-        """Take a custom relationship away, with its lookup or its links."""
-        privileges.demand_named(self.caller, "prvDeleteRelationship")
+        """Delete a custom relationship, with its lookup or its links. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvDeleteRelationship")
         for table in self.environment.tables.values():
             for column in list(table.columns.values()):
                 if any(name == schema_name for _, name in column.relations):
-                    self._custom(column.custom, "EntityRelationship", schema_name)
-                    self._drop(table, column)
+                    self._require_custom(column.custom, "EntityRelationship", schema_name)
+                    self._drop_column(table, column)
                     return
             for association in list(table.associations.values()):
                 if association.schema_name == schema_name:
-                    self._forget_association(association)
+                    self._remove_association(association)
                     return
-        raise in_use("EntityRelationship", schema_name, 1)
+        raise component_in_use("EntityRelationship", schema_name, 1)
 
-    def _forget_association(self, association: Association) -> None:
+    def _remove_association(self, association: Association) -> None:
         for table in self.environment.tables.values():
             table.associations = {k: v for k, v in table.associations.items() if v.name != association.name}
         self.environment.store.links.pop(association.name, None)
 
 
 def relationship_names(tables: Mapping[str, Table]) -> set[str]:
-    """The schema names of the relationships that were made over the Web API."""
+    """Return the schema names of the relationships that were created over the Web API."""
     found = {name for table in tables.values() for column in table.columns.values() for _, name in column.relations}
     return found | {one.schema_name for table in tables.values() for one in table.associations.values()}

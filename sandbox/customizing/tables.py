@@ -1,58 +1,65 @@
-"""Tables and their alternate keys: made, changed and deleted."""
+"""Changes of tables and of their alternate keys."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid5
 
 from sandbox.base.errors import ServiceError
-from sandbox.customizing.base import in_use, invalid, label_of, plural, schema_name_of, type_of
-from sandbox.customizing.relationships import Relationships
+from sandbox.customizing.base import (
+    component_in_use,
+    entity_set_name,
+    invalid_definition,
+    read_label,
+    read_schema_name,
+    read_type,
+)
+from sandbox.customizing.relationships import RelationshipCustomizer
 from sandbox.data import privileges
 from sandbox.data.store import Rows, Transaction
 from sandbox.metadata import common
 from sandbox.metadata.model import LOOKUPS, NAMESPACE, Key, Table
 
 _KEY_TYPES = frozenset({"String", "Integer", "Decimal", "DateTime", "Picklist", *LOOKUPS})
-_MOST_KEYS, _MOST_KEY_COLUMNS = 10, 16
+_MAX_KEYS, _MAX_KEY_COLUMNS = 10, 16
 
 
-class Customizer(Relationships):
-    """Changes everything there is of metadata: tables and keys, and by inheritance columns, choices, relationships."""
+class Customizer(RelationshipCustomizer):
+    """Creates, changes and deletes tables and keys; by inheritance also columns, choices and relationships."""
 
     def create_table(self, body: Mapping[str, Any], transaction: Transaction) -> Table:
-        """Add a table with its columns; it. Raises ServiceError."""
-        privileges.demand_named(self.caller, "prvCreateEntity")
-        schema_name = schema_name_of(body)
-        self._prefixed(schema_name, "Entity")
+        """Add a table with its columns and return it. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvCreateEntity")
+        schema_name = read_schema_name(body)
+        self._check_prefix(schema_name, "Entity")
         name = schema_name.lower()
         tables = self.environment.tables
         if name in tables:
             raise ServiceError(
                 400, "0x8004700b", "An entity with the specified name already exists. Please specify a unique name."
             )
-        label = label_of(body.get("DisplayName"))
+        label = read_label(body.get("DisplayName"))
         if not label:
-            raise invalid("A table needs a DisplayName.")
+            raise invalid_definition("A table needs a DisplayName.")
         attributes = body.get("Attributes") or []
         if not isinstance(attributes, list):
-            raise invalid("'Attributes' must be a list.")
+            raise invalid_definition("'Attributes' must be a list.")
         primary = [one for one in attributes if isinstance(one, dict) and one.get("IsPrimaryName")]
-        if len(primary) != 1 or type_of(primary[0]) != "String":
-            raise invalid("A table needs exactly one String attribute with IsPrimaryName.")
+        if len(primary) != 1 or read_type(primary[0]) != "String":
+            raise invalid_definition("A table needs exactly one String attribute with IsPrimaryName.")
         ownership = str(body.get("OwnershipType") or "UserOwned")
         if ownership not in {"UserOwned", "OrganizationOwned"}:
-            raise invalid(f"The OwnershipType '{ownership}' can't be given to a table.")
-        entity_set = str(body.get("EntitySetName") or plural(name))
+            raise invalid_definition(f"The OwnershipType '{ownership}' can't be given to a table.")
+        entity_set = str(body.get("EntitySetName") or entity_set_name(name))
         if entity_set in self.environment.sets:
             raise ServiceError(400, "0x8006088e", "An entity with that collection name already exists.")
-        table = common.table(
+        table = common.build_table(
             schema_name,
             entity_set,
             label,
-            label_of(body.get("DisplayCollectionName")) or f"{label}s",
-            f"{schema_name_of(primary[0])} | s100 | Name\n{common.ACTIVE_INACTIVE}",
-            code=self._code(),
-            primary_name=schema_name_of(primary[0]).lower(),
+            read_label(body.get("DisplayCollectionName")) or f"{label}s",
+            f"{read_schema_name(primary[0])} | s100 | Name\n{common.ACTIVE_INACTIVE}",
+            code=self._next_table_code(),
+            primary_name=read_schema_name(primary[0]).lower(),
             ownership=ownership,
             change_tracking=bool(body.get("ChangeTrackingEnabled", False)),
             custom=True,
@@ -62,35 +69,35 @@ class Customizer(Relationships):
         tables[name] = table
         self.environment.sets[entity_set] = table
         self.environment.store.rows[name] = Rows(table)
-        privileges.describe(self.environment.store, table, transaction)
+        privileges.add_table_privileges(self.environment.store, table, transaction)
         return table
 
     def create_tables(self, body: Mapping[str, Any], transaction: Transaction) -> list[Table]:
-        """CreateEntities: several tables, all or none; they."""
+        """Carry out CreateEntities: add several tables, all or none, and return them. Raises ServiceError."""
         given = body.get("Entities")
         if not isinstance(given, list) or not given or not all(isinstance(one, Mapping) for one in given):
-            raise invalid("The action 'CreateEntities' needs Entities.")
-        made: list[Table] = []
+            raise invalid_definition("The action 'CreateEntities' needs Entities.")
+        tables: list[Table] = []
         try:
-            made.extend(self.create_table(one, transaction) for one in given)
+            tables.extend(self.create_table(one, transaction) for one in given)
         except ServiceError:
-            for table in made:
+            for table in tables:
                 self.delete_table(table, transaction)
             raise
-        return made
+        return tables
 
     def update_table(self, table: Table, body: Mapping[str, Any]) -> None:
-        """Replace what may change of a table: labels and change tracking."""
-        privileges.demand_named(self.caller, "prvWriteEntity")
+        """Replace a table's labels and change tracking. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvWriteEntity")
         if "ChangeTrackingEnabled" in body:
             table.change_tracking = bool(body["ChangeTrackingEnabled"])
-        table.label = label_of(body.get("DisplayName")) or table.label
-        table.plural = label_of(body.get("DisplayCollectionName")) or table.plural
+        table.label = read_label(body.get("DisplayName")) or table.label
+        table.plural = read_label(body.get("DisplayCollectionName")) or table.plural
 
     def delete_table(self, table: Table, transaction: Transaction) -> None:
-        """Take a custom table away with its rows. Raises ServiceError when others refer to it."""
-        privileges.demand_named(self.caller, "prvDeleteEntity")
-        self._custom(table.custom, "Entity", table.name)
+        """Delete a custom table and its rows. Raises ServiceError, also where others refer to it."""
+        privileges.require_named_privilege(self.caller, "prvDeleteEntity")
+        self._require_custom(table.custom, "Entity", table.name)
         users = [
             other.name
             for other in self.environment.tables.values()
@@ -98,48 +105,57 @@ class Customizer(Relationships):
             if table.name in column.targets and other is not table
         ]
         if users:
-            raise in_use("Entity", table.name, len(users))
+            raise component_in_use("Entity", table.name, len(users))
         for association in table.associations.values():
-            self._forget_association(association)
-        privileges.forget(self.environment.store, table, transaction)
+            self._remove_association(association)
+        privileges.remove_table_privileges(self.environment.store, table, transaction)
         del self.environment.tables[table.name], self.environment.sets[table.set]
         del self.environment.store.rows[table.name]
 
     def create_key(self, table: Table, body: Mapping[str, Any]) -> Key:
-        """Add an alternate key; it. Its index is there a moment later, if no rows have the same values."""
-        privileges.demand_named(self.caller, "prvWriteEntity")
-        schema_name = schema_name_of(body)
-        self._prefixed(schema_name, "EntityKey")
+        """Add an alternate key and return it; it becomes active a moment later, unless rows have the same values.
+
+        Raises ServiceError.
+        """
+        privileges.require_named_privilege(self.caller, "prvWriteEntity")
+        schema_name = read_schema_name(body)
+        self._check_prefix(schema_name, "EntityKey")
         names = body.get("KeyAttributes")
-        if not isinstance(names, list) or not names or len(names) > _MOST_KEY_COLUMNS:
+        if not isinstance(names, list) or not names or len(names) > _MAX_KEY_COLUMNS:
             raise ServiceError(400, "0x8006088f", "Invalid EntityKey Operation performed : it names 1 to 16 columns.")
         for name in names:
             column = table.columns.get(str(name))
             if column is None or column.type not in _KEY_TYPES:
                 raise ServiceError(400, "0x8006088f", f"Invalid EntityKey Operation performed : {name} can't be used.")
-        if len(table.keys) >= _MOST_KEYS:
+        if len(table.keys) >= _MAX_KEYS:
             raise ServiceError(
                 400, "0x8006088f", "Invalid EntityKey Operation performed : a table has 10 keys at most."
             )
         known = {key.name for key in table.keys.values()} | {key.schema_name.lower() for key in table.keys.values()}
         if schema_name.lower() in known or any(set(key.columns) == set(names) for key in table.keys.values()):
             raise ServiceError(400, "0x80044363", f"The schema name {schema_name} for type EntityKeys is not unique.")
-        key = Key(schema_name, label_of(body.get("DisplayName")) or schema_name, tuple(str(one) for one in names),
-                  self.environment.clock.now(), failed=self._doubled(table, [str(one) for one in names]))  # fmt: skip
+        key = Key(
+            schema_name=schema_name,
+            label=read_label(body.get("DisplayName")) or schema_name,
+            columns=tuple(str(one) for one in names),
+            made=self.environment.clock.now(),
+            failed=self._has_duplicates(table, [str(one) for one in names]),
+        )
         table.keys[key.name] = key
         return key
 
     def delete_key(self, table: Table, key: Key) -> None:
-        """Take an alternate key away."""
-        privileges.demand_named(self.caller, "prvWriteEntity")
+        """Delete an alternate key. Raises ServiceError."""
+        privileges.require_named_privilege(self.caller, "prvWriteEntity")
         del table.keys[key.name]
 
-    def _doubled(self, table: Table, names: list[str]) -> bool:
+    def _has_duplicates(self, table: Table, names: list[str]) -> bool:
+        """Return whether two rows have the same values of some columns, none of them null."""
         rows = self.environment.store.rows[table.name]
-        held = [rows.values(name) for name in names]
+        columns = [rows.column_values(name) for name in names]
         seen: set[tuple[Any, ...]] = set()
-        for place in rows.live():
-            values = tuple(column[place] for column in held)
+        for position in rows.live_positions():
+            values = tuple(column[position] for column in columns)
             if None not in values and values in seen:
                 return True
             seen.add(values)
@@ -147,5 +163,5 @@ class Customizer(Relationships):
 
 
 def key_id(table: Table, key: Key) -> str:
-    """The MetadataId of an alternate key."""
+    """Return the MetadataId of an alternate key."""
     return str(uuid5(NAMESPACE, f"key {table.name} {key.name}"))

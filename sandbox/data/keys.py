@@ -1,16 +1,16 @@
-"""Alternate keys: rows named by what they hold, and what must not be held twice."""
+"""Alternate keys: finding a row by its values, and keeping these unique."""
 
 from typing import Any
 
 from sandbox.base.errors import ServiceError, query_error
-from sandbox.base.values import as_decimal, decode, encode, guid
+from sandbox.base.values import decode, encode, parse_decimal, parse_guid
 from sandbox.data.store import Store
 from sandbox.metadata.model import LOOKUPS, Column, Key, Table
-from sandbox.odata.lexer import tokens
+from sandbox.odata.lexer import tokenize
 
 
 class NoSuchRow(ServiceError):
-    """No row has the values of a key; an upsert then makes one with these `values` (property -> JSON value)."""
+    """No row has the values of a key; an upsert then creates one with these `values` (property -> JSON value)."""
 
     def __init__(self, table: Table, values: dict[str, Any]) -> None:
         super().__init__(
@@ -19,28 +19,31 @@ class NoSuchRow(ServiceError):
         self.values = values
 
 
-def pairs(text: str) -> dict[str, str] | None:
-    """`name='value',other=5` as names and the tokens behind them; None where the text is none of that."""
-    made: dict[str, str] = {}
-    found = [one for one in tokens(text) if one.kind != "end"]
+def parse_key(text: str) -> dict[str, str] | None:
+    """Return names and value tokens of a key like `name='value',other=5`; None where the text is no such key."""
+    pairs: dict[str, str] = {}
+    found = [one for one in tokenize(text) if one.kind != "end"]
     while found:
         if len(found) < 3 or found[0].kind != "name" or found[1].text != "=":
             return None
-        made[found[0].text] = found[2].text
+        pairs[found[0].text] = found[2].text
         found = found[3:]
         if found:
             if found[0].text != "," or len(found) == 1:
                 return None
             found = found[1:]
-    return made or None
+    return pairs or None
 
 
-def find(store: Store, table: Table, text: str, now: float) -> int:
-    """Where the row is that a key's values name. Raises ServiceError: no such key, no such row (NoSuchRow), several."""
-    given = pairs(text)
+def find_row(store: Store, table: Table, text: str, now: float) -> int:
+    """Return the position of the row that a key's values name. `now` is in seconds since 1970.
+
+    Raises NoSuchRow, or another ServiceError: no such key, several rows.
+    """
+    given = parse_key(text)
     if given is None:
         raise query_error(f"Bad Request - Error in query syntax: the key '{text}'.")
-    columns = {name: _column(table, name) for name in given}
+    columns = {name: _key_column(table, name) for name in given}
     wanted = {column.name for column in columns.values() if column is not None}
     key = next((one for one in table.keys.values() if set(one.columns) == wanted), None)
     if key is None or None in columns.values():
@@ -52,45 +55,45 @@ def find(store: Store, table: Table, text: str, now: float) -> int:
         raise ServiceError(
             400, "0x80060890", f"The specified key attributes are not a defined key for the {table.name} entity"
         )
-    values = {name: _value(column, given[name]) for name, column in columns.items() if column is not None}
+    values = {name: _parse_value(column, given[name]) for name, column in columns.items() if column is not None}
     rows = store.rows[table.name]
-    places: list[int] | None = None
+    positions: list[int] | None = None
     for name, column in columns.items():
         if column is None:
             continue
         target = decode(column, encode(table, column, values[name]))
-        held = rows.values(column.name)
-        places = [i for i in (rows.live() if places is None else places) if held[i] == target]
-    if not places:
+        held = rows.column_values(column.name)
+        positions = [i for i in (rows.live_positions() if positions is None else positions) if held[i] == target]
+    if not positions:
         raise NoSuchRow(table, values)
-    if len(places) > 1:
+    if len(positions) > 1:
         raise ServiceError(
             400,
             "0x8006089d",
             f"More than one record exists for entity {table.name} with entity key involving attributes "
             f"{','.join(key.columns)}",
         )
-    return places[0]
+    return positions[0]
 
 
-def check(store: Store, table: Table, position: int, now: float) -> None:
-    """Raise unless the row's values are its own in every key. An empty value is no value to double."""
+def check_unique(store: Store, table: Table, position: int, now: float) -> None:
+    """Raise ServiceError unless no other row has the row's values of a key; a key with a null is not checked."""
     rows = store.rows[table.name]
     for key in table.keys.values():
         if key.status(now) != "Active":
             continue
-        columns = [rows.values(name) for name in key.columns]
+        columns = [rows.column_values(name) for name in key.columns]
         mine = [column[position] for column in columns]
         if None in mine:
             continue
         same = [i for i, value in enumerate(columns[0]) if value == mine[0] and i != position]
-        for place in same:
-            live = rows.heads[place] is not None
-            if live and all(column[place] == value for column, value in zip(columns, mine, strict=True)):
-                raise _violated(key)
+        for other in same:
+            is_live = rows.heads[other] is not None
+            if is_live and all(column[other] == value for column, value in zip(columns, mine, strict=True)):
+                raise _key_violation(key)
 
 
-def _violated(key: Key) -> ServiceError:
+def _key_violation(key: Key) -> ServiceError:
     return ServiceError(
         412,
         "0x80060892",
@@ -99,12 +102,12 @@ def _violated(key: Key) -> ServiceError:
     )
 
 
-def _column(table: Table, name: str) -> Column | None:
+def _key_column(table: Table, name: str) -> Column | None:
     found = table.properties.get(name) or table.columns.get(name)
     return found if found is not None and (found.type in LOOKUPS) == (name == found.web_name != found.name) else None
 
 
-def _value(column: Column, text: str) -> Any:
+def _parse_value(column: Column, text: str) -> Any:
     if text.startswith("'"):
         text = text[1:-1].replace("''", "'")
         if column.type in {"String", "DateTime"}:
@@ -112,10 +115,10 @@ def _value(column: Column, text: str) -> Any:
     elif column.type == "String":
         raise query_error(f"The value of the key property '{column.name}' must be a string.")
     if column.type in LOOKUPS:
-        return guid(text)
+        return parse_guid(text)
     if column.type == "DateTime":
         return text
-    number = as_decimal(text)
+    number = parse_decimal(text)
     if number is None:
         raise query_error(f"The value '{text}' of the key property '{column.name}' can't be read.")
     return number if column.type == "Decimal" else int(number)

@@ -1,18 +1,18 @@
-"""Collections: the rows whose lookup leads to a row, by the name the relationship has on that side."""
+"""Collections: the rows whose lookup leads to a row, by the name of the relationship on that side."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.base.values import plain
+from sandbox.base.values import from_json
 from sandbox.data.store import Store
-from sandbox.metadata.describe import relation_name
+from sandbox.metadata.describe import relationship_name
 from sandbox.metadata.model import LOOKUPS, Column, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A one-to-many relationship seen from the one side."""
+    """A one-to-many relationship seen from its one side; `column` is the lookup of the table `other`."""
 
     name: str
     other: Table
@@ -20,25 +20,27 @@ class Collection:
 
 
 def collections(tables: Mapping[str, Table], table: Table) -> dict[str, Collection]:
-    """The collections of a table's rows, by name."""
-    made = {}
+    """Return the collections of a table's rows, by name."""
+    found = {}
     for other in tables.values():
         for column in other.columns.values():
             if column.type in LOOKUPS and column.type != "Owner" and table.name in column.targets:
-                name = relation_name(other, column, table.name)
-                made[name] = Collection(name, other, column)
-    return made
+                name = relationship_name(other, column, table.name)
+                found[name] = Collection(name, other, column)
+    return found
 
 
-def members(store: Store, table: Table, found: Collection) -> dict[str, list[int]]:
-    """Positions of the rows on the other side, by the id of the row they lead to."""
-    rows = store.rows[found.other.name]
-    made: dict[str, list[int]] = {}
-    values: list[Any] = rows.values(found.column.name)
-    several = len(found.column.targets) > 1
-    for place in rows.live():
-        value = values[place]
-        if value is None or (several and plain(rows.fragment(place, f"{found.column.name}type")) != table.name):
+def member_positions(store: Store, table: Table, collection: Collection) -> dict[str, list[int]]:
+    """Return the positions of a collection's rows, by the id of the row they lead to."""
+    rows = store.rows[collection.other.name]
+    positions: dict[str, list[int]] = {}
+    values: list[Any] = rows.column_values(collection.column.name)
+    several = len(collection.column.targets) > 1
+    for position in rows.live_positions():
+        value = values[position]
+        if value is None or (
+            several and from_json(rows.fragment(position, f"{collection.column.name}type")) != table.name
+        ):
             continue
-        made.setdefault(value, []).append(place)
-    return made
+        positions.setdefault(value, []).append(position)
+    return positions

@@ -1,6 +1,7 @@
-"""Rows as JSON: the fast way for plain pages, the long way for annotations and expanded lookups."""
+"""Rows as JSON: a fast writer for plain pages, and one for annotations and expanded properties."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from sandbox.base import formatting
 from sandbox.base.errors import not_covered, query_error, unknown_property
 from sandbox.base.preferences import Preferences
-from sandbox.base.values import plain
+from sandbox.base.values import from_json
 from sandbox.data import relations
 from sandbox.data.store import SEPARATOR, Store
 from sandbox.metadata.model import LOOKUPS, Column, Table
@@ -18,105 +19,125 @@ FORMATTED = "OData.Community.Display.V1.FormattedValue"
 LOGICAL_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 
-Write = Callable[[Sequence[int]], list[bytes]]
-Chosen = Callable[[Table, Options], Callable[[Sequence[int]], Sequence[int]]]
-"""Given a table and the options of an expansion, a function that filters, orders and cuts positions."""
+WriteRows = Callable[[Sequence[int]], list[bytes]]
+MakeChooser = Callable[[Table, Options], Callable[[Sequence[int]], Sequence[int]]]
+"""From a table and the options of an expansion to a function that filters, orders and cuts positions."""
 
 
-def projection(table: Table, select: Sequence[str]) -> list[Column]:
-    """The columns that $select names, all where it names none. Raises ServiceError for a name the table lacks."""
+def select_columns(table: Table, select: Sequence[str]) -> list[Column]:
+    """Return the columns that $select names, all where it names none. Raises ServiceError for an unknown name."""
     if not select or select == ("*",):
         return list(table.properties.values())
-    made = []
+    columns = []
     for name in select:
         found = table.properties.get(name)
         if found is None:
             raise unknown_property(name, table.name)
-        made.append(found)
-    return made
+        columns.append(found)
+    return columns
 
 
-def writer(
-    store: Store, table: Table, options: Options, preferences: Preferences, chosen: Chosen | None = None
-) -> Write:
-    """A function that writes rows (by position) as JSON objects. `chosen` filters and orders expanded collections."""
-    columns = projection(table, options.select)
+def row_writer(
+    store: Store, table: Table, options: Options, preferences: Preferences, make_chooser: MakeChooser | None = None
+) -> WriteRows:
+    """Return a function that writes the rows at positions as JSON objects. Raises ServiceError.
+
+    `make_chooser` serves expanded collections; without it they can be neither filtered nor ordered.
+    """
+    columns = select_columns(table, options.select)
     if options.expand or preferences.annotations:
-        return _Long(store, table, columns, options.expand, preferences, chosen or _as_they_are).write
-    return _fast(store, table, columns)
+        return _AnnotatedWriter(store, table, columns, options.expand, preferences, make_chooser or _keep_all).write
+    return _plain_writer(store, table, columns)
 
 
-def _as_they_are(table: Table, options: Options) -> Callable[[Sequence[int]], Sequence[int]]:
+def _keep_all(table: Table, options: Options) -> Callable[[Sequence[int]], Sequence[int]]:
     if options.filter is not None or options.order_by:
         raise not_covered(f"$filter and $orderby within an expanded collection of {table.name} here")
-    return lambda places: places[: options.top]
+    return lambda positions: positions[: options.top]
 
 
-def _fast(store: Store, table: Table, columns: list[Column]) -> Write:
-    """One format string per page; each row is split, picked and formatted as bytes."""
+@dataclass(frozen=True, slots=True)
+class _RowFormat:
+    """How a row is written without annotations: a bytes format, filled with some of the row's pieces.
+
+    `slots` are the indexes of these pieces, -1 for the version at the end; `absents` is what stands for empty ones.
+    """
+
+    form: bytes
+    slots: list[int]
+    absents: list[bytes]
+
+    def picker(self) -> Callable[[list[bytes]], tuple[bytes, ...]]:
+        """Return a function that picks the pieces of the slots."""
+        if not self.slots:
+            return lambda _: ()
+        if len(self.slots) == 1:
+            only = self.slots[0]
+            return lambda pieces: (pieces[only],)
+        return itemgetter(*self.slots)
+
+
+def _row_format(store: Store, table: Table, columns: list[Column]) -> _RowFormat:
     rows = store.rows[table.name]
-    template, slots, absents = [b'{"@odata.etag":"W/\\"%d\\""'], [], []
-    with_version = False
+    parts, slots, absents = [b'{"@odata.etag":"W/\\"%d\\""'], [], []
     for column in columns:
-        name = column.web_name.encode()
         if column.primary_id:
             continue
-        if column.name == "versionnumber":
-            with_version = True
-            slots.append(-1)
-        else:
-            slot = rows.slot(column.name)
-            if slot is None:
-                template.append(b',"%b":%b' % (name, column.absent))
-                continue
-            slots.append(slot)
-        absents.append(column.absent)
-        template.append(b',"%b":%%b' % name)
-    template.append(b',"%b":"%%b"}' % table.primary_id.encode())
-    form = b"".join(template)
-    most = max(slots, default=0) + 1
-    pick: Callable[[list[bytes]], tuple[bytes, ...]]
-    if not slots:
-        pick = lambda _: ()  # noqa: E731
-    elif len(slots) == 1:
-        only = slots[0]
-        pick = lambda pieces: (pieces[only],)  # noqa: E731
-    else:
-        pick = itemgetter(*slots)
+        name = column.web_name.encode()
+        slot = -1 if column.name == "versionnumber" else rows.slot(column.name)
+        if slot is None:
+            parts.append(b',"%b":%b' % (name, column.absent_json))
+            continue
+        slots.append(slot)
+        absents.append(column.absent_json)
+        parts.append(b',"%b":%%b' % name)
+    parts.append(b',"%b":"%%b"}' % table.primary_id.encode())
+    return _RowFormat(b"".join(parts), slots, absents)
+
+
+def _plain_writer(store: Store, table: Table, columns: list[Column]) -> WriteRows:
+    """Return a writer without annotations: each row is split, picked and formatted as bytes."""
+    rows = store.rows[table.name]
+    row_format = _row_format(store, table, columns)
+    form, absents, pick = row_format.form, row_format.absents, row_format.picker()
+    piece_count = max(row_format.slots, default=0) + 1
+    with_version = -1 in row_format.slots
 
     def write(positions: Sequence[int]) -> list[bytes]:
         ids, heads, bodies, versions = rows.ids, rows.heads, rows.bodies, rows.versions
-        made = []
+        written = []
         for i in positions:
-            pieces = [*heads[i], *bodies[i].split(SEPARATOR)]  # type: ignore[misc]
-            if len(pieces) < most:
-                pieces += [b""] * (most - len(pieces))
+            head = heads[i]
+            assert head is not None
+            pieces = [*head, *bodies[i].split(SEPARATOR)]
+            if len(pieces) < piece_count:
+                pieces += [b""] * (piece_count - len(pieces))
             if with_version:
                 pieces.append(b"%d" % versions[i])
             picked = pick(pieces)
             if b"" in picked:
                 picked = tuple(one or absent for one, absent in zip(picked, absents, strict=True))
-            made.append(form % (versions[i], *picked, ids[i]))
-        return made
+            written.append(form % (versions[i], *picked, ids[i]))
+        return written
 
     return write
 
 
-class _Long:
+class _AnnotatedWriter:
     """Writes rows with annotations and expanded navigation properties."""
 
     def __init__(
         self, store: Store, table: Table, columns: list[Column], expands: Sequence[Expand], preferences: Preferences,
-        chosen: Chosen,
+        make_chooser: MakeChooser,
     ) -> None:  # fmt: skip
         self.store = store
         self.table = table
         self.rows = store.rows[table.name]
         self.columns = [column for column in columns if not column.primary_id]
-        self.with_text = preferences.wants(FORMATTED)
-        self.with_table = preferences.wants(LOGICAL_NAME)
-        self.with_navigation = preferences.wants(NAVIGATION)
-        self.chosen = chosen
+        self.with_text = preferences.wants_annotation(FORMATTED)
+        self.with_table = preferences.wants_annotation(LOGICAL_NAME)
+        self.with_navigation = preferences.wants_annotation(NAVIGATION)
+        self.make_chooser = make_chooser
         self.expands = [self._expand(one, preferences) for one in expands]
 
     def write(self, positions: Sequence[int]) -> list[bytes]:
@@ -130,7 +151,7 @@ class _Long:
             if column.name == "versionnumber":
                 piece = b"%d" % rows.versions[position]
             else:
-                piece = row.get(column.name, b"") or column.absent
+                piece = row.get(column.name, b"") or column.absent_json
             name = column.web_name.encode()
             if piece != b"null":
                 parts.extend(self._annotations(column, name, piece, row))
@@ -140,19 +161,19 @@ class _Long:
         return b"{" + b",".join(parts) + b"}"
 
     def _annotations(self, column: Column, name: bytes, piece: bytes, row: dict[str, bytes]) -> list[bytes]:
-        made = []
+        annotations = []
         if column.type in LOOKUPS:
             target = self._target(column, row)
             if self.with_navigation:
                 nav = dict(column.binds).get(target)
                 if nav:
-                    made.append(b'"%b@%b":"%b"' % (name, NAVIGATION.encode(), nav.encode()))
+                    annotations.append(b'"%b@%b":"%b"' % (name, NAVIGATION.encode(), nav.encode()))
             if self.with_table:
-                made.append(b'"%b@%b":"%b"' % (name, LOGICAL_NAME.encode(), target.encode()))
+                annotations.append(b'"%b@%b":"%b"' % (name, LOGICAL_NAME.encode(), target.encode()))
             if self.with_text:
-                text = self.name_of(target, piece[1:-1])
+                text = self._primary_name(target, piece[1:-1])
                 if text is not None:
-                    made.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
+                    annotations.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
         elif self.with_text:
             symbol = "$"
             if column.type == "Money":
@@ -160,19 +181,19 @@ class _Long:
                     "transactioncurrency", row.get("transactioncurrencyid", b"")[1:-1], "currencysymbol"
                 )
                 symbol = found or symbol
-            text = formatting.formatted(column, plain(piece), symbol)
+            text = formatting.format_value(column, from_json(piece), symbol)
             if text is not None:
-                made.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
-        return made
+                annotations.append(b'"%b@%b":%b' % (name, FORMATTED.encode(), msgspec.json.encode(text)))
+        return annotations
 
     def _lookup(self, table: str, row_id: bytes, column: str) -> str | None:
         rows = self.store.rows.get(table)
         position = rows.index.get(row_id) if rows is not None and row_id else None
-        found: str | None = None if rows is None or position is None else plain(rows.fragment(position, column))
+        found: str | None = None if rows is None or position is None else from_json(rows.fragment(position, column))
         return found
 
-    def name_of(self, table: str, row_id: bytes) -> str | None:
-        """The primary name of a row."""
+    def _primary_name(self, table: str, row_id: bytes) -> str | None:
+        """Return the value of a row's primary name column."""
         known = self.store.tables.get(table)
         return None if known is None else self._lookup(table, row_id, known.primary_name)
 
@@ -180,7 +201,7 @@ class _Long:
     def _target(column: Column, row: dict[str, bytes]) -> str:
         if len(column.targets) == 1:
             return column.targets[0]
-        named: str | None = plain(row.get(f"{column.name}type", b""))
+        named: str | None = from_json(row.get(f"{column.name}type", b""))
         return named or column.targets[0]
 
     # -- expand -------------------------------------------------------------------------------------------------------
@@ -190,16 +211,16 @@ class _Long:
             return self._single(one, preferences)
         association = self.table.associations.get(one.name)
         if association is not None:
-            linked = self.store.linked(self.table.name, association.name, association.other)
+            linked = self.store.linked_ids(self.table.name, association.name, association.other)
             index = self.store.rows[association.other].index
-            places = {
+            positions = {
                 row_id: [index[other.encode()] for other in others if other.encode() in index]
                 for row_id, others in linked.items()
             }
-            return self._collection(one, self.store.tables[association.other], places, preferences)
+            return self._collection(one, self.store.tables[association.other], positions, preferences)
         collection = relations.collections(self.store.tables, self.table).get(one.name)
         if collection is not None:
-            leading = relations.members(self.store, self.table, collection)
+            leading = relations.member_positions(self.store, self.table, collection)
             return self._collection(one, collection.other, leading, preferences)
         raise query_error(
             f"Could not find a property named '{one.name}' on type 'Microsoft.Dynamics.CRM.{self.table.name}'."
@@ -209,15 +230,15 @@ class _Long:
         if one.options.filter is not None or one.options.order_by or one.options.top is not None:
             raise query_error("Only $select and $expand apply to a single-valued navigation property.")
         column, targets = self.table.navigation[one.name]
-        writers: dict[str, Write] = {}
+        writers: dict[str, WriteRows] = {}
         for target in targets:
             known = self.store.tables.get(target)
             if known is None:
                 raise not_covered(f"the table '{target}'")
             writers[target] = (
-                writer(self.store, known, one.options, preferences, self.chosen)
-                if self._fits(known, one, targets)
-                else _none
+                row_writer(self.store, known, one.options, preferences, self.make_chooser)
+                if self._has_columns(known, one, targets)
+                else _write_nothing
             )
         name = one.name.encode()
 
@@ -226,35 +247,35 @@ class _Long:
             target = self._target(column, row)
             if piece and target in writers:
                 position = self.store.rows[target].index.get(piece[1:-1])
-                made = writers[target]([position]) if position is not None else []
-                if made:
-                    return b'"%b":%b' % (name, made[0])
+                written = writers[target]([position]) if position is not None else []
+                if written:
+                    return b'"%b":%b' % (name, written[0])
             return b'"%b":null' % name
 
         return write
 
     @staticmethod
-    def _fits(table: Table, one: Expand, targets: tuple[str, ...]) -> bool:
-        """An owner is a user or a team: a column that only one of them has is asked of that one."""
+    def _has_columns(table: Table, one: Expand, targets: tuple[str, ...]) -> bool:
+        """Return whether a target table has the selected columns; an owner's may be those of users or of teams only."""
         return len(targets) == 1 or all(name in table.properties for name in one.options.select)
 
     def _collection(
-        self, one: Expand, other: Table, places: dict[str, list[int]], preferences: Preferences
+        self, one: Expand, other: Table, positions: dict[str, list[int]], preferences: Preferences
     ) -> Callable[[int, dict[str, bytes]], bytes]:
-        """Rows of a collection within each row: filtered, ordered and cut as the options say."""
+        """Return a writer of a collection within a row: filtered, ordered and cut as the options say."""
         options = one.options
         for inner in options.expand:
             if inner.name not in other.navigation:
                 raise query_error("A collection can't be expanded within an expanded collection.")
-        write_rows = writer(self.store, other, options, preferences, self.chosen)
-        choose = self.chosen(other, options)
+        write_rows = row_writer(self.store, other, options, preferences, self.make_chooser)
+        choose = self.make_chooser(other, options)
 
         def write(position: int, _: dict[str, bytes]) -> bytes:
-            made = write_rows(choose(places.get(self.rows.ids[position].decode(), [])))
-            return b'"%b":[%b]' % (one.name.encode(), b",".join(made))
+            written = write_rows(choose(positions.get(self.rows.ids[position].decode(), [])))
+            return b'"%b":[%b]' % (one.name.encode(), b",".join(written))
 
         return write
 
 
-def _none(_: Sequence[int]) -> list[bytes]:
+def _write_nothing(_: Sequence[int]) -> list[bytes]:
     return []

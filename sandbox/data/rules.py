@@ -1,13 +1,13 @@
-"""What the service does beside the row itself: privileges, default teams, copies of roles, unique names."""
+"""Rules around writing a row: privileges, default values, unique names, and the rows the service adds by itself."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from sandbox.base.errors import ServiceError, invalid_argument
-from sandbox.base.values import plain
+from sandbox.base.values import from_json
 from sandbox.data import keys, privileges
-from sandbox.data.privileges import demand, demand_row
+from sandbox.data.privileges import require_privilege, require_row_access
 from sandbox.data.store import Fragments, Store
 from sandbox.data.writing import Writer
 from sandbox.metadata.model import Table
@@ -40,82 +40,85 @@ _REQUIRED = {
 def create(
     writer: Writer, table: Table, body: Mapping[str, Any], row_id: str | None, applications: Mapping[str, str]
 ) -> str:
-    """Create a row with everything the service adds; its id. `applications`: client id -> name of the tenant's."""
-    mask = demand(writer.caller, "create", table)
+    """Create a row and what the service adds by itself; return its id. Raises ServiceError.
+
+    `applications` are the tenant's: client id -> name.
+    """
+    mask = require_privilege(writer.caller, "create", table)
     store = writer.store
-    _demand_references(writer, table, body)
+    _require_reference_privileges(writer, table, body)
     if table.name in {"organization", "privilege", "roleprivileges"}:
         raise ServiceError(405, "0x80040800", f"The 'Create' method does not support entities of type '{table.name}'.")
     before: dict[str, bytes] = {}
     if table.name == "systemuser":
-        before = _new_user(store, body, applications)
-    made = writer.create(table, body, row_id)
-    position = store.rows[table.name].index[made.encode()]
+        before = _application_user_values(store, body, applications)
+    created_id = writer.create(table, body, row_id)
+    position = store.rows[table.name].index[created_id.encode()]
     row = store.rows[table.name].fragments(position)
-    defaults = {**before, **_defaults(writer, table, row)}
+    defaults = {**before, **_default_values(writer, table, row)}
     missing = {name: fragment for name, fragment in defaults.items() if name not in row and name in table.columns}
     if table.name == "systemuser" and before:
         missing.update(before)
     if missing:
         row.update(missing)
         rows = store.rows[table.name]
-        rows.put(position, row, rows.versions[position])
+        rows.replace(position, row, rows.versions[position])
     for name in _REQUIRED.get(table.name, ()):
         if not row.get(name):
             raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
     _check_unique(store, table, position)
-    _check_unit(store, table, position)
-    keys.check(store, table, position, writer.now)
-    near = privileges.within(store, writer.caller, table, mask) if table.owned else None
-    if near is not None and not near(position):
-        demand_row(store, writer.caller, "create", table, position)
+    _check_default_unit(store, table, position)
+    keys.check_unique(store, table, position, writer.now)
+    is_within = privileges.row_access_test(store, writer.caller, table, mask) if table.owned else None
+    if is_within is not None and not is_within(position):
+        require_row_access(store, writer.caller, "create", table, position)
     if table.name == "businessunit":
-        _new_business_unit(writer, made, row)
+        _complete_business_unit(writer, created_id, row)
     if table.name == "role":
-        _new_role(writer, made)
+        _complete_role(writer, created_id)
     if table.name == "uomschedule" and row.get("baseuomname"):
-        _new_base_unit(writer, made, row)
-    return made
+        _create_base_unit(writer, created_id, row)
+    return created_id
 
 
-def _new_base_unit(writer: Writer, group_id: str, row: Fragments) -> None:
-    """A unit group comes with its base unit."""
+def _create_base_unit(writer: Writer, group_id: str, row: Fragments) -> None:
+    """Create the base unit of a new unit group."""
     store = writer.store
-    name = plain(row["baseuomname"])
+    name = from_json(row["baseuomname"])
     body = {"name": name, "quantity": 1, "uomscheduleid@odata.bind": f"/uomschedules({group_id})"}
     unit_id = writer.create(store.tables["uom"], body)
     rows = store.rows["uom"]
-    place = rows.index[unit_id.encode()]
-    whole = {**rows.fragments(place), "isschedulebaseuom": b"true", "organizationid": row.get("organizationid", b"")}
-    rows.put(place, {name: value for name, value in whole.items() if value}, rows.versions[place])
+    position = rows.index[unit_id.encode()]
+    whole = {**rows.fragments(position), "isschedulebaseuom": b"true", "organizationid": row.get("organizationid", b"")}
+    rows.replace(position, {name: value for name, value in whole.items() if value}, rows.versions[position])
 
 
-def _check_unit(store: Store, table: Table, position: int) -> None:
-    """A product's default unit is one of its unit group."""
+def _check_default_unit(store: Store, table: Table, position: int) -> None:
+    """Raise unless a product's default unit is one of its unit group."""
     if table.name != "product":
         return
     products, units = store.rows["product"], store.rows["uom"]
-    place = units.index.get(products.fragment(position, "defaultuomid")[1:-1])
+    unit = units.index.get(products.fragment(position, "defaultuomid")[1:-1])
     group = products.fragment(position, "defaultuomscheduleid")
-    if place is not None and units.fragment(place, "uomscheduleid") != group:
+    if unit is not None and units.fragment(unit, "uomscheduleid") != group:
         raise invalid_argument("The default unit of a product must be a unit of its unit group.")
 
 
-def _new_role(writer: Writer, role_id: str) -> None:
-    """A new role is its own root, and has a copy in every business unit below its own."""
+def _complete_role(writer: Writer, role_id: str) -> None:
+    """Make a new role its own root, and copy it to every other business unit where its own is the root."""
     rows = writer.store.rows["role"]
-    place = rows.index[role_id.encode()]
-    row = rows.fragments(place)
-    rows.put(place, {**row, "parentrootroleid": b'"%b"' % role_id.encode()}, rows.versions[place])
-    root = root_unit(writer.store)
+    position = rows.index[role_id.encode()]
+    row = rows.fragments(position)
+    rows.replace(position, {**row, "parentrootroleid": b'"%b"' % role_id.encode()}, rows.versions[position])
+    root = root_unit_id(writer.store)
     if row.get("businessunitid") == b'"%b"' % root:
         units = writer.store.rows["businessunit"]
-        for unit in [units.ids[i] for i in units.live() if units.ids[i] != root]:
-            copy_role(writer, place, b'"%b"' % unit)
+        for unit in [units.ids[i] for i in units.live_positions() if units.ids[i] != root]:
+            copy_role(writer, position, b'"%b"' % unit)
 
 
-def _demand_references(writer: Writer, table: Table, body: Mapping[str, Any]) -> None:
-    """Setting a lookup needs Append on its table and AppendTo on the table it leads to."""
+def _require_reference_privileges(writer: Writer, table: Table, body: Mapping[str, Any]) -> None:
+    """Raise 403 unless the caller may set the body's lookups: Append on their table, AppendTo on their targets'."""
     if writer.caller.administrator:
         return
     for name, value in body.items():
@@ -126,30 +129,30 @@ def _demand_references(writer: Writer, table: Table, body: Mapping[str, Any]) ->
         # Setting up users, teams and units is governed by Create and Write alone here.
         if not (column.for_create or column.for_update) or table.ownership not in {"UserOwned", "OrganizationOwned"}:
             continue
-        demand(writer.caller, "append", table)
+        require_privilege(writer.caller, "append", table)
         for target in targets[:1]:
             if target in writer.store.tables:
-                demand(writer.caller, "append_to", writer.store.tables[target])
+                require_privilege(writer.caller, "append_to", writer.store.tables[target])
 
 
 def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any]) -> None:
-    """Change a row, checking what has to stay unique."""
+    """Change a row. Raises ServiceError: not allowed, or not unique any more."""
     if table.name in {"privilege", "roleprivileges"}:
         raise ServiceError(405, "0x80040800", f"The 'Update' method does not support entities of type '{table.name}'.")
-    demand_row(writer.store, writer.caller, "update", table, position)
-    _demand_references(writer, table, body)
+    require_row_access(writer.store, writer.caller, "update", table, position)
+    _require_reference_privileges(writer, table, body)
     if table.owned and body.get("ownerid@odata.bind") is not None:
-        demand_row(writer.store, writer.caller, "assign", table, position)
+        require_row_access(writer.store, writer.caller, "assign", table, position)
     writer.update(table, position, body)
     if table.name in _UNIQUE:
         _check_unique(writer.store, table, position)
-    _check_unit(writer.store, table, position)
-    keys.check(writer.store, table, position, writer.now)
+    _check_default_unit(writer.store, table, position)
+    keys.check_unique(writer.store, table, position, writer.now)
 
 
 def delete(writer: Writer, table: Table, position: int) -> None:
-    """Delete a row, unless others need it."""
-    demand_row(writer.store, writer.caller, "delete", table, position)
+    """Delete a row. Raises ServiceError: not allowed, or others need it."""
+    require_row_access(writer.store, writer.caller, "delete", table, position)
     store = writer.store
     if table.name in {"organization", "systemuser", "privilege", "roleprivileges"}:
         raise ServiceError(405, "0x80040800", f"The 'Delete' method does not support entities of type '{table.name}'.")
@@ -157,7 +160,7 @@ def delete(writer: Writer, table: Table, position: int) -> None:
     row_id = store.rows[table.name].ids[position].decode()
     if table.name == "team" and row.get("isdefault") == b"true":
         raise ServiceError(400, "0x80048307", "The default business unit team can't be deleted.")
-    needed = {
+    references = {
         "businessunit": (("systemuser", "businessunitid"), ("businessunit", "parentbusinessunitid")),
         "team": (("account", "ownerid"), ("contact", "ownerid"), ("tandem_company", "tandem_defaultowningteam")),
         "transactioncurrency": (("account", "transactioncurrencyid"), ("organization", "basecurrencyid")),
@@ -165,31 +168,35 @@ def delete(writer: Writer, table: Table, position: int) -> None:
         "product": (("productpricelevel", "productid"),),
         "publisher": (("solution", "publisherid"),),
     }
-    for other, column in needed.get(table.name, ()):
-        if other in store.rows and row_id in store.rows[other].values(column):
+    for other, column in references.get(table.name, ()):
+        if other in store.rows and row_id in store.rows[other].column_values(column):
             raise ServiceError(
                 400,
                 "0x80040227",
                 f"The {table.name} with id {row_id} is associated with another object ({other}) and cannot be deleted.",
             )
     if table.name == "businessunit":
-        _drop_with(writer, "team", "businessunitid", row_id)
-        _drop_with(writer, "role", "businessunitid", row_id)
+        _delete_dependents(writer, "team", "businessunitid", row_id)
+        _delete_dependents(writer, "role", "businessunitid", row_id)
     writer.delete(table, position)
 
 
-def _drop_with(writer: Writer, table: str, column: str, row_id: str) -> None:
+def _delete_dependents(writer: Writer, table: str, column: str, row_id: str) -> None:
     rows = writer.store.rows[table]
-    for place in [i for i, value in enumerate(rows.values(column)) if value == row_id and rows.heads[i] is not None]:
-        writer.delete(rows.table, place)
+    for position in [
+        i for i, value in enumerate(rows.column_values(column)) if value == row_id and rows.heads[i] is not None
+    ]:
+        writer.delete(rows.table, position)
 
 
-def _new_user(store: Store, body: Mapping[str, Any], applications: Mapping[str, str]) -> dict[str, bytes]:
+def _application_user_values(
+    store: Store, body: Mapping[str, Any], applications: Mapping[str, str]
+) -> dict[str, bytes]:
     client_id = body.get("applicationid")
     if client_id is None:
         raise invalid_argument("Users of the environment come from the tenant; only application users can be created.")
     client_id = str(client_id).lower()
-    if client_id in store.rows["systemuser"].values("applicationid"):
+    if client_id in store.rows["systemuser"].column_values("applicationid"):
         raise ServiceError(
             412, "0x8004f511", f"You are attempting to create an Application ID = {client_id} that already exists."
         )
@@ -207,37 +214,37 @@ def _new_user(store: Store, body: Mapping[str, Any], applications: Mapping[str, 
     }
 
 
-def _defaults(writer: Writer, table: Table, row: Fragments) -> dict[str, bytes]:
+def _default_values(writer: Writer, table: Table, row: Fragments) -> dict[str, bytes]:
     caller = writer.caller
     unit, user = b'"%b"' % caller.business_unit_id.encode(), b'"%b"' % caller.user_id.encode()
     organization = next(iter(writer.store.rows["organization"].index), b"")
-    made: dict[str, bytes] = {}
+    values: dict[str, bytes] = {}
     if organization:
-        made["organizationid"] = b'"%b"' % organization
+        values["organizationid"] = b'"%b"' % organization
     if table.name in {"team", "role", "systemuser"}:
-        made["businessunitid"] = unit
+        values["businessunitid"] = unit
     if table.name == "team":
-        made.update(administratorid=user, teamtype=b"0", isdefault=b"false", systemmanaged=b"false")
+        values.update(administratorid=user, teamtype=b"0", isdefault=b"false", systemmanaged=b"false")
     if table.name == "businessunit":
-        made.update(parentbusinessunitid=b'"%b"' % root_unit(writer.store), isdisabled=b"false")
+        values.update(parentbusinessunitid=b'"%b"' % root_unit_id(writer.store), isdisabled=b"false")
     if table.name == "product":
-        made.update(productstructure=b"1")
+        values.update(productstructure=b"1")
     if table.name == "productpricelevel":
-        made.update(pricingmethodcode=b"1", quantitysellingcode=b"1")
+        values.update(pricingmethodcode=b"1", quantitysellingcode=b"1")
         product = writer.store.rows["product"]
-        place = product.index.get(row.get("productid", b"")[1:-1])
-        if place is not None:
-            made["productnumber"] = product.fragment(place, "productnumber")
+        position = product.index.get(row.get("productid", b"")[1:-1])
+        if position is not None:
+            values["productnumber"] = product.fragment(position, "productnumber")
     if table.name in {"solution"}:
-        made.update(installedon=writer.stamp, ismanaged=b"false", isvisible=b"true")
-    return made
+        values.update(installedon=writer.stamp, ismanaged=b"false", isvisible=b"true")
+    return values
 
 
-def root_unit(store: Store) -> bytes:
-    """The id of the business unit without a parent."""
+def root_unit_id(store: Store) -> bytes:
+    """Return the id of the business unit without a parent."""
     rows = store.rows["businessunit"]
-    parents = rows.values("parentbusinessunitid")
-    return rows.ids[next(i for i in rows.live() if parents[i] is None)]
+    parents = rows.column_values("parentbusinessunitid")
+    return rows.ids[next(i for i in rows.live_positions() if parents[i] is None)]
 
 
 def _check_unique(store: Store, table: Table, position: int) -> None:
@@ -245,12 +252,12 @@ def _check_unique(store: Store, table: Table, position: int) -> None:
     if not names:
         return
     rows = store.rows[table.name]
-    columns = [rows.values(name) for name in names]
+    columns = [rows.column_values(name) for name in names]
     mine = [values[position] for values in columns]
     if mine[0] is None:
         return
-    for place in rows.live():
-        if place != position and all(values[place] == one for values, one in zip(columns, mine, strict=True)):
+    for other in rows.live_positions():
+        if other != position and all(values[other] == one for values, one in zip(columns, mine, strict=True)):
             if table.name == "transactioncurrency":
                 raise ServiceError(
                     412,
@@ -258,86 +265,88 @@ def _check_unique(store: Store, table: Table, position: int) -> None:
                     "Cannot insert duplicate currency record. Currency with the same currency code already exist in "
                     "the system.",
                 )
-            shown = plain(rows.fragment(position, names[0]))
+            shown = from_json(rows.fragment(position, names[0]))
             raise ServiceError(
                 412, "0x80040237", f"A record with matching key values already exists ({names[0]} '{shown}')."
             )
 
 
-def _new_business_unit(writer: Writer, unit_id: str, row: Fragments) -> None:
-    """A business unit comes with its default team and a copy of every role."""
+def _complete_business_unit(writer: Writer, unit_id: str, row: Fragments) -> None:
+    """Create the default team of a new business unit, and its copies of the root business unit's roles."""
     store = writer.store
     unit = b'"%b"' % unit_id.encode()
     team = store.tables["team"]
     team_id = writer.create(
-        team, {"name": plain(row["name"]), "businessunitid@odata.bind": f"/businessunits({unit_id})"}
+        team, {"name": from_json(row["name"]), "businessunitid@odata.bind": f"/businessunits({unit_id})"}
     )
     rows = store.rows["team"]
-    place = rows.index[team_id.encode()]
+    position = rows.index[team_id.encode()]
     whole = {
-        **rows.fragments(place),
+        **rows.fragments(position),
         "isdefault": b"true",
         "systemmanaged": b"false",
         "teamtype": b"0",
         "administratorid": b'"%b"' % writer.caller.user_id.encode(),
         "organizationid": row.get("organizationid", b""),
     }
-    rows.put(place, {name: value for name, value in whole.items() if value}, rows.versions[place])
-    root = root_unit(store)
+    rows.replace(position, {name: value for name, value in whole.items() if value}, rows.versions[position])
+    root = root_unit_id(store)
     roles = store.rows["role"]
-    units = roles.values("businessunitid")
-    for place in [i for i in roles.live() if units[i] == root.decode()]:
-        copy_role(writer, place, unit)
+    units = roles.column_values("businessunitid")
+    for position in [i for i in roles.live_positions() if units[i] == root.decode()]:
+        copy_role(writer, position, unit)
 
 
-def copy_role(writer: Writer, place: int, unit: bytes) -> None:
-    """A role of the root business unit, in another one."""
+def copy_role(writer: Writer, position: int, unit: bytes) -> None:
+    """Copy the role at a position, of the root business unit, to another business unit."""
     roles = writer.store.rows["role"]
-    original = roles.fragments(place)
-    parent = b'"%b"' % roles.ids[place]
-    made = {**original, "businessunitid": unit, "parentroleid": parent, "parentrootroleid": parent}
-    writer.store.insert("role", str(uuid4()).encode(), made, writer.transaction)
+    original = roles.fragments(position)
+    parent = b'"%b"' % roles.ids[position]
+    copied = {**original, "businessunitid": unit, "parentroleid": parent, "parentrootroleid": parent}
+    writer.store.insert("role", str(uuid4()).encode(), copied, writer.transaction)
 
 
-def teams_of(store: Store, user_id: str) -> frozenset[str]:
-    """The teams a user belongs to."""
-    return frozenset(team for user, team in _pairs(store, "teammembership", "systemuser", "team") if user == user_id)
+def user_team_ids(store: Store, user_id: str) -> frozenset[str]:
+    """Return the ids of the teams a user belongs to."""
+    return frozenset(
+        team for user, team in _ordered_links(store, "teammembership", "systemuser", "team") if user == user_id
+    )
 
 
-def roles_of(store: Store, user_id: str) -> dict[str, str]:
-    """The roles a user has, by themselves or through teams: id of the role at the root -> name."""
-    teams = teams_of(store, user_id)
-    ids = {role for role, user in _pairs(store, "systemuserroles", "role", "systemuser") if user == user_id}
-    ids |= {role for role, team in _pairs(store, "teamroles", "role", "team") if team in teams}
+def user_role_names(store: Store, user_id: str) -> dict[str, str]:
+    """Return the roles a user has, directly or through teams: id in the root business unit -> name."""
+    teams = user_team_ids(store, user_id)
+    ids = {role for role, user in _ordered_links(store, "systemuserroles", "role", "systemuser") if user == user_id}
+    ids |= {role for role, team in _ordered_links(store, "teamroles", "role", "team") if team in teams}
     rows = store.rows["role"]
     found = {}
     for role_id in ids:
-        place = rows.index.get(role_id.encode())
-        if place is not None:
-            root = str(plain(rows.fragment(place, "parentrootroleid")) or role_id)
-            found[root] = str(plain(rows.fragment(place, "name")))
+        position = rows.index.get(role_id.encode())
+        if position is not None:
+            root = str(from_json(rows.fragment(position, "parentrootroleid")) or role_id)
+            found[root] = str(from_json(rows.fragment(position, "name")))
     return found
 
 
-def _pairs(store: Store, name: str, first: str, second: str) -> list[tuple[str, str]]:
-    """Links of a relationship as (first, second); they are stored with the alphabetically first table in front."""
+def _ordered_links(store: Store, name: str, first: str, second: str) -> list[tuple[str, str]]:
+    """Return a relationship's links as pairs of (first, second) table; stored is the alphabetically first in front."""
     pairs = store.links.get(name, set())
     return [(two, one) for one, two in pairs] if first > second else list(pairs)
 
 
-def link(writer: Writer, table: Table, row_id: str, nav: str, other_id: str, *, remove: bool = False) -> None:
-    """Associate or disassociate two rows of a many-to-many relationship."""
+def link_rows(writer: Writer, table: Table, row_id: str, nav: str, other_id: str, *, remove: bool = False) -> None:
+    """Associate or disassociate two rows of a many-to-many relationship. Raises ServiceError."""
     association = table.associations[nav]
     store = writer.store
-    demand(
+    require_privilege(
         writer.caller,
         "assign" if "role" in {table.name, association.other} else "update",
-        _linked(store, table, association.other),
+        _privilege_table(store, table, association.other),
     )
     if "role" in {table.name, association.other} and not remove:
         role_id, holder = (row_id, other_id) if table.name == "role" else (other_id, row_id)
         holder_table = association.other if table.name == "role" else table.name
-        _same_unit(store, role_id, holder_table, holder)
+        _check_same_unit(store, role_id, holder_table, holder)
     pair = (row_id, other_id) if table.name < association.other else (other_id, row_id)
     if remove:
         store.unlink(association.name, pair, writer.transaction)
@@ -345,11 +354,13 @@ def link(writer: Writer, table: Table, row_id: str, nav: str, other_id: str, *, 
         store.link(association.name, pair, writer.transaction)
 
 
-def _linked(store: Store, table: Table, other: str) -> Table:
+def _privilege_table(store: Store, table: Table, other: str) -> Table:
+    """Return the table whose privilege a link needs."""
     return store.tables["role"] if "role" in {table.name, other} else store.tables["team"]
 
 
-def _same_unit(store: Store, role_id: str, holder_table: str, holder: str) -> None:
+def _check_same_unit(store: Store, role_id: str, holder_table: str, holder: str) -> None:
+    """Raise unless a role belongs to the business unit of the user or team that is to hold it."""
     roles, holders = store.rows["role"], store.rows[holder_table]
     one = roles.fragment(roles.index[role_id.encode()], "businessunitid")
     two = holders.fragment(holders.index[holder.encode()], "businessunitid")

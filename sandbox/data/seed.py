@@ -1,4 +1,4 @@
-"""The rows a fresh environment begins with."""
+"""The rows that a new environment starts with."""
 
 from collections.abc import Iterable
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -6,13 +6,13 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from sandbox.base.clock import Clock
 from sandbox.base.values import encode
 from sandbox.data import privileges
-from sandbox.data.rules import ADMINISTRATOR, BASIC, root_unit
+from sandbox.data.rules import ADMINISTRATOR, BASIC, root_unit_id
 from sandbox.data.store import Fragments, Store, Transaction
 from sandbox.identity.tenant import Tenant
 from sandbox.metadata import integration
 
 ROLE_TEMPLATE = "627090ff-40a3-4053-8790-584edc5be201"
-"""The template every System Administrator role comes from, in every environment."""
+"""Template of the System Administrator role, the same in every environment."""
 
 CURRENCIES = {
     "USD": ("US Dollar", "$", "1"),
@@ -24,11 +24,11 @@ CURRENCIES = {
 }
 """Code -> name, symbol, rate against the US dollar."""
 
-_BUSINESS = (
+_INTEGRATED = (
     *integration.WITH_COMPANY, "tandem_company", "uom", "uomschedule", "productpricelevel", "transactioncurrency",
 )  # fmt: skip
-"""Tables whose rows the integration brings and takes."""
-_SEEN_BY_ALL = ("transactioncurrency", "systemuser", "team", "businessunit", "organization", "role", "privilege")
+"""Tables whose rows the integration creates and deletes."""
+_READ_BY_ALL = ("transactioncurrency", "systemuser", "team", "businessunit", "organization", "role", "privilege")
 
 _PEOPLE = (
     ("Ada", "Lindqvist", "Sales Manager"),
@@ -40,27 +40,30 @@ _PEOPLE = (
 
 
 class Seed:
-    """Writes the first rows of an environment. Ids follow from the organization's id, so that they are stable."""
+    """Adds the first rows of an environment. Their ids derive from the organization's id, so that they are stable.
+
+    `people_names` collects the user names of the people added.
+    """
 
     def __init__(self, store: Store, clock: Clock, organization_id: UUID, tenant: Tenant, name: str) -> None:
         self.store = store
         self.tenant = tenant
         self.domain = tenant.domain
         self.name = name
-        self.people: list[str] = []
+        self.people_names: list[str] = []
         self.stamp = f'"{clock.stamp()}"'.encode()
         self.organization_id = organization_id
         self.transaction = Transaction()
-        self.admin = self.id("administrator")
-        self.unit = self.id("root unit")
+        self.admin_id = self.row_id("administrator")
+        self.unit_id = self.row_id("root unit")
 
-    def id(self, what: str) -> str:
-        """The id of a named row."""
+    def row_id(self, what: str) -> str:
+        """Return the id of the row with a name of ours."""
         return str(uuid5(NAMESPACE_URL, f"{self.organization_id}/{what}"))
 
     def currency_id(self, code: str) -> str:
-        """The id of a currency's row."""
-        return self.id(f"currency {code}")
+        """Return the id of a currency's row."""
+        return self.row_id(f"currency {code}")
 
     def add(self, table: str, row_id: str, **values: object) -> None:
         """Insert a row; lookups are given as ids, with `ownerid` as a pair of table and id."""
@@ -75,14 +78,14 @@ class Seed:
                 row[name] = self.stamp
         for name in ("createdby", "modifiedby"):
             if name in known.columns:
-                row[name] = b'"%b"' % self.admin.encode()
+                row[name] = b'"%b"' % self.admin_id.encode()
         self.store.insert(table, row_id.encode(), {k: v for k, v in row.items() if v}, self.transaction)
 
-    def environment(self, base_currency: str) -> None:
-        """What every environment has: organization, root business unit, currencies, roles, people."""
+    def add_environment(self, base_currency: str) -> None:
+        """Add what every environment has: organization, root business unit, currencies, roles, people, units."""
         organization = str(self.organization_id)
         for code in CURRENCIES:
-            self._currency(code, base_currency)
+            self._add_currency(code, base_currency)
         self.add(
             "organization",
             organization,
@@ -102,35 +105,35 @@ class Seed:
             isdisabled=False,
             schemanameprefix="new",
         )
-        self.add("businessunit", self.unit, name=self.name, organizationid=organization, isdisabled=False)
-        self._user(self.admin, "Sandra", "Adminson", "Administrator", f"admin@{self.domain}")
+        self.add("businessunit", self.unit_id, name=self.name, organizationid=organization, isdisabled=False)
+        self._add_user(self.admin_id, "Sandra", "Adminson", "Administrator", f"admin@{self.domain}")
         for number, (first, last, title) in enumerate(_PEOPLE):
-            self._user(self.id(f"person {number}"), first, last, title, f"{first.lower()}@{self.domain}")
+            self._add_user(self.row_id(f"person {number}"), first, last, title, f"{first.lower()}@{self.domain}")
         self.add(
             "team",
-            self.id("root team"),
+            self.row_id("root team"),
             name=self.name,
-            businessunitid=self.unit,
-            administratorid=self.admin,
+            businessunitid=self.unit_id,
+            administratorid=self.admin_id,
             teamtype=0,
             isdefault=True,
             systemmanaged=False,
             organizationid=organization,
         )
         for table in self.store.tables.values():
-            privileges.describe(self.store, table, self.transaction)
-        privileges.describe_metadata(self.store, self.transaction)
-        self._role(ADMINISTRATOR, roletemplateid=ROLE_TEMPLATE)
-        self._role(BASIC)
+            privileges.add_table_privileges(self.store, table, self.transaction)
+        privileges.add_metadata_privileges(self.store, self.transaction)
+        self._add_role(ADMINISTRATOR, roletemplateid=ROLE_TEMPLATE)
+        self._add_role(BASIC)
         self._grant(BASIC, ("account", "contact"), tuple(privileges.RIGHTS), "Basic")
-        self._grant(BASIC, _SEEN_BY_ALL, ("read",), "Global")
+        self._grant(BASIC, _READ_BY_ALL, ("read",), "Global")
         self._grant(BASIC, ("transactioncurrency",), ("append_to",), "Global")
-        self.link("systemuserroles", self.id(f"role {ADMINISTRATOR}"), self.admin)
+        self.link("systemuserroles", self.row_id(f"role {ADMINISTRATOR}"), self.admin_id)
         for number in range(len(_PEOPLE)):
-            self.link("systemuserroles", self.id(f"role {BASIC}"), self.id(f"person {number}"))
-        self._units()
+            self.link("systemuserroles", self.row_id(f"role {BASIC}"), self.row_id(f"person {number}"))
+        self._add_units()
 
-    def _currency(self, code: str, base: str) -> None:
+    def _add_currency(self, code: str, base: str) -> None:
         name, symbol, rate = CURRENCIES[code]
         shown = 1.0 if code == base else round(float(rate) / float(CURRENCIES[base][2]), 10)
         self.add(
@@ -146,7 +149,7 @@ class Seed:
             statuscode=1,
         )
 
-    def _user(
+    def _add_user(
         self,
         row_id: str,
         first: str,
@@ -157,7 +160,7 @@ class Seed:
         licensed: bool = True,
         disabled: bool = False,
     ) -> None:
-        self.people.append(mail)
+        self.people_names.append(mail)
         self.add(
             "systemuser",
             row_id,
@@ -167,7 +170,7 @@ class Seed:
             jobtitle=title,
             domainname=mail,
             internalemailaddress=mail,
-            businessunitid=self.unit,
+            businessunitid=self.unit_id,
             organizationid=str(self.organization_id),
             azureactivedirectoryobjectid=self.tenant.object_id(mail),
             accessmode=0,
@@ -178,41 +181,45 @@ class Seed:
             issyncwithdirectory=True,
         )
 
-    def member(self, name: str, *, licensed: bool, disabled: bool, roles: Iterable[str]) -> None:
-        """Make a person of the tenant a user, or change the one they are. Raises ValueError for an unknown role."""
+    def add_member(self, name: str, *, licensed: bool, disabled: bool, roles: Iterable[str]) -> None:
+        """Add a person of the tenant as a user, or change that user. Raises ValueError for an unknown role."""
         users, known = self.store.rows["systemuser"], self.store.rows["role"]
-        values, units = known.values("name"), known.values("businessunitid")
-        self.unit = root_unit(self.store).decode()
-        ids = {str(values[place]): known.ids[place].decode() for place in known.live() if units[place] == self.unit}
+        values, units = known.column_values("name"), known.column_values("businessunitid")
+        self.unit_id = root_unit_id(self.store).decode()
+        ids = {
+            str(values[position]): known.ids[position].decode()
+            for position in known.live_positions()
+            if units[position] == self.unit_id
+        }
         wanted = {ids.get(role.casefold()) or role for role in roles}
         unknown = [role for role in wanted if role not in ids.values()]
         if unknown:
             raise ValueError(f"There is no role '{unknown[0]}'.")
-        names = users.values("domainname")
-        place = next((i for i in users.live() if names[i] == name.casefold()), None)
-        if place is None:
-            row_id = self.id(f"member {name}")
-            self._user(row_id, name.partition("@")[0].capitalize(), "Member", "", name, licensed=licensed,
+        names = users.column_values("domainname")
+        position = next((i for i in users.live_positions() if names[i] == name.casefold()), None)
+        if position is None:
+            row_id = self.row_id(f"member {name}")
+            self._add_user(row_id, name.partition("@")[0].capitalize(), "Member", "", name, licensed=licensed,
                        disabled=disabled)  # fmt: skip
         else:
-            row_id = users.ids[place].decode()
-            row = {**users.fragments(place), "islicensed": b"false", "isdisabled": b"false"}
+            row_id = users.ids[position].decode()
+            row = {**users.fragments(position), "islicensed": b"false", "isdisabled": b"false"}
             row |= {"islicensed": b"true"} if licensed else {}
             row |= {"isdisabled": b"true"} if disabled else {}
-            self.store.update("systemuser", place, row, self.transaction)
+            self.store.update("systemuser", position, row, self.transaction)
         for pair in list(self.store.links.get("systemuserroles", ())):
             if pair[1] == row_id and pair[0] not in wanted:
                 self.store.unlink("systemuserroles", pair, self.transaction)
         for role in wanted:
             self.link("systemuserroles", role, row_id)
 
-    def _role(self, name: str, **values: object) -> None:
-        row_id = self.id(f"role {name}")
+    def _add_role(self, name: str, **values: object) -> None:
+        row_id = self.row_id(f"role {name}")
         self.add(
             "role",
             row_id,
             name=name,
-            businessunitid=self.unit,
+            businessunitid=self.unit_id,
             parentrootroleid=row_id,
             organizationid=str(self.organization_id),
             ismanaged=name != integration.ROLE,
@@ -220,8 +227,8 @@ class Seed:
             **values,
         )
 
-    def _units(self) -> None:
-        schedule, unit = self.id("unit group"), self.id("unit")
+    def _add_units(self) -> None:
+        schedule, unit = self.row_id("unit group"), self.row_id("unit")
         self.add("uomschedule", schedule, name="Default Unit", baseuomname="Primary Unit", statecode=0, statuscode=1)
         self.add(
             "uom",
@@ -234,12 +241,12 @@ class Seed:
         )
 
     def link(self, name: str, one: str, two: str) -> None:
-        """Associate two rows, that of the alphabetically first table in front."""
+        """Associate two rows; `one` is that of the alphabetically first table."""
         self.store.link(name, (one, two), self.transaction)
 
-    def solution(self) -> None:
-        """The integration solution: publisher, solution and role."""
-        publisher = self.id("publisher")
+    def add_solution(self) -> None:
+        """Add the integration solution: publisher, solution and role with its privileges."""
+        publisher = self.row_id("publisher")
         organization = str(self.organization_id)
         self.add(
             "publisher",
@@ -250,7 +257,7 @@ class Seed:
             customizationoptionvalueprefix=10_500,
             organizationid=organization,
         )
-        solution = self.id("solution")
+        solution = self.row_id("solution")
         self.add(
             "solution",
             solution,
@@ -263,31 +270,31 @@ class Seed:
             isvisible=True,
         )
         rows = self.store.rows["solution"]
-        place = rows.index[solution.encode()]
-        rows.put(place, {**rows.fragments(place), "installedon": self.stamp}, rows.versions[place])
-        self._role(integration.ROLE)
+        position = rows.index[solution.encode()]
+        rows.replace(position, {**rows.fragments(position), "installedon": self.stamp}, rows.versions[position])
+        self._add_role(integration.ROLE)
         every = tuple(privileges.RIGHTS)
         setup = tuple(right for right in every if right != "delete")
         self._grant(integration.ROLE, tuple(self.store.tables), ("read", "append_to"), "Global")
-        self._grant(integration.ROLE, _BUSINESS, every, "Global")
+        self._grant(integration.ROLE, _INTEGRATED, every, "Global")
         self._grant(integration.ROLE, ("businessunit", "team"), setup, "Global")
         self._grant(integration.ROLE, ("role",), ("assign",), "Global")
 
     def _grant(self, role: str, tables: Iterable[str], rights: Iterable[str], depth: str) -> None:
         known = self.store.tables
-        names = {privileges.name_of(right, known[table]): depth for table in tables for right in rights}
-        privileges.grant(self.store, self.id(f"role {role}"), names, self.transaction)
+        names = {privileges.privilege_name(right, known[table]): depth for table in tables for right in rights}
+        privileges.grant(self.store, self.row_id(f"role {role}"), names, self.transaction)
 
-    def application_user(self, client_id: str, name: str, roles: Iterable[str]) -> str:
-        """The application's user, with roles; its id."""
-        row_id = self.id(f"application user {client_id}")
+    def add_application_user(self, client_id: str, name: str, roles: Iterable[str]) -> str:
+        """Add the application's user with roles; return its id."""
+        row_id = self.row_id(f"application user {client_id}")
         self.add(
             "systemuser",
             row_id,
             firstname="#",
             lastname=name,
             fullname=f"# {name}",
-            businessunitid=self.unit,
+            businessunitid=self.unit_id,
             organizationid=str(self.organization_id),
             applicationid=client_id,
             azureactivedirectoryobjectid=self.tenant.object_id(client_id),
@@ -297,5 +304,5 @@ class Seed:
             isintegrationuser=False,
         )
         for role in roles:
-            self.link("systemuserroles", self.id(f"role {role}"), row_id)
+            self.link("systemuserroles", self.row_id(f"role {role}"), row_id)
         return row_id

@@ -1,9 +1,10 @@
-"""Rows, held compactly: a million accounts in some hundreds of megabytes.
+"""Rows in memory, stored compactly: a million accounts take some hundreds of megabytes.
 
-A row is three things at one position: its id, a shared tuple of the columns that many rows have in common (owner,
-state, dates), and one `bytes` with the other values, already written as JSON and put in a row between separators.
-An empty piece is null. A page is then written by splitting and formatting bytes, without decoding anything.
-A filter decodes a column once, into a list that later writes keep up to date.
+A row is three things at one position: its id, its head, and its body. The head is a tuple of the columns that many
+rows have in common (owner, state, dates), and rows with equal ones share it. The body is one `bytes` of the other
+values as JSON, joined by separators. Heads and bodies consist of pieces; an empty piece is null.
+A page is then written by splitting and formatting bytes, without decoding anything. A filter decodes a column once,
+into a list that later writes keep up to date.
 """
 
 from array import array
@@ -17,7 +18,7 @@ from sandbox.metadata.model import Table
 SEPARATOR = b"\x1f"
 """Cannot occur inside JSON text, which writes control characters as escapes."""
 
-_SHARED = (
+_HEAD_COLUMNS = (
     "ownerid",
     "owneridtype",
     "owningbusinessunit",
@@ -35,14 +36,14 @@ _SHARED = (
 
 Head = tuple[bytes, ...]
 Fragments = dict[str, bytes]
-"""Column -> its value as JSON; null columns are left out."""
+"""Column -> value as JSON; null columns are left out."""
 
-_INTERNED_MOST = 20_000
+_MAX_INTERNED = 20_000
 
 
 @dataclass(slots=True)
-class Saved:
-    """What is needed to put a table's rows back."""
+class SavedRows:
+    """A copy of a table's rows, to go back to."""
 
     ids: list[bytes]
     heads: list[Head | None]
@@ -54,7 +55,12 @@ class Saved:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one table. Positions only grow: a deleted row leaves a gap, so that a page's place stays valid."""
+    """The rows of one table, by position and by id.
+
+    Positions only grow: a deleted row leaves a gap (its head is None), so that the links of pages stay valid.
+    `shared` and `layout` are the columns of heads and of bodies, each with the index of its piece; `decoded` are the
+    columns that filters have used; `change_count` increases with every write; `deleted` are (version, id) pairs.
+    """
 
     table: Table
     ids: list[bytes] = field(default_factory=list)
@@ -65,12 +71,12 @@ class Rows:
     layout: dict[str, int] = field(default_factory=dict)
     deleted: list[tuple[int, bytes]] = field(default_factory=list)
     shared: dict[str, int] = field(init=False)
-    columns: dict[str, list[Any]] = field(default_factory=dict)
-    changes: int = 0
+    decoded: dict[str, list[Any]] = field(default_factory=dict)
+    change_count: int = 0
     _interned: dict[Head, Head] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        names = [name for name in _SHARED if name in self.table.columns]
+        names = [name for name in _HEAD_COLUMNS if name in self.table.columns]
         self.shared = {name: slot for slot, name in enumerate(names)}
 
     def __len__(self) -> int:
@@ -78,40 +84,38 @@ class Rows:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
-    def position(self, row_id: bytes) -> int | None:
-        """Where the row is, or None."""
-        return self.index.get(row_id)
-
-    def live(self) -> Iterator[int]:
-        """Positions of all rows, in the order they came."""
+    def live_positions(self) -> Iterator[int]:
+        """Iterate over the positions of all rows, in the order of their creation."""
         heads = self.heads
         return (position for position in range(len(heads)) if heads[position] is not None)
 
     def slot(self, column: str) -> int | None:
-        """Where `pieces` has the column; None while no row holds a value for it."""
+        """Return the index of a column in `pieces`; None while no row has had a value for it."""
         if column in self.shared:
             return self.shared[column]
-        place = self.layout.get(column)
-        return None if place is None else place + len(self.shared)
+        index = self.layout.get(column)
+        return None if index is None else index + len(self.shared)
 
     def pieces(self, position: int) -> list[bytes]:
-        """All pieces of a row: the shared ones, then its own; later columns may be missing at the end."""
-        return [*self.heads[position], *self.bodies[position].split(SEPARATOR)]  # type: ignore[misc]
+        """Return all pieces of a row: those of its head, then those of its body, where the last ones may be missing."""
+        head = self.heads[position]
+        assert head is not None
+        return [*head, *self.bodies[position].split(SEPARATOR)]
 
     def fragments(self, position: int) -> Fragments:
-        """A row as column -> JSON, without its id and version."""
+        """Return a row as column -> JSON, without its id and version."""
         pieces = self.pieces(position)
         many = len(pieces)
         start = len(self.shared)
         found = {name: pieces[slot] for name, slot in self.shared.items() if pieces[slot]}
-        for name, place in self.layout.items():
-            slot = place + start
+        for name, index in self.layout.items():
+            slot = index + start
             if slot < many and pieces[slot]:
                 found[name] = pieces[slot]
         return found
 
     def fragment(self, position: int, column: str) -> bytes:
-        """One value as JSON; empty for null."""
+        """Return one value of a row as JSON; empty for null, and for all of a deleted row."""
         if column == self.table.primary_id:
             return b'"%b"' % self.ids[position]
         if column == "versionnumber":
@@ -122,17 +126,17 @@ class Rows:
         slot = self.shared.get(column)
         if slot is not None:
             return head[slot]
-        place = self.layout.get(column)
-        if place is None:
+        index = self.layout.get(column)
+        if index is None:
             return b""
         pieces = self.bodies[position].split(SEPARATOR)
-        return pieces[place] if place < len(pieces) else b""
+        return pieces[index] if index < len(pieces) else b""
 
-    def values(self, name: str) -> list[Any]:
-        """A column by position, in a form to compare: text case-folded, dates as text, money as Decimal or int."""
-        found = self.columns.get(name)
+    def column_values(self, name: str) -> list[Any]:
+        """Return a column by position, in a form to compare: text case-folded, dates as text, numbers exact."""
+        found = self.decoded.get(name)
         if found is None:
-            found = self.columns[name] = self._decode_all(name)
+            found = self.decoded[name] = self._decode_all(name)
         return found
 
     def _decode_all(self, name: str) -> list[Any]:
@@ -141,33 +145,33 @@ class Rows:
             return [row_id.decode() for row_id in self.ids]
         if name == "versionnumber":
             return list(self.versions)
-        slot, place = self.shared.get(name), self.layout.get(name)
+        slot, index = self.shared.get(name), self.layout.get(name)
         if slot is not None:
             pieces = (b"" if head is None else head[slot] for head in self.heads)
-        elif place is not None:
-            pieces = (_piece(body, place) for body in self.bodies)
+        elif index is not None:
+            pieces = (_piece(body, index) for body in self.bodies)
         else:
             return [decode(column, b"")] * len(self.ids)
         known: dict[bytes, Any] = {}
-        made: list[Any] = []
-        add = made.append
+        values: list[Any] = []
+        add = values.append
         for piece in pieces:
-            # Equal values share one object: columns like a city or a choice then cost a pointer per row.
+            # Equal values share one object: a column like a city or a choice then costs a pointer per row.
             value = known.get(piece, known)
             if value is known:
                 value = decode(column, piece)
-                if len(known) < _INTERNED_MOST:
+                if len(known) < _MAX_INTERNED:
                     known[piece] = value
             add(value)
-        return made
+        return values
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def pack(self, row: Fragments) -> tuple[Head, bytes]:
-        """A row in the form in which it is kept."""
+        """Return a row in the form in which it is stored."""
         head = tuple(row.get(name, b"") for name in self.shared)
         head = self._interned.setdefault(head, head)
-        if len(self._interned) > _INTERNED_MOST:
+        if len(self._interned) > _MAX_INTERNED:
             self._interned.clear()
         layout, shared = self.layout, self.shared
         for name in row:
@@ -179,55 +183,55 @@ class Rows:
         return head, SEPARATOR.join(own)
 
     def add(self, row_id: bytes, row: Fragments, version: int) -> int:
-        """Append a row; its position."""
+        """Append a row; return its position."""
         return self.add_packed(row_id, *self.pack(row), version)
 
     def add_packed(self, row_id: bytes, head: Head, body: bytes, version: int) -> int:
-        """Append a row that is already packed; its position."""
+        """Append a row that is already packed; return its position."""
         position = len(self.ids)
         self.ids.append(row_id)
         self.heads.append(head)
         self.bodies.append(body)
         self.versions.append(version)
         self.index[row_id] = position
-        self.changes += 1
-        for name, values in self.columns.items():
+        self.change_count += 1
+        for name, values in self.decoded.items():
             values.append(self._value(name, position))
         return position
 
-    def put(self, position: int, row: Fragments, version: int) -> None:
-        """Replace what a row holds."""
+    def replace(self, position: int, row: Fragments, version: int) -> None:
+        """Replace the values of a row."""
         head, body = self.pack(row)
-        self.restore(position, head, body, version)
+        self.restore_row(position, head, body, version)
 
-    def restore(self, position: int, head: Head | None, body: bytes, version: int) -> None:
-        """Put back a row as it was."""
+    def restore_row(self, position: int, head: Head | None, body: bytes, version: int) -> None:
+        """Set a row to a head, body and version; a head of None deletes it."""
         self.heads[position] = head
         self.bodies[position] = body
         self.versions[position] = version
-        self.changes += 1
-        for name, values in self.columns.items():
+        self.change_count += 1
+        for name, values in self.decoded.items():
             values[position] = self._value(name, position)
 
     def remove(self, position: int, version: int) -> None:
         """Delete a row; change tracking remembers its id."""
         row_id = self.ids[position]
         self.deleted.append((version, row_id))
-        self.restore(position, None, b"", version)
+        self.restore_row(position, None, b"", version)
         del self.index[row_id]
 
     def _value(self, name: str, position: int) -> Any:
         return decode(self.table.columns[name], self.fragment(position, name))
 
-    def forget_columns(self) -> None:
+    def drop_decoded(self) -> None:
         """Drop the decoded columns, before many rows come at once."""
-        self.columns.clear()
+        self.decoded.clear()
 
     # -- as a whole ---------------------------------------------------------------------------------------------------
 
-    def save(self) -> Saved:
-        """A copy of the lists; the rows themselves are immutable and shared."""
-        return Saved(
+    def save(self) -> SavedRows:
+        """Return a copy of the lists; the rows themselves are immutable and shared."""
+        return SavedRows(
             list(self.ids),
             list(self.heads),
             list(self.bodies),
@@ -236,30 +240,30 @@ class Rows:
             list(self.deleted),
         )
 
-    def restore_all(self, saved: Saved) -> None:
+    def restore_saved(self, saved: SavedRows) -> None:
         """Back to a copy."""
         self.ids, self.heads, self.bodies = list(saved.ids), list(saved.heads), list(saved.bodies)
         self.versions = array("q", saved.versions)
         self.layout, self.deleted = dict(saved.layout), list(saved.deleted)
-        self.index = {row_id: place for place, row_id in enumerate(self.ids) if self.heads[place] is not None}
-        self.columns.clear()
-        self.changes += 1
+        self.index = {row_id: position for position, row_id in enumerate(self.ids) if self.heads[position] is not None}
+        self.decoded.clear()
+        self.change_count += 1
 
 
-def _piece(body: bytes, place: int) -> bytes:
-    pieces = body.split(SEPARATOR, place + 1)
-    return pieces[place] if place < len(pieces) else b""
+def _piece(body: bytes, index: int) -> bytes:
+    pieces = body.split(SEPARATOR, index + 1)
+    return pieces[index] if index < len(pieces) else b""
 
 
 @dataclass(slots=True)
 class Transaction:
-    """What to undo when a change set or a bulk action fails half-way."""
+    """What undoes the writes of a request; `written` counts them."""
 
     undo: list[Callable[[], None]] = field(default_factory=list)
     written: int = 0
 
     def roll_back(self) -> None:
-        """Undo everything, the last first."""
+        """Undo everything, last write first."""
         for step in reversed(self.undo):
             step()
         self.undo.clear()
@@ -267,7 +271,10 @@ class Transaction:
 
 
 class Store:
-    """All rows of an environment, with the one row version counter that they share."""
+    """All rows and many-to-many links of an environment, with the version counter that all rows share.
+
+    `links` are pairs of ids by intersect table; the id of the alphabetically first table comes first.
+    """
 
     def __init__(self, tables: dict[str, Table]) -> None:
         self.tables = tables
@@ -276,18 +283,18 @@ class Store:
         self.version = 1_000_000
 
     def next_version(self) -> int:
-        """The next row version."""
+        """Return the next row version."""
         self.version += 1
         return self.version
 
     def insert(self, table: str, row_id: bytes, row: Fragments, transaction: Transaction) -> int:
-        """Add a row within a transaction."""
+        """Add a row within a transaction; return its position."""
         rows = self.rows[table]
         position = rows.add(row_id, row, self.next_version())
 
         def undo() -> None:
             # The position stays behind as a gap; nothing may have been seen of it, so no deletion is remembered.
-            rows.restore(position, None, b"", 0)
+            rows.restore_row(position, None, b"", 0)
             del rows.index[row_id]
 
         transaction.undo.append(undo)
@@ -298,8 +305,8 @@ class Store:
         """Replace a row within a transaction."""
         rows = self.rows[table]
         head, body, version = rows.heads[position], rows.bodies[position], rows.versions[position]
-        rows.put(position, row, self.next_version())
-        transaction.undo.append(lambda: rows.restore(position, head, body, version))
+        rows.replace(position, row, self.next_version())
+        transaction.undo.append(lambda: rows.restore_row(position, head, body, version))
         transaction.written += 1
 
     def delete(self, table: str, position: int, transaction: Transaction) -> None:
@@ -310,7 +317,7 @@ class Store:
         rows.remove(position, self.next_version())
 
         def undo() -> None:
-            rows.restore(position, head, body, version)
+            rows.restore_row(position, head, body, version)
             rows.index[row_id] = position
             rows.deleted.pop()
 
@@ -326,22 +333,22 @@ class Store:
             transaction.written += 1
 
     def unlink(self, name: str, pair: tuple[str, str], transaction: Transaction) -> None:
-        """Take an association away."""
+        """Disassociate two rows."""
         pairs = self.links.setdefault(name, set())
         if pair in pairs:
             pairs.discard(pair)
             transaction.undo.append(lambda: pairs.add(pair))
             transaction.written += 1
 
-    def linked(self, table: str, name: str, other: str) -> dict[str, list[str]]:
-        """Ids of the other side by id of this side, of a many-to-many relationship."""
+    def linked_ids(self, table: str, name: str, other: str) -> dict[str, list[str]]:
+        """Return the ids on the other side of a many-to-many relationship, by the id on this side."""
         first = min(table, other) == table
-        made: dict[str, list[str]] = {}
+        linked: dict[str, list[str]] = {}
         for one, two in sorted(self.links.get(name, ())):
             key, value = (one, two) if first else (two, one)
-            made.setdefault(key, []).append(value)
-        return made
+            linked.setdefault(key, []).append(value)
+        return linked
 
-    def save(self) -> dict[str, Saved]:
-        """A copy of every table's rows."""
+    def save(self) -> dict[str, SavedRows]:
+        """Return a copy of every table's rows."""
         return {name: rows.save() for name, rows in self.rows.items()}

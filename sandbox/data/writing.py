@@ -1,4 +1,4 @@
-"""Creating, changing and deleting rows: what a body may say, and what the service fills in by itself."""
+"""Creates, changes and deletes rows: reads bodies, and fills in what the service sets by itself."""
 
 import re
 from collections.abc import Mapping
@@ -11,26 +11,26 @@ from uuid import uuid4
 from sandbox.base.clock import Clock
 from sandbox.base.errors import (
     ServiceError,
-    does_not_exist,
     invalid_argument,
     not_covered,
     payload_error,
+    row_not_found,
     unknown_property,
 )
-from sandbox.base.values import encode, guid, plain
+from sandbox.base.values import encode, from_json, parse_guid
 from sandbox.data import keys
 from sandbox.data.store import Fragments, Store, Transaction
 from sandbox.metadata.model import LOOKUPS, Column, Table
 
 _REFERENCE = re.compile(r"(?:https?://[^/]+)?(?:/api/data/v9\.[0-2])?/?([A-Za-z_]\w*)\(([^)]*)\)", re.IGNORECASE)
-_NEVER_CLEARED = frozenset(
+_KEPT_LOOKUPS = frozenset(
     {"createdby", "modifiedby", "createdonbehalfby", "modifiedonbehalfby", "owninguser", "owningteam", "ownerid"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user a request acts as."""
+    """The user as whom a request acts."""
 
     user_id: str
     business_unit_id: str
@@ -41,7 +41,7 @@ class Caller:
     licensed: bool = True
     teams: frozenset[str] = frozenset()
     privileges: Mapping[str, int] = field(default_factory=dict)
-    """Privilege id -> depth mask; administrators need none."""
+    """Privilege id -> depth mask; empty for administrators, who need none."""
 
 
 class Writer:
@@ -59,19 +59,22 @@ class Writer:
 
     # -- bodies -------------------------------------------------------------------------------------------------------
 
-    def changes(self, table: Table, body: Mapping[str, Any], *, creating: bool) -> dict[str, bytes]:
-        """Column -> JSON (empty for null) of what a body sets; what only the service sets is left aside."""
-        made: dict[str, bytes] = {}
+    def encode_changes(self, table: Table, body: Mapping[str, Any], *, creating: bool) -> dict[str, bytes]:
+        """Return column -> JSON (empty for null) of what a body sets, without what only the service sets.
+
+        Raises ServiceError for a property or value that the table does not have.
+        """
+        changes: dict[str, bytes] = {}
         for name, value in body.items():
             if name.endswith("@odata.bind"):
-                self._bind(table, name[: -len("@odata.bind")], value, made)
+                self._bind(table, name[: -len("@odata.bind")], value, changes)
                 continue
             if "@" in name:
                 _check_annotation(table, name, value)
                 continue
             column = table.properties.get(name)
             if column is None:
-                raise _undeclared(table, name, value)
+                raise _undeclared_property(table, name, value)
             if column.type in LOOKUPS:
                 raise payload_error(
                     table.set,
@@ -81,10 +84,10 @@ class Writer:
             fragment = encode(table, column, value)
             if column.primary_id or not (column.for_create if creating else column.for_update):
                 continue
-            made[column.name] = fragment
-        return made
+            changes[column.name] = fragment
+        return changes
 
-    def _bind(self, table: Table, nav: str, value: Any, made: dict[str, bytes]) -> None:
+    def _bind(self, table: Table, nav: str, value: Any, changes: dict[str, bytes]) -> None:
         found = table.navigation.get(nav)
         if found is None:
             raise payload_error(
@@ -97,24 +100,24 @@ class Writer:
         if not (column.for_create or column.for_update):
             return
         if value is None:
-            made[column.name] = b""
+            changes[column.name] = b""
             if len(column.targets) > 1:
-                made[f"{column.name}type"] = b""
+                changes[f"{column.name}type"] = b""
             return
         if not isinstance(value, str):
             raise payload_error(table.set, f"The value of '{nav}@odata.bind' must be an address")
-        target, row_id = self.reference(value)
+        target, row_id = self.resolve_reference(value)
         if target not in targets:
             raise payload_error(
                 table.set,
                 f"The address '{value}' of '{nav}@odata.bind' names a '{target}', expected {' or '.join(targets)}",
             )
-        made[column.name] = b'"%b"' % row_id.encode()
+        changes[column.name] = b'"%b"' % row_id.encode()
         if len(column.targets) > 1:
-            made[f"{column.name}type"] = b'"%b"' % target.encode()
+            changes[f"{column.name}type"] = b'"%b"' % target.encode()
 
-    def reference(self, address: str) -> tuple[str, str]:
-        """Table and id of an existing row that an address names. Raises ServiceError."""
+    def resolve_reference(self, address: str) -> tuple[str, str]:
+        """Return table and id of the existing row that an address names. Raises ServiceError."""
         found = _REFERENCE.fullmatch(address.strip())
         if found is None:
             raise ServiceError(400, "0x80060888", f"Invalid URI: '{address}' names no row.")
@@ -122,22 +125,22 @@ class Writer:
         table = next((one for one in self.store.tables.values() if one.set == entity_set), None)
         if table is None:
             raise ServiceError(400, "0x80060888", f"Resource not found for the segment '{entity_set}'.")
-        row_id = guid(key.rpartition("=")[2] if key.lower().startswith(f"{table.primary_id}=") else key)
+        row_id = parse_guid(key.rpartition("=")[2] if key.lower().startswith(f"{table.primary_id}=") else key)
         if row_id is None:
-            place = keys.find(self.store, table, unquote(key), self.now)
-            row_id = self.store.rows[table.name].ids[place].decode()
+            position = keys.find_row(self.store, table, unquote(key), self.now)
+            row_id = self.store.rows[table.name].ids[position].decode()
         if row_id.encode() not in self.store.rows[table.name].index:
-            raise does_not_exist(table.name, row_id)
+            raise row_not_found(table.name, row_id)
         return table.name, row_id
 
     # -- create -------------------------------------------------------------------------------------------------------
 
     def create(self, table: Table, body: Mapping[str, Any], row_id: str | None = None) -> str:
-        """Add a row; its id. A caller's own id is honoured."""
-        changes = self.changes(table, body, creating=True)
+        """Add a row; return its id, which is the caller's own where given. Raises ServiceError."""
+        changes = self.encode_changes(table, body, creating=True)
         own = body.get(table.primary_id)
         if row_id is None and own is not None:
-            row_id = guid(own)
+            row_id = parse_guid(own)
         row_id = row_id or str(uuid4())
         rows = self.store.rows[table.name]
         if row_id.encode() in rows.index:
@@ -206,7 +209,7 @@ class Writer:
         row["owningbusinessunit"] = b"" if position is None else owners.fragment(position, "businessunitid")
 
     def _set_money(self, table: Table, row: Fragments, *, creating: bool) -> None:
-        """Currency, rate and the amounts in base currency follow the money columns."""
+        """Set currency, exchange rate and the amounts in base currency from the money columns."""
         if "transactioncurrencyid" not in table.columns or table.name == "transactioncurrency":
             return
         money = [column for column in table.columns.values() if column.type == "Money" and column.for_create]
@@ -230,12 +233,12 @@ class Writer:
     # -- update -------------------------------------------------------------------------------------------------------
 
     def update(self, table: Table, position: int, body: Mapping[str, Any]) -> None:
-        """Change the columns a body names. Raises ServiceError and changes nothing when one cannot be."""
-        changes = self.changes(table, body, creating=False)
-        self.apply(table, position, changes)
+        """Change the columns a body names. Raises ServiceError, and changes nothing, where one cannot be."""
+        changes = self.encode_changes(table, body, creating=False)
+        self.apply_changes(table, position, changes)
 
-    def apply(self, table: Table, position: int, changes: Mapping[str, bytes]) -> None:
-        """Change columns that are already written as JSON."""
+    def apply_changes(self, table: Table, position: int, changes: Mapping[str, bytes]) -> None:
+        """Change columns (name -> JSON, empty for null) and what follows from them. Raises ServiceError."""
         rows = self.store.rows[table.name]
         row = rows.fragments(position)
         if "ownerid" in changes and not changes["ownerid"]:
@@ -261,65 +264,65 @@ class Writer:
     # -- delete -------------------------------------------------------------------------------------------------------
 
     def delete(self, table: Table, position: int) -> None:
-        """Delete a row; lookups that lead to it are cleared, as the standard relationships do."""
+        """Delete a row; clear its lookups or delete their rows, as each relationship says. Raises ServiceError."""
         row_id = self.store.rows[table.name].ids[position].decode()
-        leading = [
+        lookups = [
             (other, column)
             for other in self.store.tables.values()
             for column in other.columns.values()
-            if table.name in column.targets and column.name not in _NEVER_CLEARED
+            if table.name in column.targets and column.name not in _KEPT_LOOKUPS
         ]
-        for other, column in leading:
-            if column.on_delete == "Restrict" and self._leading(other, column, table.name, row_id):
+        for other, column in lookups:
+            if column.on_delete == "Restrict" and self._find_referencing(other, column, table.name, row_id):
                 raise ServiceError(
                     400,
                     "0x80040227",
                     f"The object you tried to delete is associated with another object ({other.name}) and cannot be "
                     "deleted.",
                 )
-        for other, column in leading:
+        for other, column in lookups:
             if column.on_delete == "Cascade":
                 rows = self.store.rows[other.name]
-                for place in self._leading(other, column, table.name, row_id):
-                    if rows.heads[place] is not None:
-                        self.delete(other, place)
+                for referencing in self._find_referencing(other, column, table.name, row_id):
+                    if rows.heads[referencing] is not None:
+                        self.delete(other, referencing)
             else:
-                self._clear(other, column, table.name, row_id)
+                self._clear_lookups(other, column, table.name, row_id)
         for association in table.associations.values():
             for pair in list(self.store.links.get(association.name, ())):
                 if row_id in pair:
                     self.store.unlink(association.name, pair, self.transaction)
         self.store.delete(table.name, position, self.transaction)
 
-    def _leading(self, other: Table, column: Column, target: str, row_id: str) -> list[int]:
-        """Where the rows are whose lookup leads to a row."""
+    def _find_referencing(self, other: Table, column: Column, target: str, row_id: str) -> list[int]:
+        """Return the positions of the rows whose lookup leads to a row of the target table."""
         rows = self.store.rows[other.name]
         if rows.slot(column.name) is None:
             return []
-        values = rows.values(column.name)
+        values = rows.column_values(column.name)
         found = [i for i, value in enumerate(values) if value == row_id]
         if len(column.targets) > 1:
-            return [i for i in found if plain(rows.fragment(i, f"{column.name}type")) == target]
+            return [i for i in found if from_json(rows.fragment(i, f"{column.name}type")) == target]
         return found
 
-    def _clear(self, other: Table, column: Column, target: str, row_id: str) -> None:
+    def _clear_lookups(self, other: Table, column: Column, target: str, row_id: str) -> None:
         rows = self.store.rows[other.name]
-        for place in self._leading(other, column, target, row_id):
-            row = rows.fragments(place)
+        for position in self._find_referencing(other, column, target, row_id):
+            row = rows.fragments(position)
             row.pop(column.name, None)
             row.pop(f"{column.name}type", None)
-            self.store.update(other.name, place, row, self.transaction)
+            self.store.update(other.name, position, row, self.transaction)
 
 
 def default_state(table: Table) -> int:
-    """The state of a new row: products begin as drafts, all others in their first state."""
+    """Return the state of a new row: draft for products, the first state for all others."""
     return 2 if table.name == "product" else 0
 
 
 def set_full_name(table: Table, row: Fragments) -> None:
-    """The full name of a person from its parts."""
+    """Set the full name of a person from its parts."""
     if "fullname" in table.columns and "lastname" in table.columns:
-        parts = [plain(row.get(name, b"")) for name in ("firstname", "middlename", "lastname")]
+        parts = [from_json(row.get(name, b"")) for name in ("firstname", "middlename", "lastname")]
         text = " ".join(part for part in parts if part)
         limit = table.columns["fullname"].max_length
         row["fullname"] = encode(table, table.columns["fullname"], text[:limit])
@@ -341,7 +344,7 @@ def _check_annotation(table: Table, name: str, value: Any) -> None:
             )
 
 
-def _undeclared(table: Table, name: str, value: Any) -> ServiceError:
+def _undeclared_property(table: Table, name: str, value: Any) -> ServiceError:
     if name in table.navigation or name in table.associations:
         if isinstance(value, dict | list):
             return not_covered("rows nested in a body (deep insert)")

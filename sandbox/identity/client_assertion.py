@@ -1,4 +1,4 @@
-"""Client assertions: a JSON Web Token that an application signs with the key of a registered certificate."""
+"""Client assertions: JSON Web Tokens that an application signs with the key of a registered certificate."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-KIND = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _THUMBPRINTS: tuple[tuple[str, hashes.HashAlgorithm], ...] = (
     ("x5t#S256", hashes.SHA256()),
     ("x5t", hashes.SHA1()),  # noqa: S303  the standard's own name for a certificate, no protection rests on it  # nosec B303
@@ -22,20 +22,20 @@ _LEEWAY_S = 300
 
 
 class BadAssertion(Exception):
-    """Why an assertion does not prove who the application is."""
+    """An assertion does not prove who the application is; the text says why."""
 
 
 class ExpiredCertificate(BadAssertion):
-    """The certificate is registered, but its time is over."""
+    """The certificate is registered, but has expired."""
 
 
-class NotInTime(BadAssertion):
-    """The assertion is good for another time: the clocks differ, or it is an old one."""
+class OutsideValidity(BadAssertion):
+    """The assertion has expired or is not valid yet: it is an old one, or the clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A token taken apart: what it says, and what its signature covers."""
+class SignedToken:
+    """The decoded parts of a token; `signed` is the text that its signature covers."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
@@ -43,33 +43,33 @@ class Token:
     signature: bytes
 
 
-def decoded(text: str) -> bytes:
-    """Base64 in its web form, with or without padding (msal pads thumbprints)."""
+def decode_base64url(text: str) -> bytes:
+    """Decode base64url, with or without padding (msal pads thumbprints). Raises BadAssertion."""
     try:
         return base64.urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
     except (binascii.Error, ValueError) as error:
         raise BadAssertion("it is not written in base64") from error
 
 
-def taken_apart(text: str) -> Token:
-    """The parts of a signed token. Raises BadAssertion."""
+def parse_token(text: str) -> SignedToken:
+    """Return the parts of a signed token; the signature is not checked. Raises BadAssertion."""
     parts = text.split(".")
     if len(parts) != 3:
         raise BadAssertion("it has not three parts")
     try:
-        header, claims = (msgspec.json.decode(decoded(part)) for part in parts[:2])
+        header, claims = (msgspec.json.decode(decode_base64url(part)) for part in parts[:2])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadAssertion("its parts are no JSON") from error
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise BadAssertion("its parts are no objects")
-    return Token(header, claims, f"{parts[0]}.{parts[1]}".encode(), decoded(parts[2]))
+    return SignedToken(header, claims, f"{parts[0]}.{parts[1]}".encode(), decode_base64url(parts[2]))
 
 
-def check(text: str, *, client_id: str, audience: str, certificates: Sequence[str], now: datetime) -> None:
-    """Raise BadAssertion unless a registered certificate's key signed the assertion for this audience and time."""
-    token = taken_apart(text)
-    certificate = _certificate(token.header, certificates)
-    _signature(token, certificate)
+def verify(text: str, *, client_id: str, audience: str, certificates: Sequence[str], now: datetime) -> None:
+    """Raise BadAssertion unless the key of a registered certificate (PEM) signed the assertion for audience and now."""
+    token = parse_token(text)
+    certificate = _find_certificate(token.header, certificates)
+    _verify_signature(token, certificate)
     if now > certificate.not_valid_after_utc:
         raise ExpiredCertificate("its certificate has expired")
     claims = token.claims
@@ -81,14 +81,14 @@ def check(text: str, *, client_id: str, audience: str, certificates: Sequence[st
     if not isinstance(expires, int | float) or not isinstance(begins, int | float):
         raise BadAssertion("it says not how long it is good for")
     if expires <= now.timestamp() - _LEEWAY_S or begins > now.timestamp() + _LEEWAY_S:
-        raise NotInTime("compare its clock with the time now")
+        raise OutsideValidity("compare its clock with the time now")
 
 
-def _certificate(header: dict[str, Any], certificates: Sequence[str]) -> x509.Certificate:
+def _find_certificate(header: dict[str, Any], certificates: Sequence[str]) -> x509.Certificate:
     for name, algorithm in _THUMBPRINTS:
         given = header.get(name)
         if isinstance(given, str):
-            wanted = decoded(given)
+            wanted = decode_base64url(given)
             for pem in certificates:
                 found = x509.load_pem_x509_certificate(pem.encode())
                 if found.fingerprint(algorithm) == wanted:
@@ -97,7 +97,7 @@ def _certificate(header: dict[str, Any], certificates: Sequence[str]) -> x509.Ce
     raise BadAssertion("its header names no certificate")
 
 
-def _signature(token: Token, certificate: x509.Certificate) -> None:
+def _verify_signature(token: SignedToken, certificate: x509.Certificate) -> None:
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         raise BadAssertion("its certificate holds no RSA key")

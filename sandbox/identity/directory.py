@@ -1,4 +1,4 @@
-"""All that is behind one sandbox: its tenants, and the environments that belong to them, each at an address of its own.
+"""The tenants of one sandbox, and the environments it serves for them, each at an address of its own.
 
 There are two tenants from the start, so that a sign-in in the wrong one can be tried; environments beside the first
 are made by a control call. All share one clock.
@@ -7,14 +7,11 @@ are made by a control call. All share one clock.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from sandbox.base.clock import Clock
 from sandbox.identity.sign_in import SignIn
 from sandbox.identity.tenant import Tenant, local_origins
-
-if TYPE_CHECKING:
-    from sandbox.environment import Environment
 
 TENANT_ID = "7a9d1c52-5f0e-4b6a-9a55-3a1f0c9b7d10"
 DOMAIN = "tandem-sandbox.example"
@@ -22,62 +19,77 @@ OTHER_TENANT_ID = "3f8b6a90-1d27-4c1e-8f2b-95d0e4c7a6b8"
 OTHER_DOMAIN = "other-sandbox.example"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An environment and where it is served."""
+class BelongsToTenant(Protocol):
+    """What the directory needs to know of an environment."""
 
-    environment: "Environment"
+    tenant: Tenant
+
+
+EnvironmentT = TypeVar("EnvironmentT", bound=BelongsToTenant)
+
+
+@dataclass(frozen=True, slots=True)
+class Served(Generic[EnvironmentT]):
+    """An environment and the origin at which it is served."""
+
+    environment: EnvironmentT
     origin: str
 
 
-class Directory:
-    """Tenants and environments of one sandbox."""
+class Directory(Generic[EnvironmentT]):
+    """Tenants and served environments of one sandbox. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.tenants = {
-            TENANT_ID: Tenant(TENANT_ID, self.clock, "Tandem Sandbox", DOMAIN, self.resource),
-            OTHER_TENANT_ID: Tenant(OTHER_TENANT_ID, self.clock, "Other Sandbox", OTHER_DOMAIN, self.resource),
+            TENANT_ID: Tenant(TENANT_ID, self.clock, "Tandem Sandbox", DOMAIN, self.knows_resource),
+            OTHER_TENANT_ID: Tenant(OTHER_TENANT_ID, self.clock, "Other Sandbox", OTHER_DOMAIN, self.knows_resource),
         }
         self.sign_ins = {one.id: SignIn(one, self.clock) for one in self.tenants.values()}
-        self._places: list[Place] = []
+        self._served: list[Served[EnvironmentT]] = []
         self._lock = threading.Lock()
-        self.serve: Callable[[Environment], dict[str, str]] | None = None
-        """Serves another environment beside the first and tells how to connect; set by whoever runs the first."""
+        self.serve_another: Callable[[EnvironmentT], dict[str, str]] | None = None
+        """Serves an environment beside the first and returns how to connect to it; set by whoever serves the first."""
 
-        self.close_others: Callable[[], None] = lambda: None
-        """Serves only the first environment again."""
+        self.stop_others: Callable[[], None] = lambda: None
+        """Stops serving all environments but the first."""
 
-    def tenant(self, name: str, home: str) -> Tenant | None:
-        """The tenant with an id or a domain name; `home` for the names that mean the asker's own."""
+    def find_tenant(self, name: str, home: str) -> Tenant | None:
+        """Return the tenant with an id or domain; `home` is the id that "organizations" and "common" stand for."""
         wanted = name.lower()
         if wanted in {"organizations", "common"}:
             wanted = home
         return next((one for one in self.tenants.values() if wanted in {one.id, one.domain}), None)
 
-    def opened(self, environment: "Environment", origin: str) -> None:
-        """An environment is served at an address."""
+    def add(self, environment: EnvironmentT, origin: str) -> None:
+        """List an environment that is served from now on."""
         with self._lock:
-            self._places.append(Place(environment, origin.lower()))
+            self._served.append(Served(environment, origin.lower()))
 
-    def closed(self, environment: "Environment") -> None:
-        """An environment is served no longer."""
+    def remove(self, environment: EnvironmentT) -> None:
+        """List an environment no longer."""
         with self._lock:
-            self._places = [one for one in self._places if one.environment is not environment]
+            self._served = [one for one in self._served if one.environment is not environment]
 
-    def places(self) -> list[Place]:
-        """All environments that are served."""
+    def served(self) -> list[Served[EnvironmentT]]:
+        """Return all environments that are served, the first one in front."""
         with self._lock:
-            return list(self._places)
+            return list(self._served)
 
-    def resource(self, tenant_id: str, resource: str, asked_at: str, person: bool) -> bool:
-        """Whether a tenant knows a resource (an origin) that a token is asked for, at the address that is asked.
+    def is_first(self, environment: EnvironmentT) -> bool:
+        """Return whether an environment is the one that was served first."""
+        served = self.served()
+        return bool(served) and served[0].environment is environment
 
-        Every port is global discovery too, which all tenants know and only people ask.
+    def knows_resource(self, tenant_id: str, resource: str, *, asked_at: str, for_person: bool) -> bool:
+        """Return whether a tenant issues tokens for a resource (an origin), asked for at the origin `asked_at`.
+
+        Every port is global discovery too, which all tenants know and only people use.
         """
-        for place in self.places():
-            if (person or place.environment.tenant.id == tenant_id) and resource in local_origins(place.origin):
+        served = self.served()
+        for one in served:
+            if (for_person or one.environment.tenant.id == tenant_id) and resource in local_origins(one.origin):
                 return True
         # A proxy before the sandbox has an address of its own.
-        here = [place for place in self.places() if asked_at in local_origins(place.origin)]
-        return not here and resource in local_origins(asked_at)
+        is_proxy = not any(asked_at in local_origins(one.origin) for one in served)
+        return is_proxy and resource in local_origins(asked_at)

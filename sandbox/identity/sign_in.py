@@ -1,4 +1,4 @@
-"""The sign-in pages: a person signs in, sees what an application asks for, and is led back to it with a code."""
+"""The sign-in pages: a person signs in, consents to what an application asks for, and returns to it with a code."""
 
 import base64
 import hashlib
@@ -12,11 +12,12 @@ from html import escape
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.base.clock import Clock
-from sandbox.identity.tenant import Application, Code, Person, SignInError, Tenant
+from sandbox.identity.records import Application, Code, Person, SignInError
+from sandbox.identity.tenant import Tenant
 
-CODE_S = 600
+CODE_LIFETIME_S = 600
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_SCOPES = {
+_SCOPE_TEXTS = {
     "openid": "Sign you in",
     "profile": "See your name",
     "email": "See your e-mail address",
@@ -24,7 +25,7 @@ _SCOPES = {
     "user_impersonation": "Act in Dataverse as you",
     ".default": "Act in Dataverse as you",
 }
-_CARRIED = (
+_PASSED_ON = (
     "client_id",
     "redirect_uri",
     "response_type",
@@ -40,8 +41,8 @@ _CARRIED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A page to show, or an address to lead the browser to."""
+class BrowserAnswer:
+    """A page to show, or an address to redirect the browser to."""
 
     page: str = ""
     location: str = ""
@@ -49,7 +50,7 @@ class Answer:
 
 
 class SignIn:
-    """The authorize page of a tenant, and the codes it gives out."""
+    """The authorize endpoint of a tenant, and the codes it issues."""
 
     def __init__(self, tenant: Tenant, clock: Clock) -> None:
         self.tenant = tenant
@@ -60,72 +61,74 @@ class SignIn:
         self._lock = threading.Lock()
         tenant.redeem = self.redeem
 
-    def authorize(self, asked: Mapping[str, str]) -> Answer:
-        """The first page, or an error page where the browser must not be led back."""
+    def authorize(self, parameters: Mapping[str, str]) -> BrowserAnswer:
+        """Return the sign-in page; an error page where the redirect address cannot be trusted."""
         try:
-            application = self._application(asked)
+            application = self._find_application(parameters)
         except SignInError as error:
-            return Answer(_error_page(error), status=400)
-        refused = self._refused(asked)
-        if refused:
-            return self._back(asked, refused)
-        return Answer(_sign_in_page(application, asked, ""))
+            return BrowserAnswer(_error_page(error), status=400)
+        error_values = self._find_protocol_error(parameters)
+        if error_values:
+            return self._redirect(parameters, error_values)
+        return BrowserAnswer(_sign_in_page(application, parameters, ""))
 
-    def submitted(self, form: Mapping[str, str]) -> Answer:
-        """What a person sent from one of the pages."""
+    def submit(self, form: Mapping[str, str]) -> BrowserAnswer:
+        """Answer a form that a person sent from one of the pages."""
         try:
-            application = self._application(form)
+            application = self._find_application(form)
         except SignInError as error:
-            return Answer(_error_page(error), status=400)
-        refused = self._refused(form)
-        if refused:
-            return self._back(form, refused)
+            return BrowserAnswer(_error_page(error), status=400)
+        error_values = self._find_protocol_error(form)
+        if error_values:
+            return self._redirect(form, error_values)
         if form.get("answer") == "cancel":
-            return self._back(form, {"error": "access_denied", "error_description": "AADSTS65004: The user declined."})
+            return self._redirect(
+                form, {"error": "access_denied", "error_description": "AADSTS65004: The user declined."}
+            )
         if form.get("answer") != "accept":
-            return self._signed_in(application, form)
+            return self._ask_consent(application, form)
         with self._lock:
             person = self._tickets.pop(form.get("ticket", ""), None)
         if person is None:
-            return Answer(_sign_in_page(application, form, "Sign in again, please."))
+            return BrowserAnswer(_sign_in_page(application, form, "Sign in again, please."))
         self.tenant.consents.add((application.client_id, person.name))
         code = secrets.token_urlsafe(48)
         with self._lock:
             self._codes[code] = Code(
-                application.client_id,
-                person.name,
-                form["redirect_uri"],
-                form.get("scope", ""),
-                form.get("nonce", ""),
-                form["code_challenge"],
-                self.clock.now() + CODE_S,
+                application=application.client_id,
+                person=person.name,
+                redirect_uri=form["redirect_uri"],
+                scope=form.get("scope", ""),
+                nonce=form.get("nonce", ""),
+                challenge=form["code_challenge"],
+                expires=self.clock.now() + CODE_LIFETIME_S,
             )
-        return self._back(form, {"code": code, "session_state": secrets.token_urlsafe(12)})
+        return self._redirect(form, {"code": code, "session_state": secrets.token_urlsafe(12)})
 
-    def _signed_in(self, application: Application, form: Mapping[str, str]) -> Answer:
-        """The page that asks for consent; a ticket stands for the person, so that the password goes no further."""
+    def _ask_consent(self, application: Application, form: Mapping[str, str]) -> BrowserAnswer:
+        """Check the password and return the page that asks for consent. Its ticket stands for the person."""
         person = self.tenant.people.get(form.get("username", "").strip().lower())
         given = form.get("password", "").encode()
         if person is None or not hmac.compare_digest(person.password.encode(), given):
-            return Answer(_sign_in_page(application, form, "The user name or the password is not right."))
+            return BrowserAnswer(_sign_in_page(application, form, "The user name or the password is not right."))
         try:
-            self.tenant.check_person(person)
+            self.tenant.require_enabled(person)
         except SignInError as error:
-            return Answer(_sign_in_page(application, form, error.text))
+            return BrowserAnswer(_sign_in_page(application, form, error.text))
         ticket = secrets.token_urlsafe(24)
         with self._lock:
             self._tickets[ticket] = person
-        return Answer(_consent_page(application, {**form, "ticket": ticket}))
+        return BrowserAnswer(_consent_page(application, {**form, "ticket": ticket}))
 
     def redeem(self, form: Mapping[str, str], application: Application) -> Code:
-        """What a code stands for; it is used up. Raises SignInError."""
+        """Return what a code stands for, and void the code. Raises SignInError."""
         with self._lock:
-            text = form.get("code", "")
-            found = self._codes.pop(text, None)
-            used = text in self._used
+            code = form.get("code", "")
+            found = self._codes.pop(code, None)
+            was_used = code in self._used
             if found is not None:
-                self._used.append(text)
-        if used:
+                self._used.append(code)
+        if was_used:
             raise SignInError(400, "invalid_grant", 54005, "OAuth2 Authorization code was already redeemed.")
         if found is None or found.application != application.client_id:
             raise SignInError(400, "invalid_grant", 9002313, "Invalid request. The authorization code is malformed.")
@@ -139,14 +142,14 @@ class SignIn:
             raise SignInError(400, "invalid_grant", 501481, "The Code_Verifier does not match the code_challenge.")
         return found
 
-    def _application(self, asked: Mapping[str, str]) -> Application:
-        client_id = asked.get("client_id", "").lower()
+    def _find_application(self, parameters: Mapping[str, str]) -> Application:
+        client_id = parameters.get("client_id", "").lower()
         application = self.tenant.applications.get(client_id)
         if application is None:
             raise SignInError(
                 400, "unauthorized_client", 700016, f"Application with identifier '{client_id}' was not found."
             )
-        address = asked.get("redirect_uri", "")
+        address = parameters.get("redirect_uri", "")
         parts = urlsplit(address)
         local = parts.scheme in {"http", "https"} and parts.hostname in _LOOPBACK
         if address not in application.redirect_urls and not local:
@@ -160,24 +163,24 @@ class SignIn:
         return application
 
     @staticmethod
-    def _refused(asked: Mapping[str, str]) -> dict[str, str]:
-        """The error to lead the browser back with, if the application asked for what there is not."""
-        if asked.get("response_type") != "code":
+    def _find_protocol_error(parameters: Mapping[str, str]) -> dict[str, str]:
+        """Return the error with which to redirect the browser; empty where the request follows the protocol."""
+        if parameters.get("response_type") != "code":
             return {"error": "unsupported_response_type", "error_description": "AADSTS70005: Only 'code' is known."}
-        if asked.get("response_mode", "query") != "query":
+        if parameters.get("response_mode", "query") != "query":
             text = "AADSTS70007: The sandbox answers in the query only."
             return {"error": "unsupported_response_mode", "error_description": text}
-        if asked.get("code_challenge_method") != "S256" or not asked.get("code_challenge"):
+        if parameters.get("code_challenge_method") != "S256" or not parameters.get("code_challenge"):
             text = "AADSTS501491: Proof Key for Code Exchange with S256 is needed."
             return {"error": "invalid_request", "error_description": text}
         return {}
 
     @staticmethod
-    def _back(asked: Mapping[str, str], values: Mapping[str, str]) -> Answer:
-        state = {"state": asked["state"]} if "state" in asked else {}
-        address = asked["redirect_uri"]
+    def _redirect(parameters: Mapping[str, str], values: Mapping[str, str]) -> BrowserAnswer:
+        state = {"state": parameters["state"]} if "state" in parameters else {}
+        address = parameters["redirect_uri"]
         mark = "&" if urlsplit(address).query else "?"
-        return Answer(location=f"{address}{mark}{urlencode({**values, **state})}", status=302)
+        return BrowserAnswer(location=f"{address}{mark}{urlencode({**values, **state})}", status=302)
 
 
 def _page(title: str, body: str) -> str:
@@ -189,21 +192,21 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _carried(asked: Mapping[str, str], *more: str) -> str:
+def _hidden_fields(parameters: Mapping[str, str], *more: str) -> str:
     return "".join(
-        f'<input type="hidden" name="{name}" value="{escape(asked[name])}">'
-        for name in (*_CARRIED, *more)
-        if name in asked
+        f'<input type="hidden" name="{name}" value="{escape(parameters[name])}">'
+        for name in (*_PASSED_ON, *more)
+        if name in parameters
     )
 
 
-def _sign_in_page(application: Application, asked: Mapping[str, str], problem: str) -> str:
-    told = f'<p role="alert" class="problem">{escape(problem)}</p>' if problem else ""
-    name = escape(asked.get("username") or asked.get("login_hint", ""))
+def _sign_in_page(application: Application, parameters: Mapping[str, str], problem: str) -> str:
+    alert = f'<p role="alert" class="problem">{escape(problem)}</p>' if problem else ""
+    name = escape(parameters.get("username") or parameters.get("login_hint", ""))
     return _page(
         "Sign in",
-        f"<p>to continue to <strong>{escape(application.name)}</strong></p>{told}"
-        f'<form method="post">{_carried(asked)}'
+        f"<p>to continue to <strong>{escape(application.name)}</strong></p>{alert}"
+        f'<form method="post">{_hidden_fields(parameters)}'
         f'<p><label for="username">User name</label>'
         f'<input id="username" name="username" value="{name}" autocomplete="username" required></p>'
         '<p><label for="password">Password</label>'
@@ -213,13 +216,13 @@ def _sign_in_page(application: Application, asked: Mapping[str, str], problem: s
     )
 
 
-def _consent_page(application: Application, asked: Mapping[str, str]) -> str:
-    wanted = [scope.rpartition("/")[2] for scope in asked.get("scope", "").split()]
-    items = "".join(f"<li>{escape(text)}</li>" for text in dict.fromkeys(_SCOPES.get(one, one) for one in wanted))
+def _consent_page(application: Application, parameters: Mapping[str, str]) -> str:
+    wanted = [scope.rpartition("/")[2] for scope in parameters.get("scope", "").split()]
+    items = "".join(f"<li>{escape(text)}</li>" for text in dict.fromkeys(_SCOPE_TEXTS.get(one, one) for one in wanted))
     return _page(
         "Permissions requested",
         f"<p><strong>{escape(application.name)}</strong> asks to:</p><ul>{items}</ul>"
-        f'<form method="post">{_carried(asked, "ticket")}'
+        f'<form method="post">{_hidden_fields(parameters, "ticket")}'
         '<p class="buttons"><button name="answer" value="accept">Accept</button>'
         '<button name="answer" value="cancel">Cancel</button></p></form>',
     )

@@ -1,148 +1,64 @@
-"""Sign-in: a tenant, its applications and its people, and tokens signed with a key of its own."""
+"""A tenant: its applications and people, and the tokens that it issues and signs."""
 
-import base64
 import hmac
 import secrets
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox.base.clock import Clock
 from sandbox.identity import client_assertion
+from sandbox.identity.records import Application, Code, Grant, Person, SignInError
+from sandbox.identity.signing import TokenSigner, encode_base64url
 
-LIFETIME_S = 3599
-REFRESH_S = 90 * 86_400
-"""A refresh token that nobody used for so long is worth nothing any more."""
-_KEPT_TOKENS = 10_000
-_GRANTS = frozenset({"authorization_code", "client_credentials", "password", "refresh_token"})
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A client secret; `expires` in seconds since 1970, or never."""
-
-    value: str
-    expires: float | None = None
-
-
-@dataclass(slots=True)
-class Application:
-    """A registered application. `consented`: the tenant's administrator has agreed to what it asks for, for all."""
-
-    client_id: str
-    name: str
-    secrets: list[Secret] = field(default_factory=list)
-    redirect_urls: list[str] = field(default_factory=list)
-    certificates: list[str] = field(default_factory=list)
-    consented: bool = True
-    disabled: bool = False
+TOKEN_LIFETIME_S = 3599
+REFRESH_LIFETIME_S = 90 * 86_400
+"""A refresh token expires when it was not used for so long."""
+_MAX_TOKENS = 10_000
+_GRANT_TYPES = frozenset({"authorization_code", "client_credentials", "password", "refresh_token"})
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A user of the tenant who signs in with a password; `second_factor`: not with a password alone."""
-
-    name: str
-    password: str
-    disabled: bool = False
-    second_factor: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Whom a token stands for, at which resource (an origin), until when."""
-
-    audience: str
-    expires: float
-    application: str = ""
-    person: str = ""
-    tenant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What an authorization code stands for; good once."""
-
+class _RefreshToken:
     application: str
     person: str
-    redirect_uri: str
-    scope: str
-    nonce: str
-    challenge: str
-    expires: float
+    issued_at: float
+    """Seconds since 1970."""
 
 
-class SignInError(Exception):
-    """An error of the token endpoint, with the number a person finds in its text."""
+class KnowsResource(Protocol):
+    """Which resources (origins) a tenant issues tokens for."""
 
-    def __init__(self, status: int, error: str, number: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.error = error
-        self.number = number
-        self.text = text
-
-    def body(self) -> bytes:
-        """The JSON document of this error."""
-        now = datetime.now(UTC)
-        trace, correlation = str(uuid4()), str(uuid4())
-        stamp = now.strftime("%Y-%m-%d %H:%M:%SZ")
-        description = (
-            f"AADSTS{self.number}: {self.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
-        )
-        return msgspec.json.encode(
-            {
-                "error": self.error,
-                "error_description": description,
-                "error_codes": [self.number],
-                "timestamp": stamp,
-                "trace_id": trace,
-                "correlation_id": correlation,
-                "error_uri": f"https://login.microsoftonline.com/error?code={self.number}",
-            }
-        )
+    def __call__(self, tenant_id: str, resource: str, *, asked_at: str, for_person: bool) -> bool:
+        """Return whether it does for this one, asked for at the origin `asked_at`."""
 
 
 class Tenant:
-    """Applications, people and the tokens given out. `resource` knows what tokens may be asked for."""
+    """Applications, people and the tokens issued to them."""
 
-    def __init__(
-        self, tenant_id: str, clock: Clock, name: str, domain: str, resource: Callable[[str, str, str, bool], bool]
-    ) -> None:
+    def __init__(self, tenant_id: str, clock: Clock, name: str, domain: str, knows_resource: KnowsResource) -> None:
         self.id = tenant_id
         self.clock = clock
         self.name = name
         self.domain = domain
-        self._resource = resource
+        self._knows_resource = knows_resource
         self.applications: dict[str, Application] = {}
         self.people: dict[str, Person] = {}
-        self._made: rsa.RSAPrivateKey | None = None
-        self._key_lock = threading.Lock()
-        self._key_id = secrets.token_urlsafe(16)
-        self._grants: dict[str, Grant] = {}
-        self._refresh: dict[str, tuple[str, str, float]] = {}
+        self._signer = TokenSigner()
+        self._tokens: dict[str, Grant] = {}
+        self._refresh_tokens: dict[str, _RefreshToken] = {}
         self.consents: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.redeem: Callable[[Mapping[str, str], Application], Code] | None = None
 
-    def _key(self) -> rsa.RSAPrivateKey:
-        """The key tokens are signed with; made when it is first needed, since few sandboxes use both tenants."""
-        with self._key_lock:
-            if self._made is None:
-                self._made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            return self._made
-
     # -- metadata -----------------------------------------------------------------------------------------------------
 
-    def configuration(self, origin: str) -> bytes:
-        """The OpenID metadata; every address is on the origin that was asked."""
+    def openid_configuration(self, origin: str) -> bytes:
+        """Return the OpenID metadata as JSON; all addresses are on the origin that was asked."""
         base = f"{origin}/{self.id}"
         return msgspec.json.encode(
             {
@@ -151,7 +67,7 @@ class Tenant:
                 "token_endpoint": f"{base}/oauth2/v2.0/token",
                 "jwks_uri": f"{base}/discovery/v2.0/keys",
                 "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
-                "grant_types_supported": sorted(_GRANTS),
+                "grant_types_supported": sorted(_GRANT_TYPES),
                 "response_modes_supported": ["query"],
                 "response_types_supported": ["code"],
                 "scopes_supported": ["openid", "profile", "offline_access"],
@@ -161,34 +77,20 @@ class Tenant:
             }
         )
 
-    def keys(self) -> bytes:
-        """The public key tokens are signed with."""
-        numbers = self._key().public_key().public_numbers()
-        return msgspec.json.encode(
-            {
-                "keys": [
-                    {
-                        "kty": "RSA",
-                        "use": "sig",
-                        "alg": "RS256",
-                        "kid": self._key_id,
-                        "n": _number(numbers.n),
-                        "e": _number(numbers.e),
-                    }
-                ]
-            }
-        )
+    def public_keys(self) -> bytes:
+        """Return the public key that verifies tokens, as JSON."""
+        return self._signer.public_keys()
 
     # -- tokens -------------------------------------------------------------------------------------------------------
 
-    def token(self, form: Mapping[str, str], origin: str) -> bytes:
-        """The token endpoint's answer to a form. Raises SignInError."""
+    def issue_token(self, form: Mapping[str, str], origin: str) -> bytes:
+        """Return the token endpoint's answer to a form, as JSON. Raises SignInError."""
         kind = form.get("grant_type", "")
         if not kind:
             raise SignInError(
                 400, "invalid_request", 900144, "The request body must contain the following parameter: 'grant_type'."
             )
-        if kind not in _GRANTS:
+        if kind not in _GRANT_TYPES:
             raise SignInError(
                 400, "unsupported_grant_type", 70003, f"The app requested an unsupported grant type '{kind}'."
             )
@@ -215,21 +117,22 @@ class Tenant:
                 f"Application '{client_id}'({application.name}) is disabled.",
             )
         if kind == "password":
-            return self._by_password(form, application, origin)
+            return self._issue_by_password(form, application, origin)
         if "client_assertion" in form:
             self._check_assertion(application, form, f"{origin}/{self.id}/oauth2/v2.0/token")
         else:
             self._check_secret(application, form.get("client_secret", ""))
         if kind == "authorization_code" and self.redeem is not None:
-            return self._by_code(self.redeem(form, application), application, form, origin)
+            return self._issue_by_code(self.redeem(form, application), application, form, origin)
         if kind == "refresh_token":
-            return self._by_refresh(form, application, origin)
-        audience = self._audience(form.get("scope", ""), origin)
+            return self._issue_by_refresh_token(form, application, origin)
+        audience = self._check_audience(form.get("scope", ""), origin)
         return self._issue(
-            Grant(audience, self.clock.now() + LIFETIME_S, application=client_id, tenant=self.id), {"appid": client_id}
+            Grant(audience, self.clock.now() + TOKEN_LIFETIME_S, application=client_id, tenant=self.id),
+            {"appid": client_id},
         )
 
-    def _by_password(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
+    def _issue_by_password(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
         name = form.get("username", "").strip().lower()
         person = self.people.get(name)
         if person is None and "@" in name:
@@ -245,7 +148,7 @@ class Tenant:
             raise SignInError(
                 400, "invalid_grant", 50126, "Error validating credentials due to invalid username or password."
             )
-        self.check_person(person)
+        self.require_enabled(person)
         if person.second_factor:
             raise SignInError(
                 400,
@@ -263,57 +166,63 @@ class Tenant:
                 f"'{application.client_id}' named '{application.name}'. Send an interactive authorization request for "
                 "this user and resource.",
             )
-        return self._for_person(application, person.name, form.get("scope", ""), origin)
+        return self._issue_for_person(application, person.name, form.get("scope", ""), origin)
 
     def has_consent(self, application: Application, person: str) -> bool:
-        """Whether an administrator for all, or the person, agreed to what the application asks for."""
+        """Return whether an administrator for everyone, or the person, consented to the application."""
         return application.consented or (application.client_id, person) in self.consents
 
     @staticmethod
-    def check_person(person: Person) -> None:
+    def require_enabled(person: Person) -> None:
         """Raise SignInError where the person may not sign in at all."""
         if person.disabled:
             raise SignInError(400, "invalid_grant", 50057, "The user account is disabled.")
 
     def object_id(self, name: str) -> str:
-        """The id of a person or an application in the directory."""
+        """Return the directory's id of a person or an application."""
         return str(uuid5(NAMESPACE_URL, f"{self.id}/{name.lower()}"))
 
-    def _by_code(self, code: Code, application: Application, form: Mapping[str, str], origin: str) -> bytes:
+    def _issue_by_code(self, code: Code, application: Application, form: Mapping[str, str], origin: str) -> bytes:
         scope = form.get("scope") or code.scope
-        return self._for_person(application, code.person, scope, origin, nonce=code.nonce)
+        return self._issue_for_person(application, code.person, scope, origin, nonce=code.nonce)
 
-    def _by_refresh(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
+    def _issue_by_refresh_token(self, form: Mapping[str, str], application: Application, origin: str) -> bytes:
         with self._lock:
-            found = self._refresh.get(form.get("refresh_token", ""))
+            found = self._refresh_tokens.get(form.get("refresh_token", ""))
         if found is None:
             raise SignInError(400, "invalid_grant", 9002313, "Invalid request. The refresh token is malformed.")
-        person = self.people.get(found[1])
-        if found[0] != application.client_id or person is None:
+        person = self.people.get(found.person)
+        if found.application != application.client_id or person is None:
             raise SignInError(
                 400,
                 "invalid_grant",
                 50173,
                 "The provided grant has expired due to it being revoked, a fresh auth token is needed.",
             )
-        if found[2] + REFRESH_S <= self.clock.now():
+        if found.issued_at + REFRESH_LIFETIME_S <= self.clock.now():
             raise SignInError(400, "invalid_grant", 700082, "The refresh token has expired due to inactivity.")
-        self.check_person(person)
-        return self._for_person(application, found[1], form.get("scope", ""), origin)
+        self.require_enabled(person)
+        return self._issue_for_person(application, found.person, form.get("scope", ""), origin)
 
-    def _for_person(self, application: Application, person: str, scope: str, origin: str, *, nonce: str = "") -> bytes:
-        """Access, identity and refresh tokens, as far as the scopes ask for them."""
+    def _issue_for_person(
+        self, application: Application, person: str, scope: str, origin: str, *, nonce: str = ""
+    ) -> bytes:
+        """Issue an access token, and identity and refresh tokens where the scopes ask for them. Raises SignInError."""
         wanted = scope.split()
-        audience = self._audience(scope, origin)
+        audience = self._check_audience(scope, origin)
         grant = Grant(
-            audience, self.clock.now() + LIFETIME_S, application=application.client_id, person=person, tenant=self.id
+            audience,
+            self.clock.now() + TOKEN_LIFETIME_S,
+            application=application.client_id,
+            person=person,
+            tenant=self.id,
         )
         claims = {"appid": application.client_id, "upn": person, "scp": "user_impersonation"}
         answer = msgspec.json.decode(self._issue(grant, claims))
         object_id = self.object_id(person)
         answer["scope"] = f"{audience}/user_impersonation"
         client_info = msgspec.json.encode({"uid": object_id, "utid": self.id})
-        answer["client_info"] = _b64(client_info).decode()
+        answer["client_info"] = encode_base64url(client_info).decode()
         if "openid" in wanted:
             now = self.clock.now()
             identity = {
@@ -330,23 +239,25 @@ class Tenant:
                 "ver": "2.0",
                 **({"nonce": nonce} if nonce else {}),
             }
-            answer["id_token"] = self._sign(identity)
+            answer["id_token"] = self._signer.sign(identity)
         if "offline_access" in wanted:
             token = secrets.token_urlsafe(48)
             with self._lock:
-                self._refresh[token] = (application.client_id, person, self.clock.now())
+                self._refresh_tokens[token] = _RefreshToken(application.client_id, person, self.clock.now())
             answer["refresh_token"] = token
         return msgspec.json.encode(answer)
 
-    def _audience(self, scope: str, origin: str) -> str:
+    def _check_audience(self, scope: str, origin: str) -> str:
+        """Return the resource (an origin) that a scope asks a token for. Raises SignInError."""
         wanted = [part for part in scope.split() if part not in {"openid", "profile", "offline_access", "email"}]
         if not wanted:
             raise SignInError(400, "invalid_scope", 70011, f"The provided value for scope '{scope}' is not valid.")
         resource, _, permission = wanted[0].rpartition("/")
         if permission not in {".default", "user_impersonation"}:
             raise SignInError(400, "invalid_scope", 1002012, f"The provided value for scope '{scope}' is not valid.")
-        person = permission == "user_impersonation"
-        if not self._resource(self.id, resource.rstrip("/").lower(), origin, person):
+        audience = resource.rstrip("/").lower()
+        for_person = permission == "user_impersonation"
+        if not self._knows_resource(self.id, audience, asked_at=origin, for_person=for_person):
             raise SignInError(
                 400,
                 "invalid_resource",
@@ -355,7 +266,7 @@ class Tenant:
                 "happen if the application has not been installed by the administrator of the tenant or "
                 "consented to by any user in the tenant.",
             )
-        return resource.rstrip("/").lower()
+        return audience
 
     def _check_secret(self, application: Application, value: str) -> None:
         if not value:
@@ -385,12 +296,12 @@ class Tenant:
             )
 
     def _check_assertion(self, application: Application, form: Mapping[str, str], audience: str) -> None:
-        if form.get("client_assertion_type") != client_assertion.KIND:
+        if form.get("client_assertion_type") != client_assertion.ASSERTION_TYPE:
             raise SignInError(
                 400, "invalid_request", 50027, "The client assertion type is not that of a JSON Web Token."
             )
         try:
-            client_assertion.check(
+            client_assertion.verify(
                 form["client_assertion"],
                 client_id=application.client_id,
                 audience=audience,
@@ -405,7 +316,7 @@ class Tenant:
                 "Client assertion failed signature validation. The certificate used to sign it has expired. Register a "
                 "new certificate for the application.",
             ) from None
-        except client_assertion.NotInTime as error:
+        except client_assertion.OutsideValidity as error:
             raise SignInError(
                 401, "invalid_client", 700024, f"Client assertion is not within its valid time range: {error}."
             ) from None
@@ -432,39 +343,25 @@ class Tenant:
             "uti": secrets.token_urlsafe(12),
             **claims,
         }
-        token = self._sign(payload)
+        token = self._signer.sign(payload)
         with self._lock:
-            if len(self._grants) >= _KEPT_TOKENS:
-                self._grants.pop(next(iter(self._grants)))
-            self._grants[token] = grant
-        # The answer's lifetime is what a client's own clock measures.
-        lifetime = max(1, int((grant.expires - now) / max(self.clock.rate, 1e-9)))
+            if len(self._tokens) >= _MAX_TOKENS:
+                self._tokens.pop(next(iter(self._tokens)))
+            self._tokens[token] = grant
+        # The lifetime in the answer is measured by the client's clock, which runs at rate 1.
+        lifetime_s = max(1, int((grant.expires - now) / max(self.clock.rate, 1e-9)))
         return msgspec.json.encode(
-            {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime, "access_token": token}  # nosec B105
+            {"token_type": "Bearer", "expires_in": lifetime_s, "ext_expires_in": lifetime_s, "access_token": token}  # nosec B105
         )
 
-    def _sign(self, payload: Mapping[str, Any]) -> str:
-        header = {"typ": "JWT", "alg": "RS256", "kid": self._key_id}
-        signed = _b64(msgspec.json.encode(header)) + b"." + _b64(msgspec.json.encode(payload))
-        signature = self._key().sign(signed, padding.PKCS1v15(), hashes.SHA256())
-        return (signed + b"." + _b64(signature)).decode()
-
-    def grant(self, token: str) -> Grant | None:
-        """What a bearer token stands for; None when it is unknown or has expired."""
-        found = self._grants.get(token)
+    def find_grant(self, token: str) -> Grant | None:
+        """Return what a bearer token stands for; None where it is unknown or has expired."""
+        found = self._tokens.get(token)
         return None if found is None or found.expires <= self.clock.now() else found
 
 
 def local_origins(origin: str, *, named: bool = False) -> set[str]:
-    """The names under which this machine's sandbox is reached, on the port of an origin; `named`: only those."""
+    """Return the origins of this machine on an origin's port, and that origin itself; `named`: without it."""
     port = origin.rpartition(":")[2]
     names = {f"https://{host}:{port}" for host in ("localhost", "127.0.0.1", "[::1]")}
     return names if named else names | {origin.lower()}
-
-
-def _b64(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
-def _number(value: int) -> str:
-    return _b64(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode()

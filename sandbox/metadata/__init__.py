@@ -1,1 +1,1 @@
-"""Tables, columns and relationships: facts of the public table reference, in a notation of the sandbox's own."""
+"""Tables, columns and relationships: facts of the public table reference, in a notation of our own."""

@@ -1,14 +1,14 @@
-"""Who works in the environment, and what is installed in it."""
+"""The tables of organization, users, teams, roles, privileges, currencies and solutions."""
 
 from dataclasses import replace
 
-from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, address, table
+from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, address_lines, build_table
 from sandbox.metadata.model import Association, Table
 
 
-def tables() -> list[Table]:
-    """The administrative tables, with their many-to-many relationships."""
-    user, team, role = _systemuser(), _team(), _role()
+def build_tables() -> list[Table]:
+    """Return the administrative tables, with their many-to-many relationships."""
+    user, team, role = _build_systemuser(), _build_team(), _build_role()
     user.associations = {
         "systemuserroles_association": Association("systemuserroles", "role"),
         "teammembership_association": Association("teammembership", "team"),
@@ -22,13 +22,21 @@ def tables() -> list[Table]:
         "teamroles_association": Association("teamroles", "team"),
     }
     return [
-        _organization(), _businessunit(), user, team, role, _privilege(), _roleprivileges(), _currency(), _solution(),
-        _publisher(),
-    ]  # fmt: skip
+        _build_organization(),
+        _build_businessunit(),
+        user,
+        team,
+        role,
+        _build_privilege(),
+        _build_roleprivileges(),
+        _build_currency(),
+        _build_solution(),
+        _build_publisher(),
+    ]
 
 
-def _organization() -> Table:
-    return table(
+def _build_organization() -> Table:
+    return build_table(
         "Organization",
         "organizations",
         "Organization",
@@ -64,8 +72,8 @@ IntegrationUserId | g * | Integration User
     )
 
 
-def _businessunit() -> Table:
-    return table(
+def _build_businessunit() -> Table:
+    return build_table(
         "BusinessUnit",
         "businessunits",
         "Business Unit",
@@ -89,7 +97,7 @@ UTCOffset | i-1500..1500 | UTC Offset
 IsDisabled | b No/Yes * | Is Disabled
 DisabledReason | s500 * | Disable Reason
 WorkflowSuspended | b No/Yes | Workflow Suspended
-{CURRENCY}{address(1, "Bill To", kind="unit")}{address(2, "Ship To", kind="unit")}
+{CURRENCY}{address_lines(1, "Bill To", kind="unit")}{address_lines(2, "Ship To", kind="unit")}
 """,
         code=10,
         ownership="BusinessOwned",
@@ -97,7 +105,7 @@ WorkflowSuspended | b No/Yes | Workflow Suspended
     )
 
 
-def _systemuser() -> Table:
+def _build_systemuser() -> Table:
     licences = (
         "0=Professional; 1=Administrative; 2=Basic; 3=Device Professional; 4=Device Basic; 5=Essential; "
         "6=Device Essential; 7=Enterprise; 8=Device Enterprise; 9=Sales; 10=Service; 11=Field Service; "
@@ -107,7 +115,7 @@ def _systemuser() -> Table:
         "0=Invitation Not Sent; 1=Invited; 2=Invitation Near Expired; 3=Invitation Expired; 4=Invitation Accepted; "
         "5=Invitation Rejected; 6=Invitation Revoked"
     )
-    return table(
+    return build_table(
         "SystemUser",
         "systemusers",
         "User",
@@ -155,7 +163,7 @@ InviteStatusCode | p {invitations} | Invitation Status
 YomiFirstName | s64 | Yomi First Name
 YomiLastName | s64 | Yomi Last Name
 YomiFullName | s200 * | Yomi Full Name
-{CURRENCY}{address(1, "Address", kind="user")}{address(2, "Other Address", kind="user")}
+{CURRENCY}{address_lines(1, "Address", kind="user")}{address_lines(2, "Other Address", kind="user")}
 """,
         code=8,
         primary_name="fullname",
@@ -164,8 +172,8 @@ YomiFullName | s200 * | Yomi Full Name
     )
 
 
-def _team() -> Table:
-    return table(
+def _build_team() -> Table:
+    return build_table(
         "Team",
         "teams",
         "Team",
@@ -191,8 +199,8 @@ YomiName | s160 | Yomi Name
     )
 
 
-def _role() -> Table:
-    return table(
+def _build_role() -> Table:
+    return build_table(
         "Role",
         "roles",
         "Security Role",
@@ -215,8 +223,8 @@ SolutionId | g * | Solution
     )
 
 
-def _privilege() -> Table:
-    return table(
+def _build_privilege() -> Table:
+    return build_table(
         "Privilege",
         "privileges",
         "Privilege",
@@ -238,8 +246,8 @@ VersionNumber | big * | Version Number
     )
 
 
-def _roleprivileges() -> Table:
-    made = table(
+def _build_roleprivileges() -> Table:
+    table = build_table(
         "RolePrivileges",
         "roleprivilegescollection",
         "Role Privilege",
@@ -258,16 +266,16 @@ VersionNumber | big * | Version Number
         history=False,
         bulk=False,
     )
-    del made.columns["roleprivilegesid"]
-    key = replace(made.columns["roleprivilegeid"], primary_id=True, primary_name=False)
-    made.columns = {"roleprivilegeid": key, **{k: v for k, v in made.columns.items() if k != "roleprivilegeid"}}
-    made.primary_id, made.primary_name = "roleprivilegeid", ""
-    made.index()
-    return made
+    del table.columns["roleprivilegesid"]
+    key = replace(table.columns["roleprivilegeid"], primary_id=True, primary_name=False)
+    table.columns = {"roleprivilegeid": key, **{k: v for k, v in table.columns.items() if k != "roleprivilegeid"}}
+    table.primary_id, table.primary_name = "roleprivilegeid", ""
+    table.rebuild_index()
+    return table
 
 
-def _currency() -> Table:
-    return table(
+def _build_currency() -> Table:
+    return build_table(
         "TransactionCurrency",
         "transactioncurrencies",
         "Currency",
@@ -286,8 +294,8 @@ OrganizationId | l organization * | Organization
     )
 
 
-def _solution() -> Table:
-    return table(
+def _build_solution() -> Table:
+    return build_table(
         "Solution",
         "solutions",
         "Solution",
@@ -313,8 +321,8 @@ OrganizationId | l organization * | Organization
     )
 
 
-def _publisher() -> Table:
-    return table(
+def _build_publisher() -> Table:
+    return build_table(
         "Publisher",
         "publishers",
         "Publisher",
@@ -329,7 +337,7 @@ EMailAddress | email100 | Email
 SupportingWebsiteUrl | url500 | Website
 IsReadonly | b No/Yes * | Is Read-Only Publisher
 OrganizationId | l organization * | Organization
-{address(1, "Address 1", kind="unit")}
+{address_lines(1, "Address 1", kind="unit")}
 """,
         code=7101,
         primary_name="friendlyname",

@@ -1,10 +1,15 @@
-"""All tables of an environment."""
+"""All tables that every environment has."""
 
 from sandbox.metadata import administration, customers, sales
 from sandbox.metadata.model import Table
 
 
-def tables() -> dict[str, Table]:
-    """The tables every environment has, by logical name; made anew so that an environment may add to them."""
-    made = [customers.account(), customers.contact(), *administration.tables(), *sales.tables()]
-    return {one.name: one for one in made}
+def build_tables() -> dict[str, Table]:
+    """Return new tables by logical name; the environment may change them."""
+    tables = [
+        customers.build_account(),
+        customers.build_contact(),
+        *administration.build_tables(),
+        *sales.build_tables(),
+    ]
+    return {one.name: one for one in tables}

@@ -1,8 +1,8 @@
-"""Columns that most tables share."""
+"""Builds tables, with the columns that most of them share."""
 
 from dataclasses import replace
 
-from sandbox.metadata.model import Column, Table, columns
+from sandbox.metadata.model import Column, Table, parse_columns
 
 _HISTORY = """
 CreatedOn | dt * | Created On
@@ -67,8 +67,8 @@ _UNIT = {"name": 100, "line": 250, "city": 80, "state": 50, "zip": 20, "country"
 _WIDE = {"name": 100, "line": 1024, "city": 128, "state": 128, "zip": 40, "country": 128}
 
 
-def address(number: int, label: str, *, kind: str = "customer") -> str:
-    """The lines of an address: of a customer, a business unit ("unit") or a person with sign-in ("user")."""
+def address_lines(number: int, label: str, *, kind: str = "customer") -> str:
+    """Return the lines of an address of a customer, a business unit ("unit") or a user ("user")."""
     sizes = {"customer": _NARROW, "unit": _UNIT, "user": _WIDE}[kind]
     text = _ADDRESS.format(n=number, label=label, **sizes)
     if kind == "customer":
@@ -77,7 +77,7 @@ def address(number: int, label: str, *, kind: str = "customer") -> str:
     return text
 
 
-def table(
+def build_table(
     schema_name: str,
     entity_set: str,
     label: str,
@@ -92,10 +92,10 @@ def table(
     history: bool = True,
     bulk: bool = True,
 ) -> Table:
-    """A table of its own lines, its key and the shared columns."""
+    """Return a table with its key, the columns that `text` describes and the shared ones."""
     name = schema_name.lower()
     key = f"{name}id"
-    made: dict[str, Column] = {
+    all_columns: dict[str, Column] = {
         key: Column(
             key,
             f"{schema_name}Id",
@@ -106,24 +106,24 @@ def table(
             primary_id=True,
         )
     }
-    made.update(columns(text, custom=custom))
+    all_columns.update(parse_columns(text, custom=custom))
     if history:
-        made.update(columns(_HISTORY))
+        all_columns.update(parse_columns(_HISTORY))
     if ownership == "UserOwned":
-        made.update(columns(_OWNED))
-    made[primary_name] = replace(made[primary_name], primary_name=True)
+        all_columns.update(parse_columns(_OWNED))
+    all_columns[primary_name] = replace(all_columns[primary_name], primary_name=True)
     return Table(
-        name,
-        schema_name,
-        entity_set,
-        label,
-        plural,
-        key,
-        primary_name,
-        code,
-        made,
-        ownership,
-        change_tracking,
-        bulk,
-        custom,
+        name=name,
+        schema_name=schema_name,
+        set=entity_set,
+        label=label,
+        plural=plural,
+        primary_id=key,
+        primary_name=primary_name,
+        code=code,
+        columns=all_columns,
+        ownership=ownership,
+        change_tracking=change_tracking,
+        bulk=bulk,
+        custom=custom,
     )

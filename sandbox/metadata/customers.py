@@ -1,6 +1,6 @@
-"""Accounts and contacts."""
+"""The tables account and contact."""
 
-from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, address, table
+from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, address_lines, build_table
 from sandbox.metadata.model import Table
 
 _TERMS = "1=Net 30; 2=2% 10, Net 30; 3=Net 45; 4=Net 60"
@@ -57,9 +57,9 @@ _MONEY = "\n".join(
 )
 
 
-def account() -> Table:
-    """A company."""
-    return table(
+def build_account() -> Table:
+    """Return the table of companies that one does business with."""
+    return build_table(
         "Account",
         "accounts",
         "Account",
@@ -104,16 +104,16 @@ Revenue_Base | mb | Annual Revenue (Base)
 MarketCap | m0..1e14 | Market Capitalization
 MarketCap_Base | mb | Market Capitalization (Base)
 {_MONEY}
-{CURRENCY}{_CONSENT}{ACTIVE_INACTIVE}{address(1, "Address 1")}{address(2, "Address 2")}
+{CURRENCY}{_CONSENT}{ACTIVE_INACTIVE}{address_lines(1, "Address 1")}{address_lines(2, "Address 2")}
 """,
         code=1,
         ownership="UserOwned",
     )
 
 
-def contact() -> Table:
-    """A person."""
-    return table(
+def build_contact() -> Table:
+    """Return the table of people."""
+    return build_table(
         "Contact",
         "contacts",
         "Contact",
@@ -179,7 +179,7 @@ YomiFullName | s450 * | Yomi Full Name
 AnnualIncome | m0..1e14 | Annual Income
 AnnualIncome_Base | mb | Annual Income (Base)
 {_MONEY}
-{CURRENCY}{_CONSENT}{ACTIVE_INACTIVE}{address(1, "Address 1")}{address(2, "Address 2")}
+{CURRENCY}{_CONSENT}{ACTIVE_INACTIVE}{address_lines(1, "Address 1")}{address_lines(2, "Address 2")}
 """,
         code=2,
         primary_name="fullname",

@@ -1,4 +1,4 @@
-"""Tables, columns and relationships as the metadata part of the Web API describes them."""
+"""JSON of tables, columns and relationships in the metadata part of the Web API."""
 
 from typing import Any
 from uuid import uuid5
@@ -13,7 +13,7 @@ _TYPE_NAMES = {
     "Customer": "Lookup",
     "Uniqueidentifier": "UniqueIdentifier",
 }
-_TYPED = {
+_TYPE_PROPERTIES = {
     "String": ("MaxLength", "Format", "FormatName", "DatabaseLength"),
     "Memo": ("MaxLength", "Format", "FormatName"),
     "Integer": ("MinValue", "MaxValue", "Format"),
@@ -34,7 +34,7 @@ _TYPED = {
 
 
 def label(text: str) -> dict[str, Any]:
-    """A label in the one language there is."""
+    """Return a label in the one language there is; "" gives an empty one."""
     if not text:
         return {"LocalizedLabels": [], "UserLocalizedLabel": None}
     one = {
@@ -52,7 +52,7 @@ def _property(value: Any, name: str, *, changeable: bool = True) -> dict[str, An
 
 
 def entity(table: Table) -> dict[str, Any]:
-    """A table's own properties."""
+    """Return a table's own properties."""
     return {
         "MetadataId": str(table.id),
         "LogicalName": table.name,
@@ -89,13 +89,13 @@ def entity(table: Table) -> dict[str, Any]:
 
 
 def type_name(column: Column) -> str:
-    """The metadata type of a column, without its namespace."""
+    """Return the metadata type of a column, without its namespace."""
     kind = _TYPE_NAMES.get(column.type, column.type)
     return f"{kind}AttributeMetadata" if column.type != "Uniqueidentifier" else "UniqueIdentifierAttributeMetadata"
 
 
 def attribute(table: Table, column: Column) -> dict[str, Any]:
-    """What all columns have in common."""
+    """Return the properties that columns of all types have."""
     kind = column.type
     return {
         "@odata.type": f"#{CRM}{type_name(column)}",
@@ -130,8 +130,8 @@ def attribute(table: Table, column: Column) -> dict[str, Any]:
     }
 
 
-def typed(column: Column) -> dict[str, Any]:
-    """What only this type of column has."""
+def type_properties(column: Column) -> dict[str, Any]:
+    """Return the properties that only this type of column has."""
     values: dict[str, Any] = {
         "MaxLength": column.max_length,
         "DatabaseLength": (column.max_length or 0) * 2,
@@ -148,7 +148,7 @@ def typed(column: Column) -> dict[str, Any]:
         "DefaultFormValue": -1,
         "Targets": list(column.targets),
     }
-    return {name: values[name] for name in _TYPED.get(column.type, ())}
+    return {name: values[name] for name in _TYPE_PROPERTIES.get(column.type, ())}
 
 
 def _bound(column: Column, value: float | None) -> float | int | None:
@@ -166,11 +166,11 @@ def _format(column: Column) -> str:
 
 
 def option_set(table: Table, column: Column) -> dict[str, Any] | None:
-    """The options of a choice, state, status or yes/no column; None for other types."""
+    """Return the options of a choice, state, status or yes/no column; None for other types."""
     if column.type not in {"Picklist", "MultiSelectPicklist", "State", "Status", "Boolean"}:
         return None
     name = column.choice_set or f"{table.name}_{column.name}"
-    made: dict[str, Any] = {
+    described: dict[str, Any] = {
         "@odata.type": f"#{CRM}{'BooleanOptionSetMetadata' if column.type == 'Boolean' else 'OptionSetMetadata'}",
         "MetadataId": str(uuid5(NAMESPACE, f"options {name}")),
         "Name": name,
@@ -184,14 +184,14 @@ def option_set(table: Table, column: Column) -> dict[str, Any] | None:
     }
     options = [_option(column, choice.value, choice.label, choice.state) for choice in column.choices]
     if column.type == "Boolean":
-        made.update(FalseOption=options[0], TrueOption=options[1])
+        described.update(FalseOption=options[0], TrueOption=options[1])
     else:
-        made["Options"] = options
-    return made
+        described["Options"] = options
+    return described
 
 
-def shared_options(known: OptionSet) -> dict[str, Any]:
-    """A global choice."""
+def global_option_set(known: OptionSet) -> dict[str, Any]:
+    """Return a global choice."""
     column = Column(known.name, known.name, "Picklist", known.label, choices=known.choices, custom=True)
     return {
         "@odata.type": f"#{CRM}OptionSetMetadata",
@@ -209,7 +209,7 @@ def shared_options(known: OptionSet) -> dict[str, Any]:
 
 
 def key(table: Table, known: Key, now: float) -> dict[str, Any]:
-    """An alternate key."""
+    """Return an alternate key, with its state at a time in seconds since 1970."""
     return {
         "@odata.type": f"#{CRM}EntityKeyMetadata",
         "MetadataId": str(uuid5(NAMESPACE, f"key {table.name} {known.name}")),
@@ -230,7 +230,7 @@ def key(table: Table, known: Key, now: float) -> dict[str, Any]:
 
 
 def _option(column: Column, value: int, text: str, state: int | None) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    described: dict[str, Any] = {
         "Value": value,
         "Label": label(text),
         "Description": label(""),
@@ -244,36 +244,41 @@ def _option(column: Column, value: int, text: str, state: int | None) -> dict[st
         "HasChanged": None,
     }
     if column.type == "Status":
-        made = {"@odata.type": f"#{CRM}StatusOptionMetadata", **made, "State": state, "TransitionData": None}
+        described = {"@odata.type": f"#{CRM}StatusOptionMetadata", **described, "State": state, "TransitionData": None}
     if column.type == "State":
-        made = {"@odata.type": f"#{CRM}StateOptionMetadata", **made, "DefaultStatus": None, "InvariantName": text}
-    return made
+        described = {
+            "@odata.type": f"#{CRM}StateOptionMetadata",
+            **described,
+            "DefaultStatus": None,
+            "InvariantName": text,
+        }
+    return described
 
 
 def many_to_one(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
-    """The relationships by which a table's lookups lead elsewhere, with the names lookups are written through."""
-    made: list[dict[str, Any]] = []
+    """Return the relationships of a table's lookups, with the navigation properties that set them."""
+    relationships: list[dict[str, Any]] = []
     for column in table.columns.values():
         if column.type not in LOOKUPS:
             continue
         # An owner is one relationship, to a table that stands for users and teams alike.
         ends = (("owner", column.name),) if column.type == "Owner" else column.binds
-        made.extend(_relationship(tables, table, column, target, nav) for target, nav in ends)
-    return made
+        relationships.extend(_relationship(tables, table, column, target, nav) for target, nav in ends)
+    return relationships
 
 
 def one_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
-    """The relationships by which other tables' lookups lead here."""
+    """Return the relationships of lookups whose target is this table."""
     every = [one for other in tables.values() for one in many_to_one(tables, other)]
     return [one for one in every if one["ReferencedEntity"] == table.name]
 
 
 def _relationship(tables: dict[str, Table], table: Table, column: Column, target: str, nav: str) -> dict[str, Any]:
-    name = f"{target}_{table.set}" if target == "owner" else relation_name(table, column, target)
+    name = f"{target}_{table.set}" if target == "owner" else relationship_name(table, column, target)
     known = tables.get(target)
     return {
         "@odata.type": f"#{CRM}OneToManyRelationshipMetadata",
-        "MetadataId": relation_id(name),
+        "MetadataId": relationship_id(name),
         "SchemaName": name,
         "RelationshipType": "OneToManyRelationship",
         "ReferencedEntity": target,
@@ -299,12 +304,12 @@ def _relationship(tables: dict[str, Table], table: Table, column: Column, target
     }
 
 
-def relation_id(name: str) -> str:
-    """The MetadataId of a relationship."""
+def relationship_id(name: str) -> str:
+    """Return the MetadataId of a relationship, by its schema name."""
     return str(uuid5(NAMESPACE, f"relationship {name}"))
 
 
-_KNOWN_RELATIONS = {
+_KNOWN_RELATIONSHIPS = {
     ("account", "parentaccountid", "account"): "account_parent_account",
     ("account", "primarycontactid", "contact"): "account_primary_contact",
     ("contact", "parentcustomerid", "account"): "contact_customer_accounts",
@@ -323,8 +328,8 @@ _KNOWN_RELATIONS = {
     ("uom", "uomscheduleid", "uomschedule"): "unit_of_measurement_schedule_conversions",
     ("solution", "publisherid", "publisher"): "publisher_solution",
 }
-"""The names that follow no rule; the others are made up from the names of tables and columns."""
-_KINDS = {
+"""Schema names that follow no pattern, by table, lookup and target table."""
+_NAME_PATTERNS = {  # {0}: logical name of the table, {1}: its entity set
     "createdby": "lk_{0}base_createdby",
     "modifiedby": "lk_{0}base_modifiedby",
     "createdonbehalfby": "lk_{0}base_createdonbehalfby",
@@ -336,24 +341,24 @@ _KINDS = {
 }
 
 
-def relation_name(table: Table, column: Column, target: str) -> str:
-    """The schema name of a lookup's relationship; on the other side it is the name of the collection."""
-    told = dict(column.relations).get(target) or _KNOWN_RELATIONS.get((table.name, column.name, target))
-    if told:
-        return told
-    form = _KINDS.get(column.name)
-    return form.format(table.name, table.set) if form else f"{target}_{table.name}_{column.name}"
+def relationship_name(table: Table, column: Column, target: str) -> str:
+    """Return the schema name of a lookup's relationship; the collection on the other side has the same name."""
+    known = dict(column.relations).get(target) or _KNOWN_RELATIONSHIPS.get((table.name, column.name, target))
+    if known:
+        return known
+    pattern = _NAME_PATTERNS.get(column.name)
+    return pattern.format(table.name, table.set) if pattern else f"{target}_{table.name}_{column.name}"
 
 
 def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]:
-    """The many-to-many relationships of a table."""
-    made = []
+    """Return the many-to-many relationships of a table."""
+    relationships = []
     for nav, association in table.associations.items():
         one, two = sorted((table.name, association.other))
-        made.append(
+        relationships.append(
             {
                 "@odata.type": f"#{CRM}ManyToManyRelationshipMetadata",
-                "MetadataId": relation_id(association.schema_name or association.name),
+                "MetadataId": relationship_id(association.schema_name or association.name),
                 "SchemaName": association.schema_name or nav,
                 "RelationshipType": "ManyToManyRelationship",
                 "IntersectEntityName": association.name,
@@ -368,4 +373,4 @@ def many_to_many(tables: dict[str, Table], table: Table) -> list[dict[str, Any]]
                 "HasChanged": None,
             }
         )
-    return made
+    return relationships

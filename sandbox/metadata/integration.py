@@ -1,9 +1,7 @@
-"""What the integration solution adds: the company table, and a lookup to it on the tables that are synchronized."""
+"""Table and columns of the integration solution: companies, and a lookup to them on synchronized tables."""
 
-from collections.abc import Mapping
-
-from sandbox.metadata.common import ACTIVE_INACTIVE, table
-from sandbox.metadata.model import Key, Table, column
+from sandbox.metadata.common import ACTIVE_INACTIVE, build_table
+from sandbox.metadata.model import Key, Table, parse_column
 
 SOLUTION = "TandemBaseIntegration"
 PUBLISHER = "tandem"
@@ -12,9 +10,9 @@ COMPANY_LOOKUP = "tandem_companyid"
 WITH_COMPANY = ("account", "contact", "product", "opportunity", "pricelevel")
 
 
-def company() -> Table:
-    """A company of the business system, with the team that owns what it brings."""
-    made = table(
+def build_company_table() -> Table:
+    """Return the table of the business system's companies, each with the team that owns its rows."""
+    table = build_table(
         "tandem_Company",
         "tandem_companies",
         "Company",
@@ -31,17 +29,12 @@ tandem_defaultowningteam | l team | Default Owning Team
         custom=True,
     )
     key = Key("tandem_ExternalIdKey", "External Id", ("tandem_externalid",))
-    made.keys[key.name] = key
-    return made
+    table.keys[key.name] = key
+    return table
 
 
 def install(tables: dict[str, Table]) -> None:
-    """Add the solution's table and columns to an environment's tables."""
-    tables["tandem_company"] = company()
+    """Add the solution's table and columns to an environment's tables (by logical name)."""
+    tables["tandem_company"] = build_company_table()
     for name in WITH_COMPANY:
-        tables[name].add(column(f"{COMPANY_LOOKUP} | l tandem_company | Company Id", custom=True))
-
-
-def installed(tables: Mapping[str, Table]) -> bool:
-    """Whether the solution's table is there."""
-    return "tandem_company" in tables
+        tables[name].add_columns(parse_column(f"{COMPANY_LOOKUP} | l tandem_company | Company Id", custom=True))

@@ -1,21 +1,22 @@
-"""What a table and a column are, and the short notation in which this folder writes them.
+"""Tables and columns, and the short notation in which this folder describes them.
 
 A line is `SchemaName | type and flags | Label`. The logical name is the schema name in lower case. Types:
 s160 text, memo2000 long text, i whole number (i0..5 with bounds), big, d10 decimal with 10 places (d10 0..5),
 f floating point, m money (m0..100), mb money in base currency, b yes/no, dt date and time, date, g GUID,
-p choice (p 1=One; 2=Two), l lookup (l contact), owner, customer, code text the service sets.
-Flags: ! the business needs it, !! the system needs it, * the service sets it, + only at creation.
+p choice (p 1=One; 2=Two), l lookup (l contact), owner, customer, code text that the service sets.
+Flags: ! business required, !! system required, * set by the service, + set at creation only.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://tandem.invalid/sandbox/metadata")
 
-INDEX_S = 1.0
-"""How long after a key was made its index is there."""
+INDEX_DELAY_S = 1.0
+"""How long after its creation an alternate key becomes active."""
 
 LOOKUPS = frozenset({"Lookup", "Owner", "Customer"})
 CHOICES = frozenset({"Picklist", "State", "Status"})
@@ -47,7 +48,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `binds` maps a target table to the navigation property a lookup is written through."""
+    """One column. `binds` pairs each target table of a lookup with the navigation property that sets it."""
 
     name: str
     schema_name: str
@@ -73,18 +74,18 @@ class Column:
     choice_set: str = ""
     """The global choice its options come from."""
     relations: tuple[tuple[str, str], ...] = ()
-    """Target table -> schema name of the relationship; made up from the names where it is not told."""
+    """Pairs of target table and schema name of the relationship; derived from the names where missing."""
     on_delete: str = "RemoveLink"
     """What becomes of a row when the one its lookup leads to is deleted: RemoveLink, Restrict or Cascade."""
 
     @property
     def web_name(self) -> str:
-        """The name under which the Web API shows it; a lookup is read as `_column_value`."""
+        """Name of the property in the Web API; a lookup is read as `_column_value`."""
         return f"_{self.name}_value" if self.type in LOOKUPS else self.name
 
     @property
-    def edm(self) -> str:
-        """Its type in the Web API."""
+    def edm_type(self) -> str:
+        """Type of the property in the Web API."""
         if self.type in LOOKUPS:
             return "Edm.Guid"
         if self.type == "DateTime":
@@ -92,17 +93,17 @@ class Column:
         return _EDM[self.type]
 
     @property
-    def absent(self) -> bytes:
-        """The JSON of a row that holds nothing here; a yes/no column reads as its default."""
+    def absent_json(self) -> bytes:
+        """JSON that stands for no value; a yes/no column then reads as its default."""
         return b"false" if self.default is False else b"null"
 
     @property
     def exposed(self) -> bool:
-        """Whether the Web API has a property for it."""
+        """Whether the Web API has a property for the column."""
         return self.type != "EntityName"
 
     def label_of(self, value: int) -> str | None:
-        """The label of an option, or None when the value is not one."""
+        """Return the label of an option; None where the value is none."""
         return next((choice.label for choice in self.choices if choice.value == value), None)
 
 
@@ -117,7 +118,7 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An alternate key. Its index is made a moment after the key, unless rows have the same values."""
+    """An alternate key. `made` is its creation in seconds since 1970; `failed`: rows have the same values."""
 
     schema_name: str
     label: str
@@ -127,14 +128,14 @@ class Key:
 
     @property
     def name(self) -> str:
-        """Its logical name."""
+        """Logical name."""
         return self.schema_name.lower()
 
     def status(self, now: float) -> str:
-        """Active, Pending or Failed."""
+        """Return the state of the index at a time in seconds since 1970: Active, Pending or Failed."""
         if self.failed:
             return "Failed"
-        return "Active" if now >= self.made + INDEX_S else "Pending"
+        return "Active" if now >= self.made + INDEX_DELAY_S else "Pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +148,13 @@ class OptionSet:
 
     @property
     def id(self) -> UUID:
-        """Its MetadataId."""
+        """MetadataId of the choice."""
         return uuid5(NAMESPACE, f"options {self.name}")
 
 
 @dataclass(slots=True)
 class Table:
-    """A table; `set` is the name its rows have in an address."""
+    """A table. `set` is its entity set, the name in an address; `bulk`: it takes CreateMultiple and the like."""
 
     name: str
     schema_name: str
@@ -174,10 +175,10 @@ class Table:
     navigation: dict[str, tuple[Column, tuple[str, ...]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.index()
+        self.rebuild_index()
 
-    def index(self) -> None:
-        """Rebuild what is derived from the columns, after one was added."""
+    def rebuild_index(self) -> None:
+        """Derive `properties` (by name in the Web API) and `navigation` (lookup and target tables by name)."""
         self.properties = {column.web_name: column for column in self.columns.values() if column.exposed}
         self.navigation = {}
         for column in self.columns.values():
@@ -185,13 +186,13 @@ class Table:
                 _, targets = self.navigation.get(nav, (column, ()))
                 self.navigation[nav] = (column, (*targets, target))
 
-    def add(self, columns: Iterable[Column]) -> None:
-        """Add columns to the table."""
+    def add_columns(self, columns: Iterable[Column]) -> None:
+        """Add columns to the table, in place of those of the same name."""
         self.columns.update((column.name, column) for column in columns)
-        self.index()
+        self.rebuild_index()
 
-    def definition(self) -> "Definition":
-        """A copy of what may be changed over the Web API."""
+    def copy_definition(self) -> "Definition":
+        """Return a copy of what can be changed over the Web API."""
         return Definition(
             self, dict(self.columns), dict(self.associations), dict(self.keys), self.label, self.plural,
             self.change_tracking,
@@ -199,11 +200,11 @@ class Table:
 
     @property
     def id(self) -> UUID:
-        """Its MetadataId."""
+        """MetadataId of the table."""
         return uuid5(NAMESPACE, self.name)
 
     def column_id(self, column: str) -> UUID:
-        """The MetadataId of a column."""
+        """Return the MetadataId of a column."""
         return uuid5(NAMESPACE, f"{self.name}.{column}")
 
     @property
@@ -214,7 +215,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A table as it was, to come back to."""
+    """A copy of what can be changed of a table, to go back to."""
 
     table: Table
     columns: dict[str, Column]
@@ -224,33 +225,34 @@ class Definition:
     plural: str
     change_tracking: bool
 
-    def restored(self) -> Table:
-        """The table itself, as it was."""
+    def restore(self) -> Table:
+        """Set the table back to the copy; return it."""
         table = self.table
         table.columns, table.associations = dict(self.columns), dict(self.associations)
         table.keys, table.label, table.plural = dict(self.keys), self.label, self.plural
         table.change_tracking = self.change_tracking
-        table.index()
+        table.rebuild_index()
         return table
 
 
-_SIZED = re.compile(r"([a-z]+)(\d+)?")
-_SIZED_BOUNDED = re.compile(r"([a-z]+)(?:(\d+)\s+)?(-?[\de.+-]+?)\.\.(-?[\de.+-]+)")
+_SIZED = re.compile(r"(?P<word>[a-z]+)(?P<size>\d+)?")
+_SIZED_BOUNDED = re.compile(r"(?P<word>[a-z]+)(?:(?P<size>\d+)\s+)?(?P<low>-?[\de.+-]+?)\.\.(?P<high>-?[\de.+-]+)")
 _BOUNDED = {"i": "Integer", "d": "Decimal", "m": "Money", "f": "Double"}
 _RANGES = {"i": (-2147483648, 2147483647), "d": (-1e11, 1e11), "m": (-922337203685477, 922337203685477), "f": (0, 1e9)}
 
 
-def _choices(text: str) -> tuple[Choice, ...]:
-    made = []
+def _parse_choices(text: str) -> tuple[Choice, ...]:
+    choices = []
     for part in filter(None, (piece.strip() for piece in text.split(";"))):
         value, label = part.split("=", 1)
         number, _, state = value.partition("@")
-        made.append(Choice(int(number), label.strip(), int(state) if state else None))
-    return tuple(made)
+        choices.append(Choice(int(number), label.strip(), int(state) if state else None))
+    return tuple(choices)
 
 
-def _flags(kind: str) -> tuple[str, dict[str, object]]:
-    flags: dict[str, object] = {}
+def _parse_flags(kind: str) -> tuple[str, dict[str, Any]]:
+    """Split a type from its flags; return it and what they set of the column."""
+    flags: dict[str, Any] = {}
     while kind and kind[-1] in "!*+":
         if kind.endswith("!!"):
             flags["required"], kind = "SystemRequired", kind[:-2]
@@ -265,43 +267,46 @@ def _flags(kind: str) -> tuple[str, dict[str, object]]:
     return kind, flags
 
 
-def column(line: str, *, custom: bool = False) -> list[Column]:
-    """The column a line describes; an owner or customer brings the column that holds its target's table."""
+def parse_column(line: str, *, custom: bool = False) -> list[Column]:
+    """Return the column that a line describes; for an owner or customer also the column with its target's table.
+
+    Raises ValueError for an unknown type.
+    """
     schema_name, kind, label = (part.strip() for part in line.split("|", 2))
     name = schema_name.lower()
-    kind, flags = _flags(kind)
-    made: dict[str, object] = {"custom": custom, **flags}
+    kind, flags = _parse_flags(kind)
+    values: dict[str, Any] = {"custom": custom, **flags}
     word, _, rest = kind.partition(" ")
     extra: list[Column] = []
     if word == "p":
-        made.update(type="Picklist", choices=_choices(rest))
+        values.update(type="Picklist", choices=_parse_choices(rest))
     elif word in {"state", "status"}:
-        made.update(type=word.capitalize(), choices=_choices(rest))
+        values.update(type=word.capitalize(), choices=_parse_choices(rest))
     elif word == "l":
         target, _, nav = rest.strip().partition(" as ")
         nav = nav or (schema_name if custom else name)
-        made.update(type="Lookup", targets=(target,), binds=((target, nav),))
+        values.update(type="Lookup", targets=(target,), binds=((target, nav),))
     elif word in {"owner", "customer"}:
         targets = ("systemuser", "team") if word == "owner" else ("account", "contact")
         binds = tuple((target, name if word == "owner" else f"{name}_{target}") for target in targets)
-        made.update(type=word.capitalize(), targets=targets, binds=binds)
+        values.update(type=word.capitalize(), targets=targets, binds=binds)
         extra = [Column(f"{name}type", f"{schema_name}Type", "EntityName", "", attribute_of=name)]
     elif word in {"b", "dt", "date", "g", "big"}:
         types = {"b": "Boolean", "dt": "DateTime", "date": "DateTime", "g": "Uniqueidentifier", "big": "BigInt"}
-        made.update(type=types[word], date_only=word == "date")
+        values.update(type=types[word], date_only=word == "date")
         if word == "b":
             labels = [part.strip() for part in rest.split("/")] if rest else ["No", "Yes"]
-            made.update(choices=(Choice(0, labels[0]), Choice(1, labels[1])), default=False)
+            values.update(choices=(Choice(0, labels[0]), Choice(1, labels[1])), default=False)
     else:
-        made.update(_sized(kind, name))
-    return [Column(name, schema_name, label=label, **made), *extra]  # type: ignore[arg-type]
+        values.update(_parse_type(kind, name))
+    return [Column(name, schema_name, label=label, **values), *extra]
 
 
-def _sized(kind: str, name: str) -> dict[str, object]:
+def _parse_type(kind: str, name: str) -> dict[str, Any]:
     found = (_SIZED_BOUNDED if ".." in kind else _SIZED).fullmatch(kind)
     if found is None:
         raise ValueError(f"{name}: {kind!r} is no type")
-    word, size, least, most = (*found.groups(), None, None)[:4]
+    word, size = found["word"], found["size"]
     if word in {"s", "memo", "email", "url", "phone", "code"}:
         formats = {"email": "Email", "url": "Url", "phone": "Phone", "memo": "TextArea"}
         return {
@@ -321,17 +326,17 @@ def _sized(kind: str, name: str) -> dict[str, object]:
         }
     if word not in _BOUNDED:
         raise ValueError(f"{name}: {kind!r} is no type")
-    low, high = (float(least), float(most)) if least and most else _RANGES[word]
+    low, high = (float(found["low"]), float(found["high"])) if ".." in kind else _RANGES[word]
     places = {"i": None, "m": int(size or 2), "d": int(size or 2), "f": int(size or 2)}[word]
     return {"type": _BOUNDED[word], "minimum": low, "maximum": high, "precision": places}
 
 
-def columns(text: str, *, custom: bool = False) -> dict[str, Column]:
-    """The columns that lines describe, in their order."""
-    made = [
+def parse_columns(text: str, *, custom: bool = False) -> dict[str, Column]:
+    """Return the columns that lines describe, by name and in their order. Raises ValueError."""
+    parsed = [
         one
         for line in text.strip().splitlines()
         if line.strip() and not line.strip().startswith("#")
-        for one in column(line, custom=custom)
+        for one in parse_column(line, custom=custom)
     ]
-    return {one.name: one for one in made}
+    return {one.name: one for one in parsed}

@@ -1,16 +1,23 @@
-"""Products, units, price lists and opportunities."""
+"""The tables of products, units, price lists and opportunities."""
 
-from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, table
+from sandbox.metadata.common import ACTIVE_INACTIVE, CURRENCY, build_table
 from sandbox.metadata.model import Table
 
 
-def tables() -> list[Table]:
-    """The sales tables the stand-in knows."""
-    return [_product(), _uom(), _uomschedule(), _pricelevel(), _productpricelevel(), _opportunity()]
+def build_tables() -> list[Table]:
+    """Return the sales tables."""
+    return [
+        _build_product(),
+        _build_uom(),
+        _build_uomschedule(),
+        _build_pricelevel(),
+        _build_productpricelevel(),
+        _build_opportunity(),
+    ]
 
 
-def _product() -> Table:
-    return table(
+def _build_product() -> Table:
+    return build_table(
         "Product",
         "products",
         "Product",
@@ -54,8 +61,8 @@ StatusCode | status 1@0=Active; 2@1=Retired; 0@2=Draft; 3@3=Under Revision | Sta
     )
 
 
-def _uom() -> Table:
-    return table(
+def _build_uom() -> Table:
+    return build_table(
         "UoM",
         "uoms",
         "Unit",
@@ -72,8 +79,8 @@ OrganizationId | g * | Organization
     )
 
 
-def _uomschedule() -> Table:
-    return table(
+def _build_uomschedule() -> Table:
+    return build_table(
         "UoMSchedule",
         "uomschedules",
         "Unit Group",
@@ -88,8 +95,8 @@ Description | memo2000 | Description
     )
 
 
-def _pricelevel() -> Table:
-    return table(
+def _build_pricelevel() -> Table:
+    return build_table(
         "PriceLevel",
         "pricelevels",
         "Price List",
@@ -110,12 +117,12 @@ StatusCode | status 100001@0=Active; 100002@1=Inactive | Status Reason
     )
 
 
-def _productpricelevel() -> Table:
+def _build_productpricelevel() -> Table:
     methods = (
         "1=Currency Amount; 2=Percent of List; 3=Percent Margin - Current Cost; 4=Percent Markup - Current Cost; "
         "5=Percent Margin - Standard Cost; 6=Percent Markup - Standard Cost"
     )
-    return table(
+    return build_table(
         "ProductPriceLevel",
         "productpricelevels",
         "Price List Item",
@@ -142,8 +149,8 @@ RoundingOptionAmount_Base | mb | Rounding Amount (Base)
     )
 
 
-def _opportunity() -> Table:
-    return table(
+def _build_opportunity() -> Table:
+    return build_table(
         "Opportunity",
         "opportunities",
         "Opportunity",

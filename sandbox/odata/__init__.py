@@ -1,1 +1,1 @@
-"""Reading addresses and query options: a parser of the sandbox's own, strict where the service is."""
+"""Parser of addresses and query options; as strict as the service is."""

@@ -1,4 +1,4 @@
-"""A $filter or $orderby text, cut into tokens."""
+"""Lexer of $filter and of alternate keys."""
 
 import re
 from dataclasses import dataclass
@@ -22,43 +22,45 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the text; `at` is where it begins."""
+    """A piece of the text, and the position at which it begins."""
 
     kind: str
     text: str
-    at: int
+    position: int
 
 
-def tokens(text: str) -> list[Token]:
-    """All tokens, spaces left out, ended by one of kind "end". Raises ServiceError where the text cannot be cut."""
-    made: list[Token] = []
-    at = 0
-    while at < len(text):
-        found = _TOKEN.match(text, at)
+def tokenize(text: str) -> list[Token]:
+    """Return all tokens but spaces, the last of kind "end". Raises ServiceError for an invalid character."""
+    tokens: list[Token] = []
+    position = 0
+    while position < len(text):
+        found = _TOKEN.match(text, position)
         if found is None:
-            if text[at] == "'":
+            if text[position] == "'":
                 raise query_error(f"There is an unterminated literal at position {len(text)} in '{text}'.")
-            raise query_error(f"Syntax error: character '{text[at]}' is not valid at position {at} in '{text}'.")
+            raise query_error(
+                f"Syntax error: character '{text[position]}' is not valid at position {position} in '{text}'."
+            )
         kind = found.lastgroup or ""
         if kind == "json":
-            end = _json_string_end(text, at)
-            made.append(Token("json", text[at:end], at))
-            at = end
+            end = _find_json_string_end(text, position)
+            tokens.append(Token("json", text[position:end], position))
+            position = end
             continue
         if kind != "space":
-            made.append(Token(kind, found.group(), at))
-        at = found.end()
-    made.append(Token("end", "", at))
-    return made
+            tokens.append(Token(kind, found.group(), position))
+        position = found.end()
+    tokens.append(Token("end", "", position))
+    return tokens
 
 
-def _json_string_end(text: str, at: int) -> int:
-    place = at + 1
-    while place < len(text):
-        if text[place] == "\\":
-            place += 2
+def _find_json_string_end(text: str, start: int) -> int:
+    position = start + 1
+    while position < len(text):
+        if text[position] == "\\":
+            position += 2
             continue
-        if text[place] == '"':
-            return place + 1
-        place += 1
+        if text[position] == '"':
+            return position + 1
+        position += 1
     raise query_error(f"There is an unterminated literal at position {len(text)} in '{text}'.")

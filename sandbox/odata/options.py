@@ -1,4 +1,4 @@
-"""The query options of an address: which there are, and which the service refuses."""
+"""Query options of an address: those that are known, and those that the service or the sandbox refuses."""
 
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
@@ -10,7 +10,7 @@ from sandbox.odata.syntax import Expression
 _KNOWN = frozenset(
     {"$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken", "$id", "$apply"}
 )
-_UNCOVERED = {
+_NOT_COVERED = {
     "fetchxml": "FetchXML queries",
     "savedquery": "saved queries",
     "userquery": "user queries",
@@ -18,12 +18,12 @@ _UNCOVERED = {
     "$compute": "$compute",
 }
 _IGNORED = frozenset({"tag", "api-version"})
-_MOST_TOP = 5000
+_MAX_TOP = 5000
 
 
 @dataclass(slots=True)
 class Expand:
-    """One navigation property to include, with its own columns."""
+    """One navigation property to expand, with the options given for it."""
 
     name: str
     options: "Options"
@@ -31,7 +31,11 @@ class Expand:
 
 @dataclass(slots=True)
 class Options:
-    """The options of one request. `raw` keeps what a next link must repeat."""
+    """The options of one request.
+
+    `order_by` pairs a property with whether it is descending, `aliases` are the parameters that begin with @, `given`
+    the names of the options that were there, and `raw` is the text that a next link repeats.
+    """
 
     select: tuple[str, ...] = ()
     filter: Expression | None = None
@@ -49,29 +53,29 @@ class Options:
     given: frozenset[str] = frozenset()
 
 
-def pairs(query: str) -> list[tuple[str, str]]:
-    """Name and value of every parameter, decoded (`%24select` is `$select`, `+` a space)."""
-    made = []
+def parse_pairs(query: str) -> list[tuple[str, str]]:
+    """Return name and value of every parameter, decoded (`%24select` is `$select`, `+` a space)."""
+    pairs = []
     for piece in query.split("&"):
         if piece:
             name, _, value = piece.partition("=")
-            made.append((unquote_plus(name), unquote_plus(value)))
-    return made
+            pairs.append((unquote_plus(name), unquote_plus(value)))
+    return pairs
 
 
 def parse(query: str) -> Options:
-    """The options of a query string. Raises ServiceError for what the service or the stand-in does not take."""
-    made = Options()
+    """Return the options of a query string. Raises ServiceError for what the service or the sandbox refuses."""
+    options = Options()
     kept = [piece for piece in query.split("&") if piece and not unquote_plus(piece).startswith("$skiptoken=")]
-    made.raw = "&".join(kept)
+    options.raw = "&".join(kept)
     given: dict[str, str] = {}
-    for name, value in pairs(query):
+    for name, value in parse_pairs(query):
         if name.startswith("@"):
-            made.aliases[name] = value
+            options.aliases[name] = value
             continue
         lowered = name.lower()
-        if lowered in _UNCOVERED:
-            raise not_covered(_UNCOVERED[lowered])
+        if lowered in _NOT_COVERED:
+            raise not_covered(_NOT_COVERED[lowered])
         if lowered in _IGNORED:
             continue
         if lowered not in _KNOWN and "$" + lowered not in _KNOWN:
@@ -82,34 +86,34 @@ def parse(query: str) -> Options:
                 f"Query option '{key}' was specified more than once, but it must be specified at most once."
             )
         given[key] = value
-    _fill(made, given)
-    return made
+    _read_options(options, given)
+    return options
 
 
-def _fill(made: Options, given: dict[str, str]) -> None:
-    made.given = frozenset(given)
-    made.skip_token = given.get("$skiptoken", "")
-    made.delta_token = given.get("$deltatoken", "")
-    made.id = given.get("$id", "")
-    made.apply = given.get("$apply", "")
+def _read_options(options: Options, given: dict[str, str]) -> None:
+    options.given = frozenset(given)
+    options.skip_token = given.get("$skiptoken", "")
+    options.delta_token = given.get("$deltatoken", "")
+    options.id = given.get("$id", "")
+    options.apply = given.get("$apply", "")
     if "$select" in given:
-        made.select = tuple(dict.fromkeys(filter(None, (part.strip() for part in given["$select"].split(",")))))
+        options.select = tuple(dict.fromkeys(filter(None, (part.strip() for part in given["$select"].split(",")))))
     if "$filter" in given:
-        made.filter_text = given["$filter"]
-        made.filter = parse_filter(given["$filter"], made.aliases)
+        options.filter_text = given["$filter"]
+        options.filter = parse_filter(given["$filter"], options.aliases)
     if "$orderby" in given:
-        made.order_by = _order_by(given["$orderby"])
+        options.order_by = _read_order_by(given["$orderby"])
     if "$top" in given:
-        made.top = _whole("$top", given["$top"])
+        options.top = _read_integer("$top", given["$top"])
     if "$count" in given:
         if given["$count"] not in {"true", "false"}:
             raise query_error(f"Invalid value '{given['$count']}' for $count query option found.")
-        made.count = given["$count"] == "true"
+        options.count = given["$count"] == "true"
     if "$expand" in given:
-        made.expand = tuple(_expands(given["$expand"], made.aliases))
+        options.expand = tuple(_read_expand(given["$expand"], options.aliases))
 
 
-def _whole(name: str, text: str) -> int:
+def _read_integer(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise query_error(
             f"Invalid value '{text}' for {name} query option found. The {name} query option requires a "
@@ -118,18 +122,18 @@ def _whole(name: str, text: str) -> int:
     return min(int(text), 2**31 - 1)
 
 
-def _order_by(text: str) -> tuple[tuple[str, bool], ...]:
-    made = []
+def _read_order_by(text: str) -> tuple[tuple[str, bool], ...]:
+    order = []
     for part in text.split(","):
         words = part.split()
         if len(words) not in {1, 2} or (len(words) == 2 and words[1] not in {"asc", "desc"}):
             raise query_error(f"Syntax error in $orderby '{text}'.")
-        made.append((words[0], len(words) == 2 and words[1] == "desc"))
-    return tuple(made)
+        order.append((words[0], len(words) == 2 and words[1] == "desc"))
+    return tuple(order)
 
 
-def split(text: str, mark: str) -> list[str]:
-    """Cut at a mark outside parentheses and quotes."""
+def split_top_level(text: str, mark: str) -> list[str]:
+    """Return the parts between marks that stand outside parentheses and quotes, stripped; empty ones are left out."""
     parts, depth, quoted, start = [], 0, False, 0
     for at, letter in enumerate(text):
         if letter == "'":
@@ -147,23 +151,23 @@ def split(text: str, mark: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _expands(text: str, aliases: dict[str, str]) -> list[Expand]:
-    made = []
-    for part in split(text, ","):
+def _read_expand(text: str, aliases: dict[str, str]) -> list[Expand]:
+    expands = []
+    for part in split_top_level(text, ","):
         name, bracket, inner = part.partition("(")
         options = Options(aliases=aliases)
         if bracket:
             if not inner.endswith(")"):
                 raise query_error(f"Syntax error in $expand '{text}'.")
             given: dict[str, str] = {}
-            for piece in split(inner[:-1], ";"):
+            for piece in split_top_level(inner[:-1], ";"):
                 key, _, value = piece.partition("=")
                 key = key.strip().lower()
                 if key not in {"$select", "$filter", "$orderby", "$top", "$expand"}:
                     raise query_error(f"The query option '{key}' isn't supported within $expand.")
                 given[key] = value.strip()
-            _fill(options, given)
-        made.append(Expand(name.strip(), options))
-    if len(made) > 15:
+            _read_options(options, given)
+        expands.append(Expand(name.strip(), options))
+    if len(expands) > 15:
         raise query_error("The number of $expand options exceeds 15.")
-    return made
+    return expands

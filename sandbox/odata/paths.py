@@ -1,4 +1,4 @@
-"""The path of an address below /api/data/v9.x/."""
+"""Paths of addresses below /api/data/v9.x/."""
 
 import re
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ _ROOT = re.compile(r"(?:https?://[^/]+)?/api/data/v9\.[0-2]/", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One step: a name, and what stands in parentheses behind it (None without them)."""
+    """One step of a path: a name, and the text in parentheses after it (None without them)."""
 
     name: str
     key: str | None = None
 
 
-def segments(path: str) -> list[Segment]:
-    """The steps of a path relative to the Web API's root. Raises ServiceError for unbalanced brackets."""
-    made: list[Segment] = []
+def parse_segments(path: str) -> list[Segment]:
+    """Return the steps of a path relative to the Web API's root. Raises ServiceError for unbalanced brackets."""
+    found: list[Segment] = []
     depth, quoted, start = 0, False, 0
     for at, letter in enumerate(path + "/"):
         if letter == "'":
@@ -32,11 +32,11 @@ def segments(path: str) -> list[Segment]:
             depth -= 1
         elif letter == "/" and depth == 0:
             if at > start:
-                made.append(_segment(path[start:at]))
+                found.append(_segment(path[start:at]))
             start = at + 1
     if depth or quoted:
         raise query_error(f"Bad Request - Error in query syntax: '{path}'.")
-    return made
+    return found
 
 
 def _segment(text: str) -> Segment:
@@ -48,15 +48,15 @@ def _segment(text: str) -> Segment:
     return Segment(name, rest[:-1])
 
 
-def relative(address: str) -> str | None:
-    """An absolute address or path as a path below the Web API's root; None where it is not below it."""
+def strip_root(address: str) -> str | None:
+    """Return an absolute address or path relative to the Web API's root; None where it is not below it."""
     found = _ROOT.match(address)
     return address[found.end() :] if found else None
 
 
-def shape(path: str) -> str:
-    """A path without what varies: `accounts(id)`, `accounts/CreateMultiple`, `WhoAmI`."""
-    made = []
+def path_shape(path: str) -> str:
+    """Return a path without its ids and arguments: `accounts(id)`, `accounts/CreateMultiple`, `WhoAmI`."""
+    steps = []
     depth, quoted, text = 0, False, ""
     for letter in path:
         if letter == "'":
@@ -75,5 +75,5 @@ def shape(path: str) -> str:
         name = step.removeprefix(PREFIX)
         if step[:1].isupper() and not step.startswith(("EntityDefinitions", "GlobalOptionSet", "RelationshipDef")):
             name = name.partition("(")[0]
-        made.append(name)
-    return "/".join(made)
+        steps.append(name)
+    return "/".join(steps)

@@ -1,4 +1,4 @@
-"""What the parser makes of a $filter."""
+"""Syntax tree of a $filter."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant: kind is null, bool, number, string, guid or date (`value` of a date is its text)."""
+    """A constant. `kind` is null, bool, number, string, guid or date; the value of a date is its text."""
 
     kind: str
     value: str | bool | Decimal | None
@@ -15,7 +15,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A property, perhaps of a row that a lookup leads to."""
+    """A property, of the row itself or of one that its lookups lead to."""
 
     steps: tuple[str, ...]
 
@@ -30,8 +30,8 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """contains, startswith or endswith."""
+class TextFunction:
+    """The function contains, startswith or endswith."""
 
     function: str
     path: Path
@@ -39,8 +39,8 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A query function such as Microsoft.Dynamics.CRM.In; its values as they were written."""
+class QueryFunction:
+    """A query function such as Microsoft.Dynamics.CRM.In, with its values as they were written."""
 
     function: str
     path: Path
@@ -59,23 +59,23 @@ class Quantified:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite."""
+    """True where the condition is false."""
 
     condition: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of them."""
+    """True where all conditions are."""
 
     conditions: "tuple[Expression, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """One of them at least."""
+    """True where at least one condition is."""
 
     conditions: "tuple[Expression, ...]"
 
 
-Expression = Compare | Text | Query | Quantified | Not | And | Or
+Expression = Compare | TextFunction | QueryFunction | Quantified | Not | And | Or

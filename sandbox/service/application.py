@@ -1,4 +1,4 @@
-"""Every request's way: sign-in, control calls, and the Web API with its checks in the service's order."""
+"""Answers requests: sign-in, control calls, global discovery, and the Web API with its checks in order."""
 
 import time
 from urllib.parse import parse_qsl, unquote
@@ -8,46 +8,45 @@ import msgspec
 
 from sandbox.base import preferences
 from sandbox.base.errors import ServiceError, method_not_allowed, query_error
-from sandbox.base.faults import Fault
+from sandbox.base.faults import WIRE_FAULTS_AFTER, WIRE_FAULTS_BEFORE, Fault
 from sandbox.base.messages import JSON, Request, Response
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
+from sandbox.identity.records import Grant, SignInError
 from sandbox.identity.sign_in import SignIn
-from sandbox.identity.tenant import Grant, SignInError, local_origins
-from sandbox.odata.paths import relative, shape
+from sandbox.identity.tenant import local_origins
+from sandbox.odata.paths import path_shape, strip_root
 from sandbox.service import discovery
 from sandbox.service.control import Control
-from sandbox.webapi.batch import WRITES, Batch, Cut
-from sandbox.webapi.context import Operation
-from sandbox.webapi.dispatch import Operations
+from sandbox.webapi.batch import WRITES, Batch, ConnectionFault
+from sandbox.webapi.context import Context, Operation
+from sandbox.webapi.dispatch import Dispatcher
 
-MOST_ADDRESS = 32_768
-PARALLELISM = "4"
-_TRICKS_BEFORE = frozenset({"reset", "timeout"})
-_TRICKS_AFTER = frozenset({"slow", "truncate", "lost_reply"})
+MAX_ADDRESS_CHARS = 32_768
+PARALLELISM_HINT = "4"
 
 
 class Application:
-    """Answers requests for one environment."""
+    """Answers the requests of one environment."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.control = Control(environment)
 
     def answer(self, request: Request) -> Response:
-        """The answer to any request."""
+        """Answer any request."""
         path = request.path
         if path.startswith("/api/data/") or path == "/api/data":
-            return self._web_api(request)
+            return self._answer_web_api(request)
         if path.startswith(discovery.ROOT):
-            return self._discovery(request)
+            return self._answer_discovery(request)
         if path.startswith("/_sandbox"):
             return self.control.answer(request)
-        return self._sign_in(request)
+        return self._answer_sign_in(request)
 
     # -- sign-in ------------------------------------------------------------------------------------------------------
 
-    def _sign_in(self, request: Request) -> Response:
+    def _answer_sign_in(self, request: Request) -> Response:
         directory = self.environment.directory
         name, _, rest = request.path.lstrip("/").partition("/")
         known = {
@@ -61,7 +60,7 @@ class Application:
                 404, b"<html><body><h1>404</h1></body></html>", {"Content-Type": "text/html; charset=utf-8"}
             )
         try:
-            tenant = directory.tenant(unquote(name), self.environment.tenant.id)
+            tenant = directory.find_tenant(unquote(name), self.environment.tenant.id)
             if tenant is None:
                 raise SignInError(  # noqa: TRY301
                     400,
@@ -75,21 +74,21 @@ class Application:
             if rest == "oauth2/v2.0/token":
                 if request.method != "POST":
                     raise SignInError(400, "invalid_request", 900561, "The endpoint only accepts POST requests.")  # noqa: TRY301
-                form = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
-                return _signed(Response(200, tenant.token(form, request.origin)))
+                shape = dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+                return _complete_headers(Response(200, tenant.issue_token(shape, request.origin)))
             if rest == "discovery/v2.0/keys":
-                return _signed(Response(200, tenant.keys()))
+                return _complete_headers(Response(200, tenant.public_keys()))
             if rest == "oauth2/v2.0/authorize":
-                return self._authorize(request, directory.sign_ins[tenant.id])
-            return _signed(Response(200, tenant.configuration(request.origin)))
+                return self._answer_authorize(request, directory.sign_ins[tenant.id])
+            return _complete_headers(Response(200, tenant.openid_configuration(request.origin)))
         except SignInError as error:
-            return _signed(Response(error.status, error.body()))
+            return _complete_headers(Response(error.status, error.body()))
 
-    def _authorize(self, request: Request, sign_in: SignIn) -> Response:
+    def _answer_authorize(self, request: Request, sign_in: SignIn) -> Response:
         if request.method == "POST":
             if request.headers.get("origin", request.origin).lower() not in {request.origin, "null"}:
                 return Response(403, b"", {"Content-Type": "text/html"})
-            answer = sign_in.submitted(dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
+            answer = sign_in.submit(dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
         else:
             answer = sign_in.authorize(dict(parse_qsl(request.query, keep_blank_values=True)))
         # No form-action: browsers apply it to the redirect back to the application as well.
@@ -105,12 +104,12 @@ class Application:
 
     # -- global discovery ---------------------------------------------------------------------------------------------
 
-    def _discovery(self, request: Request) -> Response:
-        grant = self._grant(request, anywhere=True)
+    def _answer_discovery(self, request: Request) -> Response:
+        grant = self._find_grant(request, anywhere=True)
         if grant is None:
-            return self._unauthorized(request)
+            return self._answer_unauthorized(request)
         try:
-            answer = discovery.answer(self.environment.directory.places(), grant, request)
+            answer = discovery.answer(self.environment.directory.served(), grant, request)
         except ServiceError as error:
             answer = Response(error.status, error.body(), {"Content-Type": JSON, **error.headers})
         answer.headers.setdefault("OData-Version", "4.0")
@@ -118,126 +117,129 @@ class Application:
 
     # -- Web API ------------------------------------------------------------------------------------------------------
 
-    def _web_api(self, request: Request) -> Response:
+    def _answer_web_api(self, request: Request) -> Response:
         environment = self.environment
-        path = relative(unquote(request.path))
-        form = shape(path) if path is not None else request.path
-        environment.traffic.enter(request.method, form)
+        path = strip_root(unquote(request.path))
+        shape = path_shape(path) if path is not None else request.path
+        environment.request_counts.begin_request(request.method, shape)
         try:
-            answer = self._checked(request, path, form)
+            answer = self._check_and_execute(request, path, shape)
         except ServiceError as error:
             if error.status == 429:
-                environment.traffic.count("throttled")
+                environment.request_counts.increment("throttled")
             answer = Response(error.status, error.body(), {"Content-Type": JSON, **error.headers})
-        except Cut as cut:
-            answer = self._struck(request, cut.fault)
+        except ConnectionFault as error:
+            answer = self._answer_fault(request, error.fault)
         except BaseException:
-            environment.traffic.leave()
+            environment.request_counts.end_request()
             raise
         answer.headers.setdefault("OData-Version", "4.0")
         answer.headers.setdefault("x-ms-service-request-id", str(uuid4()))
         answer.headers.setdefault("REQ_ID", str(uuid4()))
         answer.headers.setdefault("Cache-Control", "no-cache")
 
-        def after() -> None:
-            environment.traffic.leave()
+        def after_send() -> None:
+            environment.request_counts.end_request()
             if answer.status == 429 or answer.headers.get("Content-Type", "").startswith("multipart/"):
-                environment.protection.heard(request.connection)
+                environment.protection.note_refusal_sent(request.connection)
 
-        answer.after = after
+        answer.after_send = after_send
         return answer
 
-    def _checked(self, request: Request, path: str | None, form: str) -> Response:
+    def _check_and_execute(self, request: Request, path: str | None, shape: str) -> Response:
+        """Check a request in the service's order, then execute it; with the fault that hits it. Raises ServiceError."""
         environment = self.environment
-        if form != "$batch" and request.method in WRITES:
-            environment.traffic.count("writes")
-        grant = self._grant(request)
+        if shape != "$batch" and request.method in WRITES:
+            environment.request_counts.increment("writes")
+        grant = self._find_grant(request)
         with environment.lock:
-            caller = None if grant is None else environment.caller(application=grant.application, person=grant.person)
+            caller = (
+                None if grant is None else environment.find_caller(application=grant.application, person=grant.person)
+            )
         user_id = caller.user_id if caller else ""
-        if user_id and environment.protection.too_early(user_id, request.connection, request.arrived):
-            environment.traffic.count("before_retry_after")
-        fault = environment.faults.strike(request.method, form)
-        if fault is not None and fault.fault not in _TRICKS_AFTER and fault.fault != "partial_batch":
-            return self._struck(request, fault, user_id)
+        if user_id and environment.protection.is_too_early(user_id, request.connection, request.arrived):
+            environment.request_counts.increment("before_retry_after")
+        fault = environment.faults.inject(request.method, shape)
+        if fault is not None and fault.fault not in WIRE_FAULTS_AFTER and fault.fault != "partial_batch":
+            return self._answer_fault(request, fault, user_id)
         if grant is None:
-            return self._unauthorized(request)
-        self._open(caller)
-        assert caller is not None
+            return self._answer_unauthorized(request)
+        caller = self._require_access(caller)
         try:
-            left, left_s = environment.protection.enter(user_id)
+            remaining_requests, remaining_s = environment.protection.begin_request(user_id)
         except ServiceError as error:
-            environment.protection.told(user_id, float(error.headers["Retry-After"]), request.connection)
+            environment.protection.note_refusal(user_id, float(error.headers["Retry-After"]), request.connection)
             raise
-        begun = time.monotonic()
+        begun_s = time.monotonic()
         try:
-            answer = self._execute(request, path, form, caller, fault)
-            self._take_time(answer)
+            answer = self._execute(request, path, shape, caller, fault)
+            self._delay(answer)
         finally:
-            environment.protection.leave(user_id, time.monotonic() - begun)
+            environment.protection.end_request(user_id, time.monotonic() - begun_s)
         answer.headers.update(
             {
-                "x-ms-dop-hint": PARALLELISM,
-                "x-ms-ratelimit-burst-remaining-xrm-requests": str(left),
-                "x-ms-ratelimit-time-remaining-xrm-requests": f"{left_s:,.2f}",
+                "x-ms-dop-hint": PARALLELISM_HINT,
+                "x-ms-ratelimit-burst-remaining-xrm-requests": str(remaining_requests),
+                "x-ms-ratelimit-time-remaining-xrm-requests": f"{remaining_s:,.2f}",
             }
         )
-        if fault is not None and fault.fault in _TRICKS_AFTER:
-            answer.trick = fault.fault
+        if fault is not None and fault.fault in WIRE_FAULTS_AFTER:
+            answer.wire_fault = fault.fault
         return answer
 
-    def _take_time(self, answer: Response) -> None:
+    def _delay(self, answer: Response) -> None:
+        """Sleep for as long as the environment's latency says."""
         latency = self.environment.latency
-        slept = (
+        delay_s = (
             latency.request_ms + latency.row_read_ms * answer.rows_read + latency.row_write_ms * answer.rows_written
         ) / 1000
-        if slept > 0:
-            time.sleep(slept)
+        if delay_s > 0:
+            time.sleep(delay_s)
 
-    def _execute(self, request: Request, path: str | None, form: str, caller: Caller, fault: Fault | None) -> Response:
+    def _execute(self, request: Request, path: str | None, shape: str, caller: Caller, fault: Fault | None) -> Response:
         if path is None:
             raise ServiceError(404, "0x8006088a", f"Resource not found for the segment '{request.path}'.")
-        if len(request.path) + len(request.query) > MOST_ADDRESS:
-            raise ServiceError(414, "0x80060888", f"The address is longer than {MOST_ADDRESS} characters.")
+        if len(request.path) + len(request.query) > MAX_ADDRESS_CHARS:
+            raise ServiceError(414, "0x80060888", f"The address is longer than {MAX_ADDRESS_CHARS} characters.")
         base = f"{request.origin}{'/'.join(request.path.split('/')[:4])}/"
-        operations = Operations(self.environment, caller, base)
-        if form == "$batch":
+        dispatcher = Dispatcher(Context(self.environment, caller, base))
+        if shape == "$batch":
             if request.method != "POST":
                 raise method_not_allowed(request.method, "$batch")
-            prefer = preferences.parse(request.prefer())
-            batch = Batch(self.environment, operations, request.origin, prefer.continue_on_error)
-            batch.partial = fault is not None and fault.fault == "partial_batch"
-            made = batch.run(request.headers.get("content-type", ""), request.body)
+            prefer = preferences.parse(request.headers.get("prefer", ""))
+            batch = Batch(self.environment, dispatcher, prefer.continue_on_error)
+            batch.is_partial = fault is not None and fault.fault == "partial_batch"
+            response = batch.run(request.headers.get("content-type", ""), request.body)
             if batch.wait_s:
-                self.environment.protection.told(caller.user_id, batch.wait_s, request.connection)
-            return made
+                self.environment.protection.note_refusal(caller.user_id, batch.wait_s, request.connection)
+            return response
         if request.headers.get("content-encoding", "identity") != "identity":
             raise query_error("A compressed request body is not supported.")
         operation = Operation(request.method, path, request.query, request.headers, request.body)
         with self.environment.lock:
-            return operations.run(operation)
+            return dispatcher.run(operation)
 
-    def _grant(self, request: Request, *, anywhere: bool = False) -> Grant | None:
-        """What the bearer token stands for: here, or for global discovery whatever its tenant is."""
+    def _find_grant(self, request: Request, *, anywhere: bool = False) -> Grant | None:
+        """Return what the bearer token stands for; `anywhere`: its tenant may be another than the environment's."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             return None
         home = self.environment.tenant
         tenants = self.environment.directory.tenants.values() if anywhere else (home,)
-        grant = next((found for one in tenants if (found := one.grant(token.strip())) is not None), None)
+        grant = next((found for one in tenants if (found := one.find_grant(token.strip())) is not None), None)
         if grant is None or grant.audience not in local_origins(request.origin):
             return None
         return grant
 
-    def _unauthorized(self, request: Request) -> Response:
+    def _answer_unauthorized(self, request: Request) -> Response:
         challenge = (
             f"Bearer authorization_uri={request.origin}/{self.environment.tenant.id}/oauth2/authorize, "
             f"resource_id={request.origin}/"
         )
         return Response(401, b"", {"WWW-Authenticate": challenge, "Content-Type": "text/html"})
 
-    def _open(self, caller: Caller | None) -> None:
-        """Raise unless the environment is open to the caller."""
+    def _require_access(self, caller: Caller | None) -> Caller:
+        """Return the caller. Raises 403 where there is none, or the environment is not open to them."""
         environment = self.environment
         if environment.disabled:
             raise ServiceError(
@@ -265,27 +267,29 @@ class Application:
                 "Admin Only "
                 "mode.",
             )
+        return caller
 
-    def _struck(self, request: Request, fault: Fault, user_id: str = "") -> Response:
+    def _answer_fault(self, request: Request, fault: Fault, user_id: str = "") -> Response:
+        """Answer a request that a fault hits before its execution. Raises ServiceError."""
         if fault.fault == "401":
-            return self._unauthorized(request)
-        if fault.fault in _TRICKS_BEFORE:
-            return Response(500, trick=fault.fault)
+            return self._answer_unauthorized(request)
+        if fault.fault in WIRE_FAULTS_BEFORE:
+            return Response(500, wire_fault=fault.fault)
         error = fault.error()
         if user_id and "Retry-After" in error.headers:
-            self.environment.protection.told(user_id, float(error.headers["Retry-After"]), request.connection)
+            self.environment.protection.note_refusal(user_id, float(error.headers["Retry-After"]), request.connection)
         raise error
 
 
-def _signed(answer: Response) -> Response:
+def _complete_headers(answer: Response) -> Response:
     answer.headers.setdefault("Content-Type", "application/json; charset=utf-8")
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.headers.setdefault("x-ms-request-id", str(uuid4()))
     return answer
 
 
-def error_answer(status: int, message: str) -> Response:
-    """An error that is not the Web API's, as JSON."""
+def plain_error(status: int, message: str) -> Response:
+    """Return an error that is not the Web API's, as JSON."""
     return Response(
         status,
         msgspec.json.encode({"error": {"code": str(status), "message": message}}),

@@ -1,27 +1,34 @@
-"""Global discovery: the environments a person may work in, with the few query options that service has.
+"""Global discovery: the environments in which a person is a user, with the few query options of that service.
 
-Texts compare by case here, unlike in the Web API. An application by itself is refused: the service is for people.
+Texts compare case-sensitively, unlike in the Web API. An application by itself is refused: the service is for people.
 """
 
+import operator as operators
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
-from sandbox.base.errors import ServiceError, method_not_allowed, no_resource, query_error
+from sandbox.base.errors import ServiceError, method_not_allowed, query_error, resource_not_found
 from sandbox.base.messages import JSON, Request, Response
-from sandbox.base.values import guid
-from sandbox.environment import VERSION
-from sandbox.identity.directory import Place
-from sandbox.identity.tenant import Grant
+from sandbox.base.values import parse_guid
+from sandbox.environment import VERSION, Environment
+from sandbox.identity.directory import Served
+from sandbox.identity.records import Grant
 from sandbox.odata import options as odata_options
-from sandbox.odata.paths import segments
-from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, Text
+from sandbox.odata.paths import parse_segments
+from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path, TextFunction
 
 ROOT = "/api/discovery/v2.0/"
+_ORDERINGS: dict[str, Callable[[Any, Any], Any]] = {
+    "gt": operators.gt,
+    "ge": operators.ge,
+    "lt": operators.lt,
+    "le": operators.le,
+}
 _CONTEXT = "https://10.0.0.4:20193/api/discovery/v2.0/$metadata#Instances"
 _COLUMNS = (
     "ApiUrl", "DatacenterId", "DatacenterName", "EnvironmentId", "FriendlyName", "Id", "IsUserSysAdmin", "LastUpdated",
@@ -30,11 +37,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def answer(places: list[Place], grant: Grant, request: Request) -> Response:
-    """The answer to a request below the discovery service's root. Raises ServiceError."""
-    steps = segments(unquote(request.path.removeprefix(ROOT)))
+def answer(served: list[Served[Environment]], grant: Grant, request: Request) -> Response:
+    """Answer a request below the root of global discovery. Raises ServiceError."""
+    steps = parse_segments(unquote(request.path.removeprefix(ROOT)))
     if len(steps) != 1 or steps[0].name not in {"Instances", "$metadata"}:
-        raise no_resource(steps[0].name if steps else "")
+        raise resource_not_found(steps[0].name if steps else "")
     if request.method != "GET":
         raise method_not_allowed(request.method, "global discovery")
     if steps[0].name == "$metadata":
@@ -43,17 +50,17 @@ def answer(places: list[Place], grant: Grant, request: Request) -> Response:
         raise ServiceError(
             403, "0x8004a10c", "Global discovery lists environments for users; an application by itself has none."
         )
-    found = [one for place in places if (one := _instance(place, grant)) is not None]
+    found = [instance for one in served if (instance := _describe_instance(one, grant)) is not None]
     options = odata_options.parse(request.query)
     for name in options.given - {"$select", "$filter"}:
         raise query_error(f"The query parameter {name} is not supported.")
     for name in options.select:
         if name not in _COLUMNS:
-            raise _unknown(name)
+            raise _unknown_property(name)
     if steps[0].key is not None:
-        found = _keyed(found, steps[0].key)
+        found = _filter_by_key(found, steps[0].key)
     if options.filter is not None:
-        found = [one for one in found if _true(options.filter, one)]
+        found = [one for one in found if _matches(options.filter, one)]
     wanted = options.select or _COLUMNS
     rows = [{name: one[name] for name in wanted} for one in found]
     suffix = f"({','.join(options.select)})" if options.select else ""
@@ -61,19 +68,19 @@ def answer(places: list[Place], grant: Grant, request: Request) -> Response:
     return Response(200, msgspec.json.encode(document), {"Content-Type": JSON})
 
 
-def _instance(place: Place, grant: Grant) -> dict[str, Any] | None:
-    """The environment as its member sees it; None for others, and for users who are disabled."""
-    environment = place.environment
+def _describe_instance(served: Served[Environment], grant: Grant) -> dict[str, Any] | None:
+    """Return an environment as one of its users sees it; None for other people, and for disabled users."""
+    environment = served.environment
     if environment.tenant.id != grant.tenant:
         return None
     with environment.lock:
-        caller = environment.caller(person=grant.person)
+        caller = environment.find_caller(person=grant.person)
         if caller is None or caller.disabled:
             return None
         organization = environment.organization_id
         name = f"unq{organization.replace('-', '')[:22]}"
     return {
-        "ApiUrl": place.origin,
+        "ApiUrl": served.origin,
         "DatacenterId": "00000000-0000-0000-0000-000000000000",
         "DatacenterName": None,
         "EnvironmentId": organization,
@@ -90,15 +97,15 @@ def _instance(place: Place, grant: Grant) -> dict[str, Any] | None:
         "TenantId": environment.tenant.id,
         "TrialExpirationDate": None,
         "UniqueName": name,
-        "Url": place.origin,
+        "Url": served.origin,
         "UrlName": name[3:11],
         "Version": VERSION,
     }
 
 
-def _keyed(found: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
-    """An array even by key: with the one instance, or empty."""
-    wanted = guid(key)
+def _filter_by_key(found: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
+    """Return the instance that a key names, as a list of one or none. Raises ServiceError."""
+    wanted = parse_guid(key)
     if wanted is not None:
         return [one for one in found if one["Id"] == wanted]
     named = re.fullmatch(r"(UniqueName|Id)='?([^']*)'?", key.strip())
@@ -107,25 +114,25 @@ def _keyed(found: list[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     return [one for one in found if one[named.group(1)] == named.group(2)]
 
 
-def _unknown(name: str) -> ServiceError:
+def _unknown_property(name: str) -> ServiceError:
     return query_error(f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.Instance'.")
 
 
 def _value(row: Mapping[str, Any], path: Path) -> Any:
     if len(path.steps) != 1 or path.steps[0] not in row:
-        raise _unknown("/".join(path.steps))
+        raise _unknown_property("/".join(path.steps))
     return row[path.steps[0]]
 
 
-def _true(expression: Expression, row: Mapping[str, Any]) -> bool:
+def _matches(expression: Expression, row: Mapping[str, Any]) -> bool:
     match expression:
         case And(conditions):
-            return all(_true(one, row) for one in conditions)
+            return all(_matches(one, row) for one in conditions)
         case Or(conditions):
-            return any(_true(one, row) for one in conditions)
+            return any(_matches(one, row) for one in conditions)
         case Not(condition):
-            return not _true(condition, row)
-        case Text(function, path, literal):
+            return not _matches(condition, row)
+        case TextFunction(function, path, literal):
             value = _value(row, path)
             if not isinstance(value, str | None):
                 raise query_error(f"The function '{function}' needs a text.")
@@ -147,5 +154,4 @@ def _compare(operator: str, value: Any, right: Any) -> bool:
         return (value == other) is (operator == "eq")
     if type(value) is not type(other) or not isinstance(value, str | Decimal):
         raise query_error("A binary operator with incompatible types was detected.")
-    more, less = value > other, value < other  # type: ignore[operator]
-    return {"gt": more, "ge": not less, "lt": less, "le": not more}[operator]
+    return bool(_ORDERINGS[operator](value, other))

@@ -1,74 +1,79 @@
-"""Rows put in from outside, fast and past all limits, with what the service would have filled in."""
+"""Loads rows from outside, fast and past all limits, with what the service would have filled in."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 from sandbox.base.errors import ServiceError
-from sandbox.base.values import encode, guid
-from sandbox.data.rules import root_unit
+from sandbox.base.values import encode, parse_guid
+from sandbox.data.rules import root_unit_id
 from sandbox.data.store import Fragments, Head
 from sandbox.data.writing import default_state, set_full_name
 from sandbox.environment import Environment
 from sandbox.metadata.model import LOOKUPS, Column, Table
 
-_MANY = 2000
+_DROP_DECODED_FROM_ROWS = 2000
+"""From so many rows on, decoding the columns again costs less than keeping them up to date."""
 
 
-class Refused(Exception):
-    """What was given cannot be loaded; nothing of it was."""
+class NotLoadable(Exception):
+    """The rows given cannot be loaded, and none was; the text says why."""
 
 
 def load(environment: Environment, content: Mapping[str, Any]) -> dict[str, int]:
-    """Load `{set: [row, ...]}`; how many rows per set. A known id is overwritten. Raises Refused.
+    """Load rows by entity set; return the number of rows per set. Raises NotLoadable.
 
-    Values must be of the column's type, but lengths, privileges and limits do not count. Lookups are given as
-    `_column_value`, `column` or `nav@odata.bind`, all with an id; the row they name need not exist yet.
+    A row whose id exists is overwritten. Values must be of the column's type, but lengths, privileges and limits do
+    not count. Lookups are given as `_column_value`, `column` or `nav@odata.bind`, all with an id; the row they name
+    need not exist yet.
     """
-    made: dict[str, int] = {}
+    counts: dict[str, int] = {}
     with environment.lock:
         prepared = []
         for name, rows in content.items():
             table = environment.sets.get(name)
             if table is None:
-                raise Refused(f"There is no table '{name}'; there are {', '.join(sorted(environment.sets))}.")
+                raise NotLoadable(f"There is no table '{name}'; there are {', '.join(sorted(environment.sets))}.")
             if not isinstance(rows, list):
-                raise Refused(f"'{name}' must be a list of rows.")
+                raise NotLoadable(f"'{name}' must be a list of rows.")
             loader = _Loader(environment, table)
-            # Packed at once: a million rows as dictionaries would take gigabytes.
-            prepared.append((table, [loader.packed(number, row) for number, row in enumerate(rows)]))
+            # Packed one by one: a million rows as dictionaries would take gigabytes.
+            prepared.append((table, [loader.pack_row(number, row) for number, row in enumerate(rows)]))
         for table, ready in prepared:
-            _put(environment, table, ready)
-            made[table.set] = len(ready)
-    return made
+            _store_rows(environment, table, ready)
+            counts[table.set] = len(ready)
+    return counts
 
 
-def _put(environment: Environment, table: Table, ready: Sequence[tuple[bytes, Head, bytes]]) -> None:
+def _store_rows(environment: Environment, table: Table, ready: Sequence[tuple[bytes, Head, bytes]]) -> None:
     store = environment.store
     rows = store.rows[table.name]
-    if len(ready) > _MANY:
-        rows.forget_columns()
+    if len(ready) > _DROP_DECODED_FROM_ROWS:
+        rows.drop_decoded()
     index = rows.index
     for row_id, head, body in ready:
-        place = index.get(row_id)
-        if place is None:
+        position = index.get(row_id)
+        if position is None:
             rows.add_packed(row_id, head, body, store.next_version())
         else:
-            rows.restore(place, head, body, store.next_version())
+            rows.restore_row(position, head, body, store.next_version())
 
 
 class _Loader:
-    """Turns rows of one table into stored form; remembers which key means which column."""
+    """Turns the rows of one table into their stored form. `keys` caches which key of a row means which column.
+
+    Beside the column stands the target table that the key implies; "" where it implies none.
+    """
 
     def __init__(self, environment: Environment, table: Table) -> None:
         self.environment = environment
         self.table = table
         self.keys: dict[str, tuple[Column, str]] = {}
         self.stamp = f'"{environment.clock.stamp()}"'.encode()
-        administrator = environment.administrator()
+        administrator = environment.get_administrator()
         self.user = b'"%b"' % administrator.user_id.encode()
-        unit = b'"%b"' % root_unit(environment.store)
-        self.common: Fragments = {}
+        unit = b'"%b"' % root_unit_id(environment.store)
+        self.common_values: Fragments = {}
         for name, fragment in (
             ("createdon", self.stamp),
             ("modifiedon", self.stamp),
@@ -76,40 +81,40 @@ class _Loader:
             ("modifiedby", self.user),
         ):
             if name in table.columns:
-                self.common[name] = fragment
+                self.common_values[name] = fragment
         if table.owned:
-            self.common.update(
+            self.common_values.update(
                 ownerid=self.user, owneridtype=b'"systemuser"', owninguser=self.user, owningbusinessunit=unit
             )
         self.base_currency = environment.base_currency
         self.state = default_state(table)
         self.reasons = table.columns["statuscode"].choices if "statuscode" in table.columns else ()
 
-    def packed(self, number: int, given: Any) -> tuple[bytes, Head, bytes]:
-        """Id and kept form of a row."""
-        row_id, row = self.row(number, given)
+    def pack_row(self, number: int, given: Any) -> tuple[bytes, Head, bytes]:
+        """Return id and stored form of row `number`. Raises NotLoadable."""
+        row_id, row = self.read_row(number, given)
         return (row_id, *self.environment.store.rows[self.table.name].pack(row))
 
-    def row(self, number: int, given: Any) -> tuple[bytes, Fragments]:
-        """Id and columns of a row as it is stored. Raises Refused naming the row."""
+    def read_row(self, number: int, given: Any) -> tuple[bytes, Fragments]:
+        """Return id and columns of row `number`. Raises NotLoadable, naming the row."""
         if not isinstance(given, dict):
-            raise Refused(f"Row {number} of '{self.table.set}' is no object.")
-        row = dict(self.common)
+            raise NotLoadable(f"Row {number} of '{self.table.set}' is no object.")
+        row = dict(self.common_values)
         row_id: str | None = None
         for key, value in given.items():
             known = self.keys.get(key)
             if known is None:
                 if key == self.table.primary_id:
-                    row_id = guid(value)
+                    row_id = parse_guid(value)
                     if row_id is None:
-                        raise Refused(f"Row {number} of '{self.table.set}': '{value}' is no GUID.")
+                        raise NotLoadable(f"Row {number} of '{self.table.set}': '{value}' is no GUID.")
                     continue
                 if key.startswith("@") or ("@" in key and not key.endswith("@odata.bind")):
                     continue
-                known = self.keys[key] = self._column(key)
-            self._set(number, row, known, value)
+                known = self.keys[key] = self._find_column(key)
+            self._set_value(number, row, known, value)
         if self.reasons:
-            self._fill_state(row)
+            self._set_state(row)
         if "fullname" not in row:
             set_full_name(self.table, row)
         if row.get("owneridtype") == b'"team"' and "owningteam" not in row:
@@ -117,7 +122,7 @@ class _Loader:
             row.pop("owninguser", None)
         return (row_id or str(uuid4())).encode(), row
 
-    def _column(self, key: str) -> tuple[Column, str]:
+    def _find_column(self, key: str) -> tuple[Column, str]:
         table = self.table
         if key.endswith("@odata.bind"):
             found = table.navigation.get(key[: -len("@odata.bind")])
@@ -125,13 +130,13 @@ class _Loader:
                 return found[0], found[1][0] if len(found[1]) == 1 else ""
         column = table.columns.get(key) or table.properties.get(key)
         if column is None:
-            raise Refused(f"'{table.set}' has no column '{key}'.")
+            raise NotLoadable(f"'{table.set}' has no column '{key}'.")
         return column, ""
 
-    def _set(self, number: int, row: Fragments, known: tuple[Column, str], value: Any) -> None:
+    def _set_value(self, number: int, row: Fragments, known: tuple[Column, str], value: Any) -> None:
         column, target = known
         if column.type in LOOKUPS:
-            self._lookup(number, row, column, target, value)
+            self._set_lookup(number, row, column, target, value)
             return
         if column.type == "EntityName":
             row[column.name] = b'"%b"' % str(value).encode() if value else b""
@@ -141,13 +146,13 @@ class _Loader:
         try:
             fragment = encode(self.table, column, value)
         except ServiceError as error:
-            raise Refused(f"Row {number} of '{self.table.set}', '{column.name}': {error.message}") from None
+            raise NotLoadable(f"Row {number} of '{self.table.set}', '{column.name}': {error.message}") from None
         if fragment:
             row[column.name] = fragment
         else:
             row.pop(column.name, None)
 
-    def _lookup(self, number: int, row: Fragments, column: Column, target: str, value: Any) -> None:
+    def _set_lookup(self, number: int, row: Fragments, column: Column, target: str, value: Any) -> None:
         if value is None:
             row.pop(column.name, None)
             row.pop(f"{column.name}type", None)
@@ -159,21 +164,21 @@ class _Loader:
             text = text.rstrip(")")
             table = self.environment.sets.get(entity_set)
             named = table.name if table else ""
-        found = guid(text)
+        found = parse_guid(text)
         if found is None:
-            raise Refused(f"Row {number} of '{self.table.set}', '{column.name}': '{value}' is no GUID.")
+            raise NotLoadable(f"Row {number} of '{self.table.set}', '{column.name}': '{value}' is no GUID.")
         row[column.name] = b'"%b"' % found.encode()
         if len(column.targets) > 1 and f"{column.name}type" in self.table.columns:
-            kind = target or named or self._kind(column, found.encode())
+            kind = target or named or self._find_target_table(column, found.encode())
             row[f"{column.name}type"] = b'"%b"' % kind.encode()
             if column.name == "ownerid" and kind == "systemuser":
                 row["owninguser"] = row["ownerid"]
 
-    def _kind(self, column: Column, row_id: bytes) -> str:
+    def _find_target_table(self, column: Column, row_id: bytes) -> str:
         rows = self.environment.store.rows
         return next((name for name in column.targets if row_id in rows[name].index), column.targets[0])
 
-    def _fill_state(self, row: Fragments) -> None:
+    def _set_state(self, row: Fragments) -> None:
         state = row.get("statecode") or b"%d" % self.state
         row["statecode"] = state
         if not row.get("statuscode"):

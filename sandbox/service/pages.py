@@ -1,24 +1,31 @@
-"""What a person sees at /_sandbox/: the tables, their rows, and what was asked of the Web API."""
+"""HTML pages at /_sandbox/: the tables, their rows, and the counts of requests."""
 
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from sandbox.base.formatting import formatted
-from sandbox.base.values import plain
+from sandbox.base.formatting import format_value
+from sandbox.base.values import from_json
 from sandbox.data.store import Fragments
 from sandbox.environment import Environment
 from sandbox.metadata.model import LOOKUPS, Column, Table
 
 PAGE_ROWS = 50
-_MOST_COLUMNS = 12
-_LONG = 60
+_MAX_COLUMNS = 12
+_LONG_TEXT_CHARS = 60
 
+HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 STYLE = (Path(__file__).parent / "style.css").read_bytes()
 
 
-def _page(title: str, body: str) -> bytes:
+def _render_page(title: str, body: str) -> bytes:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -28,7 +35,7 @@ def _page(title: str, body: str) -> bytes:
     ).encode()
 
 
-def _table(caption: str, heads: list[tuple[str, bool]], lines: list[list[str]]) -> str:
+def _render_table(caption: str, heads: list[tuple[str, bool]], lines: list[list[str]]) -> str:
     head = "".join(f'<th scope="col"{" class=n" if number else ""}>{escape(name)}</th>' for name, number in heads)
     body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
     return (
@@ -37,12 +44,12 @@ def _table(caption: str, heads: list[tuple[str, bool]], lines: list[list[str]]) 
     )
 
 
-def start(
-    sets: Mapping[str, Table], counts: Mapping[str, int], status: Mapping[str, Any], traffic: Mapping[str, Any]
+def render_start(
+    sets: Mapping[str, Table], counts: Mapping[str, int], status: Mapping[str, Any], requests: Mapping[str, Any]
 ) -> bytes:
-    """The page with all tables."""
+    """Return the page with all tables."""
     facts = "".join(
-        f"<dt>{escape(name.replace('_', ' ').capitalize())}</dt><dd>{escape(_word(value))}</dd>"
+        f"<dt>{escape(name.replace('_', ' ').capitalize())}</dt><dd>{escape(_format_status(value))}</dd>"
         for name, value in status.items()
     )
     lines = [
@@ -53,80 +60,82 @@ def start(
         ]
         for name, count in counts.items()
     ]
-    asked = [
-        [f"<td>{escape(name)}</td>", f'<td class="n">{count:,}</td>'] for name, count in traffic["by"].items()
+    request_lines = [
+        [f"<td>{escape(name)}</td>", f'<td class="n">{count:,}</td>'] for name, count in requests["by"].items()
     ] or [["<td>Nothing yet</td>", '<td class="n">0</td>']]
-    return _page(
+    return _render_page(
         "Dataverse sandbox",
         f"<p>A stand-in for a Dataverse environment. Its data is made up; it answers on this machine only.</p>"
         f"<dl>{facts}</dl><h2>Tables</h2>"
-        + _table(
+        + _render_table(
             "Tables and how many rows each holds", [("Table", False), ("Entity set", False), ("Rows", True)], lines
         )
         + "<h2>Requests</h2>"
-        + _table("Requests to the Web API since the last reset", [("Request", False), ("Count", True)], asked),
+        + _render_table(
+            "Requests to the Web API since the last reset", [("Request", False), ("Count", True)], request_lines
+        ),
     )
 
 
-def rows(environment: Environment, table: Table, page: int) -> bytes:
-    """One page of a table's rows; columns that hold nothing on it are left out."""
+def render_rows(environment: Environment, table: Table, page: int) -> bytes:
+    """Return one page of a table's rows; columns without a value on it are left out."""
     known = environment.store.rows[table.name]
     total = len(known)
     last = max(1, -(-total // PAGE_ROWS))
     page = min(page, last)
     begin = (page - 1) * PAGE_ROWS
-    places: list[int] = []
-    for number, place in enumerate(known.live()):
+    positions: list[int] = []
+    for number, position in enumerate(known.live_positions()):
         if number >= begin + PAGE_ROWS:
             break
         if number >= begin:
-            places.append(place)
-    found = [known.fragments(place) for place in places]
+            positions.append(position)
+    found = [known.fragments(position) for position in positions]
     used = [name for name in table.columns if name != table.primary_id and any(row.get(name) for row in found)]
     used.sort(key=lambda name: name != table.primary_name)
-    shown = used[:_MOST_COLUMNS]
+    shown = used[:_MAX_COLUMNS]
     heads = [(table.columns[name].label or name, False) for name in shown]
     lines = []
-    for place, row in zip(places, found, strict=True):
-        cells = [_cell(environment, table.columns[name], row) for name in shown]
-        cells.append(f"<td><code>{known.ids[place].decode()}</code></td>")
+    for position, row in zip(positions, found, strict=True):
+        cells = [_render_cell(environment, table.columns[name], row) for name in shown]
+        cells.append(f"<td><code>{known.ids[position].decode()}</code></td>")
         lines.append(cells)
-    caption = f"{total:,} rows" + (f", {begin + 1:,} to {begin + len(places):,} shown" if places else "")
+    caption = f"{total:,} rows" + (f", {begin + 1:,} to {begin + len(positions):,} shown" if positions else "")
     links = []
     if page > 1:
         links.append(f'<a rel="prev" href="?page={page - 1}">Previous</a>')
     links.append(f"<span>Page {page:,} of {last:,}</span>")
     if page < last:
         links.append(f'<a rel="next" href="?page={page + 1}">Next</a>')
-    return _page(
+    return _render_page(
         table.plural,
         '<p><a href="/_sandbox/">All tables</a></p>'
-        + (_table(caption, [*heads, ("Id", False)], lines) if places else "<p>This table is empty.</p>")
+        + (_render_table(caption, [*heads, ("Id", False)], lines) if positions else "<p>This table is empty.</p>")
         + f'<nav class="pages" aria-label="Pages">{"".join(links)}</nav>',
     )
 
 
-def _word(value: object) -> str:
+def _format_status(value: object) -> str:
     return ("Yes" if value else "No") if isinstance(value, bool) else str(value)
 
 
-def _cell(environment: Environment, column: Column, row: Fragments) -> str:
-    """A value as a person reads it: choices by label, lookups by the name of the row they lead to."""
-    value = plain(row.get(column.name, b""))
+def _render_cell(environment: Environment, column: Column, row: Fragments) -> str:
+    """Return a cell with a value as a person reads it: choices by label, lookups by the name of their row."""
+    value = from_json(row.get(column.name, b""))
     if value is None:
         return "<td></td>"
-    text = formatted(column, value)
+    text = format_value(column, value)
     if column.type in LOOKUPS:
-        target = plain(row.get(f"{column.name}type", b"")) or column.targets[0]
-        text = _name(environment, str(target), str(value))
+        target = from_json(row.get(f"{column.name}type", b"")) or column.targets[0]
+        text = _find_row_name(environment, str(target), str(value))
     shown = str(value) if text is None else text
-    return f"<td{' class=long' if len(shown) > _LONG else ''}>{escape(shown)}</td>"
+    return f"<td{' class=long' if len(shown) > _LONG_TEXT_CHARS else ''}>{escape(shown)}</td>"
 
 
-def _name(environment: Environment, table: str, row_id: str) -> str | None:
+def _find_row_name(environment: Environment, table: str, row_id: str) -> str | None:
     rows = environment.store.rows.get(table)
-    place = rows.index.get(row_id.encode()) if rows is not None else None
-    if rows is None or place is None:
+    position = rows.index.get(row_id.encode()) if rows is not None else None
+    if rows is None or position is None:
         return None
-    found: str | None = plain(rows.fragment(place, rows.table.primary_name))
+    found: str | None = from_json(rows.fragment(position, rows.table.primary_name))
     return found

@@ -1,36 +1,46 @@
-"""An environment on disk: written whole beside the old file, then put in its place.
+"""Saves an environment in a file, and reads it again. A new file replaces the old one once it is complete.
 
-The file is a series of msgpack messages, each behind its length: first the environment, then each table in blocks.
+The file is a series of msgpack messages, each after its length: first the environment, then each table in blocks.
 """
 
 import os
 import struct
 from array import array
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from sandbox.data.store import Rows, Saved
+from sandbox.data.store import Rows, SavedRows
 from sandbox.environment import Credentials, Environment
-from sandbox.identity.tenant import Application, Person, Secret
+from sandbox.identity.records import Application, Person, Secret
 from sandbox.metadata.model import OptionSet, Table
 
 FILE = "environment.rows"
 _FORMAT = 3
-_NEXT = "Name another folder, or delete that file to begin with a fresh environment."
-_BLOCK = 20_000
+_FIX = "Name another folder, or delete that file to start with a new environment."
+_BLOCK_ROWS = 20_000
 _LENGTH = struct.Struct(">Q")
 
 
+class _StoredRow(NamedTuple):
+    """A row of a block; `head` is the index of its head among the block's."""
+
+    id: bytes
+    head: int
+    body: bytes
+    version: int
+
+
 class NotReadable(Exception):
-    """The folder holds something that is no environment of this sandbox."""
+    """The folder's file is no environment that this version saved; the text says what to do."""
 
 
 def write(environment: Environment, folder: Path) -> None:
-    """Keep the environment in a folder; readable by its owner only, since it holds the application's secret."""
+    """Save the environment in a folder; readable by its owner only, since it holds the application's secret."""
     with environment.lock:
         saved = environment.store.save()
         links = {name: sorted(pairs) for name, pairs in environment.store.links.items()}
@@ -41,10 +51,8 @@ def write(environment: Environment, folder: Path) -> None:
             "client_secret": environment.credentials.client_secret,
             "admin_password": environment.credentials.admin_password,
             "organization_id": environment.organization_id,
-            "applications": [_application(one) for one in environment.tenant.applications.values()],
-            "people": [
-                (one.name, one.password, one.disabled, one.second_factor) for one in environment.tenant.people.values()
-            ],
+            "applications": [_describe_application(one) for one in environment.tenant.applications.values()],
+            "people": [astuple(one) for one in environment.tenant.people.values()],
             "links": links,
             "tables": list(saved),
             "definitions": [msgspec.to_builtins(table) for table in environment.tables.values()],
@@ -55,49 +63,46 @@ def write(environment: Environment, folder: Path) -> None:
     draft = folder / f"{FILE}.{os.getpid()}.new"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        _message(file, head)
+        _write_message(file, head)
         for name, one in saved.items():
-            _table(file, name, one, shared[name])
+            _write_table(file, name, one, shared[name])
         file.flush()
         os.fsync(file.fileno())
     draft.replace(folder / FILE)
 
 
 def read(folder: Path) -> Environment | None:
-    """The environment kept in a folder, or None. Raises NotReadable."""
+    """Return the environment saved in a folder; None where there is none. Raises NotReadable."""
     path = folder / FILE
     if not path.exists():
         return None
     try:
-        return _read(path)
+        return _read_file(path)
     except (StopIteration, RuntimeError, LookupError, TypeError, ValueError, msgspec.MsgspecError) as error:
-        raise NotReadable(f"{path} is no kept environment of this version ({error}). {_NEXT}") from error
+        raise NotReadable(f"{path} cannot be read as a saved environment ({error}). {_FIX}") from error
 
 
-def _read(path: Path) -> Environment:
+def _read_file(path: Path) -> Environment:
     with path.open("rb") as file:
-        messages = _messages(file)
+        messages = _read_messages(file)
         head = next(messages)
         if head.get("format") != _FORMAT:
-            raise NotReadable(f"{path} was written by another version of the sandbox. {_NEXT}")
+            raise NotReadable(f"{path} was written by another version of the sandbox. {_FIX}")
         credentials = Credentials(head["client_secret"], head["admin_password"], UUID(head["organization_id"]))
         environment = Environment(empty=head["empty"], credentials=credentials)
-        environment.redefine(
+        environment.replace_tables(
             [msgspec.convert(_without_derived(one), Table) for one in head["definitions"]],
             [msgspec.convert(one, OptionSet) for one in head["choices"]],
         )
         for name in head["tables"]:
-            _fill(environment.store.rows[name], messages)
+            _read_rows(environment.store.rows[name], messages)
     environment.store.links = {name: {(one, two) for one, two in pairs} for name, pairs in head["links"].items()}
     environment.store.version = head["version"]
     for one in head["applications"]:
         secrets = [Secret(value, expires) for value, expires in one["secrets"]]
-        environment.tenant.applications[one["client_id"]] = Application(
-            one["client_id"], one["name"], secrets, one["redirect_urls"], one["certificates"], one["consented"],
-            one["disabled"],
-        )  # fmt: skip
+        environment.tenant.applications[one["client_id"]] = Application(**{**one, "secrets": secrets})
     environment.tenant.people = {one[0]: Person(*one) for one in head["people"]}
-    environment.remember_start()
+    environment.set_reset_point()
     return environment
 
 
@@ -105,7 +110,7 @@ def _without_derived(described: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in described.items() if name not in {"properties", "navigation"}}
 
 
-def _application(one: Application) -> dict[str, Any]:
+def _describe_application(one: Application) -> dict[str, Any]:
     return {
         "client_id": one.client_id,
         "name": one.name,
@@ -117,25 +122,25 @@ def _application(one: Application) -> dict[str, Any]:
     }
 
 
-def _message(file: BinaryIO, content: Any) -> None:
+def _write_message(file: BinaryIO, content: Any) -> None:
     data = msgspec.msgpack.encode(content)
     file.write(_LENGTH.pack(len(data)))
     file.write(data)
 
 
-def _messages(file: BinaryIO) -> Iterator[Any]:
-    left = os.fstat(file.fileno()).st_size
+def _read_messages(file: BinaryIO) -> Iterator[Any]:
+    remaining_bytes = os.fstat(file.fileno()).st_size
     while head := file.read(_LENGTH.size):
-        length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else left
-        left -= _LENGTH.size + length
-        if left < 0:
+        length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else remaining_bytes
+        remaining_bytes -= _LENGTH.size + length
+        if remaining_bytes < 0:
             raise ValueError("it is cut off")
         yield msgspec.msgpack.decode(file.read(length))
 
 
-def _table(file: BinaryIO, name: str, saved: Saved, shared: list[str]) -> None:
-    live = [place for place, head in enumerate(saved.heads) if head is not None]
-    _message(
+def _write_table(file: BinaryIO, name: str, saved: SavedRows, shared: list[str]) -> None:
+    live = [position for position, head in enumerate(saved.heads) if head is not None]
+    _write_message(
         file,
         {
             "table": name,
@@ -145,28 +150,28 @@ def _table(file: BinaryIO, name: str, saved: Saved, shared: list[str]) -> None:
             "deleted": saved.deleted,
         },
     )
-    for begin in range(0, len(live), _BLOCK):
+    for begin in range(0, len(live), _BLOCK_ROWS):
         heads: dict[tuple[bytes, ...], int] = {}
         rows = []
-        for place in live[begin : begin + _BLOCK]:
-            head = saved.heads[place] or ()
+        for position in live[begin : begin + _BLOCK_ROWS]:
+            head = saved.heads[position] or ()
             number = heads.setdefault(head, len(heads))
-            rows.append((saved.ids[place], number, saved.bodies[place], saved.versions[place]))
-        _message(file, {"heads": list(heads), "rows": rows})
+            rows.append(_StoredRow(saved.ids[position], number, saved.bodies[position], saved.versions[position]))
+        _write_message(file, {"heads": list(heads), "rows": rows})
 
 
-def _fill(rows: Rows, messages: Iterator[Any]) -> None:
+def _read_rows(rows: Rows, messages: Iterator[Any]) -> None:
     about = next(messages)
     if about["table"] != rows.table.name or about["shared"] != list(rows.shared):
         raise ValueError(f"the table {about['table']} has changed")
-    saved = Saved([], [], [], array("q"), {name: slot for slot, name in enumerate(about["layout"])}, [])
+    saved = SavedRows([], [], [], array("q"), {name: slot for slot, name in enumerate(about["layout"])}, [])
     saved.deleted = [(version, row_id) for version, row_id in about["deleted"]]
     while len(saved.ids) < about["rows"]:
         block = next(messages)
         heads = [tuple(head) for head in block["heads"]]
-        for row_id, number, body, version in block["rows"]:
-            saved.ids.append(row_id)
-            saved.heads.append(heads[number])
-            saved.bodies.append(body)
-            saved.versions.append(version)
-    rows.restore_all(saved)
+        for row in map(_StoredRow._make, block["rows"]):
+            saved.ids.append(row.id)
+            saved.heads.append(heads[row.head])
+            saved.bodies.append(row.body)
+            saved.versions.append(row.version)
+    rows.restore_saved(saved)

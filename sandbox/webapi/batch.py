@@ -1,4 +1,4 @@
-"""$batch: many operations in one request, read, run in order and answered in order."""
+"""$batch: many operations in one request, run and answered in order."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,28 +6,28 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from sandbox.base.errors import ServiceError, query_error
-from sandbox.base.faults import IN_PARTS, Fault
+from sandbox.base.faults import PART_FAULTS, WIRE_FAULTS_AFTER, Fault
 from sandbox.base.messages import Response
 from sandbox.data.store import Transaction
 from sandbox.environment import Environment
-from sandbox.odata.paths import relative, shape
+from sandbox.odata.paths import path_shape, strip_root
 from sandbox.webapi.context import Operation
-from sandbox.webapi.dispatch import Operations
+from sandbox.webapi.dispatch import Dispatcher
 
-MOST_OPERATIONS = 1000
-MOST_ADDRESS = 65_536
+MAX_OPERATIONS = 1000
+MAX_ADDRESS_CHARS = 65_536
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 _REQUEST_LINE = re.compile(r"([A-Za-z]+) +(\S.*?) +HTTP/1\.[01]")
 """Microsoft's own SDK leaves spaces in an address as they are, so the service takes them."""
 _REFERENCE = re.compile(r"\$([\w.-]+)")
-_IN_BODY = re.compile(rb'("[^"]*@odata\.(?:bind|id)"\s*:\s*")/?\$([\w.-]+)"')
+_BODY_REFERENCE = re.compile(rb'("[^"]*@odata\.(?:bind|id)"\s*:\s*")/?\$([\w.-]+)"')
 
 _REASONS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified"}
 
 
-class Cut(Exception):
-    """A fault that strikes the connection, met at a part: the rest of the batch is not run."""
+class ConnectionFault(Exception):
+    """A fault of the connection that hits a part: the rest of the batch is not run."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.fault)
@@ -36,107 +36,114 @@ class Cut(Exception):
 
 @dataclass(slots=True)
 class Part:
-    """One operation of a batch; its Content-ID where it has one."""
+    """One operation of a batch, with its Content-ID where it has one."""
 
     operation: Operation
     content_id: str = ""
 
 
 @dataclass(slots=True)
-class _Answer:
+class _PartAnswer:
+    """The answer to a part; that to a change set has the answers to its `changes`."""
+
     response: Response
     content_id: str = ""
-    changes: "list[_Answer] | None" = None
+    changes: "list[_PartAnswer] | None" = None
 
 
 @dataclass(slots=True)
 class Batch:
-    """Runs a batch."""
+    """Runs one batch.
+
+    `is_partial`: every second part fails. `late_fault`: the fault of the whole answer, met at a part. `addresses` are
+    those of rows that a change set created, by Content-ID.
+    """
 
     environment: Environment
-    operations: Operations
-    origin: str
+    dispatcher: Dispatcher
     continue_on_error: bool
-    partial: bool = False
-    late: Fault | None = None
+    is_partial: bool = False
+    late_fault: Fault | None = None
     rows_read: int = 0
     rows_written: int = 0
-    seen: int = 0
+    parts_seen: int = 0
     wait_s: float = 0.0
-    """The longest wait a part was refused with: the user is told so, though the answer around it says 200."""
+    """Longest Retry-After of a refused part: it counts as a refusal of the user, though the whole answer says 200."""
     addresses: dict[str, str] = field(default_factory=dict)
 
     def run(self, content_type: str, body: bytes) -> Response:
-        """The multipart answer. Raises ServiceError where the batch itself cannot be read."""
-        parts = _read(content_type, body)
-        answers: list[_Answer] = []
+        """Run the parts and return the multipart answer. Raises ServiceError where the batch itself cannot be read."""
+        parts = _read_parts(content_type, body)
+        answers: list[_PartAnswer] = []
         status = 200
         for part in parts:
             if isinstance(part, list):
                 with self.environment.lock:  # nobody sees half of a change set
-                    answer = self._change_set(part)
+                    answer = self._run_change_set(part)
             else:
-                answer = self._single(part)
+                answer = self._run_single(part)
             answers.append(answer)
             if answer.response.status >= 400 and not self.continue_on_error:
                 status = answer.response.status
                 break
         boundary = f"batchresponse_{uuid4()}"
-        made = Response(status, _write(boundary, answers), {"Content-Type": f"multipart/mixed; boundary={boundary}"})
-        made.rows_read, made.rows_written = self.rows_read, self.rows_written
+        response = Response(
+            status, _encode_answers(boundary, answers), {"Content-Type": f"multipart/mixed; boundary={boundary}"}
+        )
+        response.rows_read, response.rows_written = self.rows_read, self.rows_written
         if self.continue_on_error:
-            made.headers["Preference-Applied"] = "odata.continue-on-error"
-        if self.late is not None:
-            made.trick = self.late.fault
-        return made
+            response.headers["Preference-Applied"] = "odata.continue-on-error"
+        if self.late_fault is not None:
+            response.wire_fault = self.late_fault.fault
+        return response
 
     # -- one part -----------------------------------------------------------------------------------------------------
 
-    def _single(self, part: Part) -> _Answer:
-        return _Answer(self._guarded(part, None), part.content_id)
+    def _run_single(self, part: Part) -> _PartAnswer:
+        return _PartAnswer(self._run_part(part, None), part.content_id)
 
-    def _change_set(self, parts: list[Part]) -> _Answer:
+    def _run_change_set(self, parts: list[Part]) -> _PartAnswer:
         transaction = Transaction()
         self.addresses = {}
-        made: list[_Answer] = []
+        answers: list[_PartAnswer] = []
         for part in parts:
-            response = self._guarded(part, transaction, change_set=True)
+            response = self._run_part(part, transaction, change_set=True)
             if response.status >= 400:
                 transaction.roll_back()
-                return _Answer(response, part.content_id)
+                return _PartAnswer(response, part.content_id)
             if part.content_id and "OData-EntityId" in response.headers:
                 self.addresses[part.content_id] = response.headers["OData-EntityId"]
-            made.append(_Answer(response, part.content_id))
+            answers.append(_PartAnswer(response, part.content_id))
         self.rows_written += transaction.written
-        self.environment.traffic.wrote(transaction.written)
-        return _Answer(Response(200), changes=made)
+        self.environment.request_counts.count_rows_written(transaction.written)
+        return _PartAnswer(Response(200), changes=answers)
 
-    def _guarded(self, part: Part, transaction: Transaction | None, *, change_set: bool = False) -> Response:
+    def _run_part(self, part: Part, transaction: Transaction | None, *, change_set: bool = False) -> Response:
         environment = self.environment
         operation = part.operation
-        self.seen += 1
+        self.parts_seen += 1
         try:
-            self._resolve(operation)
-            found = relative(operation.path)
+            self._resolve_references(operation)
+            found = strip_root(operation.path)
             if found is None:
                 raise query_error(f"Invalid URI: '{operation.path}' is no address of this Web API.")
             operation.path = unquote(found)
-            if len(found) + len(operation.query) > MOST_ADDRESS:
-                raise query_error(f"The address of a part is longer than {MOST_ADDRESS} characters.")
-            form = shape(operation.path)
-            environment.traffic.part(operation.method, form)
+            if len(found) + len(operation.query) > MAX_ADDRESS_CHARS:
+                raise query_error(f"The address of a part is longer than {MAX_ADDRESS_CHARS} characters.")
+            shape = path_shape(operation.path)
+            environment.request_counts.count_part(operation.method, shape)
             if operation.method in WRITES:
-                environment.traffic.count("writes")
-            if form == "$batch":
+                environment.request_counts.increment("writes")
+            if shape == "$batch":
                 raise query_error("A batch can't contain another batch.")
             if change_set and operation.method == "GET":
                 raise query_error("A change set can't contain a GET request.")
-            self._strike(operation.method, form)
+            self._inject_fault(operation.method, shape)
             with environment.lock:
-                response = self.operations.run(operation, transaction)
+                response = self.dispatcher.run(operation, transaction)
         except ServiceError as error:
             if error.status == 429:
-                environment.traffic.count("throttled")
+                environment.request_counts.increment("throttled")
                 self.wait_s = max(self.wait_s, float(error.headers.get("Retry-After", 0)))
             headers = {"Content-Type": "application/json; odata.metadata=minimal", **error.headers}
             return Response(error.status, error.body(), headers)
@@ -146,34 +153,34 @@ class Batch:
             response.headers["Location"] = response.headers["OData-EntityId"]
         return response
 
-    def _strike(self, method: str, form: str) -> None:
-        fault = self.environment.faults.strike(method, form, part=True, spared=self.partial)
+    def _inject_fault(self, method: str, shape: str) -> None:
+        fault = self.environment.faults.inject(method, shape, in_batch=True, already_partial=self.is_partial)
         if fault is not None and fault.fault == "partial_batch":
-            self.partial, fault = True, None
-        if self.partial and self.seen % 2 == 0:
+            self.is_partial, fault = True, None
+        if self.is_partial and self.parts_seen % 2 == 0:
             raise ServiceError(500, "0x80040216", "An unexpected error occurred.")
         if fault is None:
             return
-        if fault.fault in IN_PARTS:
+        if fault.fault in PART_FAULTS:
             raise fault.error()
-        if fault.fault in {"slow", "truncate", "lost_reply"}:
-            self.late = fault
+        if fault.fault in WIRE_FAULTS_AFTER:
+            self.late_fault = fault
             return
-        raise Cut(fault)
+        raise ConnectionFault(fault)
 
-    def _resolve(self, operation: Operation) -> None:
-        """Put the addresses of earlier parts in place of `$1`."""
+    def _resolve_references(self, operation: Operation) -> None:
+        """Replace references like `$1` by the addresses of earlier parts. Raises ServiceError."""
         path = operation.path.lstrip("/")
         found = _REFERENCE.match(path)
         if found and not path.startswith("$batch"):
-            operation.path = self._address(found.group(1)) + path[found.end() :]
+            operation.path = self._find_address(found.group(1)) + path[found.end() :]
         if b"$" in operation.body:
-            operation.body = _IN_BODY.sub(self._in_body, operation.body)
+            operation.body = _BODY_REFERENCE.sub(self._replace_in_body, operation.body)
 
-    def _in_body(self, found: "re.Match[bytes]") -> bytes:
-        return found.group(1) + self._address(found.group(2).decode()).encode() + b'"'
+    def _replace_in_body(self, found: "re.Match[bytes]") -> bytes:
+        return found.group(1) + self._find_address(found.group(2).decode()).encode() + b'"'
 
-    def _address(self, content_id: str) -> str:
+    def _find_address(self, content_id: str) -> str:
         if content_id not in self.addresses:
             raise query_error(f"Content-ID Reference: '${content_id}' does not exist in the batch context.")
         return self.addresses[content_id]
@@ -182,71 +189,72 @@ class Batch:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _read(content_type: str, body: bytes) -> list[Part | list[Part]]:
+def _read_parts(content_type: str, body: bytes) -> list[Part | list[Part]]:
     boundary = _BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/mixed") or boundary is None:
         raise query_error("The content type of a batch must be multipart/mixed with a boundary.")
-    made: list[Part | list[Part]] = []
-    many = 0
-    for piece in _pieces(body, boundary.group(1)):
-        headers, content = _headers(piece)
+    parts: list[Part | list[Part]] = []
+    operation_count = 0
+    for piece in _split_at_boundary(body, boundary.group(1)):
+        headers, content = _read_headers(piece)
         kind = headers.get("content-type", "")
         if kind.lower().startswith("multipart/mixed"):
             inner = _BOUNDARY.search(kind)
             if inner is None:
                 raise query_error("A change set's content type needs a boundary.")
-            changes = [_part(one, in_change_set=True) for one in _pieces(content, inner.group(1))]
-            many += len(changes)
-            made.append(changes)
+            changes = [_read_part(one, in_change_set=True) for one in _split_at_boundary(content, inner.group(1))]
+            operation_count += len(changes)
+            parts.append(changes)
         else:
-            many += 1
-            made.append(_part(piece))
-        if many > MOST_OPERATIONS:
-            raise query_error(f"The batch holds more than the {MOST_OPERATIONS} operations allowed.")
-    if not made:
+            operation_count += 1
+            parts.append(_read_part(piece))
+        if operation_count > MAX_OPERATIONS:
+            raise query_error(f"The batch holds more than the {MAX_OPERATIONS} operations allowed.")
+    if not parts:
         raise query_error("The batch holds no operations.")
-    return made
+    return parts
 
 
-def _pieces(body: bytes, boundary: str) -> list[bytes]:
+def _split_at_boundary(body: bytes, boundary: str) -> list[bytes]:
     mark = b"--" + boundary.encode()
     if not (body.startswith(mark) or b"\n" + mark in body):
         raise query_error("The batch's body does not use the boundary of its content type.")
-    cut = re.split(rb"(?:^|\r?\n)" + re.escape(mark), body)
-    made: list[bytes] = []
-    for piece in cut[1:]:
+    candidates = re.split(rb"(?:^|\r?\n)" + re.escape(mark), body)
+    pieces: list[bytes] = []
+    for piece in candidates[1:]:
         if piece.startswith(b"--"):
-            return made
-        made.append(piece.lstrip(b" \t").removeprefix(b"\r\n").removeprefix(b"\n"))
+            return pieces
+        pieces.append(piece.lstrip(b" \t").removeprefix(b"\r\n").removeprefix(b"\n"))
     raise query_error("The batch's closing boundary is missing.")
 
 
-def _headers(piece: bytes) -> tuple[dict[str, str], bytes]:
-    head, found, rest = _cut(piece)
+def _read_headers(piece: bytes) -> tuple[dict[str, str], bytes]:
+    head, found, rest = _split_head(piece)
     if not found and head:
         raise query_error("A part of the batch has no empty line after its headers.")
-    made = {}
+    headers = {}
     for line in head.decode("latin-1").splitlines():
         name, _, value = line.partition(":")
-        made[name.strip().lower()] = value.strip()
-    return made, rest
+        headers[name.strip().lower()] = value.strip()
+    return headers, rest
 
 
-def _cut(piece: bytes) -> tuple[bytes, bool, bytes]:
+def _split_head(piece: bytes) -> tuple[bytes, bool, bytes]:
+    """Split at the first empty line: head, whether there is one, rest."""
     found = re.search(rb"\r?\n\r?\n", piece)
     if found is None:
         return piece, False, b""
     return piece[: found.start()], True, piece[found.end() :]
 
 
-def _part(piece: bytes, *, in_change_set: bool = False) -> Part:
-    headers, content = _headers(piece)
+def _read_part(piece: bytes, *, in_change_set: bool = False) -> Part:
+    headers, content = _read_headers(piece)
     if not headers.get("content-type", "").lower().startswith("application/http"):
         raise query_error("The content type of a part must be application/http.")
     content_id = headers.get("content-id", "")
     if in_change_set and not content_id:
         raise query_error("Content-ID header not present in the change set's part.")
-    head, _, body = _cut(content.lstrip(b"\r\n"))
+    head, _, body = _split_head(content.lstrip(b"\r\n"))
     first, _, rest = head.partition(b"\n")
     line = _REQUEST_LINE.fullmatch(first.decode("latin-1").strip())
     if line is None:
@@ -262,22 +270,22 @@ def _part(piece: bytes, *, in_change_set: bool = False) -> Part:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _write(boundary: str, answers: list[_Answer]) -> bytes:
-    made: list[bytes] = []
+def _encode_answers(boundary: str, answers: list[_PartAnswer]) -> bytes:
+    pieces: list[bytes] = []
     for answer in answers:
-        made.append(b"--" + boundary.encode() + b"\r\n")
+        pieces.append(b"--" + boundary.encode() + b"\r\n")
         if answer.changes is None:
-            made.append(_http(answer))
+            pieces.append(_encode_part(answer))
         else:
             inner = f"changesetresponse_{uuid4()}"
-            made.append(f"Content-Type: multipart/mixed; boundary={inner}\r\n\r\n".encode())
-            made.extend(b"--" + inner.encode() + b"\r\n" + _http(change) for change in answer.changes)
-            made.append(f"--{inner}--\r\n".encode())
-    made.append(f"--{boundary}--\r\n".encode())
-    return b"".join(made)
+            pieces.append(f"Content-Type: multipart/mixed; boundary={inner}\r\n\r\n".encode())
+            pieces.extend(b"--" + inner.encode() + b"\r\n" + _encode_part(change) for change in answer.changes)
+            pieces.append(f"--{inner}--\r\n".encode())
+    pieces.append(f"--{boundary}--\r\n".encode())
+    return b"".join(pieces)
 
 
-def _http(answer: _Answer) -> bytes:
+def _encode_part(answer: _PartAnswer) -> bytes:
     response = answer.response
     outer = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
     if answer.content_id:

@@ -1,4 +1,4 @@
-"""$metadata: the tables as an XML document in the Common Schema Definition Language."""
+"""$metadata: all tables as XML in the Common Schema Definition Language."""
 
 from collections.abc import Mapping
 from html import escape
@@ -9,10 +9,10 @@ from sandbox.metadata.model import Table
 NAMESPACE = "Microsoft.Dynamics.CRM"
 
 
-def document(tables: Mapping[str, Table]) -> bytes:
-    """The whole document."""
-    types = "".join(_type(tables, table) for table in tables.values())
-    sets = "".join(_set(tables, table) for table in tables.values())
+def build_document(tables: Mapping[str, Table]) -> bytes:
+    """Return the whole document."""
+    types = "".join(_build_type(tables, table) for table in tables.values())
+    sets = "".join(_build_set(tables, table) for table in tables.values())
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
         '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>'
@@ -23,10 +23,10 @@ def document(tables: Mapping[str, Table]) -> bytes:
     ).encode()
 
 
-def _type(tables: Mapping[str, Table], table: Table) -> str:
-    lines = [f"<Key><PropertyRef Name={_quoted(table.primary_id)} /></Key>"]
+def _build_type(tables: Mapping[str, Table], table: Table) -> str:
+    lines = [f"<Key><PropertyRef Name={_quote(table.primary_id)} /></Key>"]
     for name, column in table.properties.items():
-        lines.append(f"<Property Name={_quoted(name)} Type={_quoted(column.edm)} />")
+        lines.append(f"<Property Name={_quote(name)} Type={_quote(column.edm_type)} />")
     for column in table.columns.values():
         for target, nav in column.binds:
             if target not in tables or table.navigation[nav][1][0] != target:
@@ -35,21 +35,21 @@ def _type(tables: Mapping[str, Table], table: Table) -> str:
             key = tables[target].primary_id
             constraint = f'<ReferentialConstraint Property="{column.web_name}" ReferencedProperty="{key}" />'
             lines.append(
-                f'<NavigationProperty Name={_quoted(nav)} Type={_quoted(kind)} Nullable="true">{constraint}'
+                f'<NavigationProperty Name={_quote(nav)} Type={_quote(kind)} Nullable="true">{constraint}'
                 "</NavigationProperty>"
             )
     for name, found in collections(tables, table).items():
         lines.append(
-            f"<NavigationProperty Name={_quoted(name)} Type={_quoted(f'Collection(mscrm.{found.other.name})')} />"
+            f"<NavigationProperty Name={_quote(name)} Type={_quote(f'Collection(mscrm.{found.other.name})')} />"
         )
     for name, association in table.associations.items():
         lines.append(
-            f"<NavigationProperty Name={_quoted(name)} Type={_quoted(f'Collection(mscrm.{association.other})')} />"
+            f"<NavigationProperty Name={_quote(name)} Type={_quote(f'Collection(mscrm.{association.other})')} />"
         )
-    return f'<EntityType Name={_quoted(table.name)} BaseType="mscrm.crmbaseentity">{"".join(lines)}</EntityType>'
+    return f'<EntityType Name={_quote(table.name)} BaseType="mscrm.crmbaseentity">{"".join(lines)}</EntityType>'
 
 
-def _set(tables: Mapping[str, Table], table: Table) -> str:
+def _build_set(tables: Mapping[str, Table], table: Table) -> str:
     bindings = []
     for nav, (_, targets) in table.navigation.items():
         if len(targets) == 1 and targets[0] in tables:
@@ -57,12 +57,12 @@ def _set(tables: Mapping[str, Table], table: Table) -> str:
     bindings += [(name, found.other.set) for name, found in collections(tables, table).items()]
     bindings += [(name, tables[one.other].set) for name, one in table.associations.items()]
     inner = "".join(
-        f"<NavigationPropertyBinding Path={_quoted(path)} Target={_quoted(target)} />" for path, target in bindings
+        f"<NavigationPropertyBinding Path={_quote(path)} Target={_quote(target)} />" for path, target in bindings
     )
-    kind = _quoted(f"{NAMESPACE}.{table.name}")
-    return f"<EntitySet Name={_quoted(table.set)} EntityType={kind}>{inner}</EntitySet>"
+    kind = _quote(f"{NAMESPACE}.{table.name}")
+    return f"<EntitySet Name={_quote(table.set)} EntityType={kind}>{inner}</EntitySet>"
 
 
-def _quoted(text: str) -> str:
-    """A text as an attribute's value."""
+def _quote(text: str) -> str:
+    """Return a text as the value of an attribute."""
     return f'"{escape(text)}"'

@@ -1,104 +1,99 @@
-"""Requests that change metadata: from path and body to the customizer, and the address of what was made."""
-
-from typing import TYPE_CHECKING
+"""Answers to requests that change metadata: from path and body to the customizer."""
 
 import msgspec
 
-from sandbox.base.errors import method_not_allowed, no_resource, not_covered
+from sandbox.base.errors import method_not_allowed, not_covered, resource_not_found
 from sandbox.base.messages import JSON, Response
 from sandbox.customizing.tables import Customizer, key_id
 from sandbox.data.store import Transaction
 from sandbox.metadata import describe
-from sandbox.odata.options import pairs
+from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import PREFIX, Segment
 from sandbox.webapi import definitions
+from sandbox.webapi.context import Context, Operation
 
-if TYPE_CHECKING:
-    from sandbox.webapi.context import Operation
-    from sandbox.webapi.dispatch import Operations
-
-ACTIONS = frozenset({"InsertOptionValue", "UpdateOptionValue", "DeleteOptionValue"})
-_PUBLISH = frozenset({"PublishXml", "PublishAllXml"})
+_OPTION_ACTIONS = frozenset({"InsertOptionValue", "UpdateOptionValue", "DeleteOptionValue"})
+_PUBLISH_ACTIONS = frozenset({"PublishXml", "PublishAllXml"})
 
 
 def answer(
-    operations: "Operations", operation: "Operation", steps: list[Segment], body: dict[str, object] | None,
+    context: Context, operation: Operation, steps: list[Segment], body: dict[str, object] | None,
     transaction: Transaction,
 ) -> Response:  # fmt: skip
-    """Change metadata. `body` is the decoded one where the method has one. Raises ServiceError."""
-    customizer = Customizer(operations.environment, operations.caller)
-    customizer.in_solution(operation.headers.get("mscrm.solutionuniquename", ""))
+    """Answer a request that changes metadata; `body` is decoded, None without one. Raises ServiceError."""
+    customizer = Customizer(context.environment, context.caller)
+    customizer.require_solution(operation.headers.get("mscrm.solutionuniquename", ""))
     first, rest = steps[0], steps[1:]
     given = body or {}
     if first.name == "GlobalOptionSetDefinitions":
-        return _choices(operations, customizer, operation, steps, given)
+        return _answer_choices(context, customizer, operation, steps, given)
     if first.name == "RelationshipDefinitions":
-        return _relationships(operations, customizer, operation, steps, given)
+        return _answer_relationships(context, customizer, operation, steps, given)
     if first.key is None:
         if operation.method != "POST" or rest:
             raise method_not_allowed(operation.method, "EntityDefinitions")
-        made = customizer.create_table(given, transaction)
-        return _made(operations, f"EntityDefinitions({made.id})")
-    table = definitions.table_of(operations.environment, first.key)
+        created = customizer.create_table(given, transaction)
+        return _answer_created(context, f"EntityDefinitions({created.id})")
+    table = definitions.find_table(context.environment, first.key)
     base = f"EntityDefinitions({table.id})"
     if not rest:
         if operation.method == "PUT":
             customizer.update_table(table, given)
-            return _made(operations, base)
+            return _answer_created(context, base)
         if operation.method == "DELETE":
             customizer.delete_table(table, transaction)
             return Response(204)
         raise method_not_allowed(operation.method, "a table's definition")
     if rest[0].name == "Attributes":
-        return _columns(operations, customizer, operation, first, rest, given)
+        return _answer_columns(context, customizer, operation, first, rest, given)
     if rest[0].name == "Keys":
         if rest[0].key is None and operation.method == "POST":
             key = customizer.create_key(table, given)
-            return _made(operations, f"{base}/Keys({key_id(table, key)})")
+            return _answer_created(context, f"{base}/Keys({key_id(table, key)})")
         if rest[0].key is not None and operation.method == "DELETE":
-            customizer.delete_key(table, definitions.key_of(table, rest[0].key))
+            customizer.delete_key(table, definitions.find_key(table, rest[0].key))
             return Response(204)
         raise method_not_allowed(operation.method, "Keys")
-    raise no_resource(rest[0].name)
+    raise resource_not_found(rest[0].name)
 
 
-def act(
-    operations: "Operations", operation: "Operation", name: str, body: dict[str, object], transaction: Transaction
+def answer_action(
+    context: Context, operation: Operation, name: str, body: dict[str, object], transaction: Transaction
 ) -> Response | None:
-    """An unbound action about metadata; None where the name is none."""
-    if name not in ACTIONS | _PUBLISH | {"CreateEntities"}:
+    """Answer an unbound action about metadata; None where the name is that of none. Raises ServiceError."""
+    if name not in _OPTION_ACTIONS | _PUBLISH_ACTIONS | {"CreateEntities"}:
         return None
     if operation.method != "POST":
         raise method_not_allowed(operation.method, f"the action '{name}'")
-    customizer = Customizer(operations.environment, operations.caller)
-    if name in _PUBLISH:
+    customizer = Customizer(context.environment, context.caller)
+    if name in _PUBLISH_ACTIONS:
         customizer.publish()
         return Response(204)
     if name == "CreateEntities":
-        asked = dict(pairs(operation.query))
-        customizer.in_solution(asked.get("SolutionUniqueName", ""))
+        asked = dict(parse_pairs(operation.query))
+        customizer.require_solution(asked.get("SolutionUniqueName", ""))
         found: dict[str, object] = {"EntityIds": [str(one.id) for one in customizer.create_tables(body, transaction)]}
     else:
         found = customizer.change_options(name, body)
     if not found:
         return Response(204)
-    context = f"{operations.base}$metadata#Microsoft.Dynamics.CRM.{name}Response"
-    return Response(200, msgspec.json.encode({"@odata.context": context, **found}), {"Content-Type": JSON})
+    odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.{name}Response"
+    return Response(200, msgspec.json.encode({"@odata.context": odata_context, **found}), {"Content-Type": JSON})
 
 
-def _columns(
-    operations: "Operations", customizer: Customizer, operation: "Operation", first: Segment, rest: list[Segment],
+def _answer_columns(
+    context: Context, customizer: Customizer, operation: Operation, first: Segment, rest: list[Segment],
     body: dict[str, object],
 ) -> Response:  # fmt: skip
-    table = definitions.table_of(operations.environment, first.key or "")
+    table = definitions.find_table(context.environment, first.key or "")
     if len(rest) > 1 and not rest[1].name.startswith(PREFIX):
-        raise no_resource(rest[1].name)
+        raise resource_not_found(rest[1].name)
     if rest[0].key is None:
         if operation.method != "POST":
             raise method_not_allowed(operation.method, "Attributes")
         column = customizer.create_column(table, body)
-        return _made(operations, f"EntityDefinitions({table.id})/Attributes({table.column_id(column.name)})")
-    column = definitions.column_of(table, rest[0].key)
+        return _answer_created(context, f"EntityDefinitions({table.id})/Attributes({table.column_id(column.name)})")
+    column = definitions.find_column(table, rest[0].key)
     if operation.method == "PUT":
         customizer.update_column(table, column, body)
         return Response(204)
@@ -108,37 +103,37 @@ def _columns(
     raise method_not_allowed(operation.method, "an attribute's definition")
 
 
-def _choices(
-    operations: "Operations", customizer: Customizer, operation: "Operation", steps: list[Segment],
+def _answer_choices(
+    context: Context, customizer: Customizer, operation: Operation, steps: list[Segment],
     body: dict[str, object],
 ) -> Response:  # fmt: skip
     key = steps[0].key
     if key is None and operation.method == "POST":
-        made = customizer.create_option_set(body)
-        return _made(operations, f"GlobalOptionSetDefinitions({made.id})")
+        option_set = customizer.create_option_set(body)
+        return _answer_created(context, f"GlobalOptionSetDefinitions({option_set.id})")
     if key is not None and operation.method == "DELETE":
-        customizer.delete_option_set(customizer.option_set(key))
+        customizer.delete_option_set(customizer.find_option_set(key))
         return Response(204)
     if key is not None and operation.method == "PUT":
         raise not_covered("replacing a global choice; use InsertOptionValue, UpdateOptionValue and DeleteOptionValue")
     raise method_not_allowed(operation.method, "GlobalOptionSetDefinitions")
 
 
-def _relationships(
-    operations: "Operations", customizer: Customizer, operation: "Operation", steps: list[Segment],
+def _answer_relationships(
+    context: Context, customizer: Customizer, operation: Operation, steps: list[Segment],
     body: dict[str, object],
 ) -> Response:  # fmt: skip
     key = steps[0].key
     if key is None and operation.method == "POST":
         name = customizer.create_relationship(body)
-        return _made(operations, f"RelationshipDefinitions({describe.relation_id(name)})")
+        return _answer_created(context, f"RelationshipDefinitions({describe.relationship_id(name)})")
     if key is not None and operation.method == "DELETE":
-        customizer.delete_relationship(definitions.relationship_of(operations.environment, key))
+        customizer.delete_relationship(definitions.find_relationship_name(context.environment, key))
         return Response(204)
     if key is not None and operation.method == "PUT":
         raise not_covered("changing a relationship")
     raise method_not_allowed(operation.method, "RelationshipDefinitions")
 
 
-def _made(operations: "Operations", path: str) -> Response:
-    return Response(204, headers={"OData-EntityId": f"{operations.base}{path}"})
+def _answer_created(context: Context, path: str) -> Response:
+    return Response(204, headers={"OData-EntityId": f"{context.base}{path}"})

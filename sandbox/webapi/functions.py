@@ -1,25 +1,22 @@
-"""Unbound functions and actions."""
+"""Unbound functions of the Web API."""
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
-from sandbox.base.errors import does_not_exist, method_not_allowed, no_resource, not_covered, query_error
+from sandbox.base.errors import method_not_allowed, not_covered, query_error, resource_not_found, row_not_found
 from sandbox.base.messages import JSON, Response
-from sandbox.base.values import guid, plain
+from sandbox.base.values import from_json, parse_guid
 from sandbox.data import privileges, rules
-from sandbox.data.writing import Caller
 from sandbox.environment import VERSION, Environment
-from sandbox.odata.options import pairs
+from sandbox.odata.options import parse_pairs
 from sandbox.odata.paths import Segment
+from sandbox.webapi.context import Context, Operation
 
-if TYPE_CHECKING:
-    from sandbox.webapi.context import Operation
-
-_NOBODY = "00000000-0000-0000-0000-000000000000"
-_KNOWN_ELSEWHERE = re.compile(
+_EMPTY_ID = "00000000-0000-0000-0000-000000000000"
+_NOT_COVERED = re.compile(
     r"(ImportSolution|ImportSolutionAsync|ExportSolution|StageSolution|PublishAllXml|PublishXml|RetrieveMetadataChanges|"
     r"RetrieveEntityChanges|BulkDelete|CreateCustomerAddresses|Retrieve\w+|InitializeFrom|"
     r"GlobalOptionSet\w*|\w*definitions|AddPrivilegesRole|asyncoperations|importjobs|sdkmessage\w*|audits|annotations|"
@@ -28,56 +25,55 @@ _KNOWN_ELSEWHERE = re.compile(
 )
 
 
-def answer(
-    environment: Environment, caller: Caller, operation: "Operation", steps: list[Segment], base: str
-) -> Response:
-    """The answer of a function. Raises ServiceError for one that is not there."""
+def answer(context: Context, operation: Operation, steps: list[Segment]) -> Response:
+    """Answer a function. Raises ServiceError, also for one that does not exist."""
     name = steps[0].name.removeprefix("Microsoft.Dynamics.CRM.")
     if len(steps) > 1 or name not in _FUNCTIONS:
         if name in _FUNCTIONS:
-            raise no_resource(steps[1].name)
-        if _KNOWN_ELSEWHERE.fullmatch(name):
+            raise resource_not_found(steps[1].name)
+        if _NOT_COVERED.fullmatch(name):
             raise not_covered(f"'{name}'")
-        raise no_resource(steps[0].name)
+        raise resource_not_found(steps[0].name)
     if operation.method != "GET":
         raise method_not_allowed(operation.method, f"the function '{name}'")
-    document = _FUNCTIONS[name](environment, caller, _arguments(operation, steps[0].key or ""), base)
-    whole = {"@odata.context": f"{base}$metadata#Microsoft.Dynamics.CRM.{name}Response", **document}
+    document = _FUNCTIONS[name](context, _read_arguments(operation, steps[0].key or ""))
+    whole = {"@odata.context": f"{context.base}$metadata#Microsoft.Dynamics.CRM.{name}Response", **document}
     return Response(200, msgspec.json.encode(whole), {"Content-Type": JSON})
 
 
-def _arguments(operation: "Operation", key: str) -> dict[str, str]:
-    aliases = {name: value for name, value in pairs(operation.query) if name.startswith("@")}
-    made = {}
+def _read_arguments(operation: Operation, key: str) -> dict[str, str]:
+    aliases = {name: value for name, value in parse_pairs(operation.query) if name.startswith("@")}
+    arguments = {}
     for piece in re.split(r",(?![^\[]*\])", key):
         name, _, value = piece.partition("=")
         if name.strip():
             value = value.strip()
-            made[name.strip()] = aliases.get(value, value)
-    return made
+            arguments[name.strip()] = aliases.get(value, value)
+    return arguments
 
 
-def _who_am_i(environment: Environment, caller: Caller, _: dict[str, str], __: str) -> dict[str, Any]:
+def _who_am_i(context: Context, _: dict[str, str]) -> dict[str, Any]:
     return {
-        "BusinessUnitId": caller.business_unit_id,
-        "UserId": caller.user_id,
-        "OrganizationId": environment.organization_id,
+        "BusinessUnitId": context.caller.business_unit_id,
+        "UserId": context.caller.user_id,
+        "OrganizationId": context.environment.organization_id,
     }
 
 
-def _version(_: Environment, __: Caller, ___: dict[str, str], ____: str) -> dict[str, Any]:
+def _retrieve_version(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"Version": VERSION}
 
 
-def _languages(_: Environment, __: Caller, ___: dict[str, str], ____: str) -> dict[str, Any]:
+def _retrieve_provisioned_languages(_: Context, __: dict[str, str]) -> dict[str, Any]:
     return {"RetrieveProvisionedLanguages": [1033]}
 
 
-def _organization(environment: Environment, _: Caller, arguments: dict[str, str], base: str) -> dict[str, Any]:
+def _retrieve_current_organization(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
     access = arguments.get("AccessType", "")
     if not re.fullmatch(r"Microsoft\.Dynamics\.CRM\.EndpointAccessType'(Default|Internet|Intranet)'", access):
         raise query_error("The function 'RetrieveCurrentOrganization' needs an AccessType.")
-    origin = base.partition("/api/")[0]
+    environment = context.environment
+    origin = context.base.partition("/api/")[0]
     endpoints = {
         "WebApplication": f"{origin}/",
         "OrganizationService": f"{origin}/XRMServices/2011/Organization.svc",
@@ -87,7 +83,7 @@ def _organization(environment: Environment, _: Caller, arguments: dict[str, str]
     return {
         "Detail": {
             "OrganizationId": organization,
-            "FriendlyName": environment.organization("name"),
+            "FriendlyName": environment.organization_value("name"),
             "OrganizationVersion": VERSION,
             "EnvironmentId": organization,
             "DatacenterId": "00000000-0000-0000-0000-000000000000",
@@ -108,64 +104,66 @@ def _organization(environment: Environment, _: Caller, arguments: dict[str, str]
     }
 
 
-def _total(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
+def _retrieve_total_record_count(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+    store = context.environment.store
     try:
         names = msgspec.json.decode(arguments.get("EntityNames", "").replace("'", '"'), type=list[str])
     except msgspec.DecodeError:
         raise query_error("The function 'RetrieveTotalRecordCount' needs EntityNames.") from None
-    unknown = [name for name in names if name not in environment.store.rows]
+    unknown = [name for name in names if name not in store.rows]
     if unknown:
         raise query_error(f"The entity with a name = '{unknown[0]}' was not found in the MetadataCache.")
-    counts = [len(environment.store.rows[name]) for name in names]
+    counts = [len(store.rows[name]) for name in names]
     return {"EntityRecordCountCollection": {"Count": len(names), "IsReadOnly": False, "Keys": names, "Values": counts}}
 
 
-def _shown(found: Mapping[str, int], business_unit: str) -> list[dict[str, Any]]:
+def _describe_privileges(found: Mapping[str, int], business_unit: str) -> list[dict[str, Any]]:
     names = {mask: depth for depth, mask in privileges.DEPTHS.items()}
     return [
-        {"PrivilegeId": privilege, "Depth": names[mask], "BusinessUnitId": business_unit, "RecordFilterId": _NOBODY}
+        {"PrivilegeId": privilege, "Depth": names[mask], "BusinessUnitId": business_unit, "RecordFilterId": _EMPTY_ID}
         for privilege, mask in sorted(found.items())
     ]
 
 
-def user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
-    """RolePrivileges of a user: all there are for an administrator."""
+def describe_user_privileges(environment: Environment, user_id: str) -> dict[str, Any]:
+    """Return the RolePrivileges of a user: all there are for an administrator."""
     store = environment.store
     rows = store.rows["systemuser"]
-    unit = str(plain(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
-    roles = rules.roles_of(store, user_id)
-    found = environment.held.by(store, roles)
+    unit = str(from_json(rows.fragment(rows.index[user_id.encode()], "businessunitid")))
+    roles = rules.user_role_names(store, user_id)
+    found = environment.privilege_cache.widest_masks(store, roles)
     if rules.ADMINISTRATOR in roles.values():
         found = {row_id.decode(): privileges.DEPTHS["Global"] for row_id in store.rows["privilege"].index}
-    return {"RolePrivileges": _shown(found, unit)}
+    return {"RolePrivileges": _describe_privileges(found, unit)}
 
 
-def _role_privileges(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
-    role_id = guid(arguments.get("RoleId", ""))
-    rows = environment.store.rows["role"]
-    place = None if role_id is None else rows.index.get(role_id.encode())
-    if role_id is None or place is None:
-        raise does_not_exist("role", role_id or arguments.get("RoleId", "(none)"))
-    unit = str(plain(rows.fragment(place, "businessunitid")))
-    found = privileges.of_role(environment.store, role_id)
-    if plain(rows.fragment(place, "roletemplateid")):
-        found = {one.decode(): privileges.DEPTHS["Global"] for one in environment.store.rows["privilege"].index}
-    return {"RolePrivileges": _shown(found, unit)}
+def _retrieve_role_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+    store = context.environment.store
+    role_id = parse_guid(arguments.get("RoleId", ""))
+    rows = store.rows["role"]
+    position = None if role_id is None else rows.index.get(role_id.encode())
+    if role_id is None or position is None:
+        raise row_not_found("role", role_id or arguments.get("RoleId", "(none)"))
+    unit = str(from_json(rows.fragment(position, "businessunitid")))
+    found = privileges.role_privileges(store, role_id)
+    if from_json(rows.fragment(position, "roletemplateid")):
+        found = {one.decode(): privileges.DEPTHS["Global"] for one in store.rows["privilege"].index}
+    return {"RolePrivileges": _describe_privileges(found, unit)}
 
 
-def _user_privileges(environment: Environment, _: Caller, arguments: dict[str, str], __: str) -> dict[str, Any]:
-    user_id = guid(arguments.get("UserId", ""))
-    if user_id is None or user_id.encode() not in environment.store.rows["systemuser"].index:
-        raise does_not_exist("systemuser", user_id or arguments.get("UserId", "(none)"))
-    return user_privileges(environment, user_id)
+def _retrieve_user_privileges(context: Context, arguments: dict[str, str]) -> dict[str, Any]:
+    user_id = parse_guid(arguments.get("UserId", ""))
+    if user_id is None or user_id.encode() not in context.environment.store.rows["systemuser"].index:
+        raise row_not_found("systemuser", user_id or arguments.get("UserId", "(none)"))
+    return describe_user_privileges(context.environment, user_id)
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[[Context, dict[str, str]], dict[str, Any]]] = {
     "WhoAmI": _who_am_i,
-    "RetrieveVersion": _version,
-    "RetrieveProvisionedLanguages": _languages,
-    "RetrieveCurrentOrganization": _organization,
-    "RetrieveTotalRecordCount": _total,
-    "RetrieveRolePrivilegesRole": _role_privileges,
-    "RetrieveUserPrivileges": _user_privileges,
+    "RetrieveVersion": _retrieve_version,
+    "RetrieveProvisionedLanguages": _retrieve_provisioned_languages,
+    "RetrieveCurrentOrganization": _retrieve_current_organization,
+    "RetrieveTotalRecordCount": _retrieve_total_record_count,
+    "RetrieveRolePrivilegesRole": _retrieve_role_privileges,
+    "RetrieveUserPrivileges": _retrieve_user_privileges,
 }

@@ -1,25 +1,23 @@
 """CreateMultiple, UpdateMultiple and UpsertMultiple: all targets or none."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from sandbox.base.errors import ServiceError, does_not_exist, not_covered, payload_error, query_error
+from sandbox.base.errors import ServiceError, not_covered, payload_error, query_error, row_not_found
 from sandbox.base.messages import JSON, Response
-from sandbox.base.values import guid
+from sandbox.base.values import parse_guid
 from sandbox.data import keys, rules
-from sandbox.data.writing import Writer
+from sandbox.data.store import Transaction
 from sandbox.metadata.model import Table
-
-if TYPE_CHECKING:
-    from sandbox.webapi.dispatch import Operations
+from sandbox.webapi.context import Context
 
 _ACTIONS = frozenset({"CreateMultiple", "UpdateMultiple", "UpsertMultiple"})
 
 
-def answer(writer: Writer, table: Table, action: str, body: Mapping[str, Any], operations: "Operations") -> Response:
-    """Run an action that is bound to a table's rows. Raises ServiceError; the caller then undoes everything."""
+def answer(context: Context, table: Table, action: str, body: Mapping[str, Any], transaction: Transaction) -> Response:
+    """Run a bulk action on a table. Raises ServiceError; the caller then undoes everything."""
     if action == "DeleteMultiple":
         raise ServiceError(400, "0x80040203", "DeleteMultiple has not yet been implemented.")
     if action not in _ACTIONS:
@@ -28,35 +26,36 @@ def answer(writer: Writer, table: Table, action: str, body: Mapping[str, Any], o
         raise ServiceError(
             400, "0x80040800", f"The '{action}' method does not support entities of type '{table.name}'."
         )
-    targets = _targets(table, action, body)
+    targets = _read_targets(table, action, body)
     if action == "CreateMultiple":
-        ids = [operations.create(table, target, None, writer.transaction) for target in targets]
-        context = f"{operations.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
-        return Response(200, msgspec.json.encode({"@odata.context": context, "Ids": ids}), {"Content-Type": JSON})
+        ids = [context.create_row(table, target, None, transaction) for target in targets]
+        odata_context = f"{context.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
+        return Response(200, msgspec.json.encode({"@odata.context": odata_context, "Ids": ids}), {"Content-Type": JSON})
+    writer = context.make_writer(transaction)
     seen: set[str] = set()
     for given in targets:
         target = given
         try:
-            row_id = _row_id(table, target, operations)
+            row_id = _find_target_id(table, target, context)
         except keys.NoSuchRow as missing:
             if action == "UpdateMultiple" or not missing.values:
                 raise
-            row_id, target = None, operations.with_key(table, target, missing.values)
-        place = None if row_id is None else operations.environment.store.rows[table.name].index.get(row_id.encode())
+            row_id, target = None, context.add_key_values(table, target, missing.values)
+        position = None if row_id is None else context.environment.store.rows[table.name].index.get(row_id.encode())
         if row_id is not None and row_id in seen:
             raise query_error(f"The row {row_id} is named more than once in Targets.")
-        if place is not None:
-            rules.update(writer, table, place, target)
+        if position is not None:
+            rules.update(writer, table, position, target)
         elif action == "UpdateMultiple":
-            raise does_not_exist(table.name, row_id or "(none)")
+            raise row_not_found(table.name, row_id or "(none)")
         else:
-            row_id = operations.create(table, target, row_id, writer.transaction)
+            row_id = context.create_row(table, target, row_id, transaction)
         if row_id is not None:
             seen.add(row_id)
     return Response(204)
 
 
-def _targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     targets = body.get("Targets")
     unknown = set(body) - {"Targets"}
     if unknown:
@@ -75,17 +74,17 @@ def _targets(table: Table, action: str, body: Mapping[str, Any]) -> list[dict[st
     return targets
 
 
-def _row_id(table: Table, target: Mapping[str, Any], operations: "Operations") -> str | None:
+def _find_target_id(table: Table, target: Mapping[str, Any], context: Context) -> str | None:
     address = target.get("@odata.id")
     if isinstance(address, str):
         name, _, key = address.rstrip(")").rpartition("(")
         if name.rpartition("/")[2] != table.set:
             raise payload_error(table.set, f"'{address}' is no row of '{table.set}'")
-        return operations.row_id(table, key)
+        return context.find_row_id(table, key)
     value = target.get(table.primary_id)
     if value is None:
         return None
-    found = guid(value)
+    found = parse_guid(value)
     if found is None:
         raise payload_error(table.set, f"Cannot convert the literal '{value}' to the expected type 'Edm.Guid'")
     return found

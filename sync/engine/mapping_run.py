@@ -1,147 +1,77 @@
-"""Synchronizing a whole mapping: which pairs, in which order, and where a run goes on.
+"""Synchronizing a whole mapping: which pairs, in which order, and where a run resumes.
 
 Stages, each re-entered from its checkpoint:
 
-    recover       rows whose creation was sent and not confirmed are looked up by their GUIDs
     integration   pages of the table, or of its changes since the last run (From, Bidirectional)
     local         records changed here since the last run, against the base (To, Bidirectional)
     pairs         pairs that need both sides read: new ones, failed ones, those that changed meanwhile, deleted ones;
-                  in a full run every pair not settled yet
+                  in a full run every pair without an outcome
     create        uncoupled records inside the table filter, when the run creates
 
-A pair that a stage settled carries the job's number, and later stages leave it alone: one outcome per pair. The
-delta link, the high-water mark and the fingerprint they belong to are kept in
-the job while it runs and move to the mapping in the transaction that ends it, so a run that breaks off is repeated
-from where the last complete one stood.
+A pair that a stage has dealt with carries the job's number, and later stages leave it alone: one outcome per pair. The
+delta link, the high-water mark and their fingerprint are stored in the job while it runs and move to the mapping in the
+transaction that ends it, so that a run that breaks off is repeated from where the last complete one stood.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models import F as Column
 from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
-from core.vocabulary import ConflictOption, Direction
-from coupling.gateway import Gateway, ScanPage
-from coupling.job_parameters import SyncParameters
+from core.vocabulary import Direction
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import RemoteRow
+from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired
-from jobs.models import Job, Outcome
-from jobs.running.runner import Checkpoint, JobContext
-from sync.engine.decisions import Chunk, Options
-from sync.engine.field_specs import MappingNotUsable
-from sync.engine.pairs import CHUNK, links
-from sync.engine.worker import Move, Worker
+from jobs.running.context import Checkpoint
+from sync.engine.chunk import Chunk
+from sync.engine.pairs import CHUNK, CouplingRow, Pair, read_couplings
+from sync.engine.run import Run, due_now, keep_position
+from sync.engine.worker import SetPosition
 from sync.models import DuePair, FailedRow, SynchState, Waits
-from sync.rules.plan import intersect_direction
 
 COMMIT_OVERLAP = timedelta(minutes=15)
 """A transaction may commit after a later one was read: records changed this long before the mark are read again."""
-STAGES = ("integration", "local", "pairs", "create")
 
 
-class MappingRun:
-    """One slice of one synchronization job."""
-
-    def __init__(self, context: JobContext, mapping: IntegrationTableMapping) -> None:
-        self.context, self.mapping = context, mapping
-        self.asked = asked = SyncParameters.load(context.parameters)
-        allowed = intersect_direction(asked.direction, Direction(mapping.direction))
-        if allowed is None:
-            raise MappingNotUsable(
-                f"{mapping.name} is {mapping.get_direction_display().lower()}: it cannot be run in the "
-                "other direction.",
-            )
-        self.whole = not context.job.selection_only
-        narrows = asked.direction != Direction.BIDIRECTIONAL
-        self.options = Options(
-            allowed=allowed,
-            chosen=asked.conflict,
-            overwrite=asked.conflict if narrows else ConflictOption.ASK,
-            creating=asked.creates(only_coupled=mapping.synch_only_coupled, whole=self.whole),
-            retrying=asked.retry,
-        )
-        self.gateway = Gateway(context.company, context.usage)
-        self.restricted = narrows and mapping.direction == Direction.BIDIRECTIONAL
-        self.reads_from_dataverse = allowed != Direction.TO
-        self.writes_to_dataverse = allowed != Direction.FROM
-        self._worker: Worker | None = None
-        self.interrupted = self._other_job_ran()
-
-    @property
-    def worker(self) -> Worker:
-        """What decides, sends and saves; made when the first pair turns up, since it reads the table's metadata."""
-        if self._worker is None:
-            self._worker = Worker(self.context, self.mapping, self.gateway, self.options)
-        return self._worker
-
-    @property
-    def couplings(self) -> Any:
-        """The mapping's couplings."""
-        return self.worker.reader.couplings
-
-    def _other_job_ran(self) -> bool:
-        """Whether another job worked on the mapping since this one began: it gave way, or waited at a limit."""
-        job = self.context.job
-        if not job.processed:
-            return False
-        others = Job.objects.filter(exclusive_key=job.exclusive_key, type=job.type).exclude(pk=job.pk)
-        return others.filter(Q(ended_at__gt=job.started_at) | Q(ended_at=None, started_at__isnull=False)).exists()
-
-    def already_reported(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Those of these records that have their outcome in this job, although nothing of their pairs says so."""
-        if not (self.interrupted or self.context.resume.get("told")):
-            return set()
-        known = self.context.job.outcomes.filter(local_id__in=ids).values_list("local_id", flat=True)
-        return {key for key in known if key is not None}
-
-    def unsettled(self) -> Any:
-        """The mapping's couplings that are not pending and that this job has not settled."""
-        job = self.context.job
-        query = self.couplings.filter(pending=False).filter(~Q(last_job_id=job.pk) | Q(last_job_id=None))
-        if self.interrupted:
-            query = query.filter(~Exists(job.outcomes.filter(local_id=OuterRef("local_id"))))
-        return query
+class MappingRun(Run):
+    """One slice of a job over a whole mapping."""
 
     def execute(self) -> NoReturn:
         """Work through the stages from where the job stands, and end it."""
         if "stage" not in self.context.resume:
             self._begin()
+        work: dict[str, Callable[[], None]] = {
+            "integration": self._read_changes, "local": self._compare_changed_records, "pairs": self._compare_pairs,
+            "create": self._create_rows,
+        }  # fmt: skip
         for stage in STAGES[STAGES.index(self.context.resume["stage"]) :]:
             self._enter(stage)
-            getattr(self, f"_{stage}")()
-        self._end()
-
-    def load_table_metadata(self) -> None:
-        """Read the table's metadata, which every run needs, before anything is kept of the job.
-
-        Where Dataverse is not there, the job then ends at once, as one that was not under way.
-        """
-        self.gateway.table(self.mapping)
+            work[stage]()
+        self.end(self._save_state if self.whole and self.context.resume.get("saves") else None)
 
     # -- beginning and ending ---------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
         """Decide whether everything is compared, and where reading begins."""
         state = SynchState.objects.filter(mapping=self.mapping).first()
-        print_ = fingerprint(self.mapping, creating=self.options.creating)
-        # A run that does not create goes on from one that did: that one has looked at more.
-        as_good = {print_} if self.options.creating else {print_, fingerprint(self.mapping, creating=True)}
+        current = fingerprint(self.mapping, creates=self.options.creates)
+        # A run that does not create may resume from one that did: that one has looked at more.
+        as_good = {current} if self.options.creates else {current, fingerprint(self.mapping, creates=True)}
         known = state is not None and state.fingerprint in as_good
-        full = self.asked.full or not known
+        full = self.parameters.full or not known
         if not full and self.reads_from_dataverse and state is not None and not state.delta_link:
             full = True
         self.load_table_metadata()
         with self.context.checkpoint() as point:
             point.resume |= {
-                "stage": STAGES[0], "started": timezone.now().isoformat(), "full": full, "fingerprint": print_,
+                "stage": STAGES[0], "started": timezone.now().isoformat(), "full": full, "fingerprint": current,
                 "link": state.delta_link if state is not None and not full else "",
                 "saves": not self.restricted or known,
             }  # fmt: skip
@@ -157,16 +87,8 @@ class MappingRun:
                 point.resume |= {"stage": stage, "after": 0}
                 point.phase = _PHASES[stage]
 
-    def _end(self) -> NoReturn:
-        resume = self.context.resume
-        with self.context.checkpoint() as point:
-            if self.whole and resume.get("saves"):
-                self._save_state()
-            point.total = self.context.job.processed
-            point.finish()
-        raise AssertionError("A finished job has ended its slice.")
-
     def _save_state(self) -> None:
+        """Move what the job read up to, to the mapping."""
         resume = self.context.resume
         state, _ = SynchState.objects.get_or_create(mapping=self.mapping)
         if self.reads_from_dataverse:
@@ -175,6 +97,7 @@ class MappingRun:
             state.local_high_water = datetime.fromisoformat(resume["started"])
         state.fingerprint = resume["fingerprint"]
         state.save(update_fields=["delta_link", "local_high_water", "fingerprint"])
+        # Couplings are also deleted by rooms that do not know of due pairs.
         DuePair.objects.filter(mapping=self.mapping).filter(~Exists(self.couplings.filter(pk=OuterRef("pk")))).delete()
 
     @property
@@ -184,98 +107,86 @@ class MappingRun:
 
     # -- Dataverse's side -------------------------------------------------------------------------------------------
 
-    def _integration(self) -> None:
-        if not self.reads_from_dataverse or (self.restricted and not self.full and not self.context.resume["link"]):
+    def _read_changes(self) -> None:
+        """Compare the pairs of rows that changed in Dataverse; in a full run of all rows."""
+        resume = self.context.resume
+        if not self.reads_from_dataverse or (self.restricted and not self.full and not resume["link"]):
             return
-        link = self.context.resume.get("next") or self.context.resume["link"] or None
-        columns = self.worker.columns
-        tracked = self.worker.info.change_tracking
+        link = resume.get("next") or resume["link"] or None
+        tracked = self.worker.table_info.change_tracking
         try:
-            for page in self.gateway.scan(self.mapping, columns, link=link, track_changes=tracked):
-                self._page(page)
+            for page in self.gateway.scan(self.mapping, self.worker.columns, link=link, track_changes=tracked):
+                self._process_page(page)
         except ChangesExpired:
-            # Too old a link says nothing about what changed: compare everything.
+            # An expired link does not say what changed: compare everything.
             with self.context.checkpoint() as point:
                 point.resume |= {"full": True, "link": "", "next": "", "mark": ""}
                 point.plan = "full"
-            self._integration()
+            self._read_changes()
 
-    def _page(self, page: ScanPage) -> None:
-        def move(point: Checkpoint) -> None:
+    def _process_page(self, page: ScanPage) -> None:
+        def set_position(point: Checkpoint) -> None:
             point.phase = _PHASES["integration"]
             if page.next_link:
                 point.resume["next"] = page.next_link
             else:
                 point.resume |= {"delta": page.delta_link or "", "stage": STAGES[1], "after": 0}
 
-        ids = [row.id for row in page.rows]
-        found = {
-            link.integration_id: link for link in links(self.couplings.filter(integration_id__in=[*ids, *page.deleted]))
-        }
         rows = {row.id: row for row in page.rows}
-        pairs = [(found[key], rows.get(key)) for key in (*ids, *page.deleted) if key in found]
-        pairs = [(link, row) for link, row in pairs if not link.pending]
-        job, told = self.context.job.pk, self.already_reported([link.local_id for link, _ in pairs])
-        settled = [pair for pair in pairs if pair[0].last_job_id == job or pair[0].local_id in told]
-        changed_again = [link.id for link, row in settled if row is None or row.version != link.version]
-        if settled:
-            known = {link.id for link, _ in settled}
-            pairs = [pair for pair in pairs if pair[0].id not in known]
-        new = self._creatable([row for row in page.rows if row.id not in found])
-        self._chunks(pairs, new, move, changed_again)
+        ids = [*(row.id for row in page.rows), *page.deleted]
+        found = {
+            coupling.integration_id: coupling
+            for coupling in read_couplings(self.couplings.filter(integration_id__in=ids))
+        }
+        pairs = [(found[row_id], rows.get(row_id)) for row_id in ids if row_id in found and not found[row_id].pending]
+        job_id, reported = self.context.job.pk, self.already_reported([coupling.local_id for coupling, _ in pairs])
+        todo, changed_again = [], []
+        for coupling, row in pairs:
+            if coupling.last_job_id != job_id and coupling.local_id not in reported:
+                todo.append((coupling, row))
+            elif row is None or row.version != coupling.version:
+                changed_again.append(coupling.id)
+        new = self.creatable_rows([row for row in page.rows if row.id not in found])
+        self._process_in_chunks(todo, new, set_position, changed_again)
 
-    def _creatable(self, rows: list[RemoteRow]) -> list[RemoteRow]:
-        """The uncoupled rows that become records here."""
-        if not self.options.creating or not rows:
-            return []
-        inside = [row for row in rows if self.worker.inside(row)]
-        ids = [row.id for row in inside]
-        elsewhere = set(
-            Coupling.objects.filter(company=self.context.company, table=self.mapping.table, integration_id__in=ids)
-            .values_list("integration_id", flat=True)
-        )  # fmt: skip
-        told: set[UUID | None] = set()
-        if (
-            self.context.job.processed
-        ):  # rows of a page that is read again, or of pairs taken apart: they have an outcome
-            known = self.context.job.outcomes.filter(
-                outcome__in=[Outcome.FAILED, Outcome.UNCOUPLED], integration_id__in=ids
-            )
-            told = set(known.values_list("integration_id", flat=True))
-        return [row for row in inside if row.id not in elsewhere and row.id not in told]
+    def _process_in_chunks(
+        self,
+        pairs: Sequence[tuple[CouplingRow, RemoteRow | None]],
+        new: Sequence[RemoteRow],
+        set_position: SetPosition,
+        changed_again: Sequence[int] = (),
+    ) -> None:
+        """Process pairs and uncoupled rows in chunks; the last one sets the position, even one without work.
 
-    def _chunks(self, pairs: list[Any], new: list[RemoteRow], move: Any, changed_again: Sequence[int] = ()) -> None:
-        """Settle pairs and rows in chunks; the last one moves the place, also when there was nothing to do.
-
-        changed_again: couplings this job has settled, and whose rows changed since: the next run compares them.
+        changed_again: ids of couplings that have their outcome and whose rows changed since; they are compared later.
         """
-        work: list[tuple[list[Any], list[RemoteRow]]] = [
+        work: list[tuple[Sequence[tuple[CouplingRow, RemoteRow | None]], Sequence[RemoteRow]]] = [
             (pairs[start : start + CHUNK], []) for start in range(0, len(pairs), CHUNK)
         ]
         work += [([], new[start : start + CHUNK]) for start in range(0, len(new), CHUNK)]
         if changed_again:
             work = work or [([], [])]
-        if not work and not changed_again:
+        if not work:
             with self.context.checkpoint() as point:
-                move(point)
+                set_position(point)
             return
-        for number, (some, rows) in enumerate(work, 1):
-            present = {row.id: row for _, row in some if row is not None}
-            found = self.worker.reader.pairs([link for link, _ in some], present)
-            chunk = self.worker.decide(found, rows)
-            if number == len(work):
-                chunk.saved.due |= dict.fromkeys(changed_again, 0)
-            self.worker.process_chunk(chunk, move if number == len(work) else keep_position)
+        for number, (part, rows) in enumerate(work, 1):
+            present = {row.id: row for _, row in part if row is not None}
+            chunk = self.worker.decide(self.worker.reader.read_pairs([coupling for coupling, _ in part], present), rows)
+            if number < len(work):
+                self.worker.process_chunk(chunk, keep_position)
+                continue
+            chunk.changes.due |= dict.fromkeys(changed_again, 0)
+            self.worker.process_chunk(chunk, set_position)
 
-    # -- this side --------------------------------------------------------------------------------------------------
+    # -- the local side ---------------------------------------------------------------------------------------------
 
-    def _local(self) -> None:
-        """Records changed here since the mark: against the base where the pair is clean, else left to `pairs`."""
+    def _compare_changed_records(self) -> None:
+        """Compare records changed here since the mark: against the base where the pair is clean, else in `pairs`."""
         if self.full or not self.writes_to_dataverse:
             return
-        reader = self._reader_model()
         own = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
-        changed = reader.annotate(
+        changed = self.worker.reader.company_records.annotate(
             _synced=Subquery(own.values("local_modified_at")[:1]), _coupled=Exists(own)
         ).filter(_coupled=True).filter(Q(_synced=None) | ~Q(_synced=Column("modified_at")))  # fmt: skip
         if mark := self.context.resume.get("mark"):
@@ -285,160 +196,145 @@ class MappingRun:
             part = dict(changed.filter(pk__gt=after).order_by("pk").values_list("pk", "system_id")[:CHUNK])
             if not part:
                 return
-            self._changed(list(part.values()), last=max(part))
+            self._compare_with_base(list(part.values()), last=max(part))
 
-    def _changed(self, ids: list[UUID], *, last: int) -> None:
-        def move(point: Checkpoint) -> None:
+    def _compare_with_base(self, ids: list[UUID], *, last: int) -> None:
+        def set_position(point: Checkpoint) -> None:
             point.resume["after"] = last
             point.phase = _PHASES["local"]
 
-        told, worker = self.already_reported(ids), self.worker
+        worker, job_id, reported = self.worker, self.context.job.pk, self.already_reported(ids)
         found = [
-            link
-            for link in links(self.couplings.filter(local_id__in=ids))
-            if link.last_job_id != self.context.job.pk and not link.pending and link.local_id not in told
+            coupling
+            for coupling in read_couplings(self.couplings.filter(local_id__in=ids))
+            if coupling.last_job_id != job_id and not coupling.pending and coupling.local_id not in reported
         ]
-        pairs = worker.reader.pairs(found, None)
-        due = DuePair.objects.filter(coupling_id__in=[link.id for link in found]).values_list("coupling_id", flat=True)
-        unsure = {*due, *worker.doubts.by_coupling}
-        ready = [
-            pair
-            for pair in pairs
-            if pair.link.clean and pair.link.id not in unsure and worker.fields.specs.keys() <= pair.base.keys()
-        ]
-        known = {id(pair) for pair in ready}
+        due = DuePair.objects.filter(coupling_id__in=[coupling.id for coupling in found])
+        unsure = {*due.values_list("coupling_id", flat=True), *worker.unconfirmed.by_coupling}
+        ready: list[Pair] = []
+        unready: list[Pair] = []
+        for pair in worker.reader.read_pairs(found, None):
+            clean = pair.coupling.clean and pair.coupling.id not in unsure
+            (ready if clean and worker.fields.specs.keys() <= pair.base.keys() else unready).append(pair)
         chunk = worker.decide(ready)
-        for pair in pairs:
-            if id(pair) not in known:
-                chunk.saved.due.setdefault(pair.link.id, 0)
-        worker.process_chunk(chunk, move)
-
-    def _reader_model(self) -> Any:
-        from masterdata import catalog
-
-        model = catalog.table(self.mapping.table).model
-        return model._default_manager.filter(company=self.context.company).order_by()
+        for pair in unready:
+            chunk.changes.due.setdefault(pair.coupling.id, 0)
+        worker.process_chunk(chunk, set_position)
 
     # -- pairs that need both sides read ----------------------------------------------------------------------------
 
-    def _pairs(self) -> None:
-        query = self.unsettled()
+    def _compare_pairs(self) -> None:
+        query = self.unprocessed()
         if not self.full:
-            record = self._reader_model().filter(system_id=OuterRef("local_id"))
-            failed = (~Q(last_to_reason="") | ~Q(last_from_reason="")) & Q(skipped=False, conflict__isnull=True)
-            new, inside = Q(last_job_id=None), Exists(record.filter(self.worker.reader.filter))
-            query = query.filter(
-                new
-                | failed
-                | self._due()
-                | (self._due(Waits.RECORD) & Q(inside))
-                | (Q(skipped=False) & ~Exists(record))
-            )
-        self._failed_rows()
+            query = query.filter(self._needs_both_sides())
+        self._retry_failed_rows()
         while True:
             after = self.context.resume.get("after", 0)
-            found = links(query.filter(id__gt=after).order_by("id")[:CHUNK])
-            if not found:
-                if not after or not self._more_due():
-                    return
+            found = read_couplings(query.filter(id__gt=after).order_by("id")[:CHUNK])
+            if found:
+                self.read_both_sides(found, _advance_to(found[-1].id))
+            elif after and self.unprocessed().filter(due_now()).exists():
+                # Pairs changed again while this stage wrote them: once more from the start.
                 with self.context.checkpoint() as point:
                     point.resume["after"] = 0
-                continue
-            self._read_both(found, _advance_to(found[-1].id))
+            else:
+                return
 
-    def _due(self, *waits: str) -> Q:
-        """The pairs whose waiting is over in this run; with `waits` those that wait for that."""
-        if not waits:
-            waits = (Waits.NOTHING,)
-            if not self.restricted:
-                waits += (Waits.DIRECTION,)
-            if self.mapping.direction == Direction.TO:
-                waits += (Waits.ROW,)  # no changes are read that would tell of it
-        return Q(Exists(DuePair.objects.filter(coupling=OuterRef("pk"), waits__in=waits)))
+    def _needs_both_sides(self) -> Q:
+        record = self.worker.reader.company_records.filter(system_id=OuterRef("local_id"))
+        new = Q(last_job_id=None)
+        failed = (~Q(last_to_reason="") | ~Q(last_from_reason="")) & Q(skipped=False, conflict__isnull=True)
+        inside_again = _is_due(Waits.RECORD) & Q(Exists(record.filter(self.worker.reader.table_filter)))
+        deleted = Q(skipped=False) & ~Q(Exists(record))
+        return new | failed | _is_due(*self._over_in_this_run()) | inside_again | deleted
 
-    def _more_due(self) -> bool:
-        """Whether pairs changed again while this stage wrote them."""
-        due = DuePair.objects.filter(coupling=OuterRef("pk"), waits=Waits.NOTHING)
-        found: bool = self.unsettled().filter(Exists(due)).exists()
-        return found
+    def _over_in_this_run(self) -> list[str]:
+        """Return what due pairs may wait for so that this run compares them."""
+        waits: list[str] = [Waits.NOTHING]
+        if not self.restricted:
+            waits.append(Waits.DIRECTION)
+        if self.mapping.direction == Direction.TO:
+            waits.append(Waits.ROW)  # no changes are read that would show it
+        return waits
 
-    def _read_both(self, found: list[Any], move: Any) -> None:
-        worker = self.worker
-        remote = self.gateway.read(self.mapping, worker.columns, [link.integration_id for link in found])
-        chunk = worker.decide(worker.reader.pairs(found, remote))
-        worker.process_chunk(chunk, move)
-
-    def _failed_rows(self) -> None:
-        """Dataverse rows that could not be created here by the last run get a second try."""
-        if (
-            not (self.options.creating and self.reads_from_dataverse)
-            or self.full
-            or self.context.resume.get("rows_retried")
-        ):
+    def _retry_failed_rows(self) -> None:
+        """Try once more to create records for Dataverse rows for which the last run could not."""
+        if not (self.options.creates and self.reads_from_dataverse) or self.full:
             return
-        ids = list(
-            FailedRow.objects.filter(mapping=self.mapping, tries__lt=2).values_list("integration_id", flat=True)[:CHUNK]
-        )
-        there = self.gateway.read(self.mapping, self.worker.columns, ids) if ids else {}
-        gone = [key for key in ids if key not in there]
+        if self.context.resume.get("rows_retried"):
+            return
+        failed = FailedRow.objects.filter(mapping=self.mapping)
+        ids = list(failed.filter(tries__lt=2).values_list("integration_id", flat=True)[:CHUNK])
+        rows = self.gateway.read(self.mapping, self.worker.columns, ids) if ids else {}
+        gone = [row_id for row_id in ids if row_id not in rows]
         if gone:
-            FailedRow.objects.filter(mapping=self.mapping, integration_id__in=gone).delete()
-        self._chunks([], self._creatable(list(there.values())), lambda point: point.resume.update(rows_retried=True))
+            failed.filter(integration_id__in=gone).delete()
+        self._process_in_chunks([], self.creatable_rows(list(rows.values())), _rows_retried)
 
     # -- new rows ---------------------------------------------------------------------------------------------------
 
-    def _create(self) -> None:
-        if self.options.creating and self.writes_to_dataverse:
-            self.worker.process_new_chunks(self._new())
+    def _create_rows(self) -> None:
+        """Create rows in Dataverse for uncoupled records."""
+        if self.options.creates and self.writes_to_dataverse:
+            self.worker.process_new_chunks(self._new_chunks())
 
-    def _new(self) -> Iterator[tuple[Chunk, Move]]:
-        """Chunks of uncoupled records, decided, each with what sets the place behind it."""
+    def _new_chunks(self) -> Iterator[tuple[Chunk, SetPosition]]:
+        """Yield chunks of uncoupled records, decided, each with what sets the position behind it."""
+        query = self._uncoupled_records()
         after = self.context.resume.get("after", 0)
-        while (found := self._next_new(after)) is not None:
-            chunk, after = found
-            yield chunk, _advance_to(after)
+        while True:
+            records, last = self.worker.reader.read_next_records(query.filter(pk__gt=after), CHUNK)
+            if not records:
+                return
+            after = last
+            yield self.worker.decide([], records=records), _advance_to(after)
 
-    def _next_new(self, after: int) -> tuple[Chunk, int] | None:
-        """The next uncoupled records behind a key, decided, and the last of their keys."""
+    def _uncoupled_records(self) -> "QuerySet[Any]":
         coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
-        query = self._reader_model().filter(self.worker.reader.filter).filter(~Exists(coupled), pk__gt=after)
-        if self.interrupted or self.context.resume.get("told"):
+        reader = self.worker.reader
+        query = reader.company_records.filter(reader.table_filter).filter(~Exists(coupled))
+        if self.has_untraced_outcomes:
             query = query.filter(~Exists(self.context.job.outcomes.filter(local_id=OuterRef("system_id"))))
-        records, last = self.worker.reader.next_records(query, CHUNK)
-        return (self.worker.decide([], records=records), last) if records else None
+        return query
 
 
-def keep_position(_: Checkpoint) -> None:
-    """The place stays where it is."""
+def _is_due(*waits: str) -> Q:
+    """Return the condition on couplings that they are due and wait for one of these."""
+    return Q(Exists(DuePair.objects.filter(coupling=OuterRef("pk"), waits__in=waits)))
 
 
-def _advance_to(after: int) -> Move:
-    """The stage goes on behind this row."""
+def _advance_to(after: int) -> SetPosition:
+    """Return what sets the position behind this key."""
 
-    def move(point: Checkpoint) -> None:
+    def set_position(point: Checkpoint) -> None:
         point.resume["after"] = after
 
-    return move
+    return set_position
+
+
+def _rows_retried(point: Checkpoint) -> None:
+    point.resume["rows_retried"] = True
 
 
 _PHASES = {
     "integration": "Reading Dataverse", "local": "Comparing changed records", "pairs": "Comparing pairs",
     "create": "Creating records",
 }  # fmt: skip
+STAGES = tuple(_PHASES)
 
 
-def fingerprint(mapping: IntegrationTableMapping, *, creating: bool) -> str:
-    """What a delta link and a high-water mark belong to: another one means that everything is compared."""
+def fingerprint(mapping: IntegrationTableMapping, *, creates: bool) -> str:
+    """Return what a delta link and a high-water mark belong to, hashed; where it changes, everything is compared."""
     connection = connection_of(mapping.company)
     fields = mapping.fields.filter(enabled=True).order_by("position", "id")
-    told = {
+    content = {
         "company": mapping.company_id, "mapping": mapping.pk, "organization": str(connection.organization_id),
         "table": [mapping.table, mapping.integration_table, mapping.entity_set],
         "direction": mapping.direction, "filters": [mapping.table_filter, mapping.integration_filter],
         "company_row": str(connection.company_row_id), "options": [mapping.update_conflict, mapping.deletion_conflict],
-        "creating": creating,
+        "creating": creates,
         "fields": [list(row) for row in fields.values_list(
             "field", "integration_field", "direction", "constant", "update_conflict", "clear_on_failed"
         )],
     }  # fmt: skip
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

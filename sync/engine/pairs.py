@@ -1,7 +1,7 @@
 """Pairs in memory: couplings, bases and local records of one chunk, read in few queries."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,35 +16,30 @@ from sync.rules.transfer import unpack
 from sync.rules.values import Value
 
 CHUNK = 1000
-"""Pairs decided, sent and saved together."""
-
-_LINK = (
-    "id", "local_id", "integration_id", "version", "local_modified_at", "last_job_id", "pending", "last_to_reason",
-    "last_from_reason", "last_error", "skipped", "conflict", "synchronized_at",
-)  # fmt: skip
+"""How many pairs are decided, sent and saved together."""
 
 
 @dataclass(slots=True)
-class Link:
-    """A coupling as a run sees it."""
+class CouplingRow:
+    """A coupling as a run sees it: the columns of models.Coupling that a run reads."""
 
     id: int
     local_id: UUID
     integration_id: UUID
-    version: str
-    local_modified_at: datetime | None
-    last_job_id: int | None
-    pending: bool
-    last_to_reason: str
-    last_from_reason: str
-    last_error: str
-    skipped: bool
-    conflict: Any
-    synchronized_at: datetime | None
+    version: str = ""
+    local_modified_at: datetime | None = None
+    last_job_id: int | None = None
+    pending: bool = False
+    last_to_reason: str = ""
+    last_from_reason: str = ""
+    last_error: str = ""
+    skipped: bool = False
+    conflict: Any = None
+    synchronized_at: datetime | None = None
 
     @property
     def clean(self) -> bool:
-        """Whether both sides were alike when it was settled last, at a version we know."""
+        """Whether both sides were alike when it was last synchronized, at a known version of the row."""
         return bool(
             self.version
             and not (self.pending or self.skipped or self.last_to_reason or self.last_from_reason)
@@ -52,94 +47,96 @@ class Link:
         )
 
 
+_COUPLING_COLUMNS = tuple(column.name for column in fields(CouplingRow))
+
+
 @dataclass(slots=True)
 class Record:
-    """A local record with the values of the mapped fields; `inside`: within the mapping's table filter."""
+    """A local record with the values of the mapped fields; `matches_filter`: inside the mapping's table filter."""
 
     id: UUID
     key: str
     name: str
     modified_at: datetime
-    inside: bool
+    matches_filter: bool
     values: dict[str, Any]
 
 
 @dataclass(slots=True)
 class Pair:
-    """Both sides of a coupling. `assumed`: the Dataverse side was not read; it is taken to hold the base."""
+    """Both sides of a coupling. `assumed`: the Dataverse row was not read; it is taken to hold the base."""
 
-    link: Link
+    coupling: CouplingRow
     local: Record | None = None
     remote: RemoteRow | None = None
     base: dict[str, Value] = field(default_factory=dict)
     assumed: bool = False
 
 
-def links(query: "QuerySet[Coupling]") -> list[Link]:
-    """The couplings of a query."""
-    return [Link(*row) for row in query.values_list(*_LINK)]
+def read_couplings(query: "QuerySet[Coupling]") -> list[CouplingRow]:
+    """Return the couplings of a query."""
+    return [CouplingRow(*row) for row in query.values_list(*_COUPLING_COLUMNS)]
 
 
-class Reader:
-    """Reads one mapping's side of the database."""
+class PairReader:
+    """Reads one mapping's couplings, bases and local records from the database."""
 
-    def __init__(self, mapping: IntegrationTableMapping, names: Sequence[str]) -> None:
-        self.mapping, self.names = mapping, list(names)
+    def __init__(self, mapping: IntegrationTableMapping, field_names: Sequence[str]) -> None:
+        self.mapping, self.field_names = mapping, list(field_names)
         self.table = catalog.table(mapping.table)
-        self.filter = table_filter_q(mapping)
-        self._inside = ExpressionWrapper(self.filter or Q(pk__isnull=False), output_field=BooleanField())
+        self.table_filter = table_filter_q(mapping)
+        self._matches_filter = ExpressionWrapper(self.table_filter or Q(pk__isnull=False), output_field=BooleanField())
 
     @property
     def couplings(self) -> "QuerySet[Coupling]":
-        """The mapping's couplings; what the index by a row's id begins with is named too."""
+        """The mapping's couplings; company and table are named too, since the index by a row's id begins with them."""
         mapping = self.mapping
         return Coupling.objects.filter(mapping=mapping, company=mapping.company_id, table=mapping.table)
 
     @property
-    def model_records(self) -> "QuerySet[Any]":
+    def company_records(self) -> "QuerySet[Any]":
         """The company's records of the table, in no order."""
         return self.table.model._default_manager.filter(company_id=self.mapping.company_id).order_by()
 
-    def records(self, query: "QuerySet[Any]") -> list[Record]:
-        """The local records of a query, with whether each is inside the table filter."""
-        return [record for _, record in self._numbered(query)]
+    def read_records(self, query: "QuerySet[Any]") -> list[Record]:
+        """Return the local records of a query, each with whether it is inside the table filter."""
+        return [record for _, record in self._read_with_keys(query)]
 
-    def next_records(self, query: "QuerySet[Any]", count: int) -> tuple[list[Record], int]:
-        """The first records of a query in the order of their primary keys, and the last of these keys."""
-        found = list(self._numbered(query.order_by("pk"), count))
+    def read_next_records(self, query: "QuerySet[Any]", count: int) -> tuple[list[Record], int]:
+        """Return the first records of a query by primary key, and the last of these keys (0 where there are none)."""
+        found = list(self._read_with_keys(query.order_by("pk"), count))
         return [record for _, record in found], found[-1][0] if found else 0
 
-    def _numbered(self, query: "QuerySet[Any]", count: int | None = None) -> Iterator[tuple[int, Record]]:
-        names = self.names
-        rows = query.annotate(_inside=self._inside).values_list(
-            "pk", "system_id", self.table.key, self.table.title, "modified_at", "_inside", *names
+    def _read_with_keys(self, query: "QuerySet[Any]", count: int | None = None) -> Iterator[tuple[int, Record]]:
+        names = self.field_names
+        rows = query.annotate(_matches_filter=self._matches_filter).values_list(
+            "pk", "system_id", self.table.key, self.table.title, "modified_at", "_matches_filter", *names
         )[:count]
-        for pk, key, no, title, modified, inside, *values in rows:
-            yield (
-                pk,
-                Record(key, str(no), str(title or ""), modified, bool(inside), dict(zip(names, values, strict=True))),
-            )
+        for pk, record_id, key, name, modified_at, matches, *values in rows:
+            named = dict(zip(names, values, strict=True))
+            yield pk, Record(record_id, str(key), str(name or ""), modified_at, bool(matches), named)
 
-    def records_by_id(self, ids: Iterable[UUID]) -> dict[UUID, Record]:
-        """The local records with these ids; those that are gone are missing."""
-        return {record.id: record for record in self.records(self.model_records.filter(system_id__in=list(ids)))}
+    def read_records_by_id(self, ids: Iterable[UUID]) -> dict[UUID, Record]:
+        """Return the local records with these ids; deleted ones are missing."""
+        query = self.company_records.filter(system_id__in=list(ids))
+        return {record.id: record for record in self.read_records(query)}
 
-    def bases(self, ids: Iterable[int]) -> dict[int, dict[str, Value]]:
-        """The bases of couplings by coupling id; those without history are missing."""
+    def read_bases(self, ids: Iterable[int]) -> dict[int, dict[str, Value]]:
+        """Return the bases of couplings by the couplings' ids; those without history are missing."""
         rows = CouplingBase.objects.filter(coupling_id__in=list(ids)).values_list("coupling_id", "values")
-        return {coupling: unpack(values) for coupling, values in rows}
+        return {coupling_id: unpack(values) for coupling_id, values in rows}
 
-    def pairs(self, found: Sequence[Link], remote: Mapping[UUID, RemoteRow] | None) -> list[Pair]:
-        """The pairs of couplings. `remote`: Dataverse rows by id, None to take the base for what is there."""
-        records = self.records_by_id(link.local_id for link in found)
-        bases = self.bases(link.id for link in found)
+    def read_pairs(self, couplings: Sequence[CouplingRow], remote_rows: Mapping[UUID, RemoteRow] | None) -> list[Pair]:
+        """Return the pairs of couplings. `remote_rows`: by id; None takes each row to hold the base."""
+        records = self.read_records_by_id(coupling.local_id for coupling in couplings)
+        bases = self.read_bases(coupling.id for coupling in couplings)
         return [
             Pair(
-                link,
-                records.get(link.local_id),
-                None if remote is None else remote.get(link.integration_id),
-                bases.get(link.id, {}),
-                assumed=remote is None,
+                coupling,
+                records.get(coupling.local_id),
+                None if remote_rows is None else remote_rows.get(coupling.integration_id),
+                bases.get(coupling.id, {}),
+                assumed=remote_rows is None,
             )
-            for link in found
+            for coupling in couplings
         ]

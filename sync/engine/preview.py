@@ -1,30 +1,28 @@
 """What a synchronization would do, with nothing written on either side."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from core.vocabulary import Direction
 from coupling.gateway import Gateway
 from coupling.job_parameters import SyncParameters
 from coupling.mappings.services import require_enabled
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import RemoteRow
 from jobs.models import Outcome
-from jobs.running.runner import OutcomeRow
-from sync.engine.decisions import Chunk, Decider, Options
-from sync.engine.pairs import CHUNK, Link, links
-from sync.rules.plan import intersect_direction
-from sync.start.services import make_sure_possible
+from jobs.running.context import OutcomeRow
+from sync.engine.chunk import Chunk
+from sync.engine.decisions import Decider, Options
+from sync.engine.pairs import CHUNK, CouplingRow, read_couplings
+from sync.start.services import require_direction
 
 
 @dataclass
 class Preview:
-    """The outcomes a run would have; `counts` fills while they are read."""
+    """The outcomes a run would have; `counts`, `reasons` and `requests` are filled while they are read."""
 
     mapping: IntegrationTableMapping
     direction: Direction = Direction.BIDIRECTIONAL
@@ -36,77 +34,72 @@ class Preview:
     requests: int = 0
 
     def outcomes(self) -> Iterator[OutcomeRow]:
-        """One per pair that would be compared in full, and per record that would be created. Raises Refusal."""
+        """Yield one per pair that would be compared in full, and per record that would be created. Raises Refusal."""
         require_enabled(self.mapping.company)
-        make_sure_possible(self.mapping, self.direction)
-        for outcome in self._outcomes():
+        for outcome in self._outcomes(require_direction(self.mapping, self.direction)):
             self.counts["conflicts" if outcome.outcome == Outcome.CONFLICT else str(outcome.outcome)] += 1
             if outcome.reason:
                 self.reasons[str(outcome.reason)] += 1
             yield outcome
 
-    def _outcomes(self) -> Iterator[OutcomeRow]:
-        allowed = intersect_direction(self.direction, Direction(self.mapping.direction)) or Direction.BIDIRECTIONAL
-        asked = SyncParameters(direction=self.direction, create=self.create)
-        creating = asked.creates(only_coupled=self.mapping.synch_only_coupled, whole=self.selection is None)
-        door = self.gateway or Gateway(self.mapping.company)
-        decider = Decider(self.mapping, door, Options(allowed=allowed, creating=creating))
-        chosen = None if self.selection is None else list(self.selection)
-        for part in _parts(Coupling.objects.filter(mapping=self.mapping, pending=False), chosen):
-            there = door.read(self.mapping, decider.columns, [link.integration_id for link in part])
-            yield from _told(decider.decide(decider.reader.pairs(part, there)))
-        if creating and allowed != Direction.FROM:
-            yield from self._created_there(decider, chosen)
-        if creating and allowed != Direction.TO and chosen is None:
-            yield from self._created_here(decider, door)
-        self.requests = door.requests
+    def _outcomes(self, allowed: Direction) -> Iterator[OutcomeRow]:
+        parameters = SyncParameters(direction=self.direction, create=self.create)
+        creates = parameters.creates(only_coupled=self.mapping.synch_only_coupled, whole=self.selection is None)
+        gateway = self.gateway or Gateway(self.mapping.company)
+        decider = Decider(self.mapping, gateway, Options(allowed=allowed, creates=creates))
+        selected = None if self.selection is None else list(self.selection)
+        for part in _in_chunks(Coupling.objects.filter(mapping=self.mapping, pending=False), selected):
+            rows = gateway.read(self.mapping, decider.columns, [coupling.integration_id for coupling in part])
+            yield from _chunk_outcomes(decider.decide(decider.reader.read_pairs(part, rows)))
+        if creates and allowed != Direction.FROM:
+            yield from self._created_in_dataverse(decider, selected)
+        if creates and allowed != Direction.TO and selected is None:
+            yield from self._created_here(decider, gateway)
+        self.requests = gateway.requests
 
-    def _created_there(self, decider: Decider, chosen: list[UUID] | None) -> Iterator[OutcomeRow]:
+    def _created_in_dataverse(self, decider: Decider, selected: Sequence[UUID] | None) -> Iterator[OutcomeRow]:
         coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
-        query = decider.reader.model_records.filter(decider.reader.filter).filter(~Exists(coupled)).order_by("pk")
-        if chosen is not None:
-            query = query.filter(system_id__in=chosen)
-        last = 0
-        while part := dict(query.filter(pk__gt=last).values_list("pk", "system_id")[:CHUNK]):
-            last = max(part)
-            yield from _told(decider.decide([], records=list(decider.reader.records_by_id(part.values()).values())))
+        query = decider.reader.company_records.filter(decider.reader.table_filter).filter(~Exists(coupled))
+        if selected is not None:
+            query = query.filter(system_id__in=selected)
+        records, last = decider.reader.read_next_records(query, CHUNK)
+        while records:
+            yield from _chunk_outcomes(decider.decide([], records=records))
+            records, last = decider.reader.read_next_records(query.filter(pk__gt=last), CHUNK)
 
-    def _created_here(self, decider: Decider, door: Gateway) -> Iterator[OutcomeRow]:
-        for page in door.scan(self.mapping, decider.columns):
+    def _created_here(self, decider: Decider, gateway: Gateway) -> Iterator[OutcomeRow]:
+        taken = Coupling.objects.filter(company=self.mapping.company, table=self.mapping.table)
+        for page in gateway.scan(self.mapping, decider.columns):
             ids = [row.id for row in page.rows]
-            known = set(
-                Coupling.objects.filter(company=self.mapping.company, table=self.mapping.table, integration_id__in=ids)
-                .values_list("integration_id", flat=True)
-            )  # fmt: skip
-            rows: list[RemoteRow] = [row for row in page.rows if row.id not in known]
-            yield from _told(decider.decide([], rows))
+            coupled = set(taken.filter(integration_id__in=ids).values_list("integration_id", flat=True))
+            yield from _chunk_outcomes(decider.decide([], [row for row in page.rows if row.id not in coupled]))
 
 
-def _parts(query: Any, chosen: list[UUID] | None) -> Iterator[list[Link]]:
-    if chosen is not None:
-        for start in range(0, len(chosen), CHUNK):
-            if found := links(query.filter(local_id__in=chosen[start : start + CHUNK])):
+def _in_chunks(query: "QuerySet[Coupling]", selected: Sequence[UUID] | None) -> Iterator[list[CouplingRow]]:
+    if selected is not None:
+        for start in range(0, len(selected), CHUNK):
+            if found := read_couplings(query.filter(local_id__in=selected[start : start + CHUNK])):
                 yield found
         return
     last = 0
-    while found := links(query.filter(id__gt=last).order_by("id")[:CHUNK]):
+    while found := read_couplings(query.filter(id__gt=last).order_by("id")[:CHUNK]):
         last = found[-1].id
         yield found
 
 
-def _told(chunk: Chunk) -> Iterator[OutcomeRow]:
-    """What a decided chunk would record."""
-    yield from chunk.saved.outcomes
-    yield from (one.outcome for one in chunk.sends)
-    yield from (outcome for _, outcome in chunk.released)
-    yield from (outcome for _, _, outcome, *_ in chunk.saved.updates)
-    for one in chunk.creates:
+def _chunk_outcomes(chunk: Chunk) -> Iterator[OutcomeRow]:
+    """Yield the outcomes that a decided chunk would have."""
+    yield from chunk.changes.outcomes
+    yield from (update.outcome for update in chunk.remote_updates)
+    yield from (outcome for _, outcome in chunk.to_release)
+    yield from (update.outcome for update in chunk.changes.local_updates)
+    for row in chunk.remote_inserts:
         yield OutcomeRow(
-            Outcome.INSERTED, local_id=one.record.id, local_key=one.record.key, local_name=one.record.name,
+            Outcome.INSERTED, local_id=row.record.id, local_key=row.record.key, local_name=row.record.name,
             message="It would be created in Dataverse.", detail={"side": "integration"},
         )  # fmt: skip
-    for new in chunk.saved.inserts:
+    for record in chunk.changes.local_inserts:
         yield OutcomeRow(
-            Outcome.INSERTED, integration_id=new.integration_id, integration_name=new.name,
+            Outcome.INSERTED, integration_id=record.integration_id, integration_name=record.name,
             message="It would be created here.", detail={"side": "local"},
         )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Rows whose creation was sent and not confirmed: their GUIDs tell, before a run begins, what became of them."""
+"""Rows whose creation was sent and not confirmed: before a run begins, their GUIDs show whether they were created."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,119 +11,145 @@ from coupling.gateway import WriteResult
 from coupling.models import Coupling
 from coupling.rows import RemoteRow
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
-from jobs.running.runner import Checkpoint, OutcomeRow
-from sync.engine.decisions import Chunk
-from sync.engine.mapping_run import MappingRun
-from sync.engine.pairs import CHUNK, Link, Pair, Record, links
+from jobs.running.context import Checkpoint, OutcomeRow
+from sync.engine.chunk import Chunk
+from sync.engine.pairs import CHUNK, CouplingRow, Pair, Record, read_couplings
+from sync.engine.run import Run
+from sync.engine.worker import LIMITED
 
 REQUEST_LIFETIME = timedelta(minutes=10)
-"""After this long no request of an ended job can still be under way, so that what is not there was not created."""
+"""After this long no request of an ended job can still be under way: a row that does not exist was not created."""
 
 
-def recover(run: MappingRun) -> None:
-    """Settle pending couplings: rows that are there are coupled, others sent again by whoever may create them.
+def recover(run: Run) -> None:
+    """Decide about pending couplings: rows that exist are coupled, others sent again by whoever may create them.
 
     A row whose record was deleted here meanwhile is coupled all the same, so that the mapping's option decides about
-    it. What neither this run nor an open job may create is let go; nothing was created for it.
+    it. What neither this run nor an open job may create is dropped; no row was created for it.
     """
-    for waiting in _parts(run):
-        _PendingBatch(run, waiting).settle()
+    for couplings in _pending_batches(run):
+        _PendingBatch(run, couplings).process()
 
 
-def _parts(run: MappingRun) -> Iterator[list[Link]]:
+def _pending_batches(run: Run) -> Iterator[list[CouplingRow]]:
     pending, after = run.couplings.filter(pending=True).order_by("id"), 0
-    while waiting := links(pending.filter(id__gt=after)[:CHUNK]):
-        yield waiting
-        after = waiting[-1].id
+    while couplings := read_couplings(pending.filter(id__gt=after)[:CHUNK]):
+        yield couplings
+        after = couplings[-1].id
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The job that made a pending coupling, and when."""
+
+    job_id: int | None
+    created_at: datetime
 
 
 class _PendingBatch:
-    def __init__(self, run: MappingRun, waiting: list[Link]) -> None:
-        self.run, self.worker, self.waiting = run, run.worker, waiting
-        self.there = run.gateway.read(run.mapping, self.worker.columns, [link.integration_id for link in waiting])
-        self.records = self.worker.reader.records_by_id(link.local_id for link in waiting)
-        rows = Coupling.objects.filter(pk__in=[link.id for link in waiting]).values_list("pk", "job_id", "created_at")
-        self.made: dict[int, tuple[int | None, datetime]] = {key: (job, at) for key, job, at in rows}
-        jobs = {job for job, _ in self.made.values() if job is not None}
-        open_ = Job.objects.filter(pk__in=jobs, state__in=OPEN_STATES).exclude(pk=run.context.job.pk)
-        self.open = set(open_.values_list("pk", flat=True))
-        self.chosen = self._chosen()
+    """Some pending couplings, with the rows and records that exist of them."""
+
+    def __init__(self, run: Run, couplings: Sequence[CouplingRow]) -> None:
+        self.run, self.worker, self.couplings = run, run.worker, couplings
+        row_ids = [coupling.integration_id for coupling in couplings]
+        self.rows = run.gateway.read(run.mapping, self.worker.columns, row_ids)
+        self.records = self.worker.reader.read_records_by_id(coupling.local_id for coupling in couplings)
+        made = Coupling.objects.filter(pk__in=[coupling.id for coupling in couplings])
+        self.origins = {
+            coupling_id: _Origin(job_id, created_at)
+            for coupling_id, job_id, created_at in made.values_list("pk", "job_id", "created_at")
+        }
+        job_ids = {origin.job_id for origin in self.origins.values() if origin.job_id is not None}
+        others = Job.objects.filter(pk__in=job_ids, state__in=OPEN_STATES).exclude(pk=run.context.job.pk)
+        self.open_jobs = set(others.values_list("pk", flat=True))
+        self.to_create = self._records_to_create()
         self.published: dict[UUID, WriteResult] = {}
 
-    def _chosen(self) -> set[UUID]:
-        """The records for which this run creates rows."""
+    def _records_to_create(self) -> set[UUID]:
+        """Return the ids of the records for which this run creates rows."""
         run = self.run
-        if not (run.options.creating and run.writes_to_dataverse):
+        if not (run.options.creates and run.writes_to_dataverse):
             return set()
         if run.whole:
             return set(self.records)
-        asked = JobRecord.objects.filter(job=run.context.job, local_id__in=list(self.records))
-        return {key for key in asked.values_list("local_id", flat=True) if key is not None}
+        selected = JobRecord.objects.filter(job=run.context.job, local_id__in=list(self.records))
+        return {local_id for local_id in selected.values_list("local_id", flat=True) if local_id is not None}
 
-    def settle(self) -> None:
+    def process(self) -> None:
+        """Decide about each coupling, send again what is to be created, and save."""
         worker, chunk = self.worker, Chunk()
         worker.fields.prepare(
-            [one.values for one in self.records.values()], [row.values for row in self.there.values()]
+            [record.values for record in self.records.values()], [row.values for row in self.rows.values()]
         )
-        # Killed between creating and publishing: the row is there, and not yet what it shall be.
-        found = [link.integration_id for link in self.waiting if link.integration_id in self.there]
-        self.published = worker.publish(found)
-        waits = [one.retry_after for one in self.published.values() if one.retry_after is not None]
-        if waits:
-            self.run.context.postpone(max(waits), "Dataverse limits how much may be sent, and asked to wait.")
-        for link in self.waiting:
-            record, row = self.records.get(link.local_id), self.there.get(link.integration_id)
-            restores = self._restores(link, record)
-            if row is not None:
-                self._found(chunk, link, record, row)
-            elif record is None:
-                self._nothing_left(chunk, link, restores)
-            elif restores is not None:
-                if self.run.writes_to_dataverse and not worker.create_again(chunk, record, link, restores):
-                    worker.abandon_creation(chunk.saved, restores)
-            elif self._ours(link):
-                if not worker.create_again(chunk, record, link, None):
-                    chunk.saved.dropped.append(link.id)
-            elif self._may_drop(link):
-                chunk.saved.dropped.append(link.id)
-        worker.process_chunk(chunk, _settled)
+        # Killed between creating and publishing: the row exists, and is not yet what it is to be.
+        self.published = worker.publish(
+            [coupling.integration_id for coupling in self.couplings if coupling.integration_id in self.rows]
+        )
+        waits_s = [result.retry_after for result in self.published.values() if result.retry_after is not None]
+        if waits_s:
+            self.run.context.postpone(max(waits_s), LIMITED)
+        for coupling in self.couplings:
+            self._decide(chunk, coupling)
+        worker.process_chunk(chunk, _mark_reported)
 
-    def _restores(self, link: Link, record: Record | None) -> Pair | None:
-        """The pair, with the row that is gone, when the pending row takes the place of another."""
-        doubt = self.worker.doubts.get(link.id)
-        if doubt is None or not doubt.previous:
+    def _decide(self, chunk: Chunk, coupling: CouplingRow) -> None:
+        worker = self.worker
+        record, row = self.records.get(coupling.local_id), self.rows.get(coupling.integration_id)
+        replaces = self._replaced_pair(coupling, record)
+        if row is not None:
+            self._confirm(chunk, coupling, record, row)
+        elif record is None:
+            self._end_without_record(chunk, coupling, replaces)
+        elif replaces is not None:
+            if self.run.writes_to_dataverse and not worker.create_again(chunk, record, coupling, replaces):
+                worker.abandon_creation(chunk.changes, replaces)
+        elif self._may_create(coupling):
+            if not worker.create_again(chunk, record, coupling, None):
+                chunk.changes.dropped.append(coupling.id)
+        elif self._may_drop(coupling):
+            chunk.changes.dropped.append(coupling.id)
+
+    def _replaced_pair(self, coupling: CouplingRow, record: Record | None) -> Pair | None:
+        """Return the pair with the row that was deleted, where the pending row takes its place."""
+        write = self.worker.unconfirmed.get(coupling.id)
+        if write is None or not write.previous:
             return None
-        return Pair(replace(link, integration_id=UUID(doubt.previous), pending=False), record)
+        return Pair(replace(coupling, integration_id=UUID(write.previous), pending=False), record)
 
-    def _found(self, chunk: Chunk, link: Link, record: Record | None, row: RemoteRow) -> None:
-        doubt = self.worker.doubts.get(link.id)
-        then = self.published.get(link.integration_id)
-        version = then.version if then is not None and then.ok else row.version
-        self.worker.confirm(chunk.saved, link, record, version, row.name, doubt.values if doubt else None)
-        chunk.saved.due[link.id] = 0  # either side may have changed since it was sent
+    def _confirm(self, chunk: Chunk, coupling: CouplingRow, record: Record | None, row: RemoteRow) -> None:
+        write = self.worker.unconfirmed.get(coupling.id)
+        published = self.published.get(coupling.integration_id)
+        version = published.version if published is not None and published.ok else row.version
+        base = write.values if write is not None else None
+        self.worker.confirm_created(chunk.changes, coupling, record, version, row.name, base)
+        chunk.changes.due[coupling.id] = 0  # either side may have changed since it was sent
 
-    def _nothing_left(self, chunk: Chunk, link: Link, restores: Pair | None) -> None:
-        if restores is not None:
+    def _end_without_record(self, chunk: Chunk, coupling: CouplingRow, replaces: Pair | None) -> None:
+        """End a pair of which neither the record nor the row exists."""
+        if replaces is not None:
             message = "Both records were deleted, so their coupling was too."
-            self.worker.ledger.uncouple(chunk.saved, restores, Reason.RECORD_GONE, message)
+            self.worker.recorder.uncouple(chunk.changes, replaces, Reason.RECORD_GONE, message)
             return
-        chunk.saved.dropped.append(link.id)
-        chunk.saved.outcomes.append(
+        chunk.changes.dropped.append(coupling.id)
+        chunk.changes.outcomes.append(
             OutcomeRow(
-                Outcome.SKIPPED, Reason.RECORD_GONE, local_id=link.local_id,
+                Outcome.SKIPPED, Reason.RECORD_GONE, local_id=coupling.local_id,
                 message="The record was deleted before a row was created for it in Dataverse.",
             )
         )  # fmt: skip
 
-    def _ours(self, link: Link) -> bool:
-        return self.made[link.id][0] == self.run.context.job.pk or (
-            link.local_id in self.chosen and self.made[link.id][0] not in self.open
+    def _may_create(self, coupling: CouplingRow) -> bool:
+        """Return whether this run creates the row: its job made the coupling, or it may and no open job will."""
+        job_id = self.origins[coupling.id].job_id
+        return job_id == self.run.context.job.pk or (
+            coupling.local_id in self.to_create and job_id not in self.open_jobs
         )
 
-    def _may_drop(self, link: Link) -> bool:
-        job, at = self.made[link.id]
-        return job not in self.open and at < timezone.now() - REQUEST_LIFETIME
+    def _may_drop(self, coupling: CouplingRow) -> bool:
+        """Return whether no request can be under way that creates the row."""
+        origin = self.origins[coupling.id]
+        return origin.job_id not in self.open_jobs and origin.created_at < timezone.now() - REQUEST_LIFETIME
 
 
-def _settled(point: Checkpoint) -> None:
-    point.resume["told"] = True  # some have their outcome, and may not be coupled
+def _mark_reported(point: Checkpoint) -> None:
+    point.resume["already_reported"] = True  # some have their outcome, and may not be coupled

@@ -1,23 +1,25 @@
-"""Synchronizing selected records: both sides are read by id; what is not coupled is created or said to be so."""
+"""Synchronizing selected records: both sides are read by id; uncoupled records are created or reported as such."""
 
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
+from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
-from jobs.running.runner import Checkpoint, OutcomeRow
-from sync.engine.mapping_run import MappingRun, keep_position
-from sync.engine.pairs import CHUNK, Link, Record, links
-from sync.models import DuePair, Waits
+from jobs.running.context import Checkpoint, OutcomeRow
+from sync.engine.pairs import CHUNK, CouplingRow, Record, read_couplings
+from sync.engine.run import Run, due_now, keep_position
+from sync.engine.worker import SetPosition
 
 
-class SelectedRun(MappingRun):
+class SelectedRun(Run):
     """One slice of a job over selected records. It leaves the mapping's delta link and mark where they are."""
 
     def execute(self) -> NoReturn:
         """Work through the selection from where the job stands, and end it."""
-        side = self.context.selection_side
+        process = self._process_local if self.context.selection_side == "local" else self._process_remote
         if not self.context.resume.get("begun"):
             total = self.context.job.records.count()
             self.load_table_metadata()
@@ -26,91 +28,104 @@ class SelectedRun(MappingRun):
                 point.resume["begun"] = True
         after = UUID(self.context.resume["behind"]) if self.context.resume.get("behind") else None
         for ids in self.context.selection(after=after):
+            process(ids, _advance_to(ids[-1]))
+        self._compare_changed_again()
+        self.end()
 
-            def move(point: Checkpoint, last: UUID = ids[-1]) -> None:
-                point.resume["behind"] = str(last)
+    def _process_local(self, ids: Sequence[UUID], set_position: SetPosition) -> None:
+        """Synchronize the pairs of selected local records, and create rows for those that are not coupled."""
+        worker = self.worker
+        reported = self.already_reported(ids)
+        ids = [local_id for local_id in ids if local_id not in reported]
+        found = read_couplings(self.couplings.filter(local_id__in=ids))
+        coupled = {coupling.local_id for coupling in found}
+        todo = self._todo(found)
+        row_ids = [coupling.integration_id for coupling in todo]
+        rows = self.gateway.read(self.mapping, worker.columns, row_ids) if row_ids else {}
+        records = worker.reader.read_records_by_id(local_id for local_id in ids if local_id not in coupled)
+        creates = self.options.creates and self.writes_to_dataverse
+        creatable = [record for record in records.values() if creates and record.matches_filter]
+        chunk = worker.decide(worker.reader.read_pairs(todo, rows), records=creatable)
+        created = {record.id for record in creatable}
+        for local_id in ids:
+            if local_id not in coupled and local_id not in created:
+                chunk.changes.outcomes.append(_skipped_record(local_id, records.get(local_id)))
+        chunk.changes.outcomes += _pending_outcomes(found)
+        worker.process_chunk(chunk, set_position)
 
-            if side == "local":
-                self._selected_here(ids, move)
-            else:
-                self._selected_there(ids, move)
-        self._again()
-        self._end()
+    def _process_remote(self, ids: Sequence[UUID], set_position: SetPosition) -> None:
+        """Synchronize the pairs of selected Dataverse rows, and create records for those that are not coupled."""
+        worker = self.worker
+        found = read_couplings(self.couplings.filter(integration_id__in=ids))
+        coupled = {coupling.integration_id for coupling in found}
+        rows = self.gateway.read(self.mapping, worker.columns, ids)
+        uncoupled = [rows[row_id] for row_id in ids if row_id not in coupled and row_id in rows]
+        creatable = self.creatable_rows(uncoupled) if self.reads_from_dataverse else []
+        chunk = worker.decide(worker.reader.read_pairs(self._todo(found), rows), creatable)
+        chunk.changes.outcomes += _pending_outcomes(found)
+        handled = coupled | {row.id for row in creatable}
+        chunk.changes.outcomes += [_skipped_row(row_id, rows) for row_id in ids if row_id not in handled]
+        worker.process_chunk(chunk, set_position)
 
-    def _selected_here(self, ids: list[UUID], move: Any) -> None:
-        worker, job = self.worker, self.context.job.pk
-        if told := self.already_reported(ids):
-            ids = [key for key in ids if key not in told]
-        found = links(self.couplings.filter(local_id__in=ids))
-        coupled = {link.local_id for link in found}
-        todo = [link for link in found if link.last_job_id != job and not link.pending]
-        remote = self.gateway.read(self.mapping, worker.columns, [link.integration_id for link in todo]) if todo else {}
-        records = worker.reader.records_by_id(key for key in ids if key not in coupled)
-        creatable = [
-            one for one in records.values() if self.options.creating and self.writes_to_dataverse and one.inside
-        ]
-        chunk = worker.decide(worker.reader.pairs(todo, remote), records=creatable)
-        created = {one.id for one in creatable}
-        for key in ids:
-            if key not in coupled and key not in created:
-                chunk.saved.outcomes.append(self._left_out(key, records.get(key)))
-        chunk.saved.outcomes += [_pending(link) for link in found if link.pending]
-        worker.process_chunk(chunk, move)
+    def _todo(self, couplings: Sequence[CouplingRow]) -> list[CouplingRow]:
+        """Return those couplings that are not pending and have no outcome in this job."""
+        job_id = self.context.job.pk
+        return [coupling for coupling in couplings if coupling.last_job_id != job_id and not coupling.pending]
 
-    def _left_out(self, key: UUID, record: Record | None) -> OutcomeRow:
-        if record is None:
-            return OutcomeRow(Outcome.SKIPPED, Reason.RECORD_GONE, local_id=key, message="The record no longer exists.")
-        reason, message = Reason.NOT_COUPLED, "It is not coupled. Couple it with a Dataverse row, or create one for it."
-        if not record.inside:
-            reason, message = Reason.OUTSIDE_FILTER, "The record is outside the mapping's table filter."
+    def _compare_changed_again(self) -> None:
+        """Compare pairs of the selection that changed while they were written."""
+        chosen = self.context.job.records
+        selected = Exists(chosen.filter(local_id=OuterRef("local_id"))) | Exists(
+            chosen.filter(integration_id=OuterRef("integration_id"))
+        )
+        while found := read_couplings(self.unprocessed().filter(selected).filter(due_now()).order_by("id")[:CHUNK]):
+            self.read_both_sides(found, keep_position)
+
+
+def _advance_to(last: UUID) -> SetPosition:
+    """Return what sets the position behind this id of the selection."""
+
+    def set_position(point: Checkpoint) -> None:
+        point.resume["behind"] = str(last)
+
+    return set_position
+
+
+def _skipped_record(local_id: UUID, record: Record | None) -> OutcomeRow:
+    """Return why a selected record is not synchronized."""
+    if record is None:
         return OutcomeRow(
-            Outcome.SKIPPED, reason, local_id=key, local_key=record.key, local_name=record.name, message=message
+            Outcome.SKIPPED, Reason.RECORD_GONE, local_id=local_id, message="The record no longer exists."
         )
-
-    def _selected_there(self, ids: list[UUID], move: Any) -> None:
-        worker, job = self.worker, self.context.job.pk
-        found = links(self.couplings.filter(integration_id__in=ids))
-        coupled = {link.integration_id for link in found}
-        todo = [link for link in found if link.last_job_id != job and not link.pending]
-        remote = self.gateway.read(self.mapping, worker.columns, ids)
-        rows = (
-            self._creatable([remote[key] for key in ids if key not in coupled and key in remote])
-            if self.reads_from_dataverse
-            else []
-        )
-        chunk = worker.decide(worker.reader.pairs(todo, remote), rows)
-        created = {row.id for row in rows}
-        chunk.saved.outcomes += [_pending(link) for link in found if link.pending]
-        for key in ids:
-            if key in coupled or key in created:
-                continue
-            row = remote.get(key)
-            reason = Reason.RECORD_GONE if row is None else Reason.NOT_COUPLED
-            message = "The Dataverse row no longer exists." if row is None else "It is not coupled with a record here."
-            chunk.saved.outcomes.append(
-                OutcomeRow(
-                    Outcome.SKIPPED, reason, message=message,
-                    integration_id=key, integration_name=row.name if row else "",
-                )
-            )  # fmt: skip
-        worker.process_chunk(chunk, move)
-
-    def _again(self) -> None:
-        """Pairs of the selection that changed while they were written."""
-        chosen = self.context.job.records.filter(local_id=OuterRef("local_id"))
-        there = self.context.job.records.filter(integration_id=OuterRef("integration_id"))
-        while True:
-            waiting = self.unsettled().filter(Exists(chosen) | Exists(there))
-            waiting = waiting.filter(Exists(DuePair.objects.filter(coupling=OuterRef("pk"), waits=Waits.NOTHING)))
-            found = links(waiting.order_by("id")[:CHUNK])
-            if not found:
-                return
-            self._read_both(found, keep_position)
-
-
-def _pending(link: Link) -> OutcomeRow:
-    """What is told of a record whose row another job is about to create."""
+    reason, message = Reason.NOT_COUPLED, "It is not coupled. Couple it with a Dataverse row, or create one for it."
+    if not record.matches_filter:
+        reason, message = Reason.OUTSIDE_FILTER, "The record is outside the mapping's table filter."
     return OutcomeRow(
-        Outcome.SKIPPED, Reason.CREATE_QUEUED, local_id=link.local_id, integration_id=link.integration_id,
-        message="Its row is being created in Dataverse by another job, which has not ended.",
+        Outcome.SKIPPED, reason, local_id=local_id, local_key=record.key, local_name=record.name, message=message
+    )
+
+
+def _skipped_row(row_id: UUID, rows: Mapping[UUID, RemoteRow]) -> OutcomeRow:
+    """Return why a selected Dataverse row is not synchronized."""
+    row = rows.get(row_id)
+    if row is None:
+        return OutcomeRow(
+            Outcome.SKIPPED, Reason.RECORD_GONE, integration_id=row_id, message="The Dataverse row no longer exists."
+        )
+    return OutcomeRow(
+        Outcome.SKIPPED, Reason.NOT_COUPLED, integration_id=row_id, integration_name=row.name,
+        message="It is not coupled with a record here.",
     )  # fmt: skip
+
+
+def _pending_outcomes(couplings: Sequence[CouplingRow]) -> list[OutcomeRow]:
+    """Return the outcomes of records whose row another job is about to create."""
+    return [
+        OutcomeRow(
+            Outcome.SKIPPED, Reason.CREATE_QUEUED, local_id=coupling.local_id,
+            integration_id=coupling.integration_id,
+            message="Its row is being created in Dataverse by another job, which has not ended.",
+        )
+        for coupling in couplings
+        if coupling.pending
+    ]  # fmt: skip

@@ -1,7 +1,7 @@
-"""Writes to Dataverse that were sent and whose answers were never saved: carried out or not, we do not know.
+"""Writes to Dataverse that were sent and whose answers were never saved: whether they were applied is not known.
 
-They are kept with the mapping from before the first request until the pair is settled, whichever job settles it. Read
-back equal to what was sent, a value is our own: it counts as agreed on, and is no change made in Dataverse.
+They are stored with the mapping from before the first request until the pair is dealt with, by whichever job does.
+A value that is read back equal to what was sent is our own: it becomes the base, and is no change made in Dataverse.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,58 +11,63 @@ import msgspec
 
 from coupling.models import IntegrationTableMapping
 from sync.models import SynchState
-from sync.rules.values import Carried, Value
+from sync.rules.values import Value, ValueOrProblem
 
 
 @dataclass(frozen=True, slots=True)
 class UnconfirmedWrite:
-    """One write: the job that sent it, the values in it; `previous`: the row that a restored one replaces."""
+    """One write: the id of the job that sent it, the values in it; `previous`: the row that a restored one replaces.
+
+    The names of the fields are stored (msgpack), so they stay.
+    """
 
     job: int
     values: dict[str, Value]
     previous: str = ""
 
-    def was_applied(self, theirs: Mapping[str, Carried]) -> bool:
-        """Whether the row holds all that was sent."""
-        return all(theirs.get(name) == value for name, value in self.values.items())
+    def was_applied(self, remote_values: Mapping[str, ValueOrProblem]) -> bool:
+        """Return whether the row holds all that was sent."""
+        return all(remote_values.get(name) == value for name, value in self.values.items())
 
-    def merge_into_base(self, base: Mapping[str, Value], theirs: Mapping[str, Carried]) -> dict[str, Value]:
-        """The base, with what was sent and is there."""
-        return {**base, **{name: value for name, value in self.values.items() if theirs.get(name) == value}}
+    def merge_into_base(
+        self, base: Mapping[str, Value], remote_values: Mapping[str, ValueOrProblem]
+    ) -> dict[str, Value]:
+        """Return the base with those values that were sent and that the row holds."""
+        return {**base, **{name: value for name, value in self.values.items() if remote_values.get(name) == value}}
 
 
 @dataclass(slots=True)
-class Doubts:
-    """The doubts about a mapping's pairs, by coupling. Changed in memory; `save` belongs inside a checkpoint."""
+class UnconfirmedWrites:
+    """The unconfirmed writes of a mapping, by coupling id. Changed in memory; call `save` inside a checkpoint."""
 
     mapping: IntegrationTableMapping
     by_coupling: dict[int, UnconfirmedWrite] = field(default_factory=dict)
     _changed: bool = False
 
     @classmethod
-    def of(cls, mapping: IntegrationTableMapping) -> "Doubts":
-        """What is kept with the mapping."""
-        kept = SynchState.objects.filter(mapping=mapping).values_list("doubts", flat=True).first()
-        return cls(mapping, _decoder.decode(bytes(kept)) if kept else {})
+    def load(cls, mapping: IntegrationTableMapping) -> "UnconfirmedWrites":
+        """Return what is stored with the mapping."""
+        packed = SynchState.objects.filter(mapping=mapping).values_list("unconfirmed_writes", flat=True).first()
+        return cls(mapping, _decoder.decode(bytes(packed)) if packed else {})
 
-    def get(self, coupling: int) -> UnconfirmedWrite | None:
-        """The doubt about a pair, if there is one."""
-        return self.by_coupling.get(coupling)
+    def get(self, coupling_id: int) -> UnconfirmedWrite | None:
+        """Return the unconfirmed write of a pair, None where there is none."""
+        return self.by_coupling.get(coupling_id)
 
-    def add(self, coupling: int, doubt: UnconfirmedWrite) -> None:
-        """A write is about to be sent."""
-        self.by_coupling[coupling], self._changed = doubt, True
+    def add(self, coupling_id: int, write: UnconfirmedWrite) -> None:
+        """Add a write that is about to be sent."""
+        self.by_coupling[coupling_id], self._changed = write, True
 
-    def settle(self, couplings: Iterable[int]) -> None:
-        """What became of these pairs is known."""
+    def remove(self, coupling_ids: Iterable[int]) -> None:
+        """Remove the writes of pairs of which is known what became of them."""
         if self.by_coupling:
-            for key in couplings:
-                self._changed |= self.by_coupling.pop(key, None) is not None
+            for coupling_id in coupling_ids:
+                self._changed |= self.by_coupling.pop(coupling_id, None) is not None
 
     def save(self) -> None:
-        """Keep the doubts with the mapping, where they changed."""
+        """Store the writes with the mapping, where they changed."""
         if self._changed:
-            values = {"doubts": _encoder.encode(self.by_coupling) if self.by_coupling else b""}
+            values = {"unconfirmed_writes": _encoder.encode(self.by_coupling) if self.by_coupling else b""}
             SynchState.objects.update_or_create(mapping=self.mapping, defaults=values)
             self._changed = False
 

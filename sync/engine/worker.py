@@ -1,12 +1,12 @@
-"""One chunk of pairs from reading to saving: decide, store intents, send, save. The order makes it safe to kill.
+"""One chunk of pairs from deciding to saving. The order of its steps makes it safe to kill at any point.
 
     decide            pure; nothing is written
-    store intents     GUIDs of new Dataverse rows go into pending couplings, updates into doubts, in a checkpoint
+    store intents     GUIDs of new Dataverse rows as pending couplings, updates as unconfirmed writes, in a checkpoint
     send              outside any transaction; updates only at the version that was compared
-    save              both sides' results, outcomes and the place to go on from, in one checkpoint
+    save              both sides' results, outcomes and the position to resume from, in one checkpoint
 
-Killed before saving, the chunk is read again: new rows are found by their GUIDs, and what was sent already is known
-for our own.
+A chunk that was not saved is read again: new rows are found by their GUIDs, and values sent before are recognized as
+our own.
 """
 
 from collections import deque
@@ -17,32 +17,35 @@ from dataclasses import replace
 from uuid import UUID
 
 from core import bulk
+from core.refusals import Refusal
 from coupling.couplings.uncouple_job import clear_company_column
 from coupling.gateway import Gateway, WriteResult
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from jobs import lease
 from jobs.errors import Cancelled, SliceEnded, Yielded
 from jobs.models import Outcome, Reason
-from jobs.running.runner import Checkpoint, JobContext, OutcomeRow
-from sync.engine.decisions import Chunk, Create, Decider, Options, Send
-from sync.engine.field_specs import MappingNotUsable
-from sync.engine.ledger import ChunkChanges, key_and_name
-from sync.engine.pairs import Link, Pair, Record
+from jobs.running.context import Checkpoint, JobContext, OutcomeRow
+from sync.engine.chunk import Chunk, ChunkChanges, LocalUpdate, NewRemoteRow, RemoteUpdate
+from sync.engine.decisions import Decider, Options
+from sync.engine.ledger import Ledger
+from sync.engine.pairs import CouplingRow, Pair, Record
+from sync.engine.recorder import key_and_name
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
 from sync.models import DuePair
 from sync.rules.transfer import pack
 from sync.rules.values import Side, Value
 
-Move = Callable[[Checkpoint], None]
-"""Sets the place to go on from, in a checkpoint."""
+SetPosition = Callable[[Checkpoint], None]
+"""Sets the position to resume from, in a checkpoint."""
 
-_PENDING = (
+_PENDING_COLUMNS = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id", "pending",
 )  # fmt: skip
-AT_ONCE = 2
-"""How many chunks of new rows are sent at once: so that Dataverse need not wait for the next one."""
-MOST_TRIES = 3
+CHUNKS_IN_FLIGHT = 2
+"""How many chunks of new rows are sent at once, so that Dataverse need not wait for the next one."""
+MAX_TRIES = 3
 """How often a pair may change while it is written before it fails."""
+LIMITED = "Dataverse limits how much may be sent, and asked to wait."
 
 
 class Worker(Decider):
@@ -53,298 +56,324 @@ class Worker(Decider):
     ) -> None:
         super().__init__(mapping, gateway, options, job_id=context.job.pk)
         self.context = context
+        self.ledger = Ledger(self.recorder, self.fields, self.reader)
 
     @property
     def organization_id(self) -> UUID:
-        """The organization, verified; another one stops the job here, before the first write."""
+        """The organization, verified against the couplings. Raises Refusal (wrong_environment)."""
         found = self.gateway.organization_id
         if self.ledger.organization_id is None:
             strangers = self.reader.couplings.exclude(organization_id=found).exclude(organization_id=None).count()
             if strangers:
-                raise MappingNotUsable(
+                raise Refusal(
+                    Reason.WRONG_ENVIRONMENT,
                     f"{strangers:,} couplings of {self.mapping.name} were made in another Dataverse organization than "
                     "the one the connection leads to now, so nothing was written.",
                     "Connect to that environment again, or delete the couplings.",
-                    reason=Reason.WRONG_ENVIRONMENT,
                 )
             self.ledger.organization_id = found
         return found
 
-    def process_chunk(self, chunk: Chunk, move: Move) -> None:
-        """Send and save a decided chunk; `move` sets the place to go on from, in the same transaction.
+    def process_chunk(self, chunk: Chunk, set_position: SetPosition) -> None:
+        """Send and save a decided chunk, and set the position to resume from in the same transaction.
 
-        Where Dataverse's limit stopped some of the chunk, those stay pending or due, and the job is postponed.
+        What Dataverse's limit stopped stays pending or due, and the job is postponed.
         """
         self._prepare(chunk)
-        held = self._release(chunk) if chunk.released else None
-        self._send_and_save(chunk, move, self._create(chunk), held)
+        release_wait_s = self._release_rows(chunk) if chunk.to_release else None
+        self._send_and_save(chunk, set_position, self._create(chunk), release_wait_s)
 
-    def process_new_chunks(self, chunks: Iterable[tuple[Chunk, Move]]) -> None:
-        """Send and save chunks of nothing but new rows; while Dataverse creates those of one, the next is made ready.
+    def process_new_chunks(self, chunks: Iterable[tuple[Chunk, SetPosition]]) -> None:
+        """Send and save chunks of nothing but new rows; while Dataverse creates those of one, the next is prepared.
 
-        Each is saved in its turn. Where the job is stopped, what has been sent is saved before.
+        They are saved in their order. Where the job is stopped, what has been sent is saved first.
         """
-        flying: deque[tuple[Chunk, Move, Future[list[WriteResult]]]] = deque()
+        in_flight: deque[tuple[Chunk, SetPosition, Future[list[WriteResult]]]] = deque()
 
-        def land() -> None:
-            chunk, move, created = flying.popleft()
-            self._send_and_save(chunk, move, created.result())
+        def save_oldest() -> None:
+            chunk, set_position, created = in_flight.popleft()
+            self._send_and_save(chunk, set_position, created.result())
 
-        sender = ThreadPoolExecutor(AT_ONCE, "create")
+        sender = ThreadPoolExecutor(CHUNKS_IN_FLIGHT, "create")
         try:
-            for chunk, move in chunks:
+            for chunk, set_position in chunks:
                 self._prepare(chunk)
-                flying.append((chunk, move, sender.submit(self._create, chunk)))
-                if len(flying) > AT_ONCE:
-                    land()
-            while flying:
-                land()
+                in_flight.append((chunk, set_position, sender.submit(self._create, chunk)))
+                if len(in_flight) > CHUNKS_IN_FLIGHT:
+                    save_oldest()
+            while in_flight:
+                save_oldest()
         except (SliceEnded, Yielded, Cancelled):
-            while flying:
+            while in_flight:
                 with suppress(SliceEnded, Yielded, Cancelled):
-                    land()
+                    save_oldest()
             raise
         finally:
             sender.shutdown(cancel_futures=True)  # what was not sent stays pending, for the next slice
 
     def _prepare(self, chunk: Chunk) -> None:
-        if chunk.sends or chunk.creates or chunk.released or chunk.saved.any:
-            _ = self.organization_id  # what another organization says must change nothing here either
+        if chunk.remote_updates or chunk.remote_inserts or chunk.to_release or chunk.changes.any:
+            _ = self.organization_id  # what another organization answers must change nothing here either
         self._store_intents(chunk)
 
-    def _create(self, chunk: Chunk) -> list[WriteResult]:
-        items = [(one.id, one.columns) for one in chunk.creates]
-        return self.gateway.create(self.mapping, items) if items else []
-
-    def _send_and_save(
-        self, chunk: Chunk, move: Move, created: Sequence[WriteResult], held: float | None = None
-    ) -> None:
-        """Send what is left of a chunk, and save it. held: the seconds to wait that Dataverse has asked for already."""
-        wait = self._created(chunk, created)
-        wait = wait if held is None else held
-        if wait is None:
-            changes = [(one.pair.link.integration_id, one.columns, self._based_on(one.pair)) for one in chunk.sends]
-            wait = self._sent(chunk, self.gateway.update(self.mapping, changes) if changes else [])
-        else:
-            chunk.saved.due |= self._tries(chunk.sends)
-        with self.context.checkpoint() as point:
-            outcomes = self.ledger.save(chunk.saved)
-            point.outcomes += outcomes
-            point.processed(len(outcomes))
-            self.doubts.settle(key for key in chunk.saved.sure if key not in chunk.saved.due)
-            self.doubts.save()
-            if chunk.saved.uncoupled:
-                point.resume["told"] = True  # their records may turn up again, as uncoupled ones
-            move(point)
-        if wait is not None:
-            self.context.postpone(wait, "Dataverse limits how much may be sent, and asked to wait.")
-
-    def _release(self, chunk: Chunk) -> float | None:
-        """Take our company's mark from the rows of pairs about to be taken apart; where it stays, so does the pair."""
-        ids = [pair.link.integration_id for pair, _ in chunk.released]
-        results, wait = clear_company_column(self.gateway, self.mapping, ids), None
-        for pair, outcome in chunk.released:
-            result = results.get(pair.link.integration_id)
-            if result is None or result.ok or result.reason == Reason.RECORD_GONE:
-                chunk.saved.uncoupled.append(pair.link.id)
-                chunk.saved.sure.append(pair.link.id)
-                chunk.saved.outcomes.append(outcome)
-                continue
-            if result.retry_after is not None:
-                wait = max(wait or 0.0, result.retry_after)
-                chunk.saved.due[pair.link.id] = 0
-                continue
-            message = f"The coupling was kept, because the row could not be released: {result.message}"
-            self.ledger.fail(
-                chunk.saved,
-                pair,
-                Side.INTEGRATION,
-                result.reason or Reason.REFUSED,
-                message,
-                {"support": result.detail},
-            )
-        return wait
-
-    @staticmethod
-    def _tries(sends: Sequence[Send]) -> dict[int, int]:
-        ids = [one.pair.link.id for one in sends]
-        known = dict(DuePair.objects.filter(coupling_id__in=ids).values_list("coupling_id", "tries"))
-        return {key: known.get(key, 0) for key in ids}
-
-    def _based_on(self, pair: Pair) -> str:
-        if self.options.overwrite:
-            return ""
-        return pair.remote.version if pair.remote is not None else pair.link.version
+    # -- intents ----------------------------------------------------------------------------------------------------
 
     def _store_intents(self, chunk: Chunk) -> None:
-        """What is about to be sent, before the first request: whoever goes on after a kill finds it.
+        """Store what is about to be sent, so that whoever resumes after a kill finds it.
 
-        New rows as pending couplings with their GUIDs and the values sent as their base; updates and restored rows as
-        doubts. A slice does not end here, with all decided and nothing sent; a stopping worker's does.
+        New rows become pending couplings with their GUIDs and the values sent as their base; updates and restored rows
+        become unconfirmed writes. A slice does not end here, with all decided and nothing sent, unless its worker is
+        stopping.
         """
-        if not (chunk.creates or chunk.sends):
+        if not (chunk.remote_inserts or chunk.remote_updates):
             return
-        organization = self.organization_id
-        fresh = [one for one in chunk.creates if one.link is None]
+        organization_id = self.organization_id
+        new = [one for one in chunk.remote_inserts if one.coupling is None]
+        restored = [one for one in chunk.remote_inserts if one.replaces is not None]
         try:
             with self.context.checkpoint():
-                self._store_create_intents(chunk, fresh, organization)
-                self._intend_restored([one for one in chunk.creates if one.restores is not None], organization)
-                for one in chunk.sends:
-                    values = {name: one.base[name] for name in one.sent}
-                    self.doubts.add(one.pair.link.id, UnconfirmedWrite(self.job_id, values))
-                self.doubts.save()
+                self._store_create_intents(chunk, new, organization_id)
+                self._store_restore_intents(restored, organization_id)
+                for update in chunk.remote_updates:
+                    values = {name: update.base[name] for name in update.sent}
+                    self.unconfirmed.add(update.pair.coupling.id, UnconfirmedWrite(self.job_id, values))
+                self.unconfirmed.save()
         except (SliceEnded, Yielded):
             if lease.stopping.is_set():
                 raise
 
-    def _store_create_intents(self, chunk: Chunk, fresh: Sequence[Create], organization: UUID) -> None:
+    def _store_create_intents(self, chunk: Chunk, new: Sequence[NewRemoteRow], organization_id: UUID) -> None:
         bulk.insert(
-            Coupling, _PENDING,
+            Coupling, _PENDING_COLUMNS,
             [
-                (self.mapping.company_id, self.mapping.pk, self.mapping.table, one.record.id, one.id, organization,
+                (self.mapping.company_id, self.mapping.pk, self.mapping.table, one.record.id, one.id, organization_id,
                  Method.CREATED, self.job_id, True)
-                for one in fresh
+                for one in new
             ],
             ignore_conflicts=True,
         )  # fmt: skip
-        if fresh:
-            found = self._inserted(fresh)
-            for one in fresh:
-                if one.id in found:
-                    one.link = _new_link(found[one.id], one)
-            # Somebody coupled a record by hand in this instant: it is no longer ours to create.
-            chunk.creates = [one for one in chunk.creates if one.link is not None]
-        new = [(one.link.id, pack(one.base)) for one in chunk.creates if one.link is not None and one.restores is None]
-        if len(new) > len(fresh):  # some of before, sent again
-            bulk.delete(CouplingBase, "coupling_id", [key for key, _ in new])
-        bulk.insert(CouplingBase, ("coupling_id", "values"), new)
+        if new:
+            inserted = self._pending_ids(new)
+            for one in new:
+                if one.id in inserted:
+                    one.coupling = CouplingRow(inserted[one.id], one.record.id, one.id, pending=True)
+            # Without a coupling: somebody coupled the record at this moment, so no row is created for it.
+            chunk.remote_inserts = [one for one in chunk.remote_inserts if one.coupling is not None]
+        bases = [
+            (one.coupling.id, pack(one.base))
+            for one in chunk.remote_inserts
+            if one.coupling is not None and one.replaces is None
+        ]
+        if len(bases) > len(new):  # some are sent again, and have a base
+            bulk.delete(CouplingBase, "coupling_id", [coupling_id for coupling_id, _ in bases])
+        bulk.insert(CouplingBase, ("coupling_id", "values"), bases)
 
-    def _inserted(self, fresh: Sequence[Create]) -> dict[UUID, int]:
-        """The keys of the pending couplings just inserted, by the row's id; none where somebody coupled the record.
+    def _pending_ids(self, new: Sequence[NewRemoteRow]) -> dict[UUID, int]:
+        """Return the ids of the pending couplings just inserted, by row id; without those of records coupled meanwhile.
 
-        New ids follow each other in time, so these rows stand together in the index: none is looked up by itself.
+        New ids follow each other in time, so these rows stand together in the index and are found by their range.
         """
-        ids = [one.id for one in fresh]
-        own = self.reader.couplings.filter(company_id=self.mapping.company_id, table=self.mapping.table)
-        made = own.filter(job_id=self.job_id, integration_id__range=(min(ids), max(ids)))
-        return dict(made.values_list("integration_id", "id"))
+        row_ids = [one.id for one in new]
+        inserted = self.reader.couplings.filter(job_id=self.job_id, integration_id__range=(min(row_ids), max(row_ids)))
+        return dict(inserted.values_list("integration_id", "id"))
 
-    def _intend_restored(self, restored: Sequence[Create], organization: UUID) -> None:
+    def _store_restore_intents(self, restored: Sequence[NewRemoteRow], organization_id: UUID) -> None:
         changed = []
         for one in restored:
-            assert one.link is not None and one.restores is not None
-            before = one.restores.link.integration_id
-            self.doubts.add(one.link.id, UnconfirmedWrite(self.job_id, one.base, str(before)))
-            changed.append((one.link.id, one.id, organization, self.job_id, "", True))
+            assert one.coupling is not None and one.replaces is not None
+            previous = one.replaces.coupling.integration_id
+            self.unconfirmed.add(one.coupling.id, UnconfirmedWrite(self.job_id, one.base, str(previous)))
+            changed.append((one.coupling.id, one.id, organization_id, self.job_id, "", True))
         if changed:
-            bulk.delete(DuePair, "coupling_id", [key for key, *_ in changed])
+            bulk.delete(DuePair, "coupling_id", [coupling_id for coupling_id, *_ in changed])
             columns = ("integration_id", "organization_id", "job_id", "version", "pending")
             bulk.update(Coupling, "id", columns, changed)
 
-    def publish(self, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
-        """Change new rows to what they could not be created as; by id what came of it, where there is such a thing."""
-        then = self.extra.then if self.extra is not None else None
-        if not then or not ids:
-            return {}
-        return {one.id: one for one in self.gateway.update(self.mapping, [(key, then, "") for key in ids])}
+    # -- sending and saving -----------------------------------------------------------------------------------------
 
-    def _created(self, chunk: Chunk, results: Sequence[WriteResult]) -> float | None:
-        wait: float | None = None
-        published = self.publish([result.id for result in results if result.ok])
-        for one, created in zip(chunk.creates, results, strict=True):
-            result, message = created, ""
-            assert one.link is not None
-            if (then := published.get(result.id)) is not None:
-                if then.ok or then.retry_after is not None:
-                    result = then  # where the limit stopped it, the pair stays pending: the next slice finds it
-                else:
-                    message = f"The row was created, and could not be published: {then.message}"
-            if result.ok:
-                base, link = None, one.link
-                if one.restores is not None:  # the coupling of the row that was deleted leads to the new one now
-                    base, link = one.base, replace(one.link, integration_id=one.id)
-                self.confirm(chunk.saved, link, one.record, result.version, self._sent_name(one), base, message)
-            elif result.retry_after is not None:
-                wait = max(wait or 0.0, result.retry_after)  # it stays pending: the next slice finds it
-            elif one.restores is not None:
-                reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
-                self.abandon_creation(chunk.saved, one.restores)
-                self.ledger.fail(chunk.saved, one.restores, Side.INTEGRATION, reason, result.message, detail)
-            else:
-                chunk.saved.dropped.append(one.link.id)
-                chunk.saved.outcomes.append(
-                    OutcomeRow(
-                        Outcome.FAILED, result.reason or Reason.REFUSED, local_id=one.record.id,
-                        local_key=one.record.key, local_name=one.record.name, message=result.message,
-                        detail={"support": result.detail},
-                    )
-                )  # fmt: skip
-        return wait
+    def _create(self, chunk: Chunk) -> list[WriteResult]:
+        rows = [(one.id, one.columns) for one in chunk.remote_inserts]
+        return self.gateway.create(self.mapping, rows) if rows else []
 
-    def abandon_creation(self, saved: ChunkChanges, restores: Pair) -> None:
-        """A deleted row could not be restored: its pair is what it was, with the row that is gone."""
-        saved.returned.append((restores.link.id, restores.link.integration_id))
-        saved.sure.append(restores.link.id)
-
-    def confirm(
+    def _send_and_save(
         self,
-        saved: ChunkChanges,
-        link: Link,
+        chunk: Chunk,
+        set_position: SetPosition,
+        created: Sequence[WriteResult],
+        release_wait_s: float | None = None,
+    ) -> None:
+        """Send the updates of a chunk and save it; `release_wait_s`: seconds that Dataverse asked to wait already."""
+        wait_s = self._record_created(chunk, created)
+        wait_s = wait_s if release_wait_s is None else release_wait_s
+        if wait_s is None:
+            updates = [
+                (one.pair.coupling.integration_id, one.columns, self._expected_version(one.pair))
+                for one in chunk.remote_updates
+            ]
+            wait_s = self._record_updated(chunk, self.gateway.update(self.mapping, updates) if updates else [])
+        else:
+            chunk.changes.due |= self._tries(chunk.remote_updates)
+        with self.context.checkpoint() as point:
+            outcomes = self.ledger.save(chunk.changes)
+            point.outcomes += outcomes
+            point.processed(len(outcomes))
+            self.unconfirmed.remove(
+                coupling_id for coupling_id in chunk.changes.answered if coupling_id not in chunk.changes.due
+            )
+            self.unconfirmed.save()
+            if chunk.changes.uncoupled:
+                point.resume["already_reported"] = True  # their records may turn up again, as uncoupled ones
+            set_position(point)
+        if wait_s is not None:
+            self.context.postpone(wait_s, LIMITED)
+
+    def _release_rows(self, chunk: Chunk) -> float | None:
+        """Clear our company's mark on the rows of pairs to uncouple; where that fails, the pair stays coupled.
+
+        Returns the seconds to wait where Dataverse's limit stopped it.
+        """
+        row_ids = [pair.coupling.integration_id for pair, _ in chunk.to_release]
+        results, wait_s = clear_company_column(self.gateway, self.mapping, row_ids), None
+        for pair, outcome in chunk.to_release:
+            result = results.get(pair.coupling.integration_id)
+            if result is None or result.ok or result.reason == Reason.RECORD_GONE:
+                chunk.changes.uncoupled.append(pair.coupling.id)
+                chunk.changes.answered.append(pair.coupling.id)
+                chunk.changes.outcomes.append(outcome)
+            elif result.retry_after is not None:
+                wait_s = max(wait_s or 0.0, result.retry_after)
+                chunk.changes.due[pair.coupling.id] = 0
+            else:
+                message = f"The coupling was kept, because the row could not be released: {result.message}"
+                reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
+                self.recorder.fail(chunk.changes, pair, Side.INTEGRATION, reason, message, detail)
+        return wait_s
+
+    @staticmethod
+    def _tries(updates: Sequence[RemoteUpdate]) -> dict[int, int]:
+        """Return by coupling id how often these pairs have changed while they were written."""
+        ids = [one.pair.coupling.id for one in updates]
+        known = dict(DuePair.objects.filter(coupling_id__in=ids).values_list("coupling_id", "tries"))
+        return {coupling_id: known.get(coupling_id, 0) for coupling_id in ids}
+
+    def _expected_version(self, pair: Pair) -> str:
+        """Return the version that a row must still have to be updated; "" where it is overwritten at any."""
+        if self.options.overwrite:
+            return ""
+        return pair.remote.version if pair.remote is not None else pair.coupling.version
+
+    def publish(self, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
+        """Change new rows to what they could not be created as. Return the results by row id, none without a rule."""
+        after_create = self.table_rule.after_create if self.table_rule is not None else None
+        if not after_create or not ids:
+            return {}
+        updates = [(row_id, after_create, "") for row_id in ids]
+        return {one.id: one for one in self.gateway.update(self.mapping, updates)}
+
+    def _record_created(self, chunk: Chunk, results: Sequence[WriteResult]) -> float | None:
+        """Record what became of new rows. Return the seconds to wait where Dataverse's limit stopped some."""
+        wait_s: float | None = None
+        published = self.publish([result.id for result in results if result.ok])
+        for one, created in zip(chunk.remote_inserts, results, strict=True):
+            result, message = created, ""
+            if (change := published.get(result.id)) is not None:
+                if change.ok or change.retry_after is not None:
+                    result = change  # where the limit stopped it, the pair stays pending: the next slice finds it
+                else:
+                    message = f"The row was created, and could not be published: {change.message}"
+            if result.ok:
+                self._record_new_row(chunk.changes, one, result.version, message)
+            elif result.retry_after is not None:
+                wait_s = max(wait_s or 0.0, result.retry_after)  # it stays pending: the next slice finds it
+            else:
+                self._record_refused_row(chunk.changes, one, result)
+        return wait_s
+
+    def _record_new_row(self, changes: ChunkChanges, new: NewRemoteRow, version: str, message: str) -> None:
+        assert new.coupling is not None
+        base, coupling = None, new.coupling
+        if new.replaces is not None:  # the coupling of the row that was deleted leads to the new one now
+            base, coupling = new.base, replace(new.coupling, integration_id=new.id)
+        column = new.columns.get(self.mapping.name_column)
+        name = column if isinstance(column, str) else new.record.name
+        self.confirm_created(changes, coupling, new.record, version, name, base, message)
+
+    def _record_refused_row(self, changes: ChunkChanges, new: NewRemoteRow, result: WriteResult) -> None:
+        assert new.coupling is not None
+        reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
+        if new.replaces is not None:
+            self.abandon_creation(changes, new.replaces)
+            self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, result.message, detail)
+            return
+        changes.dropped.append(new.coupling.id)
+        changes.outcomes.append(
+            OutcomeRow(
+                Outcome.FAILED, reason, local_id=new.record.id, local_key=new.record.key, local_name=new.record.name,
+                message=result.message, detail=detail,
+            )
+        )  # fmt: skip
+
+    def abandon_creation(self, changes: ChunkChanges, replaces: Pair) -> None:
+        """Give up restoring a deleted row: the pair goes back to the row that was deleted."""
+        changes.restore_failed.append((replaces.coupling.id, replaces.coupling.integration_id))
+        changes.answered.append(replaces.coupling.id)
+
+    def confirm_created(
+        self,
+        changes: ChunkChanges,
+        coupling: CouplingRow,
         record: Record | None,
         version: str,
         name: str,
         base: Mapping[str, Value] | None,
         message: str = "",
     ) -> None:
-        """A created row is there: the pair is settled as inserted. `record`: None when it was deleted meanwhile."""
-        self.ledger.confirm(saved, link, version, record.modified_at if record else None, base)
+        """Record that a row was created: the pair is inserted. `record`: None where it was deleted meanwhile."""
+        local_modified_at = record.modified_at if record else None
+        self.recorder.record_created(changes, coupling, version=version, local_modified_at=local_modified_at, base=base)
         key, title = key_and_name(record)
-        saved.outcomes.append(
+        changes.outcomes.append(
             OutcomeRow(
-                Outcome.INSERTED, local_id=link.local_id, local_key=key, local_name=title,
-                integration_id=link.integration_id, integration_name=name, detail={"side": "integration"},
+                Outcome.INSERTED, local_id=coupling.local_id, local_key=key, local_name=title,
+                integration_id=coupling.integration_id, integration_name=name, detail={"side": "integration"},
                 message=message,
             )
         )  # fmt: skip
 
-    def _sent_name(self, one: Create) -> str:
-        value = one.columns.get(self.mapping.name_column)
-        return str(value) if isinstance(value, str) else one.record.name
-
-    def _sent(self, chunk: Chunk, results: Sequence[WriteResult]) -> float | None:
-        wait: float | None = None
-        tries = self._tries(chunk.sends) if any(not result.ok for result in results) else {}
-        for one, result in zip(chunk.sends, results, strict=True):
-            link, saved = one.pair.link, chunk.saved
+    def _record_updated(self, chunk: Chunk, results: Sequence[WriteResult]) -> float | None:
+        """Record what became of updates. Return the seconds to wait where Dataverse's limit stopped some."""
+        wait_s: float | None = None
+        changes = chunk.changes
+        tries = self._tries(chunk.remote_updates) if any(not result.ok for result in results) else {}
+        for one, result in zip(chunk.remote_updates, results, strict=True):
+            coupling_id = one.pair.coupling.id
             if result.ok:
-                if one.fields:
-                    saved.updates.append((one.pair, one.fields, one.outcome, dict(one.base), result.version, one.left))
-                    continue
-                assert one.pair.local is not None
-                self.ledger.settle(
-                    saved, link, version=result.version, local_modified_at=one.pair.local.modified_at, base=one.base,
-                    left=one.left,
-                )  # fmt: skip
-                saved.outcomes.append(one.outcome)
+                self._record_updated_row(changes, one, result.version)
             elif result.retry_after is not None:
-                wait = max(wait or 0.0, result.retry_after)
-                saved.due[link.id] = tries[link.id]
-            elif (result.mismatch or result.reason == Reason.RECORD_GONE) and tries[link.id] < MOST_TRIES:
-                saved.due[link.id] = tries[link.id] + 1
+                wait_s = max(wait_s or 0.0, result.retry_after)
+                changes.due[coupling_id] = tries[coupling_id]
+            elif (result.mismatch or result.reason == Reason.RECORD_GONE) and tries[coupling_id] < MAX_TRIES:
+                changes.due[coupling_id] = tries[coupling_id] + 1
             else:
                 message = result.message
-                if not result.mismatch:
-                    saved.sure.append(link.id)
-                else:
+                if result.mismatch:
                     message = "The Dataverse row kept changing while it was being written. The next run tries again."
-                self.ledger.fail(
-                    saved, one.pair, Side.INTEGRATION, result.reason or Reason.REFUSED, message,
-                    {**(one.outcome.detail or {}), "support": result.detail},
-                )  # fmt: skip
-        return wait
+                else:
+                    changes.answered.append(coupling_id)
+                reason = result.reason or Reason.REFUSED
+                detail = {**(one.outcome.detail or {}), "support": result.detail}
+                self.recorder.fail(changes, one.pair, Side.INTEGRATION, reason, message, detail)
+        return wait_s
 
-
-def _new_link(coupling: int, one: Create) -> Link:
-    """The pending coupling of a row about to be created."""
-    return Link(coupling, one.record.id, one.id, "", None, None, True, "", "", "", False, None, None)
+    def _record_updated_row(self, changes: ChunkChanges, update: RemoteUpdate, version: str) -> None:
+        if update.fields:
+            changes.local_updates.append(
+                LocalUpdate(update.pair, update.fields, update.outcome, dict(update.base), version, update.deferred)
+            )
+            return
+        assert update.pair.local is not None
+        self.recorder.record_success(
+            changes, update.pair.coupling, version=version, local_modified_at=update.pair.local.modified_at,
+            base=update.base, deferred=update.deferred,
+        )  # fmt: skip
+        changes.outcomes.append(update.outcome)

@@ -1,4 +1,4 @@
-"""The full synchronization's review: what to recommend for each mapping, and which lines may start. No Django.
+"""What the full synchronization's review recommends for each mapping, and which lines may start. No Django.
 
 The recommendation follows from the uncoupled records on both sides, inside both filters:
 
@@ -31,14 +31,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a mapping: uncoupled records here and rows there, whether criteria are chosen.
+    """What is known of a mapping: its uncoupled records and rows, whether criteria are selected.
 
     only_base_currency: Dataverse has exactly one currency, with the exchange rate 1.
     """
 
     name: str
-    local: int
-    integration: int
+    local_count: int
+    remote_count: int
     dependencies: tuple[str, ...] = ()
     kind: Kind = Kind.TABLE
     criteria: bool = False
@@ -47,38 +47,38 @@ class Facts:
 
 
 def recommend(mappings: Iterable[Facts]) -> dict[str, Recommendation]:
-    """The recommendation for each mapping by name. Dependencies on mappings that are not given do not count."""
+    """Return the recommendation for each mapping by name. Dependencies on mappings that are not given do not count."""
     facts = {one.name: one for one in mappings}
-    found = {name: _alone(one) for name, one in facts.items()}
+    found = {name: _without_dependencies(one) for name, one in facts.items()}
     waiting = {name for name, one in facts.items() if found[name] is Recommendation.NONE and not one.criteria}
-    settled = False
-    while not settled:  # a dependency that is not satisfied does not satisfy those that depend on it either
-        settled = True
+    changed = True
+    while changed:  # what waits for a dependency makes those that depend on it wait too
+        changed = False
         for name, one in facts.items():
             if found[name] is not Recommendation.NONE or one.kind is not Kind.TABLE:
                 continue
             if any(other in waiting and other != name for other in one.dependencies):
                 found[name] = Recommendation.DEPENDENCY
                 waiting.add(name)
-                settled = False
+                changed = True
     return found
 
 
-def _alone(one: Facts) -> Recommendation:
+def _without_dependencies(one: Facts) -> Recommendation:
     if one.overridden or one.kind is Kind.SALESPEOPLE:
         return Recommendation.FULL
-    here, there = one.local, one.integration
+    local_count, remote_count = one.local_count, one.remote_count
     if one.kind is Kind.OPTION:
-        return Recommendation.NONE if here else Recommendation.NO_RECORDS
+        return Recommendation.NONE if local_count else Recommendation.NO_RECORDS
     if one.kind is Kind.CURRENCY:
         if one.only_base_currency:
             return Recommendation.FULL
-        return Recommendation.NONE if here else Recommendation.NO_RECORDS
-    if one.kind is Kind.UNITS and there <= 1:
-        there = 0
-    if here and there:
+        return Recommendation.NONE if local_count else Recommendation.NO_RECORDS
+    if one.kind is Kind.UNITS and remote_count <= 1:
+        remote_count = 0  # the built-in unit group
+    if local_count and remote_count:
         return Recommendation.NONE
-    return Recommendation.FULL if here or there else Recommendation.NO_RECORDS
+    return Recommendation.FULL if local_count or remote_count else Recommendation.NO_RECORDS
 
 
 # -- waves ----------------------------------------------------------------------------------------------------------
@@ -99,24 +99,24 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What happens next: lines to start, lines that need no job, lines that cannot start with the reason why."""
+class NextStep:
+    """What happens next: lines to start, lines that need no job, lines that cannot start, with the reason."""
 
     start: tuple[str, ...] = ()
     nothing_to_do: tuple[str, ...] = ()
     blocked: Mapping[str, str] = field(default_factory=dict)
 
 
-def step(lines: Sequence[Line]) -> Step:
-    """Find what may start now.
+def next_step(lines: Sequence[Line]) -> NextStep:
+    """Return what may start now.
 
     A line starts when every line it depends on has ended well or has nothing to do; one that ended badly blocks it. A
     name that no line has does not count. Lines that wait for each other in a circle are blocked, so that no run
-    stands still.
+    stalls.
     """
     current = {line.name: line for line in lines if not line.removed}
     start: list[str] = []
-    nothing: list[str] = []
+    nothing_to_do: list[str] = []
     blocked: dict[str, str] = {}
     moved = True
     while moved:
@@ -127,31 +127,32 @@ def step(lines: Sequence[Line]) -> Step:
             waits_for = [current[name] for name in line.dependencies if name in current and name != line.name]
             broken = next((other for other in waits_for if other.status in BROKEN), None)
             if line.recommendation is Recommendation.NO_RECORDS:
-                nothing.append(line.name)
+                nothing_to_do.append(line.name)
                 current[line.name] = replace(line, status="finished")
                 moved = True
             elif broken is not None:
-                blocked[line.name] = f"{broken.name}, which this depends on, {_WORDS[broken.status]}."
+                blocked[line.name] = f"{broken.name}, which this depends on, {_ENDED_BADLY[broken.status]}."
                 current[line.name] = replace(line, status="blocked")
                 moved = True
             elif line.recommendation is Recommendation.DEPENDENCY:
                 blocked[line.name] = (
-                    "A mapping this depends on waits for coupling criteria. Select them there, then choose Refresh."
+                    "A mapping that this depends on has no coupling criteria. Select its criteria, then choose Refresh."
                 )
                 current[line.name] = replace(line, status="blocked")
                 moved = True
-            elif all(_released(other) for other in waits_for):
+            elif all(_is_done(other) for other in waits_for):
                 start.append(line.name)
-    left = [line for line in current.values() if not line.status and line.name not in start]
-    if left and not start and not any(line.status in RUNNING for line in current.values()):
-        for line in left:
+    remaining = [line for line in current.values() if not line.status and line.name not in start]
+    if remaining and not start and not any(line.status in RUNNING for line in current.values()):
+        for line in remaining:
             others = ", ".join(name for name in line.dependencies if name in current)
-            blocked[line.name] = f"It waits for {others}, which waits for it. Correct the dependencies of the mappings."
-    return Step(tuple(start), tuple(nothing), blocked)
+            blocked[line.name] = f"It waits for {others}, which waits for it. Remove one of the lines."
+    return NextStep(tuple(start), tuple(nothing_to_do), blocked)
 
 
-_WORDS = {"failed": "failed", "cancelled": "was cancelled", "blocked": "could not start"}
+_ENDED_BADLY = {"failed": "failed", "cancelled": "was cancelled", "blocked": "could not start"}
 
 
-def _released(line: Line) -> bool:
+def _is_done(line: Line) -> bool:
+    """Return whether lines that depend on this one may start."""
     return line.status == "finished" or (not line.status and line.recommendation is Recommendation.NO_RECORDS)

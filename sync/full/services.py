@@ -1,4 +1,4 @@
-"""Full synchronization of a company: the review's lines, their recommendations, and their run in waves.
+"""Full synchronization of a company: generate the review's lines, start them in waves, follow their jobs.
 
 The lines are rows. A run is the lines with `started`; it moves on whenever a job of the company ends, and with every
 tick, so that a killed worker or a lost message delays it and stops nothing.
@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from core.refusals import Refusal
+from core.refusals import NotUsable, Refusal
 from core.vocabulary import Recommendation
 from coupling import local_records
 from coupling.couplings.services import start_coupling
@@ -21,8 +21,8 @@ from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping, require_enabled
 from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
-from jobs.models import OPEN_STATES, Job, Reason, State, Trigger, Type
-from sync.full.recommendations import BROKEN, Facts, Kind, Line, recommend, step
+from jobs.models import OPEN_STATES, Job, State, Trigger, Type
+from sync.full.recommendations import BROKEN, Facts, Kind, Line, next_step, recommend
 from sync.models import FullSynchReviewLine
 from sync.start.services import start_synchronization
 
@@ -30,38 +30,38 @@ _KINDS = {"salesperson": Kind.SALESPEOPLE, "currency": Kind.CURRENCY, "unit_of_m
 
 
 def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
-    """The company's lines in the order of the mappings; those taken out are left out unless asked for."""
+    """Return the company's lines in the order of the mappings; removed ones only with `removed`."""
     rows = FullSynchReviewLine.objects.filter(company=company).select_related("job")
     return list(rows if removed else rows.filter(removed=False))
 
 
-def running(company: Any) -> bool:
-    """Whether a line's job waits or runs."""
+def is_running(company: Any) -> bool:
+    """Return whether a line's job waits or runs."""
     return FullSynchReviewLine.objects.filter(company=company, status__in=OPEN_STATES).exists()
 
 
 def generate(company: Any) -> list[FullSynchReviewLine]:
     """Count the uncoupled records on both sides of every mapping and write the recommendations.
 
-    Lines that have started keep what they say. Raises Refusal (not_enabled), DataverseError.
+    Lines that have started keep their counts. Raises Refusal (not_enabled), DataverseError.
     """
-    counted = _counted(company)
+    counted = _count_all(company)
     with transaction.atomic():
-        _write(company, counted)
+        _save_lines(company, counted)
     return lines(company)
 
 
-def _counted(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
-    """What there is on both sides of every mapping. Asks Dataverse, so nothing of the lines is written before it."""
+def _count_all(company: Any) -> list[tuple[IntegrationTableMapping, Facts]]:
+    """Count both sides of every mapping. It sends requests, so call it before the lines' transaction begins."""
     require_enabled(company)
-    door = Gateway(company)
+    gateway = Gateway(company)
     mappings = IntegrationTableMapping.objects.select_related("company").filter(company=company)
     mappings = mappings.exclude(name__in=defaults.disabled_names(company))
-    return [(mapping, _facts(mapping, door)) for mapping in mappings]
+    return [(mapping, _count(mapping, gateway)) for mapping in mappings]
 
 
-def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]]) -> None:
-    """Bring the lines to what was counted; what people and jobs did with them meanwhile stays."""
+def _save_lines(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]]) -> None:
+    """Write the counts and recommendations on the lines; what people and jobs did with them meanwhile stays."""
     known = {line.name: line for line in FullSynchReviewLine.objects.select_for_update().filter(company=company)}
     found: dict[str, Facts] = {}
     for mapping, facts in counted:
@@ -75,27 +75,32 @@ def _write(company: Any, counted: Sequence[tuple[IntegrationTableMapping, Facts]
         line = known[mapping.name]
         line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
         if not line.status:
-            line.local_count, line.integration_count, line.counted_at = facts.local, facts.integration, now
+            line.local_count, line.integration_count, line.counted_at = facts.local_count, facts.remote_count, now
             line.recommendation = Recommendation(advice.get(mapping.name, Recommendation.NO_RECORDS).value)
         line.save()
 
 
-def _facts(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
+def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
     kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
-    here = local_records.uncoupled(mapping).order_by().count()
     if kind is Kind.OPTION:
         coupled = OptionMapping.objects.filter(mapping=mapping).count()
-        here, there, only_base = max(0, local_records.filtered_records(mapping).order_by().count() - coupled), 0, False
+        local_count = max(0, local_records.filtered_records(mapping).order_by().count() - coupled)
+        remote_count, only_base_currency = 0, False
     else:
-        there, only_base = _uncoupled_there(mapping, gateway, currencies=kind is Kind.CURRENCY)
+        local_count = local_records.uncoupled_records(mapping).order_by().count()
+        remote_count, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
-        mapping.name, here, there, tuple(mapping.dependencies), kind, bool(criteria.stored(mapping)),
-        only_base_currency=only_base,
+        mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind,
+        bool(criteria.stored_criteria(mapping)),
+        only_base_currency=only_base_currency,
     )  # fmt: skip
 
 
-def _uncoupled_there(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, bool]:
-    """How many rows inside the filter are coupled to no record of the company; whether only the base currency is."""
+def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, bool]:
+    """Return how many rows inside the filter the company has not coupled.
+
+    With `currencies` also whether the base currency is the only one, else False.
+    """
     columns = ["exchangerate"] if currencies else []
     count, rates = 0, []
     for page in gateway.scan(mapping, columns):
@@ -111,66 +116,63 @@ def _uncoupled_there(mapping: IntegrationTableMapping, gateway: Gateway, *, curr
 
 
 def recommend_full(line: FullSynchReviewLine) -> FullSynchReviewLine:
-    """A person wants what is uncoupled created on the other side, although it exists on both. Raises Refusal."""
+    """Recommend full synchronization although both sides have records, as a person wants it. Raises NotUsable."""
     if line.status:
-        raise Refusal(
-            Reason.CONFIGURATION,
-            f"{line.name} has started already.",
-            "Choose Restart to run it again.",
-        )
+        raise NotUsable(f"{line.name} has started already.", "Choose Restart to run it again.")
     line.overridden, line.recommendation = True, Recommendation.FULL
     line.save(update_fields=["overridden", "recommendation"])
     return line
 
 
 def remove(line: FullSynchReviewLine) -> None:
-    """Take a line out of the run; Reset brings it back. Raises Refusal while it runs."""
+    """Take a line out of the run; reset() brings it back. Raises NotUsable while it runs."""
     if line.status in OPEN_STATES:
-        raise Refusal(Reason.CONFIGURATION, f"{line.name} is running.", "Cancel its job first.")
+        raise NotUsable(f"{line.name} is running.", "Cancel its job first.")
     line.removed = True
     line.save(update_fields=["removed"])
 
 
 def reset(company: Any) -> list[FullSynchReviewLine]:
-    """Forget every line, override and removal, and count anew. Raises Refusal while lines run."""
-    _refuse_while_running(company)
-    counted = _counted(company)
+    """Start the review over: without states, overrides and removals, counted again.
+
+    Raises Refusal (also while lines run), DataverseError.
+    """
+    _require_not_running(company)
+    counted = _count_all(company)
     with transaction.atomic():
-        _refuse_while_running(company)
+        _require_not_running(company)
         FullSynchReviewLine.objects.filter(company=company).delete()
-        _write(company, counted)
+        _save_lines(company, counted)
     return lines(company)
 
 
-def _refuse_while_running(company: Any) -> None:
-    if running(company):
-        raise Refusal(
-            Reason.CONFIGURATION,
-            "Lines are running.",
-            "Wait for their end or cancel their jobs, then reset.",
-        )
+def _require_not_running(company: Any) -> None:
+    if is_running(company):
+        raise NotUsable("Lines are running.", "Wait until they have ended or cancel their jobs, then choose Reset.")
 
 
 def restart(line: FullSynchReviewLine, *, user: Any = None) -> list[FullSynchReviewLine]:
-    """Run a line that has ended once more, with what depended on it and could not start. Raises Refusal."""
+    """Run a line that has ended once more, with what was blocked. Raises Refusal, DataverseError."""
     company = line.company
-    _refuse_unless_ended(line)
-    counted = _counted(company)
+    _require_ended(line)
+    counted = _count_all(company)
     with transaction.atomic():
-        _refuse_unless_ended(FullSynchReviewLine.objects.select_for_update().get(pk=line.pk))
+        _require_ended(FullSynchReviewLine.objects.select_for_update().get(pk=line.pk))
         again = FullSynchReviewLine.objects.filter(Q(pk=line.pk) | Q(company=company, status="blocked"))
         again.update(status="", message="", job=None)
-        _write(company, counted)
+        _save_lines(company, counted)
     return start(company, user=user)
 
 
-def _refuse_unless_ended(line: FullSynchReviewLine) -> None:
+def _require_ended(line: FullSynchReviewLine) -> None:
     if not line.status or line.status in OPEN_STATES:
-        raise Refusal(Reason.CONFIGURATION, f"{line.name} has not ended, so it cannot be restarted.")
+        raise NotUsable(f"{line.name} has not ended, so it cannot be restarted.")
 
 
-def may_start(rows: Sequence[FullSynchReviewLine]) -> str:
-    """Blank when Sync All can be chosen for these lines, else the reason why not."""
+def blocked_reason(rows: Sequence[FullSynchReviewLine]) -> str:
+    """Return why Sync All cannot be chosen for these lines, "" where it can."""
+    if not rows:
+        return "There are no lines."
     if any(row.status in OPEN_STATES for row in rows):
         return "A run is under way."
     if not any(not row.status for row in rows):
@@ -179,7 +181,7 @@ def may_start(rows: Sequence[FullSynchReviewLine]) -> str:
 
 
 def duplicates(rows: Iterable[FullSynchReviewLine]) -> list[FullSynchReviewLine]:
-    """The lines that would create records although there are uncoupled ones on both sides."""
+    """Return the lines that would create records although both sides have uncoupled ones."""
     return [
         row
         for row in rows
@@ -205,7 +207,7 @@ def advance(company: Any, *, user: Any = None) -> int:
     """
     _follow_jobs(company)
     rows = FullSynchReviewLine.objects.filter(company=company, started=True)
-    found = step(
+    found = next_step(
         [
             Line(row.name, Recommendation(row.recommendation), tuple(row.dependencies), row.status, row.removed)
             for row in rows
@@ -213,34 +215,35 @@ def advance(company: Any, *, user: Any = None) -> int:
     )
     by_name = {row.name: row for row in rows}
     for name in found.nothing_to_do:
-        _unstarted(by_name[name]).update(status=State.FINISHED, message="No records to synchronize now.")
+        _if_not_started(by_name[name]).update(status=State.FINISHED, message="No records to synchronize now.")
     for name, why in found.blocked.items():
-        _unstarted(by_name[name]).update(status="blocked", message=why)
+        _if_not_started(by_name[name]).update(status="blocked", message=why)
     return sum(_start_line(by_name[name], user) for name in found.start)
 
 
-def _unstarted(line: FullSynchReviewLine) -> Any:
+def _if_not_started(line: FullSynchReviewLine) -> "QuerySet[FullSynchReviewLine]":
+    """Return the line where nobody has started it; updated so, it is started once."""
     return FullSynchReviewLine.objects.filter(pk=line.pk, status="")
 
 
 def _start_line(line: FullSynchReviewLine, user: Any) -> bool:
-    """Start a line's job, once: in the transaction that changes the line."""
+    """Start a line's job in the transaction that changes the line. Return whether this call started it."""
     with transaction.atomic():
-        if not _unstarted(line).update(status=State.QUEUED, message=""):
+        if not _if_not_started(line).update(status=State.QUEUED, message=""):
             return False
         try:
-            job = _job_for(line, get_mapping(line.company, line.name), user)
-        except Refusal as refused:
-            FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=str(refused))
+            job = _start_job(line, get_mapping(line.company, line.name), user)
+        except Refusal as error:
+            FullSynchReviewLine.objects.filter(pk=line.pk).update(status=State.FAILED, message=error.user_message)
             return False
         FullSynchReviewLine.objects.filter(pk=line.pk).update(job=job)
     return True
 
 
 def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
-    """Whether the criteria couple what is the same before a full synchronization creates the rest.
+    """Return whether the criteria couple what is the same before a full synchronization creates the rest.
 
-    Where a person recommends it after the mapping was coupled, what is left found no match: it is created at once.
+    Where a person recommends it after the mapping was coupled, what is uncoupled found no match: it is created at once.
     """
     if not (has_criteria and line.local_count and line.integration_count):
         return False
@@ -250,9 +253,9 @@ def couples_first(line: FullSynchReviewLine, *, has_criteria: bool) -> bool:
     return not coupled.exists()
 
 
-def _job_for(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
-    """What a recommendation runs: creating on the other side, or coupling by the stored criteria."""
-    couple_first = couples_first(line, has_criteria=bool(criteria.stored(mapping)))
+def _start_job(line: FullSynchReviewLine, mapping: IntegrationTableMapping, user: Any) -> Job:
+    """Queue what the recommendation says: creating on the other side, or coupling by the stored criteria."""
+    couple_first = couples_first(line, has_criteria=bool(criteria.stored_criteria(mapping)))
     if line.recommendation == Recommendation.FULL and not couple_first:
         return start_synchronization(mapping=mapping, full=True, create=True, user=user, trigger=Trigger.USER)
     # Where both sides have records, the criteria couple first, so that the full synchronization duplicates nothing.
@@ -271,31 +274,31 @@ def _follow_jobs(company: Any) -> None:
                 status=State.FAILED, message="Its job was deleted."
             )
             continue
-        status, message = _ended(line.job)
+        status, message = _family_state(line.job)
         if status != line.status or message != line.message:
             FullSynchReviewLine.objects.filter(pk=line.pk, status=line.status).update(status=status, message=message)
 
 
-def _ended(job: Job) -> tuple[str, str]:
-    """The state of a job with its follow-ups: open while one of them is, else the job's own."""
+def _family_state(job: Job) -> tuple[str, str]:
+    """Return state and message of the first of a job and its follow-ups that is open or failed, else the job's own."""
     family = [job]
     while family:
-        one = family.pop()
-        if one.state in OPEN_STATES or one.state in BROKEN:
-            return one.state, one.message
-        family += list(one.followups.all())
+        member = family.pop()
+        if member.state in OPEN_STATES or member.state in BROKEN:
+            return member.state, member.message
+        family += list(member.followups.all())
     return job.state, job.message
 
 
 def on_job_ended(exclusive_key: str) -> None:
-    """A job of a mapping ended: what waited for it may start. The hook of jobs' registry."""
+    """Start what waited for a job of a mapping that ended: the hook of jobs.registry.on_ended."""
     company_id, _, _ = exclusive_key.partition(":")
     if company_id.isdigit():
         _advance_running(company_id=int(company_id))
 
 
 def on_tick(_now: Any) -> None:
-    """Move on the runs whose jobs ended unseen."""
+    """Advance the runs whose jobs ended without on_job_ended being called: the hook of jobs.registry.on_tick."""
     _advance_running()
 
 

@@ -1,6 +1,6 @@
-"""Canonical values: the one form in which both sides are compared and the base is kept. No Django, no HTTP.
+"""Canonical values: the one form in which both sides are compared and the base is stored. No Django, no HTTP.
 
-A FieldSpec says everything about one mapped field. What cannot cross is a Problem with a sentence for the user.
+A FieldSpec describes one mapped field. A value that has no canonical form is a Problem, explained to the user.
 """
 
 import unicodedata
@@ -15,7 +15,7 @@ from uuid import UUID
 from core.vocabulary import ConflictOption, Direction
 from dataverse.types import ColumnInfo
 from sync.rules.plan import FieldRule
-from sync.rules.values import Carried, Links, LocalColumn, Problem, Value
+from sync.rules.values import Links, LocalColumn, Problem, Value, ValueOrProblem
 
 KINDS = {
     "String": "text", "Memo": "text", "EntityName": "text",
@@ -26,14 +26,14 @@ KINDS = {
     "Lookup": "reference", "Customer": "reference", "Owner": "reference",
     "Uniqueidentifier": "guid",
 }  # fmt: skip
-_NAMED = 8
-"""So many choices a sentence names."""
+_MAX_LISTED = 8
+"""How many choices a sentence names at most."""
 _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0", ""}
 
 
 @dataclass(frozen=True)
 class FieldSpec:
-    """One mapped field: the local field, the Dataverse column, and what stands between them.
+    """One mapped field: the local field, the Dataverse column, and how values are transferred between them.
 
     `field` is None for a constant that is only sent. `links` is set for references and for local keys mapped to a
     choice.
@@ -51,12 +51,12 @@ class FieldSpec:
 
     @property
     def rule(self) -> FieldRule:
-        """What the plan needs to know of it."""
+        """The field as the plan sees it."""
         return FieldRule(self.name, self.direction, self.conflict, self.not_null)
 
     @cached_property
     def kind(self) -> str:
-        """text, integer, number, date, datetime, boolean, choice, link or guid."""
+        """One of text, integer, number, date, datetime, boolean, choice, link and guid."""
         kind = KINDS.get(self.column.type, "text")
         if kind == "reference" or (kind == "choice" and self.links is not None):
             return "link"
@@ -71,70 +71,70 @@ class FieldSpec:
 
     @property
     def caption(self) -> str:
-        """What the user calls it on this side."""
+        """What users call the local field."""
         return self.field.caption if self.field is not None else self.column.name
 
     @property
     def column_caption(self) -> str:
-        """What the user calls it in Dataverse."""
+        """What users call the column in Dataverse."""
         return f"{self.column.label} ({self.column.name})" if self.column.label else self.column.name
 
     @cached_property
-    def left_blank(self) -> bool:
-        """Whether a new row leaves the column out where there is no value: blank text and blank references."""
+    def omitted_when_blank(self) -> bool:
+        """Whether a new row is sent without the column where it is blank: text, dates, GUIDs and references."""
         if KINDS.get(self.column.type) == "reference":
             return self.links is None or not self.links.blank_partner
         return self.kind in ("text", "date", "datetime", "guid")
 
-    def surely_fits(self, word: str) -> bool:
-        """Whether the column takes this text; false also where its characters have to be counted first."""
-        return self.column.max_length is None or (len(word) <= self.column.max_length and word.isascii())
+    def surely_fits(self, value: str) -> bool:
+        """Return whether the column takes this text; False also where its UTF-16 units must be counted first."""
+        return self.column.max_length is None or (len(value) <= self.column.max_length and value.isascii())
 
     @cached_property
     def decimals(self) -> int | None:
-        """To how many places both sides can keep a number; None when neither has a limit."""
-        ours = self.field.decimals if self.field is not None else None
-        limits = [limit for limit in (self.column.precision, ours) if limit is not None]
+        """How many decimal places both sides can store; None where neither has a limit."""
+        local = self.field.decimals if self.field is not None else None
+        limits = [limit for limit in (self.column.precision, local) if limit is not None]
         return min(limits) if limits else None
 
 
 # -- canonical values -----------------------------------------------------------------------------------------------
 
 
-def canonical_local(spec: FieldSpec, value: Any) -> Carried:
-    """The canonical form of this side's value; a Problem when Dataverse could not take it for what it is."""
+def canonical_local(spec: FieldSpec, value: Any) -> ValueOrProblem:
+    """Return the canonical form of a local value; a Problem where it has none that Dataverse would understand."""
     if spec.field is None or (spec.constant and value in (None, "", 0, False)):
         value = spec.constant
     if spec.kind == "link":
-        return _linked_local(spec, value)
+        return _local_reference(spec, value)
     if spec.kind == "choice":
-        return _choice_of_local(spec, value)
+        return _local_choice(spec, value)
     return _plain(spec, value, spec.caption)
 
 
-def canonical_remote(spec: FieldSpec, value: Any) -> Carried:
-    """The canonical form of a Dataverse column's value, given as the Web API gives it."""
+def canonical_remote(spec: FieldSpec, value: Any) -> ValueOrProblem:
+    """Return the canonical form of a column's value, given as the Web API gives it."""
     if spec.kind == "link":
-        return _linked_remote(spec, value)
+        return _remote_reference(spec, value)
     if spec.kind == "choice":
         return None if value is None else int(value)
     return _plain(spec, value, spec.column_caption)
 
 
-def local_reader(spec: FieldSpec) -> Callable[[Any], Carried]:
-    """canonical_local for many values of one field: what does not depend on the value is settled once."""
+def local_reader(spec: FieldSpec) -> Callable[[Any], ValueOrProblem]:
+    """Return canonical_local for one field; what does not depend on the value is decided once for all values."""
     plain_text = spec.kind == "text" and spec.field is not None and spec.field.type != "number"
-    return text if plain_text and not spec.constant else partial(canonical_local, spec)
+    return canonical_text if plain_text and not spec.constant else partial(canonical_local, spec)
 
 
-def remote_reader(spec: FieldSpec) -> Callable[[Any], Carried]:
-    """canonical_remote for many values of one column."""
+def remote_reader(spec: FieldSpec) -> Callable[[Any], ValueOrProblem]:
+    """Return canonical_remote for one column, as local_reader does."""
     plain_text = spec.kind == "text" and (spec.field is None or spec.field.type != "number")
-    return text if plain_text else partial(canonical_remote, spec)
+    return canonical_text if plain_text else partial(canonical_remote, spec)
 
 
-def text(value: Any) -> str | None:
-    """Canonical text: NFC, trimmed, one kind of line end; None for blank."""
+def canonical_text(value: Any) -> str | None:
+    """Return canonical text: NFC, trimmed, lines ending in a line feed; None for blank."""
     if value is None or value == "":
         return None
     word = value if isinstance(value, str) else str(value)
@@ -144,19 +144,19 @@ def text(value: Any) -> str | None:
     return plain or None
 
 
-def _plain(spec: FieldSpec, value: Any, where: str) -> Carried:
+def _plain(spec: FieldSpec, value: Any, caption: str) -> ValueOrProblem:
     try:
         return _CANONICAL[spec.kind](spec, value)
     except (ValueError, TypeError, InvalidOperation, OverflowError):
         wanted = {"integer": "a whole number", "number": "a number", "date": "a date", "datetime": "a date and time",
                   "boolean": "yes or no", "guid": "an id"}[spec.kind]  # fmt: skip
-        return Problem("value_invalid", f"{where} holds {quoted(value)}, which is not {wanted}. Correct the value.")
+        return Problem("value_invalid", f"{caption} holds {quote(value)}, which is not {wanted}.", "Correct the value.")
 
 
 def _text(spec: FieldSpec, value: Any) -> Value:
     if spec.field is not None and spec.field.type == "number" and isinstance(value, Decimal):
-        return _spelled(value)
-    return text(value)
+        return _decimal_text(value)
+    return canonical_text(value)
 
 
 def _number(spec: FieldSpec, value: Any) -> Value:
@@ -167,18 +167,18 @@ def _number(spec: FieldSpec, value: Any) -> Value:
         raise ValueError(value)
     if spec.decimals is not None:
         number = round(number, spec.decimals)
-    return _spelled(number)
+    return _decimal_text(number)
 
 
-def _spelled(number: Decimal) -> str:
+def _decimal_text(number: Decimal) -> str:
     if number == 0:
         return "0"
     spelled = f"{number:f}"
     return spelled.rstrip("0").rstrip(".") if "." in spelled else spelled
 
 
-def integer(_: FieldSpec, value: Any) -> Value:
-    """A whole number; blank is 0. Raises ValueError, InvalidOperation."""
+def canonical_integer(_: FieldSpec, value: Any) -> Value:
+    """Return a whole number; blank is 0. Raises ValueError, InvalidOperation."""
     if value is None or value == "":
         return 0
     number = Decimal(str(value).strip())
@@ -187,8 +187,8 @@ def integer(_: FieldSpec, value: Any) -> Value:
     return int(number)
 
 
-def boolean(_: FieldSpec, value: Any) -> Value:
-    """Yes or no, also from words; blank is no. Raises ValueError."""
+def canonical_boolean(_: FieldSpec, value: Any) -> Value:
+    """Return yes or no, also from words; blank is no. Raises ValueError."""
     if isinstance(value, bool):
         return value
     word = "" if value is None else str(value).strip().casefold()
@@ -232,13 +232,13 @@ def _guid(_: FieldSpec, value: Any) -> Value:
 
 
 _CANONICAL: dict[str, Callable[[FieldSpec, Any], Value]] = {
-    "text": _text, "number": _number, "integer": integer, "boolean": boolean, "date": _date, "datetime": _datetime,
-    "guid": _guid,
+    "text": _text, "number": _number, "integer": canonical_integer, "boolean": canonical_boolean, "date": _date,
+    "datetime": _datetime, "guid": _guid,
 }  # fmt: skip
 
 
-def _choice_of_local(spec: FieldSpec, value: Any) -> Carried:
-    word = text(value)
+def _local_choice(spec: FieldSpec, value: Any) -> ValueOrProblem:
+    word = canonical_text(value)
     if word is None:
         return None
     labels = {label.casefold(): number for number, label in spec.column.choices.items()}
@@ -250,27 +250,27 @@ def _choice_of_local(spec: FieldSpec, value: Any) -> Carried:
             return number
     if word.lstrip("-").isdigit() and (not spec.column.choices or int(word) in spec.column.choices):
         return int(word)
-    return unknown_choice(spec, value)
+    return unknown_choice_problem(spec, value)
 
 
-def unknown_choice(spec: FieldSpec, value: Any) -> Problem:
-    """The sentence for a value that is none of the column's choices."""
-    known = some(spec.column.choices.values())
+def unknown_choice_problem(spec: FieldSpec, value: Any) -> Problem:
+    """Return the problem of a value that is none of the column's choices."""
+    known = list_labels(spec.column.choices.values())
     return Problem(
         "unknown_choice",
-        f"{spec.caption} is {quoted(value)}, which {spec.column_caption} does not offer"
-        + (f" (it offers {known})." if known else ".")
-        + " Change the value, or add the choice in Dataverse.",
+        f"{spec.caption} is {quote(value)}, which {spec.column_caption} does not offer"
+        + (f" (it offers {known})." if known else "."),
+        "Change the value, or add the choice in Dataverse.",
     )
 
 
-def _linked_local(spec: FieldSpec, value: Any) -> Carried:
-    code = text(value)
+def _local_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
+    code = canonical_text(value)
     if code is None:
         return None
     links = spec.links
     if links is None:
-        return _not_mapped(spec)
+        return _no_mapping_problem(spec)
     if links.blank_code and code.casefold() == links.blank_code.casefold():
         return None
     partner = links.partners.get(code)
@@ -280,12 +280,12 @@ def _linked_local(spec: FieldSpec, value: Any) -> Carried:
         return None
     return Problem(
         "reference_not_coupled",
-        f"{spec.caption} is {quoted(code)}, and that {links.caption} is not coupled to Dataverse. "
-        f"Couple or synchronize it first, then run this again.",
+        f"{spec.caption} is {quote(code)}, and that {links.caption} is not coupled to Dataverse.",
+        "Couple or synchronize it first, then run this again.",
     )
 
 
-def _linked_remote(spec: FieldSpec, value: Any) -> Carried:
+def _remote_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
     partner = value if isinstance(value, int) else _guid(spec, value)
     if partner is None or (spec.links is not None and partner == spec.links.blank_partner):
         return None
@@ -294,30 +294,30 @@ def _linked_remote(spec: FieldSpec, value: Any) -> Carried:
     if spec.clear_on_failed:
         return None
     if spec.links is None:
-        return _not_mapped(spec)
+        return _no_mapping_problem(spec)
     return Problem(
         "reference_not_coupled",
-        f"{spec.column_caption} points to a row that no {spec.links.caption} here is coupled to. "
-        f"Couple or synchronize it first, then run this again.",
+        f"{spec.column_caption} points to a row that no {spec.links.caption} here is coupled to.",
+        "Couple or synchronize it first, then run this again.",
     )
 
 
-def _not_mapped(spec: FieldSpec) -> Problem:
+def _no_mapping_problem(spec: FieldSpec) -> Problem:
     return Problem(
         "reference_not_coupled",
-        f"{spec.caption} refers to a table that has no integration table mapping. "
-        "Add that mapping, or disable this field.",
+        f"{spec.caption} refers to a table that has no integration table mapping.",
+        "Disable this field on Integration Field Mapping List.",
     )
 
 
-def some(labels: Iterable[str]) -> str:
-    """The first few of them in a sentence, and how many more there are."""
+def list_labels(labels: Iterable[str]) -> str:
+    """Return the first labels as part of a sentence, and how many more there are."""
     known = [label for label in labels if label.strip()]
-    more = len(known) - _NAMED
-    return ", ".join(known[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(known) - _MAX_LISTED
+    return ", ".join(known[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def quoted(value: Any) -> str:
-    """A value in a sentence, shortened."""
+def quote(value: Any) -> str:
+    """Return a value as a sentence quotes it, shortened to 60 characters."""
     word = str(value)
     return f"“{word[:57]}...”" if len(word) > 60 else f"“{word}”"

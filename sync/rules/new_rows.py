@@ -1,7 +1,7 @@
-"""Rows new in Dataverse: what local records become there, field by field for many at once. No Django, no HTTP.
+"""From local records to new Dataverse rows, field by field for many records at once. No Django, no HTTP.
 
-What decide_new and to_integration say of one value is said here of a page of them: what depends on the field alone is
-settled once, and what a value becomes once for each different value.
+The result is that of decide_new and to_new_row for each record. What depends on the field alone is decided once for
+all records, and what a value becomes once for each different value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,71 +9,71 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync.rules.canonical import FieldSpec
-from sync.rules.transfer import new_columns
-from sync.rules.values import Carried, Problem, Value
+from sync.rules.transfer import to_new_row
+from sync.rules.values import Problem, Value, ValueOrProblem
 
 
 @dataclass(frozen=True, slots=True)
 class NewField:
-    """A field that new rows get; `read` makes the canonical value of a local one."""
+    """A field that new rows get; `read` returns the canonical value of a local one."""
 
     name: str
     spec: FieldSpec
-    read: Callable[[Any], Carried]
+    read: Callable[[Any], ValueOrProblem]
 
 
 @dataclass(slots=True)
 class NewRow:
-    """The columns to send and the pair's base; with problems there are neither."""
+    """The columns to send and the pair's base; both empty where there are problems."""
 
     columns: dict[str, Any] = field(default_factory=dict)
     base: dict[str, Value] = field(default_factory=dict)
     problems: list[tuple[str, Problem]] = field(default_factory=list)
-    """Field and problem: of the values that cannot be read, else of those that the columns cannot take."""
+    """(field, problem) of the values that cannot be read; where all can be, of those that the columns cannot take."""
 
 
 def new_rows(fields: Sequence[NewField], records: Sequence[Mapping[str, Any]]) -> list[NewRow]:
-    """The rows of local records, given by the values of their fields."""
+    """Return the row of each local record, given by the values of its fields."""
     rows = [NewRow() for _ in records]
-    carried: list[list[Carried]] = []
-    for one in fields:
-        name, read = one.spec.local_name, one.read
-        column = [read(record.get(name)) for record in records]
-        carried.append(column)
-        if Problem in set(map(type, column)):
-            for row, value in zip(rows, column, strict=True):
+    by_field: list[list[ValueOrProblem]] = []
+    for new in fields:
+        name, read = new.spec.local_name, new.read
+        values = [read(record.get(name)) for record in records]
+        by_field.append(values)
+        if Problem in set(map(type, values)):
+            for row, value in zip(rows, values, strict=True):
                 if isinstance(value, Problem):
-                    row.problems.append((one.name, value))
+                    row.problems.append((new.name, value))
     sound = [at for at, row in enumerate(rows) if not row.problems]
-    every = len(sound) == len(rows)
-    going = rows if every else [rows[at] for at in sound]
+    all_sound = len(sound) == len(rows)
+    sendable = rows if all_sound else [rows[at] for at in sound]
     # No Problem is left among these.
-    columns: list[Any] = carried if every else [[column[at] for at in sound] for column in carried]
-    names = [one.name for one in fields]
-    for row, values in zip(going, zip(*columns, strict=True), strict=bool(fields)):
-        row.base = dict(zip(names, values, strict=True))
-    for one, column in zip(fields, columns, strict=True):
-        _send(going, one, column)
-    for row in going:
+    columns: list[Any] = by_field if all_sound else [[values[at] for at in sound] for values in by_field]
+    names = [new.name for new in fields]
+    for row, base in zip(sendable, zip(*columns, strict=True), strict=bool(fields)):
+        row.base = dict(zip(names, base, strict=True))
+    for new, column in zip(fields, columns, strict=True):
+        _add_column(sendable, new, column)
+    for row in sendable:
         if row.problems:
             row.columns, row.base = {}, {}
     return rows
 
 
-def _send(rows: Sequence[NewRow], one: NewField, column: Sequence[Value]) -> None:
+def _add_column(rows: Sequence[NewRow], new: NewField, values: Sequence[Value]) -> None:
     """Add a field's column to the rows, or why its value cannot be sent."""
-    spec, name = one.spec, one.spec.column.name
-    plain, left_blank = spec.kind == "text", spec.left_blank
+    spec, name = new.spec, new.spec.column.name
+    is_text, omitted_when_blank = spec.kind == "text", spec.omitted_when_blank
     known: dict[Value, dict[str, Any] | Problem] = {}
-    for row, value in zip(rows, column, strict=True):
-        if value is None and left_blank:
+    for row, value in zip(rows, values, strict=True):
+        if value is None and omitted_when_blank:
             continue
-        if plain and isinstance(value, str) and spec.surely_fits(value):  # most values of most tables
+        if is_text and isinstance(value, str) and spec.surely_fits(value):  # most values of most tables
             row.columns[name] = value
             continue
         if (found := known.get(value)) is None:
-            found = known[value] = new_columns(spec, value)
+            found = known[value] = to_new_row(spec, value)
         if isinstance(found, Problem):
-            row.problems.append((one.name, found))
+            row.problems.append((new.name, found))
         else:
             row.columns.update(found)

@@ -1,4 +1,4 @@
-"""What becomes of a pair: data in, decision out. No Django, no HTTP.
+"""Decide what becomes of a pair: data in, decision out. No Django, no HTTP.
 
 Every mapped field is compared with the value both sides agreed on at the last synchronization, its base:
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from core.vocabulary import ConflictOption, DeletionOption, Direction
-from sync.rules.values import Carried, Problem, Side, Value
+from sync.rules.values import Problem, Side, Value, ValueOrProblem
 
 
 class NoBase(Enum):
@@ -47,27 +47,27 @@ class FieldConflict:
     """A field that both sides changed, with the value they last agreed on."""
 
     name: str
-    local: Carried
-    integration: Carried
+    local: ValueOrProblem
+    remote: ValueOrProblem
     base: Value | NoBase
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Nothing to write. `base` is what to keep from now on; `left` says that a change waits for another direction."""
+    """Nothing to write. `base` is stored from now on; `deferred`: a change waits for a run in its direction."""
 
     base: Mapping[str, Value]
-    left: bool = False
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Values to write, per side, and the base once they are written."""
+    """Values to write, per side, and the base once they are written; `deferred` as in Unchanged."""
 
-    to_integration: Mapping[str, Value]
+    to_remote: Mapping[str, Value]
     to_local: Mapping[str, Value]
     base: Mapping[str, Value]
-    left: bool = False
+    deferred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +79,25 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class CannotTransfer:
-    """Fields whose value cannot be carried over; nothing of the pair is written. `to` is where it was to go."""
+    """Fields whose value cannot be transferred; nothing of the pair is written.
+
+    problems: the field, the side it was to be written to, and why it cannot be.
+    """
 
     problems: tuple[tuple[str, Side, Problem], ...]
 
     @property
-    def to(self) -> Side:
-        """The side that could not be written, of the first problem."""
+    def side(self) -> Side:
+        """The side that the first problem keeps from being written."""
         return self.problems[0][1]
 
 
 Decision = Unchanged | Write | Conflict | CannotTransfer
 
 
-class _Way(Enum):
+class _Action(Enum):
+    """What becomes of one field."""
+
     NONE = "none"
     SEND = "send"
     GET = "get"
@@ -100,17 +105,19 @@ class _Way(Enum):
 
 
 @dataclass(slots=True)
-class _Result:
+class _PairResult:
+    """What the fields of a pair add up to, filled field by field."""
+
     base: dict[str, Value]
-    to_integration: dict[str, Value] = field(default_factory=dict)
+    to_remote: dict[str, Value] = field(default_factory=dict)
     to_local: dict[str, Value] = field(default_factory=dict)
     conflicts: list[FieldConflict] = field(default_factory=list)
     problems: list[tuple[str, Side, Problem]] = field(default_factory=list)
-    left: bool = False
+    deferred: bool = False
 
 
 def intersect_direction(one: Direction, other: Direction) -> Direction | None:
-    """The direction both allow, or None when they exclude each other."""
+    """Return the direction that both allow, None where they exclude each other."""
     if one == Direction.BIDIRECTIONAL:
         return other
     if other in (Direction.BIDIRECTIONAL, one):
@@ -121,8 +128,8 @@ def intersect_direction(one: Direction, other: Direction) -> Direction | None:
 def decide(
     rules: Sequence[FieldRule],
     base: Mapping[str, Value],
-    local: Mapping[str, Carried],
-    integration: Mapping[str, Carried],
+    local_values: Mapping[str, ValueOrProblem],
+    remote_values: Mapping[str, ValueOrProblem],
     *,
     conflict: ConflictOption = ConflictOption.ASK,
     allowed: Direction = Direction.BIDIRECTIONAL,
@@ -132,78 +139,76 @@ def decide(
     """Decide about one pair.
 
     conflict: the mapping's option; a field's own goes before it. allowed: which way this run may write; a change that
-    would go the other way is left for a later run. chosen: a person's choice for what conflicts in this run, before
+    would go the other way is deferred to a later run. chosen: a person's choice for what conflicts in this run, before
     every option. overwrite: a person chose one side to win wherever the two differ.
     """
     names = {rule.name for rule in rules}
-    result = _Result(base={name: value for name, value in base.items() if name in names})
+    result = _PairResult(base={name: value for name, value in base.items() if name in names})
     for rule in rules:
-        ours, theirs, was = local[rule.name], integration[rule.name], base.get(rule.name, NO_BASE)
-        if ours == theirs and not isinstance(ours, Problem):
-            result.base[rule.name] = ours
+        local, remote = local_values[rule.name], remote_values[rule.name]
+        if local == remote and not isinstance(local, Problem):
+            result.base[rule.name] = local
             continue
-        way = (
-            _overwritten(rule, overwrite)
-            if overwrite
-            else _way(rule, ours, theirs, was, chosen or rule.conflict or conflict)
-        )
-        _apply(result, rule, way, ours, theirs, was, allowed)
+        before = base.get(rule.name, NO_BASE)
+        if overwrite:
+            action = _action_when_overwriting(rule, overwrite)
+        else:
+            action = _choose_action(rule, local, remote, before, chosen or rule.conflict or conflict)
+        if action is _Action.ASK:
+            result.conflicts.append(FieldConflict(rule.name, local, remote, before))
+        elif action is _Action.SEND:
+            _send(result, rule, local, allowed)
+        elif action is _Action.GET:
+            _get(result, rule, remote, allowed)
     if result.problems:
         return CannotTransfer(tuple(result.problems))
     if result.conflicts:
         return Conflict(tuple(result.conflicts))
-    if result.to_integration or result.to_local:
-        return Write(result.to_integration, result.to_local, result.base, result.left)
-    return Unchanged(result.base, result.left)
+    if result.to_remote or result.to_local:
+        return Write(result.to_remote, result.to_local, result.base, result.deferred)
+    return Unchanged(result.base, result.deferred)
 
 
-def _way(rule: FieldRule, ours: Carried, theirs: Carried, was: Value | NoBase, option: ConflictOption) -> _Way:
-    we_changed, they_changed = (
-        ours != was,
-        theirs != was,
-    )  # nothing equals NO_BASE: without history both count as changed
+def _choose_action(
+    rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem, before: Value | NoBase, option: ConflictOption
+) -> _Action:
+    # Nothing equals NO_BASE: without history both sides count as changed.
+    local_changed, remote_changed = local != before, remote != before
     if rule.direction == Direction.TO:
-        return _Way.SEND if we_changed else _Way.NONE
+        return _Action.SEND if local_changed else _Action.NONE
     if rule.direction == Direction.FROM:
-        return _Way.GET if they_changed else _Way.NONE
-    if we_changed and they_changed:
-        return {ConflictOption.SEND: _Way.SEND, ConflictOption.GET: _Way.GET, ConflictOption.ASK: _Way.ASK}[option]
-    return _Way.SEND if we_changed else _Way.GET
+        return _Action.GET if remote_changed else _Action.NONE
+    if local_changed and remote_changed:
+        return {ConflictOption.SEND: _Action.SEND, ConflictOption.GET: _Action.GET, ConflictOption.ASK: _Action.ASK}[
+            option
+        ]
+    return _Action.SEND if local_changed else _Action.GET
 
 
-def _overwritten(rule: FieldRule, overwrite: ConflictOption) -> _Way:
+def _action_when_overwriting(rule: FieldRule, overwrite: ConflictOption) -> _Action:
     if overwrite == ConflictOption.SEND:
-        return _Way.NONE if rule.direction == Direction.FROM else _Way.SEND
-    return _Way.NONE if rule.direction == Direction.TO else _Way.GET
+        return _Action.NONE if rule.direction == Direction.FROM else _Action.SEND
+    return _Action.NONE if rule.direction == Direction.TO else _Action.GET
 
 
-def _apply(
-    result: _Result,
-    rule: FieldRule,
-    way: _Way,
-    ours: Carried,
-    theirs: Carried,
-    was: Value | NoBase,
-    allowed: Direction,
-) -> None:
-    if way is _Way.NONE:
-        return
-    if way is _Way.ASK:
-        result.conflicts.append(FieldConflict(rule.name, ours, theirs, was))
-        return
-    sending = way is _Way.SEND
-    if allowed == (Direction.FROM if sending else Direction.TO):
-        result.left = True
-        return
-    value = ours if sending else theirs
-    if isinstance(value, Problem):
-        result.problems.append((rule.name, Side.INTEGRATION if sending else Side.LOCAL, value))
-        return
-    if sending and value is None and rule.not_null:
-        result.base[rule.name] = None  # said once; the column keeps what it has
-        return
-    (result.to_integration if sending else result.to_local)[rule.name] = value
-    result.base[rule.name] = value
+def _send(result: _PairResult, rule: FieldRule, value: ValueOrProblem, allowed: Direction) -> None:
+    if allowed == Direction.FROM:
+        result.deferred = True
+    elif isinstance(value, Problem):
+        result.problems.append((rule.name, Side.INTEGRATION, value))
+    elif value is None and rule.not_null:
+        result.base[rule.name] = None  # the column keeps what it has; the blank does not count as a change again
+    else:
+        result.to_remote[rule.name] = result.base[rule.name] = value
+
+
+def _get(result: _PairResult, rule: FieldRule, value: ValueOrProblem, allowed: Direction) -> None:
+    if allowed == Direction.TO:
+        result.deferred = True
+    elif isinstance(value, Problem):
+        result.problems.append((rule.name, Side.LOCAL, value))
+    else:
+        result.to_local[rule.name] = result.base[rule.name] = value
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +220,15 @@ class Insert:
 
 
 def receives(direction: Direction, side: Side) -> bool:
-    """Whether a new record on `side` gets a field that flows that way."""
+    """Return whether a new record on `side` gets a field that flows that way."""
     return direction != (Direction.FROM if side == Side.INTEGRATION else Direction.TO)
 
 
-def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, side: Side) -> Insert | CannotTransfer:
-    """What a new record on `side` gets, from the values of the other side: every field that flows there, blanks too."""
-    given: dict[str, Value] = {}
+def decide_new(
+    rules: Sequence[FieldRule], values: Mapping[str, ValueOrProblem], *, side: Side
+) -> Insert | CannotTransfer:
+    """Decide what a new record on `side` gets from the other side's values: each field that flows there, blanks too."""
+    transferred: dict[str, Value] = {}
     problems: list[tuple[str, Side, Problem]] = []
     for rule in rules:
         if not receives(rule.direction, side):
@@ -230,46 +237,46 @@ def decide_new(rules: Sequence[FieldRule], values: Mapping[str, Carried], *, sid
         if isinstance(value, Problem):
             problems.append((rule.name, side, value))
         else:
-            given[rule.name] = value
-    return CannotTransfer(tuple(problems)) if problems else Insert(side, given)
+            transferred[rule.name] = value
+    return CannotTransfer(tuple(problems)) if problems else Insert(side, transferred)
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """Create the missing side anew from the one that is left."""
+    """Create the missing side again from the one that still exists."""
 
     side: Side
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteCoupling:
-    """Take the two apart. `both_gone`: nothing is left of either."""
+    """Uncouple the two. `both_gone`: neither record exists any more."""
 
     both_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionToResolve:
-    """One side is gone and nobody said what to do: the pair fails with `reason`."""
+    """One side was deleted and no option says what to do: the pair fails with `reason`."""
 
     reason: str
 
 
 def decide_missing(
-    *, local_gone: bool, integration_gone: bool, option: DeletionOption, allowed: Direction
+    *, local_gone: bool, remote_gone: bool, option: DeletionOption, allowed: Direction
 ) -> Restore | DeleteCoupling | DeletionToResolve:
-    """What becomes of a pair one side of which was deleted.
+    """Decide what becomes of a pair one side of which was deleted.
 
-    A pair both sides of which are gone is taken apart whatever the option says. Restoring needs a direction that
-    flows from the surviving side; where it does not, the pair fails as if no option were set.
+    A pair of which both sides are gone is uncoupled whatever the option says. Restoring needs a direction that flows
+    from the surviving side; where there is none, the pair fails as if no option were set.
     """
-    if local_gone and integration_gone:
+    if local_gone and remote_gone:
         return DeleteCoupling(both_gone=True)
     if option == DeletionOption.UNCOUPLE:
         return DeleteCoupling()
     if option == DeletionOption.RESTORE:
-        if integration_gone and allowed != Direction.FROM:
+        if remote_gone and allowed != Direction.FROM:
             return Restore(Side.INTEGRATION)
         if local_gone and allowed != Direction.TO:
             return Restore(Side.LOCAL)
-    return DeletionToResolve("integration_deleted" if integration_gone else "local_deleted")
+    return DeletionToResolve("integration_deleted" if remote_gone else "local_deleted")

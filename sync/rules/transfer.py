@@ -1,4 +1,4 @@
-"""How values cross: what either side is written with for canonical values, and the packed base. No Django, no HTTP.
+"""From canonical values to what either side is written with, and the packed base. No Django, no HTTP.
 
 Every value is checked against the limits of the column or field first; what it cannot take is a Problem.
 """
@@ -10,24 +10,34 @@ from typing import Any
 
 import msgspec
 
-from sync.rules.canonical import KINDS, FieldSpec, boolean, integer, quoted, some, unknown_choice
+from sync.rules.canonical import (
+    KINDS,
+    FieldSpec,
+    canonical_boolean,
+    canonical_integer,
+    list_labels,
+    quote,
+    unknown_choice_problem,
+)
 from sync.rules.values import LocalColumn, Problem, Value
 
+_TEXT_TYPES = ("text", "code", "reference")
 
-def to_integration(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
-    """What the gateway is given for a canonical value: {column: JSON value}, a lookup as (table, GUID).
 
-    A Problem when the column cannot take it: too long, not one of its choices, out of range.
+def to_remote(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
+    """Return what the gateway writes for a canonical value: {column: JSON value}, a lookup as (table, GUID).
+
+    A Problem where the column cannot take it: too long, not one of its choices, out of range.
     """
     column = spec.column
     if spec.kind == "link" and not isinstance(value, int) and KINDS.get(column.type) == "reference":
-        return _bound(spec, value)
+        return _lookup_columns(spec, value)
     if spec.kind in ("choice", "link"):
         if value is not None and column.choices and value not in column.choices:
-            return unknown_choice(spec, value)
+            return unknown_choice_problem(spec, value)
         return {column.name: value}
     if spec.kind == "text":
-        if column.max_length is not None and value is not None and _length(str(value)) > column.max_length:
+        if column.max_length is not None and value is not None and _utf16_length(str(value)) > column.max_length:
             return _too_long(spec.caption, str(value), spec.column_caption, column.max_length)
         return {column.name: value}
     if spec.kind == "number":
@@ -38,13 +48,14 @@ def to_integration(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
             return Problem(
                 "value_invalid",
                 f"{spec.caption} is {value}; {spec.column_caption} takes "
-                f"{_limit(column.minimum)} to {_limit(column.maximum)}. Correct the value.",
+                f"{_limit_text(column.minimum)} to {_limit_text(column.maximum)}.",
+                "Correct the value.",
             )
         return {column.name: float(number)}
     return {column.name: value}
 
 
-def _bound(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
+def _lookup_columns(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
     links, column = spec.links, spec.column
     if value is None and links is not None and links.blank_partner:
         value = links.blank_partner
@@ -54,28 +65,29 @@ def _bound(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
     if not target or target not in column.binds:
         return Problem(
             "value_invalid",
-            f"{spec.column_caption} cannot point to the table {target or 'of this field'}. Change the field mapping.",
+            f"{spec.column_caption} cannot point to the table {target or 'of this field'}.",
+            "Disable this field on Integration Field Mapping List.",
         )
     return {column.name: (target, value)}
 
 
-def new_columns(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
-    """As to_integration, for a row that does not exist yet.
+def to_new_row(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
+    """Return what to_remote does, for a row that does not exist yet.
 
     A blank choice, number or yes-no is sent as such, so that the table's default does not come back as a change;
-    blank text and blank references are left out.
+    blank text, dates and references are left out.
     """
-    if value is None and spec.left_blank:
+    if value is None and spec.omitted_when_blank:
         return {}
-    return to_integration(spec, value)
+    return to_remote(spec, value)
 
 
 def to_local(spec: FieldSpec, value: Value) -> Any:
-    """What the local field is written with, or a Problem when it cannot take it. The spec must have a field."""
+    """Return what the local field is written with, a Problem where it cannot take it. The spec must have a field."""
     field = spec.field
     assert field is not None
     if spec.kind == "link":
-        return _code_for(spec, field, value)
+        return _local_code(spec, field, value)
     if spec.kind == "choice":
         return _choice_for(spec, field, value)
     try:
@@ -83,28 +95,30 @@ def to_local(spec: FieldSpec, value: Value) -> Any:
     except (ValueError, InvalidOperation):
         return Problem(
             "value_invalid",
-            f"{spec.column_caption} holds {quoted(value)}, which {field.caption} cannot hold. Correct it there.",
+            f"{spec.column_caption} holds {quote(value)}, which {field.caption} cannot hold.",
+            "Correct it in Dataverse.",
         )
     return found
 
 
 def _local_form(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
-    if field.type in ("text", "code", "reference"):
-        word = "" if value is None else ("Yes" if value is True else "No" if value is False else str(value))
-        if field.max_length is not None and len(word) > field.max_length:
-            return _too_long(spec.column_caption, word, field.caption, field.max_length)
-        if not word and field.required:
+    if field.type in _TEXT_TYPES:
+        text = "" if value is None else ("Yes" if value is True else "No" if value is False else str(value))
+        if field.max_length is not None and len(text) > field.max_length:
+            return _too_long(spec.column_caption, text, field.caption, field.max_length)
+        if not text and field.required:
             return Problem(
                 "value_invalid",
-                f"{spec.column_caption} is blank, and {field.caption} must have a value. Fill it in there.",
+                f"{spec.column_caption} is blank, and {field.caption} must have a value.",
+                "Enter a value in Dataverse.",
             )
-        return word
+        return text
     if field.type == "choice":
-        return _one_of(spec, field, "" if value is None else str(value))
+        return _matching_choice(spec, field, "" if value is None else str(value))
     if field.type == "boolean":
-        return boolean(spec, value)
+        return canonical_boolean(spec, value)
     if field.type == "integer":
-        return integer(spec, value)
+        return canonical_integer(spec, value)
     if field.type == "number":
         return Decimal(str(value or 0))
     if value is None:
@@ -113,14 +127,14 @@ def _local_form(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
     return day.date() if field.type == "date" else day.replace(tzinfo=day.tzinfo or UTC)
 
 
-def _code_for(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
+def _local_code(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
     if value is None:
         return ""
     code = spec.links.codes.get(value) if spec.links is not None and not isinstance(value, bool) else None
     if code is None:
         return Problem(
             "reference_not_coupled",
-            f"{spec.column_caption} points to a row that is not coupled here. "
+            f"{spec.column_caption} points to a row that is not coupled here.",
             "Couple or synchronize it first, then run this again.",
         )
     if field.max_length is not None and len(code) > field.max_length:
@@ -130,51 +144,52 @@ def _code_for(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
 
 def _choice_for(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
     if value is None:
-        return _one_of(spec, field, "") if field.choices else ("" if field.type in ("text", "code", "reference") else 0)
+        return _matching_choice(spec, field, "") if field.choices else ("" if field.type in _TEXT_TYPES else 0)
     if field.type == "integer":
         return int(value)
     label = spec.column.choices.get(int(value))
     if label is None:
         return Problem(
             "unknown_choice",
-            f"{spec.column_caption} holds {value}, which is none of its known choices. Correct it there.",
+            f"{spec.column_caption} holds {value}, which is none of its known choices.",
+            "Correct it in Dataverse.",
         )
     if field.choices:
-        return _one_of(spec, field, label)
+        return _matching_choice(spec, field, label)
     if field.max_length is not None and len(label) > field.max_length:
         return _too_long(spec.column_caption, label, field.caption, field.max_length)
     return label
 
 
-def _one_of(spec: FieldSpec, field: LocalColumn, word: str) -> Any:
-    wanted = word.casefold()
+def _matching_choice(spec: FieldSpec, field: LocalColumn, text: str) -> Any:
+    wanted = text.casefold()
     for key, label in field.choices:
         if wanted in (key.casefold(), label.strip().casefold()):
             return key
-    known = some(label for _, label in field.choices)
+    known = list_labels(label for _, label in field.choices)
     return Problem(
         "unknown_choice",
-        f"{spec.column_caption} is {quoted(word)}, which {field.caption} does not offer (it offers {known}). "
-        "Change it there.",
+        f"{spec.column_caption} is {quote(text)}, which {field.caption} does not offer (it offers {known}).",
+        "Change it in Dataverse.",
     )
 
 
-def _too_long(source: str, word: str, target: str, limit: int) -> Problem:
+def _too_long(source: str, text: str, target: str, limit: int) -> Problem:
     return Problem(
         "value_too_long",
-        f"{source} has {_length(word)} characters; {target} takes at most {limit}. "
-        "Shorten the value, or disable this field in the mapping.",
+        f"{source} has {_utf16_length(text)} characters; {target} takes at most {limit}.",
+        "Shorten the value, or disable this field on Integration Field Mapping List.",
     )
 
 
-def _length(word: str) -> int:
-    """Characters as Dataverse counts them: UTF-16 units."""
-    if word.isascii():
-        return len(word)
-    return len(word) + sum(character > "\uffff" for character in word)
+def _utf16_length(text: str) -> int:
+    """Return how many characters Dataverse counts: UTF-16 units."""
+    if text.isascii():
+        return len(text)
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
-def _limit(limit: float | None) -> str:
+def _limit_text(limit: float | None) -> str:
     return "any number" if limit is None else f"{limit:,.10g}"
 
 
@@ -184,11 +199,11 @@ def _limit(limit: float | None) -> str:
 def columns_for(
     specs: Mapping[str, FieldSpec], values: Mapping[str, Value]
 ) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
-    """The columns to send for canonical values by field name, and what cannot be sent."""
+    """Return the columns to send for canonical values by field name, and the problems of those that cannot be."""
     columns: dict[str, Any] = {}
     problems: list[tuple[str, Problem]] = []
     for name, value in values.items():
-        found = to_integration(specs[name], value)
+        found = to_remote(specs[name], value)
         if isinstance(found, Problem):
             problems.append((name, found))
         else:
@@ -199,7 +214,7 @@ def columns_for(
 def fields_for(
     specs: Mapping[str, FieldSpec], values: Mapping[str, Value]
 ) -> tuple[dict[str, Any], list[tuple[str, Problem]]]:
-    """The local fields to write for canonical values by field name, and what cannot be written."""
+    """Return the local fields to write for canonical values by field name, and the problems of those that cannot be."""
     fields: dict[str, Any] = {}
     problems: list[tuple[str, Problem]] = []
     for name, value in values.items():
@@ -217,10 +232,10 @@ _unpacker = msgspec.msgpack.Decoder(dict[str, bool | int | str | None])
 
 
 def pack(base: Mapping[str, Value]) -> bytes:
-    """A base as the table keeps it."""
+    """Return a base as the table stores it."""
     return _packer.encode(dict(base))
 
 
 def unpack(packed: bytes | memoryview) -> dict[str, Value]:
-    """The base that pack() wrote."""
+    """Return the base that pack() wrote."""
     return _unpacker.decode(packed)

@@ -1,11 +1,13 @@
-"""Words and records shared by the pure modules of synchronization. No Django here."""
+"""The words and records that the pure modules of synchronization share. No Django."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.refusals import joined
+
 Value = bool | int | str | None
-"""A canonical value: what both sides are compared by and what the base keeps.
+"""A canonical value: what both sides are compared by and what the base stores.
 
 Text is NFC and trimmed, blank is None; numbers and dates are text of one spelling; choices are the choice's number;
 references are the GUID of the Dataverse row.
@@ -13,7 +15,7 @@ references are the GUID of the Dataverse row.
 
 
 class Side(StrEnum):
-    """The two sides of a pair."""
+    """The two sides of a pair: the local record, and the row of the integration table."""
 
     LOCAL = "local"
     INTEGRATION = "integration"
@@ -21,14 +23,23 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A value that cannot be carried to the other side: a reason of jobs' closed list and the user's sentence."""
+    """Why a value cannot be transferred to the other side.
+
+    reason: a word of jobs' closed list; message: what is wrong; fix: what to do next.
+    """
 
     reason: str
     message: str
+    fix: str = ""
+
+    @property
+    def user_message(self) -> str:
+        """Return message and fix, as one text for a person."""
+        return joined(self.message, self.fix)
 
 
-Carried = Value | Problem
-"""What a side's value looks like to the other side."""
+ValueOrProblem = Value | Problem
+"""The canonical value of a field on one side, or why it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +57,11 @@ class LocalColumn:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How a reference crosses: the keys of local records that are coupled, and their partners.
+    """How a reference is transferred: the keys of coupled local records and their partners, both ways.
 
-    A partner is the GUID of a row, as text, or the number of a choice. `blank_partner` is what a blank local value
-    stands for (the local currency's row); `blank_code` the code that says the same as blank (the local currency's).
+    A partner is the GUID of a row, as text, or the number of a choice. `target` is the Dataverse table that a lookup
+    points to. `blank_partner` is what a blank local value stands for (the local currency's row), `blank_code` the code
+    that means the same as blank (the local currency's).
     """
 
     caption: str

@@ -1,28 +1,29 @@
-"""Starting synchronizations: of selected records of a list, and of a mapping."""
+"""Starting synchronizations of selected records of a list, and of a mapping: the questions asked, and the views."""
 
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import company as company_of
-from connection_setup.connection.state import unavailable_reason
-from core.refusals import Refusal
+from connection_setup.connection.state import unavailable_text
+from core.refusals import NotUsable, Refusal
 from core.roles import Can, requires
 from core.vocabulary import ConflictOption, Direction
+from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
 from jobs.models import Job
 from jobs.pages import lists as listings
+from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.start import services
 from ui import listing, render
 from ui.kit import Action, FastTab, Field, Link, Page
 from ui.links import company_url
 
-_WAYS = {
+_CHOICES = {
     "merge": (Direction.BIDIRECTIONAL, ConflictOption.ASK),
     "to": (Direction.TO, ConflictOption.SEND),
     "from": (Direction.FROM, ConflictOption.GET),
@@ -30,8 +31,8 @@ _WAYS = {
 """What a person chooses -> the job's direction, and the side that wins."""
 
 
-class _WayForm(forms.Form):
-    """Which way selected records are synchronized; carries the selection along."""
+class _DirectionForm(forms.Form):
+    """Asks which way selected records are synchronized; carries the selection along."""
 
     way = forms.ChoiceField(
         label="Direction",
@@ -49,39 +50,42 @@ class _WayForm(forms.Form):
 @require_POST
 @requires(Can.OPERATE)
 def synchronize_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
-    """Synchronize Now for the selected records of a list; asks for the direction where both are possible."""
-    owner, what = company_of(request, company), records.table_or_404(table)
-    back = records.list_url(owner, what)
-    chosen = records.selected(request, owner, what)
-    if not chosen:
+    """Synchronize Now for the selected records of a list; ask for the direction where both are possible."""
+    owner, local_table = company_of(request, company), records.table_or_404(table)
+    back = records.list_url(owner, local_table)
+    selected = records.selected_records(request, owner, local_table)
+    if not selected:
         return listing.nothing_selected(request, back)
-    if why := unavailable_reason(owner):  # told before anything is asked
-        messages.error(request, why)
-        return HttpResponseRedirect(back)
-    mapping = next((one for one in records.mappings_of(owner, what) if one.uid_kind == "guid"), None)
-    if mapping is None:
-        messages.error(request, f"{what.caption_plural} have no integration table mapping to synchronize by.")
-        return HttpResponseRedirect(back)
     way = request.POST.get("way", "")
-    if mapping.direction == Direction.BIDIRECTIONAL and way not in _WAYS:
-        return _ask_way(request, owner, mapping, chosen, back)
-    direction, conflict = _WAYS.get(way, _WAYS["merge"])
     try:
+        mapping = _mapping_of(owner, local_table)
+        if mapping.direction == Direction.BIDIRECTIONAL and way not in _CHOICES:
+            return _ask_direction(request, owner, mapping, selected, back)
+        direction, conflict = _CHOICES.get(way, _CHOICES["merge"])
         job = services.start_synchronization(
-            mapping=mapping, selection=chosen.rows.values_list("system_id", flat=True).iterator(),
-            direction=direction, conflict=conflict, user=request.user, one_record=chosen.count == 1,
+            mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
+            direction=direction, conflict=conflict, user=request.user, one_record=selected.count == 1,
         )  # fmt: skip
     except Refusal as error:
-        messages.error(request, str(error))
+        messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
-    return started_jobs(request, owner, [job], back)
+    return redirect_to_jobs(request, owner, [job], back)
 
 
-def _ask_way(
-    request: HttpRequest, company: Company, mapping: IntegrationTableMapping, chosen: listing.Selection, back: str
+def _mapping_of(company: Company, table: LocalTable) -> IntegrationTableMapping:
+    """Return the mapping that records of a table are synchronized by. Raises Refusal where nothing can be."""
+    require_enabled(company)
+    mapping = next((one for one in records.mappings_of(company, table) if one.uid_kind == "guid"), None)
+    if mapping is None:
+        raise NotUsable(f"{table.caption_plural} have no integration table mapping to synchronize by.")
+    return mapping
+
+
+def _ask_direction(
+    request: HttpRequest, company: Company, mapping: IntegrationTableMapping, selected: listing.Selection, back: str
 ) -> HttpResponse:
-    word = "1 record" if chosen.count == 1 else f"{chosen.count:,} records"
-    form = _WayForm(initial={"way": "merge", "selection": chosen.token})
+    count = "1 record" if selected.count == 1 else f"{selected.count:,} records"
+    form = _DirectionForm(initial={"way": "merge", "selection": selected.token})
     return render.page(
         request,
         Page(
@@ -90,7 +94,7 @@ def _ask_way(
             crumbs=(Link(records.table_or_404(mapping.table).caption_plural, back),),
             help="synchronization",
             form_url=request.path,
-            fast_tabs=[FastTab("way", f"{word} of {mapping.name}", [Field(form_field=one) for one in form])],
+            fast_tabs=[FastTab("way", f"{count} of {mapping.name}", [Field(form_field=one) for one in form])],
             submit=Action("Synchronize", icon="sync"),
             cancel=Link("Cancel", back),
         ),
@@ -105,7 +109,7 @@ def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpRespons
     found = IntegrationTableMapping.objects.select_related("company").filter(company=owner, name=mapping).first()
     if found is None:
         raise Http404(f"There is no integration table mapping {mapping!r} in {owner.name}.")
-    back = _back(request, owner)
+    back = _back_url(request, owner)
     full = (request.POST if request.method == "POST" else request.GET).get("full") == "1"
     title = "Run Full Synchronization" if full else "Synchronize Modified Records"
     if request.method != "POST":
@@ -116,29 +120,27 @@ def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpRespons
             else f"What changed on either side since the last run of {found.name} is synchronized. {only}"
         )
         values = {"full": "1" if full else "", "next": back}
-        text = f"{unavailable_reason(owner)} {text}".strip()
+        text = f"{unavailable_text(owner)} {text}".strip()
         action = Action(title, request.path, "post", icon="sync", primary=True, values=values)
         return render.confirm(request, title=title, text=text, action=action, back=back, company=owner)
     try:
         job = services.start_synchronization(mapping=found, full=full, user=request.user)
     except Refusal as error:
-        messages.error(request, str(error))
+        messages.error(request, error.user_message)
         return HttpResponseRedirect(back)
-    return started_jobs(request, owner, [job], back)
+    return redirect_to_jobs(request, owner, [job], back)
 
 
-def _back(request: HttpRequest, company: Company) -> str:
-    asked = request.POST.get("next") or request.GET.get("next") or ""
-    if asked and url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure()):
-        return asked
-    try:
-        return company_url("coupling:mappings", company)
-    except NoReverseMatch:
-        return company_url("jobs:list", company)
+def _back_url(request: HttpRequest, company: Company) -> str:
+    """Return where the person came from, as `next` says; the list of mappings without it, or where it leads away."""
+    given = request.POST.get("next") or request.GET.get("next") or ""
+    if given and url_has_allowed_host_and_scheme(given, {request.get_host()}, require_https=request.is_secure()):
+        return given
+    return company_url("coupling:mappings", company)
 
 
-def started_jobs(request: HttpRequest, company: Company, started: list[Job], back: str) -> HttpResponse:
-    """To the job that was started; to where one came from when there are several."""
+def redirect_to_jobs(request: HttpRequest, company: Company, started: list[Job], back: str) -> HttpResponse:
+    """Redirect to the job that was started; to `back` with a message where there are several."""
     if len(started) == 1:
         return HttpResponseRedirect(listings.job_url(started[0], company))
     messages.success(request, f"{len(started)} jobs have been queued, one per mapping.")

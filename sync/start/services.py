@@ -1,6 +1,6 @@
 """The verbs of synchronization: start, retry, resolve, schedule. What takes long is queued as a job."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from core.refusals import Refusal
+from core.refusals import NotUsable
 from core.vocabulary import ConflictOption, Direction
 from coupling.couplings.services import description
 from coupling.job_parameters import SyncParameters
@@ -17,12 +17,9 @@ from coupling.mappings.services import exclusive_key, require_enabled, require_u
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs import services as jobs
 from jobs.errors import EmptySelection
-from jobs.models import OPEN_STATES, Job, Reason, Trigger, Type
+from jobs.models import OPEN_STATES, Job, Trigger, Type
 from sync.rules.plan import intersect_direction
-
-__all__ = [
-    "EmptySelection", "Refusal", "resolve", "retry", "run_due", "start_synchronization", "synchronize_in_order",
-]  # fmt: skip
+from sync.rules.waves import sort_into_waves
 
 
 def start_synchronization(
@@ -43,17 +40,17 @@ def start_synchronization(
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
-    What is asked for is SyncParameters' to say. Raises Refusal, EmptySelection.
+    full, direction, create, conflict, retry: see SyncParameters. text: what the job is called, blank for the mapping's
+    description. Raises Refusal, EmptySelection.
     """
     require_usable(mapping)
-    make_sure_possible(mapping, direction)
-    allowed = intersect_direction(direction, Direction(mapping.direction))
+    allowed = require_direction(mapping, direction)
     return jobs.start(
         company=mapping.company,
         type=Type.SYNCHRONIZATION,
         mapping_name=mapping.name,
         exclusive_key=exclusive_key(mapping),
-        direction=str(allowed or mapping.direction),
+        direction=str(allowed),
         description=text or description(mapping),
         parameters=SyncParameters(full=full, direction=direction, conflict=conflict, create=create, retry=retry).dump(),
         selection=selection,
@@ -65,57 +62,56 @@ def start_synchronization(
     )
 
 
-def make_sure_possible(mapping: IntegrationTableMapping, direction: Direction) -> None:
-    """Raise Refusal (configuration) when the mapping cannot be synchronized that way."""
+def require_direction(mapping: IntegrationTableMapping, direction: Direction) -> Direction:
+    """Return which way a run may write that is asked for a direction. Raises NotUsable where it may not at all."""
     if mapping.uid_kind == "option":
-        raise Refusal(
-            Reason.CONFIGURATION,
-            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize.",
-            "Open Dataverse Option Mapping to see and change them.",
+        raise NotUsable(
+            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize."
         )
-    if intersect_direction(direction, Direction(mapping.direction)) is None:
+    allowed = intersect_direction(direction, Direction(mapping.direction))
+    if allowed is None:
         way = "to the integration table" if mapping.direction == Direction.TO else "from the integration table"
-        raise Refusal(
-            Reason.CONFIGURATION,
-            f"{mapping.name} is synchronized {way} only.",
-            "Choose that direction, or change the mapping's.",
+        raise NotUsable(
+            f"{mapping.name} is synchronized {way} only.", "Choose that direction, or change the mapping's."
         )
+    return allowed
 
 
 def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
-    """Queue a synchronization of every mapping that has rows, those that others depend on first."""
-    from sync.rules.waves import waves
-
+    """Queue a synchronization of every mapping that has rows, those that others depend on first. Raises Refusal."""
     require_enabled(company)
     mappings = {
-        one.name: one
-        for one in IntegrationTableMapping.objects.select_related("company")
+        mapping.name: mapping
+        for mapping in IntegrationTableMapping.objects.select_related("company")
         .filter(company=company, uid_kind="guid")
         .exclude(name__in=defaults.disabled_names(company))
     }
-    order = waves({name: one.dependencies for name, one in mappings.items()})
-    return [start_synchronization(mapping=mappings[name], user=user) for wave in order for name in wave]
+    waves = sort_into_waves({name: mapping.dependencies for name, mapping in mappings.items()})
+    return [start_synchronization(mapping=mappings[name], user=user) for wave in waves for name in wave]
 
 
-# -- conflicts and records left out ----------------------------------------------------------------------------------
+# -- conflicts and skipped records ------------------------------------------------------------------------------------
 
 
 def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = None) -> list[Job]:
-    """Queue a synchronization of conflicting pairs in which one side wins: "send" ours or "get" Dataverse's.
+    """Queue a synchronization of conflicting pairs in which one side wins: "send" the local one, "get" Dataverse's.
 
-    One job per mapping. Raises EmptySelection, Refusal.
+    One job per mapping. Raises EmptySelection, NotUsable (no side is chosen), Refusal.
     """
-    if ConflictOption(choice) is ConflictOption.ASK:
-        raise Refusal(Reason.CONFIGURATION, "Choose which side counts.")
+    if choice not in (ConflictOption.SEND, ConflictOption.GET):
+        raise NotUsable("No side was chosen.", "Choose which side counts.")
+    option = ConflictOption(choice)
     chosen = Coupling.objects.filter(company=company, pk__in=list(couplings), conflict__isnull=False)
-    words = "Send our values to Dataverse" if choice == "send" else "Get the values of Dataverse"
-    return _per_mapping(chosen, user=user, conflict=ConflictOption(choice), text=f"{words} where both sides changed")
+    action = "Send our values to Dataverse" if option is ConflictOption.SEND else "Get the values of Dataverse"
+    ids = list(chosen.values_list("pk", flat=True))
+    return _start_per_mapping(ids, user=user, conflict=option, text=f"{action} where both sides changed")
 
 
 def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = None) -> tuple[int, list[Job]]:
-    """Take pairs that were left out back in, and synchronize them: the given ones, or all of the company's.
+    """Synchronize skipped pairs again: the given ones, or all of the company's. Return how many, and the jobs.
 
-    The jobs take them back in. Returns how many, and the jobs. Raises EmptySelection, Refusal.
+    The jobs themselves end the skipping: a run under way, which holds the mapping's key, would undo it otherwise.
+    Raises EmptySelection, Refusal.
     """
     require_enabled(company)
     chosen = Coupling.objects.filter(company=company, skipped=True)
@@ -123,29 +119,21 @@ def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = N
         chosen = chosen.filter(pk__in=list(couplings))
     with transaction.atomic():
         ids = list(chosen.values_list("pk", flat=True))
-        if not ids:
-            raise EmptySelection
-        # The job itself takes them back in: a run under way, which holds the mapping's key, would undo it.
-        queued = _per_mapping(
-            Coupling.objects.filter(company=company), ids=ids, user=user, text="Retry what was left out", again=True
-        )
-    return len(ids), queued
+        return len(ids), _start_per_mapping(ids, user=user, text="Retry what was left out", again=True)
 
 
-def _per_mapping(
-    chosen: Any,
+def _start_per_mapping(
+    coupling_ids: Sequence[int],
     *,
-    ids: list[int] | None = None,
     user: Any,
     text: str,
     conflict: ConflictOption = ConflictOption.ASK,
     again: bool = False,
 ) -> list[Job]:
-    wanted = ids if ids is not None else list(chosen.values_list("pk", flat=True))
     by_mapping: dict[int, list[UUID]] = {}
-    for start in range(0, len(wanted), 500):
-        part = Coupling.objects.filter(pk__in=wanted[start : start + 500]).values_list("mapping_id", "local_id")
-        for mapping_id, local_id in part:
+    for start in range(0, len(coupling_ids), 500):
+        part = Coupling.objects.filter(pk__in=coupling_ids[start : start + 500])
+        for mapping_id, local_id in part.values_list("mapping_id", "local_id"):
             by_mapping.setdefault(mapping_id, []).append(local_id)
     if not by_mapping:
         raise EmptySelection
@@ -173,19 +161,19 @@ def run_due(now: datetime) -> list[Job]:
         if mapping.name in defaults.disabled_names(mapping.company):
             continue
         with transaction.atomic():
-            following = now + timedelta(minutes=max(1, mapping.every_minutes))
-            mine = IntegrationTableMapping.objects.filter(
+            next_run_at = now + timedelta(minutes=max(1, mapping.every_minutes))
+            unclaimed = IntegrationTableMapping.objects.filter(
                 pk=mapping.pk, next_run_at=mapping.next_run_at, scheduled=True
             )
-            if not mine.update(next_run_at=following):
+            if not unclaimed.update(next_run_at=next_run_at):
                 continue  # another tick took it
-            if not _open(mapping):
+            if not _has_open_job(mapping):
                 started.append(start_synchronization(mapping=mapping, trigger=Trigger.SCHEDULE))
     return started
 
 
-def _open(mapping: IntegrationTableMapping) -> bool:
-    """Whether a synchronization of the whole mapping waits or runs already."""
+def _has_open_job(mapping: IntegrationTableMapping) -> bool:
+    """Return whether a synchronization of the whole mapping waits or runs already."""
     return Job.objects.filter(
         company_id=mapping.company_id, mapping_name=mapping.name, type=Type.SYNCHRONIZATION, state__in=OPEN_STATES,
         selection_only=False,

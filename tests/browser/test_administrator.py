@@ -173,7 +173,7 @@ def test_enabling_asks_for_the_administrator_and_goes_on_by_itself_after_the_sig
     else:
         button.click()
         sign_in_at_microsoft(page, empty)
-        page.get_by_role("button", name="Go on").click()
+        page.get_by_role("button", name="Continue").click()
     page.get_by_text("The environment is prepared and the connection is enabled.").wait_for(timeout=20_000)
     assert DataverseConnection.objects.get().enabled
     assert not AdministratorSignIn.objects.exists()

@@ -44,7 +44,7 @@ def test_a_connection_is_upgraded_to_a_certificate(
     page.get_by_role("button", name="Make a Certificate").last.click()
     page.get_by_role("heading", name="Register it").wait_for()
     axe(page)
-    screenshot(page, "certificate waits")
+    screenshot(page, "pending certificate")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download Certificate").click()
     pem = Path(download.value.path()).read_text()

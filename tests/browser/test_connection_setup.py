@@ -274,5 +274,8 @@ def test_the_redirect_url_is_copied_as_it_stands_in_the_field(
     assert page.evaluate("navigator.clipboard.readText()") == field.input_value()
     field.fill("https://localhost/connection/signed-in")
     copy.click()
-    page.wait_for_timeout(100)
+    for _ in range(100):
+        if page.evaluate("navigator.clipboard.readText()") == "https://localhost/connection/signed-in":
+            break
+        page.wait_for_timeout(50)
     assert page.evaluate("navigator.clipboard.readText()") == "https://localhost/connection/signed-in"

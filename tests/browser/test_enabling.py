@@ -62,7 +62,7 @@ def test_a_connection_lost_in_the_middle_is_told_at_its_step_and_enabling_goes_o
     screenshot(page, "enabling failed")
     assert not DataverseConnection.objects.get().enabled
     page.goto(PAGE)
-    page.get_by_role("link", name="Go on enabling").click()
+    page.get_by_role("link", name="Continue enabling").click()
     sandbox.control("DELETE", "faults")
     page.get_by_role("button", name="Try again").click()
     page.get_by_text("The connection is enabled.").wait_for()

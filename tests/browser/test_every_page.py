@@ -18,7 +18,7 @@ from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine
 from tests.browser.conftest import Looks
 from tests.every_url.conftest import client_of
-from tests.every_url.urls import DOORS
+from tests.every_url.urls import ENDPOINTS
 from tests.ui.conftest import customers
 from ui.context import entry_url
 from ui.registry import registry
@@ -69,7 +69,7 @@ def company(transactional_db: Any) -> Company:
 
 
 def places(company: Company) -> dict[str, str]:
-    """What to open, by name: every page that Tell Me knows, and every door of the URL table that shows something."""
+    """What to open, by name: every page that Tell Me knows, and every URL that shows something."""
     here = {"company": company.slug}
     found = {entry.title: entry_url(entry, company) for entry in registry.all_entries() if entry.group != "Actions"}
     record = Customer.objects.filter(company=company).order_by("no").first()
@@ -80,12 +80,12 @@ def places(company: Company) -> dict[str, str]:
         **here, "table": "customer", "system_id": record and record.system_id, "mapping": "CUSTOMER",
         "pk": job and job.pk, "name": "index", "what": "fields", "to": "off", "step": "before-you-start", "kind": "csv",
     }  # fmt: skip
-    for door in DOORS:
-        if door.name in NO_PAGES or any(given[name] is None for name in door.parameters):
+    for endpoint in ENDPOINTS:
+        if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):
             continue
-        url = door.url(given)
+        url = endpoint.url(given)
         if administrator.get(url).status_code != 405:  # it takes what is sent there and shows nothing
-            found[door.name] = url
+            found[endpoint.name] = url
     for name in ("coupling", "connection", "keyboard"):
         found[f"help on {name}"] = reverse("ui:help", kwargs={"name": name})
     found["results"] = reverse("ui:search", kwargs=here) + "?q=customer"

@@ -69,7 +69,7 @@ def test_encryption_is_enabled_its_key_kept_changed_and_disabled(
     page.get_by_role("heading", name="Enable Encryption").wait_for()
     look("enable encryption")
     page.get_by_role("button", name="Enable Encryption").last.click()
-    page.get_by_text("Encryption is enabled. 3 secrets were sealed").wait_for()
+    page.get_by_text("Encryption is enabled. 3 secrets were encrypted").wait_for()
     look("encryption enabled")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download Encryption Key").click()
@@ -78,21 +78,21 @@ def test_encryption_is_enabled_its_key_kept_changed_and_disabled(
     page.get_by_role("link", name="Change Encryption Key").click()
     page.get_by_label("Encryption Key").fill("no key")
     page.get_by_role("button", name="Change Encryption Key").last.click()
-    page.get_by_text("There is no encryption key in it.").first.wait_for()
+    page.get_by_text("It does not contain an encryption key.").first.wait_for()
     look("change encryption key, refused")
     page.get_by_label("Encryption Key").fill(Fernet.generate_key().decode())
     page.get_by_role("button", name="Change Encryption Key").last.click()
-    page.get_by_text("The encryption key is changed. 3 secrets were sealed").wait_for()
-    page.get_by_text("Unused: Rotate takes it out").first.wait_for()
+    page.get_by_text("The encryption key is changed. 3 secrets were encrypted").wait_for()
+    page.get_by_text("Unused: Rotate removes it").first.wait_for()
     look("encryption changed")
     page.get_by_role("link", name="Disable Encryption").click()
     page.get_by_role("dialog").get_by_role("button", name="Disable Encryption").click()
-    page.get_by_text("Encryption is disabled. 3 secrets were sealed").wait_for()
+    page.get_by_text("Encryption is disabled. 3 secrets were encrypted").wait_for()
     page.get_by_role("link", name="Enable Encryption").first.click()
     page.get_by_label("Key File").set_input_files(kept)  # the copy that was kept
     page.get_by_role("button", name="Enable Encryption").last.click()
     page.get_by_text("Encryption is enabled.").wait_for()
-    assert not encryption.state().lost
+    assert not encryption.read_state().unreadable
 
 
 def test_keys_of_the_environment_and_lost_secrets(
@@ -140,7 +140,7 @@ def test_dynamics_365_is_enabled_by_its_switch_and_disabled(
     page.get_by_role("button", name="Mapping", exact=True).click()
     page.get_by_role("link", name="Use Default Synchronization Setup").click()
     page.get_by_role("dialog").get_by_role("button", name="Use Default Synchronization Setup").click()
-    page.get_by_text("have their defaults again").wait_for()
+    page.get_by_text("are reset to their defaults").wait_for()
     page.get_by_label("Enabled").click(no_wait_after=True)
     page.get_by_role("button", name="Disable").last.click()
     page.get_by_text("Its schedules are on hold").wait_for()
@@ -185,7 +185,7 @@ def test_registering_an_application_step_by_step(
         connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
     )
     page.get_by_role("button", name="Check Registration").click()
-    page.get_by_text("7 of 8 steps are right").wait_for()
+    page.get_by_text("7 of 8 steps are done").wait_for()
     look("registration, checked")
     page.get_by_role("heading", name="3. API permissions").click()
     page.get_by_text("Financials.ReadWrite.All").wait_for()

@@ -24,7 +24,7 @@ def company(transactional_db: None, sandbox: Sandbox) -> Company:
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
     assert enabling_services.enable(company=made, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     DataverseConnection.objects.update(ownership_model="person")
-    defaults.follow_ownership(made)
+    defaults.apply_ownership_model(made)
     root = sandbox.rows("systemusers")[0]["_businessunitid_value"]
     names = [("Ada", "Adams"), ("Ben", "Bright"), ("Cy", "Cole"), ("Dora", "Dent")]
     sandbox.load(

@@ -23,7 +23,7 @@ def run(capsys: Any, *words: str) -> tuple[int, dict[str, Any], str]:
     return code, json.loads(out), out + err
 
 
-def test_the_status_tells_how_it_stands_and_no_secret(connection: DataverseConnection, capsys: Any) -> None:
+def test_status_shows_the_connection_without_a_secret(connection: DataverseConnection, capsys: Any) -> None:
     code, said, everything = run(capsys, "status", "--company", "CRONUS International")
     assert code == 0
     assert said["enabled"] is False
@@ -88,7 +88,9 @@ def test_settings_of_options_are_tested_and_not_stored(company: Company, capsys:
         (["test", "--sandbox", "{tmp}/sandbox.json", "--tenant", "x"], "leave the others out"),
     ],
 )
-def test_arguments_that_make_no_sense_are_misuse(company: Company, tmp_path: Path, words: list[str], says: str) -> None:
+def test_contradictory_arguments_are_a_usage_error(
+    company: Company, tmp_path: Path, words: list[str], says: str
+) -> None:
     (tmp_path / "other").write_text("{}")
     complete = dict.fromkeys(["environment_url", "tenant_id", "client_id", "client_secret"], "x")
     (tmp_path / "sandbox.json").write_text(json.dumps(complete))
@@ -98,7 +100,7 @@ def test_arguments_that_make_no_sense_are_misuse(company: Company, tmp_path: Pat
     assert misused.value.returncode == 2
 
 
-def test_an_address_that_cannot_be_is_refused(company: Company, capsys: Any, tmp_path: Path) -> None:
+def test_an_invalid_address_is_refused(company: Company, capsys: Any, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET)
     named = ("--environment-url", "https://example.com", "--tenant", TENANT, "--client-id", APPLICATION)
     secret = ("--client-secret-file", str(tmp_path / "secret"))
@@ -109,9 +111,7 @@ def test_an_address_that_cannot_be_is_refused(company: Company, capsys: Any, tmp
 
 
 @pytest.mark.parametrize("url", ["https://example.com", "http://contoso.crm4.dynamics.com", "contoso"])
-def test_a_test_of_an_address_that_cannot_be_is_a_failing_check(
-    company: Company, capsys: Any, tmp_path: Path, url: str
-) -> None:
+def test_testing_an_invalid_address_fails_its_check(company: Company, capsys: Any, tmp_path: Path, url: str) -> None:
     (tmp_path / "secret").write_text(SECRET)
     named = ("--environment-url", url, "--tenant", TENANT, "--client-id", APPLICATION)
     secret = ("--client-secret-file", str(tmp_path / "secret"))

@@ -1,4 +1,4 @@
-"""Scenarios of the reference that no other test of this room follows; docs/connection-scenarios.md numbers them all."""
+"""Scenarios of the reference that no other test of this room covers; docs/connection-scenarios.md lists them all."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.ui.pages import check
 
 
 def field(page: Any, name: str) -> Any:
-    """The control of a name."""
+    """Return the control with this name."""
     found = [one for kind in ("input", "select") for one in page.root.all(kind) if one.get("name") == name]
     assert len(found) == 1, name
     return found[0]
@@ -48,7 +48,7 @@ def page_text(client: Client) -> str:
     return html[html.index('id="tab-advanced"') :].partition("</details>")[0].partition("Coupled Business Unit")[2]
 
 
-def test_what_was_saved_is_what_the_page_opens_with(admin: Client, connection: DataverseConnection) -> None:
+def test_the_page_opens_with_what_was_saved(admin: Client, connection: DataverseConnection) -> None:
     DataverseConnection.objects.update(
         ownership_model=OwnershipModel.PERSON, cloud="china", business_unit_name="Sales", user_name="x@contoso.com",
         business_unit_id=connection.company.system_id, authentication_type=AuthenticationType.OFFICE365,
@@ -69,9 +69,7 @@ def test_what_was_saved_is_what_the_page_opens_with(admin: Client, connection: D
         ("  https://contoso.crm4.dynamics.com/  ", "https://contoso.crm4.dynamics.com"),
     ],
 )
-def test_an_address_that_is_right_is_taken_without_a_question(
-    admin: Client, company: Company, typed: str, kept: str
-) -> None:
+def test_a_valid_address_is_saved_without_a_question(admin: Client, company: Company, typed: str, kept: str) -> None:
     answer = admin.post(f"{PAGE}save/", fields(environment_url=typed))
     assert answer.status_code == 302, text_of(answer.content.decode())
     assert state.connection_of(company).environment_url == kept
@@ -86,7 +84,7 @@ def test_an_address_that_is_right_is_taken_without_a_question(
         ("CONTOSO.crm4.dynamics.com/main.aspx?a=1#b", "https://CONTOSO.crm4.dynamics.com"),
     ],
 )
-def test_an_address_that_can_be_mended_is_asked_about_and_both_answers_are_kept_to(
+def test_a_correctable_address_is_asked_about_and_both_answers_are_followed(
     admin: Client, company: Company, typed: str, suggested: str
 ) -> None:
     asked = admin.post(f"{PAGE}save/", fields(environment_url=typed)).content.decode()
@@ -107,7 +105,7 @@ def test_an_address_that_can_be_mended_is_asked_about_and_both_answers_are_kept_
         ("https://test3.com/myOrg", "is not the address of a Dataverse environment"),
     ],
 )
-def test_an_address_that_is_no_environments_is_refused_with_a_sentence(
+def test_an_address_of_no_environment_is_refused_with_a_sentence(
     admin: Client, company: Company, typed: str, says: str
 ) -> None:
     for answer in ("", "yes", "no"):

@@ -94,7 +94,7 @@ def test_conflicting_rows_are_left_out_or_refused_as_a_whole(company, mapping):
 
 
 @pytest.mark.parametrize("taken", [0, 255, 599])
-def test_many_rows_of_a_table_with_triggers_are_inserted_all_or_as_far_as_they_are_free(company, mapping, taken):
+def test_many_rows_are_inserted_all_or_as_far_as_they_are_free(company, mapping, taken):
     fields = ("company_id", "mapping_id", "table", "local_id", "integration_id")
     pairs = [(uuid.UUID(int=n), uuid.UUID(int=1000 + n)) for n in range(600)]
     rows = [(company.pk, mapping.pk, "customer", *pair) for pair in pairs]
@@ -109,12 +109,12 @@ def test_many_rows_of_a_table_with_triggers_are_inserted_all_or_as_far_as_they_a
     assert list(inserted.values_list("local_id", "integration_id")) == [p for p in pairs if p != pairs[taken]]
 
 
-def test_many_rows_are_told_as_any_statement_where_queries_are_written_down(company, mapping):
+def test_an_insert_is_recorded_as_any_statement_where_queries_are_recorded(company, mapping):
     fields = ("company_id", "mapping_id", "table", "local_id", "integration_id")
     row = (company.pk, mapping.pk, "customer", uuid.uuid4(), uuid.uuid4())
     with CaptureQueriesContext(connection) as queries:
         assert bulk.insert(Coupling, fields, [row]) == 1
-    assert connection.vendor == "postgresql" or row[3].hex in queries[-1]["sql"]
+    assert connection.vendor == "postgresql" or 'INSERT INTO "coupling_coupling"' in queries[-1]["sql"]
 
 
 def test_bytes_survive(company, mapping):

@@ -85,7 +85,7 @@ def account_of(accounts):
 
 
 def match_on(mapping, *names, **options):
-    """Keep criteria on a mapping: names of local fields, all of priority 0 unless given as name=priority."""
+    """Store criteria on a mapping: names of local fields, all of priority 0 unless given as name=priority."""
     wanted = dict.fromkeys(names, 0) | options
     mapping.fields.update(use_for_match=False)
     for name, priority in wanted.items():
@@ -93,7 +93,7 @@ def match_on(mapping, *names, **options):
 
 
 def run(job):
-    """Run a job and its follow-ups here; the job afterwards."""
+    """Run a job and its follow-ups here. Returns the job afterwards."""
     return waiting.run_to_end(job)
 
 
@@ -102,7 +102,7 @@ def pairs(mapping):
 
 
 def counted(job):
-    """The counters that are not zero."""
+    """Return the counters that are not zero."""
     return {name: count for name, count in job.counters.items() if count}
 
 

@@ -12,7 +12,7 @@ from tests.coupling.conftest import match_on
 
 
 def spoken(*words):
-    """stdout's lines as documents, and the exit code."""
+    """Run a command; return stdout's lines as documents, and the exit code."""
     out, code = StringIO(), 0
     try:
         call_command(*words, "--json", stdout=out, stderr=StringIO())
@@ -154,7 +154,7 @@ def test_a_failed_job_ends_with_exit_code_one(customers, customer_mapping):
     assert "telephone9" in result["message"]
 
 
-def test_people_get_words_instead_of_documents(customers, account_of):
+def test_without_json_the_output_is_text(customers, account_of):
     account_of(customers(2))
     out = StringIO()
     call_command("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", stdout=out)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from core.vocabulary import CompareAs
 from coupling import filters
 from coupling.matching import read_plan
-from coupling.matching.compare import column
-from coupling.matching.match import groups
+from coupling.matching.compare import canonical_column
+from coupling.matching.match import group_by_priority
 from coupling.rows import Condition, Criterion
 
 COMPANY = UUID(int=7)
@@ -23,7 +23,7 @@ CUSTOMER = [
 
 
 def test_a_filter_becomes_the_text_dataverse_reads():
-    text = filters.text(filters.conditions(CUSTOMER, company=COMPANY), frozenset({"tandem_companyid"}))
+    text = filters.filter_text(filters.parse_conditions(CUSTOMER, company=COMPANY), frozenset({"tandem_companyid"}))
     assert text == (
         "(statecode eq 0 and customertypecode eq 3 and "
         f"(_tandem_companyid_value eq {COMPANY} or _tandem_companyid_value eq null))"
@@ -31,7 +31,7 @@ def test_a_filter_becomes_the_text_dataverse_reads():
 
 
 def test_a_condition_on_the_company_counts_only_once_its_row_exists():
-    assert [one.column for one in filters.conditions(CUSTOMER)] == ["statecode", "customertypecode"]
+    assert [one.column for one in filters.parse_conditions(CUSTOMER)] == ["statecode", "customertypecode"]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_condition_on_the_company_counts_only_once_its_row_exists():
     ],
 )
 def test_a_filter_is_evaluated_here_as_dataverse_would(row, expected):
-    assert filters.inside(filters.conditions(CUSTOMER, company=COMPANY), row.get) is expected
+    assert filters.matches(filters.parse_conditions(CUSTOMER, company=COMPANY), row.get) is expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_filter_is_evaluated_here_as_dataverse_would(row, expected):
     ],
 )  # fmt: skip
 def test_a_comparison_with_a_blank_is_true_only_where_it_asks_for_one(operator, value, given, expected):
-    assert filters.inside([Condition("a", operator, value)], {"a": given}.get) is expected
+    assert filters.matches([Condition("a", operator, value)], {"a": given}.get) is expected
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_a_comparison_with_a_blank_is_true_only_where_it_asks_for_one(operator, 
         ["x"],
     ],
 )
-def test_a_filter_that_cannot_be_read_is_told_in_a_sentence(stored):
+def test_a_filter_that_cannot_be_read_is_refused_with_a_sentence(stored):
     with pytest.raises(filters.BadFilter) as refused:
-        filters.conditions(stored)
+        filters.parse_conditions(stored)
     assert refused.value.user_message.endswith(".") or refused.value.reason == "configuration"
 
 
@@ -85,7 +85,7 @@ KINDS = {"telephone1": "String", "name": "String", "ownerid": "Owner", "creditli
 
 
 def asked(criteria, *records):
-    return read_plan.filters(groups(criteria), records, KINDS)
+    return read_plan.probe_filters(group_by_priority(criteria), records, KINDS)
 
 
 def test_few_records_are_asked_for_by_filter():
@@ -108,7 +108,7 @@ def test_a_filter_uses_only_what_every_spelling_has(value, begins):
         assert f"startswith(name,'{begins}')" in found[0]
 
 
-def test_what_cannot_be_said_in_a_filter_is_scanned():
+def test_what_no_filter_can_find_is_scanned():
     assert asked([Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)], {"phone": "425 555 0100"}) is None
     assert asked([Criterion("name", "name", compare_as=CompareAs.COMPANY_NAME)], {"name": "Adatum"}) is None
 
@@ -144,7 +144,7 @@ def test_lookups_and_numbers_are_asked_for_by_value():
     ],
 )
 def test_the_plan_with_fewer_requests_is_taken(wanted, rows, kind, requests):
-    plan = read_plan.choose(wanted, rows)
+    plan = read_plan.choose_plan(wanted, rows)
     assert (plan.kind, plan.requests) == (kind, requests)
 
 
@@ -156,7 +156,7 @@ word = st.text(alphabet="abSsß É\u0301eé\t'-%[x", max_size=9)
 def test_a_probe_finds_every_row_that_a_scan_would_match(mine, theirs):
     """Dataverse compares text without regard to case; white space counts there, and the filter allows for it."""
     criterion = Criterion("name", "name")
-    canonical = column(criterion)
+    canonical = canonical_column(criterion)
     found = asked([criterion], {"name": mine})
     if not canonical([mine])[0] or canonical([mine]) != canonical([theirs]) or found is None:
         return

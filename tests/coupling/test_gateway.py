@@ -27,7 +27,7 @@ def test_it_scans_page_by_page_inside_the_filter(gateway, customer_mapping, acco
     assert set(rows[0].values) == {"telephone1", "transactioncurrencyid"}
 
 
-def test_it_goes_on_from_a_next_link(gateway, customer_mapping, accounts):
+def test_it_resumes_from_a_next_link(gateway, customer_mapping, accounts):
     accounts([{"name": f"a{at}"} for at in range(5)])
     first = next(gateway.scan(customer_mapping, ["name"], page_size=3))
     (rest,) = list(gateway.scan(customer_mapping, ["name"], link=first.next_link, page_size=3))
@@ -51,7 +51,7 @@ def test_it_reads_rows_by_id_and_leaves_out_what_is_gone(gateway, customer_mappi
     assert gateway.requests < 10
 
 
-def test_it_tells_the_size_of_a_small_table_only(gateway, customer_mapping, accounts):
+def test_it_counts_a_small_table_only(gateway, customer_mapping, accounts):
     accounts([{"name": f"a{at}"} for at in range(20)])
     assert gateway.size(customer_mapping) == 20
     accounts([{"name": f"b{at}"} for at in range(5000)])

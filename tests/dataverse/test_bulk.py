@@ -137,7 +137,10 @@ def test_requests_queued_behind_a_batch_with_a_throttled_part_wait_as_well(
 
     def ask(number: int) -> None:
         if number:
-            time.sleep(0.15)  # behind the batch
+            deadline = time.monotonic() + 10
+            while not patient.usage.requests:  # behind the batch
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
             patient.who_am_i()
             came.append(time.monotonic())
         else:

@@ -4,6 +4,7 @@ import base64
 import itertools
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -211,10 +212,12 @@ def test_a_throttled_part_of_a_batch_has_all_requests_of_the_user_wait(
 ) -> None:
     """The answer around the part says 200. Others are queued behind it, and one comes while the batch waits."""
     came: list[float] = []
+    under_way = threading.Event()
 
     def answer(received: Received) -> Reply:
         came.append(time.monotonic())
         if len(came) == 1:
+            under_way.set()
             time.sleep(0.3)
             return batch_answer((429, "Retry-After: 1", SLOW_DOWN))
         return batch_answer((204, 'ETag: W/"1"', b"")) if "$batch" in received.path else Reply(body=BODY)
@@ -223,9 +226,12 @@ def test_a_throttled_part_of_a_batch_has_all_requests_of_the_user_wait(
     client, other = client_of(sleep=time.sleep), client_of(sleep=time.sleep)
     with ThreadPoolExecutor(6) as pool:
         batch = pool.submit(client.batch, PATCHES[:1])
-        time.sleep(0.1)
+        assert under_way.wait(10)
         reads = [pool.submit(client.first_page, "accounts", select=["name"]) for _ in range(3)]
-        time.sleep(0.5)
+        deadline = time.monotonic() + 10
+        while not client.usage.throttled:  # from here on the batch waits
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         reads += [pool.submit(client.first_page, "accounts", select=["name"]) for _ in range(2)]
         assert all(one.result().rows for one in reads)
         assert batch.result()[0].error is None

@@ -8,7 +8,7 @@ import pytest
 
 from config.demo import data, remote
 from config.demo.seed import seed
-from coupling.phones import canonical
+from coupling.matching.compare import phone
 from masterdata import catalog
 from masterdata.models import Company, Customer
 
@@ -74,7 +74,7 @@ def test_about_sixty_in_a_hundred_customers_are_in_dataverse_already():
 
 def test_a_pair_s_phone_is_the_same_number_however_it_is_written():
     written = [(c["phone_no"], a["telephone1"]) for c, a in PAIRS if a.get("telephone1")]
-    assert all(canonical(here, "US") == canonical(there, "US") for here, there in written)
+    assert all(phone(here, "US") == phone(there, "US") for here, there in written)
     assert sum(here != there for here, there in written) > 60
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from django.conf import settings
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 
 def run(state, *words):
@@ -55,6 +55,7 @@ def row(text, name):
     return tuple(int(number.replace(",", "")) for number in found.groups())
 
 
+@pytest.mark.sample
 def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(tmp_path):
     first = demo(tmp_path)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -81,6 +82,7 @@ def test_the_demo_couples_synchronizes_and_finds_nothing_to_do_the_second_time(t
     assert row(again.stdout, "Rows written in Dataverse") == (0, 0)
 
 
+@pytest.mark.sample
 def test_a_sandbox_that_does_not_start_says_why(tmp_path):
     kept = tmp_path / "sandbox"
     kept.mkdir()
@@ -88,8 +90,8 @@ def test_a_sandbox_that_does_not_start_says_why(tmp_path):
     done = demo(tmp_path)
     assert done.returncode == 1
     assert "The sandbox did not start: " in done.stderr
-    assert "environment.rows is no kept environment" in done.stderr
-    assert "delete that file to begin with a fresh environment" in done.stderr
+    assert "environment.rows cannot be read as a saved environment" in done.stderr
+    assert "delete that file to start with a new environment" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,14 +1,18 @@
-"""Two companies with something behind every door, and a person per role."""
+"""Two companies with something behind every endpoint, and a person per role."""
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
@@ -16,10 +20,13 @@ from core.roles import Role
 from core.vocabulary import Recommendation
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
+from dataverse import transport
+from dataverse.client import DataverseClient
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine
 from tests.conftest import quickly_hashed
+from tests.every_url.urls import Endpoint
 from tests.tables import Tables
 
 PASSWORD = "correct horse battery staple"
@@ -54,13 +61,14 @@ class Place:
         return {"selected": [str(key) for key in keys], "id": str(self.mapping.pk), "name": self.mapping.name}
 
 
-def place(name: str, prefix: str) -> Place:
-    """A connected company with customers, couplings, a job that failed in part, and a review."""
+def place(name: str, prefix: str, *, connected: bool = True) -> Place:
+    """A company, connected or not, with customers, couplings, a job that failed in part, and a review."""
     company = Company.objects.create(name=name, currency_code="EUR")
-    DataverseConnection.objects.create(
-        company=company, environment_url="https://contoso.crm4.dynamics.com", tenant_id=str(uuid.uuid4()),
-        client_id=str(uuid.uuid4()), enabled=True, organization_id=uuid.uuid4(), organization_name="Contoso",
-    )  # fmt: skip
+    if connected:
+        DataverseConnection.objects.create(
+            company=company, environment_url="https://contoso.crm4.dynamics.com", tenant_id=str(uuid.uuid4()),
+            client_id=str(uuid.uuid4()), enabled=True, organization_id=uuid.uuid4(), organization_name="Contoso",
+        )  # fmt: skip
     defaults.create_missing(company)
     mapping = IntegrationTableMapping.objects.get(company=company, name="CUSTOMER")
     mapping.name = f"{prefix}CUSTOMER"  # a name that only this company has
@@ -103,6 +111,27 @@ def places(django_db_setup: Tables, django_db_blocker: Any) -> Iterator[tuple[Pl
 
 
 @pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever would be sent fails at once, and nobody waits to send it again: URLs are tried without a service."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise transport.requests.ConnectionError("There is no network in this test.")
+
+    monkeypatch.setattr(transport.requests.Session, "send", fail)
+    monkeypatch.setitem(DataverseClient.__init__.__kwdefaults__, "sleep", lambda _: None)
+
+
+@contextmanager
+def nothing_written() -> Iterator[None]:
+    """Assert that no row changes of any table but the session's."""
+    with CaptureQueriesContext(connection) as asked:
+        yield
+    writes = [one["sql"] for one in asked.captured_queries if one["sql"].split()[0] in {"INSERT", "UPDATE", "DELETE"}]
+    writes = [sql for sql in writes if '"django_session"' not in sql]
+    assert not writes, writes
+
+
+@pytest.fixture
 def here(places: tuple[Place, Place], db: None) -> Place:
     return places[0]
 
@@ -131,6 +160,14 @@ def client_of(role: Role | None, *, csrf: bool = False) -> Client:
     user = User.objects.filter(username=name).first() or person(role)
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+@cache
+def methods(endpoint: Endpoint, url: str) -> set[str]:
+    """The methods an endpoint takes: what it says when asked with one that it does not. Each address is asked once."""
+    answer = client_of(Role.ADMINISTRATOR).put(url)
+    assert answer.status_code == 405, f"{endpoint.name} takes PUT: {answer.status_code}"
+    return {one.strip() for one in answer["Allow"].split(",")} - {"HEAD", "OPTIONS"}
 
 
 def _name(role: Role | None) -> str:

@@ -13,28 +13,30 @@ from connection_setup.models import DataverseConnection
 from core.roles import Role
 from jobs.models import Job, JobOutcome
 from masterdata.models import Company, Customer
-from tests.every_url.conftest import Place, client_of
+from tests.every_url.conftest import Place, client_of, nothing_written
 from tests.every_url.test_requests import carries
-from tests.every_url.test_roles import nothing_written
-from tests.every_url.urls import ADMIN, Door
+from tests.every_url.urls import ADMIN_ENDPOINTS, Endpoint
 
-IDS = [pytest.param(door, id=door.name) for door in ADMIN]
+IDS = [pytest.param(endpoint, id=endpoint.name) for endpoint in ADMIN_ENDPOINTS]
 
 
-def address(door: Door, here: Place) -> str | None:
-    """A door of the admin, with an object of its model behind it."""
-    if door.name in {"admin:app_list", "admin:view_on_site", "admin:jsi18n"} or "<path:" in door.pattern.split("/")[0]:
+def address(endpoint: Endpoint, here: Place) -> str | None:
+    """An endpoint of the admin, with an object of its model behind it."""
+    if (
+        endpoint.name in {"admin:app_list", "admin:view_on_site", "admin:jsi18n"}
+        or "<path:" in endpoint.pattern.split("/")[0]
+    ):
         return None
     objects = {"company": here.company.pk, "customer": here.customer.pk, "job": here.job.pk}
-    model = door.pattern.split("/")[2] if door.pattern.count("/") > 2 else ""
+    model = endpoint.pattern.split("/")[2] if endpoint.pattern.count("/") > 2 else ""
     given: dict[str, Any] = {"object_id": objects.get(model, User.objects.first().pk), "id": 1, "url": "nothing"}
-    return reverse(door.name, kwargs={name: given[name] for name in door.parameters if name in given})
+    return reverse(endpoint.name, kwargs={name: given[name] for name in endpoint.parameters if name in given})
 
 
-@pytest.mark.parametrize("door", IDS)
-def test_it_is_closed_to_everybody_but_administrators_and_never_fails_for_them(here: Place, door: Door) -> None:
-    url = address(door, here)
-    if url is None or door.name in {"admin:login", "admin:logout"}:
+@pytest.mark.parametrize("endpoint", IDS)
+def test_it_is_closed_to_everybody_but_administrators_and_never_fails_for_them(here: Place, endpoint: Endpoint) -> None:
+    url = address(endpoint, here)
+    if url is None or endpoint.name in {"admin:login", "admin:logout"}:
         return
     for role in (Role.VIEWER, Role.OPERATOR, Role.MAPPER, None):
         for method in ("get", "post"):
@@ -48,9 +50,9 @@ def test_it_is_closed_to_everybody_but_administrators_and_never_fails_for_them(h
     carries(answer)
 
 
-@pytest.mark.parametrize("door", IDS)
-def test_a_write_without_a_token_is_refused_here_too(here: Place, door: Door) -> None:
-    url = address(door, here)
+@pytest.mark.parametrize("endpoint", IDS)
+def test_a_write_without_a_token_is_refused_here_too(here: Place, endpoint: Endpoint) -> None:
+    url = address(endpoint, here)
     if url is None:
         return
     client = client_of(Role.ADMINISTRATOR, csrf=True)

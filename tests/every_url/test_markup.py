@@ -14,10 +14,9 @@ from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Customer
 from tests.every_url.conftest import Place, client_of
 from tests.every_url.test_admin import address
-from tests.every_url.test_roles import nothing_leaves
-from tests.every_url.urls import ADMIN, DOORS
+from tests.every_url.urls import ADMIN_ENDPOINTS, ENDPOINTS
 
-__all__ = ["nothing_leaves"]
+pytestmark = pytest.mark.usefixtures("no_network")
 
 BAD = "<b id=own>\"'`{{7*7}}${7*7}</script><script>own()</script>"
 MARKUP = re.compile(r"<b id=own>|<script>own|</script><script|49\$|\$49|49\$49")
@@ -76,20 +75,20 @@ def clean(where: str, text: str) -> list[str]:
 def test_markup_in_any_record_is_text_on_every_page(spoiled: Place) -> None:
     client = client_of(Role.ADMINISTRATOR)
     shown, wrong = 0, []
-    for door in DOORS:
-        if door.name in {"ui:sign-out", "jobs:export", "records:export"}:
+    for endpoint in ENDPOINTS:
+        if endpoint.name in {"ui:sign-out", "jobs:export", "records:export"}:
             continue
-        url = door.url(spoiled.given)
+        url = endpoint.url(spoiled.given)
         for given in ({}, {"q": BAD}):
             for headers in ({}, {"HX-Request": "true", "HX-Target": "tellme-found"}):
                 answer: Any = client.get(url, given, headers=headers)
-                assert answer.status_code < 500, door.name
+                assert answer.status_code < 500, endpoint.name
                 text = answer.content.decode()
                 shown += "&lt;b id=own&gt;" in text
-                wrong += clean(door.name, text)
+                wrong += clean(endpoint.name, text)
         answer = client.post(url, spoiled.selection | {"name": BAD, "environment_url": BAD, "tenant_id": BAD})
-        assert answer.status_code < 500, door.name
-        wrong += clean(f"{door.name}, sent", answer.content.decode())
+        assert answer.status_code < 500, endpoint.name
+        wrong += clean(f"{endpoint.name}, sent", answer.content.decode())
     assert not wrong, "\n".join(wrong[:10])
     assert shown > 60, "the markup is hardly anywhere, so little was shown"
 
@@ -97,10 +96,10 @@ def test_markup_in_any_record_is_text_on_every_page(spoiled: Place) -> None:
 def test_markup_in_any_record_is_text_in_the_admin(spoiled: Place) -> None:
     client = client_of(Role.ADMINISTRATOR)
     shown, wrong = 0, []
-    for door in ADMIN:
-        if url := address(door, spoiled):
-            text = client.get(url, {"q": BAD} if "changelist" in door.name else {}).content.decode()
+    for endpoint in ADMIN_ENDPOINTS:
+        if url := address(endpoint, spoiled):
+            text = client.get(url, {"q": BAD} if "changelist" in endpoint.name else {}).content.decode()
             shown += "&lt;b id=own&gt;" in text
-            wrong += clean(door.name, text)
+            wrong += clean(endpoint.name, text)
     assert not wrong, "\n".join(wrong[:10])
     assert shown > 5

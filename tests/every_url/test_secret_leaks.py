@@ -1,4 +1,4 @@
-"""A secret is put in at every door it may come in by, and then looked for everywhere: it is found nowhere."""
+"""A secret is put in at every endpoint it may come in by, and then looked for everywhere: it is found nowhere."""
 
 import io
 import json
@@ -34,12 +34,12 @@ from sandbox.testing import Sandbox
 from sync.start.services import start_synchronization
 from tests.every_url.leak_search import Watch, broker, database, files
 from tests.every_url.test_admin import address
-from tests.every_url.urls import ADMIN, DOORS
+from tests.every_url.urls import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.recovery import harness
 from tests.recovery.harness import Fleet
 from tests.sandbox.test_identity import key_and_certificate
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SECRET = "c4n~ary.client_\"<&>'secret/+%41é"
 WRONG = "c4n~ary.wrong_\"<&>'secret/+%41é"
@@ -163,6 +163,8 @@ def given(company: Company) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.processes
+@pytest.mark.sample
 def test_a_secret_is_found_nowhere(
     watch: Watch, company: Company, sandbox: Sandbox, tmp_path: Path, reported: list[str]
 ) -> None:
@@ -193,16 +195,16 @@ def test_a_secret_is_found_nowhere(
         assert command(watch, *words), words
 
     pages = 0
-    for door in DOORS:
-        if door.name == "ui:sign-out":
+    for endpoint in ENDPOINTS:
+        if endpoint.name == "ui:sign-out":
             continue
-        url = door.url(given(company))
+        url = endpoint.url(given(company))
         for answer in (client.get(url), client.get(url, headers={"HX-Request": "true"})):
-            watch.look(f"page {door.name}", b"".join(answer) if answer.streaming else answer.content)
+            watch.look(f"page {endpoint.name}", b"".join(answer) if answer.streaming else answer.content)
             pages += 1
-    for door in ADMIN:
-        if url := address(door, _place(company)):
-            watch.look(f"page {door.name}", client.get(url).content)
+    for endpoint in ADMIN_ENDPOINTS:
+        if url := address(endpoint, _place(company)):
+            watch.look(f"page {endpoint.name}", client.get(url).content)
             pages += 1
     assert pages > 200
     answer = client.get(f"/c/{company.slug}/records/customer/export/csv/")
@@ -265,8 +267,8 @@ def test_an_error_while_signing_in_tells_nobody_the_password(
     User.objects.create_superuser("ada", password=PASSWORD)
     monkeypatch.setattr(User, "check_password", _breaks)
     client = Client(raise_request_exception=False)
-    for door in ("/sign-in/", "/admin/login/"):
-        answer = client.post(door, {"username": "ada", "password": PASSWORD})
+    for page in ("/sign-in/", "/admin/login/"):
+        answer = client.post(page, {"username": "ada", "password": PASSWORD})
         assert answer.status_code == 500
         watch.look("page of an error", answer.content)
     assert reported == ["broken on purpose"] * 2
@@ -274,6 +276,8 @@ def test_an_error_while_signing_in_tells_nobody_the_password(
         watch.look("page of the admin", client.post(url, {"password1": PASSWORD, "password2": PASSWORD}).content)
 
 
+@pytest.mark.processes
+@pytest.mark.sample
 def test_a_worker_and_its_tracebacks_tell_nobody_the_secret(
     watch: Watch, company: Company, sandbox: Sandbox, tmp_path: Path, reported: list[str]
 ) -> None:
@@ -294,8 +298,13 @@ def test_a_worker_and_its_tracebacks_tell_nobody_the_secret(
             job = start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
             for where, content in broker():
                 watch.look(where, content)
-            workers.start(**plan)
-            harness.wait_for(lambda: not harness.open_ones(job.pk), 6)  # noqa: B023
+            worker = workers.start(**plan)
+
+            def broke(log: Path = worker.log) -> bool:
+                return log.exists() and "broken on purpose" in log.read_text(errors="replace")
+
+            assert harness.wait_for(broke, harness.STUCK_S, 0.05), workers.complaints()
+            assert harness.wait_for(lambda: harness.at_work(job.pk) is None, harness.STUCK_S)  # noqa: B023
             workers.kill_all()
             harness.let_leases_run_out(job.pk)
             workers.start()
@@ -341,6 +350,8 @@ def test_a_certificate_s_key_is_not_told_by_what_fails(watch: Watch, sandbox: Sa
     assert DataverseClient(environment, credentials).who_am_i().user_id
 
 
+@pytest.mark.processes
+@pytest.mark.sample
 def test_a_program_that_breaks_off_prints_no_secret(watch: Watch, tmp_path: Path) -> None:
     """Started wrongly: keys in the environment that are no keys are named, not shown."""
     import os

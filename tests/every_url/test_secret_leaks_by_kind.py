@@ -1,7 +1,7 @@
 """A canary of every kind of secret, put in wherever one can be, encryption keys among them; found nowhere.
 
 Client secret, legacy password, private key, the private key that waits, an administrator's tokens, keys pasted, sent as
-files and made here, what a credential provider gives. The search and its helpers are those of test_canary.
+files and made here, what a credential provider gives. The search and its helpers are those of test_secret_leaks.
 """
 
 from pathlib import Path
@@ -27,10 +27,10 @@ from tests.connection_setup.secrets.test_credentials import PAIRS
 from tests.every_url import test_secret_leaks
 from tests.every_url.leak_search import Watch
 from tests.every_url.test_secret_leaks import SECRET, command, connect, everything, given, person
-from tests.every_url.urls import DOORS
+from tests.every_url.urls import ENDPOINTS
 from tests.sandbox.browsing import sign_in
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 OFFICE = "c4n~ary office\"<&>'word/+%41é"
 PROVIDED = "c4n~ary.provided_\"<&>'secret/+%41é"
@@ -63,20 +63,20 @@ def hide_key(watch: Watch, name: str, pem: str) -> str:
 
 
 def post(watch: Watch, client: Client, company: Company, name: str, **sent: Any) -> Any:
-    """Send a form through its door; what comes back, with its headers, is looked through."""
+    """Send a form through its endpoint; what comes back, with its headers, is looked through."""
     answer = client.post(reverse(f"connection_setup:{name}", kwargs={"company": company.slug}), sent, follow=True)
     page = answer.content.replace(SAYS_WHAT_A_KEY_LOOKS_LIKE, b"")
     watch.look(f"page {name}", page + repr(answer.headers).encode())
     return answer
 
 
-def doors(watch: Watch, client: Client, company: Company) -> int:
+def search_every_page(watch: Watch, client: Client, company: Company) -> int:
     """Every page there is, looked through."""
     pages = 0
-    for door in DOORS:
-        if door.name != "ui:sign-out":
-            answer = client.get(door.url(given(company)))
-            watch.look(f"page {door.name}", b"".join(answer) if answer.streaming else answer.content)
+    for endpoint in ENDPOINTS:
+        if endpoint.name != "ui:sign-out":
+            answer = client.get(endpoint.url(given(company)))
+            watch.look(f"page {endpoint.name}", b"".join(answer) if answer.streaming else answer.content)
             pages += 1
     return pages
 
@@ -95,6 +95,7 @@ def administrator_signs_in(company: Company, user: User, sandbox: Sandbox) -> Ad
     return signed_in
 
 
+@pytest.mark.processes
 def test_no_kind_of_secret_is_found_anywhere(
     told: Watch, company: Company, sandbox: Sandbox, tmp_path: Path, reported: list[str], settings: Any
 ) -> None:
@@ -124,7 +125,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     ada = User.objects.get(username="ada")
     enabling_services.disable(company=company, user=None)
     signed_in = administrator_signs_in(company, ada, sandbox)
-    watch.look("steps of a preparation", repr(preparation.prepare(signed_in)))
+    watch.look("steps of a preparation", repr(preparation.take_all_steps(signed_in)))
     post(watch, client, company, "encryption-change")
     watch.hide("another key made here", keyring.keys()[0].secret)
 
@@ -143,7 +144,7 @@ def test_no_kind_of_secret_is_found_anywhere(
     assert unseal(stored.private_key) == PAIRS.one.private_key_pem
     assert unseal(stored.next_private_key) == PAIRS.other.private_key_pem
     post(watch, client, company, "encryption-rotate")
-    pages = doors(watch, client, company) if command(watch, "fullsync", "--company", company.name) else 0
+    pages = search_every_page(watch, client, company) if command(watch, "fullsync", "--company", company.name) else 0
     post(watch, client, company, "certificate-switch")
 
     # Enabling forgot the administrator's tokens; others wait until the end.
@@ -167,10 +168,10 @@ def test_no_kind_of_secret_is_found_anywhere(
         command(watch, *words, "--company", company.name)
     command(watch, "rotate_keys")
     assert AdministratorSignIn.objects.count() == 1
-    pages += doors(watch, client, company)
+    pages += search_every_page(watch, client, company)
     assert pages > 150
-    assert encryption.state().enabled
-    assert len(encryption.state().secrets) >= 4
+    assert encryption.read_state().enabled
+    assert len(encryption.read_state().secrets) >= 4
     everything(watch)
     assert {"database", "broker", "page", "command", "file"} <= set(watch.looked)
 

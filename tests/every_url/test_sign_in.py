@@ -56,13 +56,13 @@ def test_whoever_is_signed_in_stays_signed_in(ada: str) -> None:
     assert client.get("/").status_code == 200
 
 
-def test_the_admin_s_own_sign_in_is_the_same_door(ada: str) -> None:
+def test_failed_sign_ins_on_the_admin_page_count_for_both_pages(ada: str) -> None:
     last = fail(ada, path="/admin/login/")
     assert last.status_code == 429
     assert sign_in(ada, PASSWORD).status_code == 429
 
 
-def test_a_new_password_opens_the_door_at_once(ada: str, tmp_path: Any, capsys: Any) -> None:
+def test_a_new_password_ends_the_lock_at_once(ada: str, tmp_path: Any, capsys: Any) -> None:
     fail(ada)
     file = tmp_path / "password"
     file.write_text("another long password\n")

@@ -23,7 +23,7 @@ INSTALL_S = 90
 
 @pytest.fixture(scope="session")
 def installed() -> Path:
-    """A folder with the package in it. Skips with the reason where there can be none."""
+    """Return a folder with the package installed. Skips with the reason where that fails."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed, so dynamics-web-api cannot be tried.")
@@ -49,7 +49,7 @@ def installed() -> Path:
     return cache
 
 
-def test_every_step_of_the_script_goes_as_the_package_expects(installed: Path, sandbox: Sandbox) -> None:
+def test_every_step_of_the_npm_script_succeeds(installed: Path, sandbox: Sandbox) -> None:
     form = {"grant_type": "password", "username": sandbox.admin_user, "password": sandbox.admin_password}
     token = ask_token(sandbox, plain_session(sandbox), **form).json()["access_token"]
     script = installed / "witness.mjs"

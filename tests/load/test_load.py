@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 import uuid
 from typing import Any
 
@@ -22,8 +21,9 @@ from jobs.models import Job, JobOutcome
 from jobs.running import waiting
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from tests.recovery import harness
 
-pytestmark = [pytest.mark.big, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.django_db(transaction=True)]
 
 
 def a_company(sandbox: Sandbox, customers: int) -> Company:
@@ -87,10 +87,9 @@ def test_twenty_readers_during_a_coupling_of_20_000_records_never_meet_a_locked_
     for reader in readers:
         reader.start()
     try:
-        deadline = time.monotonic() + 200
-        while not Job.objects.get(pk=job.pk).ended and time.monotonic() < deadline:
-            time.sleep(0.5)
-        time.sleep(1)
+        assert harness.wait_for(lambda: Job.objects.get(pk=job.pk).ended, 200, 0.5)
+        before = len(seen)
+        assert harness.wait_for(lambda: len(seen) >= before + len(readers), 60, 0.1)  # each once more, at the end
     finally:
         stop.set()
         for reader in readers:

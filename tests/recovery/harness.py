@@ -115,6 +115,14 @@ class Fleet:
             worker.wait(10)
         self.workers.clear()
 
+    def stop_all(self) -> None:
+        """End the workers, each once it has carried out the messages that it took."""
+        for worker in self.workers:
+            worker.signal(signal.SIGTERM)
+        for worker in self.workers:
+            assert worker.wait(STUCK_S), f"it does not end\n{self.complaints()}"
+        self.workers.clear()
+
     def close(self) -> None:
         self.kill_all()
         self._process.stdin.close()  # type: ignore[union-attr]
@@ -142,6 +150,25 @@ def forget_messages() -> None:
 
     with redis.Redis.from_url(settings.REDIS_URL) as broker:
         broker.flushdb()
+
+
+def wait_until_taken() -> None:
+    """Until workers have taken every message of a job. Fails when one is left."""
+    assert wait_for(lambda: not any(b"jobs.tasks.run_job" in message for message in messages()), STUCK_S)
+
+
+def messages() -> list[bytes]:
+    """What waits for a worker, as the broker has it."""
+    if folder := getattr(settings, "BROKER_DIR", None):
+        found = []
+        for file in (folder / "messages").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # a worker took it in this instant
+                found.append(file.read_bytes())
+        return found
+    import redis
+
+    with redis.Redis.from_url(settings.REDIS_URL) as broker:
+        return list(broker.lrange("celery", 0, -1))
 
 
 def seeded(*parts: object) -> random.Random:

@@ -39,9 +39,7 @@ def undisturbed(name: str, remote: Sandbox, fleet: Fleet) -> Undisturbed:
         began = time.monotonic()
         harness.wait_for_end(job.pk, fleet)
         seconds = time.monotonic() - began
-        assert harness.wait_for(lines.exists, 10)
-        time.sleep(0.3)  # the run that ended it writes last
-        fleet.kill_all()
+        fleet.stop_all()  # the run that ended it writes the number of lines last
         _undisturbed[name] = Undisturbed(checked(name, w, job), seconds, int(lines.read_text()))
     return _undisturbed[name]
 
@@ -170,7 +168,8 @@ def kill_and_compare(
             fleet.start(small=True, twice=twice)
         harness.wait_for_end(job.pk, fleet)
         if twice:
-            time.sleep(0.3)  # the second copies arrive
+            harness.wait_until_taken()
+            fleet.stop_all()
         fleet.kill_all()
         try:
             found = checked(name, w, job)

@@ -57,11 +57,11 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "results, not written": ("sync.engine.ledger", "Ledger.save", "before"),
     "results, written but not committed": ("sync.engine.ledger", "Ledger.save", "after"),
     # coupling and uncoupling
-    "matched, nothing written": ("coupling.couplings.couple_job", "_matched", "after"),
+    "matched, nothing written": ("coupling.couplings.couple_job", "_run_matching", "after"),
     "couplings, not inserted": ("coupling.couplings.couple_job", "_Writer._save", "before"),
     "couplings, inserted but not committed": ("coupling.couplings.couple_job", "_Writer._save", "after"),
-    "released, couplings not deleted": ("coupling.couplings.uncouple_job", "_Uncoupling._emptied", "after"),
-    "uncoupling, before a part": ("coupling.couplings.uncouple_job", "_Uncoupling._settle", "before"),
+    "released, couplings not deleted": ("coupling.couplings.uncouple_job", "_Uncoupling._clear_company", "after"),
+    "uncoupling, before a part": ("coupling.couplings.uncouple_job", "_Uncoupling._delete", "before"),
 }
 
 
@@ -129,8 +129,8 @@ def make_small() -> None:
     from dataverse import bulk, table_scan
     from sync.engine import mapping_run, pairs, selected_run
 
-    couple_job.WRITE, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
-    uncouple_job.PART = 7
+    couple_job.RECORDS_PER_CHECKPOINT, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
+    uncouple_job.COUPLINGS_PER_CHECKPOINT = 7
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9
     bulk.MAX_ROWS = 5

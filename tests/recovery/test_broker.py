@@ -8,11 +8,12 @@ from tests.recovery import harness, scenarios
 from tests.recovery.harness import seeded
 from tests.recovery.killing import Plan, anywhere, checked, kill_and_compare, undisturbed
 from tests.recovery.states import differences
+from tests.selection import with_sample
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize("name", ["coupling_by_phone", "both_ways"])
+@pytest.mark.parametrize("name", with_sample(["coupling_by_phone", "both_ways"]))
 def test_a_broker_emptied_while_workers_live_stops_nothing(name, sandbox, fleet):
     plain = undisturbed(name, sandbox, fleet)
     fleet.start(small=True)
@@ -26,14 +27,13 @@ def test_a_broker_emptied_while_workers_live_stops_nothing(name, sandbox, fleet)
     assert not differences(checked(name, w, job), plain.state)
 
 
+@pytest.mark.sample
 def test_a_job_queued_after_the_broker_was_emptied_is_found_by_the_workers_that_live(sandbox, fleet):
     plain = undisturbed("uncoupling", sandbox, fleet)
     fleet.start(small=True)
-    time.sleep(0.5)
     w, job = scenarios.made("uncoupling", sandbox)
     harness.wait_for_end(job.pk, fleet)
     harness.forget_messages()
-    time.sleep(0.2)
     w, job = scenarios.made("uncoupling", sandbox)
     began = time.monotonic()
     harness.wait_for_end(job.pk, fleet)
@@ -42,7 +42,7 @@ def test_a_job_queued_after_the_broker_was_emptied_is_found_by_the_workers_that_
     assert not differences(checked("uncoupling", w, job), plain.state)
 
 
-@pytest.mark.parametrize("name", ["create_new", "both_ways"])
+@pytest.mark.parametrize("name", with_sample(["create_new", "both_ways"]))
 def test_a_broker_emptied_after_every_kill_loses_no_job(name, sandbox, fleet):
     plain = undisturbed(name, sandbox, fleet)
     plans = anywhere(4, seeded(name, "flushed"), plain)
@@ -50,7 +50,7 @@ def test_a_broker_emptied_after_every_kill_loses_no_job(name, sandbox, fleet):
     assert tally.kills == 4
 
 
-@pytest.mark.parametrize("name", ["create_new", "both_ways", "uncoupling"])
+@pytest.mark.parametrize("name", with_sample(["create_new", "both_ways", "uncoupling"]))
 def test_messages_delivered_twice_at_once_to_two_workers_do_everything_once(name, sandbox, fleet, monkeypatch):
     twice(monkeypatch)
     plain = undisturbed(name, sandbox, fleet)
@@ -58,11 +58,12 @@ def test_messages_delivered_twice_at_once_to_two_workers_do_everything_once(name
         fleet.start(small=True, twice=True)
     w, job = scenarios.made(name, sandbox)
     harness.wait_for_end(job.pk, fleet)
-    time.sleep(0.5)  # the second copies arrive
-    fleet.kill_all()
+    harness.wait_until_taken()
+    fleet.stop_all()
     assert not differences(checked(name, w, job), plain.state)
 
 
+@pytest.mark.sample
 def test_messages_delivered_twice_and_workers_killed(sandbox, fleet, monkeypatch):
     twice(monkeypatch)
     plans = [Plan(point="claim, taken"), Plan(point="create, result not saved"), Plan(share=0.3)]

@@ -4,13 +4,13 @@ import pytest
 
 from core.vocabulary import Direction
 from coupling.couplings.services import start_uncoupling
-from coupling.couplings.uncouple_job import PART
+from coupling.couplings.uncouple_job import COUPLINGS_PER_CHECKPOINT
 from jobs.running.waiting import run_to_end
 from sync.start.services import start_synchronization
 from tests.recovery.killing import checked
 from tests.recovery.scenarios import world
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(200)]
 
 RECORDS = 1300
 BATCHES = 2
@@ -37,6 +37,7 @@ def synchronized(w, mapping):
     return lambda: start_synchronization(mapping=mapping, direction=Direction.TO, create=True)
 
 
+@pytest.mark.sample
 def test_rows_whose_creation_was_not_answered_are_there_once(transactional_db, sandbox):
     told = {}
     for lost in (False, True):
@@ -74,12 +75,12 @@ def test_updates_that_were_not_answered_are_made_once_and_count_as_modified(tran
 
 
 def test_marks_that_were_taken_off_without_an_answer_are_off_and_their_couplings_gone(transactional_db, sandbox):
-    batches, told = -(-RECORDS // PART), {}
+    batches, told = -(-RECORDS // COUPLINGS_PER_CHECKPOINT), {}
     for lost in (False, True):
         w = world(sandbox)
         mapping = w.coupled(range(RECORDS))
         if lost:
-            sandbox.control("POST", "faults", every_first_lost(PART, batches))
+            sandbox.control("POST", "faults", every_first_lost(COUPLINGS_PER_CHECKPOINT, batches))
         told[lost], job = requests_of(sandbox, lambda: start_uncoupling(mapping=mapping, all=True))  # noqa: B023
         struck = sum(one["struck"] for one in sandbox.control("GET", "faults"))
         sandbox.control("DELETE", "faults")

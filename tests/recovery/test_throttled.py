@@ -20,9 +20,10 @@ from tests.recovery import harness, scenarios
 from tests.recovery.killing import checked
 from tests.recovery.scenarios import world
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(200)]
 
 
+@pytest.mark.sample
 def test_a_limit_that_takes_long_to_pass_gives_the_worker_back(sandbox, fleet):
     w = world(sandbox)
     w.records(range(60))
@@ -73,7 +74,8 @@ def test_a_limit_that_takes_long_to_pass_gives_the_worker_back(sandbox, fleet):
 @pytest.mark.parametrize(
     ("name", "places"),
     [
-        *[(name, range(8)) for name in ("coupling_by_phone", "create_new", "both_ways", "uncoupling")],
+        pytest.param("create_new", range(8), marks=pytest.mark.sample),
+        *[(name, range(8)) for name in ("coupling_by_phone", "both_ways", "uncoupling")],
         ("both_ways", [2] * 4),  # one request meets them all
     ],
 )

@@ -1,4 +1,4 @@
-"""A signed-in client of the sandbox that nobody's library helps: plain requests."""
+"""A signed-in client of the sandbox that uses plain requests and no library of ours."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sandbox.testing import Sandbox, running
 
 
 def plain_session(sandbox: Sandbox) -> requests.Session:
-    """A session that trusts the sandbox alone, whatever bundle the machine's environment names."""
+    """Return a session that trusts the sandbox alone, whatever bundle the machine's environment names."""
     session = requests.Session()
     session.trust_env = False
     session.verify = sandbox.ca_file
@@ -19,7 +19,7 @@ def plain_session(sandbox: Sandbox) -> requests.Session:
 
 
 def ask_token(sandbox: Sandbox, session: requests.Session, **form: str) -> requests.Response:
-    """The token endpoint's answer; the form is the right one unless a part is replaced."""
+    """Return the token endpoint's answer to a valid form, in which `form` replaces parts."""
     whole = {
         "grant_type": "client_credentials",
         "client_id": sandbox.client_id,
@@ -46,13 +46,13 @@ class Api:
         return self.session.request(method, address, timeout=60, **options)
 
     def get(self, path: str, **headers: str) -> Any:
-        """The JSON of a GET that must succeed; header names with _ for -."""
+        """Return the JSON of a GET that must succeed; header names have _ for -."""
         answer = self.send("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def values(self, path: str, **headers: str) -> list[dict[str, Any]]:
-        """All rows of a query, following next links."""
+        """Return all rows of a query, following next links."""
         rows: list[dict[str, Any]] = []
         link: str | None = path
         while link:
@@ -62,13 +62,13 @@ class Api:
         return rows
 
     def create(self, entity_set: str, **body: Any) -> str:
-        """The id of a row that must be created."""
+        """Create a row, which must succeed; return its id."""
         answer = self.send("POST", entity_set, json=body)
         assert answer.status_code == 204, answer.text
         return answer.headers["OData-EntityId"].rpartition("(")[2].rstrip(")")
 
     def refusal(self, method: str, path: str, **options: Any) -> tuple[int, str]:
-        """Status and code of a request that must be refused."""
+        """Return status and code of a request that must be refused."""
         answer = self.send(method, path, **options)
         assert answer.status_code >= 400, answer.text
         return answer.status_code, answer.json()["error"]["code"].lower()
@@ -91,18 +91,18 @@ def signed_in(sandbox_server: Sandbox) -> Iterator[Api]:
 
 @pytest.fixture
 def api(sandbox: Sandbox, signed_in: Api) -> Api:
-    """The application's user in an environment as it is at its start."""
+    """Return the application's user in an environment with its first content."""
     return signed_in
 
 
 @pytest.fixture
 def admin(sandbox: Sandbox) -> Api:
-    """The administrator, signed in by password."""
+    """Return the administrator, signed in by password."""
     return api_of(sandbox, grant_type="password", username=sandbox.admin_user, password=sandbox.admin_password)
 
 
 @pytest.fixture
 def empty() -> Iterator[Sandbox]:
-    """An environment that nothing was installed in."""
+    """Serve an environment without integration solution and application user."""
     with running(empty=True) as sandbox:
         yield sandbox

@@ -22,17 +22,17 @@ def part(method: str, path: str, body: Any = None, *, content_id: str = "", **he
     return "\r\n".join([*lines, "", *inner, "", text])
 
 
-def whole(parts: list[str], boundary: str = "batch_1") -> str:
+def batch_body(parts: list[str], boundary: str = "batch_1") -> str:
     return "".join(f"--{boundary}\r\n{one}\r\n" for one in parts) + f"--{boundary}--\r\n"
 
 
 def change_set(parts: list[str]) -> str:
-    return "Content-Type: multipart/mixed; boundary=changes\r\n\r\n" + whole(parts, "changes")
+    return "Content-Type: multipart/mixed; boundary=changes\r\n\r\n" + batch_body(parts, "changes")
 
 
 def send(api: Api, parts: list[str], **headers: str) -> requests.Response:
     given = {"Content-Type": 'multipart/mixed; boundary="batch_1"', **headers}
-    return api.send("POST", "$batch", data=whole(parts).encode(), headers=given)
+    return api.send("POST", "$batch", data=batch_body(parts).encode(), headers=given)
 
 
 def statuses(answer: requests.Response) -> list[int]:
@@ -68,7 +68,7 @@ def test_the_first_failure_ends_the_batch_and_gives_it_its_status(api: Api) -> N
     assert [row["name"] for row in api.sandbox.rows("accounts")] == ["a"]
 
 
-def test_with_continue_on_error_every_part_has_its_own_fate(api: Api) -> None:
+def test_continue_on_error_answers_every_part(api: Api) -> None:
     parts = [part("POST", "/api/data/v9.2/accounts", {"name": name}) for name in ("a", "x" * 200, "c")]
     answer = send(api, parts, **GO_ON)
     assert answer.status_code == 200
@@ -77,7 +77,7 @@ def test_with_continue_on_error_every_part_has_its_own_fate(api: Api) -> None:
     assert [row["name"] for row in api.sandbox.rows("accounts")] == ["a", "c"]
 
 
-def test_a_change_set_names_what_it_made_and_is_all_or_nothing(api: Api) -> None:
+def test_change_set_is_atomic_and_can_refer_to_rows_it_created(api: Api) -> None:
     good = [
         part("POST", "/api/data/v9.2/contacts", {"lastname": "Lind"}, content_id="1"),
         part("POST", "/api/data/v9.2/accounts", {"name": "a", "primarycontactid@odata.bind": "$1"}, content_id="2"),
@@ -100,15 +100,15 @@ BROKEN = [
     pytest.param("no boundary", id="no boundary"),
     pytest.param("--batch_1\r\n", id="no end"),
     pytest.param("--batch_1--\r\n", id="no parts"),
-    pytest.param(whole(["Content-Type: text/plain\r\n\r\nx"]), id="not http"),
-    pytest.param(whole(["Content-Type: application/http\r\n\r\nnonsense\r\n\r\n"]), id="no request line"),
-    pytest.param(whole([change_set([part("POST", "/api/data/v9.2/accounts", {})])]), id="no content id"),
-    pytest.param(whole([part("GET", "/api/data/v9.2/WhoAmI")] * 1001), id="too many"),
+    pytest.param(batch_body(["Content-Type: text/plain\r\n\r\nx"]), id="not http"),
+    pytest.param(batch_body(["Content-Type: application/http\r\n\r\nnonsense\r\n\r\n"]), id="no request line"),
+    pytest.param(batch_body([change_set([part("POST", "/api/data/v9.2/accounts", {})])]), id="no content id"),
+    pytest.param(batch_body([part("GET", "/api/data/v9.2/WhoAmI")] * 1001), id="too many"),
 ]
 
 
 @pytest.mark.parametrize("body", BROKEN)
-def test_a_body_that_is_no_batch_is_refused_whole(api: Api, body: str) -> None:
+def test_invalid_batch_body_is_refused_as_a_whole(api: Api, body: str) -> None:
     headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
     assert api.refusal("POST", "$batch", data=body.encode(), headers=headers) == (400, "0x80060888")
     assert api.refusal("POST", "$batch", data=body.encode(), headers={"Content-Type": "application/json"})[0] == 400
@@ -124,12 +124,12 @@ BAD_PARTS = [
 
 
 @pytest.mark.parametrize("one", BAD_PARTS)
-def test_a_part_that_cannot_be_is_refused_by_itself(api: Api, one: str) -> None:
+def test_invalid_part_is_refused_alone(api: Api, one: str) -> None:
     answer = send(api, [one, part("GET", "/api/data/v9.2/WhoAmI")], **GO_ON)
     assert statuses(answer) == [400, 200]
 
 
-def test_a_batch_is_one_request_and_its_parts_are_counted_beside(api: Api) -> None:
+def test_batch_counts_as_one_request_and_its_parts_separately(api: Api) -> None:
     send(api, [part("GET", "/api/data/v9.2/WhoAmI")] * 3 + [part("POST", "/api/data/v9.2/accounts", {"name": "x"})])
     counted = api.sandbox.requests()
     assert counted["by"] == {"POST $batch": 1}

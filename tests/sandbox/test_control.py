@@ -1,4 +1,4 @@
-"""What a test, or a person, may turn at /_sandbox/."""
+"""Control calls and pages at /_sandbox/, and the command."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.sandbox.conftest import Api, plain_session
 ID = "00000000-0000-4000-8000-0000000000a1"
 
 
-def test_load_fills_in_what_the_service_would_and_gives_no_customer_type(api: Api) -> None:
+def test_loaded_rows_get_the_services_defaults_and_no_customer_type(api: Api) -> None:
     assert api.sandbox.load({"accounts": [{"accountid": ID, "name": "x"}], "contacts": [{"lastname": "y"}]}) == {
         "accounts": 1,
         "contacts": 1,
@@ -32,7 +32,7 @@ def test_load_fills_in_what_the_service_would_and_gives_no_customer_type(api: Ap
     assert api.sandbox.requests()["rows_written"] == 0
 
 
-def test_load_takes_lookups_in_every_way_they_are_written(api: Api) -> None:
+def test_load_accepts_lookups_in_every_notation(api: Api) -> None:
     contact = "00000000-0000-4000-8000-0000000000c1"
     rows = [
         {"name": "1", "_primarycontactid_value": contact},
@@ -61,13 +61,13 @@ BAD_LOADS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("content", "text"), BAD_LOADS)
-def test_a_load_that_cannot_be_names_the_place_and_loads_nothing(api: Api, content: Any, text: str) -> None:
+def test_invalid_load_names_the_row_and_loads_nothing(api: Api, content: Any, text: str) -> None:
     with pytest.raises(requests.HTTPError, match=text):
         api.sandbox.load(content)
     assert api.sandbox.rows("accounts") == []
 
 
-def test_reset_brings_everything_back(api: Api) -> None:
+def test_reset_restores_rows_settings_and_clock(api: Api) -> None:
     sandbox = api.sandbox
     before = {name: sandbox.rows(name) for name in sandbox.environment.sets}
     api.create("businessunits", name="U")
@@ -89,7 +89,7 @@ def test_reset_brings_everything_back(api: Api) -> None:
     assert api.send("GET", "WhoAmI").status_code == 200
 
 
-def test_the_base_currency_can_be_another(api: Api) -> None:
+def test_base_currency_can_be_changed(api: Api) -> None:
     api.sandbox.control("PUT", "environment", {"base_currency": "EUR"})
     row = api.get("organizations?$expand=basecurrencyid($select=isocurrencycode,exchangerate)")["value"][0]
     assert row["basecurrencyid"]["isocurrencycode"] == "EUR"
@@ -120,7 +120,7 @@ BAD_CALLS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), BAD_CALLS)
-def test_a_control_call_that_cannot_be_understood_is_answered_with_a_sentence(
+def test_invalid_control_call_is_answered_with_a_sentence(
     api: Api, method: str, path: str, body: Any, status: int
 ) -> None:
     with pytest.raises(requests.HTTPError) as caught:
@@ -129,13 +129,13 @@ def test_a_control_call_that_cannot_be_understood_is_answered_with_a_sentence(
     assert caught.value.response.json()["error"]["message"].endswith(".")
 
 
-def test_secrets_are_never_shown_again(api: Api) -> None:
+def test_listed_applications_do_not_show_secret_values(api: Api) -> None:
     shown = api.sandbox.control("GET", "applications")
     assert api.sandbox.client_secret not in json.dumps(shown)
     assert shown[0]["secrets"] == [{"expires": None}]
 
 
-def test_a_person_sees_tables_and_rows_without_scripts(api: Api) -> None:
+def test_pages_show_tables_and_rows_without_scripts(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": f"<b>{number:03}</b>"} for number in range(120)]})
     session = plain_session(api.sandbox)
     session.headers["Accept"] = "text/html"
@@ -151,7 +151,7 @@ def test_a_person_sees_tables_and_rows_without_scripts(api: Api) -> None:
     assert session.get(f"{api.sandbox.environment_url}/_sandbox/style.css").status_code == 200
 
 
-def test_two_sandboxes_run_side_by_side_with_authorities_of_their_own() -> None:
+def test_two_sandboxes_in_one_process_have_separate_authorities() -> None:
     with running() as one, running() as two:
         assert one.environment_url != two.environment_url
         assert one.environment.organization_id != two.environment.organization_id
@@ -159,7 +159,7 @@ def test_two_sandboxes_run_side_by_side_with_authorities_of_their_own() -> None:
             plain_session(two).get(f"{one.environment_url}/_sandbox/")
 
 
-def command(state: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start_command(state: Path, *arguments: str) -> "subprocess.Popen[str]":
     environment = {**os.environ, "STATE_DIR": str(state), "SANDBOX_ALLOWED": "1"}
     return subprocess.Popen(
         [sys.executable, "manage.py", "sandbox", "--port", "0", *arguments],
@@ -171,13 +171,14 @@ def command(state: Path, *arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_the_command_prints_how_to_connect_stops_on_sigterm_and_goes_on_with_its_rows(tmp_path: Path) -> None:
+def test_command_prints_connection_details_stops_on_sigterm_and_restores_saved_rows(tmp_path: Path) -> None:
     kept = tmp_path / "rows"
     lines = []
     for turn in range(2):
-        process = command(tmp_path, "--json", "--state", str(kept))
+        process = start_command(tmp_path, "--json", "--state", str(kept))
         try:
-            line = json.loads(process.stdout.readline())  # type: ignore[union-attr]
+            assert process.stdout is not None
+            line = json.loads(process.stdout.readline())
             lines.append(line)
             assert set(line) == {
                 "environment_url",
@@ -210,28 +211,28 @@ def test_the_command_prints_how_to_connect_stops_on_sigterm_and_goes_on_with_its
 @pytest.mark.parametrize(
     "head", [{"format": 1}, {"format": saved_state._FORMAT}, {"format": saved_state._FORMAT, "empty": 1}]
 )
-def test_an_environment_of_another_version_is_refused_with_what_to_do(tmp_path: Path, head: dict[str, Any]) -> None:
+def test_saved_environment_of_another_version_is_refused_with_a_fix(tmp_path: Path, head: dict[str, Any]) -> None:
     with (tmp_path / saved_state.FILE).open("wb") as file:
-        saved_state._message(file, head)
-    with pytest.raises(saved_state.NotReadable, match="delete that file to begin with a fresh environment"):
+        saved_state._write_message(file, head)
+    with pytest.raises(saved_state.NotReadable, match="delete that file to start with a new environment"):
         saved_state.read(tmp_path)
 
 
-def test_the_command_says_why_it_cannot_start(tmp_path: Path, sandbox: Any) -> None:
+def test_command_reports_why_it_cannot_start(tmp_path: Path, sandbox: Any) -> None:
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "environment.rows").write_bytes(b"nonsense")
-    process = command(tmp_path, "--state", str(tmp_path / "rows"))
+    process = start_command(tmp_path, "--state", str(tmp_path / "rows"))
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "is no kept environment" in error
-    process = command(tmp_path, "--port", str(sandbox.server.port))
+    assert "cannot be read as a saved environment" in error
+    process = start_command(tmp_path, "--port", str(sandbox.server.port))
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
     assert "cannot listen on port" in error
     assert "Traceback" not in error
 
 
-def test_rows_come_whole_however_many_and_with_chosen_columns(api: Api) -> None:
+def test_control_call_returns_all_rows_with_the_selected_columns(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": str(number)} for number in range(12_000)]})
     rows = api.sandbox.rows("accounts", "name")
     assert [row["name"] for row in rows] == [str(number) for number in range(12_000)]

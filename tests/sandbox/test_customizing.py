@@ -1,4 +1,4 @@
-"""Tables, columns, choices, relationships and keys made over the metadata API, as provisioning makes them."""
+"""Tables, columns, choices, relationships and keys created over the Web API, as provisioning does."""
 
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,18 @@ from tests.sandbox.conftest import Api, api_of
 CRM = "Microsoft.Dynamics.CRM."
 
 
-def text(words: str) -> dict[str, Any]:
-    return {"LocalizedLabels": [{"Label": words, "LanguageCode": 1033}]}
+def label(text: str) -> dict[str, Any]:
+    return {"LocalizedLabels": [{"Label": text, "LanguageCode": 1033}]}
 
 
 def column(kind: str, name: str, **more: Any) -> dict[str, Any]:
-    return {"@odata.type": f"{CRM}{kind}AttributeMetadata", "SchemaName": name, "DisplayName": text(name), **more}
+    return {"@odata.type": f"{CRM}{kind}AttributeMetadata", "SchemaName": name, "DisplayName": label(name), **more}
 
 
 def table(name: str, **more: Any) -> dict[str, Any]:
     return {
-        "@odata.type": f"{CRM}EntityMetadata", "SchemaName": name, "DisplayName": text(name),
-        "DisplayCollectionName": text(f"{name}s"), "OwnershipType": "UserOwned", "HasActivities": False,
+        "@odata.type": f"{CRM}EntityMetadata", "SchemaName": name, "DisplayName": label(name),
+        "DisplayCollectionName": label(f"{name}s"), "OwnershipType": "UserOwned", "HasActivities": False,
         "Attributes": [column("String", f"{name.partition('_')[0]}_Name", IsPrimaryName=True, MaxLength=80)],
         **more,
     }  # fmt: skip
@@ -35,13 +35,13 @@ def lookup(name: str, referenced: str, referencing: str, attribute: str, **more:
         "@odata.type": f"{CRM}OneToManyRelationshipMetadata", "SchemaName": name, "ReferencedEntity": referenced,
         "ReferencingEntity": referencing,
         "Lookup": {
-            "@odata.type": f"{CRM}LookupAttributeMetadata", "SchemaName": attribute, "DisplayName": text(attribute),
+            "@odata.type": f"{CRM}LookupAttributeMetadata", "SchemaName": attribute, "DisplayName": label(attribute),
         },
         **more,
     }  # fmt: skip
 
 
-def made(admin: Api, path: str, body: dict[str, Any], **headers: str) -> str:
+def create_definition(admin: Api, path: str, body: dict[str, Any], **headers: str) -> str:
     answer = admin.send("POST", path, json=body, headers=headers)
     assert answer.status_code == 204, answer.text
     return answer.headers["OData-EntityId"].partition("/v9.2/")[2]
@@ -49,12 +49,12 @@ def made(admin: Api, path: str, body: dict[str, Any], **headers: str) -> str:
 
 @pytest.fixture
 def bank(admin: Api) -> Api:
-    made(admin, "EntityDefinitions", table("new_Bank"))
+    create_definition(admin, "EntityDefinitions", table("new_Bank"))
     return admin
 
 
-def test_a_table_is_made_used_described_and_deleted(admin: Api) -> None:
-    address = made(admin, "EntityDefinitions", table("new_BankAccount", ChangeTrackingEnabled=True))
+def test_custom_table_is_created_used_described_and_deleted(admin: Api) -> None:
+    address = create_definition(admin, "EntityDefinitions", table("new_BankAccount", ChangeTrackingEnabled=True))
     assert admin.get(address)["LogicalName"] == "new_bankaccount"
     shown = admin.get("EntityDefinitions(LogicalName='new_bankaccount')")
     assert (shown["EntitySetName"], shown["PrimaryIdAttribute"], shown["PrimaryNameAttribute"]) == (
@@ -78,8 +78,8 @@ def test_a_table_is_made_used_described_and_deleted(admin: Api) -> None:
     ("name", "entity_set"),
     [("new_company", "new_companies"), ("new_box", "new_boxes"), ("new_toy", "new_toys"), ("new_bus", "new_buses")],
 )
-def test_the_set_s_name_is_the_plural_as_the_service_makes_it(admin: Api, name: str, entity_set: str) -> None:
-    made(admin, "EntityDefinitions", table(name))
+def test_entity_set_name_is_the_plural_the_service_forms(admin: Api, name: str, entity_set: str) -> None:
+    create_definition(admin, "EntityDefinitions", table(name))
     assert admin.get(entity_set)["value"] == []
 
 
@@ -96,9 +96,7 @@ BAD_TABLES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("body", "code"), BAD_TABLES)
-def test_a_table_that_cannot_be_is_refused_and_nothing_of_it_is_there(
-    admin: Api, body: dict[str, Any], code: str
-) -> None:
+def test_invalid_table_is_refused_and_leaves_nothing_behind(admin: Api, body: dict[str, Any], code: str) -> None:
     before = admin.get("EntityDefinitions?$select=LogicalName")["value"]
     assert admin.refusal("POST", "EntityDefinitions", json=body) == (400, code)
     assert admin.get("EntityDefinitions?$select=LogicalName")["value"] == before
@@ -114,16 +112,17 @@ COLUMNS: list[tuple[dict[str, Any], Any, Any, str]] = [
     (column("DateTime", "new_Day", Format="DateOnly"), "2024-02-29", "yesterday", "0x80048d19"),
     (column("DateTime", "new_Time"), "2024-02-29T10:00:00Z", 5, "0x80048d19"),
     (
-        column("Boolean", "new_Bool", OptionSet={"TrueOption": {"Value": 1, "Label": text("On")}}),
+        column("Boolean", "new_Bool", OptionSet={"TrueOption": {"Value": 1, "Label": label("On")}}),
         True, "true", "0x80048d19",
     ),
     (
-        column("Picklist", "new_Pick", OptionSet={"Options": [{"Value": 7, "Label": text("Seven")}]}),
+        column("Picklist", "new_Pick", OptionSet={"Options": [{"Value": 7, "Label": label("Seven")}]}),
         7, 8, "0x8004431a",
     ),
     (
         column(
-            "MultiSelectPicklist", "new_Many", OptionSet={"Options": [{"Value": n, "Label": text("x")} for n in (1, 2)]}
+            "MultiSelectPicklist", "new_Many",
+            OptionSet={"Options": [{"Value": n, "Label": label("x")} for n in (1, 2)]}
         ),
         "1,2", "1,3", "0x8004431a",
     ),
@@ -131,10 +130,10 @@ COLUMNS: list[tuple[dict[str, Any], Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "good", "bad", "code"), COLUMNS, ids=[one[0]["SchemaName"] for one in COLUMNS])
-def test_a_column_takes_what_it_was_made_for_and_nothing_else(
+def test_custom_column_accepts_values_of_its_type_only(
     bank: Api, body: dict[str, Any], good: Any, bad: Any, code: str
 ) -> None:
-    address = made(bank, "EntityDefinitions(LogicalName='new_bank')/Attributes", body)
+    address = create_definition(bank, "EntityDefinitions(LogicalName='new_bank')/Attributes", body)
     name = body["SchemaName"].lower()
     kind = body["@odata.type"].removeprefix(CRM)
     shown = bank.get(f"EntityDefinitions(LogicalName='new_bank')/Attributes(LogicalName='{name}')/{CRM}{kind}")
@@ -147,22 +146,24 @@ def test_a_column_takes_what_it_was_made_for_and_nothing_else(
     assert bank.get(f"new_banks({row})")["new_name"] == "x"
 
 
-def test_a_column_is_added_to_a_table_that_has_rows_and_to_a_standard_one(admin: Api) -> None:
+def test_column_can_be_added_to_a_table_with_rows_and_to_a_standard_table(admin: Api) -> None:
     row = admin.create("accounts", name="Old")
-    made(admin, "EntityDefinitions(LogicalName='account')/Attributes", column("String", "tandem_Key", MaxLength=20))
+    create_definition(
+        admin, "EntityDefinitions(LogicalName='account')/Attributes", column("String", "tandem_Key", MaxLength=20)
+    )
     assert admin.get(f"accounts({row})?$select=tandem_key")["tandem_key"] is None
     admin.send("PATCH", f"accounts({row})", json={"tandem_key": "A-1"})
     assert [one["name"] for one in admin.values("accounts?$filter=tandem_key eq 'a-1'")] == ["Old"]
 
 
-def test_columns_are_changed_and_refused_like_the_service_does(bank: Api) -> None:
+def test_column_changes_are_accepted_and_refused_as_by_the_service(bank: Api) -> None:
     attributes = "EntityDefinitions(LogicalName='new_bank')/Attributes"
-    made(bank, attributes, column("String", "new_Text", MaxLength=5))
+    create_definition(bank, attributes, column("String", "new_Text", MaxLength=5))
     assert bank.refusal("POST", attributes, json=column("String", "new_Text")) == (400, "0x80044363")
     assert bank.refusal("POST", attributes, json=column("Lookup", "new_Other")) == (400, "0x80040203")
     assert bank.refusal("POST", attributes, json=column("String", "text")) == (400, "0x80044366")
     assert bank.refusal("POST", attributes, json=column("Image", "new_Picture")) == (501, "0x80060888")
-    longer = column("String", "new_Text", MaxLength=50, DisplayName=text("Longer"))
+    longer = column("String", "new_Text", MaxLength=50, DisplayName=label("Longer"))
     assert bank.send("PUT", f"{attributes}(LogicalName='new_text')", json=longer).status_code == 204
     row = bank.create("new_banks", new_name="x", new_text="y" * 50)
     assert bank.get(f"new_banks({row})?$select=new_text")["new_text"] == "y" * 50
@@ -174,8 +175,10 @@ def test_columns_are_changed_and_refused_like_the_service_does(bank: Api) -> Non
     assert bank.refusal("DELETE", account) == (400, "0x8004f013")
 
 
-def test_a_lookup_comes_with_its_relationship_and_leads_both_ways(bank: Api) -> None:
-    address = made(bank, "RelationshipDefinitions", lookup("new_bank_account", "new_bank", "account", "new_BankId"))
+def test_relationship_creates_a_lookup_that_can_be_followed_both_ways(bank: Api) -> None:
+    address = create_definition(
+        bank, "RelationshipDefinitions", lookup("new_bank_account", "new_bank", "account", "new_BankId")
+    )
     shown = bank.get("RelationshipDefinitions(SchemaName='new_bank_account')")
     assert shown["ReferencingEntityNavigationPropertyName"] == "new_BankId"
     assert bank.get(f"{address}/{CRM}OneToManyRelationshipMetadata")["ReferencingAttribute"] == "new_bankid"
@@ -195,9 +198,11 @@ def test_a_lookup_comes_with_its_relationship_and_leads_both_ways(bank: Api) -> 
 @pytest.mark.parametrize(
     ("cascade", "status", "left"), [("RemoveLink", 204, [None]), ("Restrict", 400, ["bank"]), ("Cascade", 204, [])]
 )
-def test_deleting_follows_the_relationship_s_cascade(bank: Api, cascade: str, status: int, left: list[Any]) -> None:
+def test_deletion_follows_the_cascade_of_the_relationship(
+    bank: Api, cascade: str, status: int, left: list[Any]
+) -> None:
     body = lookup("new_bank_account", "new_bank", "account", "new_BankId", CascadeConfiguration={"Delete": cascade})
-    made(bank, "RelationshipDefinitions", body)
+    create_definition(bank, "RelationshipDefinitions", body)
     one = bank.create("new_banks", new_name="North")
     bank.create("accounts", name="A", **{"new_BankId@odata.bind": f"/new_banks({one})"})
     assert bank.send("DELETE", f"new_banks({one})").status_code == status
@@ -205,12 +210,12 @@ def test_deleting_follows_the_relationship_s_cascade(bank: Api, cascade: str, st
     assert found == [one if value == "bank" else value for value in left]
 
 
-def test_tables_are_linked_many_to_many(bank: Api) -> None:
+def test_many_to_many_relationship_links_rows_both_ways(bank: Api) -> None:
     body = {
         "@odata.type": f"{CRM}ManyToManyRelationshipMetadata", "SchemaName": "new_bank_contact",
         "IntersectEntityName": "new_bank_contact", "Entity1LogicalName": "new_bank", "Entity2LogicalName": "contact",
     }  # fmt: skip
-    address = made(bank, "RelationshipDefinitions", body)
+    address = create_definition(bank, "RelationshipDefinitions", body)
     one, person = bank.create("new_banks", new_name="North"), bank.create("contacts", lastname="Ünal")
     reference = {"@odata.id": f"{bank.base}contacts({person})"}
     assert bank.send("POST", f"new_banks({one})/new_bank_contact/$ref", json=reference).status_code == 204
@@ -221,20 +226,22 @@ def test_tables_are_linked_many_to_many(bank: Api) -> None:
     assert bank.refusal("GET", f"new_banks({one})/new_bank_contact") == (404, "0x8006088a")
 
 
-def test_a_global_choice_serves_several_columns_and_its_options_change_for_all(bank: Api) -> None:
+def test_global_choice_changes_for_all_columns_that_use_it(bank: Api) -> None:
     body = {
         "@odata.type": f"{CRM}OptionSetMetadata", "Name": "new_colour", "OptionSetType": "Picklist",
-        "DisplayName": text("Colour"), "Options": [{"Value": 1, "Label": text("Red")}],
+        "DisplayName": label("Colour"), "Options": [{"Value": 1, "Label": label("Red")}],
     }  # fmt: skip
-    address = made(bank, "GlobalOptionSetDefinitions", body)
+    address = create_definition(bank, "GlobalOptionSetDefinitions", body)
     bound = {"GlobalOptionSet@odata.bind": f"/{address}"}
     for name in ("account", "new_bank"):
-        made(bank, f"EntityDefinitions(LogicalName='{name}')/Attributes", column("Picklist", "new_Colour", **bound))
+        create_definition(
+            bank, f"EntityDefinitions(LogicalName='{name}')/Attributes", column("Picklist", "new_Colour", **bound)
+        )
     cast = f"EntityDefinitions(LogicalName='account')/Attributes/{CRM}PicklistAttributeMetadata"
     shown = bank.get(f"{cast}?$select=LogicalName&$filter=LogicalName eq 'new_colour'&$expand=GlobalOptionSet")
     assert shown["value"][0]["GlobalOptionSet"]["Name"] == "new_colour"
     answer = bank.send(
-        "POST", "InsertOptionValue", json={"OptionSetName": "new_colour", "Label": text("Blue"), "Value": 2}
+        "POST", "InsertOptionValue", json={"OptionSetName": "new_colour", "Label": label("Blue"), "Value": 2}
     )
     assert answer.json()["NewOptionValue"] == 2
     row = bank.create("accounts", name="A", new_colour=2)
@@ -246,15 +253,15 @@ def test_a_global_choice_serves_several_columns_and_its_options_change_for_all(b
     found = bank.get("GlobalOptionSetDefinitions(Name='new_colour')")
     assert [one["Value"] for one in found["Options"]] == [2]
     assert bank.refusal("GET", "GlobalOptionSetDefinitions?$filter=Name eq 'x'") == (400, "0x80060888")
-    renamed = {"EntityLogicalName": "account", "AttributeLogicalName": "industrycode", "Value": 1, "Label": text("X")}
+    renamed = {"EntityLogicalName": "account", "AttributeLogicalName": "industrycode", "Value": 1, "Label": label("X")}
     assert bank.send("POST", "UpdateOptionValue", json=renamed).status_code == 204
 
 
-def test_an_alternate_key_names_rows_and_keeps_them_apart_once_its_index_is_made(admin: Api) -> None:
+def test_alternate_key_finds_rows_and_is_unique_once_active(admin: Api) -> None:
     sandbox = admin.sandbox
     keys = "EntityDefinitions(LogicalName='account')/Keys"
-    made(
-        admin, keys, {"SchemaName": "new_NumberKey", "DisplayName": text("Number"), "KeyAttributes": ["accountnumber"]}
+    create_definition(
+        admin, keys, {"SchemaName": "new_NumberKey", "DisplayName": label("Number"), "KeyAttributes": ["accountnumber"]}
     )
     assert [one["EntityKeyIndexStatus"] for one in admin.get(keys)["value"]] == ["Pending"]
     row = admin.create("accounts", name="A", accountnumber="N-1")
@@ -294,8 +301,8 @@ def test_an_alternate_key_names_rows_and_keeps_them_apart_once_its_index_is_made
 
 
 def test_a_key_of_several_columns_and_a_lookup(admin: Api) -> None:
-    body = {"SchemaName": "new_PersonKey", "DisplayName": text("P"), "KeyAttributes": ["lastname", "parentcustomerid"]}
-    made(admin, "EntityDefinitions(LogicalName='contact')/Keys", body)
+    body = {"SchemaName": "new_PersonKey", "DisplayName": label("P"), "KeyAttributes": ["lastname", "parentcustomerid"]}
+    create_definition(admin, "EntityDefinitions(LogicalName='contact')/Keys", body)
     admin.sandbox.control("PUT", "clock", {"offset_s": 2})
     account = admin.create("accounts", name="A")
     bind = {"parentcustomerid_account@odata.bind": f"/accounts({account})"}
@@ -313,38 +320,40 @@ def test_a_key_of_several_columns_and_a_lookup(admin: Api) -> None:
 @pytest.mark.parametrize(
     "names", [[], ["nosuch"], ["description"], ["name", "nosuch"], [f"address1_line{n}" for n in range(1, 4)] * 6]
 )
-def test_a_key_that_cannot_be_is_refused(admin: Api, names: list[str]) -> None:
-    body = {"SchemaName": "new_Key", "DisplayName": text("K"), "KeyAttributes": names}
+def test_invalid_key_is_refused(admin: Api, names: list[str]) -> None:
+    body = {"SchemaName": "new_Key", "DisplayName": label("K"), "KeyAttributes": names}
     path = "EntityDefinitions(LogicalName='account')/Keys"
     assert admin.refusal("POST", path, json=body) == (400, "0x8006088f")
 
 
-def test_a_key_over_rows_that_are_doubled_already_fails(admin: Api) -> None:
+def test_key_fails_where_rows_have_duplicate_values(admin: Api) -> None:
     for _ in range(2):
         admin.create("accounts", name="A", accountnumber="N-1")
     path = "EntityDefinitions(LogicalName='account')/Keys"
-    made(admin, path, {"SchemaName": "new_Key", "DisplayName": text("K"), "KeyAttributes": ["accountnumber"]})
+    create_definition(
+        admin, path, {"SchemaName": "new_Key", "DisplayName": label("K"), "KeyAttributes": ["accountnumber"]}
+    )
     admin.sandbox.control("PUT", "clock", {"offset_s": 2})
     assert [one["EntityKeyIndexStatus"] for one in admin.get(path)["value"]] == ["Failed"]
     assert admin.refusal("GET", "accounts(accountnumber='N-1')") == (400, "0x80060890")
 
 
-def test_only_those_who_may_change_metadata_do(api: Api) -> None:
+def test_metadata_changes_need_their_privileges(api: Api) -> None:
     assert api.refusal("POST", "EntityDefinitions", json=table("new_Bank")) == (403, "0x80040220")
     attributes = "EntityDefinitions(LogicalName='account')/Attributes"
     assert api.refusal("POST", attributes, json=column("String", "new_x")) == (403, "0x80040220")
     assert api.refusal("POST", "PublishAllXml", json={}) == (403, "0x80040220")
 
 
-def test_a_solution_that_is_named_must_be_there(admin: Api) -> None:
+def test_named_solution_must_exist(admin: Api) -> None:
     body = table("tandem_Extra")
     headers = {"MSCRM.SolutionUniqueName": "NoSuchSolution"}
     assert admin.refusal("POST", "EntityDefinitions", json=body, headers=headers) == (404, "0x80040217")
-    made(admin, "EntityDefinitions", body, **{"MSCRM.SolutionUniqueName": "TandemBaseIntegration"})
+    create_definition(admin, "EntityDefinitions", body, **{"MSCRM.SolutionUniqueName": "TandemBaseIntegration"})
     assert admin.send("POST", "PublishAllXml").status_code == 204
 
 
-def test_provisioning_builds_everything_an_integration_needs_in_an_empty_environment(empty: Sandbox) -> None:
+def test_empty_environment_can_be_provisioned_over_the_web_api(empty: Sandbox) -> None:
     form = {"grant_type": "password", "username": empty.admin_user, "password": empty.admin_password}
     admin = api_of(empty, **form)
     publisher = admin.create(
@@ -358,8 +367,8 @@ def test_provisioning_builds_everything_an_integration_needs_in_an_empty_environ
     headers = {"MSCRM.SolutionUniqueName": "TandemBaseIntegration"}
     body = table("tandem_Company")
     body["Attributes"].append(column("String", "tandem_ExternalId", MaxLength=36))
-    made(admin, "EntityDefinitions", body, **headers)
-    made(admin, "RelationshipDefinitions",
+    create_definition(admin, "EntityDefinitions", body, **headers)
+    create_definition(admin, "RelationshipDefinitions",
          lookup("tandem_company_account", "tandem_company", "account", "tandem_CompanyId"), **headers)  # fmt: skip
     unit = admin.get("WhoAmI")["BusinessUnitId"]
     role = admin.create("roles", name="Tandem", **{"businessunitid@odata.bind": f"/businessunits({unit})"})
@@ -386,8 +395,8 @@ def test_provisioning_builds_everything_an_integration_needs_in_an_empty_environ
     assert app.refusal("GET", "contacts") == (403, "0x80040220")
 
 
-def test_what_was_made_outlives_a_restart_and_not_a_reset(admin: Api, bank: Api, tmp_path: Path) -> None:
-    made(admin, "RelationshipDefinitions", lookup("new_bank_account", "new_bank", "account", "new_BankId"))
+def test_custom_metadata_survives_a_restart_but_not_a_reset(admin: Api, bank: Api, tmp_path: Path) -> None:
+    create_definition(admin, "RelationshipDefinitions", lookup("new_bank_account", "new_bank", "account", "new_BankId"))
     one = bank.create("new_banks", new_name="North")
     environment = admin.sandbox.environment
     saved_state.write(environment, tmp_path)
@@ -399,5 +408,5 @@ def test_what_was_made_outlives_a_restart_and_not_a_reset(admin: Api, bank: Api,
     admin.sandbox.reset()
     assert admin.refusal("GET", "new_banks") == (404, "0x8006088a")
     assert admin.refusal("GET", "accounts?$select=_new_bankid_value") == (400, "0x80060888")
-    made(admin, "EntityDefinitions", table("new_Bank"))
+    create_definition(admin, "EntityDefinitions", table("new_Bank"))
     assert admin.get("new_banks")["value"] == []

@@ -25,7 +25,7 @@ def test_a_table_is_described_with_its_set_and_keys(api: Api) -> None:
     assert api.get(f"EntityDefinitions({row['MetadataId']})?$select=LogicalName")["LogicalName"] == "account"
 
 
-def test_columns_tell_their_type_together_and_their_details_by_cast(api: Api) -> None:
+def test_columns_list_their_types_and_give_details_by_cast(api: Api) -> None:
     row = api.get(
         "EntityDefinitions(LogicalName='account')?$select=LogicalName&$expand=Attributes($select=LogicalName)"
     )
@@ -43,7 +43,7 @@ def test_columns_tell_their_type_together_and_their_details_by_cast(api: Api) ->
     )
 
 
-def test_choices_come_with_their_labels_and_reasons_with_their_state(api: Api) -> None:
+def test_choices_have_labels_and_status_reasons_their_state(api: Api) -> None:
     expand = "?$select=LogicalName&$expand=OptionSet($select=Options),GlobalOptionSet($select=Options)"
     options = attributes(api, "account", "Picklist", expand)["customertypecode"]["OptionSet"]["Options"]
     labels = {one["Value"]: one["Label"]["UserLocalizedLabel"]["Label"] for one in options}
@@ -57,7 +57,7 @@ def test_choices_come_with_their_labels_and_reasons_with_their_state(api: Api) -
     assert [one["Value"] for one in states] == [0, 1]
 
 
-def test_relationships_give_the_names_lookups_are_written_through(api: Api) -> None:
+def test_relationships_name_the_navigation_properties_of_lookups(api: Api) -> None:
     rows = api.get("EntityDefinitions(LogicalName='contact')/ManyToOneRelationships")["value"]
     names = {
         (row["ReferencingAttribute"], row["ReferencedEntity"]): row["ReferencingEntityNavigationPropertyName"]
@@ -91,11 +91,11 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("path", "status", "code"), REFUSED)
-def test_metadata_takes_fewer_options_than_rows(api: Api, path: str, status: int, code: str) -> None:
+def test_metadata_refuses_query_options_that_rows_accept(api: Api, path: str, status: int, code: str) -> None:
     assert api.refusal("GET", path) == (status, code)
 
 
-def test_without_the_solution_its_table_and_columns_are_not_there(empty: Sandbox) -> None:
+def test_empty_environment_lacks_the_solutions_table_and_columns(empty: Sandbox) -> None:
     admin = api_of(empty, grant_type="password", username=empty.admin_user, password=empty.admin_password)
     assert admin.refusal("GET", "tandem_companies") == (404, "0x8006088a")
     assert admin.refusal("GET", "accounts?$select=_tandem_companyid_value") == (400, "0x80060888")

@@ -1,8 +1,6 @@
-"""Sign-in, and who is let in."""
+"""Sign-in with secrets, certificates and pages, and access to the environment."""
 
-import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from sandbox.testing import Sandbox
+from tests.sandbox.browsing import hidden_fields
 from tests.sandbox.conftest import Api, api_of, ask_token, plain_session
 
 
-def test_msal_gets_a_token_by_client_secret_and_the_web_api_takes_it(sandbox: Sandbox) -> None:
+def test_msal_gets_a_token_by_client_secret_that_the_web_api_accepts(sandbox: Sandbox) -> None:
     session = plain_session(sandbox)
     application = msal.ConfidentialClientApplication(
         sandbox.client_id,
@@ -51,7 +50,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("form", "status", "error", "number"), REFUSALS)
-def test_the_token_endpoint_refuses_with_the_number_an_administrator_finds_in_the_manual(
+def test_token_endpoint_refuses_with_the_documented_error_numbers(
     sandbox: Sandbox, form: dict[str, str], status: int, error: str, number: int
 ) -> None:
     answer = ask_token(sandbox, plain_session(sandbox), **form)
@@ -62,14 +61,14 @@ def test_the_token_endpoint_refuses_with_the_number_an_administrator_finds_in_th
     assert sandbox.client_secret not in answer.text
 
 
-def test_an_unknown_tenant_is_refused_at_its_metadata_and_at_its_token_endpoint(sandbox: Sandbox) -> None:
+def test_unknown_tenant_is_refused_by_metadata_and_token_endpoint(sandbox: Sandbox) -> None:
     session = plain_session(sandbox)
     for method, path in (("GET", "v2.0/.well-known/openid-configuration"), ("POST", "oauth2/v2.0/token")):
         answer = session.request(method, f"{sandbox.environment_url}/99999999-0000-0000-0000-000000000000/{path}")
         assert (answer.status_code, answer.json()["error_codes"]) == (400, [90002])
 
 
-def test_the_metadata_names_addresses_on_the_origin_that_was_asked(sandbox: Sandbox) -> None:
+def test_openid_metadata_names_addresses_on_the_requested_origin(sandbox: Sandbox) -> None:
     session = plain_session(sandbox)
     by_address = sandbox.environment_url.replace("localhost", "127.0.0.1")
     document = session.get(f"{by_address}/{sandbox.tenant_id}/v2.0/.well-known/openid-configuration").json()
@@ -78,7 +77,7 @@ def test_the_metadata_names_addresses_on_the_origin_that_was_asked(sandbox: Sand
     assert session.get(document["jwks_uri"]).json()["keys"][0]["kty"] == "RSA"
 
 
-def test_an_expired_secret_is_told_from_a_wrong_one(sandbox: Sandbox) -> None:
+def test_expired_and_wrong_secret_have_different_errors(sandbox: Sandbox) -> None:
     sandbox.control(
         "POST",
         "applications",
@@ -89,7 +88,7 @@ def test_an_expired_secret_is_told_from_a_wrong_one(sandbox: Sandbox) -> None:
     assert ask_token(sandbox, plain_session(sandbox)).json()["error_codes"] == [7000215]
 
 
-def test_a_secret_expires_with_the_sandboxs_clock(sandbox: Sandbox) -> None:
+def test_secret_expires_by_the_sandboxs_clock(sandbox: Sandbox) -> None:
     secret = {"value": "an hour", "expires": sandbox.environment.clock.now() + 3600}
     sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "secrets": [secret]})
     assert ask_token(sandbox, plain_session(sandbox), client_secret="an hour").status_code == 200
@@ -98,9 +97,7 @@ def test_a_secret_expires_with_the_sandboxs_clock(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer nonsense", "Basic eDp5"])
-def test_without_a_good_token_the_web_api_answers_401_and_names_the_tenant(
-    sandbox: Sandbox, authorization: str
-) -> None:
+def test_invalid_token_is_answered_with_401_that_names_the_tenant(sandbox: Sandbox, authorization: str) -> None:
     answer = plain_session(sandbox).get(
         f"{sandbox.environment_url}/api/data/v9.2/WhoAmI", headers={"Authorization": authorization}
     )
@@ -108,7 +105,7 @@ def test_without_a_good_token_the_web_api_answers_401_and_names_the_tenant(
     assert f"authorization_uri={sandbox.environment_url}/{sandbox.tenant_id}/" in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_runs_out_with_the_sandboxs_clock(sandbox: Sandbox) -> None:
+def test_token_expires_by_the_sandboxs_clock(sandbox: Sandbox) -> None:
     api = api_of(sandbox)
     assert api.send("GET", "WhoAmI").status_code == 200
     sandbox.control("PUT", "clock", {"offset_s": 3700})
@@ -119,7 +116,7 @@ def test_an_application_without_a_user_is_not_a_member_of_the_organization(empty
     assert api_of(empty).refusal("GET", "WhoAmI") == (403, "0x80072560")
 
 
-def test_an_administrator_makes_the_application_user_and_gives_it_a_role(empty: Sandbox) -> None:
+def test_administrator_creates_the_application_user_and_assigns_a_role(empty: Sandbox) -> None:
     admin = api_of(empty, grant_type="password", username=empty.admin_user, password=empty.admin_password)
     unit = admin.get("businessunits?$select=name")["value"][0]["businessunitid"]
     body = {"applicationid": empty.client_id, "businessunitid@odata.bind": f"/businessunits({unit})"}
@@ -144,17 +141,17 @@ CLOSED = [({"admin_mode": True}, "0x8004a113"), ({"disabled": True}, "0x8004a104
 
 
 @pytest.mark.parametrize(("change", "code"), CLOSED)
-def test_a_closed_environment_says_why(api: Api, change: dict[str, bool], code: str) -> None:
+def test_closed_environment_answers_403_with_the_reason(api: Api, change: dict[str, bool], code: str) -> None:
     api.sandbox.control("PUT", "environment", change)
     assert api.refusal("GET", "WhoAmI") == (403, code)
 
 
-def test_an_administrator_works_in_administration_mode(admin: Api) -> None:
+def test_administrator_has_access_in_administration_mode(admin: Api) -> None:
     admin.sandbox.control("PUT", "environment", {"admin_mode": True})
     assert admin.send("GET", "WhoAmI").status_code == 200
 
 
-def test_the_integration_role_makes_companies_units_and_teams_but_no_users(api: Api) -> None:
+def test_integration_role_creates_companies_units_and_teams_but_no_users(api: Api) -> None:
     unit = api.create("businessunits", name="Cronus (1)")
     team = api.create("teams", name="Tandem - Cronus (1)", **{"businessunitid@odata.bind": f"/businessunits({unit})"})
     roles = api.get(f"roles?$select=name&$filter=_businessunitid_value eq {unit}")["value"]
@@ -177,7 +174,7 @@ def test_the_integration_role_makes_companies_units_and_teams_but_no_users(api: 
     assert api.refusal("POST", f"teams({team})/teamroles_association/$ref", json=wrong) == (400, "0x8004140d")
 
 
-def test_the_certificate_is_good_for_all_names_of_this_machine_and_signed_by_the_authority_alone(
+def test_certificate_is_trusted_for_this_machines_names_through_the_authority_only(
     sandbox: Sandbox,
 ) -> None:
     port = sandbox.server.port
@@ -191,7 +188,7 @@ def test_the_certificate_is_good_for_all_names_of_this_machine_and_signed_by_the
 
 
 def key_and_certificate() -> tuple[str, str, str]:
-    """A private key, its certificate for a day, and the certificate's thumbprint."""
+    """Return a private key, its certificate for a day, and the certificate's thumbprint."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tandem")])
     now = datetime.now(UTC)
@@ -213,9 +210,7 @@ def key_and_certificate() -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("with_thumbprint", [True, False], ids=["RS256", "PS256"])
-def test_msal_gets_a_token_with_the_key_of_a_registered_certificate_and_with_no_other(
-    sandbox: Sandbox, with_thumbprint: bool
-) -> None:
+def test_msal_gets_a_token_with_a_registered_certificate_only(sandbox: Sandbox, with_thumbprint: bool) -> None:
     private, certificate, thumbprint = key_and_certificate()
     credential = {"private_key": private, "public_certificate": certificate}
     if with_thumbprint:
@@ -245,20 +240,16 @@ BAD_ASSERTIONS = ["", "x", "a.b.c", "e30.e30.e30", "bnVsbA.bnVsbA.x", "eyJ4NXQiO
 
 
 @pytest.mark.parametrize("text", BAD_ASSERTIONS)
-def test_an_assertion_that_is_none_is_refused(sandbox: Sandbox, text: str) -> None:
+def test_invalid_assertion_is_refused(sandbox: Sandbox, text: str) -> None:
     kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     answer = ask_token(sandbox, plain_session(sandbox), client_assertion=text, client_assertion_type=kind)
     assert (answer.status_code, answer.json()["error_codes"]) == (401, [700027])
 
 
-def fields(page: str) -> dict[str, str]:
-    return {name: unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)}
-
-
-def signed_in_flow(
+def run_sign_in_flow(
     sandbox: Sandbox, *, password: str, answer: str = "accept"
 ) -> tuple[Any, dict[str, Any], dict[str, str]]:
-    """The application, its flow and what the browser came back with."""
+    """Return the application, its flow, and the parameters of the redirect to it."""
     session = plain_session(sandbox)
     application = msal.ConfidentialClientApplication(
         sandbox.client_id,
@@ -275,19 +266,19 @@ def signed_in_flow(
     browser = plain_session(sandbox)
     page = browser.get(flow["auth_uri"]).text
     assert "<h1>Sign in</h1>" in page
-    form = {**fields(page), "username": sandbox.admin_user, "password": password, "answer": "sign-in"}
+    form = {**hidden_fields(page), "username": sandbox.admin_user, "password": password, "answer": "sign-in"}
     page = browser.post(flow["auth_uri"], data=form).text
     if "Permissions requested" not in page:
         return application, flow, {"page": page}
     assert "Act in Dataverse as you" in page
     assert password not in page
-    back = browser.post(flow["auth_uri"], data={**fields(page), "answer": answer}, allow_redirects=False)
+    back = browser.post(flow["auth_uri"], data={**hidden_fields(page), "answer": answer}, allow_redirects=False)
     assert back.headers["Location"].startswith("http://127.0.0.1:8000/oauth/?")
     return application, flow, dict(parse_qsl(urlsplit(back.headers["Location"]).query))
 
 
-def test_a_person_signs_in_consents_and_the_application_acts_as_them(sandbox: Sandbox) -> None:
-    application, flow, returned = signed_in_flow(sandbox, password=sandbox.admin_password)
+def test_person_signs_in_and_consents_and_the_application_acts_as_them(sandbox: Sandbox) -> None:
+    application, flow, returned = run_sign_in_flow(sandbox, password=sandbox.admin_password)
     result = application.acquire_token_by_auth_code_flow(flow, returned)
     assert result["id_token_claims"]["preferred_username"] == sandbox.admin_user
     headers = {"Authorization": f"Bearer {result['access_token']}"}
@@ -303,16 +294,16 @@ def test_a_person_signs_in_consents_and_the_application_acts_as_them(sandbox: Sa
     assert renewed["access_token"]
 
 
-def test_a_wrong_password_asks_again_and_a_person_may_decline(sandbox: Sandbox) -> None:
-    page = signed_in_flow(sandbox, password="wrong")[2]["page"]
+def test_wrong_password_shows_the_page_again_and_a_person_may_decline(sandbox: Sandbox) -> None:
+    page = run_sign_in_flow(sandbox, password="wrong")[2]["page"]
     assert "is not right" in page
-    application, flow, returned = signed_in_flow(sandbox, password=sandbox.admin_password, answer="cancel")
+    application, flow, returned = run_sign_in_flow(sandbox, password=sandbox.admin_password, answer="cancel")
     assert returned["error"] == "access_denied"
     assert application.acquire_token_by_auth_code_flow(flow, returned)["error"] == "access_denied"
 
 
-def test_a_code_is_worth_nothing_without_its_verifier(sandbox: Sandbox) -> None:
-    _, flow, returned = signed_in_flow(sandbox, password=sandbox.admin_password)
+def test_code_without_its_verifier_is_refused(sandbox: Sandbox) -> None:
+    _, flow, returned = run_sign_in_flow(sandbox, password=sandbox.admin_password)
     form = {"grant_type": "authorization_code", "code": returned["code"], "redirect_uri": flow["redirect_uri"]}
     answer = ask_token(sandbox, plain_session(sandbox), **form, code_verifier="guessed")
     assert answer.json()["error_codes"] == [501481]
@@ -326,7 +317,7 @@ BAD_REQUESTS = [
 
 
 @pytest.mark.parametrize(("change", "text"), BAD_REQUESTS)
-def test_the_browser_is_never_led_to_an_address_that_is_not_registered(
+def test_browser_is_not_redirected_to_an_unregistered_address(
     sandbox: Sandbox, change: dict[str, str], text: str
 ) -> None:
     asked = {

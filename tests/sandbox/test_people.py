@@ -1,4 +1,4 @@
-"""Who may sign in and who is let in: licences, roles, tenants, several environments, global discovery."""
+"""Access of people: licences, roles, tenants, several environments, global discovery."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ from tests.sandbox.conftest import api_of, ask_token, plain_session
 ADMINISTRATOR = "System Administrator"
 
 
-def person(sandbox: Sandbox, name: str, **more: Any) -> dict[str, str]:
-    """A person of the tenant; the form to sign in as them."""
+def add_person(sandbox: Sandbox, name: str, **more: Any) -> dict[str, str]:
+    """Add a person to the tenant; return the form to sign in as them."""
     whole = f"{name}@tandem-sandbox.example"
     sandbox.control("POST", "people", {"name": whole, "password": "open sesame", **more})
     return {"grant_type": "password", "username": whole, "password": "open sesame"}
 
 
-def refusal(sandbox: Sandbox, **form: str) -> tuple[int, str]:
+def token_refusal(sandbox: Sandbox, **form: str) -> tuple[int, str]:
     answer = ask_token(sandbox, plain_session(sandbox), **form)
     return answer.status_code, f"{answer.json()['error']} {answer.json()['error_codes'][0]}"
 
 
-ENTRANCE = [
+ACCESS_CASES = [
     pytest.param({"roles": [ADMINISTRATOR]}, 200, "", id="a licensed administrator"),
     pytest.param({"roles": ["Basic User"]}, 200, "", id="a licensed user"),
     pytest.param({"roles": [ADMINISTRATOR], "licensed": False}, 403, "0x8004d24b", id="without a licence"),
@@ -33,26 +33,28 @@ ENTRANCE = [
 ]
 
 
-@pytest.mark.parametrize(("about", "status", "code"), ENTRANCE)
-def test_a_token_is_not_enough_to_be_let_in(sandbox: Sandbox, about: dict[str, Any], status: int, code: str) -> None:
-    api = api_of(sandbox, **person(sandbox, "somebody", **about))
+@pytest.mark.parametrize(("about", "status", "code"), ACCESS_CASES)
+def test_valid_token_alone_does_not_give_access(
+    sandbox: Sandbox, about: dict[str, Any], status: int, code: str
+) -> None:
+    api = api_of(sandbox, **add_person(sandbox, "somebody", **about))
     answer = api.send("GET", "WhoAmI")
     assert answer.status_code == status
     if code:
         assert answer.json()["error"]["code"].lower() == code
 
 
-def test_a_user_without_a_role_may_see_nothing(sandbox: Sandbox) -> None:
-    api = api_of(sandbox, **person(sandbox, "nobody"))
+def test_user_without_a_role_can_read_nothing(sandbox: Sandbox) -> None:
+    api = api_of(sandbox, **add_person(sandbox, "nobody"))
     assert api.refusal("GET", "accounts") == (403, "0x80042f09")
 
 
-def test_a_person_is_changed_by_naming_them_again(sandbox: Sandbox) -> None:
-    form = person(sandbox, "somebody", roles=[ADMINISTRATOR])
+def test_person_posted_again_is_changed(sandbox: Sandbox) -> None:
+    form = add_person(sandbox, "somebody", roles=[ADMINISTRATOR])
     api = api_of(sandbox, **form)
     me = api.get("WhoAmI")["UserId"]
     assert api.get(f"systemusers({me})/systemuserroles_association?$select=name")["value"][0]["name"] == ADMINISTRATOR
-    person(sandbox, "somebody", roles=["Basic User"])
+    add_person(sandbox, "somebody", roles=["Basic User"])
     assert api.get("WhoAmI")["UserId"] == me
     assert api.refusal("POST", "teams", json={"name": "x"}) == (403, "0x80040220")
     shown = {one["name"]: one for one in sandbox.control("GET", "people")}
@@ -67,54 +69,52 @@ def test_a_person_is_changed_by_naming_them_again(sandbox: Sandbox) -> None:
         ({"second_factor": True}, "interaction_required 50076"),
     ],
 )
-def test_a_password_alone_is_refused_as_the_directory_does(
-    sandbox: Sandbox, about: dict[str, Any], number: str
-) -> None:
-    assert refusal(sandbox, **person(sandbox, "somebody", **about)) == (400, number)
+def test_password_alone_is_refused_where_more_is_needed(sandbox: Sandbox, about: dict[str, Any], number: str) -> None:
+    assert token_refusal(sandbox, **add_person(sandbox, "somebody", **about)) == (400, number)
 
 
-def test_an_unknown_person_is_told_from_a_wrong_password(sandbox: Sandbox) -> None:
+def test_unknown_person_and_wrong_password_have_different_errors(sandbox: Sandbox) -> None:
     form = {"grant_type": "password", "username": "who@tandem-sandbox.example", "password": "x"}
-    assert refusal(sandbox, **form) == (400, "invalid_grant 50034")
-    assert refusal(sandbox, **{**form, "username": sandbox.admin_user}) == (400, "invalid_grant 50126")
+    assert token_refusal(sandbox, **form) == (400, "invalid_grant 50034")
+    assert token_refusal(sandbox, **{**form, "username": sandbox.admin_user}) == (400, "invalid_grant 50126")
 
 
 def test_without_consent_a_password_gets_no_token(sandbox: Sandbox) -> None:
     sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "consented": False})
-    assert refusal(sandbox, **person(sandbox, "somebody")) == (400, "invalid_grant 65001")
+    assert token_refusal(sandbox, **add_person(sandbox, "somebody")) == (400, "invalid_grant 65001")
 
 
 def test_a_disabled_application_gets_no_token(sandbox: Sandbox) -> None:
     sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "disabled": True})
-    assert refusal(sandbox) == (400, "unauthorized_client 7000112")
+    assert token_refusal(sandbox) == (400, "unauthorized_client 7000112")
 
 
-def test_a_refresh_token_ends_with_its_time_its_person_and_its_application(sandbox: Sandbox) -> None:
+def test_refresh_token_expires_and_is_bound_to_person_and_application(sandbox: Sandbox) -> None:
     session = plain_session(sandbox)
     scope = f"{sandbox.environment_url}/user_impersonation offline_access"
-    form = person(sandbox, "somebody", roles=[ADMINISTRATOR])
+    form = add_person(sandbox, "somebody", roles=[ADMINISTRATOR])
     token = ask_token(sandbox, session, **form, scope=scope).json()["refresh_token"]
     again = {"grant_type": "refresh_token", "refresh_token": token, "scope": scope}
     assert ask_token(sandbox, session, **again).status_code == 200
-    assert refusal(sandbox, **{**again, "refresh_token": "made up"}) == (400, "invalid_grant 9002313")
+    assert token_refusal(sandbox, **{**again, "refresh_token": "made up"}) == (400, "invalid_grant 9002313")
     sandbox.control("PUT", "clock", {"offset_s": 91 * 86_400})
-    assert refusal(sandbox, **again) == (400, "invalid_grant 700082")
+    assert token_refusal(sandbox, **again) == (400, "invalid_grant 700082")
     sandbox.control("PUT", "clock", {"offset_s": 0})
-    person(sandbox, "somebody", disabled=True)
-    assert refusal(sandbox, **again) == (400, "invalid_grant 50057")
+    add_person(sandbox, "somebody", disabled=True)
+    assert token_refusal(sandbox, **again) == (400, "invalid_grant 50057")
 
 
 # -- tenants and environments ----------------------------------------------------------------------------------------
 
 
-def other(sandbox: Sandbox, **about: Any) -> Sandbox:
-    """Another environment of the same sandbox."""
+def add_environment(sandbox: Sandbox, **about: Any) -> Sandbox:
+    """Add another environment to the same sandbox."""
     line = sandbox.control("POST", "environments", about)
     return Sandbox(**line, environment=sandbox.environment, server=sandbox.server)
 
 
-def test_two_environments_of_a_tenant_have_one_sign_in_and_rows_of_their_own(sandbox: Sandbox) -> None:
-    second = other(sandbox, name="Second")
+def test_environments_of_a_tenant_share_sign_in_but_not_rows(sandbox: Sandbox) -> None:
+    second = add_environment(sandbox, name="Second")
     assert second.tenant_id == sandbox.tenant_id
     one, two = api_of(sandbox), api_of(second)
     one.create("accounts", name="Here")
@@ -136,7 +136,7 @@ def test_another_tenant_knows_neither_the_application_nor_the_environment(sandbo
     }  # fmt: skip
     address = f"{sandbox.environment_url}/{OTHER_TENANT_ID}/oauth2/v2.0/token"
     assert elsewhere.post(address, data=form, timeout=30).json()["error_codes"] == [700016]
-    theirs = other(sandbox, tenant="other")
+    theirs = add_environment(sandbox, tenant="other")
     assert theirs.tenant_id == OTHER_TENANT_ID
     assert api_of(theirs).get("WhoAmI")
     answer = ask_token(theirs, elsewhere, scope=f"{sandbox.environment_url}/.default")
@@ -146,12 +146,12 @@ def test_another_tenant_knows_neither_the_application_nor_the_environment(sandbo
 def test_a_tenant_has_a_domain_name_beside_its_id(sandbox: Sandbox) -> None:
     for name in ("tandem-sandbox.example", "organizations", "common"):
         address = f"{sandbox.environment_url}/{name}/v2.0/.well-known/openid-configuration"
-        found = plain_session(sandbox).get(address, timeout=30).json()
-        assert found["issuer"].endswith(f"/{sandbox.tenant_id}/v2.0")
+        configuration = plain_session(sandbox).get(address, timeout=30).json()
+        assert configuration["issuer"].endswith(f"/{sandbox.tenant_id}/v2.0")
 
 
 def test_reset_leaves_the_first_environment_alone(sandbox: Sandbox) -> None:
-    second = other(sandbox)
+    second = add_environment(sandbox)
     assert len(sandbox.control("GET", "environments")) == 2
     sandbox.reset()
     assert len(sandbox.control("GET", "environments")) == 1
@@ -162,7 +162,7 @@ def test_reset_leaves_the_first_environment_alone(sandbox: Sandbox) -> None:
 # -- global discovery -----------------------------------------------------------------------------------------------
 
 
-def instances(sandbox: Sandbox, query: str = "", **form: str) -> requests.Response:
+def get_instances(sandbox: Sandbox, query: str = "", **form: str) -> requests.Response:
     session = plain_session(sandbox)
     if not form:
         form = {"grant_type": "password", "username": sandbox.admin_user, "password": sandbox.admin_password}
@@ -171,32 +171,32 @@ def instances(sandbox: Sandbox, query: str = "", **form: str) -> requests.Respon
     return session.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
-def found(sandbox: Sandbox, query: str = "", **form: str) -> list[str]:
-    answer = instances(sandbox, query, **form)
+def instance_names(sandbox: Sandbox, query: str = "", **form: str) -> list[str]:
+    answer = get_instances(sandbox, query, **form)
     assert answer.status_code == 200, answer.text
     return [one["FriendlyName"] for one in answer.json()["value"]]
 
 
-def test_discovery_lists_the_environments_a_person_is_a_user_of(sandbox: Sandbox) -> None:
-    second = other(sandbox, name="Second")
-    other(sandbox, name="Theirs", tenant="other")
-    assert found(sandbox) == ["Tandem Sandbox", "Second"]
-    (one,) = [one for one in instances(sandbox).json()["value"] if one["FriendlyName"] == "Second"]
+def test_discovery_lists_the_environments_of_a_person(sandbox: Sandbox) -> None:
+    second = add_environment(sandbox, name="Second")
+    add_environment(sandbox, name="Theirs", tenant="other")
+    assert instance_names(sandbox) == ["Tandem Sandbox", "Second"]
+    (one,) = [one for one in get_instances(sandbox).json()["value"] if one["FriendlyName"] == "Second"]
     assert (one["Url"], one["State"], one["IsUserSysAdmin"]) == (second.environment_url, 0, True)
     assert one["TenantId"] == sandbox.tenant_id
-    basic = person(sandbox, "somebody", roles=["Basic User"])
-    assert found(sandbox, **basic) == ["Tandem Sandbox"]
-    assert instances(sandbox, **basic).json()["value"][0]["IsUserSysAdmin"] is False
-    assert found(sandbox, **person(sandbox, "somebody", user_disabled=True)) == []
-    assert found(sandbox, **person(sandbox, "stranger", member=False)) == []
+    basic = add_person(sandbox, "somebody", roles=["Basic User"])
+    assert instance_names(sandbox, **basic) == ["Tandem Sandbox"]
+    assert get_instances(sandbox, **basic).json()["value"][0]["IsUserSysAdmin"] is False
+    assert instance_names(sandbox, **add_person(sandbox, "somebody", user_disabled=True)) == []
+    assert instance_names(sandbox, **add_person(sandbox, "stranger", member=False)) == []
 
 
-def test_discovery_answers_an_array_even_by_key(sandbox: Sandbox) -> None:
-    unique = instances(sandbox).json()["value"][0]["UniqueName"]
+def test_discovery_returns_an_array_for_a_key_too(sandbox: Sandbox) -> None:
+    unique = get_instances(sandbox).json()["value"][0]["UniqueName"]
     organization = sandbox.environment.organization_id
-    assert found(sandbox, f"(UniqueName='{unique}')") == ["Tandem Sandbox"]
-    assert found(sandbox, f"({organization})") == ["Tandem Sandbox"]
-    assert found(sandbox, "(UniqueName='nosuch')") == []
+    assert instance_names(sandbox, f"(UniqueName='{unique}')") == ["Tandem Sandbox"]
+    assert instance_names(sandbox, f"({organization})") == ["Tandem Sandbox"]
+    assert instance_names(sandbox, "(UniqueName='nosuch')") == []
 
 
 @pytest.mark.parametrize(
@@ -212,9 +212,9 @@ def test_discovery_answers_an_array_even_by_key(sandbox: Sandbox) -> None:
         ("IsUserSysAdmin eq true and DatacenterName eq null", ["Tandem Sandbox", "Second"]),
     ],
 )
-def test_discovery_filters_by_case(sandbox: Sandbox, text: str, expected: list[str]) -> None:
-    other(sandbox, name="Second")
-    assert found(sandbox, f"?$select=FriendlyName&$filter={text}") == expected
+def test_discovery_filters_case_sensitively(sandbox: Sandbox, text: str, expected: list[str]) -> None:
+    add_environment(sandbox, name="Second")
+    assert instance_names(sandbox, f"?$select=FriendlyName&$filter={text}") == expected
 
 
 @pytest.mark.parametrize(
@@ -226,18 +226,18 @@ def test_discovery_filters_by_case(sandbox: Sandbox, text: str, expected: list[s
         ("(a=b)", 400), ("/x", 404),
     ],
 )  # fmt: skip
-def test_discovery_refuses_what_it_does_not_know(sandbox: Sandbox, query: str, status: int) -> None:
-    assert instances(sandbox, query).status_code == status
+def test_discovery_refuses_unknown_queries(sandbox: Sandbox, query: str, status: int) -> None:
+    assert get_instances(sandbox, query).status_code == status
 
 
-def test_discovery_is_for_people(sandbox: Sandbox) -> None:
-    assert instances(sandbox, grant_type="client_credentials").status_code == 403
+def test_discovery_refuses_applications(sandbox: Sandbox) -> None:
+    assert get_instances(sandbox, grant_type="client_credentials").status_code == 403
     address = f"{sandbox.environment_url}/api/discovery/v2.0/Instances"
     assert plain_session(sandbox).get(address, timeout=30).status_code == 401
 
 
 def test_discovery_lists_the_environments_of_another_tenant_to_its_people(sandbox: Sandbox) -> None:
-    theirs = other(sandbox, name="Theirs", tenant="other")
+    theirs = add_environment(sandbox, name="Theirs", tenant="other")
     session = plain_session(sandbox)
     form = {
         "grant_type": "password", "client_id": theirs.client_id, "client_secret": theirs.client_secret,

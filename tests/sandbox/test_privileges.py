@@ -1,4 +1,4 @@
-"""Roles are made of privileges, and a privilege reaches as far as its depth."""
+"""Roles, privileges and their depths."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.sandbox.conftest import Api, api_of
 CRM = "Microsoft.Dynamics.CRM."
 
 
-class House:
+class RoleSetup:
     """A role without privileges, two business units, and people in them who hold the role."""
 
     def __init__(self, sandbox: Sandbox, admin: Api) -> None:
@@ -21,7 +21,7 @@ class House:
         self.role = admin.create("roles", name="Tried", **bound)
         self.unit = admin.create("businessunits", name="Below")
 
-    def person(self, name: str, unit: str = "") -> Api:
+    def add_person(self, name: str, unit: str = "") -> Api:
         whole = f"{name}@tandem-sandbox.example"
         self.sandbox.control("POST", "people", {"name": whole, "password": "word"})
         api = api_of(self.sandbox, grant_type="password", username=whole, password="word")
@@ -37,29 +37,29 @@ class House:
         assert self.admin.send("POST", path, json=reference).status_code == 204
         return api
 
-    def privilege(self, name: str) -> str:
+    def find_privilege_id(self, name: str) -> str:
         found: str = self.admin.get(f"privileges?$select=privilegeid&$filter=name eq '{name}'")["value"][0][
             "privilegeid"
         ]
         return found
 
-    def give(self, action: str = "AddPrivilegesRole", **depths: str) -> None:
-        given = [{"PrivilegeId": self.privilege(name), "Depth": depth} for name, depth in depths.items()]
+    def grant(self, action: str = "AddPrivilegesRole", **depths: str) -> None:
+        given = [{"PrivilegeId": self.find_privilege_id(name), "Depth": depth} for name, depth in depths.items()]
         answer = self.admin.send("POST", f"roles({self.role})/{CRM}{action}", json={"Privileges": given})
         assert answer.status_code == 204, answer.text
 
 
 @pytest.fixture
-def house(sandbox: Sandbox, admin: Api) -> House:
-    return House(sandbox, admin)
+def setup(sandbox: Sandbox, admin: Api) -> RoleSetup:
+    return RoleSetup(sandbox, admin)
 
 
-def names(api: Api) -> list[str]:
+def account_names(api: Api) -> list[str]:
     return sorted(row["name"] for row in api.values("accounts?$select=name"))
 
 
-def test_a_role_without_a_privilege_lets_nobody_do_anything(house: House) -> None:
-    ada = house.person("ada.one")
+def test_role_without_privileges_allows_nothing(setup: RoleSetup) -> None:
+    ada = setup.add_person("ada.one")
     assert ada.refusal("GET", "accounts") == (403, "0x80040220")
     assert ada.refusal("POST", "accounts", json={"name": "x"}) == (403, "0x80040220")
     assert ada.refusal("GET", "accounts/$count") == (403, "0x80040220")
@@ -74,12 +74,12 @@ def test_a_role_without_a_privilege_lets_nobody_do_anything(house: House) -> Non
         ("Global", ["Below", "Mine", "Root"]),
     ],
 )
-def test_reading_reaches_as_far_as_the_depth(house: House, depth: str, seen: list[str]) -> None:
-    house.give(prvReadAccount=depth, prvCreateAccount="Basic")
-    ada, ben = house.person("ada.one"), house.person("ben.two", house.unit)
+def test_read_depth_limits_the_rows(setup: RoleSetup, depth: str, seen: list[str]) -> None:
+    setup.grant(prvReadAccount=depth, prvCreateAccount="Basic")
+    ada, ben = setup.add_person("ada.one"), setup.add_person("ben.two", setup.unit)
     mine, below = ada.create("accounts", name="Mine"), ben.create("accounts", name="Below")
-    root = house.admin.create("accounts", name="Root")
-    assert names(ada) == seen
+    root = setup.admin.create("accounts", name="Root")
+    assert account_names(ada) == seen
     assert int(ada.send("GET", "accounts/$count").text) == len(seen)
     assert ada.get("accounts?$count=true&$top=1")["@odata.count"] == len(seen)
     for name, row_id in (("Mine", mine), ("Root", root), ("Below", below)):
@@ -88,15 +88,15 @@ def test_reading_reaches_as_far_as_the_depth(house: House, depth: str, seen: lis
         if name not in seen:
             assert answer.json()["error"]["code"] == "0x80048306"
     # From below, what stands above is seen by nobody whose depth does not reach everything.
-    assert names(ben) == (["Below", "Mine", "Root"] if depth == "Global" else ["Below"])
+    assert account_names(ben) == (["Below", "Mine", "Root"] if depth == "Global" else ["Below"])
 
 
-def test_change_tracking_is_for_those_who_may_read_everything(house: House) -> None:
-    house.give(prvReadAccount="Deep")
-    ada = house.person("ada.one")
+def test_change_tracking_needs_global_read_depth(setup: RoleSetup) -> None:
+    setup.grant(prvReadAccount="Deep")
+    ada = setup.add_person("ada.one")
     headers = {"Prefer": "odata.track-changes"}
     assert ada.refusal("GET", "accounts?$select=name", headers=headers) == (403, "0x80040220")
-    house.give(prvReadAccount="Global")
+    setup.grant(prvReadAccount="Global")
     assert ada.get("accounts?$select=name", **headers)["@odata.deltaLink"]
 
 
@@ -104,81 +104,81 @@ def test_change_tracking_is_for_those_who_may_read_everything(house: House) -> N
     ("privilege", "method", "body"),
     [("prvWriteAccount", "PATCH", {"name": "x"}), ("prvDeleteAccount", "DELETE", None)],
 )
-def test_writing_and_deleting_reach_as_far_as_their_own_depth(
-    house: House, privilege: str, method: str, body: Any
-) -> None:
-    house.give(prvReadAccount="Global", prvCreateAccount="Basic")
-    ada = house.person("ada.one")
-    mine, root = ada.create("accounts", name="Mine"), house.admin.create("accounts", name="Root")
+def test_write_and_delete_have_their_own_depths(setup: RoleSetup, privilege: str, method: str, body: Any) -> None:
+    setup.grant(prvReadAccount="Global", prvCreateAccount="Basic")
+    ada = setup.add_person("ada.one")
+    mine, root = ada.create("accounts", name="Mine"), setup.admin.create("accounts", name="Root")
     assert ada.refusal(method, f"accounts({mine})", json=body) == (403, "0x80040220")
-    house.give(**{privilege: "Basic"})
+    setup.grant(**{privilege: "Basic"})
     assert ada.refusal(method, f"accounts({root})", json=body) == (403, "0x80048306")
     assert ada.send(method, f"accounts({mine})", json=body).status_code == 204
-    house.give(**{privilege: "Global"})
+    setup.grant(**{privilege: "Global"})
     assert ada.send(method, f"accounts({root})", json=body).status_code == 204
 
 
-def test_creating_for_another_unit_s_owner_needs_a_wider_depth(house: House) -> None:
-    house.give(prvReadAccount="Global", prvCreateAccount="Local")
-    ada, ben = house.person("ada.one"), house.person("ben.two", house.unit)
+def test_creating_for_an_owner_of_another_unit_needs_a_wider_depth(setup: RoleSetup) -> None:
+    setup.grant(prvReadAccount="Global", prvCreateAccount="Local")
+    ada, ben = setup.add_person("ada.one"), setup.add_person("ben.two", setup.unit)
     owner = {"ownerid@odata.bind": f"/systemusers({ben.get('WhoAmI')['UserId']})"}
     assert ada.refusal("POST", "accounts", json={"name": "x", **owner}) == (403, "0x80048306")
-    assert names(ada) == []
-    house.give(prvCreateAccount="Deep")
+    assert account_names(ada) == []
+    setup.grant(prvCreateAccount="Deep")
     assert ada.create("accounts", name="x", **owner)
 
 
-def test_giving_a_row_away_needs_assign(house: House) -> None:
-    house.give(prvReadAccount="Global", prvCreateAccount="Basic", prvWriteAccount="Global")
-    ada = house.person("ada.one")
+def test_changing_the_owner_needs_assign(setup: RoleSetup) -> None:
+    setup.grant(prvReadAccount="Global", prvCreateAccount="Basic", prvWriteAccount="Global")
+    ada = setup.add_person("ada.one")
     row = ada.create("accounts", name="x")
-    team = house.admin.get("teams?$select=teamid")["value"][0]["teamid"]
+    team = setup.admin.get("teams?$select=teamid")["value"][0]["teamid"]
     away = {"ownerid@odata.bind": f"/teams({team})"}
     assert ada.refusal("PATCH", f"accounts({row})", json=away) == (403, "0x80040220")
-    house.give(prvAssignAccount="Basic")
+    setup.grant(prvAssignAccount="Basic")
     assert ada.send("PATCH", f"accounts({row})", json=away).status_code == 204
 
 
-def test_setting_a_lookup_needs_append_here_and_append_to_there(house: House) -> None:
-    house.give(prvReadAccount="Global", prvCreateAccount="Basic")
-    ada = house.person("ada.one")
-    person = house.admin.create("contacts", lastname="x")
+def test_setting_a_lookup_needs_append_and_append_to(setup: RoleSetup) -> None:
+    setup.grant(prvReadAccount="Global", prvCreateAccount="Basic")
+    ada = setup.add_person("ada.one")
+    person = setup.admin.create("contacts", lastname="x")
     body = {"name": "x", "primarycontactid@odata.bind": f"/contacts({person})"}
     for privilege in ("prvAppendAccount", "prvAppendToContact"):
         assert ada.refusal("POST", "accounts", json=body) == (403, "0x80040220")
-        house.give(**{privilege: "Global"})
+        setup.grant(**{privilege: "Global"})
     assert ada.send("POST", "accounts", json=body).status_code == 204
 
 
-def test_a_role_of_a_team_is_a_role_of_its_members(house: House, sandbox: Sandbox) -> None:
-    house.give(prvReadAccount="Global")
+def test_team_role_applies_to_its_members(setup: RoleSetup, sandbox: Sandbox) -> None:
+    setup.grant(prvReadAccount="Global")
     name = "carla.three@tandem-sandbox.example"
     sandbox.control("POST", "people", {"name": name, "password": "word"})
     carla = api_of(sandbox, grant_type="password", username=name, password="word")
-    admin = house.admin
+    admin = setup.admin
     team = admin.create("teams", name="Readers")
     user = carla.get("WhoAmI")["UserId"]
     for path in (f"teams({team})/teamroles_association", f"teams({team})/teammembership_association"):
-        target = f"roles({house.role})" if "roles" in path else f"systemusers({user})"
+        target = f"roles({setup.role})" if "roles" in path else f"systemusers({user})"
         assert carla.refusal("GET", "accounts") == (403, "0x80042f09")
         reference = {"@odata.id": f"{admin.base}{target}"}
         assert admin.send("POST", f"{path}/$ref", json=reference).status_code == 204
-    assert names(carla) == []
+    assert account_names(carla) == []
 
 
-def test_privileges_are_replaced_removed_and_listed(house: House) -> None:
-    house.give(prvReadAccount="Local", prvWriteAccount="Basic")
-    listed = house.admin.get(f"RetrieveRolePrivilegesRole(RoleId={house.role})")["RolePrivileges"]
+def test_privileges_are_replaced_removed_and_listed(setup: RoleSetup) -> None:
+    setup.grant(prvReadAccount="Local", prvWriteAccount="Basic")
+    listed = setup.admin.get(f"RetrieveRolePrivilegesRole(RoleId={setup.role})")["RolePrivileges"]
     assert {one["PrivilegeId"]: one["Depth"] for one in listed} == {
-        house.privilege("prvReadAccount"): "Local", house.privilege("prvWriteAccount"): "Basic",
+        setup.find_privilege_id("prvReadAccount"): "Local", setup.find_privilege_id("prvWriteAccount"): "Basic",
     }  # fmt: skip
-    house.give("ReplacePrivilegesRole", prvReadAccount="Global")
-    user = house.person("ada.one").get("WhoAmI")["UserId"]
-    held = house.admin.get(f"systemusers({user})/{CRM}RetrieveUserPrivileges()")["RolePrivileges"]
-    assert [(one["PrivilegeId"], one["Depth"]) for one in held] == [(house.privilege("prvReadAccount"), "Global")]
-    body = {"PrivilegeId": house.privilege("prvReadAccount")}
-    assert house.admin.send("POST", f"roles({house.role})/{CRM}RemovePrivilegeRole", json=body).status_code == 204
-    assert house.admin.get(f"RetrieveRolePrivilegesRole(RoleId={house.role})")["RolePrivileges"] == []
+    setup.grant("ReplacePrivilegesRole", prvReadAccount="Global")
+    user = setup.add_person("ada.one").get("WhoAmI")["UserId"]
+    held = setup.admin.get(f"systemusers({user})/{CRM}RetrieveUserPrivileges()")["RolePrivileges"]
+    assert [(one["PrivilegeId"], one["Depth"]) for one in held] == [
+        (setup.find_privilege_id("prvReadAccount"), "Global")
+    ]
+    body = {"PrivilegeId": setup.find_privilege_id("prvReadAccount")}
+    assert setup.admin.send("POST", f"roles({setup.role})/{CRM}RemovePrivilegeRole", json=body).status_code == 204
+    assert setup.admin.get(f"RetrieveRolePrivilegesRole(RoleId={setup.role})")["RolePrivileges"] == []
 
 
 @pytest.mark.parametrize(
@@ -190,18 +190,18 @@ def test_privileges_are_replaced_removed_and_listed(house: House) -> None:
         ([{"PrivilegeId": "prvReadTransactionCurrency", "Depth": "Basic"}], "0x8004140b"),
     ],
 )
-def test_privileges_that_cannot_be_given_are_refused(house: House, privileges: list[dict[str, str]], code: str) -> None:
+def test_invalid_role_privileges_are_refused(setup: RoleSetup, privileges: list[dict[str, str]], code: str) -> None:
     for one in privileges:
         if one["PrivilegeId"].startswith("prv"):
-            one["PrivilegeId"] = house.privilege(one["PrivilegeId"])
+            one["PrivilegeId"] = setup.find_privilege_id(one["PrivilegeId"])
     body = {"Privileges": privileges}
-    assert house.admin.refusal("POST", f"roles({house.role})/{CRM}AddPrivilegesRole", json=body) == (400, code)
+    assert setup.admin.refusal("POST", f"roles({setup.role})/{CRM}AddPrivilegesRole", json=body) == (400, code)
 
 
-def test_the_administrator_s_role_cannot_be_changed_and_others_cannot_change_roles(house: House, api: Api) -> None:
-    text = f"name eq 'System Administrator' and _businessunitid_value eq {house.root}"
-    (found,) = house.admin.get(f"roles?$filter={text}")["value"]
-    body = {"Privileges": [{"PrivilegeId": house.privilege("prvReadAccount"), "Depth": "Global"}]}
+def test_administrator_role_is_fixed_and_others_cannot_change_roles(setup: RoleSetup, api: Api) -> None:
+    text = f"name eq 'System Administrator' and _businessunitid_value eq {setup.root}"
+    (found,) = setup.admin.get(f"roles?$filter={text}")["value"]
+    body = {"Privileges": [{"PrivilegeId": setup.find_privilege_id("prvReadAccount"), "Depth": "Global"}]}
     path = f"roles({found['roleid']})/{CRM}AddPrivilegesRole"
-    assert house.admin.refusal("POST", path, json=body) == (400, "0x80041d50")
-    assert api.refusal("POST", f"roles({house.role})/{CRM}AddPrivilegesRole", json=body) == (403, "0x80040220")
+    assert setup.admin.refusal("POST", path, json=body) == (400, "0x80041d50")
+    assert api.refusal("POST", f"roles({setup.role})/{CRM}AddPrivilegesRole", json=body) == (403, "0x80040220")

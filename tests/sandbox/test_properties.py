@@ -1,4 +1,4 @@
-"""What holds for all filters, bodies and batches that a machine can think of."""
+"""Properties that hold for all generated filters, bodies, batches and paths."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from sandbox.base.errors import ServiceError
 from sandbox.base.values import decode, encode
-from sandbox.base.wildcards import like
+from sandbox.base.wildcards import like_to_regex
 from sandbox.metadata import catalog
 from sandbox.odata.parser import parse_filter
 from sandbox.testing import Sandbox
@@ -45,13 +46,13 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def key(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     return value.casefold() if isinstance(value, str) else value
 
 
-def compared(column: str, operator: str, value: Any) -> Test:
+def comparison_test(column: str, operator: str, value: Any) -> Test:
     def test(row: Row) -> bool:
-        one, two = key(row[column] or None if isinstance(row[column], str) else row[column]), key(value)
+        one, two = comparable(row[column] or None if isinstance(row[column], str) else row[column]), comparable(value)
         if operator in {"eq", "ne"}:
             return (one == two) is (operator == "eq")
         if one is None or two is None:
@@ -67,33 +68,33 @@ COMPARISONS = ["eq", "ne", "gt", "ge", "lt", "le"]
 
 @st.composite
 def leaves(draw: st.DrawFn) -> tuple[str, Test]:
-    """A comparison or function as text, and what it means for a row."""
+    """Generate a comparison or function as text, with its evaluation for a row."""
     kind = draw(st.sampled_from(["text", "number", "null", "bool", "date", "guid", "function", "in", "columns"]))
     if kind == "text":
         column, operator = draw(st.sampled_from(["name", "fax"])), draw(st.sampled_from(COMPARISONS))
         value = draw(TEXTS.filter(bool))
-        return f"{column} {operator} {quoted(value)}", compared(column, operator, value)
+        return f"{column} {operator} {quoted(value)}", comparison_test(column, operator, value)
     if kind == "number":
         column, operator = draw(st.sampled_from(sorted(NUMBERS))), draw(st.sampled_from(COMPARISONS))
         value = draw(st.sampled_from(NUMBERS[column]))
-        return f"{column} {operator} {value}", compared(column, operator, value)
+        return f"{column} {operator} {value}", comparison_test(column, operator, value)
     if kind == "null":
         column, operator = (
             draw(st.sampled_from(["name", "creditlimit", "processid"])),
             draw(st.sampled_from(["eq", "ne"])),
         )
-        return f"{column} {operator} null", compared(column, operator, None)
+        return f"{column} {operator} null", comparison_test(column, operator, None)
     if kind == "bool":
         operator, value = draw(st.sampled_from(["eq", "ne"])), draw(st.booleans())
-        return f"donotphone {operator} {str(value).lower()}", compared("donotphone", operator, value)
+        return f"donotphone {operator} {str(value).lower()}", comparison_test("donotphone", operator, value)
     if kind == "date":
         operator = draw(st.sampled_from(COMPARISONS))
-        return f"lastusedincampaign {operator} 2024-06-01T12:30:00Z", compared(
+        return f"lastusedincampaign {operator} 2024-06-01T12:30:00Z", comparison_test(
             "lastusedincampaign", operator, "2024-06-01T12:30:00Z"
         )
     if kind == "guid":
         operator, value = draw(st.sampled_from(["eq", "ne"])), "00000000-0000-4000-8000-000000000001"
-        return f"processid {operator} {value}", compared("processid", operator, value)
+        return f"processid {operator} {value}", comparison_test("processid", operator, value)
     if kind == "in":
         values = draw(st.lists(st.sampled_from([1, 3, 11]), min_size=1, max_size=2))
         listed = ",".join(f'"{value}"' for value in values)
@@ -101,7 +102,7 @@ def leaves(draw: st.DrawFn) -> tuple[str, Test]:
         return text, lambda row: row["customertypecode"] in values
     if kind == "columns":
         operator = draw(st.sampled_from(["eq", "ne"]))
-        return f"name {operator} fax", lambda row: compared("name", operator, row["fax"] or None)(row)
+        return f"name {operator} fax", lambda row: comparison_test("name", operator, row["fax"] or None)(row)
     function = draw(st.sampled_from(["contains", "startswith", "endswith"]))
     column, value = draw(st.sampled_from(["name", "fax"])), draw(st.text("abAB ß'", min_size=1, max_size=2))
 
@@ -114,7 +115,7 @@ def leaves(draw: st.DrawFn) -> tuple[str, Test]:
     return f"{function}({column},{quoted(value)})", test
 
 
-def joined(inner: st.SearchStrategy[tuple[str, Test]]) -> st.SearchStrategy[tuple[str, Test]]:
+def combinations(inner: st.SearchStrategy[tuple[str, Test]]) -> st.SearchStrategy[tuple[str, Test]]:
     def all_of(parts: list[tuple[str, Test]]) -> tuple[str, Test]:
         return "(" + " and ".join(text for text, _ in parts) + ")", lambda row: all(test(row) for _, test in parts)
 
@@ -128,7 +129,7 @@ def joined(inner: st.SearchStrategy[tuple[str, Test]]) -> st.SearchStrategy[tupl
     return many.map(all_of) | many.map(one_of) | inner.map(none_of)
 
 
-FILTERS = st.recursive(leaves(), joined, max_leaves=6)
+FILTERS = st.recursive(leaves(), combinations, max_leaves=6)
 OVER_HTTP = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -136,7 +137,7 @@ OVER_HTTP = settings(
 
 @OVER_HTTP
 @given(rows=ROWS, chosen=FILTERS)
-def test_a_filter_answers_what_a_plain_evaluation_answers(api: Api, rows: list[Row], chosen: tuple[str, Test]) -> None:
+def test_filter_agrees_with_a_plain_evaluation(api: Api, rows: list[Row], chosen: tuple[str, Test]) -> None:
     text, test = chosen
     api.sandbox.reset()
     numbered = [{**row, "accountnumber": str(number)} for number, row in enumerate(rows)]
@@ -232,7 +233,7 @@ JSON = st.recursive(
 )
 COLUMNS = st.sampled_from(
     [
-        *sorted(catalog.tables()["account"].columns),
+        *sorted(catalog.build_tables()["account"].columns),
         "ownerid@odata.bind",
         "primarycontactid@odata.bind",
         "@odata.type",
@@ -249,24 +250,24 @@ COLUMNS = st.sampled_from(
     body=st.dictionaries(COLUMNS, JSON, max_size=4) | JSON, action=st.sampled_from(["", "Create", "Update", "Upsert"])
 )
 @example(body={"preferredsystemuserid": {}}, action="")  # a row within a row of a table the caller may not create in
-def test_no_body_makes_the_sandbox_fail_or_keep_half_a_row(api: Api, body: Any, action: str) -> None:
+def test_no_body_makes_the_sandbox_fail_or_store_half_a_row(api: Api, body: Any, action: str) -> None:
     path = "accounts"
     if action:
         path, body = f"accounts/Microsoft.Dynamics.CRM.{action}Multiple", {"Targets": [body]}
-    before = api.sandbox.environment.traffic.rows_written
+    before = api.sandbox.environment.request_counts.rows_written
     answer = api.send("POST", path, json=body)
     denied = answer.status_code == 403 and answer.json()["error"]["code"] == "0x80040220"
     assert denied or answer.status_code in {200, 204, 400, 404, 412, 501}, answer.text
-    written = api.sandbox.environment.traffic.rows_written - before
-    assert written == (1 + nested(body) if answer.status_code < 300 else 0)
+    written = api.sandbox.environment.request_counts.rows_written - before
+    assert written == (1 + count_nested_rows(body) if answer.status_code < 300 else 0)
 
 
-def nested(body: Any) -> int:
-    """How many rows a body for an account holds within itself."""
+def count_nested_rows(body: Any) -> int:
+    """Return the number of rows nested in a body for an account."""
     row = body["Targets"][0] if isinstance(body, dict) and isinstance(body.get("Targets"), list) else body
     if not isinstance(row, dict):
         return 0
-    ways = catalog.tables()["account"].navigation
+    ways = catalog.build_tables()["account"].navigation
     return sum(isinstance(row[name], dict) and column.for_create for name, (column, _) in ways.items() if name in row)
 
 
@@ -294,9 +295,7 @@ def test_no_path_makes_the_sandbox_fail(api: Api, path: str, method: str) -> Non
 
 
 @given(st.text(max_size=40))
-def test_the_parser_reads_a_text_or_refuses_it(text: str) -> None:
-    from sandbox.base.errors import ServiceError
-
+def test_parser_reads_or_refuses_any_text(text: str) -> None:
     try:
         parse_filter(text)
     except ServiceError as error:
@@ -304,8 +303,8 @@ def test_the_parser_reads_a_text_or_refuses_it(text: str) -> None:
 
 
 @given(st.text("ab%_[]^-.*+\\()", max_size=12), st.text("ab-.*", max_size=6))
-def test_a_wildcard_pattern_is_always_a_good_expression(pattern: str, text: str) -> None:
-    re.compile(like(pattern), re.DOTALL).fullmatch(text)
+def test_every_wildcard_pattern_compiles(pattern: str, text: str) -> None:
+    re.compile(like_to_regex(pattern), re.DOTALL).fullmatch(text)
 
 
 LIKES = [
@@ -324,14 +323,14 @@ LIKES = [
 
 @pytest.mark.parametrize(("pattern", "text", "expected"), LIKES)
 def test_wildcards_are_those_of_sql(pattern: str, text: str, expected: bool) -> None:
-    assert (re.fullmatch(like(pattern), text, re.DOTALL) is not None) is expected
+    assert (re.fullmatch(like_to_regex(pattern), text, re.DOTALL) is not None) is expected
 
 
-ACCOUNT = catalog.tables()["account"]
+ACCOUNT = catalog.build_tables()["account"]
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=160))
-def test_a_text_comes_back_as_it_was_given(text: str) -> None:
+def test_text_is_returned_as_it_was_stored(text: str) -> None:
     import msgspec
 
     fragment = encode(ACCOUNT, ACCOUNT.columns["name"], text)
@@ -344,7 +343,7 @@ def test_money_keeps_every_cent(value: Decimal) -> None:
     assert decode(ACCOUNT.columns["creditlimit"], encode(ACCOUNT, ACCOUNT.columns["creditlimit"], value)) == value
 
 
-def test_a_million_comparisons_deep_is_refused_and_not_a_crash(sandbox: Sandbox, api: Api) -> None:
+def test_filter_nested_too_deep_is_refused_without_a_crash(sandbox: Sandbox, api: Api) -> None:
     deep = "(" * 3000 + "name eq 'a'" + ")" * 3000
     assert api.refusal("GET", f"accounts?$filter={deep}") == (400, "0x80060888")
     assert api.refusal("GET", f"accounts?$filter={'not ' * 3000}donotphone") == (400, "0x80060888")

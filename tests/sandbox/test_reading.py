@@ -12,11 +12,11 @@ from tests.sandbox.conftest import Api
 FIRST = "00000000-0000-4000-8000-000000000001"
 
 
-def ids(rows: list[dict[str, Any]]) -> list[str]:
+def account_ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["accountid"] for row in rows]
 
 
-def test_a_row_carries_its_key_and_version_whatever_is_selected(api: Api) -> None:
+def test_row_always_has_its_id_and_version(api: Api) -> None:
     api.sandbox.load({"accounts": [{"accountid": FIRST, "name": "Adatum"}]})
     page = api.get("accounts?$select=telephone1")
     row = page["value"][0]
@@ -30,7 +30,7 @@ def test_a_row_carries_its_key_and_version_whatever_is_selected(api: Api) -> Non
     assert whole["donotphone"] is False
 
 
-def test_pages_follow_their_links_to_the_end_without_a_gap_or_a_repeat(api: Api) -> None:
+def test_next_links_lead_through_all_rows_once(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": f"Company {number:04}"} for number in range(2503)]})
     headers = {"Prefer": "odata.maxpagesize=1000"}
     first = api.get("accounts?$select=name", **headers)
@@ -38,7 +38,7 @@ def test_pages_follow_their_links_to_the_end_without_a_gap_or_a_repeat(api: Api)
     assert first["@odata.nextLink"].startswith(api.base)
     assert "$skiptoken=" in first["@odata.nextLink"]
     rows = api.values("accounts?$select=name", **headers)
-    assert len(set(ids(rows))) == len(rows) == 2503
+    assert len(set(account_ids(rows))) == len(rows) == 2503
 
 
 def test_a_page_holds_5000_rows_at_most(api: Api) -> None:
@@ -50,23 +50,23 @@ def test_a_page_holds_5000_rows_at_most(api: Api) -> None:
 
 
 @pytest.mark.parametrize("order", ["", "&$orderby=name desc", "&$orderby=address1_city asc,name desc"])
-def test_paging_goes_on_while_rows_come_change_and_go(api: Api, order: str) -> None:
+def test_paging_survives_created_changed_and_deleted_rows(api: Api, order: str) -> None:
     rows = [{"name": f"Company {number:03}", "address1_city": f"City {number % 7}"} for number in range(90)]
     api.sandbox.load({"accounts": rows})
     before = {row["accountid"] for row in api.sandbox.rows("accounts")}
     page = api.get(f"accounts?$select=name{order}", Prefer="odata.maxpagesize=20")
-    seen = ids(page["value"])
+    seen = account_ids(page["value"])
     api.send("DELETE", f"accounts({seen[0]})")
     api.send("PATCH", f"accounts({seen[1]})", json={"telephone1": "changed"})
     api.create("accounts", name="Company 0000 new")
     while link := page.get("@odata.nextLink"):
         page = api.get(link, Prefer="odata.maxpagesize=20")
-        seen += ids(page["value"])
+        seen += account_ids(page["value"])
     assert len(seen) == len(set(seen))
     assert before <= set(seen)
 
 
-def test_rows_come_in_the_order_asked_for_nulls_first(api: Api) -> None:
+def test_rows_are_ordered_with_nulls_first(api: Api) -> None:
     cities = ["Bern", None, "aarau", "Chur", "Bern"]
     api.sandbox.load({"accounts": [{"name": str(n), "address1_city": city} for n, city in enumerate(cities)]})
     rows = api.values(
@@ -81,7 +81,7 @@ def test_rows_come_in_the_order_asked_for_nulls_first(api: Api) -> None:
     ]
 
 
-def test_top_ends_the_answer_and_is_ignored_beside_a_page_size(api: Api) -> None:
+def test_top_limits_the_rows_and_is_ignored_with_a_page_size(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": str(number)} for number in range(10)]})
     page = api.get("accounts?$select=name&$top=3")
     assert (len(page["value"]), "@odata.nextLink" in page) == (3, False)
@@ -90,7 +90,7 @@ def test_top_ends_the_answer_and_is_ignored_beside_a_page_size(api: Api) -> None
     assert api.get("accounts?$top=0")["value"] == []
 
 
-def test_a_top_beyond_one_page_goes_on_to_its_end_and_no_further(api: Api) -> None:
+def test_top_beyond_one_page_ends_at_its_number_of_rows(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": str(number)} for number in range(5020)]})
     assert len(api.values("accounts?$select=name&$top=5010")) == 5010
 
@@ -132,7 +132,7 @@ FILTERS = [
 
 
 @pytest.fixture
-def four(api: Api) -> Api:
+def four_accounts(api: Api) -> Api:
     contact = "00000000-0000-4000-8000-0000000000c1"
     rows = [
         {"name": "Adatum", "address1_city": "Bern", "creditlimit": 100, "customertypecode": 3},
@@ -148,11 +148,11 @@ def four(api: Api) -> Api:
 
 
 @pytest.mark.parametrize(("text", "expected"), FILTERS)
-def test_a_filter_finds_the_rows_it_means(four: Api, text: str, expected: set[str]) -> None:
-    rows = four.send("GET", "accounts", params={"$select": "accountnumber", "$filter": text})
+def test_filter_returns_the_matching_rows(four_accounts: Api, text: str, expected: set[str]) -> None:
+    rows = four_accounts.send("GET", "accounts", params={"$select": "accountnumber", "$filter": text})
     assert rows.status_code == 200, rows.text
     assert {row["accountnumber"] for row in rows.json()["value"]} == expected
-    counted = four.send("GET", "accounts/$count", params={"$filter": text})
+    counted = four_accounts.send("GET", "accounts/$count", params={"$filter": text})
     assert int(counted.text) == len(expected)
 
 
@@ -190,8 +190,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("query", "code"), REFUSED)
-def test_a_query_the_service_does_not_take_is_refused(four: Api, query: str, code: str) -> None:
-    assert four.refusal("GET", f"accounts?{query}") == (400, code)
+def test_query_that_the_service_refuses_is_refused(four_accounts: Api, query: str, code: str) -> None:
+    assert four_accounts.refusal("GET", f"accounts?{query}") == (400, code)
 
 
 UNCOVERED = [
@@ -205,7 +205,7 @@ UNCOVERED = [
 
 
 @pytest.mark.parametrize("path", UNCOVERED)
-def test_what_the_sandbox_does_not_know_it_says_loudly(api: Api, path: str) -> None:
+def test_feature_that_the_sandbox_lacks_is_answered_with_501(api: Api, path: str) -> None:
     answer = api.send("GET", path)
     assert answer.status_code == 501
     assert "does not cover" in answer.json()["error"]["message"]
@@ -216,18 +216,18 @@ def test_an_unknown_column_is_named(api: Api) -> None:
     assert message == "Could not find a property named 'nope' on type 'Microsoft.Dynamics.CRM.account'."
 
 
-def test_option_names_and_spaces_may_be_encoded_as_other_clients_do(four: Api) -> None:
-    rows = four.get("accounts?%24select=name%2Cfax&%24filter=name+eq+%27Adatum%27")["value"]
+def test_option_names_and_spaces_may_be_encoded_as_other_clients_do(four_accounts: Api) -> None:
+    rows = four_accounts.get("accounts?%24select=name%2Cfax&%24filter=name+eq+%27Adatum%27")["value"]
     assert [row["name"] for row in rows] == ["Adatum"]
 
 
-def test_a_parameter_alias_stands_for_its_value(four: Api) -> None:
-    rows = four.get("accounts?$select=name&$filter=name eq @who&@who='Delta'")["value"]
+def test_parameter_alias_is_replaced_by_its_value(four_accounts: Api) -> None:
+    rows = four_accounts.get("accounts?$select=name&$filter=name eq @who&@who='Delta'")["value"]
     assert [row["name"] for row in rows] == ["Delta"]
 
 
-def test_annotations_give_the_texts_a_person_sees(four: Api) -> None:
-    row = four.get(
+def test_annotations_give_formatted_values(four_accounts: Api) -> None:
+    row = four_accounts.get(
         "accounts?$select=name,customertypecode,creditlimit,_primarycontactid_value,_ownerid_value,createdon,donotphone"
         "&$filter=name eq 'Adatum'",
         Prefer='odata.include-annotations="*"',
@@ -240,38 +240,38 @@ def test_annotations_give_the_texts_a_person_sees(four: Api) -> None:
     assert row["_primarycontactid_value@Microsoft.Dynamics.CRM.associatednavigationproperty"] == "primarycontactid"
     assert row["_ownerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"] == "systemuser"
     assert row[f"donotphone{text}"] == "Allow"
-    only = four.get("accounts?$select=customertypecode", Prefer="odata.include-annotations=OData.Community.*")["value"][
-        0
-    ]
+    only = four_accounts.get("accounts?$select=customertypecode", Prefer="odata.include-annotations=OData.Community.*")[
+        "value"
+    ][0]
     assert f"customertypecode{text}" in only
 
 
-def test_expand_brings_the_row_a_lookup_leads_to(four: Api) -> None:
+def test_expand_returns_the_row_of_a_lookup(four_accounts: Api) -> None:
     query = "accounts?$select=name&$expand=primarycontactid($select=fullname),ownerid&$orderby=name"
-    rows = four.get(query)["value"]
+    rows = four_accounts.get(query)["value"]
     assert rows[0]["primarycontactid"]["fullname"] == "Ada Lind"
     assert rows[1]["primarycontactid"] is None
     assert rows[0]["ownerid"]["systemuserid"]
 
 
-def test_a_row_is_not_sent_again_to_a_client_that_has_its_version(four: Api) -> None:
-    row = four.get("accounts?$select=name&$top=1")["value"][0]
+def test_known_version_is_answered_with_304(four_accounts: Api) -> None:
+    row = four_accounts.get("accounts?$select=name&$top=1")["value"][0]
     path = f"accounts({row['accountid']})?$select=name"
-    assert four.send("GET", path, headers={"If-None-Match": row["@odata.etag"]}).status_code == 304
-    assert four.send("GET", path, headers={"If-None-Match": "null"}).status_code == 200
+    assert four_accounts.send("GET", path, headers={"If-None-Match": row["@odata.etag"]}).status_code == 304
+    assert four_accounts.send("GET", path, headers={"If-None-Match": "null"}).status_code == 200
     annotated = {"If-None-Match": row["@odata.etag"], "Prefer": 'odata.include-annotations="*"'}
-    assert four.send("GET", path, headers=annotated).status_code == 200
+    assert four_accounts.send("GET", path, headers=annotated).status_code == 200
 
 
-def test_one_property_and_one_reference_can_be_read(four: Api) -> None:
-    row = four.get("accounts?$select=name,_primarycontactid_value&$filter=name eq 'Adatum'")["value"][0]
+def test_one_property_and_one_reference_can_be_read(four_accounts: Api) -> None:
+    row = four_accounts.get("accounts?$select=name,_primarycontactid_value&$filter=name eq 'Adatum'")["value"][0]
     path = f"accounts({row['accountid']})"
-    assert four.get(f"{path}/name")["value"] == "Adatum"
-    assert four.send("GET", f"{path}/name/$value").text == "Adatum"
-    assert four.send("GET", f"{path}/fax").status_code == 204
-    assert four.get(f"{path}/primarycontactid?$select=lastname")["lastname"] == "Lind"
-    reference = four.get(f"{path}/primarycontactid/$ref")["@odata.id"]
-    assert reference == f"{four.base}contacts({row['_primarycontactid_value']})"
+    assert four_accounts.get(f"{path}/name")["value"] == "Adatum"
+    assert four_accounts.send("GET", f"{path}/name/$value").text == "Adatum"
+    assert four_accounts.send("GET", f"{path}/fax").status_code == 204
+    assert four_accounts.get(f"{path}/primarycontactid?$select=lastname")["lastname"] == "Lind"
+    reference = four_accounts.get(f"{path}/primarycontactid/$ref")["@odata.id"]
+    assert reference == f"{four_accounts.base}contacts({row['_primarycontactid_value']})"
 
 
 MISSING = [
@@ -286,7 +286,7 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("path", "status", "code"), MISSING)
-def test_a_path_that_names_nothing_is_refused(api: Api, path: str, status: int, code: str) -> None:
+def test_unknown_path_is_refused(api: Api, path: str, status: int, code: str) -> None:
     assert api.refusal("GET", path) == (status, code)
 
 
@@ -314,7 +314,7 @@ def test_versions_only_grow(api: Api) -> None:
     assert all(one < two for one, two in pairwise(versions))
 
 
-def test_the_whole_schema_is_an_xml_document_of_tables_and_their_ways_to_each_other(api: Api) -> None:
+def test_schema_document_lists_tables_properties_and_navigation(api: Api) -> None:
     answer = api.send("GET", "$metadata")
     assert answer.headers["Content-Type"].startswith("application/xml")
     edm = "{http://docs.oasis-open.org/odata/ns/edm}"
@@ -351,7 +351,7 @@ def test_the_whole_schema_is_an_xml_document_of_tables_and_their_ways_to_each_ot
         ("aggregate(industrycode with countdistinct as d)", [{"d": 2}]),
     ],
 )  # fmt: skip
-def test_rows_are_summed_up_and_grouped(api: Api, apply: str, expected: list[dict[str, Any]]) -> None:
+def test_rows_are_aggregated_and_grouped(api: Api, apply: str, expected: list[dict[str, Any]]) -> None:
     values = [("A", 10, 1), ("B", 20, 1), ("C", 30, 2), ("D", None, None)]
     rows = [{"name": n, "numberofemployees": e, "creditlimit": e, "industrycode": i} for n, e, i in values]
     api.sandbox.load({"accounts": rows})
@@ -366,18 +366,18 @@ def test_rows_are_summed_up_and_grouped(api: Api, apply: str, expected: list[dic
         "filter(name eq 'x')", "aggregate($count as n,$count as n)", "groupby((name),filter(name eq 'x'))",
     ],
 )  # fmt: skip
-def test_a_sum_that_cannot_be_is_refused(api: Api, apply: str) -> None:
+def test_invalid_aggregation_is_refused(api: Api, apply: str) -> None:
     assert api.refusal("GET", f"accounts?$apply={apply}") == (400, "0x80060888")
 
 
-def test_too_many_rows_are_not_summed_up(api: Api) -> None:
+def test_aggregation_over_too_many_rows_is_refused(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": "x"} for _ in range(50_001)]})
     assert api.refusal("GET", "accounts?$apply=aggregate($count as n)") == (400, "0x8004e023")
 
 
 @pytest.fixture
-def family(api: Api) -> Api:
-    """A grandparent, a parent with two children, and contacts of theirs."""
+def account_family(api: Api) -> Api:
+    """Load a grandparent, a parent with two children, and contacts of all."""
     ids = {name: str(UUID(int=n + 1)) for n, name in enumerate(("Grand", "Parent", "One", "Two"))}
     up = {"Parent": "Grand", "One": "Parent", "Two": "Parent"}
     api.sandbox.load(
@@ -422,36 +422,39 @@ def family(api: Api) -> Api:
         ("Microsoft.Dynamics.CRM.EqualUserTeams(PropertyName='ownerid')", set()),
     ],
 )  # fmt: skip
-def test_a_filter_reaches_collections_hierarchies_and_fiscal_periods(
-    family: Api, text: str, expected: set[str]
+def test_filter_covers_collections_hierarchies_and_fiscal_periods(
+    account_family: Api, text: str, expected: set[str]
 ) -> None:
     ids = {name: str(UUID(int=n + 1)) for n, name in enumerate(("Grand", "Parent", "One", "Two"))}
     text = text.replace("'ownerid'", "'_ownerid_value'")
     for name, row_id in ids.items():
         text = text.replace(f"{{{name}}}", row_id)
-    assert {row["name"] for row in family.values(f"accounts?$select=name&$filter={text}")} == expected
+    assert {row["name"] for row in account_family.values(f"accounts?$select=name&$filter={text}")} == expected
 
 
-def test_fiscal_periods_follow_the_sandbox_s_clock(family: Api) -> None:
-    row = family.create("accounts", name="Now")
+def test_fiscal_periods_follow_the_sandbox_s_clock(account_family: Api) -> None:
+    row = account_family.create("accounts", name="Now")
     for name in ("ThisFiscalYear", "ThisFiscalPeriod"):
         text = f"Microsoft.Dynamics.CRM.{name}(PropertyName='createdon')"
-        assert [one["accountid"] for one in family.values(f"accounts?$filter={text}")] == [row]
+        assert [one["accountid"] for one in account_family.values(f"accounts?$filter={text}")] == [row]
     text = "Microsoft.Dynamics.CRM.LastXFiscalYears(PropertyName='createdon',PropertyValue=2)"
-    assert row not in {one["accountid"] for one in family.values(f"accounts?$filter={text}")}
+    assert row not in {one["accountid"] for one in account_family.values(f"accounts?$filter={text}")}
 
 
-def test_a_collection_is_expanded_filtered_ordered_and_cut(family: Api) -> None:
+def test_expanded_collection_is_filtered_ordered_and_limited(account_family: Api) -> None:
     options = "$select=lastname;$filter=lastname ne 'One 1';$orderby=lastname desc;$top=2"
     path = f"accounts?$select=name&$orderby=name&$expand=contact_customer_accounts({options})"
-    found = {row["name"]: [one["lastname"] for one in row["contact_customer_accounts"]] for row in family.values(path)}
+    found = {
+        row["name"]: [one["lastname"] for one in row["contact_customer_accounts"]]
+        for row in account_family.values(path)
+    }
     assert found == {"Grand": ["Grand 2", "Grand 1"], "One": ["One 2", "One 0"], "Parent": [], "Two": []}
     nested = "$expand=contact_customer_accounts($expand=account_primary_contact)"
-    assert family.refusal("GET", f"accounts?{nested}") == (400, "0x80060888")
+    assert account_family.refusal("GET", f"accounts?{nested}") == (400, "0x80060888")
 
 
-def test_rows_are_ordered_through_a_lookup(family: Api) -> None:
+def test_rows_are_ordered_through_a_lookup(account_family: Api) -> None:
     path = "accounts?$select=name&$orderby=parentaccountid/name desc,name desc"
-    assert [row["name"] for row in family.values(path)] == ["Two", "One", "Parent", "Grand"]
-    paged = family.values(path, Prefer="odata.maxpagesize=1")
+    assert [row["name"] for row in account_family.values(path)] == ["Two", "One", "Parent", "Grand"]
+    paged = account_family.values(path, Prefer="odata.maxpagesize=1")
     assert [row["name"] for row in paged] == ["Two", "One", "Parent", "Grand"]

@@ -1,16 +1,14 @@
-"""Many rows: what they take in memory, and how fast they are served."""
+"""Many rows: their memory, and the time to serve them."""
 
 import time
 import tracemalloc
-
-import pytest
 
 from sandbox.environment import Environment
 from sandbox.service.load import load
 from tests.sandbox.conftest import Api
 
 
-def accounts(many: int) -> list[dict[str, object]]:
+def account_rows(many: int) -> list[dict[str, object]]:
     return [
         {
             "name": f"Company {number} Holding",
@@ -28,7 +26,7 @@ def accounts(many: int) -> list[dict[str, object]]:
 
 def test_an_account_of_eight_columns_takes_less_than_a_kilobyte() -> None:
     environment = Environment()
-    rows = accounts(20_000)
+    rows = account_rows(20_000)
     load(environment, {"accounts": rows[:100]})
     tracemalloc.start()
     try:
@@ -39,9 +37,9 @@ def test_an_account_of_eight_columns_takes_less_than_a_kilobyte() -> None:
     assert taken / (len(rows) - 100) < 1000
 
 
-@pytest.mark.big
-def test_a_full_page_is_served_in_well_under_a_second_also_deep_in_a_filtered_table(api: Api) -> None:
-    load(api.sandbox.environment, {"accounts": accounts(200_000)})
+@pytest.mark.processes
+def test_full_page_of_a_large_filtered_table_takes_under_half_a_second(api: Api) -> None:
+    load(api.sandbox.environment, {"accounts": account_rows(200_000)})
     query = "accounts?$select=name,telephone1,emailaddress1,address1_city"
     for text in ("", "&$filter=statecode eq 0 and customertypecode eq 11"):
         api.get(query + text)  # a filter's first use decodes its columns

@@ -8,12 +8,12 @@ import pytest
 import requests
 
 from sandbox.base.clock import Clock
-from sandbox.base.limits import UNDER_WAY_S, Protection
+from sandbox.base.limits import IN_FLIGHT_S, ServiceProtection
 from tests.sandbox.conftest import Api
 from tests.sandbox.test_batch import GO_ON, part, send, statuses
 
 
-def fault(api: Api, **described: Any) -> None:
+def add_fault(api: Api, **described: Any) -> None:
     api.sandbox.control("POST", "faults", [described])
 
 
@@ -24,9 +24,7 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("limits", "code", "text"), LIMITS)
-def test_a_user_who_asks_too_much_is_told_how_long_to_wait(
-    api: Api, limits: dict[str, int], code: str, text: str
-) -> None:
+def test_user_beyond_a_limit_gets_429_with_retry_after(api: Api, limits: dict[str, int], code: str, text: str) -> None:
     api.sandbox.control("PUT", "limits", limits)
     answers = [api.send("GET", "WhoAmI") for _ in range(3)]
     assert answers[0].status_code == 200
@@ -40,28 +38,28 @@ def test_a_user_who_asks_too_much_is_told_how_long_to_wait(
     assert api.send("GET", "WhoAmI").status_code == 200
 
 
-def test_a_client_that_does_not_wait_is_counted(api: Api) -> None:
-    fault(api, method="GET", path="WhoAmI", fault="429", retry_after=30)
+def test_request_before_retry_after_is_counted(api: Api) -> None:
+    add_fault(api, method="GET", path="WhoAmI", fault="429", retry_after=30)
     assert api.send("GET", "WhoAmI").headers["Retry-After"] == "30"
     assert api.sandbox.requests()["before_retry_after"] == 0
     api.send("GET", "WhoAmI")
     assert api.sandbox.requests()["before_retry_after"] == 1
 
 
-def test_a_request_that_came_before_the_refusal_was_heard_of_is_not_too_early() -> None:
-    """Under load it may be looked at late: what counts is when it came, and when the refusal had left."""
-    protection = Protection(Clock())
-    protection.told("ada", 5, connection=1)
+def test_request_sent_before_the_refusal_arrived_is_not_too_early() -> None:
+    """Under load a request is handled late: what counts is when it arrived, and when the refusal was sent."""
+    protection = ServiceProtection(Clock())
+    protection.note_refusal("ada", 5, connection=1)
     came = time.monotonic()
-    assert not protection.too_early("ada", 2, came)
-    protection.heard(1)
-    assert not protection.too_early("ada", 2, came)
-    assert protection.too_early("ada", 2, time.monotonic() + UNDER_WAY_S + 0.01)
-    assert protection.too_early("ada", 1, came), "who was refused on this very connection knows"
-    assert not protection.too_early("bob", 2, time.monotonic() + 1)
+    assert not protection.is_too_early("ada", 2, came)
+    protection.note_refusal_sent(1)
+    assert not protection.is_too_early("ada", 2, came)
+    assert protection.is_too_early("ada", 2, time.monotonic() + IN_FLIGHT_S + 0.01)
+    assert protection.is_too_early("ada", 1, came), "who was refused on this very connection knows"
+    assert not protection.is_too_early("bob", 2, time.monotonic() + 1)
 
 
-def test_too_many_requests_at_once_are_refused_at_once(api: Api) -> None:
+def test_requests_beyond_the_concurrency_limit_are_refused_immediately(api: Api) -> None:
     api.sandbox.control("PUT", "limits", {"concurrency": 2})
     api.sandbox.control("PUT", "latency", {"request_ms": 300})
     token = api.session.headers["Authorization"]
@@ -80,7 +78,7 @@ def test_too_many_requests_at_once_are_refused_at_once(api: Api) -> None:
     assert api.sandbox.requests()["max_concurrency"] >= 2
 
 
-def test_answers_say_what_is_left_and_how_much_to_do_at_once(api: Api) -> None:
+def test_answers_carry_remaining_budget_and_parallelism_hint(api: Api) -> None:
     headers = api.send("GET", "WhoAmI").headers
     assert headers["x-ms-ratelimit-burst-remaining-xrm-requests"] == "5999"
     assert headers["x-ms-ratelimit-time-remaining-xrm-requests"].startswith("1,")
@@ -89,7 +87,7 @@ def test_answers_say_what_is_left_and_how_much_to_do_at_once(api: Api) -> None:
     assert headers["OData-Version"] == "4.0"
 
 
-def test_latency_is_taken_per_request_and_per_row(api: Api) -> None:
+def test_latency_applies_per_request_and_per_row(api: Api) -> None:
     api.sandbox.load({"accounts": [{"name": str(number)} for number in range(20)]})
     api.sandbox.control("PUT", "latency", {"request_ms": 50, "row_read_ms": 10})
     begun = time.monotonic()
@@ -98,8 +96,8 @@ def test_latency_is_taken_per_request_and_per_row(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("429", 429), ("503", 503), ("500", 500), ("401", 401)])
-def test_a_fault_answers_in_place_of_the_service(api: Api, kind: str, status: int) -> None:
-    fault(api, method="POST", path="accounts", after=1, times=2, fault=kind, retry_after=0)
+def test_fault_replaces_the_answer(api: Api, kind: str, status: int) -> None:
+    add_fault(api, method="POST", path="accounts", after=1, times=2, fault=kind, retry_after=0)
     seen = [api.send("POST", "accounts", json={"name": "x"}).status_code for _ in range(4)]
     assert seen == [204, status, status, 204]
     assert len(api.sandbox.rows("accounts")) == 2
@@ -113,8 +111,8 @@ LOST = [("reset", 0), ("lost_reply", 1), ("truncate", 1), ("timeout", 0)]
 
 
 @pytest.mark.parametrize(("kind", "rows"), LOST)
-def test_a_connection_breaks_before_or_after_the_row_was_written(api: Api, kind: str, rows: int) -> None:
-    fault(api, method="POST", path="accounts", fault=kind)
+def test_connection_fault_hits_before_or_after_the_row_is_written(api: Api, kind: str, rows: int) -> None:
+    add_fault(api, method="POST", path="accounts", fault=kind)
     with pytest.raises(requests.RequestException) as caught:
         api.session.post(
             f"{api.base}accounts", json={"name": "x"}, headers={"Prefer": "return=representation"}, timeout=2
@@ -126,36 +124,36 @@ def test_a_connection_breaks_before_or_after_the_row_was_written(api: Api, kind:
     assert len(api.sandbox.rows("accounts")) == rows
 
 
-def test_a_slow_answer_comes_whole(api: Api) -> None:
-    fault(api, method="GET", path="WhoAmI", fault="slow")
+def test_slow_answer_arrives_complete(api: Api) -> None:
+    add_fault(api, method="GET", path="WhoAmI", fault="slow")
     begun = time.monotonic()
     assert api.get("WhoAmI")["UserId"]
     assert time.monotonic() - begun > 1
 
 
-def test_a_fault_strikes_parts_inside_a_batch(api: Api) -> None:
-    fault(api, method="POST", path="accounts", after=1, times=1, fault="503")
+def test_fault_hits_parts_inside_a_batch(api: Api) -> None:
+    add_fault(api, method="POST", path="accounts", after=1, times=1, fault="503")
     parts = [part("POST", "/api/data/v9.2/accounts", {"name": str(number)}) for number in range(3)]
     assert statuses(send(api, parts, **GO_ON)) == [204, 503, 204]
-    fault(api, method="POST", path="accounts", after=1, fault="lost_reply")
+    add_fault(api, method="POST", path="accounts", after=1, fault="lost_reply")
     with pytest.raises(requests.ConnectionError):
         send(api, parts, **GO_ON)
     assert len(api.sandbox.rows("accounts")) == 5
-    fault(api, method="POST", path="accounts", after=1, fault="reset")
+    add_fault(api, method="POST", path="accounts", after=1, fault="reset")
     with pytest.raises(requests.ConnectionError):
         send(api, parts, **GO_ON)
     assert len(api.sandbox.rows("accounts")) == 6
 
 
 def test_partial_batch_fails_every_second_part(api: Api) -> None:
-    fault(api, fault="partial_batch")
+    add_fault(api, fault="partial_batch")
     parts = [part("POST", "/api/data/v9.2/accounts", {"name": str(number)}) for number in range(4)]
     assert statuses(send(api, parts, **GO_ON)) == [204, 500, 204, 500]
     assert statuses(send(api, parts, **GO_ON)) == [204] * 4
 
 
-def test_partial_batch_may_be_named_by_what_the_parts_are(api: Api) -> None:
-    fault(api, method="POST", path="accounts", fault="partial_batch")
+def test_partial_batch_may_be_selected_by_the_shape_of_its_parts(api: Api) -> None:
+    add_fault(api, method="POST", path="accounts", fault="partial_batch")
     other = [part("GET", "/api/data/v9.2/contacts?$top=1") for _ in range(2)]
     assert statuses(send(api, other, **GO_ON)) == [200, 200]
     parts = [part("POST", "/api/data/v9.2/accounts", {"name": str(number)}) for number in range(4)]
@@ -174,8 +172,8 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("path", "method", "asked", "struck"), SHAPES)
-def test_a_fault_is_found_by_the_shape_of_a_path(api: Api, path: str, method: str, asked: str, struck: bool) -> None:
-    fault(api, method=method, path=path, fault="503")
+def test_fault_matches_by_the_shape_of_a_path(api: Api, path: str, method: str, asked: str, struck: bool) -> None:
+    add_fault(api, method=method, path=path, fault="503")
     assert (api.send(method, asked, json={}).status_code == 503) is struck
 
 

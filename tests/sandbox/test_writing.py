@@ -1,4 +1,4 @@
-"""Creating, changing and deleting, and all that is refused."""
+"""Creating, changing and deleting rows, and what is refused."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ def one(api: Api) -> Api:
     return api
 
 
-def test_a_callers_own_id_is_honoured_once(api: Api) -> None:
+def test_id_given_by_the_caller_is_used_once(api: Api) -> None:
     assert api.create("accounts", accountid=ID, name="x") == ID
     assert api.refusal("POST", "accounts", json={"accountid": ID.upper(), "name": "x"}) == (412, "0x80040237")
     assert len(api.sandbox.rows("accounts")) == 1
 
 
-def test_the_service_fills_in_owner_state_dates_currency_and_amounts_in_base_currency(api: Api) -> None:
+def test_new_row_gets_owner_state_dates_currency_and_base_amounts(api: Api) -> None:
     currencies = api.get("transactioncurrencies?$select=isocurrencycode,exchangerate")["value"]
     euro = next(row for row in currencies if row["isocurrencycode"] == "EUR")
     dollar = next(row for row in currencies if row["isocurrencycode"] == "USD")
@@ -47,12 +47,12 @@ def test_the_service_fills_in_owner_state_dates_currency_and_amounts_in_base_cur
     assert api.get(f"accounts({api.create('accounts', name='x')})")["_transactioncurrencyid_value"] is None
 
 
-def test_a_persons_full_name_follows_its_parts(one: Api) -> None:
+def test_full_name_follows_its_parts(one: Api) -> None:
     one.send("PATCH", f"contacts({CONTACT})", json={"middlename": "M.", "lastname": "Lindqvist"})
     assert one.get(f"contacts({CONTACT})?$select=fullname")["fullname"] == "Ada M. Lindqvist"
 
 
-def test_an_empty_text_is_kept_as_null(one: Api) -> None:
+def test_empty_text_is_stored_as_null(one: Api) -> None:
     one.send("PATCH", f"accounts({ID})", json={"name": "", "fax": ""})
     assert one.get(f"accounts({ID})?$select=name,fax")["fax"] is None
 
@@ -89,7 +89,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "code"), REFUSED)
-def test_a_value_the_column_cannot_take_is_refused_and_nothing_is_written(
+def test_invalid_value_is_refused_and_nothing_is_written(
     one: Api, body: dict[str, Any], status: int, code: str
 ) -> None:
     before = one.sandbox.rows("accounts")
@@ -103,14 +103,14 @@ def test_a_value_the_column_cannot_take_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     "body", ["", "[]", "{", '"x"', "\ud800".encode("utf-8", "surrogatepass"), '{"name":"\\ud800"}']
 )
-def test_a_body_that_is_no_row_is_refused(one: Api, body: Any) -> None:
+def test_invalid_body_is_refused(one: Api, body: Any) -> None:
     assert one.refusal("POST", "accounts", data=body, headers={"Content-Type": "application/json"}) == (
         400,
         "0x80048d19",
     )
 
 
-def test_what_only_the_service_sets_is_left_aside(one: Api) -> None:
+def test_columns_set_by_the_service_are_ignored_in_bodies(one: Api) -> None:
     answer = one.send(
         "PATCH", f"accounts({ID})", json={"createdon": "2001-01-01T00:00:00Z", "versionnumber": 1, "fax": "1"}
     )
@@ -126,7 +126,7 @@ def test_lookups_are_bound_by_relative_or_absolute_address_and_cleared_by_null(o
         assert one.get(f"accounts({ID})?$select=_primarycontactid_value")["_primarycontactid_value"] is None
 
 
-def test_a_lookup_to_several_tables_has_a_name_for_each(one: Api) -> None:
+def test_lookup_to_several_tables_has_a_navigation_property_for_each(one: Api) -> None:
     contact = one.create("contacts", lastname="x", **{"parentcustomerid_account@odata.bind": f"/accounts({ID})"})
     row = one.get(f"contacts({contact})?$select=_parentcustomerid_value", Prefer='odata.include-annotations="*"')
     assert row["_parentcustomerid_value@Microsoft.Dynamics.CRM.lookuplogicalname"] == "account"
@@ -137,7 +137,7 @@ def test_a_lookup_to_several_tables_has_a_name_for_each(one: Api) -> None:
     )
 
 
-def test_state_brings_its_first_reason_along(one: Api) -> None:
+def test_state_without_a_reason_gets_its_first_reason(one: Api) -> None:
     one.send("PATCH", f"accounts({ID})", json={"statecode": 1})
     row = one.get(f"accounts({ID})?$select=statecode,statuscode")
     assert (row["statecode"], row["statuscode"]) == (1, 2)
@@ -151,7 +151,7 @@ def test_an_update_with_an_old_version_is_refused(one: Api) -> None:
     assert one.refusal("DELETE", f"accounts({ID})", headers={"If-Match": etag}) == (412, "0x80060882")
 
 
-def test_a_patch_creates_what_is_not_there_unless_told_otherwise(api: Api) -> None:
+def test_patch_creates_a_missing_row_unless_if_match_forbids_it(api: Api) -> None:
     only_update = api.refusal("PATCH", f"accounts({ID})", json={"name": "x"}, headers={"If-Match": "*"})
     assert only_update == (404, "0x80040217")
     answer = api.send("PATCH", f"accounts({ID})", json={"name": "x"}, headers={"Prefer": "return=representation"})
@@ -165,21 +165,21 @@ def test_a_patch_creates_what_is_not_there_unless_told_otherwise(api: Api) -> No
     assert only_create == (412, "0x80040237")
 
 
-def test_deleting_clears_the_lookups_that_led_there(one: Api) -> None:
+def test_deletion_clears_lookups_to_the_row(one: Api) -> None:
     one.send("PATCH", f"accounts({ID})", json={"primarycontactid@odata.bind": f"/contacts({CONTACT})"})
     assert one.send("DELETE", f"contacts({CONTACT})").status_code == 204
     assert one.get(f"accounts({ID})?$select=_primarycontactid_value")["_primarycontactid_value"] is None
     assert one.refusal("DELETE", f"contacts({CONTACT})") == (404, "0x80040217")
 
 
-def test_what_others_need_cannot_be_deleted(admin: Api) -> None:
+def test_row_that_others_need_cannot_be_deleted(admin: Api) -> None:
     organization = admin.get("organizations")["value"][0]
     base = organization["_basecurrencyid_value"]
     assert admin.refusal("DELETE", f"transactioncurrencies({base})") == (400, "0x80040227")
     assert admin.refusal("DELETE", f"organizations({organization['organizationid']})") == (405, "0x80040800")
 
 
-def test_one_property_can_be_set_and_emptied(one: Api) -> None:
+def test_single_property_can_be_set_and_cleared(one: Api) -> None:
     assert one.send("PUT", f"accounts({ID})/fax", json={"value": "42"}).status_code == 204
     assert one.get(f"accounts({ID})/fax")["value"] == "42"
     assert one.send("DELETE", f"accounts({ID})/fax").status_code == 204
@@ -194,7 +194,7 @@ METHODS = [("DELETE", "accounts"), ("PATCH", "accounts"), ("POST", f"accounts({I
 
 
 @pytest.mark.parametrize(("method", "path"), METHODS)
-def test_a_method_that_does_not_fit_is_refused(one: Api, method: str, path: str) -> None:
+def test_unsupported_method_is_refused(one: Api, method: str, path: str) -> None:
     assert one.send(method, path, json={}).status_code == 405
 
 
@@ -206,7 +206,7 @@ def bulk(api: Api, action: str, targets: list[dict[str, Any]]) -> Any:
     return api.send("POST", f"accounts/Microsoft.Dynamics.CRM.{action}", json={"Targets": targets})
 
 
-def test_create_multiple_answers_the_ids_in_order(api: Api) -> None:
+def test_create_multiple_returns_the_ids_in_order(api: Api) -> None:
     answer = bulk(api, "CreateMultiple", [target(name="a", accountid=ID), target(name="b")])
     made = answer.json()["Ids"]
     assert made[0] == ID
@@ -214,7 +214,7 @@ def test_create_multiple_answers_the_ids_in_order(api: Api) -> None:
 
 
 @pytest.mark.parametrize("action", ["CreateMultiple", "UpdateMultiple", "UpsertMultiple"])
-def test_a_bulk_action_is_all_or_nothing(one: Api, action: str) -> None:
+def test_bulk_action_is_atomic(one: Api, action: str) -> None:
     before = one.sandbox.rows("accounts")
     name = {"accountid": ID} if action == "UpdateMultiple" else {}
     bad = {"accountid": ID} if action == "UpsertMultiple" else name
@@ -239,12 +239,12 @@ BULK_REFUSED: list[tuple[str, Any, int, str]] = [
 
 
 @pytest.mark.parametrize(("action", "targets", "status", "code"), BULK_REFUSED)
-def test_a_bulk_action_refuses_what_it_cannot_do(one: Api, action: str, targets: Any, status: int, code: str) -> None:
+def test_invalid_bulk_action_is_refused(one: Api, action: str, targets: Any, status: int, code: str) -> None:
     answer = bulk(one, action, targets)
     assert (answer.status_code, answer.json()["error"]["code"].lower()) == (status, code)
 
 
-def test_update_and_upsert_multiple_change_what_is_there(one: Api) -> None:
+def test_update_multiple_and_upsert_multiple_change_existing_rows(one: Api) -> None:
     assert bulk(one, "UpdateMultiple", [target(accountid=ID, fax="1")]).status_code == 204
     rows = [
         {"@odata.type": "Microsoft.Dynamics.CRM.account", "@odata.id": f"accounts({ID})", "fax": "2"},
@@ -255,12 +255,12 @@ def test_update_and_upsert_multiple_change_what_is_there(one: Api) -> None:
     assert {row["name"] for row in one.sandbox.rows("accounts")} == {"Adatum", "new"}
 
 
-def test_tables_without_bulk_actions_say_so(api: Api) -> None:
+def test_table_without_bulk_actions_refuses_them(api: Api) -> None:
     body = {"Targets": [{"@odata.type": "Microsoft.Dynamics.CRM.team", "name": "x"}]}
     assert api.refusal("POST", "teams/Microsoft.Dynamics.CRM.CreateMultiple", json=body) == (400, "0x80040800")
 
 
-def test_currencies_are_unique_and_a_business_unit_brings_its_team_and_roles(admin: Api) -> None:
+def test_currency_is_unique_and_business_unit_gets_team_and_roles(admin: Api) -> None:
     body = {
         "isocurrencycode": "USD",
         "currencyname": "x",
@@ -280,7 +280,7 @@ def test_currencies_are_unique_and_a_business_unit_brings_its_team_and_roles(adm
     assert admin.get(f"roles?$filter=_businessunitid_value eq {unit}")["value"] == []
 
 
-def test_rows_nested_in_a_body_are_created_with_it_or_not_at_all(api: Api) -> None:
+def test_nested_rows_are_created_atomically_with_their_parent(api: Api) -> None:
     body = {
         "name": "A",
         "primarycontactid": {"firstname": "Ada", "lastname": "Lindqvist"},
@@ -301,7 +301,7 @@ def test_rows_nested_in_a_body_are_created_with_it_or_not_at_all(api: Api) -> No
     assert api.refusal("PATCH", f"accounts({row})", json=nested) == (501, "0x80060888")
 
 
-def test_a_row_joins_and_leaves_a_collection_by_reference(api: Api) -> None:
+def test_row_is_added_to_and_removed_from_a_collection_by_reference(api: Api) -> None:
     row = api.create("accounts", name="A")
     person = api.create("contacts", lastname="x")
     path = f"accounts({row})/contact_customer_accounts"

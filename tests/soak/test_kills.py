@@ -6,7 +6,7 @@ from tests.recovery.plans import kill
 from tests.recovery.scenarios import SCENARIOS
 from tests.soak.conftest import FULL, size
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(0 if FULL else 120)]
 
 KILLS = size("kills", 3, 200)
 

@@ -16,7 +16,7 @@ from tests.recovery.harness import Fleet
 from tests.recovery.scenarios import BY_PHONE, World
 from tests.soak.conftest import FULL, size
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]
+pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.timeout(0 if FULL else 120)]
 
 ROWS = size("rows", 12_000, 1_000_000)
 PAGE, WRITE = 5000, 2000

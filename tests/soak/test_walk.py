@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.soak.conftest import FULL, size
 from tests.soak.walk import Done, machine
 
-pytestmark = [pytest.mark.big, pytest.mark.timeout(0 if FULL else 120)]
+pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.timeout(0 if FULL else 120)]
 
 STEPS = size("steps", 40, 10_000)
 PART = size("part", 10, 40)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
 
 from connection_setup.connection import settings
 from connection_setup.enabling import services
@@ -44,8 +47,8 @@ def connect(owner: Company, remote: Sandbox) -> None:
     defaults.create_missing(owner)
 
 
-def gone(owner: Company) -> None:
-    """The environment's address leads nowhere from now on."""
+def make_unreachable(owner: Company) -> None:
+    """Let the environment's address lead nowhere from now on."""
     with socket.create_server(("localhost", 0)) as listener:
         url = f"https://localhost:{listener.getsockname()[1]}"
     DataverseConnection.objects.filter(company=owner).update(environment_url=url)
@@ -53,11 +56,11 @@ def gone(owner: Company) -> None:
 
 @pytest.fixture
 def customers(company: Company) -> IntegrationTableMapping:
-    """The CUSTOMER mapping, with everything on both sides created."""
-    return changed(company, synch_only_coupled=False)
+    """Return the CUSTOMER mapping, whose runs create what is uncoupled on both sides."""
+    return update_mapping(company, synch_only_coupled=False)
 
 
-def changed(company: Company, name: str = "CUSTOMER", **values: Any) -> IntegrationTableMapping:
+def update_mapping(company: Company, name: str = "CUSTOMER", **values: Any) -> IntegrationTableMapping:
     IntegrationTableMapping.objects.filter(company=company, name=name).update(**values)
     return IntegrationTableMapping.objects.select_related("company").get(company=company, name=name)
 
@@ -69,14 +72,14 @@ def customer(company: Company, no: str, name: str = "", **values: Any) -> Custom
 def synchronize(mapping: IntegrationTableMapping, **asked: Any) -> Job:
     mapping = IntegrationTableMapping.objects.select_related("company").get(pk=mapping.pk)
     job = run_to_end(start_synchronization(mapping=mapping, **asked))
-    told = job.counters
+    found = job.counters
     outcomes = JobOutcome.objects.filter(job=job).count()
     assert job.state == "finished", (job.state, job.message, job.detail)
-    assert told["total"] == outcomes == sum(count for name, count in told.items() if name != "total")
+    assert found["total"] == outcomes == sum(count for name, count in found.items() if name != "total")
     return job
 
 
-def counted(job: Job) -> dict[str, int]:
+def counters(job: Job) -> dict[str, int]:
     return {name: count for name, count in job.counters.items() if count and name != "total"}
 
 
@@ -95,5 +98,27 @@ def patch(remote: Sandbox, row_id: Any, **columns: Any) -> None:
 Patch = Callable[..., None]
 
 
-def coupled(mapping: IntegrationTableMapping, record: Any) -> Coupling:
+def coupling_of(mapping: IntegrationTableMapping, record: Any) -> Coupling:
     return Coupling.objects.get(mapping=mapping, local_id=record.system_id)
+
+
+def signed_in(role: str) -> Client:
+    user = User.objects.create_user(role.lower())
+    user.groups.add(Group.objects.get_or_create(name=role)[0])
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def operator(company: Company) -> Client:
+    return signed_in("Operator")
+
+
+def page_url(company: Company, name: str, **more: Any) -> str:
+    return reverse(f"sync:{name}", kwargs={"company": company.slug, **more})
+
+
+def page_text(answer: Any) -> str:
+    assert answer.status_code == 200, answer
+    return answer.content.decode()

@@ -8,11 +8,11 @@ from django.test import Client
 
 from connection_setup.models import AssistedSetup, DataverseConnection
 from coupling.matching import criteria
-from coupling.page_parts import of_mapping
+from coupling.page_parts import mapping_url
 from jobs.models import Job
 from sync.full import services as full
 from tests.connection_setup.setup.test_page import text_of
-from tests.sync.conftest import ACTIVE_CUSTOMER, changed, customer, gone
+from tests.sync.conftest import ACTIVE_CUSTOMER, customer, make_unreachable, update_mapping
 
 GUIDE = "/c/cronus-international/assisted-setup/dataverse/"
 
@@ -37,7 +37,7 @@ def on_both_sides(company, customers, remote):
     return company
 
 
-def test_an_enabled_connection_goes_on_at_the_recommendations(admin, on_both_sides):
+def test_an_enabled_connection_resumes_at_the_recommendations(admin, on_both_sides):
     assert "What to synchronize first?" in read(admin.get(GUIDE))
     said = read(admin.get(f"{GUIDE}recommendations/"))
     assert "CUSTOMER 1 1 Select Coupling Criteria" in said
@@ -45,30 +45,30 @@ def test_an_enabled_connection_goes_on_at_the_recommendations(admin, on_both_sid
 
 
 def test_criteria_chosen_in_the_guide_are_kept_and_nothing_is_started(admin, on_both_sides):
-    mapping = changed(on_both_sides)
+    mapping = update_mapping(on_both_sides)
     page = admin.get(f"{GUIDE}recommendations/").content.decode()
     link = re.search(r'href="([^"]*criteria[^"]*within=guide)"', page)
     assert link is not None
     opened = admin.get(link.group(1)).content.decode()
     assert 'name="within" value="guide"' in opened
     field = mapping.fields.get(field="phone_no")
-    saving = re.search(r'<form id="page-form"[^>]*action="([^"]*)"', opened).group(1)
+    saving = re.search(r'<form\s+id="page-form"[^>]*action="([^"]*)"', opened).group(1)
     answer = admin.post(saving, {"use": str(field.pk), f"compare-{field.pk}": "text", "within": "guide"})
     assert answer["Location"] == f"{GUIDE}recommendations/"
-    assert [one.local for one in criteria.stored(mapping)] == ["phone_no"]
+    assert [one.local for one in criteria.stored_criteria(mapping)] == ["phone_no"]
     assert not Job.objects.exists()
     assert "Review Selected Coupling Criteria" in read(admin.get(f"{GUIDE}recommendations/"))
 
 
-def test_within_of_no_known_place_leads_nowhere_else(admin, on_both_sides):
-    answer = admin.get(of_mapping("criteria", changed(on_both_sides)), {"within": "https://evil.example/"})
+def test_an_unknown_within_is_ignored(admin, on_both_sides):
+    answer = admin.get(mapping_url("criteria", update_mapping(on_both_sides)), {"within": "https://evil.example/"})
     page = answer.content.decode()
     assert 'name="within"' not in page
     assert not re.search(r'(href|action|value)="https://evil', page)
 
 
 def test_finishing_with_a_run_shows_how_it_goes_and_completes_the_guide(admin, on_both_sides):
-    changed(on_both_sides).fields.filter(field="phone_no").update(use_for_match=True)
+    update_mapping(on_both_sides).fields.filter(field="phone_no").update(use_for_match=True)
     admin.get(f"{GUIDE}recommendations/")
     assert admin.post(f"{GUIDE}recommendations/", {"overridden": "CUSTOMER"})["Location"] == f"{GUIDE}finish/"
     asked = read(admin.get(f"{GUIDE}finish/"))
@@ -89,9 +89,9 @@ def test_finishing_without_a_run_starts_nothing(admin, on_both_sides):
     assert not Job.objects.exists()
 
 
-def test_a_dataverse_that_is_not_there_is_said_at_the_step_and_what_was_counted_stays(admin, on_both_sides):
+def test_an_unreachable_dataverse_is_shown_at_the_step_and_the_counts_stay(admin, on_both_sides):
     admin.get(f"{GUIDE}recommendations/")
-    gone(on_both_sides)
+    make_unreachable(on_both_sides)
     said = read(admin.get(f"{GUIDE}recommendations/"))
     assert "The records could not be counted." in said
     assert "CUSTOMER 1 1" in said
@@ -107,5 +107,5 @@ def test_with_person_the_salespeople_come_before_the_recommendations(admin, on_b
     assert f'href="{people}"' in admin.get(f"{GUIDE}salespeople/").content.decode()
     admin.post(f"{GUIDE}salespeople/")
     assert "What to synchronize first?" in read(admin.get(GUIDE))
-    gone(on_both_sides)
+    make_unreachable(on_both_sides)
     assert "The users of Dataverse cannot be read." in read(admin.get(f"{GUIDE}salespeople/"))

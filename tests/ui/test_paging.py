@@ -110,6 +110,37 @@ def test_the_next_page_is_sought_not_skipped_to(cronus: Company) -> None:
     assert not any("OFFSET" in query["sql"] for query in queries)
 
 
+@pytest.mark.parametrize(("before", "first"), [(29, "10019"), (12, "10002"), (10, "10000"), (4, "10000"), (0, "10000")])
+def test_the_first_page_is_full_where_fewer_rows_are_left_before_a_row(
+    cronus: Company, before: int, first: str
+) -> None:
+    some = customers(cronus, 30)
+    rows = paging.ordered(Customer.objects.filter(company=cronus))
+    part = paging.page(rows, number=3, size=10, before=str(some[before].pk))
+    assert [row.no for row in part.rows] == [str(int(first) + n) for n in range(10)]
+    assert (part.number, part.has_next) == (1 if before < 10 else 3, True)
+
+
+@pytest.mark.parametrize(("way", "first"), [("after", "10015"), ("before", "10004")])
+def test_a_neighbour_that_no_longer_passes_is_looked_up_among_the_rows_it_came_from(
+    cronus: Company, way: str, first: str
+) -> None:
+    some = customers(cronus, 30)
+    every = Customer.objects.filter(company=cronus)
+    rows = paging.ordered(every.exclude(pk=some[14].pk))
+    part = paging.page(rows, number=3, size=10, among=every, **{way: str(some[14].pk)})
+    assert part.rows[0].no == first
+
+
+def test_a_page_past_the_last_by_number_shows_that_one(cronus: Company) -> None:
+    some = customers(cronus, 50)
+    rows = paging.ordered(Customer.objects.filter(company=cronus))
+    part = paging.page(rows, number=4, size=10, last=2)
+    assert (part.number, part.rows[0].no, part.skipped) == (2, "10010", 10)
+    part = paging.page(rows, number=4, size=10, last=2, after=str(some[29].pk))
+    assert (part.number, part.rows[0].no) == (4, "10030")
+
+
 def test_rows_are_counted_up_to_the_limit(cronus: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "COUNT_LIMIT", 20)
     customers(cronus, 20)

@@ -166,6 +166,18 @@ def test_a_list_takes_few_queries_however_long_it_is(
     assert len(queries) <= 12, "\n".join(query["sql"] for query in queries)
 
 
+def test_a_page_of_uncoupled_records_takes_few_queries(
+    administrator: Client, cronus: Company, url: str, mapping: IntegrationTableMapping
+) -> None:
+    some = customers(cronus, 120)
+    couple(mapping, *some[:10])
+    page = f"{url}?coupled=no&page=2&after={some[59].pk}"
+    administrator.get(page)
+    with CaptureQueriesContext(connection) as queries:
+        assert numbers(check(administrator.get(page)))[0] == "10060"
+    assert len(queries) <= 12, "\n".join(query["sql"] for query in queries)
+
+
 # -- the menu ---------------------------------------------------------------------------------------------------------
 
 
@@ -206,7 +218,7 @@ def test_a_viewer_is_told_that_the_role_only_looks(signed_in: Any, cronus: Compa
 def select(cronus: Company, data: dict[str, Any]) -> Any:
     request = RequestFactory().post("/", data)
     request.user = User()
-    return records.selected(request, cronus, catalog.table("customer"))
+    return records.selected_records(request, cronus, catalog.table("customer"))
 
 
 def test_ticked_rows_are_the_selection(cronus: Company) -> None:
@@ -246,7 +258,7 @@ def test_all_that_match_keeps_the_filters_of_the_page(administrator: Client, cro
 def test_a_selection_of_another_list_is_not_taken(cronus: Company) -> None:
     customers(cronus, 3)
     request = RequestFactory().get("/")
-    other = records.listing_of(cronus, catalog.table("vendor")).signed(filters={})
+    other = records.record_listing(cronus, catalog.table("vendor")).signed(filters={})
     assert request.method == "GET"
     assert select(cronus, {"all_matching": "1", "list_filters": other}).count == 0
 

@@ -1,4 +1,4 @@
-"""manage.py connection test|enable|disable|status."""
+"""`manage.py connection test|enable|disable|status`."""
 
 import json
 from pathlib import Path
@@ -19,18 +19,24 @@ from dataverse.errors import DataverseError
 from masterdata.commands import CompanyCommand
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
-STEP_MARKS = {"done": "done   ", "attention": "warning", "skipped": "-      ", "asks": "ERROR  ", "failed": "ERROR  "}
+STEP_MARKS = {
+    "done": "done   ",
+    "attention": "warning",
+    "skipped": "-      ",
+    "waiting": "ERROR  ",
+    "failed": "ERROR  ",
+}
 OPTIONS = {"environment_url": "--environment-url", "tenant_id": "--tenant", "client_id": "--client-id"}
 
 
 class Command(CompanyCommand):
-    """Test, enable, disable a company's connection to Dataverse, or say how it stands."""
+    """Test, enable or disable a company's connection to Dataverse, or show its status."""
 
-    help = "Test, enable or disable a company's connection to Dataverse, or say how it stands."
+    help = "Test, enable or disable a company's connection to Dataverse, or show its status."
     actions: ClassVar = ("test", "enable", "disable", "status")
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to do, and settings to take instead of the stored ones."""
+        """Add the action, and settings to use instead of the stored ones."""
         parser.add_argument("action", choices=self.actions)
         parser.add_argument(
             "--sandbox", metavar="FILE", help="Settings from the line that `manage.py sandbox --json` printed."
@@ -45,7 +51,7 @@ class Command(CompanyCommand):
         )
 
     def run(self, options: dict[str, Any]) -> None:
-        """Do it."""
+        """Carry out the action."""
         values, secret = self._settings(options)
         if values is not None and options["action"] in {"disable", "status"}:
             self.misused(f"`connection {options['action']}` takes no settings.")
@@ -62,13 +68,13 @@ class Command(CompanyCommand):
         if self.as_json:
             self.document(report.document())
         else:
-            self._show(report)
+            self._print_checks(report)
         if not report.ok:
             raise SystemExit(1)
 
     def _enable(self, values: dict[str, Any] | None, secret: str) -> None:
         report = enabling_services.enable(
-            company=self.company, user=None, values=values, secret=secret, on_step=self._told
+            company=self.company, user=None, values=values, secret=secret, on_step=self._report_step
         )
         if report.failed:
             failed: Check = report.failed
@@ -79,45 +85,45 @@ class Command(CompanyCommand):
             )
         connection = state.connection_of(self.company)
         if self.as_json:
-            self.document({**_standing(connection), **report.document()})
+            self.document({**_status_document(connection), **report.document()})
             return
-        self._show(report)
+        self._print_checks(report)
         self.say(f"The connection of {self.company} to {connection.organization_name} is enabled.")
 
-    def _told(self, told: StepReport) -> None:
-        """A step that ended, as it happens; on stderr, since stdout is the answer's."""
-        self.stderr.write(f"{STEP_MARKS[told.state]}  {told.caption}: {told.sentence}", self.style.NOTICE)
+    def _report_step(self, report: StepReport) -> None:
+        """Print a step when it ends; on stderr, since stdout is for the answer."""
+        self.stderr.write(f"{STEP_MARKS[report.state]}  {report.caption}: {report.user_message}", self.style.NOTICE)
 
     def _disable(self, _values: None, _secret: str) -> None:
         connection = enabling_services.disable(company=self.company, user=None)
         if self.as_json:
-            self.document(_standing(connection))
+            self.document(_status_document(connection))
         self.say(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
 
     def _status(self, _values: None, _secret: str) -> None:
         connection = state.connection_of(self.company)
         report = Report.stored(connection.checks)
         if self.as_json:
-            self.document({**_standing(connection), **report.document()})
+            self.document({**_status_document(connection), **report.document()})
             return
         word = "enabled" if connection.enabled else "not enabled"
         self.say(f"The connection of {self.company} is {word}.")
         self.say(f"Environment URL: {connection.environment_url or 'none'}")
         if connection.organization_name:
             self.say(f"Organization: {connection.organization_name}")
-        self._show(report)
+        self._print_checks(report)
 
-    def _show(self, report: Report) -> None:
+    def _print_checks(self, report: Report) -> None:
         for check in report.checks:
-            self.say(f"{MARKS[check.state]}  {check.name}: {check.sentence}")
+            self.say(f"{MARKS[check.state]}  {check.name}: {check.user_message}")
 
     def _settings(self, options: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        """Settings named by options, with the secret; None when the stored ones are meant."""
+        """Return the settings that options name, with the secret; None where the stored ones are meant."""
         named = {name: options[name] for name in OPTIONS if options[name] is not None}
         secret_file = options["client_secret_file"] or options["certificate_file"]
         if options["sandbox"]:
             if named or secret_file:
-                self.misused("--sandbox brings all settings; leave the others out.")
+                self.misused("--sandbox provides all settings; leave the others out.")
             return self._sandbox(options["sandbox"])
         if not named and not secret_file:
             return None, ""
@@ -132,16 +138,17 @@ class Command(CompanyCommand):
         return values, self._text(secret_file).strip()
 
     def _sandbox(self, file: str) -> tuple[dict[str, Any], str]:
+        """Return the settings in the line that `manage.py sandbox --json` printed, with the secret."""
         first = self._text(file).strip().partition("\n")[0]
         try:
-            said = json.loads(first)
-            values = {name: str(said[name]) for name in OPTIONS}
+            printed = json.loads(first)
+            values = {name: str(printed[name]) for name in OPTIONS}
             values |= {
                 "cloud": "commercial",
-                "sandbox_ca_file": str(said.get("ca_file") or ""),
+                "sandbox_ca_file": str(printed.get("ca_file") or ""),
                 "authentication_type": AuthenticationType.CLIENT_SECRET.value,
             }
-            return values, str(said["client_secret"])
+            return values, str(printed["client_secret"])
         except (ValueError, KeyError, TypeError):
             self.misused(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
 
@@ -152,8 +159,8 @@ class Command(CompanyCommand):
             self.misused(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
 
 
-def _standing(connection: DataverseConnection) -> dict[str, Any]:
-    """How a connection stands, for programs; no secret in it."""
+def _status_document(connection: DataverseConnection) -> dict[str, Any]:
+    """Return the status of a connection for programs, without a secret."""
     return {
         "company": connection.company.name,
         "enabled": connection.enabled,
@@ -166,5 +173,5 @@ def _standing(connection: DataverseConnection) -> dict[str, Any]:
         "organization_id": connection.organization_id,
         "business_unit": connection.business_unit_name,
         "checked_at": connection.checked_at,
-        "dynamics_365": {"enabled": dynamics.enabled(connection.company)},
+        "dynamics_365": {"enabled": dynamics.is_enabled(connection.company)},
     }

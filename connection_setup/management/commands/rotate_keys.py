@@ -1,4 +1,4 @@
-"""manage.py rotate_keys."""
+"""`manage.py rotate_keys`."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from core.commands import TandemCommand
 
 
 class Command(TandemCommand):
-    """Seal every stored secret with the newest key, so that older ones can be dropped."""
+    """Encrypt every stored secret with the newest key, so that older keys can be removed."""
 
-    help = "Seal every stored secret with the newest key (the first of FIELD_ENCRYPTION_KEYS where that is set)."
+    help = "Encrypt every stored secret with the newest key (the first of FIELD_ENCRYPTION_KEYS where that is set)."
 
     def run(self, options: dict[str, Any]) -> None:  # noqa: ARG002 - the command's shape
-        """Do it; all or none."""
+        """Encrypt all secrets, or none."""
         changed = encryption.rotate(user=None).resealed
         if self.as_json:
             self.document({"secrets": changed})
-        self.say(f"{changed} stored {'secret is' if changed == 1 else 'secrets are'} sealed with the newest key.")
+        self.say(f"{changed} stored {'secret is' if changed == 1 else 'secrets are'} encrypted with the newest key.")

@@ -17,7 +17,7 @@ class Command(MappingCommand):
     help = "Couple the uncoupled records of a mapping with the Dataverse rows that match them."
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to match on, which records, and what follows."""
+        """Add what to match on, which records, and what follows."""
         super().arguments(parser)
         parser.add_argument(
             "--match",
@@ -30,7 +30,7 @@ class Command(MappingCommand):
         parser.add_argument("--create-new", action="store_true", default=None, help="Create what finds no match.")
         parser.add_argument("--synchronize", action="store_true", default=None, help="Synchronize what was coupled.")
         parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
-        parser.add_argument("--preview", action="store_true", help="Only say what would happen.")  # fmt: skip
+        parser.add_argument("--preview", action="store_true", help="Only print what would happen.")  # fmt: skip
 
     def run(self, options: dict[str, Any]) -> None:
         """Preview, or start the job and wait for its end."""
@@ -61,8 +61,8 @@ class Command(MappingCommand):
             return
         for one in found.lines():
             row = one["integration"]
-            said = f"-> {row['name']}" if one["outcome"] == "coupled" else one["message"]
-            self.say(f"{one['local']['key']:<12} {one['local']['name']:<32} {said}")
+            text = f"-> {row['name']}" if one["outcome"] == "coupled" else one["message"]
+            self.say(f"{one['local']['key']:<12} {one['local']['name']:<32} {text}")
         self.say(
             f"{found.total:,} uncoupled records: {found.coupled:,} would be coupled, {found.multiple:,} have several "
             f"matches, {found.no_match:,} find no match, {found.already_coupled:,} find a match that is taken."

@@ -13,17 +13,17 @@ from coupling.models import IntegrationTableMapping
 
 
 class Command(MappingCommand):
-    """List the mappings, show one with its fields, or bring mappings back to their default."""
+    """List the mappings, show one with its fields, or reset mappings to their default."""
 
-    help = "List the mappings, show one with its fields, or bring mappings back to their default."
+    help = "List the mappings, show one with its fields, or reset mappings to their default."
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to do, and for which mapping."""
+        """Add what to do, and for which mapping."""
         parser.add_argument("what", choices=("list", "show", "reset"))
         parser.add_argument("mapping", nargs="?", metavar="MAPPING")
 
     def run(self, options: dict[str, Any]) -> None:
-        """Do it."""
+        """List, show or reset."""
         name = options["mapping"]
         if options["what"] == "show":
             if not name:
@@ -36,7 +36,7 @@ class Command(MappingCommand):
 
     def _list(self) -> None:
         mappings = list(IntegrationTableMapping.objects.filter(company=self.company))
-        found = counts.of(self.company, mappings)
+        found = counts.count_records(self.company, mappings)
         described = [
             {
                 "name": one.name, "table": one.table, "integration_table": one.integration_table,
@@ -59,7 +59,7 @@ class Command(MappingCommand):
     def _show(self, mapping: IntegrationTableMapping) -> None:
         captions = {}
         try:
-            captions = {field.name: field.caption for field in local_records.table_of(mapping).fields}
+            captions = {field.name: field.caption for field in local_records.get_table(mapping).fields}
         except local_records.Unusable as error:
             self.progress(str(error))
         fields = [
@@ -86,7 +86,7 @@ class Command(MappingCommand):
         self.say(f"{mapping.name}: {services.description(mapping)}, {mapping.get_direction_display()}")
         self.say(f"  Table Filter: {filters.readable(mapping.table_filter) or 'all records'}")
         self.say(f"  Integration Table Filter: {filters.readable(mapping.integration_filter) or 'all rows'}")
-        self.say(f"  Match on: {criteria.readable(mapping, criteria.stored(mapping)) or 'nothing chosen yet'}")
+        self.say(f"  Match on: {criteria.readable(mapping, criteria.stored_criteria(mapping)) or 'nothing chosen yet'}")
         for line in fields:
             state = "" if line["enabled"] else f"  off: {line['disabled_reason'] or 'switched off'}"
             self.say(
@@ -94,10 +94,7 @@ class Command(MappingCommand):
             )
 
     def _reset(self, name: str | None) -> None:
-        try:
-            written = defaults.reset(self.company, [name] if name else None)
-        except LookupError as error:
-            self.refuse("configuration", str(error.args[0]))
+        written = defaults.reset_mappings(self.company, [name] if name else None)
         names = [mapping.name for mapping in written]
         if self.as_json:
             self.document({"reset": names})

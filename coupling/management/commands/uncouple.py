@@ -15,7 +15,7 @@ class Command(MappingCommand):
     help = "Delete couplings: of some records, or all of a mapping. No data is deleted."
 
     def arguments(self, parser: CommandParser) -> None:
-        """Which couplings."""
+        """Add which couplings."""
         super().arguments(parser)
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only those of these records.")

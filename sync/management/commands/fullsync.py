@@ -1,4 +1,4 @@
-"""manage.py fullsync --company NAME: the full synchronization of a company, or its recommendations alone."""
+"""manage.py fullsync --company NAME: run the full synchronization of a company, or print its recommendations."""
 
 import time
 from typing import Any
@@ -16,12 +16,12 @@ from sync.models import FullSynchReviewLine
 
 
 class Command(CompanyCommand):
-    """Synchronize everything in waves, as the review page's Sync All does."""
+    """Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."""
 
     help = "Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."
 
     def arguments(self, parser: CommandParser) -> None:
-        """What to run, and what to override."""
+        """Add what to run, and what to override."""
         parser.add_argument("--recommendations", action="store_true", help="Print the review and start nothing.")
         parser.add_argument("--mapping", nargs="+", action="extend", metavar="MAPPING", help="Only these mappings.")
         parser.add_argument(
@@ -32,30 +32,30 @@ class Command(CompanyCommand):
     def run(self, options: dict[str, Any]) -> None:
         """Count, recommend, run, wait."""
         try:
-            lines = self.fresh(start_over=not options["recommendations"])
-            named = {line.name: line for line in lines}
-            self.known([*(options["mapping"] or []), *options["full"]], named)
+            lines = self.count(start_over=not options["recommendations"])
+            by_name = {line.name: line for line in lines}
+            self.check_names([*(options["mapping"] or []), *options["full"]], by_name)
             for name in options["full"]:
-                full.recommend_full(named[name])
+                full.recommend_full(by_name[name])
             if options["recommendations"]:
-                self.tell(full.lines(self.company), {})
+                self.print_lines(full.lines(self.company), {})
                 return
             full.start(self.company, only=options["mapping"])
         except DataverseError as error:
             self.refuse_for(error)
         self.wait()
         lines = [line for line in full.lines(self.company) if line.started]
-        self.tell(lines, {line.name: summary(line.job) for line in lines if line.job is not None})
+        self.print_lines(lines, {line.name: summary(line.job) for line in lines if line.job is not None})
         if any(line.status in ("failed", "blocked", "cancelled") for line in lines):
             raise SystemExit(1)
 
-    def fresh(self, *, start_over: bool) -> list[FullSynchReviewLine]:
-        """The review, counted now; lines that have ended may run again."""
-        if start_over and not full.running(self.company):
+    def count(self, *, start_over: bool) -> list[FullSynchReviewLine]:
+        """Count both sides and return the lines; with `start_over` those that have ended may run again."""
+        if start_over and not full.is_running(self.company):
             return full.reset(self.company)
         return full.generate(self.company)
 
-    def known(self, names: list[str], lines: dict[str, FullSynchReviewLine]) -> None:
+    def check_names(self, names: list[str], lines: dict[str, FullSynchReviewLine]) -> None:
         """Refuse a mapping that the review does not have."""
         for name in names:
             if name not in lines:
@@ -68,7 +68,7 @@ class Command(CompanyCommand):
         """Run or follow the lines' jobs until nothing is left to start."""
         last = ""
 
-        def tell(job: Job) -> None:
+        def print_progress(job: Job) -> None:
             nonlocal last
             line = progress_line(job)
             if line and line != last:
@@ -82,24 +82,25 @@ class Command(CompanyCommand):
                 return
             for job in open_jobs:
                 if job is not None:
-                    run_to_end(job, tell)
+                    run_to_end(job, print_progress)
             time.sleep(0.02)
 
-    def tell(self, lines: list[FullSynchReviewLine], jobs: dict[str, Any]) -> None:
+    def print_lines(self, lines: list[FullSynchReviewLine], jobs: dict[str, Any]) -> None:
         """Print the lines, with their jobs where there are any."""
         if self.as_json:
             self.document({"lines": [self.document_of(line, jobs.get(line.name)) for line in lines]})
             return
         self.say(f"{'Name':<20} {'Here':>9} {'Dataverse':>9}  {'Recommendation':<32} Status")
         for line in lines:
-            advice = str(line.get_recommendation_display())
-            there = "" if line.integration_count is None else f"{line.integration_count:,}"
-            self.say(f"{line.name:<20} {line.local_count:>9,} {there:>9}  {advice:<32} {line.status or 'not started'}")
+            recommendation = str(line.get_recommendation_display())
+            remote = "" if line.integration_count is None else f"{line.integration_count:,}"
+            status = line.status or "not started"
+            self.say(f"{line.name:<20} {line.local_count:>9,} {remote:>9}  {recommendation:<32} {status}")
             if line.message and line.status in ("failed", "blocked", "cancelled"):
                 self.say(f"    {line.message}")
 
     def document_of(self, line: FullSynchReviewLine, job: Any) -> dict[str, Any]:
-        """One line as JSON."""
+        """Return a line as JSON."""
         return {
             "mapping": line.name, "direction": line.direction, "local_count": line.local_count,
             "integration_count": line.integration_count, "recommendation": line.recommendation,

@@ -19,7 +19,7 @@ class Command(MappingCommand):
     help = "Synchronize a mapping, or selected records of it."
 
     def arguments(self, parser: CommandParser) -> None:
-        """Which mapping, which records, which way."""
+        """Add which mapping, which records, which way."""
         super().arguments(parser)
         parser.add_argument("--full", action="store_true", help="Compare every pair, not only what changed.")
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
@@ -32,7 +32,7 @@ class Command(MappingCommand):
         parser.add_argument("--preview", action="store_true", help="Say what would happen; write nothing.")
 
     def run(self, options: dict[str, Any]) -> None:
-        """Preview, or start the job, wait for it and tell what came of it."""
+        """Preview; or start the job, wait for it and print what came of it."""
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
         direction = Direction.from_word(options["direction"])
@@ -49,7 +49,7 @@ class Command(MappingCommand):
         self.finish(job)
 
     def preview(self, preview: Preview) -> None:
-        """One object per record, the summary last."""
+        """Print one object per record, the summary last."""
         for outcome in preview.outcomes():
             if self.as_json:
                 self.lines([outcome_object(outcome)])
@@ -64,7 +64,7 @@ class Command(MappingCommand):
 
 
 def preview_summary(preview: Preview, counters: dict[str, int]) -> dict[str, Any]:
-    """The last line of a preview, in the shape a job's summary has."""
+    """Return the last line of a preview, in the shape of a job's summary."""
     return {
         "preview": True, "job": None, "type": "synchronization", "mapping": preview.mapping.name, "state": "preview",
         "plan": "", "counters": counters, "reasons": dict(sorted(preview.reasons.items())),

@@ -1,4 +1,4 @@
-"""Dataverse Business Units: the picker of Coupled Business Unit, and what enabling makes of the choice."""
+"""Dataverse Business Units: choosing the Coupled Business Unit, and how enabling uses the choice."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.test import Client
 
+from connection_setup.business_units import page as units_page
 from connection_setup.business_units import services as units
-from connection_setup.business_units import views as unit_views
 from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection, OwnershipModel
@@ -77,9 +77,7 @@ def test_enabled_units_below_the_root_are_listed_with_parent_and_a_new_default(
     assert "Current" in page  # the default is what the connection names
 
 
-def test_a_chosen_unit_is_what_enabling_works_with(
-    admin: Client, connected: DataverseConnection, sandbox: Sandbox
-) -> None:
+def test_enabling_uses_the_chosen_unit(admin: Client, connected: DataverseConnection, sandbox: Sandbox) -> None:
     sales = make_unit(connected, "Sales")
     said = admin.post(f"{HERE}choose/", {"unit": str(sales)}, follow=True)
     assert "Sales is the Coupled Business Unit." in text_of(said.content.decode())
@@ -98,7 +96,7 @@ def test_a_chosen_unit_is_what_enabling_works_with(
     assert own not in [one["name"] for one in sandbox.rows("businessunits")], "none is made that nobody asked for"
 
 
-def test_another_choice_later_moves_the_companys_row_to_its_team(
+def test_a_later_choice_moves_the_companys_row_to_the_units_team(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     company = connected.company
@@ -115,14 +113,14 @@ def test_another_choice_later_moves_the_companys_row_to_its_team(
         str(service)
     ]
     enabling_services.disable(company=company, user=None)
-    own = next(one for one in units.listed(state.connection_of(company)) if one.own)
+    own = next(one for one in units.list_units(state.connection_of(company)) if one.is_default)
     assert own.id is not None, "the default is there by now"
     admin.post(f"{HERE}choose/", {"unit": str(own.id)})
     assert enabling_services.enable(company=company, user=None).ok
     assert state.connection_of(company).business_unit_id == own.id
 
 
-def test_a_unit_of_another_company_of_this_site_is_taken_after_a_question(
+def test_a_unit_of_another_company_is_chosen_only_after_a_question(
     admin: Client, connected: DataverseConnection
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -137,7 +135,7 @@ def test_a_unit_of_another_company_of_this_site_is_taken_after_a_question(
     assert state.connection_of(connected.company).business_unit_id == sales
 
 
-def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
+def test_unreadable_units_are_reported_and_the_choice_stays(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -145,26 +143,26 @@ def test_units_that_cannot_be_read_are_said_and_the_choice_stays(
     sandbox.control("PUT", "environment", {"admin_mode": True})
     page = shown(admin)
     assert "The business units cannot be read." in page
-    assert "The choice stays as it is: Sales." in page
+    assert "The Coupled Business Unit is still Sales." in page
     refused = admin.post(f"{HERE}choose/", {"unit": "new"}, follow=True)
     assert "Nothing was chosen." in text_of(refused.content.decode())
     assert state.connection_of(connected.company).business_unit_id == sales
 
 
-def test_without_the_settings_it_says_what_is_missing(admin: Client, company: Company) -> None:
+def test_missing_settings_are_named(admin: Client, company: Company) -> None:
     assert "Environment URL, Tenant ID, Client ID and Client Secret are not filled in." in shown(admin)
 
 
 @pytest.mark.parametrize(
     ("gone", "says"),
-    [(False, "The business unit Sales is disabled in Dataverse."), (True, "Sales is no longer in Dataverse")],
+    [(False, "The business unit Sales is disabled in Dataverse."), (True, "Sales no longer exists in Dataverse")],
 )
-def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
+def test_a_chosen_unit_that_was_removed_stops_enabling_and_says_what_to_do(
     connected: DataverseConnection, sandbox: Sandbox, gone: bool, says: str
 ) -> None:
     sales = make_unit(connected, "Sales")
-    unit = next(one for one in units.listed(connected) if one.id == sales)
-    units.choose(connection=connected, unit=unit, user=None)
+    unit = next(one for one in units.list_units(connected) if one.id == sales)
+    units.choose_unit(connection=connected, unit=unit, user=None)
     if gone:
         DataverseConnection.objects.update(business_unit_id=uuid4())
     else:
@@ -175,7 +173,7 @@ def test_a_chosen_unit_that_went_away_stops_enabling_with_what_to_do(
     assert not state.connection_of(connected.company).enabled
 
 
-def test_with_person_another_unit_than_the_default_is_advised_against(
+def test_ownership_by_person_advises_against_other_units_than_the_default(
     admin: Client, connected: DataverseConnection
 ) -> None:
     settings.save_settings(
@@ -187,9 +185,9 @@ def test_with_person_another_unit_than_the_default_is_advised_against(
     assert "only the default business unit is recommended" in text_of(said.content.decode())
 
 
-def test_many_are_searched(admin: Client, connected: DataverseConnection) -> None:
+def test_a_long_list_of_units_can_be_searched(admin: Client, connected: DataverseConnection) -> None:
     parent = make_unit(connected, "Region West")
-    for number in range(unit_views.MANY + 3):
+    for number in range(units_page.SEARCH_FROM + 3):
         make_unit(connected, f"Branch {number:02}", parent)
     page = shown(admin)
     assert "Name or parent" in page
@@ -200,7 +198,7 @@ def test_many_are_searched(admin: Client, connected: DataverseConnection) -> Non
     assert "No business unit has that in its name." in shown(admin, f"{HERE}?q=nowhere")
 
 
-def test_the_look_up_saves_first_and_another_address_takes_the_choice_back(
+def test_look_up_saves_first_and_another_address_resets_the_choice(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     sales = make_unit(connected, "Sales")
@@ -214,16 +212,16 @@ def test_the_look_up_saves_first_and_another_address_takes_the_choice_back(
     assert unit_name(saved.company.name, saved.company.system_id) in text_of(admin.get(PAGE).content.decode())
 
 
-def test_while_enabled_nothing_is_chosen(admin: Client, connection: DataverseConnection) -> None:
+def test_no_unit_can_be_chosen_while_enabled(admin: Client, connection: DataverseConnection) -> None:
     connection.enabled = True
     connection.save()
     assert "The connection is enabled." in shown(admin)
     with pytest.raises(Refusal, match="Turn Enabled off first"):
-        units.choose(connection=connection, unit=units.Unit(None, "x"), user=None)
+        units.choose_unit(connection=connection, unit=units.BusinessUnit(None, "x"), user=None)
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_choose_nothing(role: str, connection: DataverseConnection) -> None:
+def test_only_administrators_choose_a_unit(role: str, connection: DataverseConnection) -> None:
     client: Any = signed_in(role)
     assert client.get(HERE).status_code == 403
     assert client.post(f"{HERE}choose/", {"unit": "new"}).status_code == 403

@@ -1,4 +1,4 @@
-"""Use Certificate Authentication: from a client secret to a certificate without a gap."""
+"""Use Certificate Authentication: from a client secret to a certificate without downtime."""
 
 import html
 from typing import Any
@@ -13,7 +13,7 @@ from connection_setup.connection import clients, redirect_url, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AuthenticationType, DataverseConnection
 from connection_setup.provisioning import preparation
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.secrets.sealing import unseal
 from connection_setup.types import ROLE
 from masterdata.models import Company
@@ -66,7 +66,7 @@ def test_a_certificate_made_here_is_registered_verified_and_used(
     assert "In use: a certificate already" in shown(admin.get(HERE))
 
 
-def test_the_certificate_of_another_application_needs_an_administrator_who_gives_it_all_roles(
+def test_a_certificate_of_another_application_needs_an_administrator_who_copies_the_roles(
     admin: Client, enabled: DataverseConnection, sandbox: Sandbox, admin_user: Any
 ) -> None:
     other = str(uuid4())
@@ -78,14 +78,14 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
     answer = admin.post(HERE + "switch/")
     assert answer["Location"] == f"{PAGE}administrator/?purpose=certificate"
     assert "no user in Dataverse yet" in shown(admin.get(answer["Location"]))
-    address = administrator.begin(
+    address = administrator_sign_in.begin(
         company=enabled.company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
-    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
-    told = preparation.prepare(signed_in)
+    signed_in = administrator_sign_in.finish(session_key="s", user=admin_user, returned=back)
+    told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
-    assert certificate.switch(company=enabled.company, user=None).ok
+    assert certificate.switch_to_certificate(company=enabled.company, user=None).ok
     now = state.connection_of(enabled.company)
     assert (now.client_id, now.authentication_type) == (other, AuthenticationType.CERTIFICATE)
     users = {row.get("applicationid"): row["systemuserid"] for row in sandbox.rows("systemusers")}
@@ -95,7 +95,7 @@ def test_the_certificate_of_another_application_needs_an_administrator_who_gives
 
 
 @pytest.mark.parametrize("another", [False, True])
-def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user(
+def test_changing_from_the_legacy_sign_in_copies_all_roles_to_the_certificates_user(
     company: Company, sandbox: Sandbox, admin_user: Any, another: bool
 ) -> None:
     """The document's own case: user name and password are deprecated, and the way out must not need them."""
@@ -104,7 +104,8 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     line = sandbox.line()
     client_id = str(uuid4())
     registered = {
-        "client_id": client_id, "redirect_urls": [redirect_url.of(state.connection_of(company))], "consented": True,
+        "client_id": client_id, "consented": True,
+        "redirect_urls": [redirect_url.effective_url(state.connection_of(company))],
         "certificates": [PAIRS.one.certificate_pem],
     }  # fmt: skip
     sandbox.control("POST", "applications", registered)
@@ -116,30 +117,30 @@ def test_the_legacy_sign_in_is_left_for_a_certificate_with_all_roles_of_its_user
     assert report.ok, report.document()
     before = state.connection_of(company)
     certificate.prepare_certificate(company=company, user=None, bundle=PAIRS.one.bundle, client_id=client_id)
-    report = certificate.switch(company=company, user=None)
+    report = certificate.switch_to_certificate(company=company, user=None)
     assert certificate.needs_administrator(state.connection_of(company), report), report.document()
-    address = administrator.begin(
+    address = administrator_sign_in.begin(
         company=company, user=admin_user, session_key="s", return_url="/", purpose="certificate"
     )
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
-    signed_in = administrator.finish(session_key="s", user=admin_user, returned=back)
+    signed_in = administrator_sign_in.finish(session_key="s", user=admin_user, returned=back)
     assert not signed_in.problem, signed_in.problem
-    told = preparation.prepare(signed_in)
+    told = preparation.take_all_steps(signed_in)
     assert [one.state for one in told] == ["done"] * 3, told
-    assert certificate.switch(company=company, user=None).ok
+    assert certificate.switch_to_certificate(company=company, user=None).ok
     now = state.connection_of(company)
     assert (now.client_id, now.authentication_type) == (client_id, AuthenticationType.CERTIFICATE)
     assert now.integration_user_id not in (None, before.integration_user_id)
 
 
-def test_what_cannot_be_upgraded_says_why(admin: Client, company: Company) -> None:
+def test_the_page_says_why_nothing_can_be_upgraded(admin: Client, company: Company) -> None:
     assert "The connection is not enabled" in shown(admin.get(HERE))
     assert "The connection is not enabled" in shown(admin.post(HERE + "offer/", {}))
     assert "Nothing was changed." in shown(admin.post(HERE + "switch/", follow=True))
-    assert "there is none to download" in shown(admin.get(HERE + "file/", follow=True))
+    assert "There is no pending certificate to download." in shown(admin.get(HERE + "file/", follow=True))
 
 
-def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: DataverseConnection) -> None:
+def test_a_pending_certificate_can_be_discarded(admin: Client, enabled: DataverseConnection) -> None:
     certificate.prepare_certificate(company=enabled.company, user=None)
     assert admin.post(HERE + "withdraw/").status_code == 302
     now = state.connection_of(enabled.company)
@@ -150,7 +151,7 @@ def test_a_certificate_that_waits_can_be_thrown_away(admin: Client, enabled: Dat
 @pytest.mark.parametrize(
     ("typed", "said"), [({"client_id": "mine"}, "The Client ID is a GUID"), ({}, "no private key")]
 )
-def test_what_was_typed_wrong_is_told(
+def test_wrong_input_is_refused_with_a_sentence(
     admin: Client, enabled: DataverseConnection, typed: dict[str, Any], said: str
 ) -> None:
     file = SimpleUploadedFile("c.pem", PAIRS.one.certificate_pem.encode())
@@ -158,7 +159,7 @@ def test_what_was_typed_wrong_is_told(
     assert not state.connection_of(enabled.company).next_certificate
 
 
-def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
+def test_a_certificate_prepared_during_a_switch_stays_pending(
     enabled: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company = enabled.company
@@ -174,7 +175,7 @@ def test_a_certificate_offered_while_another_is_switched_to_goes_on_waiting(
         return report
 
     monkeypatch.setattr(enabling_services, "enable", meanwhile)
-    assert certificate.switch(company=company, user=None).ok
+    assert certificate.switch_to_certificate(company=company, user=None).ok
     now = state.connection_of(company)
     assert now.certificate.strip() == PAIRS.one.certificate_pem.strip()
     assert now.next_certificate

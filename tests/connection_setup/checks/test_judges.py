@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from connection_setup import types
-from connection_setup.checks import judges
+from connection_setup.checks import error_checks, judges
 from connection_setup.types import Check, Expectations, Report
 from dataverse.error_rules import error_for
 from dataverse.errors import (
@@ -28,7 +28,7 @@ ME = WhoAmI(UUID(int=7), UUID(int=8), HERE)
 CONTOSO = Organization(HERE, "Contoso", UUID(int=3), "EUR")
 
 
-def wanted(**changed: Any) -> Expectations:
+def expected(**changed: Any) -> Expectations:
     return Expectations(
         **{
             "company_name": "CRONUS",
@@ -65,7 +65,7 @@ def wanted(**changed: Any) -> Expectations:
     ],
 )
 def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: str, cause: str, fix: str) -> None:
-    found = judges.check_for_error(error, types.SIGN_IN, wanted())
+    found = error_checks.check_for_error(error, types.SIGN_IN, expected())
     assert (found.name, found.state) == (name, "error")
     assert cause in found.message
     assert fix in found.fix
@@ -77,21 +77,38 @@ def test_an_error_becomes_the_check_it_belongs_to(error: DataverseError, name: s
     [SignInError, NotAMember, AccessDenied, AdministrationMode, ConfigurationError, Throttled, Unavailable, Gone],
 )
 def test_every_kind_of_error_has_a_place(error: type[DataverseError]) -> None:
-    assert judges.check_for_error(error("It is so. Do that."), judges.VERSION, wanted()).name
+    assert error_checks.check_for_error(error("It is so. Do that."), judges.VERSION, expected()).name
 
 
-def test_a_guid_as_secret_is_told_as_the_secrets_id() -> None:
-    found = judges.check_for_error(error_for(0, "AADSTS7000215", ""), types.SIGN_IN, wanted(secret_is_an_id=True))
+def test_a_part_that_is_refused_fails_the_check_that_needs_it() -> None:
+    denied = error_for(403, "0x80040220", "missing prvReadRole")
+    assert error_checks.check_for_refused_part(denied, judges.CURRENCY, expected()).name == judges.CURRENCY
+    limit = error_for(429, "0x80072322", "")
+    assert error_checks.check_for_refused_part(limit, judges.CURRENCY, expected()).name == judges.LIMITS
+
+
+def test_an_error_of_two_sentences_stays_whole() -> None:
+    error = AccessDenied(
+        "The field Phone No. is longer than its column. So is the other one.", "Shorten both. Then test."
+    )
+    found = error_checks.check_for_error(error, types.SIGN_IN, expected())
+    assert (found.message, found.fix) == (error.message, error.fix)
+
+
+def test_a_guid_as_secret_is_reported_as_the_secrets_id() -> None:
+    found = error_checks.check_for_error(
+        error_for(0, "AADSTS7000215", ""), types.SIGN_IN, expected(secret_is_an_id=True)
+    )
     assert "the secret's ID, not its value" in found.message
     assert "create a new secret" in found.fix
 
 
 def test_a_refused_sign_in_names_the_environments_tenant_when_it_is_another() -> None:
     other = "99999999-9a5e-4a55-8a9e-0f1c5d3f7b10"
-    hint = judges.tenant_hint(Ping(1, tenant=other), wanted().tenant_id)
-    assert other in judges.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, wanted(), hint).fix
-    assert judges.tenant_hint(Ping(1, tenant=wanted().tenant_id.upper()), wanted().tenant_id) == ""
-    assert judges.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
+    hint = error_checks.tenant_hint(Ping(1, tenant=other), expected().tenant_id)
+    assert other in error_checks.check_for_error(error_for(0, "AADSTS90002", ""), types.SIGN_IN, expected(), hint).fix
+    assert error_checks.tenant_hint(Ping(1, tenant=expected().tenant_id.upper()), expected().tenant_id) == ""
+    assert error_checks.tenant_hint(Ping(1, tenant=other), "contoso.com") == ""
 
 
 @pytest.mark.parametrize(
@@ -126,7 +143,7 @@ def test_clocks_may_differ_a_little(ahead: float | None, state: str, says: str) 
     ],
 )
 def test_another_organization_is_refused_where_it_would_do_harm(change: dict[str, Any], state: str, says: str) -> None:
-    found = judges.organization(CONTOSO, ME, wanted(**change))
+    found = judges.organization(CONTOSO, ME, expected(**change))
     assert found.state == state
     assert says in found.message
     assert found.reason in {"", "wrong_environment"}
@@ -172,7 +189,7 @@ def test_the_application_user_has_what_it_needs_and_no_more(
 def test_currencies_agree_or_can_be_converted(
     change: dict[str, Any], in_dataverse: bool, state: str, says: str
 ) -> None:
-    found = judges.currency(CONTOSO, in_dataverse, wanted(**change))
+    found = judges.currency(CONTOSO, in_dataverse, expected(**change))
     assert found.state == state
     assert says in found.message
 
@@ -193,18 +210,18 @@ def test_the_tables_that_cannot_be_read_are_named_with_the_first_cause() -> None
     ("found", "enabled", "state"), [(True, True, "ok"), (False, False, "ok"), (False, True, "error")]
 )
 def test_the_team_must_be_there_once_the_connection_is_enabled(found: bool, enabled: bool, state: str) -> None:
-    assert judges.team(found, wanted(enabled=enabled)).state == state
-    assert "Tandem - CRONUS" in judges.team(True, wanted()).message
+    assert judges.team(found, expected(enabled=enabled)).state == state
+    assert "Tandem - CRONUS" in judges.team(True, expected()).message
 
 
 def test_a_report_is_right_when_nothing_failed_and_something_was_tested() -> None:
     fine, odd, wrong = Check("a", "ok", "x"), Check("b", "warning", "y", "z"), Check("c", "error", "u", "v", "denied")
     assert Report((fine, odd)).ok
-    assert Report((fine, odd)).attention == 1
+    assert Report((fine, odd)).attention_count == 1
     assert not Report((fine, odd, wrong)).ok
     assert not Report(()).ok
     assert Report((fine, wrong)).failed == wrong
-    assert wrong.sentence == "u v"
+    assert wrong.user_message == "u v"
     assert Report((odd,)).document() == {
         "ok": True,
         "checks": [{"name": "b", "state": "warning", "message": "y", "fix": "z"}],

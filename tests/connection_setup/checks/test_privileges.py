@@ -1,11 +1,11 @@
-"""Test Connection tells which privilege is missing on which table, what is not tracked, and asks little for it."""
+"""Test Connection names missing privileges per table and tables without change tracking, in few requests."""
 
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from connection_setup.checks import judges, privileges
+from connection_setup.checks import batch, judges, privileges
 from connection_setup.checks import services as checks_services
 from connection_setup.connection import clients, settings, state
 from connection_setup.enabling import services as enabling_services
@@ -35,7 +35,7 @@ def role_ids(sandbox: Sandbox) -> list[str]:
 
 
 def administer(sandbox: Sandbox) -> Api:
-    """The Web API as the administrator."""
+    """Return the Web API as the administrator uses it."""
     return api_of(
         sandbox, grant_type="password", username=sandbox.admin_user, password=sandbox.admin_password,
         scope=f"{sandbox.environment_url}/user_impersonation",
@@ -55,37 +55,37 @@ def definition(table: str, *rights: str, tracked: bool = True, basic: bool = Tru
 
 
 def test_every_missing_privilege_is_named_with_its_table() -> None:
-    account = definition("account", *solution.ALL)
-    held = {f"account {right}": "Global" for right in solution.ALL}
-    assert privileges.checks("T", [account], held, ["account"]) == []
-    for right in solution.ALL:
+    account = definition("account", *solution.ALL_RIGHTS)
+    held = {f"account {right}": "Global" for right in solution.ALL_RIGHTS}
+    assert privileges.privilege_checks("T", [account], held, ["account"]) == []
+    for right in solution.ALL_RIGHTS:
         less = {key: depth for key, depth in held.items() if key != f"account {right}"}
-        (check,) = privileges.checks("T", [account], less, ["account"])
+        (check,) = privileges.privilege_checks("T", [account], less, ["account"])
         assert check.name == "T: account"
         assert f"prv{right}Account is missing for the table account." in check.message
         assert check.state == ("error" if right == "Read" else "warning")
         assert "Redeploy Integration Solution" in check.fix
-    (check,) = privileges.checks("T", [account], {}, [])
+    (check,) = privileges.privilege_checks("T", [account], {}, [])
     assert "prvCreateAccount, prvReadAccount, prvWriteAccount" in check.message
     assert check.state == "warning", "no mapping is about it"
 
 
 def test_a_privilege_that_does_not_reach_all_rows_is_missing() -> None:
-    held = {f"contact {right}": "Global" for right in solution.ALL} | {"contact Write": "Local"}
-    (check,) = privileges.checks("T", [definition("contact", *solution.ALL)], held, ["contact"])
+    held = {f"contact {right}": "Global" for right in solution.ALL_RIGHTS} | {"contact Write": "Local"}
+    (check,) = privileges.privilege_checks("T", [definition("contact", *solution.ALL_RIGHTS)], held, ["contact"])
     assert "prvWriteContact (reaches Local only) is missing" in check.message
-    table = definition("transactioncurrency", *solution.KEPT, basic=False)
-    of_organization = {f"transactioncurrency {right}": "Deep" for right in solution.KEPT}
-    assert privileges.checks("T", [table], of_organization, []) == []
+    table = definition("transactioncurrency", *solution.WRITE_RIGHTS, basic=False)
+    of_organization = {f"transactioncurrency {right}": "Deep" for right in solution.WRITE_RIGHTS}
+    assert privileges.privilege_checks("T", [table], of_organization, []) == []
 
 
 def test_tables_without_change_tracking_are_named() -> None:
     definitions = [definition("account", tracked=False), definition("contact"), definition("product", tracked=False)]
-    check = privileges.tracking("T", definitions, ["account", "contact"])
+    check = privileges.tracking_check("T", definitions, ["account", "contact"])
     assert check.state == "warning"
     assert "off for account, so" in check.message
     assert "Track changes" in check.fix
-    assert privileges.tracking("T", definitions, ["contact", "unknown"]).state == "ok"
+    assert privileges.tracking_check("T", definitions, ["contact", "unknown"]).state == "ok"
 
 
 def test_a_test_asks_in_three_requests_and_signs_in(connected: DataverseConnection, sandbox: Sandbox) -> None:
@@ -98,7 +98,19 @@ def test_a_test_asks_in_three_requests_and_signs_in(connected: DataverseConnecti
     assert outer == {"GET WhoAmI": 2, "POST $batch": 1}, asked  # one WhoAmI is the question without a sign-in
 
 
-def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
+def test_a_check_asked_alone_is_judged_as_among_all(connected: DataverseConnection, sandbox: Sandbox) -> None:
+    assert enabling_services.enable(company=connected.company, user=None).ok
+    now = state.connection_of(connected.company)
+    client, expected = clients.stored_client(now), checks_services.expectations(now)
+    who = client.who_am_i()
+    everything = batch.ask(client, who, expected)
+    for name, judge in judges.JUDGES.items():
+        alone = batch.ask(client, who, expected, only=judges.parts_of(name))
+        assert set(alone.parts) < set(everything.parts), name
+        assert judge.judge(alone, expected) == judge.judge(everything, expected), name
+
+
+def test_missing_privileges_are_reported_by_table_and_name(
     admin: Client,
     connected: DataverseConnection,
     sandbox: Sandbox,
@@ -130,7 +142,7 @@ def test_a_role_without_a_privilege_is_told_by_table_and_privilege(
     assert "prvReadContact, prvWriteContact are missing for the table contact." in contact.message
     page = admin.get(PAGE).content.decode()
     assert "prvReadContact, prvWriteContact are missing" in text_of(page)
-    assert "Prepare the environment" in page, "who mends it is one step away"
+    assert "Prepare the environment" in page, "the way to fix it is one step away"
     assert found[judges.USER].state == "warning"
     assert "Weak" in found[judges.USER].message
 
@@ -143,17 +155,17 @@ def parent(row: dict[str, Any]) -> Any:
     return row.get("_parentbusinessunitid_value")
 
 
-def test_the_tables_of_mappings_are_those_looked_at(connected: DataverseConnection, sandbox: Sandbox) -> None:
+def test_the_tables_of_mappings_are_checked(connected: DataverseConnection, sandbox: Sandbox) -> None:
     assert enabling_services.enable(company=connected.company, user=None).ok
     IntegrationTableMapping.objects.filter(company=connected.company, name="CUSTOMER").update(
         integration_table="opportunity"
     )
-    wanted = checks_services.wanted(state.connection_of(connected.company))
+    wanted = checks_services.expectations(state.connection_of(connected.company))
     assert "opportunity" in wanted.tables
     assert "systemuser" in wanted.tables
 
 
-def test_an_older_solution_is_told(connected: DataverseConnection, sandbox: Sandbox) -> None:
+def test_an_older_solution_is_reported(connected: DataverseConnection, sandbox: Sandbox) -> None:
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     sandbox.load({"solutions": [{"solutionid": row["solutionid"], "uniquename": SOLUTION, "version": "0.9.0.0"}]})
     found = by_name(checks_services.test_connection(connection=connected))[judges.SOLUTION_CHECK]
@@ -162,7 +174,7 @@ def test_an_older_solution_is_told(connected: DataverseConnection, sandbox: Sand
     assert "Redeploy" in found.fix
 
 
-def test_a_team_without_its_role_is_told_once_enabled(connected: DataverseConnection, sandbox: Sandbox) -> None:
+def test_a_team_without_its_role_is_reported_once_enabled(connected: DataverseConnection, sandbox: Sandbox) -> None:
     assert enabling_services.enable(company=connected.company, user=None).ok
     now = state.connection_of(connected.company)
     api = administer(sandbox)
@@ -179,7 +191,7 @@ def test_a_team_without_its_role_is_told_once_enabled(connected: DataverseConnec
 
 
 @pytest.mark.parametrize("path", ["solutions", "transactioncurrencies", "organizations", "systemusers"])
-def test_one_part_that_fails_leaves_the_others(
+def test_a_refused_part_leaves_the_other_checks(
     connected: DataverseConnection,
     sandbox: Sandbox,
     path: str,

@@ -18,7 +18,7 @@ def log(client: Client, **query: str) -> str:
     return re.sub(r"\s+", " ", text_of(client.get(f"{PAGE}change-log/", query).content.decode()))
 
 
-def test_settings_are_told_with_who_and_before_and_after_and_the_secret_only_as_changed(
+def test_changes_show_who_before_and_after_and_of_a_secret_only_that_it_changed(
     admin: Client, company: Company
 ) -> None:
     assert "Nothing was changed yet" in log(admin)
@@ -36,7 +36,7 @@ def test_settings_are_told_with_who_and_before_and_after_and_the_secret_only_as_
     assert stored not in answer.content.decode()
 
 
-def test_consent_enabling_and_disabling_are_told_and_can_be_filtered(
+def test_consent_enabling_and_disabling_are_logged_and_can_be_filtered(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     company.currency_code = services_currency(sandbox)
@@ -61,7 +61,7 @@ def test_consent_enabling_and_disabling_are_told_and_can_be_filtered(
     assert "Change Log" in text_of(admin.get(PAGE).content.decode())
 
 
-def test_it_is_each_companys_own_and_an_administrators(admin: Client, company: Company) -> None:
+def test_the_change_log_is_per_company_and_for_administrators(admin: Client, company: Company) -> None:
     admin.post(f"{PAGE}save/", fields())
     Company.objects.create(name="Other", currency_code="EUR")
     other = admin.get("/c/other/dataverse-connection-setup/change-log/").content.decode()

@@ -1,4 +1,4 @@
-"""Dataverse Connections of All Companies, and what is to be repeated in each."""
+"""Dataverse Connections of All Companies, and the certificate's to-do list."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connection_setup.companies import page as companies
-from connection_setup.connection import state as services
+from connection_setup.connection.state import connection_of
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets.sealing import seal
@@ -47,7 +47,7 @@ def several(db: None) -> None:
     made("Northwind")
 
 
-def test_it_lists_every_company_with_its_connection_and_what_is_next(admin: Client, several: None) -> None:
+def test_every_company_is_listed_with_its_connection_and_next_action(admin: Client, several: None) -> None:
     page = check(admin.get(HERE))
     assert page.h1 == "Dataverse Connections of All Companies"
     rows = {row[0]: row[1:] for row in page.rows()}
@@ -76,7 +76,7 @@ def test_it_lists_every_company_with_its_connection_and_what_is_next(admin: Clie
         ("certificate=todo", ["CRONUS International"]), ("certificate=done", ["Adatum"]), ("q=fabri", ["Fabrikam"]),
     ],
 )  # fmt: skip
-def test_it_is_narrowed_to_what_is_still_to_do(admin: Client, several: None, query: str, names: list[str]) -> None:
+def test_the_list_is_filtered_and_searched(admin: Client, several: None, query: str, names: list[str]) -> None:
     assert [row[0] for row in check(admin.get(f"{HERE}?{query}")).rows()] == names
 
 
@@ -93,7 +93,7 @@ def test_a_hundred_companies_take_no_more_queries_than_four(admin: Client, sever
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_see_it_without_the_next_step(several: None, role: str) -> None:
+def test_other_roles_see_the_list_without_actions(several: None, role: str) -> None:
     page = check(signed_in(role).get(HERE))
     assert len(page.rows()) == 4
     assert "Use Certificate Authentication" not in page.links()
@@ -104,7 +104,7 @@ def test_the_setup_page_leads_there(admin: Client, several: None) -> None:
     assert links["Dataverse Connections of All Companies"] == "/c/northwind/dataverse-connections/"
 
 
-def test_the_certificate_page_lists_the_companies_in_which_it_is_repeated(
+def test_the_certificate_page_lists_the_companies_still_to_do(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     company.currency_code = "USD"
@@ -121,11 +121,12 @@ def test_the_certificate_page_lists_the_companies_in_which_it_is_repeated(
     sandbox.control("POST", "applications", certificate)
     file = SimpleUploadedFile("c.pem", PAIRS.one.bundle.encode())
     admin.post(f"{page}offer/", {"certificate_file": file})
-    assert [companies.certificate_state(services.connection_of(one)) for one in (company, other)] == [
-        companies.WAITS, companies.TO_DO,
-    ]  # fmt: skip
+    assert [companies.certificate_state(connection_of(one)) for one in (company, other)] == [
+        companies.CertificateState.PENDING,
+        companies.CertificateState.TO_DO,
+    ]
     answer = admin.post(f"{page}switch/", follow=True)
     assert "Repeat this in each company: Northwind still to do." in text_of(answer.content.decode())
     text = text_of(admin.get("/c/northwind/dataverse-connection-setup/certificate/").content.decode())
     assert "1 of 2 companies done" in text
-    assert [one.name for one in companies.certificates_left(Company.objects.all())] == ["Northwind"]
+    assert [one.name for one in companies.companies_to_upgrade(Company.objects.all())] == ["Northwind"]

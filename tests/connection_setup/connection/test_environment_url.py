@@ -86,9 +86,27 @@ def test_there_are_more_than_a_hundred_of_them() -> None:
     assert len(set(HOSTILE)) > 100
 
 
-def test_none_passes_the_page(admin: Client, company: Company, settings: Any, nothing_is_sent: list[str]) -> None:
+@pytest.mark.parametrize("typed", HOSTILE)
+def test_no_hostile_address_passes_the_check(typed: str) -> None:
+    with pytest.raises(ConfigurationError):
+        clouds.check_address(typed)
+
+
+def test_the_page_refuses_what_the_check_refuses(
+    admin: Client, company: Company, settings: Any, nothing_is_sent: list[str]
+) -> None:
+    """One address for each reason of the form's and of the check's."""
     settings.SANDBOX_ALLOWED = False
-    for typed in HOSTILE:
+    reasons = (
+        "https://contoso.crm4.dynamics.com\x00.evil.example",
+        "https://" + "a." * 120 + "crm4.dynamics.com",
+        "http:contoso.crm4.dynamics.com",
+        "https://contoso.crm4.dynamics.com:443@evil.example",
+        "https://127.0.0.1:8443",
+        "https://contoso.crm4.dyn\u0430mics.com",
+    )
+    assert set(reasons) <= set(HOSTILE)
+    for typed in reasons:
         for action in ("save", "test", "enable"):
             for more in ({}, {"replace": "yes"}):
                 answer = admin.post(f"{PAGE}{action}/", fields(environment_url=typed, **more))
@@ -134,7 +152,7 @@ def test_none_passes_a_sandboxs_file(
 
 
 @pytest.mark.parametrize("typed", HOSTILE)
-def test_none_passes_the_clients_door(typed: str, nothing_is_sent: list[str]) -> None:
+def test_none_passes_the_client(typed: str, nothing_is_sent: list[str]) -> None:
     credentials = Credentials(f"https://login.microsoftonline.com/{TENANT}", APPLICATION, ClientSecret(SECRET))
     with pytest.raises(ConfigurationError):
         DataverseClient(Environment(typed), credentials).who_am_i()
@@ -181,7 +199,7 @@ def test_no_redirect_url_leads_elsewhere(admin: Client, company: Company, typed:
     assert answer.status_code == 200
     assert not DataverseConnection.objects.filter(company=company).exists()
     stored = DataverseConnection(company=company, redirect_url=typed)
-    assert redirect_url.of(stored) == redirect_url.default()
+    assert redirect_url.effective_url(stored) == redirect_url.default_url()
     with pytest.raises(Refusal):
         connection_settings.save_settings(
             connection=state.connection_of(company), values={"redirect_url": typed}, secret=None, user=None
@@ -221,7 +239,7 @@ def test_a_forged_host_is_refused_and_changes_no_redirect_url(admin: Client, com
     for name in ("X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-URL"):
         page = admin.get(PAGE, headers={name: "evil.example"}).content.decode()
         assert "evil.example" not in page
-        assert redirect_url.default() in page
+        assert redirect_url.default_url() in page
 
 
 @pytest.mark.parametrize("name", ["next", "return_url", "redirect_url", "back", "url", "to"])
@@ -233,7 +251,7 @@ def test_no_parameter_leads_away_from_a_sign_in(admin: Client, company: Company,
         f"{PAGE}environments/sign-in/?{name}=//evil.example", {"tenant": "", name: "https://evil.example"}
     )
     asked = parse_qs(urlsplit(begun["Location"]).query)
-    assert asked["redirect_uri"] == [redirect_url.default()]
+    assert asked["redirect_uri"] == [redirect_url.default_url()]
     back = sign_in(sandbox, begun["Location"], sandbox.admin_user, sandbox.admin_password)
     answer = admin.get("/connection/signed-in", {**back, name: "https://evil.example"})
     assert answer["Location"] == f"{PAGE}environments/"
@@ -258,7 +276,7 @@ def test_a_redirect_url_of_this_site_is_kept_and_the_sign_in_uses_it(
     opens = administrator.begin(company=company, user=admin_of(), session_key="s", return_url="/")
     assert parse_qs(urlsplit(opens).query)["redirect_uri"] == [mine]
     emptied = admin.post(f"{PAGE}save/", fields(**values(sandbox), client_secret="", redirect_url=""), follow=True)
-    assert f'value="{redirect_url.default()}"' in emptied.content.decode()
+    assert f'value="{redirect_url.default_url()}"' in emptied.content.decode()
     assert state.connection_of(company).redirect_url == ""
 
 

@@ -9,7 +9,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from connection_setup import hooks
-from connection_setup.dynamics365 import page as dynamics_pages
+from connection_setup.dynamics365 import judges
+from connection_setup.dynamics365 import page as dynamics_page
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection, Dynamics365Connection
@@ -48,20 +49,20 @@ def test_without_the_connection_to_dataverse_the_page_says_so_and_leads_there(ad
     page = check(admin.get(HERE))
     assert page.h1 == "Dynamics 365 Connection Setup"
     text = shown(admin)
-    assert "The connection to Dataverse is not enabled. Dynamics 365 comes on top of it. Enable it first." in text
+    assert "The connection to Dataverse is not enabled. Dynamics 365 needs it. Enable it first." in text
     assert page.links()["Dataverse Connection Setup"].endswith("/dataverse-connection-setup/")
     answer = admin.post(f"{HERE}enable/", follow=True)
     text = text_of(answer.content.decode())
     assert "Dynamics 365 is not enabled. The connection to Dataverse is not enabled." in text
-    assert not dynamics.enabled(company)
-    with pytest.raises(Refusal, match="comes on top of it"):
+    assert not dynamics.is_enabled(company)
+    with pytest.raises(Refusal, match="Dynamics 365 needs it"):
         dynamics.enable(company=company, user=None)
-    report = dynamics.test(company=company)
-    assert [one.name for one in report.checks] == [dynamics.CONNECTION]
+    report = dynamics.test_sales(company=company)
+    assert [one.name for one in report.checks] == [judges.CONNECTION]
     assert not report.ok
 
 
-def test_the_switch_tests_the_environment_and_brings_the_mappings_with_their_schedules(
+def test_the_switch_tests_the_environment_and_adds_the_mappings_with_their_schedules(
     admin: Client, connected: Company
 ) -> None:
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
@@ -90,22 +91,26 @@ def test_the_switch_tests_the_environment_and_brings_the_mappings_with_their_sch
     ("active", "total", "sentence"),
     [(3, 3, "All scheduled"), (3, 4, "3 of 4 scheduled"), (0, 0, "No scheduled"), (0, 4, "No scheduled")],
 )
-def test_the_number_of_active_schedules_is_told_in_a_sentence(active: int, total: int, sentence: str) -> None:
-    assert dynamics_pages.jobs_told(active, total).startswith(sentence)
+def test_the_number_of_active_schedules_is_described_in_a_sentence(active: int, total: int, sentence: str) -> None:
+    assert dynamics_page.describe_schedules(active, total).startswith(sentence)
 
 
-def test_every_check_is_right_in_a_ready_environment(admin: Client, connected: Company) -> None:
+def test_every_check_is_ok_in_a_ready_environment(admin: Client, connected: Company) -> None:
     answer = admin.post(f"{HERE}test/", follow=True)
     assert "The connection test was successful." in text_of(answer.content.decode())
-    report = dynamics.test(company=connected)
+    report = dynamics.test_sales(company=connected)
     assert [(one.name, one.state) for one in report.checks] == [
         (name, "ok")
         for name in (
-            dynamics.CONNECTION, dynamics.TABLES, dynamics.PREPARED, dynamics.PRIVILEGES, dynamics.CURRENCY,
-            dynamics.UNITS,
+            judges.CONNECTION,
+            judges.TABLES,
+            judges.COMPANY_COLUMN,
+            judges.PRIVILEGES,
+            judges.CURRENCY,
+            judges.UNITS,
         )
-    ]  # fmt: skip
-    assert not dynamics.enabled(connected), "a test enables nothing"
+    ]
+    assert not dynamics.is_enabled(connected), "a test enables nothing"
 
 
 def test_a_local_currency_that_dataverse_does_not_have_is_refused(
@@ -113,39 +118,37 @@ def test_a_local_currency_that_dataverse_does_not_have_is_refused(
 ) -> None:
     Company.objects.filter(pk=connected.pk).update(currency_code="SEK")
     answer = admin.post(f"{HERE}enable/", follow=True)
-    assert "Dataverse has no currency SEK, which is the local currency" in text_of(answer.content.decode())
-    assert not dynamics.enabled(connected)
+    assert "Dataverse does not have SEK, which is the local currency" in text_of(answer.content.decode())
+    assert not dynamics.is_enabled(connected)
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
 
 
-def test_an_environment_without_sales_or_with_another_organization_is_told_apart(
-    connected: Company, sandbox: Sandbox
-) -> None:
+def test_another_organization_fails_the_connection_check(connected: Company, sandbox: Sandbox) -> None:
     sandbox.control("PUT", "environment", {"organization_id": str(uuid4())})
-    report = dynamics.test(company=connected)
+    report = dynamics.test_sales(company=connected)
     assert report.failed
-    assert report.failed.name == dynamics.CONNECTION
+    assert report.failed.name == judges.CONNECTION
     assert "another organization" in report.failed.message
 
 
-def test_the_judgements() -> None:
+def test_each_judgement_has_its_state_cause_and_fix() -> None:
     ok, gone = PartResult(200, {}), PartResult(404, {}, error=Gone("It is not there."))
     denied = PartResult(403, {}, error=AccessDenied("You may not.", "Ask somebody."))
-    assert dynamics.tables([("products", ok)]).state == "ok"
-    missing = dynamics.tables([("products", gone), ("uoms", ok), ("pricelevels", gone)])
+    assert judges.tables([("products", ok)]).state == "ok"
+    missing = judges.tables([("products", gone), ("uoms", ok), ("pricelevels", gone)])
     assert "has no products, pricelevels: Dynamics 365 Sales is not installed" in missing.message
-    refused = dynamics.tables([("products", denied), ("uoms", ok)])
+    refused = judges.tables([("products", denied), ("uoms", ok)])
     assert "cannot be read: products. You may not." in refused.message
     assert refused.fix == "Ask somebody."
-    assert dynamics.prepared(["name"]).state == "error"
-    assert dynamics.privileges({"1": "prvCreateProduct", "2": "prvReadProduct"}, ["2"]).message == (
+    assert judges.company_column(["name"]).state == "error"
+    assert judges.privileges({"1": "prvCreateProduct", "2": "prvReadProduct"}, ["2"]).message == (
         "The application's user lacks prvCreateProduct."
     )
-    assert dynamics.units(1).state == "ok"
-    assert "There are 7 unit groups" in dynamics.units(7).message
+    assert judges.unit_groups(1).state == "ok"
+    assert "There are 7 unit groups" in judges.unit_groups(7).message
 
 
-def test_the_defaults_come_back_after_a_question(admin: Client, connected: Company) -> None:
+def test_reset_restores_the_defaults_after_a_question(admin: Client, connected: Company) -> None:
     assert "not enabled" in text_of(admin.post(f"{HERE}reset/", follow=True).content.decode())
     dynamics.enable(company=connected, user=None)
     mapping = IntegrationTableMapping.objects.get(company=connected, name="ITEM-PRODUCT")
@@ -158,24 +161,26 @@ def test_the_defaults_come_back_after_a_question(admin: Client, connected: Compa
     assert (mapping.scheduled, mapping.every_minutes) == (True, 30)
 
 
-def test_it_rests_while_the_connection_to_dataverse_is_off(admin: Client, connected: Company) -> None:
+def test_nothing_is_synchronized_while_the_connection_to_dataverse_is_disabled(
+    admin: Client, connected: Company
+) -> None:
     dynamics.enable(company=connected, user=None)
     enabling_services.disable(company=connected, user=None)
     text = shown(admin)
     assert "Enabled, Dataverse is not" in text
     assert "Nothing is synchronized until it is enabled again." in text
-    assert dynamics.enabled(connected)
+    assert dynamics.is_enabled(connected)
     enabling_services.enable(company=connected, user=None)
     assert "Enabled, Dataverse is not" not in shown(admin)
 
 
-def test_enabling_dataverse_alone_brings_none_of_its_mappings(connected: Company) -> None:
+def test_enabling_dataverse_alone_adds_none_of_the_sales_mappings(connected: Company) -> None:
     enabling_services.disable(company=connected, user=None)
     enabling_services.enable(company=connected, user=None)
     assert not {"UNIT OF MEASURE", "ITEM-PRODUCT"} & names(connected)
 
 
-def test_the_page_s_actions_lead_where_they_say(admin: Client, connected: Company) -> None:
+def test_the_actions_lead_to_their_pages(admin: Client, connected: Company) -> None:
     dynamics.enable(company=connected, user=None)
     links = check(admin.get(HERE)).links()
     for name, end in (
@@ -190,7 +195,7 @@ def test_the_page_s_actions_lead_where_they_say(admin: Client, connected: Compan
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_read_it_and_change_nothing(connected: Company, role: str) -> None:
+def test_other_roles_read_the_page_and_change_nothing(connected: Company, role: str) -> None:
     client = signed_in(role)
     page = check(client.get(HERE))
     assert "Only an Administrator may do this." in page.root.text
@@ -199,7 +204,7 @@ def test_others_read_it_and_change_nothing(connected: Company, role: str) -> Non
     assert not Dynamics365Connection.objects.filter(enabled=True).exists()
 
 
-def test_the_command_tells_it(connected: Company, capsys: Any) -> None:
+def test_the_command_shows_whether_it_is_enabled(connected: Company, capsys: Any) -> None:
     call_command("connection", "status", "--company", connected.name, "--json")
     assert json.loads(capsys.readouterr().out)["dynamics_365"] == {"enabled": False}
     dynamics.enable(company=connected, user=None)
@@ -208,11 +213,13 @@ def test_the_command_tells_it(connected: Company, capsys: Any) -> None:
     assert DataverseConnection.objects.get().enabled
 
 
-def test_it_brings_its_own_mappings_alone_and_the_default_setup_leaves_them_resting(connected: Company) -> None:
+def test_enabling_adds_the_sales_mappings_alone_and_the_default_setup_leaves_them_unscheduled(
+    connected: Company,
+) -> None:
     IntegrationTableMapping.objects.all().delete()
     dynamics.enable(company=connected, user=None)
     assert names(connected) == {"UNIT OF MEASURE", "ITEM-PRODUCT"}
-    assert not hooks.standing_setup(connected), "the default setup is still to be asked about"
+    assert not hooks.describe_setup(connected), "the default setup is still to be asked about"
     dynamics.disable(company=connected, user=None)
     hooks.apply_default_setup(connected, schedules=True)
     assert "CUSTOMER" in names(connected)

@@ -30,7 +30,7 @@ HTMX = {"HX-Request": "true", "HX-Target": "main"}
 
 @pytest.fixture
 def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
-    """Settings of the sandbox, saved and not enabled."""
+    """Save the settings of the sandbox, not enabled."""
     company.currency_code = services_currency(sandbox)
     company.save()
     return settings.save_settings(
@@ -46,10 +46,10 @@ def empty_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def unprepared(company: Company, empty_server: Sandbox) -> DataverseConnection:
-    """Settings of an environment in which nothing is prepared."""
+    """Save the settings of an environment in which nothing is prepared."""
     empty_server.reset()
     empty_server.control(
-        "POST", "applications", {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+        "POST", "applications", {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.default_url()]}
     )
     company.currency_code = services_currency(empty_server)
     company.save()
@@ -67,7 +67,7 @@ def begun(connection: DataverseConnection, user: Any = None, **given: Any) -> En
 
 
 def states(run: EnablingRun) -> dict[str, str]:
-    return {one.name: one.state for one in enabling.told(run)}
+    return {one.name: one.state for one in enabling.step_reports(run)}
 
 
 def accept(admin: Client) -> Any:
@@ -77,7 +77,7 @@ def accept(admin: Client) -> Any:
 # -- consent -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_consent_is_asked_for_once_with_who_gave_it_and_stands_in_the_audit_log(
+def test_the_consent_is_asked_for_once_and_audited_with_who_gave_it(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     asked = text_of(admin.post(f"{PAGE}enable/", follow=True).content.decode())
@@ -102,16 +102,16 @@ def test_a_new_secret_needs_no_new_consent_and_another_application_does(connecte
     company = connected.company
     consent.give(company=company, user=None)
     settings.save_settings(connection=connected, values={}, secret="another~secret", user=None)
-    assert consent.given(services.connection_of(company))
+    assert consent.is_given(services.connection_of(company))
     other = {"client_id": "11111111-2222-3333-4444-555555555555"}
     settings.save_settings(connection=connected, values=other, secret=None, user=None)
-    assert not consent.given(services.connection_of(company))
+    assert not consent.is_given(services.connection_of(company))
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------------
 
 
-def test_one_step_per_request_and_all_in_one_go_end_in_the_same(
+def test_steps_one_by_one_and_all_at_once_have_the_same_result(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox
 ) -> None:
     company = connected.company
@@ -147,7 +147,7 @@ def test_one_step_per_request_and_all_in_one_go_end_in_the_same(
 
 
 @pytest.mark.parametrize("until", range(1, len(STEPS) - 2))
-def test_a_run_that_was_stopped_anywhere_goes_on_and_makes_nothing_twice(
+def test_a_run_stopped_after_any_step_resumes_and_makes_nothing_twice(
     connected: DataverseConnection, sandbox: Sandbox, until: int
 ) -> None:
     run = begun(connected)
@@ -155,10 +155,10 @@ def test_a_run_that_was_stopped_anywhere_goes_on_and_makes_nothing_twice(
         enabling.take_next_step(run, user=None)
     found = enabling.current_run(connected.company)
     assert found is not None
-    assert len(enabling.told(found)) == until
+    assert len(enabling.step_reports(found)) == until
     written = sandbox.requests()["writes"]
     again = begun(connected)
-    assert len(enabling.told(again)) == until, "beginning again goes on"
+    assert len(enabling.step_reports(again)) == until, "beginning again goes on"
     assert sandbox.requests()["writes"] == written
     enabling.take_all_steps(again, user=None)
     assert services.connection_of(connected.company).enabled
@@ -181,14 +181,14 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("what", "fault", "step"), FAULTS, ids=[row[0] for row in FAULTS])
-def test_a_connection_lost_in_a_step_is_told_there_and_the_next_try_goes_on_from_it(
+def test_a_step_that_fails_is_shown_and_the_next_try_resumes_with_it(
     admin: Client, connected: DataverseConnection, sandbox: Sandbox, what: str, fault: dict[str, Any], step: str
 ) -> None:
     sandbox.control("POST", "faults", [{"times": 60, "after": 0, "retry_after": 0, **fault}])
     admin.post(f"{PAGE}enable/")
     page = text_of(accept(admin).content.decode())
     run = EnablingRun.objects.get()
-    failed = enabling.failed(run)
+    failed = enabling.failed_step(run)
     assert failed is not None, states(run)
     assert failed.name == step, (failed, states(run))
     assert failed.message
@@ -198,7 +198,7 @@ def test_a_connection_lost_in_a_step_is_told_there_and_the_next_try_goes_on_from
     assert "Try again" in page
     setup = text_of(admin.get(PAGE).content.decode())
     assert setup.count(failed.message) <= 2, "in the notice, and in the checks where it is one"
-    assert "Go on enabling" in setup
+    assert "Continue enabling" in setup
     sandbox.control("DELETE", "faults")
     done = set(states(run)) - {step}
     again = admin.post(f"{PAGE}enabling/", follow=True)
@@ -207,7 +207,7 @@ def test_a_connection_lost_in_a_step_is_told_there_and_the_next_try_goes_on_from
     assert len(sandbox.rows("tandem_companies")) == 1
 
 
-def test_the_cause_of_a_failed_enabling_is_told_once_on_the_setup_page(
+def test_the_cause_of_a_failed_enabling_is_shown_once_on_the_setup_page(
     admin: Client, connection: DataverseConnection
 ) -> None:
     admin.post(f"{PAGE}enable/")
@@ -242,7 +242,7 @@ def test_other_settings_are_another_run(connected: DataverseConnection, sandbox:
     settings.save_settings(connection=connected, values={}, secret=sandbox.client_secret, user=None)
     assert enabling.take_next_step(run, user=None) is None
     assert enabling.current_run(connected.company) is None
-    assert enabling.told(begun(connected)) == []
+    assert enabling.step_reports(begun(connected)) == []
 
 
 def test_where_two_windows_take_the_same_step_it_counts_once(connected: DataverseConnection) -> None:
@@ -254,7 +254,7 @@ def test_where_two_windows_take_the_same_step_it_counts_once(connected: Datavers
     assert services.connection_of(connected.company).enabled
     kept = EnablingRun.objects.get()
     assert kept.ended_at is not None
-    assert all(one.ended for one in enabling.told(kept))
+    assert all(one.ended for one in enabling.step_reports(kept))
 
 
 def test_a_process_killed_just_after_the_switch_leaves_a_run_that_knows_it(connected: DataverseConnection) -> None:
@@ -265,27 +265,27 @@ def test_a_process_killed_just_after_the_switch_leaves_a_run_that_knows_it(conne
     found = EnablingRun.objects.get()
     assert enabling.take_next_step(found, user=None) is None
     assert found.ended_at is not None
-    assert all(one.ended for one in enabling.told(found))
+    assert all(one.ended for one in enabling.step_reports(found))
 
 
 # -- the administrator -------------------------------------------------------------------------------------------------
 
 
-def test_an_unprepared_environment_asks_for_an_administrator_and_goes_on_with_the_sign_in(
+def test_an_unprepared_environment_waits_for_an_administrator_and_resumes_after_the_sign_in(
     unprepared: DataverseConnection, empty_server: Sandbox, admin_user: Any
 ) -> None:
     run = begun(unprepared, admin_user)
     last = enabling.take_all_steps(run, user=admin_user, session_key="s")
     assert last is not None
-    assert (last.name, last.state, enabling.asks(run)) == ("administrator", "asks", "administrator")
+    assert (last.name, last.state, enabling.waiting_for(run)) == ("administrator", "waiting", "administrator")
     assert empty_server.requests()["writes"] == 0
     address = administrator.begin(company=unprepared.company, user=admin_user, session_key="s", return_url=run.page_url)
     back = sign_in(empty_server, address, empty_server.admin_user, empty_server.admin_password)
     assert administrator.finish(session_key="s", user=admin_user, returned=back).problem == ""
     enabling.take_all_steps(run, user=admin_user, session_key="s")
-    assert services.connection_of(unprepared.company).enabled, enabling.failed(run)
+    assert services.connection_of(unprepared.company).enabled, enabling.failed_step(run)
     assert administrator.current(unprepared.company, "s") is None, "the sign-in is forgotten"
-    told = {one.name: one for one in enabling.told(run)}
+    told = {one.name: one for one in enabling.step_reports(run)}
     assert [told[name].state for name in ("solution", "tables", "role", "user")] == ["done"] * 4
     assert "licensed and a System Administrator" in told["administrator"].message
 
@@ -321,7 +321,7 @@ def test_what_enabled_a_connection_is_shown_until_it_is_disabled(admin: Client, 
 # -- commands and mappings ---------------------------------------------------------------------------------------------
 
 
-def test_the_command_tells_each_step_on_stderr_and_keeps_its_answer_on_stdout(
+def test_the_command_prints_steps_to_stderr_and_its_document_to_stdout(
     connected: DataverseConnection, capsys: Any
 ) -> None:
     call_command("connection", "enable", "--company", connected.company.name, "--json")
@@ -369,7 +369,7 @@ def came(connection: DataverseConnection, server: Sandbox, user: Any, session: s
 def known(server: Sandbox) -> None:
     """People sign in through the application, too."""
     server.control(
-        "POST", "applications", {"client_id": server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+        "POST", "applications", {"client_id": server.client_id, "redirect_urls": [redirect_url.default_url()]}
     )
 
 
@@ -397,14 +397,14 @@ def test_a_run_stopped_after_the_switch_forgets_them_as_well(
     assert not AdministratorSignIn.objects.exists()
 
 
-def test_who_is_no_administrator_stands_not_in_the_way_where_nothing_is_lacking(
+def test_a_sign_in_without_rights_is_ignored_where_nothing_is_missing(
     connected: DataverseConnection, sandbox: Sandbox, admin_user: Any
 ) -> None:
     known(sandbox)
     came(connected, sandbox, admin_user, "s", bob=True)
     run = begun(connected)
     enabling.take_all_steps(run, user=None, session_key="s")
-    assert services.connection_of(connected.company).enabled, enabling.failed(run)
+    assert services.connection_of(connected.company).enabled, enabling.failed_step(run)
     assert states(run)["administrator"] == "skipped"
     assert "prepared" not in run.found
 
@@ -416,11 +416,11 @@ def test_a_sign_in_that_looks_for_environments_prepares_none(
     AdministratorSignIn.objects.update(purpose=administrator.DISCOVER)
     run = begun(unprepared)
     enabling.take_all_steps(run, user=None, session_key="s")
-    assert enabling.asks(run) == "administrator"
+    assert enabling.waiting_for(run) == "administrator"
     assert empty_server.requests()["writes"] == 0
 
 
-def test_where_the_persons_sign_in_fails_a_step_it_can_be_forgotten_and_another_is_asked_for(
+def test_a_sign_in_that_fails_a_step_can_be_forgotten_for_another(
     admin: Client, unprepared: DataverseConnection, empty_server: Sandbox
 ) -> None:
     empty_server.control(
@@ -451,10 +451,10 @@ def test_a_sign_in_forgotten_between_two_steps_is_asked_for_again(
     administrator.drop(unprepared.company, "s")
     last = enabling.take_next_step(run, user=None, session_key="s")
     assert last is not None
-    assert (last.name, last.state, enabling.asks(run)) == ("tables", "asks", "administrator")
+    assert (last.name, last.state, enabling.waiting_for(run)) == ("tables", "waiting", "administrator")
 
 
-def test_settings_changed_between_two_looks_at_them_take_no_step(
+def test_settings_changed_while_a_step_begins_stop_it(
     connected: DataverseConnection, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begun(connected)
@@ -466,4 +466,4 @@ def test_settings_changed_between_two_looks_at_them_take_no_step(
 
     monkeypatch.setattr(enabling, "_signed_in", meanwhile)
     assert enabling.take_next_step(run, user=None) is None
-    assert enabling.told(run) == []
+    assert enabling.step_reports(run) == []

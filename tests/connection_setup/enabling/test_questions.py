@@ -24,7 +24,7 @@ DEFAULT = "Use the default synchronization setup?"
 
 @pytest.fixture(autouse=True)
 def encrypted(db: None) -> None:
-    """Data encryption is enabled, so that nothing is asked about it; tests/connection_setup/test_encryption.py does."""
+    """Enable data encryption, so that nothing is asked about it."""
     encryption.enable(user=None)
 
 
@@ -39,7 +39,7 @@ def connected(company: Company, sandbox: Sandbox) -> DataverseConnection:
 
 @pytest.fixture
 def enabled(admin: Client, connected: DataverseConnection) -> DataverseConnection:
-    """Enabled through the page."""
+    """Enable the connection through the page."""
     admin.post(f"{PAGE}enable/")
     admin.post(f"{PAGE}enabling/", {"consent": "on"})
     return state.connection_of(connected.company)
@@ -69,9 +69,7 @@ def test_enabling_through_the_page_asks_about_the_default_setup_and_yes_makes_it
     assert "CUSTOMER, synchronization CUSTOMER Ready" in queue
 
 
-def test_no_sets_nothing_up_is_remembered_and_can_be_made_good_later(
-    admin: Client, enabled: DataverseConnection
-) -> None:
+def test_the_answer_no_is_stored_and_the_setup_can_be_made_later(admin: Client, enabled: DataverseConnection) -> None:
     told = answer(admin, "default-setup", "no")
     assert "Nothing was set up." in told
     assert DEFAULT not in told
@@ -92,7 +90,7 @@ def test_no_sets_nothing_up_is_remembered_and_can_be_made_good_later(
     assert IntegrationTableMapping.objects.filter(company=enabled.company, scheduled=True).exists()
 
 
-def test_a_test_that_goes_well_asks_again_what_still_applies(admin: Client, enabled: DataverseConnection) -> None:
+def test_a_successful_test_asks_again_what_still_applies(admin: Client, enabled: DataverseConnection) -> None:
     answer(admin, "default-setup", "no")
     assert DEFAULT not in page(admin)
     admin.post(f"{PAGE}test/")
@@ -102,7 +100,7 @@ def test_a_test_that_goes_well_asks_again_what_still_applies(admin: Client, enab
     assert DEFAULT not in page(admin)
 
 
-def test_a_test_that_goes_well_asks_before_the_connection_is_enabled_too(
+def test_a_successful_test_asks_before_the_connection_is_enabled_too(
     admin: Client, connected: DataverseConnection
 ) -> None:
     assert DEFAULT not in page(admin)
@@ -138,7 +136,7 @@ def test_a_question_of_another_room_is_asked_after_a_good_test_before_the_others
     admin: Client, connected: DataverseConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hooks, "_questions", list(hooks.questions()))
-    hooks.question(
+    hooks.add_question(
         hooks.Question(
             "something", "Do something?", "It would be good.", applies=lambda _: True,
             yes_url=lambda company: f"/c/{company.slug}/", no="You may do it later.", order=10,

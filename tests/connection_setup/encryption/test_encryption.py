@@ -1,4 +1,4 @@
-"""Data Encryption Management: what seals the secrets, changed while the site runs and with nothing lost."""
+"""Data Encryption Management: the key is changed while the site runs, and no secret is lost."""
 
 import stat
 from datetime import timedelta
@@ -35,8 +35,8 @@ KEY = Fernet.generate_key().decode()
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that was replaced may be taken out at once."""
-    monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(0))
+    """A key that was replaced may be removed at once."""
+    monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(0))
 
 
 def key_file(settings: Any) -> Path:
@@ -49,14 +49,14 @@ def opened(connection: DataverseConnection) -> str:
 
 
 def of_secrets() -> list[Place]:
-    return [one.key.place for one in encryption.state().secrets if one.key]
+    return [one.key.place for one in encryption.read_state().secrets if one.key]
 
 
 def shown(client: Client) -> str:
     return text_of(client.get(HERE).content.decode())
 
 
-def test_without_encryption_secrets_are_sealed_all_the_same_and_the_page_says_with_what(
+def test_without_encryption_secrets_are_encrypted_with_the_derived_key(
     admin: Client, connection: DataverseConnection, settings: Any
 ) -> None:
     assert not key_file(settings).exists()
@@ -65,25 +65,25 @@ def test_without_encryption_secrets_are_sealed_all_the_same_and_the_page_says_wi
     assert page.h1 == "Data Encryption Management"
     text = shown(admin)
     assert "Data encryption is not enabled." in text
-    assert "1 secret cannot be opened until the one before is named in SECRET_KEY_FALLBACKS" in text
+    assert "1 secret cannot be decrypted until the previous one is named in SECRET_KEY_FALLBACKS" in text
     assert "CRONUS International Client Secret" in text
     assert SECRET not in text
     assert settings.SECRET_KEY not in admin.get(HERE).content.decode()
-    assert encryption.question(connection) == "Data encryption is not enabled. Enable it?"
+    assert encryption.pending_question() == "Data encryption is not enabled. Enable it?"
 
 
-def test_enabling_makes_a_key_seals_everything_with_it_and_offers_it_once(
+def test_enabling_makes_a_key_encrypts_everything_and_offers_the_key_once(
     admin: Client, connection: DataverseConnection, settings: Any
 ) -> None:
     assert check(admin.get(f"{HERE}enable/")).h1 == "Enable Encryption"
     answer = admin.post(f"{HERE}enable/", follow=True)
     assert answer.redirect_chain[-1][0] == HERE
     text = text_of(answer.content.decode())
-    assert "Encryption is enabled. 1 secret was sealed with the key now in use." in text
+    assert "Encryption is enabled. 1 secret was encrypted with the key now in use." in text
     assert "Keep a copy of the new key." in text
     assert of_secrets() == [Place.FILE]
     assert opened(connection) == SECRET
-    assert encryption.question(connection) == ""
+    assert encryption.pending_question() == ""
     assert stat.S_IMODE(key_file(settings).stat().st_mode) == 0o600
     key = keyring.keys()[0]
     assert key.secret in key_file(settings).read_text()
@@ -91,10 +91,10 @@ def test_enabling_makes_a_key_seals_everything_with_it_and_offers_it_once(
     copy = admin.post(f"{HERE}copy/")
     assert copy["Content-Disposition"].startswith("attachment;")
     assert copy["Cache-Control"] == "no-store"
-    assert encryption.key_in(copy.content.decode()) == key.secret
+    assert encryption.parse_key(copy.content.decode()) == key.secret
     again = admin.post(f"{HERE}copy/", follow=True)
     assert key.secret not in again.content.decode()
-    assert "offered once" in text_of(again.content.decode())
+    assert "downloaded once" in text_of(again.content.decode())
     for url in (HERE, f"{HERE}enable/", f"{HERE}change/", f"{HERE}disable/"):
         assert key.secret not in admin.get(url, follow=True).content.decode()
 
@@ -106,7 +106,7 @@ def test_a_key_may_be_pasted_or_chosen_as_a_file_and_is_not_offered_again(
     assert keyring.keys()[0].secret == KEY
     assert "Keep a copy" not in shown(admin)
     other = Fernet.generate_key().decode()
-    text = f"# The key that seals the secrets of this site.\n{other}\n"
+    text = f"# The key that encrypts the secrets of this site.\n{other}\n"
     answer = admin.post(f"{HERE}change/", {"key_file": SimpleUploadedFile("key.txt", text.encode())}, follow=True)
     assert "The encryption key is changed." in text_of(answer.content.decode())
     assert [key.secret for key in keyring.keys()[:2]] == [other, KEY]
@@ -116,14 +116,14 @@ def test_a_key_may_be_pasted_or_chosen_as_a_file_and_is_not_offered_again(
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"key": "not a key"}, "There is no encryption key in it."),
-        ({"key": KEY[:-2]}, "There is no encryption key in it."),
-        ({"key_file": b"\xff\xfe\x00"}, "There is no encryption key in it."),
-        ({"key_file": b"x" * 20_000}, "There is no encryption key in it."),
+        ({"key": "not a key"}, "It does not contain an encryption key."),
+        ({"key": KEY[:-2]}, "It does not contain an encryption key."),
+        ({"key_file": b"\xff\xfe\x00"}, "It does not contain an encryption key."),
+        ({"key_file": b"x" * 20_000}, "It does not contain an encryption key."),
         ({"key": "x" * 500}, "at most 200 characters"),
     ],
 )
-def test_what_is_no_key_is_refused_with_a_sentence_and_changes_nothing(
+def test_an_invalid_key_is_refused_and_changes_nothing(
     admin: Client, connection: DataverseConnection, given: dict[str, Any], sentence: str, settings: Any
 ) -> None:
     given = {name: SimpleUploadedFile("k", one) if isinstance(one, bytes) else one for name, one in given.items()}
@@ -134,7 +134,7 @@ def test_what_is_no_key_is_refused_with_a_sentence_and_changes_nothing(
         assert given["key"] not in answer.content.decode()
 
 
-def test_the_key_in_use_is_no_other_key(connection: DataverseConnection) -> None:
+def test_the_key_in_use_is_refused_as_a_new_key(connection: DataverseConnection) -> None:
     encryption.enable(user=None, key=KEY)
     with pytest.raises(Refusal, match="in use already"):
         encryption.change_key(user=None, key=KEY)
@@ -142,7 +142,7 @@ def test_the_key_in_use_is_no_other_key(connection: DataverseConnection) -> None
         encryption.enable(user=None)
 
 
-def test_an_older_key_stays_until_nothing_uses_it_and_a_while_longer(
+def test_an_older_key_is_removed_only_when_unused_and_after_the_grace_period(
     connection: DataverseConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encryption.enable(user=None, key=KEY)
@@ -151,27 +151,27 @@ def test_an_older_key_stays_until_nothing_uses_it_and_a_while_longer(
     assert opened(connection) == SECRET
     assert sealing.unseal(before) == SECRET, "what another process read a moment ago"
     assert encryption.rotate(user=None).dropped == []
-    monkeypatch.setattr(keyring, "KEPT_FOR", timedelta(0))
+    monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(0))
     assert encryption.rotate(user=None).dropped == [keyring.Key(KEY, Place.FILE).fingerprint]
     assert opened(connection) == SECRET
     with pytest.raises(sealing.CannotDecrypt):
         sealing.unseal(before)
 
 
-def test_a_new_key_is_offered_although_the_process_died_before_it_was_decided(
+def test_a_new_key_is_offered_even_if_the_process_died_before_the_commit(
     admin: Client, connection: DataverseConnection
 ) -> None:
     encryption.enable(user=None)
-    encryption.take_copy(user=None)
+    encryption.take_key_copy(user=None)
     keyring.promote(keyring.new_key())  # in the file, and then the process died
     encryption.rotate(user=None)
     assert "Keep a copy of the new key." in shown(admin)
-    assert encryption.take_copy(user=None).secret == keyring.keys()[0].secret
+    assert encryption.take_key_copy(user=None).secret == keyring.keys()[0].secret
     encryption.rotate(user=None)
     assert "Keep a copy of the new key." not in shown(admin)
 
 
-def test_what_a_killed_write_left_is_taken_away_with_the_next_one(
+def test_leftovers_of_a_killed_write_are_removed_by_the_next_one(
     connection: DataverseConnection, settings: Any
 ) -> None:
     file = key_file(settings)
@@ -182,38 +182,36 @@ def test_what_a_killed_write_left_is_taken_away_with_the_next_one(
     assert len(keyring.keys()) > 1
 
 
-def test_a_key_that_something_is_sealed_with_is_never_taken_out(
-    connection: DataverseConnection, later: None, settings: Any
-) -> None:
+def test_a_key_in_use_is_never_removed(connection: DataverseConnection, later: None, settings: Any) -> None:
     encryption.enable(user=None, key=KEY)
     keyring.promote(keyring.new_key())  # broken off here: nothing is sealed with the new one yet
     assert opened(connection) == SECRET
-    assert [one.key.secret for one in encryption.state().secrets if one.key] == [KEY]
+    assert [one.key.secret for one in encryption.read_state().secrets if one.key] == [KEY]
     done = encryption.rotate(user=None)
     assert done.resealed == 1
     assert len(done.dropped) == 1
     assert opened(connection) == SECRET
 
 
-def test_disabling_asks_and_seals_with_the_key_that_follows_from_secret_key(
+def test_disabling_asks_and_encrypts_with_the_key_derived_from_secret_key(
     admin: Client, connection: DataverseConnection, later: None
 ) -> None:
     encryption.enable(user=None, key=KEY)
     question = text_of(admin.get(f"{HERE}disable/").content.decode())
     assert "Disable encryption?" in question
-    assert "1 secret will be sealed with the key that follows from SECRET_KEY" in question
+    assert "1 secret will be encrypted with the key derived from SECRET_KEY" in question
     answer = admin.post(f"{HERE}disable/", follow=True)
-    assert "Encryption is disabled. 1 secret was sealed" in text_of(answer.content.decode())
+    assert "Encryption is disabled. 1 secret was encrypted" in text_of(answer.content.decode())
     assert of_secrets() == [Place.SECRET_KEY]
     assert opened(connection) == SECRET
-    assert not encryption.enabled()
+    assert not encryption.is_enabled()
     assert encryption.rotate(user=None).dropped == [keyring.Key(KEY, Place.FILE).fingerprint]
     assert opened(connection) == SECRET
     again = admin.post(f"{HERE}disable/", follow=True)
     assert "Nothing was changed." in text_of(again.content.decode())
 
 
-def test_the_sign_in_of_an_administrator_is_sealed_anew_too(
+def test_an_administrators_sign_in_is_encrypted_again_too(
     connection: DataverseConnection, django_user_model: Any, later: None
 ) -> None:
     signed_in_ = AdministratorSignIn.objects.create(
@@ -225,18 +223,18 @@ def test_the_sign_in_of_an_administrator_is_sealed_anew_too(
     encryption.rotate(user=None)
     signed_in_.refresh_from_db()
     assert sealing.unseal(signed_in_.sealed) == "tokens"
-    assert {one.caption for one in encryption.state().secrets} == {"Client Secret", "Administrator's sign-in"}
+    assert {one.caption for one in encryption.read_state().secrets} == {"Client Secret", "Administrator's sign-in"}
 
 
-def test_what_no_key_opens_stays_as_it_is_is_counted_and_opens_again_with_its_key(
+def test_secrets_without_a_key_are_kept_counted_and_readable_again_with_their_key(
     admin: Client, connection: DataverseConnection, settings: Any
 ) -> None:
     encryption.enable(user=None, key=KEY)
     key_file(settings).unlink()
     text = shown(admin)
     assert "The encryption key is missing." in text
-    assert "Some secrets cannot be opened." in text
-    assert "Cannot be opened" in text
+    assert "Some secrets cannot be decrypted." in text
+    assert "Cannot be decrypted" in text
     before = bytes(DataverseConnection.objects.get().client_secret)
     answer = admin.post(f"{HERE}rotate/", follow=True)
     assert "Nothing was changed. The stored secret cannot be opened" in text_of(answer.content.decode())
@@ -245,22 +243,22 @@ def test_what_no_key_opens_stays_as_it_is_is_counted_and_opens_again_with_its_ke
     assert "SECRET_KEY_FALLBACKS" in str(report.document())
     encryption.enable(user=None, key=KEY)
     assert opened(connection) == SECRET
-    assert not encryption.state().lost
+    assert not encryption.read_state().unreadable
 
 
-def test_changing_the_key_goes_on_although_one_secret_cannot_be_opened(
+def test_changing_the_key_continues_past_a_secret_that_cannot_be_decrypted(
     admin: Client, connection: DataverseConnection
 ) -> None:
     lost = Fernet(Fernet.generate_key()).encrypt(b"x")
     DataverseConnection.objects.update(user_password=lost)
     answer = admin.post(f"{HERE}enable/", follow=True)
-    assert "1 secret could not be opened and stayed as it was" in text_of(answer.content.decode())
+    assert "1 secret could not be decrypted and stays as it is" in text_of(answer.content.decode())
     assert opened(connection) == SECRET
     connection.refresh_from_db()
     assert bytes(connection.user_password) == lost
 
 
-def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
+def test_an_unreadable_or_unwritable_key_file_is_reported_in_a_sentence(
     admin: Client, connection: DataverseConnection, settings: Any, tmp_path: Path
 ) -> None:
     key_file(settings).write_text(f"{KEY} 2026-01-01T00:00:00+00:00\nnonsense\n")
@@ -275,30 +273,30 @@ def test_a_key_file_that_cannot_be_read_or_written_is_told_in_a_sentence(
     key_file(settings).unlink()
     settings.FIELD_ENCRYPTION_KEY_FILE = tmp_path / "nowhere" / "key"
     answer = admin.post(f"{HERE}enable/")
-    assert "The key cannot be kept in the state folder: No such file or directory. Nothing was changed." in text_of(
+    assert "The key cannot be stored in the state folder: No such file or directory. Nothing was changed." in text_of(
         answer.content.decode()
     )
     assert opened(connection) == SECRET
 
 
-def test_keys_of_the_environment_are_managed_there(
+def test_keys_of_the_environment_cannot_be_changed_on_the_page(
     admin: Client, connection: DataverseConnection, settings: Any
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [KEY]
     text = shown(admin)
     assert "Enabled, keys named by FIELD_ENCRYPTION_KEYS" in text
     assert "manage.py rotate_keys" in text
-    assert "1 secret is sealed with an older key." in text
+    assert "1 secret is encrypted with an older key." in text
     for name in ("enable", "change"):
         answer = text_of(admin.post(f"{HERE}{name}/").content.decode())
-        assert "FIELD_ENCRYPTION_KEYS names the keys, so they are changed there." in answer
-    assert "changed there" in text_of(admin.post(f"{HERE}disable/", follow=True).content.decode())
-    assert "1 secret was sealed" in text_of(admin.post(f"{HERE}rotate/", follow=True).content.decode())
+        assert "The keys are named by FIELD_ENCRYPTION_KEYS. Change them there." in answer
+    assert "Change them there" in text_of(admin.post(f"{HERE}disable/", follow=True).content.decode())
+    assert "1 secret was encrypted" in text_of(admin.post(f"{HERE}rotate/", follow=True).content.decode())
     assert of_secrets() == [Place.ENVIRONMENT]
     assert not key_file(settings).exists()
 
 
-def test_a_file_of_the_environment_is_read_anew_when_it_changes(
+def test_a_key_file_of_the_environment_is_read_again_when_it_changes(
     connection: DataverseConnection, settings: Any, tmp_path: Path
 ) -> None:
     keys = tmp_path / "keys"
@@ -316,7 +314,7 @@ def test_a_file_of_the_environment_is_read_anew_when_it_changes(
     assert opened(connection) == SECRET
 
 
-def test_a_file_key_still_opens_once_the_environment_names_the_keys(
+def test_a_key_of_the_file_still_decrypts_once_the_environment_names_the_keys(
     connection: DataverseConnection, settings: Any
 ) -> None:
     encryption.enable(user=None, key=KEY)
@@ -327,17 +325,17 @@ def test_a_file_key_still_opens_once_the_environment_names_the_keys(
     assert opened(connection) == SECRET
 
 
-def test_a_secret_key_of_before_opens_what_follows_from_it(connection: DataverseConnection, settings: Any) -> None:
+def test_a_fallback_secret_key_decrypts_what_its_key_encrypted(connection: DataverseConnection, settings: Any) -> None:
     settings.SECRET_KEYS_BEFORE = [settings.SECRET_KEY]
     settings.SECRET_KEY = "n" * 50
     assert opened(connection) == SECRET
-    assert len(encryption.state().older) == 1
+    assert len(encryption.read_state().outdated) == 1
     assert encryption.rotate(user=None).resealed == 1
     settings.SECRET_KEYS_BEFORE = []
     assert opened(connection) == SECRET
 
 
-def test_the_audit_log_tells_who_changed_what_and_no_key(admin: Client, connection: DataverseConnection) -> None:
+def test_the_audit_log_names_who_changed_what_without_a_key(admin: Client, connection: DataverseConnection) -> None:
     admin.post(f"{HERE}enable/", {"key": KEY})
     admin.post(f"{HERE}change/")
     made = keyring.keys()[0]
@@ -351,7 +349,7 @@ def test_the_audit_log_tells_who_changed_what_and_no_key(admin: Client, connecti
     assert made.secret not in told
 
 
-def test_a_key_is_kept_out_of_reports_and_of_what_support_reads(connection: DataverseConnection) -> None:
+def test_a_key_appears_in_no_report_and_no_repr(connection: DataverseConnection) -> None:
     from core.error_reports import own_keys
     from jobs.errors import redact
 
@@ -368,7 +366,7 @@ def test_only_administrators_see_it(connection: DataverseConnection, role: str) 
         assert client.get(HERE + name).status_code == 403
     for name in ("enable/", "change/", "rotate/", "disable/", "copy/"):
         assert client.post(HERE + name).status_code == 403
-    assert not encryption.enabled()
+    assert not encryption.is_enabled()
 
 
 def test_the_setup_page_leads_there(admin: Client, connection: DataverseConnection) -> None:
@@ -391,7 +389,7 @@ def test_two_administrators_change_the_key_one_after_the_other(connection: Datav
 
 @pytest.fixture
 def tested(admin: Client, company: Company, sandbox: Sandbox) -> DataverseConnection:
-    """Settings that were tested well."""
+    """Settings whose test succeeded."""
     company.currency_code = services_currency(sandbox)
     company.save()
     connection_settings.save_settings(
@@ -405,7 +403,7 @@ def asked(client: Client) -> bool:
     return encryption.QUESTION in text_of(client.get(PAGE).content.decode())
 
 
-def test_a_good_test_asks_whether_to_enable_it_and_yes_leads_to_what_it_needs(
+def test_a_successful_test_asks_whether_to_enable_encryption_and_yes_leads_to_the_form(
     admin: Client, tested: DataverseConnection
 ) -> None:
     assert asked(admin)
@@ -415,13 +413,13 @@ def test_a_good_test_asks_whether_to_enable_it_and_yes_leads_to_what_it_needs(
     assert not asked(admin)
 
 
-def test_no_leaves_it_for_later_and_is_not_asked_again(admin: Client, tested: DataverseConnection) -> None:
+def test_no_leaves_encryption_off_and_is_not_asked_again(admin: Client, tested: DataverseConnection) -> None:
     answer = admin.post(f"{PAGE}questions/encryption/", {"answer": "no"}, follow=True)
-    assert "Encryption Management enables it whenever you want." in text_of(answer.content.decode())
+    assert "You can enable it at any time under Encryption Management." in text_of(answer.content.decode())
     assert not asked(admin)
-    assert not encryption.enabled()
+    assert not encryption.is_enabled()
 
 
-def test_where_it_is_enabled_nothing_is_asked(admin: Client, tested: DataverseConnection) -> None:
+def test_nothing_is_asked_while_encryption_is_enabled(admin: Client, tested: DataverseConnection) -> None:
     encryption.enable(user=None)
     assert not asked(admin)

@@ -1,4 +1,4 @@
-"""Dataverse User Environments: the look-up beside Environment URL, in one's own tenant and in another."""
+"""Dataverse User Environments: Look Up beside Environment URL, in one's own tenant and in another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from django.test import Client
 from connection_setup.checks import services as checks_services
 from connection_setup.connection import clients
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection.state import connection_of
 from connection_setup.environments import services as environments
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.secrets.sealing import unseal
 from dataverse import clouds, http_session
 from masterdata.models import Company
@@ -41,7 +41,7 @@ def applied(company: Company, sandbox: Sandbox, settings: Any) -> DataverseConne
         f'{{"environment_url": "{sandbox.environment_url}", "ca_file": "{sandbox.ca_file}"}}'
     )
     return connection_settings.save_settings(
-        connection=services.connection_of(company),
+        connection=connection_of(company),
         values=values(sandbox, environment_url="", tenant_id=""),
         secret=sandbox.client_secret,
         user=None,
@@ -51,14 +51,14 @@ def applied(company: Company, sandbox: Sandbox, settings: Any) -> DataverseConne
 def looked(
     client: Client, sandbox: Sandbox, *, tenant: str = "", name: str = "", password: str = "", **more: str
 ) -> str:
-    """Sign in from the page and come back to it; its text."""
+    """Sign in from the page, come back to it, and return its text."""
     begun = client.post(f"{HERE}sign-in/", {"tenant": tenant, **more})
     assert begun.status_code == 302, text_of(begun.content.decode())
     back = sign_in(sandbox, begun["Location"], name or sandbox.admin_user, password or sandbox.admin_password)
     return text_of(client.get("/connection/signed-in", back, follow=True).content.decode())
 
 
-def test_the_look_up_saves_what_was_typed_but_for_an_address_that_cannot_be(admin: Client, company: Company) -> None:
+def test_look_up_saves_what_was_typed_except_a_bad_address(admin: Client, company: Company) -> None:
     page = check(admin.get(PAGE))
     assert any(one.text == "Look Up" for one in page.root.all("button"))
     for typed in ("https://evil.example", "contoso.crm4.dynamics.com", ""):
@@ -71,7 +71,7 @@ def test_the_look_up_saves_what_was_typed_but_for_an_address_that_cannot_be(admi
     assert "Where to look" in text_of(admin.get(HERE).content.decode())
 
 
-def test_without_the_application_it_says_what_is_missing(admin: Client, company: Company) -> None:
+def test_missing_settings_of_the_application_are_named(admin: Client, company: Company) -> None:
     page = admin.get(HERE)
     assert check(page).h1 == "Dataverse User Environments"
     assert "Client ID and Client Secret are not filled in" in text_of(page.content.decode())
@@ -88,7 +88,7 @@ def test_one_environment_is_found_without_an_address_and_chosen(
     assert "Enabled" in page
     page = text_of(admin.post(f"{HERE}choose/", {"environment": identity(sandbox)}, follow=True).content.decode())
     assert f"{sandbox.environment_url} is the Environment URL now." in page
-    saved = services.connection_of(applied.company)
+    saved = connection_of(applied.company)
     assert (saved.environment_url, saved.tenant_id) == (sandbox.environment_url, sandbox.tenant_id)
     assert unseal(saved.client_secret) == sandbox.client_secret
     assert checks_services.test_connection(connection=saved).failed is None
@@ -102,7 +102,7 @@ def identity(sandbox: Sandbox) -> str:
     return str(organization["organizationid"])
 
 
-def test_many_are_told_apart_by_state_and_by_the_persons_role(
+def test_environments_are_listed_with_state_and_the_persons_role(
     admin: Client, applied: DataverseConnection, sandbox: Sandbox
 ) -> None:
     away, closed = (sandbox.control("POST", "environments", {"name": name}) for name in ("Away", "Closed"))
@@ -124,8 +124,8 @@ def test_many_are_told_apart_by_state_and_by_the_persons_role(
     assert [one.administrator for one in found_by(applied)] == [False]
 
 
-def found_by(connection: DataverseConnection) -> tuple[environments.Found, ...]:
-    return environments.discovered(AdministratorSignIn.objects.get(company=connection.company))
+def found_by(connection: DataverseConnection) -> tuple[environments.DiscoveredEnvironment, ...]:
+    return environments.discovered_environments(AdministratorSignIn.objects.get(company=connection.company))
 
 
 def put(line: dict[str, str], sandbox: Sandbox, state: dict[str, bool]) -> None:
@@ -135,7 +135,7 @@ def put(line: dict[str, str], sandbox: Sandbox, state: dict[str, bool]) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_an_environment_in_another_tenant_is_found_by_its_administrator_and_taken_with_its_tenant(
+def test_an_environment_of_another_tenant_is_found_by_its_administrator_and_saved_with_its_tenant(
     admin: Client, applied: DataverseConnection, sandbox: Sandbox
 ) -> None:
     other = sandbox.control("POST", "environments", {"name": "Elsewhere", "tenant": "other"})
@@ -158,18 +158,18 @@ def test_an_environment_in_another_tenant_is_found_by_its_administrator_and_take
     assert f'value="{one.url}"' in html
     assert f'value="{OTHER_TENANT_ID}"' in html
     assert other["client_secret"] not in html
-    assert services.connection_of(company).environment_url == ""
+    assert connection_of(company).environment_url == ""
 
 
-def test_none_found_is_told_with_what_to_do(admin: Client, applied: DataverseConnection, sandbox: Sandbox) -> None:
+def test_finding_no_environment_says_what_to_do(admin: Client, applied: DataverseConnection, sandbox: Sandbox) -> None:
     name = "guest@tandem-sandbox.example"
     sandbox.control("POST", "people", {"name": name, "password": "word", "member": False})
     page = looked(admin, sandbox, name=name, password="word")
     assert f"No environment was found for {name} in the person's own tenant." in page
-    assert "enter the Environment URL by hand" in page
+    assert "enter the Environment URL yourself" in page
 
 
-def test_a_sign_in_that_is_refused_or_declined_is_told(
+def test_a_refused_or_declined_sign_in_is_reported(
     admin: Client, applied: DataverseConnection, sandbox: Sandbox
 ) -> None:
     begun = admin.post(f"{HERE}sign-in/", {"tenant": ""})
@@ -196,7 +196,7 @@ def no_line_to_discovery() -> Iterator[None]:
         http_session.before_send.remove(dead)
 
 
-def test_a_discovery_that_does_not_answer_is_told_and_asked_again(
+def test_a_discovery_service_that_does_not_answer_is_reported_and_asked_again(
     admin: Client, applied: DataverseConnection, sandbox: Sandbox
 ) -> None:
     with no_line_to_discovery():
@@ -207,9 +207,7 @@ def test_a_discovery_that_does_not_answer_is_told_and_asked_again(
     assert "One environment was found" in page
 
 
-def test_a_person_who_was_disabled_meanwhile_is_told(
-    admin: Client, applied: DataverseConnection, sandbox: Sandbox
-) -> None:
+def test_a_person_disabled_meanwhile_is_reported(admin: Client, applied: DataverseConnection, sandbox: Sandbox) -> None:
     name = "carol@tandem-sandbox.example"
     sandbox.control("POST", "people", {"name": name, "password": "word"})
     assert "One environment was found" in looked(admin, sandbox, name=name, password="word")
@@ -219,21 +217,21 @@ def test_a_person_who_was_disabled_meanwhile_is_told(
     assert "The environments cannot be listed." in page
 
 
-def test_the_same_sign_in_goes_on_to_prepare_what_was_chosen(
+def test_the_same_sign_in_prepares_the_chosen_environment(
     applied: DataverseConnection, sandbox: Sandbox, admin_user: Any
 ) -> None:
     company = applied.company
-    opens = environments.begin(company=company, user=admin_user, session_key="s", return_url="/")
+    opens = environments.begin_sign_in(company=company, user=admin_user, session_key="s", return_url="/")
     back = sign_in(sandbox, opens, sandbox.admin_user, sandbox.admin_password)
-    done = administrator.finish(session_key="s", user=admin_user, returned=back)
-    assert environments.current(company, "s") == done
-    assert administrator.current(company, "s") is None
-    (one,) = environments.discovered(done)
-    environments.choose(signed_in=done, organization_id=one.id, user=None)
-    environments.go_on_to_prepare(done)
-    again = administrator.current(company, "s")
+    done = administrator_sign_in.finish(session_key="s", user=admin_user, returned=back)
+    assert environments.current_sign_in(company, "s") == done
+    assert administrator_sign_in.current(company, "s") is None
+    (one,) = environments.discovered_environments(done)
+    environments.choose_environment(signed_in=done, organization_id=one.id, user=None)
+    environments.continue_to_prepare(done)
+    again = administrator_sign_in.current(company, "s")
     assert again is not None
-    told = preparation.prepare(again)
+    told = preparation.take_all_steps(again)
     assert [step.state for step in told] == ["done"] * len(preparation.STEPS), told
 
 
@@ -244,10 +242,10 @@ def test_an_environment_that_was_not_found_is_not_chosen(
     for wanted in ("", "https://evil.example", "00000000-0000-0000-0000-000000000001"):
         page = text_of(admin.post(f"{HERE}choose/", {"environment": wanted}, follow=True).content.decode())
         assert "Nothing was chosen. That environment is not among those found." in page
-    assert services.connection_of(applied.company).environment_url == ""
+    assert connection_of(applied.company).environment_url == ""
 
 
-def test_while_enabled_nothing_is_looked_for(admin: Client, connection: DataverseConnection) -> None:
+def test_no_environments_are_looked_for_while_enabled(admin: Client, connection: DataverseConnection) -> None:
     connection.enabled = True
     connection.save()
     assert "Turn Enabled off first" in text_of(admin.get(HERE).content.decode())
@@ -256,7 +254,7 @@ def test_while_enabled_nothing_is_looked_for(admin: Client, connection: Datavers
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_look_for_nothing(role: str, connection: DataverseConnection) -> None:
+def test_only_administrators_look_for_environments(role: str, connection: DataverseConnection) -> None:
     assert signed_in(role).get(HERE).status_code == 403
 
 
@@ -274,11 +272,11 @@ def test_the_sign_in_and_the_discovery_are_those_of_the_chosen_cloud(
     company: Company, cloud: str, sign_in_at: str, asks_for: str
 ) -> None:
     saved = connection_settings.save_settings(
-        connection=services.connection_of(company), values={**fields(environment_url="", cloud=cloud)},
+        connection=connection_of(company), values={**fields(environment_url="", cloud=cloud)},
         secret=SECRET, user=None,
     )  # fmt: skip
     credentials, environment = clients.discovery_credentials(saved, "")
     assert credentials.authority == f"https://{sign_in_at}/organizations"
     assert urlsplit(clouds.discovery(environment.cloud, environment.url)).hostname == asks_for
     assert clients.discovery_credentials(saved, "contoso.com")[0].authority == f"https://{sign_in_at}/contoso.com"
-    assert services.connection_of(company).cloud == cloud
+    assert connection_of(company).cloud == cloud

@@ -1,4 +1,4 @@
-"""The assisted setup guide: its list, its steps, what is open, what is kept."""
+"""The assisted setup guide: its list, its steps, which may be opened, what is stored."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -44,20 +44,20 @@ NOW: Any = SimpleNamespace()
         ((True, False, True), "1", (True, True, False)),
     ],
 )
-def test_the_guide_goes_on_at_the_first_step_that_is_not_done(
+def test_the_guide_continues_at_the_first_unfinished_step(
     done: tuple[bool, ...], first: str, open_: tuple[bool, ...]
 ) -> None:
     steps = made(*done)
-    assert flow.first_open(steps, NOW).name == first
+    assert flow.first_unfinished(steps, NOW).name == first
     assert tuple(flow.may_open(steps, step, NOW) for step in steps) == open_
 
 
-def test_the_last_step_follows_itself() -> None:
+def test_the_last_step_is_followed_by_itself() -> None:
     steps = made(True, True)
-    assert [flow.after(steps, step).name for step in steps] == ["1", "1"]
+    assert [flow.following_step(steps, step).name for step in steps] == ["1", "1"]
 
 
-def test_the_list_tells_how_far_the_guide_is(admin: Client, company: Company) -> None:
+def test_the_list_shows_whether_the_guide_is_completed(admin: Client, company: Company) -> None:
     admin.get(GUIDE)  # opened, and closed at once
     assert "Set up a connection to Microsoft Dataverse Not Completed" in text_of(admin.get(LIST))
     admin.post(f"{GUIDE}before-you-start/")
@@ -77,13 +77,13 @@ def test_the_guide_opens_at_its_first_step_and_later_where_it_was_left(admin: Cl
     assert "What the administrator permits" in text_of(admin.get(GUIDE))
 
 
-def test_every_step_has_the_guides_title_and_says_where_it_stands(admin: Client, company: Company) -> None:
+def test_every_step_shows_the_guides_title_and_its_position(admin: Client, company: Company) -> None:
     page = admin.get(f"{GUIDE}before-you-start/")
     assert b"<h1>Set up a connection to Microsoft Dataverse</h1>" in page.content
     assert "step 1 of" in text_of(page)
 
 
-def test_a_step_whose_turn_has_not_come_leads_to_the_one_whose_has(admin: Client, company: Company) -> None:
+def test_a_step_that_is_not_open_redirects_to_the_first_unfinished_one(admin: Client, company: Company) -> None:
     answer = admin.get(f"{GUIDE}ownership/", follow=True)
     assert answer.redirect_chain[-1][0] == f"{GUIDE}before-you-start/"
     assert "Ownership comes after Before you start." in text_of(answer)
@@ -95,7 +95,7 @@ def test_a_step_that_does_not_exist_is_not_found(admin: Client, company: Company
     assert admin.get(f"{GUIDE}nonsense/").status_code == 404
 
 
-def test_nothing_goes_on_without_the_consent(admin: Client, company: Company) -> None:
+def test_the_guide_does_not_continue_without_consent(admin: Client, company: Company) -> None:
     admin.post(f"{GUIDE}before-you-start/")
     refused = admin.post(f"{GUIDE}consent/")
     assert "Tick this to go on" in text_of(refused)
@@ -123,17 +123,16 @@ def test_an_address_that_needs_the_secret_again_says_so_at_the_sign_in(
 ) -> None:
     at_application(admin)
     said = text_of(admin.post(f"{GUIDE}sign-in/", {"environment_url": "https://contoso.crm4.dynamics.com"}))
-    assert "Enter the Client Secret again. That is asked for at the step Environment" in said
+    assert "Enter the Client Secret again. The step Environment asks for it" in said
     assert DataverseConnection.objects.get().environment_url == connection.environment_url
 
 
-def test_a_choice_of_environments_that_nobody_is_signed_in_for_is_not_taken_for_the_address(
-    admin: Client, company: Company
-) -> None:
+def test_a_chosen_environment_without_a_sign_in_is_refused(admin: Client, company: Company) -> None:
     registered(admin)
     admin.post(f"{GUIDE}sign-in/", {"without": "1"})
     chosen = {"environment": "0f0e0d0c-0000-4000-8000-000000000001", "environment_url": "https://a.crm4.dynamics.com"}
-    assert "The sign-in that found these environments is over" in text_of(admin.post(f"{GUIDE}environment/", chosen))
+    page = text_of(admin.post(f"{GUIDE}environment/", chosen))
+    assert "The sign-in that found these environments has expired" in page
     assert DataverseConnection.objects.get().environment_url == ""
 
 
@@ -149,7 +148,7 @@ def registration(**changed: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_registration_is_kept_and_its_secret_is_never_shown_again(admin: Client, company: Company) -> None:
+def test_the_registration_is_stored_and_its_secret_never_shown_again(admin: Client, company: Company) -> None:
     at_application(admin)
     answer = admin.post(f"{GUIDE}application/", registration())
     assert answer.status_code == 302, text_of(answer)
@@ -170,7 +169,7 @@ def test_the_registration_is_kept_and_its_secret_is_never_shown_again(admin: Cli
         ({"authentication_type": "certificate", "client_secret": ""}, "Certificate is not stored yet"),
     ],
 )
-def test_what_the_registration_lacks_is_told_beside_its_field(
+def test_missing_registration_settings_are_reported_beside_their_fields(
     admin: Client, company: Company, typed: dict[str, str], told: str
 ) -> None:
     at_application(admin)
@@ -191,7 +190,7 @@ def test_another_authentication_type_asks_for_its_own_fields_and_keeps_what_was_
     assert not DataverseConnection.objects.exists()
 
 
-def test_only_administrators_come_to_the_guide(company: Company, db: None) -> None:
+def test_only_administrators_open_the_guide(company: Company, db: None) -> None:
     for role in ("Mapper", "Operator", "Viewer"):
         assert signed_in(role).get(f"{GUIDE}consent/").status_code == 403
 
@@ -248,7 +247,7 @@ def test_an_environment_of_another_tenant_asks_for_the_secret_again_where_it_can
 
 
 @pytest.mark.parametrize("model", ["team", "person"])
-def test_who_owns_new_rows_is_kept(admin: Client, company: Company, model: str) -> None:
+def test_the_ownership_model_is_stored(admin: Client, company: Company, model: str) -> None:
     registered(admin)
     admin.post(f"{GUIDE}sign-in/", {"without": "1"})
     admin.post(f"{GUIDE}environment/", {"environment_url": "https://contoso.crm4.dynamics.com"})
@@ -261,7 +260,7 @@ def test_a_sign_in_that_cannot_begin_says_why_at_the_step(admin: Client, connect
     at_application(admin)
     answer = admin.post(f"{GUIDE}sign-in/", {"environment_url": connection.environment_url})
     assert "The sign-in did not work." in text_of(answer)
-    assert "It cannot begin." in text_of(answer)
+    assert "The sign-in cannot begin." in text_of(answer)
 
 
 def test_while_enabled_the_steps_show_what_is_set_and_are_locked(

@@ -50,7 +50,7 @@ def test_a_company_is_connected_only_while_its_connection_is_enabled(
     for one in (missing, unconfigured, company):
         assert state.unavailable_reason(one), one
     assert enabling_services.enable(company=company, user=None).ok
-    assert state.unavailable_reason(company) == ""
+    assert state.unavailable_reason(company) is None
     enabling_services.disable(company=company, user=None)
     assert state.unavailable_reason(company)
 
@@ -64,7 +64,7 @@ def test_a_test_works_whether_enabled_or_not(connected: DataverseConnection) -> 
     assert checks_services.test_connection(connection=state.connection_of(company)).ok
 
 
-def test_a_client_is_given_out_for_an_enabled_connection_alone_and_always_anew(connected: DataverseConnection) -> None:
+def test_each_call_makes_a_new_client_for_an_enabled_connection_alone(connected: DataverseConnection) -> None:
     company = connected.company
     with pytest.raises(state.NotConnected):
         clients.client_for(company)
@@ -84,7 +84,7 @@ def test_the_default_mappings_take_salespeople_from_the_users_of_dataverse(conne
     assert mapping.direction == "from_integration_table"
 
 
-def test_with_a_company_its_connection_and_couplings_go_and_those_of_others_stay(
+def test_deleting_a_company_deletes_its_connection_and_couplings_alone(
     company: Company, connected: DataverseConnection
 ) -> None:
     other = Company.objects.create(name="Other", currency_code="EUR")
@@ -103,7 +103,7 @@ def test_with_a_company_its_connection_and_couplings_go_and_those_of_others_stay
     assert list(DataverseConnection.objects.values_list("company__name", flat=True)) == ["Other"]
 
 
-def test_the_solutions_exact_version_is_told_and_that_it_is_missing(connected: DataverseConnection) -> None:
+def test_the_solutions_version_or_its_absence_is_reported(connected: DataverseConnection) -> None:
     report = checks_services.test_connection(connection=state.connection_of(connected.company))
     told = next(check for check in report.checks if check.name == judges.SOLUTION_CHECK)
     found = judges.solution(["1.2.3.4"])

@@ -37,7 +37,7 @@ def values(sandbox: Any, **changed: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def connected(company: Company, sandbox: Any) -> DataverseConnection:
-    """Settings of the sandbox, saved and not enabled."""
+    """Save the settings of the sandbox, not enabled."""
     company.currency_code = services_currency(sandbox)
     company.save()
     connection = services.connection_of(company)
@@ -47,7 +47,7 @@ def connected(company: Company, sandbox: Any) -> DataverseConnection:
 
 
 def services_currency(sandbox: Any) -> str:
-    """The sandbox's base currency."""
+    """Return the code of the sandbox's base currency."""
     (organization,) = sandbox.rows("organizations")
     base = organization["_basecurrencyid_value"]
     return next(
@@ -113,7 +113,7 @@ def test_a_renamed_company_keeps_its_business_unit(connected: DataverseConnectio
 
 
 @pytest.mark.parametrize("failing", ["businessunits", "teams", "tandem_companies"])
-def test_a_failure_half_way_enables_nothing_and_the_next_try_goes_on(
+def test_a_failure_half_way_enables_nothing_and_the_next_try_resumes(
     connected: DataverseConnection, sandbox: Any, failing: str
 ) -> None:
     fault = {"method": "POST", "path": failing, "after": 0, "times": 20, "fault": "503"}
@@ -142,7 +142,7 @@ def test_a_lost_reply_makes_nothing_twice(connected: DataverseConnection, sandbo
     assert len(sandbox.rows("tandem_companies")) == 1
 
 
-def test_an_error_of_a_room_above_undoes_the_enabling(
+def test_an_error_of_a_hook_rolls_the_enabling_back(
     connected: DataverseConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(company: Any, user: Any) -> None:
@@ -165,7 +165,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str, str]] = [
 
 
 @pytest.mark.parametrize(("what", "change", "name", "cause", "fix"), WRONG, ids=[row[0] for row in WRONG])
-def test_a_wrong_setting_is_told_with_cause_and_next_step(
+def test_a_wrong_setting_is_reported_with_cause_and_fix(
     connected: DataverseConnection, sandbox: Any, what: str, change: dict[str, Any], name: str, cause: str, fix: str
 ) -> None:
     changed = dict(change)
@@ -183,7 +183,9 @@ def test_a_wrong_setting_is_told_with_cause_and_next_step(
     assert not services.connection_of(connected.company).enabled
 
 
-def test_an_expired_secret_is_told_and_a_new_one_works_at_once(connected: DataverseConnection, sandbox: Any) -> None:
+def test_an_expired_secret_is_reported_and_a_new_one_works_at_once(
+    connected: DataverseConnection, sandbox: Any
+) -> None:
     secrets = [{"value": sandbox.client_secret, "expires": "2020-01-01T00:00:00Z"}]
     sandbox.control("POST", "applications", {"client_id": sandbox.client_id, "secrets": secrets})
     failed = checks_services.test_connection(connection=connected).failed
@@ -272,16 +274,18 @@ def test_another_organization_behind_the_address_stops_before_the_first_write(
     with pytest.raises(services.NotConnected) as stopped:
         clients.verify_organization(company, clients.client_for(company))
     assert stopped.value.reason == "wrong_environment"
-    assert "nothing was written" in str(stopped.value)
+    assert "nothing was written" in stopped.value.message
+    assert "Environment URL" in stopped.value.fix
+    assert "answers as organization" in stopped.value.detail
     failed = checks_services.test_connection(connection=services.connection_of(company)).failed
     assert failed is not None
     assert failed.name == "Organization"
     enabling_services.disable(company=company, user=None)
-    monkeypatch.setattr(hooks, "_couplings", [lambda company: 7])
+    monkeypatch.setattr(hooks.COUPLING_COUNT, "provided", lambda company: 7)
     refused = enabling_services.enable(company=company, user=None).failed
     assert refused is not None
     assert "7 couplings belong to" in refused.message
-    monkeypatch.setattr(hooks, "_couplings", [])
+    monkeypatch.setattr(hooks.COUPLING_COUNT, "provided", None)
     assert enabling_services.enable(company=company, user=None).ok
 
 
@@ -289,15 +293,20 @@ def test_without_the_connection_there_is_no_client(connected: DataverseConnectio
     with pytest.raises(services.NotConnected) as refused:
         clients.client_for(connected.company)
     assert refused.value.reason == "not_enabled"
-    assert "An administrator enables it" in services.unavailable_reason(connected.company)
+    off = services.unavailable_reason(connected.company)
+    assert off is not None
+    assert (off.reason, off.message) == ("not_enabled", "The connection to Dataverse is not enabled.")
+    assert "An administrator enables it" in off.fix
+    assert services.unavailable_text(connected.company) == off.user_message
     enabling_services.enable(company=connected.company, user=None)
-    assert services.unavailable_reason(connected.company) == ""
+    assert services.unavailable_reason(connected.company) is None
+    assert services.unavailable_text(connected.company) == ""
     assert clients.client_for(connected.company).version()
 
 
 def test_the_page_tests_enables_and_disables(admin: Client, connected: DataverseConnection) -> None:
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
-    assert "The connection test was successful. All checks are right." in page
+    assert "The connection test was successful. All checks are OK." in page
     page = text_of(admin.post(f"{PAGE}toggle/", {"enabled": "on"}, follow=True).content.decode())
     assert "Your consent is asked for, once." in page
     page = text_of(admin.post(f"{PAGE}enabling/", {"consent": "on"}, follow=True).content.decode())

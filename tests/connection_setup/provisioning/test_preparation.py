@@ -32,9 +32,9 @@ def empty_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def empty(empty_server: Sandbox) -> Sandbox:
-    """The application is registered; there is no application user, role or solution."""
+    """Return an environment with the application registered, without application user, role and solution."""
     empty_server.reset()
-    callback = {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+    callback = {"client_id": empty_server.client_id, "redirect_urls": [redirect_url.default_url()]}
     empty_server.control("POST", "applications", callback)
     return empty_server
 
@@ -60,19 +60,19 @@ def test_an_empty_environment_is_prepared_and_the_company_connects(
     assert enabling_services.enable(company=saved.company, user=None).failed is not None
     done = signed_in(saved, empty, admin_user)
     assert (done.name, done.problem) == (empty.admin_user, "")
-    told = list(preparation.prepare(done))
+    told = list(preparation.take_all_steps(done))
     assert [one.state for one in told] == ["done"] * len(preparation.STEPS), told
     assert [one.name for one in told] == [step.name for step in preparation.STEPS]
     report = enabling_services.enable(company=saved.company, user=None)
     assert report.ok, report.document()
-    assert not report.attention, report.document()
+    assert not report.attention_count, report.document()
     written = empty.requests()["rows_written"]
-    again = list(preparation.prepare(done))
+    again = list(preparation.take_all_steps(done))
     assert all("there already" in one.message or one.name == "administrator" for one in again), again
     assert empty.requests()["rows_written"] == written, "a second time changes nothing"
 
 
-def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
+def test_a_failure_in_any_step_resumes_there_and_makes_nothing_twice(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any
 ) -> None:
     done = signed_in(saved, empty, admin_user)
@@ -87,9 +87,9 @@ def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
     ]
     for fault in ways:
         empty.control("POST", "faults", [{**fault, "times": 1}])
-        list(preparation.prepare(done))
+        list(preparation.take_all_steps(done))
     empty.control("DELETE", "faults")
-    assert all(one.state == "done" for one in preparation.prepare(done))
+    assert all(one.state == "done" for one in preparation.take_all_steps(done))
     assert enabling_services.enable(company=saved.company, user=None).ok
     for entity_set, name in (("publishers", "tandem"), ("solutions", solution.SOLUTION)):
         assert sum(row["uniquename"] == name for row in empty.rows(entity_set)) == 1
@@ -105,12 +105,12 @@ def test_after_each_step_breaks_the_next_try_goes_on_and_makes_nothing_twice(
         ({"licensed": True, "roles": ["Basic User"]}, "System Administrator"),
     ],
 )
-def test_somebody_who_may_not_prepare_is_told_why(
+def test_preparing_without_the_rights_fails_with_the_reason(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any, person: dict[str, Any], said: str
 ) -> None:
     name = "bob@tandem-sandbox.example"
     empty.control("POST", "people", {"name": name, "password": "word", **person})
-    told = list(preparation.prepare(signed_in(saved, empty, admin_user, name, "word")))
+    told = list(preparation.take_all_steps(signed_in(saved, empty, admin_user, name, "word")))
     assert (told[-1].name, told[-1].state) == ("administrator", "failed")
     assert said.split("|")[-1] in f"{told[-1].message} {told[-1].fix}"
     assert told[-1].fix
@@ -125,7 +125,7 @@ def begun(saved: DataverseConnection, empty: Sandbox, user: Any, session: str = 
     return sign_in(empty, address, empty.admin_user, empty.admin_password)
 
 
-def test_what_comes_back_is_taken_once_and_in_its_own_session_alone(
+def test_an_answer_is_accepted_once_and_in_its_own_session_alone(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any, django_user_model: Any
 ) -> None:
     back = begun(saved, empty, admin_user)
@@ -144,9 +144,7 @@ def test_what_comes_back_is_taken_once_and_in_its_own_session_alone(
         administrator.finish(session_key="s", user=admin_user, returned=back)
 
 
-def test_a_code_of_another_sign_in_is_worth_nothing(
-    saved: DataverseConnection, empty: Sandbox, admin_user: Any
-) -> None:
+def test_a_code_of_another_sign_in_is_refused(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
     stolen = begun(saved, empty, admin_user, "victim")
     own = begun(saved, empty, admin_user, "attacker")
     mixed = {**own, "code": stolen["code"]}
@@ -160,7 +158,7 @@ def test_a_sign_in_that_took_too_long_or_whose_settings_changed_is_begun_again(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any
 ) -> None:
     back = begun(saved, empty, admin_user)
-    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.RETURN_WITHIN - timedelta(seconds=1))
     with pytest.raises(SignInError, match="quarter of an hour"):
         administrator.finish(session_key="s", user=admin_user, returned=back)
     back = begun(saved, empty, admin_user)
@@ -176,21 +174,19 @@ def test_a_declined_consent_says_how_to_go_on(saved: DataverseConnection, empty:
     assert "permissions were not granted" in found.problem
     assert administrator.current(saved.company, "s") == found
     with pytest.raises(SignInError, match="is over"):
-        administrator.person(found)
+        administrator.signed_in_person(found)
 
 
 def test_tokens_are_sealed_and_dropped(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
     done = signed_in(saved, empty, admin_user)
     assert b"AccessToken" not in bytes(done.sealed)
     assert "AccessToken" in unseal(done.sealed)
-    assert [one.url for one in administrator.environments(done)] == [empty.environment_url]
+    assert [one.url for one in administrator.list_environments(done)] == [empty.environment_url]
     administrator.drop(saved.company, "s")
     assert not AdministratorSignIn.objects.exists()
 
 
-def test_at_the_tick_a_sign_in_that_had_its_hour_is_dropped(
-    saved: DataverseConnection, empty: Sandbox, admin_user: Any
-) -> None:
+def test_the_tick_drops_expired_sign_ins(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
     done, now = signed_in(saved, empty, admin_user), timezone.now()
     for work in registry.registry.ticks:
         if work.__module__.startswith("connection_setup"):
@@ -202,7 +198,7 @@ def test_at_the_tick_a_sign_in_that_had_its_hour_is_dropped(
     assert not AdministratorSignIn.objects.exists()
 
 
-def test_a_key_file_broken_meanwhile_is_told_when_the_sign_in_comes_back(
+def test_a_broken_key_file_is_the_problem_of_a_finished_sign_in(
     saved: DataverseConnection, empty: Sandbox, admin_user: Any, settings: Any, tmp_path: Path
 ) -> None:
     back = begun(saved, empty, admin_user)
@@ -216,17 +212,17 @@ def test_a_key_file_broken_meanwhile_is_told_when_the_sign_in_comes_back(
     assert kept.problem == found.problem, "nobody waits for it any more"
 
 
-def test_a_sign_in_that_never_came_back_is_not_waited_for(
-    saved: DataverseConnection, empty: Sandbox, admin_user: Any
-) -> None:
+def test_an_unfinished_sign_in_ends_with_a_problem(saved: DataverseConnection, empty: Sandbox, admin_user: Any) -> None:
     begun(saved, empty, admin_user)
     waiting = administrator.current(saved.company, "s")
     assert waiting is not None
     assert not waiting.problem
-    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.WAITS - timedelta(seconds=1))
+    AdministratorSignIn.objects.update(began_at=timezone.now() - administrator.RETURN_WITHIN - timedelta(seconds=1))
     over = administrator.current(saved.company, "s")
     assert over is not None
-    assert "Begin it again" in over.problem
+    assert "was not finished within a quarter of an hour" in over.problem
+    assert over.problem_fix == "Begin it again."
+    assert over.problem_text == f"{over.problem} {over.problem_fix}"
 
 
 def test_a_sign_in_that_another_window_dropped_stays_dropped(
@@ -234,8 +230,8 @@ def test_a_sign_in_that_another_window_dropped_stays_dropped(
 ) -> None:
     done = signed_in(saved, empty, admin_user)
     administrator.drop(saved.company, "s")
-    told = preparation.go_on(done)
+    told = preparation.take_next_step(done)
     assert told is not None
     assert told.state == "done"
-    environments.look(done)
+    environments.discover_environments(done)
     assert not AdministratorSignIn.objects.exists()

@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from connection_setup.connection import redirect_url
 from connection_setup.connection import settings as connection_settings
-from connection_setup.connection import state as services
+from connection_setup.connection.state import connection_of
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
+from connection_setup.registration import findings
 from connection_setup.registration import services as registration
 from connection_setup.secrets.sealing import seal
 from connection_setup.types import Report
@@ -43,15 +44,15 @@ def nothing(company: Any) -> dict[str, str]:
     return {}
 
 
-def found(company: Company, seen_at: str = "") -> Mapping[str, registration.Found]:
-    return registration.findings(services.connection_of(company), seen_at=seen_at)
+def found(company: Company, seen_at: str = "") -> Mapping[str, findings.Finding]:
+    return registration.collect_findings(connection_of(company), seen_at=seen_at)
 
 
 def states(company: Company) -> dict[str, str]:
     return {name: one.state for name, one in found(company).items()}
 
 
-def test_it_works_before_anything_is_set_up(admin: Client, company: Company) -> None:
+def test_the_page_works_before_anything_is_set_up(admin: Client, company: Company) -> None:
     page = check(admin.get(HERE))
     assert page.h1 == "Register an Application"
     text = page.root.text
@@ -59,7 +60,7 @@ def test_it_works_before_anything_is_set_up(admin: Client, company: Company) -> 
                  "Instead: a Credential Provider", "Nothing is set up for this company yet."):  # fmt: skip
         assert step in text, step
     answer = admin.post(f"{HERE}check/", follow=True)
-    assert "Each step has its result." in text_of(answer.content.decode())
+    assert "Each step shows its result." in text_of(answer.content.decode())
     assert set(states(company).values()) <= {"ok", "unknown", "todo"}
     assert states(company)["client"] == states(company)["credential"] == "todo"
     assert not DataverseConnection.objects.exists(), "looking at it sets nothing up"
@@ -69,7 +70,7 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
     page = check(admin.get(HERE))
     copied = {button.get("data-copy") for button in page.root.all("button") if button.get("data-copy")}
     assert {
-        "Tandem Integration to Dataverse", redirect_url.redirect_url(), "user_impersonation", connection.client_id,
+        "Tandem Integration to Dataverse", redirect_url.default_url(), "user_impersonation", connection.client_id,
         connection.tenant_id, connection.environment_url,
     } <= copied  # fmt: skip
     assert "Financials.ReadWrite.All" in page.root.text
@@ -81,39 +82,39 @@ def test_every_value_can_be_copied(admin: Client, connection: DataverseConnectio
     [
         ("https://tandem.example/connection/signed-in", "https://tandem.example", "ok", "own address"),
         ("http://127.0.0.1:8000/connection/signed-in", "http://127.0.0.1:8000", "ok", "on this machine"),
-        ("http://tandem.example/connection/signed-in", "http://tandem.example", "error", "no https address"),
+        ("http://tandem.example/connection/signed-in", "http://tandem.example", "error", "not an https address"),
         ("https://tandem.example/connection/signed-in", "http://localhost:8000", "warning", "You opened this site as"),
     ],
 )
-def test_the_redirect_url_is_judged(url: str, seen_at: str, state: str, words: str) -> None:
-    one = registration.redirect(url, seen_at)
-    assert (one.state, words in one.sentence) == (state, True), one
+def test_the_redirect_url_must_be_https_and_this_sites_own(url: str, seen_at: str, state: str, words: str) -> None:
+    one = findings.redirect(url, seen_at)
+    assert (one.state, words in one.user_message) == (state, True), one
 
 
 @pytest.mark.parametrize(("value", "state"), [("", "todo"), ("my-app", "error"), (APPLICATION, "ok")])
 def test_a_client_id_is_a_guid(value: str, state: str) -> None:
-    assert registration.client(value).state == state
+    assert findings.client(value).state == state
 
 
-def test_the_secret_s_id_is_told_from_its_value(connection: DataverseConnection) -> None:
+def test_a_secrets_id_is_refused_as_its_value(connection: DataverseConnection) -> None:
     connection.client_secret = seal(APPLICATION)
-    one = registration.credential(connection, Report(()))
+    one = findings.credential(connection, Report(()))
     assert one.state == "error"
     assert "the secret's ID, not its value" in one.message
     connection.client_secret = seal(SECRET)
-    assert registration.credential(connection, Report(())).state == "unknown"
+    assert findings.credential(connection, Report(())).state == "unknown"
     connection.client_secret_expires_on = timezone.localdate()
-    assert registration.credential(connection, Report(())).state == "warning"
+    assert findings.credential(connection, Report(())).state == "warning"
     connection.client_secret = b""
-    assert "No client secret is stored yet" in registration.credential(connection, Report(())).message
+    assert "No client secret is stored yet" in findings.credential(connection, Report(())).message
 
 
-def test_in_a_ready_environment_every_step_is_right_after_a_check(
+def test_every_step_is_ok_after_a_check_of_a_ready_environment(
     admin: Client, company: Company, sandbox: Sandbox
 ) -> None:
     company.currency_code = services_currency(sandbox)
     company.save()
-    connection = services.connection_of(company)
+    connection = connection_of(company)
     connection_settings.save_settings(
         connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None
     )
@@ -121,35 +122,33 @@ def test_in_a_ready_environment_every_step_is_right_after_a_check(
     answer = admin.post(f"{HERE}check/", follow=True, **OPENED)
     text = text_of(answer.content.decode())
     assert f"The sign-in of the tenant {sandbox.tenant_id} answers." in text
-    assert "A token comes with the stored client secret." in text
+    assert "The sign-in accepts the stored client secret." in text
     assert sandbox.client_secret not in text
     now = states(company)
     assert {name for name, state in now.items() if state != "ok"} == {"enabled"}
-    assert "7 of 8 steps are right" in text
+    assert "7 of 8 steps are done" in text
     enabling_services.enable(company=company, user=None)
-    assert "8 of 8 steps are right" in text_of(admin.get(HERE, **OPENED).content.decode())
+    assert "8 of 8 steps are done" in text_of(admin.get(HERE, **OPENED).content.decode())
 
 
-def test_a_wrong_secret_and_a_wrong_tenant_are_told_at_their_steps(
-    admin: Client, company: Company, sandbox: Sandbox
-) -> None:
-    connection = services.connection_of(company)
+def test_a_wrong_secret_and_a_wrong_tenant_fail_their_steps(admin: Client, company: Company, sandbox: Sandbox) -> None:
+    connection = connection_of(company)
     connection_settings.save_settings(connection=connection, values=values(sandbox), secret="wrong~secret", user=None)
     admin.post(f"{HERE}check/")
     now = found(company)
     assert now["credential"].state == "error"
-    assert "secret" in now["credential"].sentence.lower()
+    assert "secret" in now["credential"].user_message.lower()
     assert now["user"].state == "unknown"
     stranger = {**values(sandbox), "tenant_id": "00000000-0000-4000-8000-00000000dead"}
     connection_settings.save_settings(
-        connection=services.connection_of(company), values=stranger, secret=sandbox.client_secret, user=None
+        connection=connection_of(company), values=stranger, secret=sandbox.client_secret, user=None
     )
     text = text_of(admin.post(f"{HERE}check/", follow=True).content.decode())
     assert "There is no tenant with this Tenant ID." in text
 
 
-def test_a_sign_in_that_does_not_answer_is_told(admin: Client, connection: DataverseConnection) -> None:
-    one = registration.ask(connection)
+def test_a_sign_in_that_does_not_answer_is_reported(admin: Client, connection: DataverseConnection) -> None:
+    one = registration.check_registration(connection)
     assert one.state == "error"
     assert one.fix
 
@@ -159,25 +158,25 @@ def test_consent_is_known_from_an_administrator_s_sign_in(company: Company, djan
     with running(empty=True) as empty:
         company.currency_code = "USD"
         company.save()
-        connection = services.connection_of(company)
+        connection = connection_of(company)
         connection_settings.save_settings(
             connection=connection, values=values(empty), secret=empty.client_secret, user=None
         )
-        registration.ask(services.connection_of(company))
+        registration.check_registration(connection_of(company))
         now = found(company)
         assert now["user"].state == "error"
         assert now["permissions"].state == "unknown"
-        address = administrator.begin(company=company, user=ada, session_key="s", return_url="/")
+        address = administrator_sign_in.begin(company=company, user=ada, session_key="s", return_url="/")
         refused = sign_in(empty, address, empty.admin_user, empty.admin_password, answer="cancel")
-        administrator.finish(session_key="s", user=ada, returned=refused)
+        administrator_sign_in.finish(session_key="s", user=ada, returned=refused)
         assert found(company)["permissions"].state == "error"
-        address = administrator.begin(company=company, user=ada, session_key="s", return_url="/")
+        address = administrator_sign_in.begin(company=company, user=ada, session_key="s", return_url="/")
         back = sign_in(empty, address, empty.admin_user, empty.admin_password)
-        done = administrator.finish(session_key="s", user=ada, returned=back)
+        done = administrator_sign_in.finish(session_key="s", user=ada, returned=back)
         assert "signed in and consented" in found(company)["permissions"].message
-        preparation.prepare(done)
+        preparation.take_all_steps(done)
         AdministratorSignIn.objects.all().delete()
-        registration.ask(services.connection_of(company))
+        registration.check_registration(connection_of(company))
         now = found(company)
         assert (now["user"].state, now["permissions"].state) == ("ok", "ok")
 
@@ -185,8 +184,8 @@ def test_consent_is_known_from_an_administrator_s_sign_in(company: Company, djan
 @pytest.mark.parametrize(
     ("function", "state", "words"),
     [
-        ("given", "ok", f"It gives the Client ID {APPLICATION} with a client secret."),
-        ("nothing", "ok", "It has nothing for this company"),
+        ("given", "ok", f"It returns the Client ID {APPLICATION} with a client secret."),
+        ("nothing", "ok", "It returns nothing for this company"),
         ("broken", "error", "cannot be used: RuntimeError"),
         ("missing", "error", "cannot be used: ImportError"),
     ],
@@ -195,7 +194,7 @@ def test_a_credential_provider_is_called_and_never_shown(
     admin: Client, connection: DataverseConnection, settings: Any, function: str, state: str, words: str
 ) -> None:
     settings.CREDENTIAL_PROVIDER = f"{__name__}.{function}"
-    one = registration.provider(connection)
+    one = findings.provider(connection)
     assert (one.state, words in one.message) == (state, True), one
     text = text_of(admin.get(HERE).content.decode())
     assert words in text

@@ -51,7 +51,7 @@ PAIRS = _Pairs()
 
 
 def shown(answer: Any) -> str:
-    """The page as it came, characters readable."""
+    """Return the page as text, with its HTML entities decoded."""
     return html.unescape(answer.content.decode())
 
 
@@ -77,7 +77,7 @@ def here(company: Company, sandbox: Any) -> Company:
 # -- certificates ------------------------------------------------------------------------------------------------------
 
 
-def test_a_certificate_made_here_is_read_back_with_what_people_recognise_it_by() -> None:
+def test_a_certificate_made_here_is_read_back_and_described() -> None:
     made = make_pair("Tandem Integration to Dataverse", days=365)
     read = read_pair(made.bundle)
     assert read == made
@@ -105,12 +105,12 @@ def _with_key(key: Any, protection: Any = None) -> str:
 
 
 BAD: list[tuple[Callable[[], str], str]] = [
-    (lambda: "", "no certificate in it"),
-    (lambda: "certificate", "no certificate in it"),
-    (lambda: PAIRS.one.private_key_pem, "no certificate in it"),
-    (lambda: PAIRS.one.certificate_pem, "no private key in it"),
+    (lambda: "", "holds no certificate"),
+    (lambda: "certificate", "holds no certificate"),
+    (lambda: PAIRS.one.private_key_pem, "holds no certificate"),
+    (lambda: PAIRS.one.certificate_pem, "holds no private key"),
     (lambda: PAIRS.other.private_key_pem + PAIRS.one.certificate_pem, "does not belong to the certificate"),
-    (lambda: make_pair("Old", days=0).bundle, "ran out on"),
+    (lambda: make_pair("Old", days=0).bundle, "expired on"),
     (lambda: _with_key(ec.generate_private_key(ec.SECP256R1())), "RSA key of at least 2048 bits"),
     (lambda: _with_key(rsa.generate_private_key(65537, 1024)), "RSA key of at least 2048 bits"),
     (
@@ -155,7 +155,7 @@ def test_a_certificate_that_is_not_registered_is_refused_and_what_works_stays(he
     report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=PAIRS.one.bundle)
     assert report.failed is not None
     assert report.failed.name == "Sign-in of the application"
-    assert "certificate" in report.failed.sentence
+    assert "certificate" in report.failed.user_message
     stored = services.connection_of(here)
     assert (stored.enabled, stored.authentication_type) == (True, AuthenticationType.CLIENT_SECRET)
     assert clients.client_for(here).who_am_i()
@@ -174,9 +174,7 @@ def test_an_enabled_connection_changes_to_a_certificate_without_a_gap(here: Comp
     assert clients.client_for(here).who_am_i()
 
 
-def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_entered_with(
-    admin: Client, company: Company
-) -> None:
+def test_the_expiry_date_belongs_to_the_secret_it_was_entered_with(admin: Client, company: Company) -> None:
     typed = {**fields(client_secret_expires_on="2027-01-31")}
     assert admin.post(f"{PAGE}save/", typed).status_code == 302
     kept = DataverseConnection.objects.get()
@@ -184,7 +182,7 @@ def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_ente
     assert admin.post(f"{PAGE}save/", {**typed, "client_secret": ""}).status_code == 302
     kept.refresh_from_db()
     assert kept.client_secret_expires_on == date(2027, 1, 31)
-    # A new secret beside the old one's date: nobody said when the new one runs out.
+    # A new secret beside the old one's date: nobody said when the new one expires.
     assert admin.post(f"{PAGE}save/", {**typed, "client_secret": "another~secret.of-many-letters"}).status_code == 302
     kept.refresh_from_db()
     assert kept.client_secret_expires_on is None
@@ -195,18 +193,18 @@ def test_the_date_on_which_a_secret_runs_out_is_kept_with_the_secret_it_was_ente
 
 
 @pytest.mark.parametrize(("days", "told"), [(31, False), (30, True), (14, True), (7, True), (1, True), (-1, True)])
-def test_the_role_center_says_when_the_credential_runs_out(
+def test_the_role_center_says_when_the_credential_expires(
     admin: Client, connection: DataverseConnection, days: int, told: bool
 ) -> None:
     ends = timezone.localdate() + timedelta(days=days)
     DataverseConnection.objects.update(enabled=True, client_secret_expires_on=ends)
     page = html.unescape(admin.get("/c/cronus-international/").content.decode())
-    assert ("The Client Secret ran" in page or "The Client Secret runs out" in page) is told
+    assert ("The Client Secret expired" in page or "The Client Secret expires" in page) is told
 
 
 @pytest.fixture
 def in_use(here: Company, sandbox: Any) -> DataverseConnection:
-    """Enabled with a client secret that has a date."""
+    """Enable the connection with a client secret that has an expiry date."""
     assert enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     DataverseConnection.objects.update(client_secret_expires_on=date(2027, 1, 31))
     return services.connection_of(here)
@@ -281,7 +279,7 @@ GIVEN: dict[str, str] = {}
 
 
 def provider(company: Company) -> dict[str, str]:
-    """What CREDENTIAL_PROVIDER names in these tests."""
+    """Return GIVEN: CREDENTIAL_PROVIDER names this function in these tests."""
     assert isinstance(company, Company)
     return GIVEN
 
@@ -316,7 +314,7 @@ def breaks(company: Company) -> dict[str, str]:
     raise RuntimeError("vault said no to token-in-the-message")
 
 
-def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_used_instead(
+def test_a_broken_provider_is_reported_and_the_stored_secret_is_not_used_instead(
     here: Company, sandbox: Any, settings: Any, admin: Client, caplog: Any
 ) -> None:
     enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret)
@@ -327,8 +325,9 @@ def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_
         assert answer.status_code == 200
         assert said in shown(answer)
         assert "manage.py shell" in shown(answer)
-    with pytest.raises(services.NotConnected, match=said):
+    with pytest.raises(services.NotConnected, match=said) as refused:
         clients.client_for(here)
+    assert "manage.py shell" in refused.value.fix
     enabling_services.disable(company=here, user=None)
     report = enabling_services.enable(company=here, user=None, values=values(sandbox), secret=None)
     assert report.failed is not None
@@ -338,7 +337,7 @@ def test_a_provider_that_breaks_is_told_in_a_sentence_and_what_is_stored_is_not_
     assert "token-in-the-message" not in caplog.text
 
 
-def test_a_provider_without_an_answer_leaves_the_page_in_charge(
+def test_a_provider_without_an_answer_leaves_the_stored_settings_in_use(
     here: Company, sandbox: Any, provides: dict[str, str]
 ) -> None:
     assert enabling_services.enable(company=here, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
@@ -350,8 +349,8 @@ def test_a_provider_without_an_answer_leaves_the_page_in_charge(
 @pytest.mark.parametrize(
     ("days", "state", "step", "said"),
     [
-        (400, "ok", None, "is good until"),
-        (31, "ok", None, "is good until"),
+        (400, "ok", None, "is valid until"),
+        (31, "ok", None, "is valid until"),
         (30, "warning", 30, "in 30 days"),
         (15, "warning", 30, "in 15 days"),
         (14, "warning", 14, "in 14 days"),
@@ -359,23 +358,24 @@ def test_a_provider_without_an_answer_leaves_the_page_in_charge(
         (2, "warning", 7, "in 2 days"),
         (1, "warning", 1, "tomorrow"),
         (0, "warning", 1, "today"),
-        (-1, "error", 0, "ran out on"),
+        (-1, "error", 0, "expired on"),
     ],
 )
-def test_people_are_warned_before_a_credential_runs_out(days: int, state: str, step: int | None, said: str) -> None:
+def test_people_are_warned_before_a_credential_expires(days: int, state: str, step: int | None, said: str) -> None:
     expiry = Expiry("Client Secret", date(2027, 3, 1) + timedelta(days), days)
-    assert (expiry.state, expiry.step) == (state, step)
-    assert said in expiry.sentence
+    assert (expiry.state, expiry.warning_days) == (state, step)
+    assert said in expiry.message
+    assert bool(expiry.fix) is (state != "ok")
 
 
-def test_the_page_and_the_test_warn_of_a_certificate_that_runs_out(here: Company, sandbox: Any, admin: Client) -> None:
+def test_the_page_and_the_test_warn_of_a_certificate_that_expires(here: Company, sandbox: Any, admin: Client) -> None:
     short = make_pair("Short", days=6)
     registered(sandbox, short)
     report = enabling_services.enable(company=here, user=None, values=by_certificate(sandbox), secret=short.bundle)
     assert report.ok
     (told,) = [check for check in report.checks if check.name == "Sign-in of the application"]
-    assert (told.state, "runs out in" in told.message) == ("warning", True)
-    assert "The Certificate runs out in" in shown(admin.get(PAGE))
+    assert (told.state, "expires in" in told.message) == ("warning", True)
+    assert "The Certificate expires in" in shown(admin.get(PAGE))
 
 
 # -- page and command --------------------------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_a_certificate_is_uploaded_and_never_comes_back(admin: Client, company: 
         "authentication_type": "certificate", "ownership_model": "team", "cloud": "commercial",
     }  # fmt: skip
     wrong = admin.post(PAGE + "save/", {**typed, "certificate_file": SimpleUploadedFile("c.pem", b"\xff\xfe")})
-    assert "This is no PEM file" in shown(wrong)
+    assert "This is not a PEM file" in shown(wrong)
     file = SimpleUploadedFile("c.pem", PAIRS.one.bundle.encode())
     assert admin.post(PAGE + "save/", {**typed, "certificate_file": file}).status_code == 302
     stored = services.connection_of(company)
@@ -434,4 +434,4 @@ def test_the_command_connects_by_certificate(here: Company, sandbox: Any, capsys
     assert code == 1
     (check,) = said["checks"]
     assert (check["name"], check["state"]) == ("Sign-in of the application", "error")
-    assert "no private key in it" in f"{check['message']} {check['fix']}"
+    assert "holds no private key" in f"{check['message']} {check['fix']}"

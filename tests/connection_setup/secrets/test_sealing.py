@@ -43,7 +43,7 @@ def test_an_older_key_still_opens_until_the_keys_are_rotated(settings: Any) -> N
         sealing.unseal(closed)
 
 
-def test_the_command_seals_everything_anew(connection: DataverseConnection, settings: Any, capsys: Any) -> None:
+def test_the_command_reseals_everything(connection: DataverseConnection, settings: Any, capsys: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [NEW, *settings.FIELD_ENCRYPTION_KEYS]
     call_command("rotate_keys", "--json")
     assert '"secrets": 1' in capsys.readouterr().out
@@ -64,6 +64,6 @@ def test_a_lost_key_stops_the_command_and_changes_nothing(
     with pytest.raises(SystemExit) as ended:
         call_command("rotate_keys", "--json")
     assert ended.value.code == 1
-    assert "enter the secret anew" in capsys.readouterr().out
+    assert "enter the secret again" in capsys.readouterr().out
     connection.refresh_from_db()
     assert bytes(connection.client_secret) == before

@@ -1,5 +1,6 @@
 """The menus of Dataverse Connection Setup, and the actions and lists behind them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from connection_setup.connection import settings, state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import deployed, preparation, solution
-from connection_setup.provisioning import sign_in as administrator
+from connection_setup.provisioning import sign_in as administrator_sign_in
 from connection_setup.setup import menus
 from connection_setup.types import ROLE, SOLUTION
 from core.roles import Role
@@ -63,13 +64,13 @@ def made(rf: Any, role: Role, connection: DataverseConnection) -> dict[str, dict
     request = rf.get(PAGE)
     request.user = client.get(PAGE).wsgi_request.user
     found: dict[str, dict[str, str]] = {}
-    for menu in menus.of(request, connection, editable=False):
+    for menu in menus.build_menus(request, connection, editable=False):
         if hasattr(menu, "items"):
             found[menu.label] = {one.label: one.off for one in menu.items}
     return found
 
 
-def test_every_action_is_there_and_one_that_cannot_be_used_says_why(rf: Any, connection: DataverseConnection) -> None:
+def test_every_action_is_listed_and_says_why_it_is_off(rf: Any, connection: DataverseConnection) -> None:
     found = made(rf, Role.ADMINISTRATOR, connection)
     assert list(found) == list(ALWAYS)
     for menu, labels in ALWAYS.items():
@@ -88,7 +89,7 @@ def test_every_action_is_there_and_one_that_cannot_be_used_says_why(rf: Any, con
     })  # fmt: skip
 
 
-def test_while_enabled_what_changes_the_environment_waits(rf: Any, enabled: DataverseConnection) -> None:
+def test_actions_that_change_the_environment_are_off_while_enabled(rf: Any, enabled: DataverseConnection) -> None:
     found = made(rf, Role.ADMINISTRATOR, enabled)
     every = {label: off for menu in found.values() for label, off in menu.items()}
     assert every["Redeploy Integration Solution"] == every["Prepare the Environment"] == "Turn Enabled off first."
@@ -121,7 +122,7 @@ def test_in_a_sandbox_links_open_a_page_that_is_there(enabled: DataverseConnecti
         assert "text/html" in answer.headers["Content-Type"]
 
 
-def test_the_guide_goes_on_with_what_was_typed(admin: Client, company: Company) -> None:
+def test_assisted_setup_continues_with_what_was_typed(admin: Client, company: Company) -> None:
     answer = admin.post(f"{PAGE}assist/", fields())
     assert answer["Location"] == f"/c/{company.slug}/assisted-setup/dataverse/"
     assert state.connection_of(company).environment_url == "https://contoso.crm4.dynamics.com"
@@ -138,7 +139,7 @@ def test_integration_solutions_lists_what_is_installed_and_what_is_not(
     page = shown(admin, f"{PAGE}integration-solutions/")
     assert SOLUTION in page
     assert solution.VERSION in page
-    monkeypatch.setattr(deployed, "_solutions", [SOLUTION, "ContosoAddOn"])
+    monkeypatch.setattr(deployed, "SOLUTION", "ContosoAddOn")
     page = shown(admin, f"{PAGE}integration-solutions/")
     assert "The solution ContosoAddOn is not installed. Turn Enabled off and choose Redeploy" in page
     assert "Not installed" in page
@@ -149,10 +150,11 @@ def test_integration_user_roles_lists_roles_and_one_that_is_missing(
 ) -> None:
     page = shown(admin, f"{PAGE}integration-user-roles/")
     assert f"{ROLE} Yes Yes" in page
-    monkeypatch.setattr(deployed, "_roles", [ROLE, "Contoso Approver"])
+    monkeypatch.setattr(deployed, "ROLE", "Contoso Approver")
     page = shown(admin, f"{PAGE}integration-user-roles/")
     assert "The role Contoso Approver is not assigned to" in page
     assert "Contoso Approver No Yes" in page
+    assert f"{ROLE} Yes" in page
 
 
 def test_owning_team_roles_lists_roles_and_one_that_is_missing(
@@ -161,11 +163,11 @@ def test_owning_team_roles_lists_roles_and_one_that_is_missing(
     page = shown(admin, f"{PAGE}owning-team-roles/")
     assert check(admin.get(f"{PAGE}owning-team-roles/")).h1 == "Owning Team Roles"
     assert f"{ROLE} Yes Yes" in page
-    monkeypatch.setattr(deployed, "_roles", [ROLE, "Contoso Approver"])
+    monkeypatch.setattr(deployed, "ROLE", "Contoso Approver")
     assert "is not assigned to the team Tandem - " in shown(admin, f"{PAGE}owning-team-roles/")
 
 
-def test_a_user_or_team_that_is_gone_is_said(admin: Client, enabled: DataverseConnection) -> None:
+def test_a_removed_user_or_team_is_reported(admin: Client, enabled: DataverseConnection) -> None:
     gone = enabled.company.system_id
     DataverseConnection.objects.update(integration_user_id=gone, owning_team_id=gone)
     page = shown(admin, f"{PAGE}integration-user-roles/")
@@ -186,7 +188,7 @@ def test_a_list_says_why_it_cannot_be_read(admin: Client, connection: DataverseC
 # -- actions of the rooms above --------------------------------------------------------------------------------------
 
 
-def test_use_default_synchronization_setup_asks_first_and_takes_changes_back(
+def test_use_default_synchronization_setup_asks_first_and_resets_changes(
     admin: Client, enabled: DataverseConnection
 ) -> None:
     mapping = IntegrationTableMapping.objects.get(company=enabled.company, name="CUSTOMER")
@@ -194,7 +196,7 @@ def test_use_default_synchronization_setup_asks_first_and_takes_changes_back(
     url = f"{PAGE}default-setup/"
     asked = admin.get(url).content.decode()
     assert "What was changed there is lost." in text_of(asked)
-    assert 'class="button primary" href' in asked, "No is the default answer"
+    assert re.search(r'class="button primary"\s+href', asked), "No is the default answer"
     assert IntegrationTableMapping.objects.get(pk=mapping.pk).every_minutes == 7
     done = text_of(admin.post(url, follow=True).content.decode())
     assert "mappings have their default settings" in done
@@ -244,7 +246,7 @@ def test_the_solution_is_redeployed_by_an_administrator_and_an_older_one_renewed
     done = text_of(admin.post(f"{here}step/", follow=True).content.decode())
     assert "The integration solution is deployed" in done
     assert not state.connection_of(connected.company).enabled, "redeploying enables nothing"
-    assert administrator.current(connected.company, str(admin.session.session_key)) is None
+    assert administrator_sign_in.current(connected.company, str(admin.session.session_key)) is None
     (row,) = [one for one in sandbox.rows("solutions") if one["uniquename"] == SOLUTION]
     assert row["version"] == solution.VERSION
 
@@ -253,12 +255,12 @@ def test_while_enabled_nothing_is_redeployed(admin: Client, enabled: DataverseCo
     asked = {"purpose": preparation.REDEPLOY, "consent": "on"}
     answer = admin.post(f"{PAGE}administrator/sign-in/", asked, follow=True)
     assert answer.status_code == 200
-    assert "It is enabled." in text_of(answer.content.decode())
+    assert "The connection is enabled." in text_of(answer.content.decode())
 
 
 @pytest.mark.parametrize(
     ("version", "older"),
     [("1.0.0.0", False), ("0.9", True), ("1.0.0.1", False), ("", True), ("one", True), ("10.0", False)],
 )
-def test_an_older_or_unreadable_version_is_renewed(version: str, older: bool) -> None:
-    assert solution.older(version) is older
+def test_older_and_unreadable_versions_count_as_older(version: str, older: bool) -> None:
+    assert solution.is_older(version) is older

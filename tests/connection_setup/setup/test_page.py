@@ -1,4 +1,4 @@
-"""The page Dataverse Connection Setup, as people with and without the right see it."""
+"""Page Dataverse Connection Setup, for Administrators and for others."""
 
 import re
 import sys
@@ -70,7 +70,7 @@ def test_the_secret_is_never_sent_back_and_an_empty_field_keeps_it(admin: Client
         ),
     ],
 )
-def test_a_stored_secret_is_sent_to_no_other_place_than_it_was_entered_for(
+def test_a_stored_secret_is_never_sent_to_another_place(
     admin: Client, company: Company, change: dict[str, str], named: str
 ) -> None:
     admin.post(f"{PAGE}save/", fields())
@@ -103,7 +103,7 @@ def test_a_stored_secret_is_sent_to_no_other_place_than_it_was_entered_for(
         ({"cloud": "moon"}, "Select a valid choice"),
     ],
 )
-def test_what_cannot_be_is_refused_beside_its_field_and_nothing_is_saved(
+def test_invalid_input_is_refused_beside_its_field_and_nothing_is_saved(
     admin: Client, company: Company, change: dict[str, str], says: str
 ) -> None:
     answer = admin.post(f"{PAGE}save/", fields(**change))
@@ -112,7 +112,7 @@ def test_what_cannot_be_is_refused_beside_its_field_and_nothing_is_saved(
     assert not DataverseConnection.objects.filter(company=company).exists()
 
 
-def test_what_was_typed_wrong_is_told_without_the_last_tests_result(admin: Client, company: Company) -> None:
+def test_wrong_input_is_reported_without_the_last_tests_result(admin: Client, company: Company) -> None:
     admin.post(f"{PAGE}test/", fields(client_secret=""))
     said = "Client Secret is not filled in"
     notices = check(admin.get(PAGE)).root.all("div")
@@ -152,7 +152,7 @@ def test_a_sandbox_may_be_named_only_where_it_is_allowed(admin: Client, company:
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Operator", "Viewer"])
-def test_others_read_and_change_nothing(role: str, connection: DataverseConnection) -> None:
+def test_other_roles_read_and_change_nothing(role: str, connection: DataverseConnection) -> None:
     client = signed_in(role)
     page = client.get(PAGE)
     html = page.content.decode()
@@ -167,7 +167,7 @@ def test_others_read_and_change_nothing(role: str, connection: DataverseConnecti
     assert connection.environment_url == "https://127.0.0.1:9"
 
 
-def test_a_sandbox_that_is_down_is_told_with_the_next_step_and_nothing_is_enabled(
+def test_a_sandbox_that_is_down_is_reported_with_a_fix_and_nothing_is_enabled(
     admin: Client, connection: DataverseConnection
 ) -> None:
     page = text_of(admin.post(f"{PAGE}test/", follow=True).content.decode())
@@ -189,7 +189,7 @@ def test_the_test_saves_what_was_typed_first(admin: Client, company: Company) ->
     assert DataverseConnection.objects.get(company=company).environment_url == "https://127.0.0.1:9"
 
 
-def test_solution_version_roles_and_entities_are_told_from_the_last_test_alone(
+def test_solution_version_roles_and_entities_come_from_the_last_test_alone(
     admin: Client, connection: DataverseConnection
 ) -> None:
     assert "Solution Version" not in text_of(admin.get(PAGE).content.decode())
@@ -260,7 +260,7 @@ def test_turning_off_asks_with_numbers_first(
     admin: Client, connection: DataverseConnection, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enabled(connection)
-    monkeypatch.setattr(hooks, "_couplings", [lambda company: 1312])
+    monkeypatch.setattr(hooks.COUPLING_COUNT, "provided", lambda company: 1312)
     asked = admin.post(f"{PAGE}{action}/", {}, follow=True)
     assert asked.redirect_chain[-1][0] == f"{PAGE}disable/"
     assert "1,312 couplings are kept" in text_of(asked.content.decode())
@@ -300,7 +300,7 @@ def test_the_audit_names_who_changed_what_without_the_secret(admin: Client, comp
         assert "client_secret" not in entry.changes_dict
 
 
-def test_the_secret_stands_nowhere_in_the_database(admin: Client, company: Company) -> None:
+def test_the_secret_is_nowhere_in_the_database(admin: Client, company: Company) -> None:
     admin.post(f"{PAGE}save/", fields())
     admin.post(f"{PAGE}test/", fields(environment_url="https://127.0.0.1:9"))
     with database.cursor() as cursor:

@@ -47,6 +47,28 @@ def test_it_couples_only_the_selected_one_from_a_list(customer_mapping, customer
     assert pairs(customer_mapping) == {made[1].system_id: rows[1]}
 
 
+def test_phone_numbers_are_read_with_the_country_of_each_record(customer_mapping, customers, accounts):
+    made = customers(
+        [
+            {"phone_no": "030 1234567", "country_region_code": "DE"},
+            {"phone_no": "(425) 555-0100", "country_region_code": "US"},
+            {"phone_no": "0", "country_region_code": "DE"},
+        ]
+    )
+    rows = accounts(
+        [
+            {"name": "Adatum", "telephone1": "+49 (0)30 1234567"},
+            {"name": "Contoso", "telephone1": "425.555.0100", "address1_country": "United States"},
+            {"name": "Fabrikam", "telephone1": "-"},
+        ]
+    )
+    phones = [Criterion("phone_no", "telephone1", compare_as=CompareAs.PHONE)]
+    job = run(services.start_coupling(mapping=customer_mapping, criteria=phones, synchronize=False))
+    assert pairs(customer_mapping) == {made[0].system_id: rows[0], made[1].system_id: rows[1]}
+    outcome = JobOutcome.objects.get(job=job, outcome="failed")
+    assert outcome.detail["fields"] == [{"local": "phone_no", "integration": "telephone1", "local_value": "0"}]
+
+
 def test_what_finds_no_match_fails_with_its_reason(customer_mapping, customers, account_of):
     made = customers(5)
     account_of(made[:2])
@@ -61,7 +83,7 @@ def test_what_finds_no_match_fails_with_its_reason(customer_mapping, customers, 
     assert "Phone No." in outcome.message
 
 
-def test_several_matches_and_none_are_told_apart(customer_mapping, customers, accounts):
+def test_several_matches_and_none_have_reasons_of_their_own(customer_mapping, customers, accounts):
     made = customers(5)
     accounts([{"name": f"Row {at}", "telephone1": made[0].phone_no} for at in range(5)])
     job = run(services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=True))
@@ -128,7 +150,7 @@ def test_rows_outside_the_integration_filter_are_no_candidates(customer_mapping,
     assert counted(job) == {"total": 3, "coupled": 1, "failed": 2}
 
 
-def test_selected_records_that_take_no_part_are_told_why(customer_mapping, customers, account_of):
+def test_selected_records_that_take_no_part_get_the_reason(customer_mapping, customers, account_of):
     made = customers([{}, {"blocked": "All"}, {}, {}])
     account_of(made)
     run(
@@ -298,7 +320,7 @@ def test_requests_stay_below_the_pages_plus_ten(customer_mapping, customers, acc
     assert Coupling.objects.filter(mapping=customer_mapping, job_id=job.pk).count() == 6000
 
 
-def test_an_unknown_column_is_told_with_its_name_and_nothing_is_coupled(customer_mapping, customers, account_of):
+def test_an_unknown_column_is_named_and_nothing_is_coupled(customer_mapping, customers, account_of):
     account_of(customers(1))
     customer_mapping.fields.filter(field="phone_no").update(integration_field="telephone9")
     given = [Criterion("phone_no", "telephone9")]
@@ -308,7 +330,7 @@ def test_an_unknown_column_is_told_with_its_name_and_nothing_is_coupled(customer
     assert not Coupling.objects.filter(mapping=customer_mapping).exists()
 
 
-def test_a_local_field_that_is_gone_is_told(customer_mapping, customers):
+def test_a_local_field_that_is_gone_is_named(customer_mapping, customers):
     customers(1)
     customer_mapping.fields.filter(field="phone_no").update(field="pager_no")
     given = [Criterion("pager_no", "telephone1")]
@@ -336,10 +358,10 @@ def test_while_the_connection_is_off_it_is_refused_with_the_reason(customer_mapp
     assert (job.state, job.failure_reason) == ("failed", "not_enabled")
 
 
-def test_a_job_that_lost_its_worker_goes_on_where_it_was(customer_mapping, customers, accounts, monkeypatch):
+def test_a_job_that_lost_its_worker_resumes_where_it_was(customer_mapping, customers, accounts, monkeypatch):
     """The worker dies after each checkpoint in turn; the end is that of an undisturbed run."""
 
-    monkeypatch.setattr(couple_job, "WRITE", 3)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 3)
     rows = [{"phone_no": str(at % 7), "name": f"n{at % 5}", "city": "x"} for at in range(20)]
     customers(rows)
     accounts([{"name": f"n{at % 4}", "telephone1": str(at % 9), "address1_city": "x"} for at in range(15)])
@@ -369,11 +391,11 @@ def test_a_job_that_lost_its_worker_goes_on_where_it_was(customer_mapping, custo
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["by the same worker", "by another worker"])
-def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkeypatch, settings, kept, remote):
+def test_it_resumes_slice_by_slice(customer_mapping, customers, accounts, monkeypatch, settings, kept, remote):
     """Every checkpoint ends the slice; what was read is kept in this process, or has to be read again."""
 
     settings.JOB_SLICE_S = 0.0
-    monkeypatch.setattr(couple_job, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 4)
     if not kept:
         monkeypatch.setattr(runner._kept, "take", lambda _job: {})
     made = customers([{"phone_no": str(at)} for at in range(18)])
@@ -389,7 +411,7 @@ def test_it_goes_on_slice_by_slice(customer_mapping, customers, accounts, monkey
 
 def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mapping, customers, account_of, monkeypatch):
 
-    monkeypatch.setattr(couple_job, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 4)
     made = customers([{"no": f"{at:03d}", "phone_no": str(at)} for at in range(0, 20, 2)])
     rows = account_of(made)
     real = MatchingRun.run
@@ -409,7 +431,7 @@ def test_records_that_come_and_go_while_it_runs_are_settled_once(customer_mappin
 
 def test_a_cancelled_job_keeps_what_it_wrote_and_stops(customer_mapping, customers, account_of, monkeypatch):
 
-    monkeypatch.setattr(couple_job, "WRITE", 4)
+    monkeypatch.setattr(couple_job, "RECORDS_PER_CHECKPOINT", 4)
     account_of(customers(12))
     job = services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=True)
     real = couple_job._Writer._save
@@ -425,7 +447,7 @@ def test_a_cancelled_job_keeps_what_it_wrote_and_stops(customer_mapping, custome
 
 
 def stumble(remote, fault, seconds):
-    """The next reading of accounts meets a fault."""
+    """Have the next reading of accounts fail."""
     described = {"method": "GET", "path": "accounts", "times": 1, "fault": fault, "retry_after": seconds}
     remote.control("POST", "faults", [described])
 

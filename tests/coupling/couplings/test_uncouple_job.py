@@ -55,7 +55,7 @@ def test_it_uncouples_a_single_one(customer_mapping, coupled):
     assert counted(job) == {"total": 1, "uncoupled": 1}
 
 
-def test_selected_records_that_are_not_coupled_are_told_so(customer_mapping, coupled):
+def test_selected_records_that_are_not_coupled_get_an_outcome_that_says_so(customer_mapping, coupled):
     wanted = [coupled[0].system_id, coupled[5].system_id, uuid4()]
     job = run(services.start_uncoupling(mapping=customer_mapping, selection=wanted))
     assert counted(job) == {"total": 3, "uncoupled": 1, "skipped": 2}

@@ -3,6 +3,7 @@
 import pytest
 
 from connection_setup.models import DataverseConnection
+from core.refusals import NotUsable
 from coupling import local_records
 from coupling.mappings import defaults
 from coupling.models import IntegrationTableMapping
@@ -61,7 +62,7 @@ def test_owner_fields_and_the_dependency_on_salespeople_belong_to_person_ownersh
     assert mapping.dependencies == ["CURRENCY"]
     assert not mapping.fields.filter(field="salesperson_code").exists()
     DataverseConnection.objects.create(company=plain_company, ownership_model="person")
-    defaults.reset(plain_company)
+    defaults.reset_mappings(plain_company)
     mapping.refresh_from_db()
     assert mapping.dependencies == ["SALESPEOPLE", "CURRENCY"]
     assert mapping.fields.get(field="salesperson_code").integration_field == "ownerid"
@@ -82,7 +83,7 @@ def test_a_reset_takes_back_everything_but_the_couplings(plain_company):
     IntegrationTableMapping.objects.filter(pk=mapping.pk).update(
         create_new=True, update_conflict="send", direction="to_integration_table", table_filter=[]
     )
-    defaults.reset(plain_company, ["CUSTOMER"])
+    defaults.reset_mappings(plain_company, ["CUSTOMER"])
     again = IntegrationTableMapping.objects.get(name="CUSTOMER")
     assert again.pk == mapping.pk
     assert (again.create_new, again.update_conflict, again.direction) == (False, "", "bidirectional")
@@ -92,8 +93,8 @@ def test_a_reset_takes_back_everything_but_the_couplings(plain_company):
 
 
 def test_a_mapping_without_a_default_cannot_be_reset(plain_company):
-    with pytest.raises(LookupError, match="NOTHING"):
-        defaults.reset(plain_company, ["NOTHING"])
+    with pytest.raises(NotUsable, match="NOTHING"):
+        defaults.reset_mappings(plain_company, ["NOTHING"])
 
 
 def test_mappings_follow_the_ownership_model_and_keep_what_people_changed(plain_company):
@@ -109,13 +110,13 @@ def test_mappings_follow_the_ownership_model_and_keep_what_people_changed(plain_
     for _ in range(2):
         connection.ownership_model = "person"
         connection.save()
-        defaults.follow_ownership(plain_company)
-        defaults.follow_ownership(plain_company)
+        defaults.apply_ownership_model(plain_company)
+        defaults.apply_ownership_model(plain_company)
         assert owner_rows() == ["", "salesperson_code"]
         assert sorted(mapping.dependencies) == ["CURRENCY", "SALESPEOPLE"]
         connection.ownership_model = "team"
         connection.save()
-        defaults.follow_ownership(plain_company)
+        defaults.apply_ownership_model(plain_company)
         assert owner_rows() == []
         assert mapping.dependencies == ["CURRENCY"]
     assert not mapping.fields.get(field="city").enabled

@@ -4,17 +4,17 @@ from coupling.matching import compare
 
 
 def decide(groups, locals_, rows, coupled=(), blank_is_no_match=False, country=""):
-    """locals_ and rows: (id, values) in order; coupled: ids of rows coupled already.
+    """Return, per local record, (result, row id or None, [(priority, how many rows, result)]).
 
-    Answers, per local record: (result, row id or None, [(priority, how many rows, result)]).
+    locals_ and rows: (id, values) in order; coupled: ids of rows coupled already.
     """
 
     def same(criterion, mine, theirs):
-        make = compare.column(criterion, country)
+        make = compare.canonical_column(criterion, country)
         return make([mine[criterion.local]])[0] == make([theirs[criterion.integration]])[0]
 
     def blank(criterion, values):
-        return compare.column(criterion, country)([values[criterion.local]])[0] == ""
+        return compare.canonical_column(criterion, country)([values[criterion.local]])[0] == ""
 
     taken = set(coupled)
     trails = {record: [] for record, _ in locals_}

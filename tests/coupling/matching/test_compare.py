@@ -3,17 +3,19 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
-from coupling.matching.compare import column, keys
+from coupling.matching.compare import canonical_column, join_keys, phone
+from coupling.matching.countries import region_of
 from coupling.rows import Criterion
 
 
 def canonical(value, compare_as, country="US"):
-    return column(Criterion("a", "a", compare_as=compare_as), country)([value])[0]
+    return canonical_column(Criterion("a", "a", compare_as=compare_as), country)([value])[0]
 
 
 @pytest.mark.parametrize(
@@ -34,10 +36,48 @@ def canonical(value, compare_as, country="US"):
         ("\u0660\u0661\u0662\u0663\u0664\u0665\u0666", "012 3456", "", True),
         ("n/a", "none", "US", False),
         ("n/a", "N/A ", "US", True),
+        ("(0)89 1234567", "+49 89 1234567", "DE", True),
+        ("06 1 234 5678", "+36 1 234 5678", "HU", True),
+        ("0049 30 1234567", "+49 30 1234567", "US", True),
+        ("0049 30 1234567", "+49 30 1234567", "", True),
+        ("0011 44 20 7946 0000", "+44 20 7946 0000", "AU", True),
+        ("tel:+45-33-12-34-61", "33 12 34 61", "DK", True),
+        ("\u202a33123461\u202c", "+45 33123461", "DK", True),
+        ("00 00 00", "0", "DE", False),
+        ("call Anna", "call Anna 5", "US", False),
     ],
 )
 def test_phone_numbers(one, other, country, equal):
     assert (canonical(one, CompareAs.PHONE, country) == canonical(other, CompareAs.PHONE, country)) is equal
+
+
+@pytest.mark.parametrize("country", ["", "DE", "US", "HU"])
+@pytest.mark.parametrize("placeholder", ["0", "-", "n/a", "none", ".", "000 000"])
+def test_a_placeholder_is_no_phone_number(placeholder, country):
+    assert phone(placeholder, country) == ""
+    assert canonical(placeholder, CompareAs.PHONE, country) == "\x02" + placeholder
+
+
+@pytest.mark.parametrize(
+    ("value", "own", "company", "text"),
+    [
+        ("030 1234567", "DE", "US", "49301234567"),
+        ("030 1234567", "Deutschland", "US", "49301234567"),
+        ("030 1234567", "Germany", "", "49301234567"),
+        ("(425) 555-0100", "FR", "US", "14255550100"),
+        ("020 7946 0000", "U.K.", "DE", "442079460000"),
+        ("+1 425 555 0100", "DE", "DE", "14255550100"),
+        ("(425) 555-0100", "nowhere", "US", "14255550100"),
+        ("(425) 555-0100", None, "US", "14255550100"),
+    ],
+)
+def test_a_phone_number_is_read_with_its_record_s_country_then_with_the_company_s(value, own, company, text):
+    assert canonical_column(Criterion("a", "a", compare_as=CompareAs.PHONE), company)([value], [own]) == [text]
+
+
+@pytest.mark.parametrize("code", sorted(phonenumbers.SUPPORTED_REGIONS - {"AC", "TA", "XK"}))
+def test_every_country_with_phone_numbers_is_known_by_its_code(code):
+    assert region_of(code.lower()) == code
 
 
 @pytest.mark.parametrize(
@@ -103,7 +143,7 @@ def test_a_blank_is_blank_however_it_is_compared(compare_as, blank):
 @given(st.lists(st.one_of(st.none(), st.text(max_size=5), st.integers(), st.booleans()), max_size=10))
 def test_a_column_is_what_its_values_are_one_by_one(values):
     for case_sensitive in (False, True):
-        make = column(Criterion("a", "a", case_sensitive=case_sensitive))
+        make = canonical_column(Criterion("a", "a", case_sensitive=case_sensitive))
         assert make(values) == [make([value])[0] for value in values]
 
 
@@ -112,6 +152,6 @@ part = st.text(alphabet="ab\x00\x01\x02", max_size=3)
 
 @given(st.tuples(part, part), st.tuples(part, part))
 def test_different_parts_give_different_keys(one, other):
-    make = column(Criterion("a", "a", case_sensitive=True))
-    key = [keys([make([first]), make([second])])[0] for first, second in (one, other)]
+    make = canonical_column(Criterion("a", "a", case_sensitive=True))
+    key = [join_keys([make([first]), make([second])])[0] for first, second in (one, other)]
     assert (key[0] == key[1]) == (one == other)

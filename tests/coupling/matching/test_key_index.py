@@ -27,12 +27,12 @@ def test_a_slot_is_the_first_candidate_with_the_key_whatever_the_hashes(
     slots: list[int] = []
     for part in (*parts, further):
         if part is further:
-            assert index.met(met).tolist() == [known.get(key, 0) for key in met]
+            assert index.find_slots(met).tolist() == [known.get(key, 0) for key in met]
         index.add(part)
         for key in part:
             slots.append(known.setdefault(key, len(slots) + 1) if key else 0)
     assert index.slots.tolist() == slots
-    assert index.met(met).tolist() == [known.get(key, 0) for key in met]
+    assert index.find_slots(met).tolist() == [known.get(key, 0) for key in met]
 
 
 @given(st.lists(st.text("a\u00e9\U0001f600\ud83d\ude00", max_size=3)))

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
-from coupling.matching.match import Matcher, Result, groups
+from coupling.matching.decisions import Result
+from coupling.matching.match import Matcher, group_by_priority
 from coupling.rows import Criterion, RemoteRow
 from tests.coupling.matching import brute_force
 
@@ -27,8 +28,8 @@ def row_id(number):
 
 
 def matched(criteria, locals_, rows, coupled=(), **options):
-    """Decisions for locals_ and rows given as dictionaries of values."""
-    matcher = Matcher(groups(criteria), **options)
+    """Return the decisions for locals_ and rows given as dictionaries of values."""
+    matcher = Matcher(group_by_priority(criteria), **options)
     names = {criterion.local for criterion in criteria}
     for start in range(0, len(locals_), 2):  # in parts, as a job reads them
         part = locals_[start : start + 2]
@@ -88,7 +89,7 @@ def test_a_later_priority_stands_alone():
     rows = [{"telephone1": "666", "name": "Adatum", "city": "Oslo"}]
     (decision,) = matched([PHONE, NAME, CITY], locals_, rows)
     assert decision.result is Result.COUPLED
-    assert [(tried.priority, tried.met, tried.result) for tried in decision.trail] == [
+    assert [(tried.priority, tried.row_count, tried.result) for tried in decision.trail] == [
         (0, 0, Result.NO_MATCH),
         (1, 1, Result.COUPLED),
     ]
@@ -159,19 +160,19 @@ def test_the_outcome_shown_is_the_most_telling_over_all_priorities():
     ]
     criteria = [PHONE, Criterion("name", "name", 1)]
     multiple, coupled = matched(criteria, locals_, rows, coupled=[2])
-    assert (multiple.result, multiple.group, multiple.count) == (Result.MULTIPLE, 0, 2)
+    assert (multiple.result, multiple.group, multiple.row_count) == (Result.MULTIPLE, 0, 2)
     assert (coupled.result, coupled.group) == (Result.ALREADY_COUPLED, 1)
     assert [tried.result for tried in multiple.trail] == [Result.MULTIPLE, Result.NO_MATCH]
 
 
 def test_at_most_three_candidates_are_named_and_all_are_counted():
     (decision,) = matched([PHONE], [{"phone": "555"}], [{"telephone1": "555"}] * 7)
-    assert decision.count == 7
+    assert decision.row_count == 7
     assert [candidate.name for candidate in decision.candidates] == ["row 0", "row 1", "row 2"]
 
 
 def test_a_row_given_twice_counts_once():
-    matcher = Matcher(groups([PHONE]))
+    matcher = Matcher(group_by_priority([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
     for _ in range(2):
         matcher.add_remote_page([str(row_id(0))], ["Adatum"], {"telephone1": ["555"]})
@@ -190,22 +191,46 @@ def test_half_a_surrogate_pair_does_no_harm():
 
 
 def test_what_is_kept_does_not_grow_with_the_remote_table():
-    matcher = Matcher(groups([PHONE]))
+    matcher = Matcher(group_by_priority([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
     for page in range(20):
         ids = [str(row_id(page * 100 + at)) for at in range(100)]
         matcher.add_remote_page(ids, ["x"] * 100, {"telephone1": ["555"] * 100})
-    assert matcher.found == 3
+    assert matcher.stored_rows == 3
     (decision,) = matcher.decide()
-    assert decision.count == 2000
+    assert decision.row_count == 2000
 
 
 def test_rows_may_come_as_records():
-    matcher = Matcher(groups([PHONE]))
+    matcher = Matcher(group_by_priority([PHONE]))
     matcher.add([local_id(0).bytes], {"phone": ["555"]})
-    matcher.feed_rows([RemoteRow(row_id(4), "Adatum", {"telephone1": "555"})])
+    matcher.add_remote_rows([RemoteRow(row_id(4), "Adatum", {"telephone1": "555"})])
     (decision,) = matcher.decide()
     assert (decision.result, decision.candidates[0].name) == (Result.COUPLED, "Adatum")
+
+
+@pytest.mark.parametrize("as_records", [False, True])
+@pytest.mark.parametrize(
+    ("here", "own", "there", "its", "result"),
+    [
+        ("030 1234567", "DE", "+49 30 1234567", None, "coupled"),
+        ("030 1234567", "DE", "030 1234567", "Germany", "coupled"),
+        ("+49 30 1234567", "", "030 1234567", "DE", "coupled"),
+        ("030 1234567", "", "+49 30 1234567", "DE", "no_match"),
+        ("425 555 0100", "", "+1 425 555 0100", "DE", "coupled"),
+    ],
+)
+def test_phone_numbers_are_read_with_their_records_countries(here, own, there, its, result, as_records):
+    number = Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)
+    matcher = Matcher(group_by_priority([number]), country="US", countries=("country", "address1_country"))
+    matcher.add([local_id(0).bytes], {"phone": [here], "country": [own]})
+    values = {"telephone1": there, "address1_country": its}
+    if as_records:
+        matcher.add_remote_rows([RemoteRow(row_id(4), "Adatum", values)])
+    else:
+        matcher.add_remote_page([row_id(4).hex], ["Adatum"], {name: [value] for name, value in values.items()})
+    (decision,) = matcher.decide()
+    assert decision.result == result
 
 
 def test_decisions_without_what_was_coupled_before_are_the_same():
@@ -222,7 +247,7 @@ def test_decisions_without_what_was_coupled_before_are_the_same():
 
 texts = st.sampled_from(["", " ", "a", "A", "b", "a b", " a", "ß", "SS", "é", "e\u0301", "1", "1.0", "\x00", "a\x00"])
 values = st.one_of(st.none(), texts, st.integers(0, 2), st.booleans())
-criteria_ = st.lists(
+some_criteria = st.lists(
     st.builds(
         Criterion,
         st.sampled_from(FIELDS),
@@ -239,7 +264,7 @@ criteria_ = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    criteria=criteria_,
+    criteria=some_criteria,
     locals_=st.lists(st.fixed_dictionaries(dict.fromkeys(FIELDS, values)), max_size=8),
     rows=st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, values)), max_size=8),
     coupled=st.sets(st.integers(0, 7)),
@@ -248,7 +273,7 @@ criteria_ = st.lists(
 def test_it_decides_as_a_brute_force_evaluator_does(criteria, locals_, rows, coupled, strict):
     decisions = matched(criteria, locals_, rows, coupled, blank_is_no_match=strict)
     expected = brute_force.decide(
-        groups(criteria),
+        group_by_priority(criteria),
         [(local_id(number), values) for number, values in enumerate(locals_)],
         [(row_id(number), values) for number, values in enumerate(rows)],
         {row_id(number) for number in coupled if number < len(rows)},
@@ -258,5 +283,5 @@ def test_it_decides_as_a_brute_force_evaluator_does(criteria, locals_, rows, cou
         result, row, trail = expected[decision.local_id]
         assert decision.result == result
         assert decisions.row_at(decision.position) == row
-        assert [(tried.priority, tried.met, tried.result.value) for tried in decision.trail] == trail
-    assert sum(decisions.tally().values()) == len(locals_)
+        assert [(tried.priority, tried.row_count, tried.result.value) for tried in decision.trail] == trail
+    assert sum(decisions.count_results().values()) == len(locals_)

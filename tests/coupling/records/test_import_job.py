@@ -40,7 +40,8 @@ def wait_for(condition, seconds=60):
     return False
 
 
-@pytest.mark.big
+@pytest.mark.processes
+@pytest.mark.sample
 @pytest.mark.django_db(transaction=True)
 def test_a_killed_import_goes_on_behind_its_last_checkpoint(settings):
     settings.JOB_LEASE_S, settings.JOB_HEARTBEAT_S = 2, 0.4

@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from jobs import services
 from jobs.lease import NotClaimed
@@ -32,6 +34,14 @@ def at_once(work: Callable[[int], Any], times: int) -> list[Any]:
 
     with ThreadPoolExecutor(times) as pool:
         return list(pool.map(one, range(times)))
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = 20) -> None:
+    """Until it holds. Raises AssertionError when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never held"
+        time.sleep(0.01)
 
 
 def test_a_message_delivered_to_many_workers_at_once_is_worked_on_by_one(company, kinds):
@@ -87,7 +97,7 @@ def test_a_worker_that_stalls_past_its_lease_is_succeeded_and_writes_nothing_mor
             runner.run(job.pk)
             return
         stalled.wait(10)
-        time.sleep(0.4)
+        wait_until(lambda: Job.objects.filter(pk=job.pk, lease_until__lt=timezone.now()).exists())
         runner.run(job.pk)
         go_on.set()
 
@@ -99,11 +109,13 @@ def test_a_worker_that_stalls_past_its_lease_is_succeeded_and_writes_nothing_mor
 
 def test_the_heartbeat_keeps_the_lease_through_a_long_step(company, kinds, settings):
     settings.JOB_LEASE_S, settings.JOB_HEARTBEAT_S = 0.8, 0.1
-    started = threading.Event()
+    started, refused = threading.Event(), threading.Event()
+    leases: list[Any] = []
 
     def handler(context: JobContext) -> None:
+        leases.append(context.job.lease_until)
         started.set()
-        time.sleep(1.6)
+        assert refused.wait(10)
         with context.checkpoint() as point:
             point.outcomes.append(OutcomeRow("coupled"))
 
@@ -114,8 +126,10 @@ def test_the_heartbeat_keeps_the_lease_through_a_long_step(company, kinds, setti
         if number == 0:
             return runner.run(job.pk)
         started.wait(10)
-        time.sleep(1.2)
-        return runner.run(job.pk)
+        wait_until(lambda: timezone.now() > leases[0] + timedelta(seconds=0.1))  # the lease as it was taken is over
+        answer = runner.run(job.pk)
+        refused.set()
+        return answer
 
     first, second = at_once(work, 2)
     assert first is None
@@ -132,7 +146,7 @@ def test_a_heartbeat_that_finds_another_holder_stops_the_worker_from_sending(com
         context.usage.requests += 1
         sent.append(1)
         Job.objects.filter(pk=context.job.pk).update(fence=77)
-        time.sleep(0.5)
+        wait_until(lambda: not context._lease.held())
         context.usage.requests += 1
         sent.append(2)
 

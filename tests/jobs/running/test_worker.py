@@ -21,8 +21,9 @@ from jobs.running import sweep
 from jobs.tasks import run_job
 from masterdata.models import Company
 from tests.jobs.killable.handler import dying
+from tests.selection import with_sample
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.big]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 SHORT = {"JOB_LEASE_S": 2, "JOB_HEARTBEAT_S": 0.4, "JOB_TICK_S": 0.3}
 
 
@@ -91,6 +92,7 @@ def counted_once(job: Job, to: int) -> None:
     assert job.counters["coupled"] == job.processed == to
 
 
+@pytest.mark.sample
 def test_a_job_survives_workers_killed_at_any_moment(company, worker):
     job = services.start(company=company, type="dying", parameters={"to": 120, "pause": 0.02}, exclusive_key="k")
     for share in (15, 60):
@@ -105,7 +107,7 @@ def test_a_job_survives_workers_killed_at_any_moment(company, worker):
     counted_once(done, 120)
 
 
-@pytest.mark.parametrize("where", ["before", "inside", "after"])
+@pytest.mark.parametrize("where", with_sample(["before", "inside", "after"], "inside"))
 def test_a_job_survives_a_kill_around_a_checkpoint(company, worker, tmp_path, where):
     job = services.start(
         company=company, type="dying", parameters={"to": 12, "die_at": 6, "die": where, "mark": str(tmp_path / "died")}
@@ -119,6 +121,7 @@ def test_a_job_survives_a_kill_around_a_checkpoint(company, worker, tmp_path, wh
     counted_once(until(job, lambda row: row.ended), 12)
 
 
+@pytest.mark.sample
 def test_sigterm_ends_the_slice_and_gives_the_lease_back_at_once(company, worker):
     job = services.start(company=company, type="dying", parameters={"to": 300, "pause": 0.02})
     process = worker()
@@ -134,6 +137,7 @@ def test_sigterm_ends_the_slice_and_gives_the_lease_back_at_once(company, worker
     counted_once(done, done.processed)
 
 
+@pytest.mark.sample
 def test_a_job_delivered_many_times_to_two_workers_runs_once(company, worker):
     worker(), worker()
     job = services.start(company=company, type="dying", parameters={"to": 60, "pause": 0.01})
@@ -144,6 +148,7 @@ def test_a_job_delivered_many_times_to_two_workers_runs_once(company, worker):
     counted_once(done, 60)
 
 
+@pytest.mark.sample
 def test_messages_that_are_lost_are_sent_again(company, worker):
     if folder := getattr(django_settings, "BROKER_DIR", None):
         job = services.start(company=company, type="dying", parameters={"to": 3})
@@ -158,6 +163,7 @@ def test_messages_that_are_lost_are_sent_again(company, worker):
     counted_once(until(job, lambda row: row.ended), 3)
 
 
+@pytest.mark.sample
 def test_cancelling_stops_a_worker_at_its_next_checkpoint(company, worker):
     job = services.start(company=company, type="dying", parameters={"to": 5000, "pause": 0.02})
     worker()
@@ -168,6 +174,7 @@ def test_cancelling_stops_a_worker_at_its_next_checkpoint(company, worker):
     counted_once(done, done.processed)
 
 
+@pytest.mark.sample
 def test_a_postponed_job_frees_its_worker_and_goes_on_when_it_is_time(company, worker):
     process = worker()
     first = services.start(company=company, type="dying", parameters={"to": 1})

@@ -15,7 +15,7 @@ from jobs.running import waiting as running_waiting
 from jobs.running.runner import run
 from sync.start.services import run_due, start_synchronization
 from tests.connection_setup.setup.test_page import text_of
-from tests.sync.conftest import changed, customer, synchronize
+from tests.sync.conftest import customer, synchronize, update_mapping
 
 SETUP = "/c/cronus-international/dataverse-connection-setup/"
 OFF = "The connection to Dataverse is not enabled."
@@ -37,9 +37,9 @@ def read(client: Client, url: str) -> str:
 def test_it_asks_with_the_numbers_of_couplings_jobs_and_schedules(admin, company, customers):
     customer(company, "10000")
     synchronize(customers)
-    changed(company, scheduled=True)
+    update_mapping(company, scheduled=True)
     start_synchronization(mapping=customers)
-    running = start_synchronization(mapping=changed(company, "CURRENCY"))
+    running = start_synchronization(mapping=update_mapping(company, "CURRENCY"))
     running.state = State.IN_PROCESS
     running.save()
     asked = read(admin, f"{SETUP}disable/")
@@ -49,14 +49,14 @@ def test_it_asks_with_the_numbers_of_couplings_jobs_and_schedules(admin, company
     assert "delete the couplings first" in asked
     assert "Dynamics 365 Connection Setup" not in asked
     Dynamics365Connection.objects.create(company=company, enabled=True)
-    assert "Dynamics 365 Connection Setup comes on top of it and rests as well." in read(admin, f"{SETUP}disable/")
+    assert "Dynamics 365 needs this connection, so it is not synchronized either." in read(admin, f"{SETUP}disable/")
 
 
 def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(admin, company, customers):
     for number in range(10):
         customer(company, f"{10000 + number}")
     job = start_synchronization(mapping=customers)
-    waiting = start_synchronization(mapping=changed(company, "CURRENCY"))
+    waiting = start_synchronization(mapping=update_mapping(company, "CURRENCY"))
 
     def disable_meanwhile(row):
         if not row.ended and state.connection_of(company).enabled:
@@ -80,7 +80,7 @@ def test_a_job_in_process_stops_at_its_next_checkpoint_and_keeps_what_it_did(adm
 def test_schedules_go_on_hold_say_so_and_come_back(admin, company, customers):
     from django.utils import timezone
 
-    changed(company, scheduled=True)
+    update_mapping(company, scheduled=True)
     queue = "/c/cronus-international/jobs/queue/"
     assert "CUSTOMER, synchronization CUSTOMER Ready" in read(admin, queue)
     services.disable(company=company, user=None)
@@ -109,7 +109,7 @@ def test_while_disabled_the_menus_of_lists_cards_mappings_and_the_review_say_why
         f"{start}/records/customer/synchronize/", f"{start}/records/customer/couple/",
         f"{start}/records/customer/uncouple/",
     ):  # fmt: skip
-        told = admin.post(url, {"selected": [str(one.system_id)]}, follow=True)
-        assert "not enabled" in text_of(told.content.decode()), url
+        answer = admin.post(url, {"selected": [str(one.system_id)]}, follow=True)
+        assert "not enabled" in text_of(answer.content.decode()), url
     assert not company.jobs.exists()
     assert remote.requests()["total"] == asked

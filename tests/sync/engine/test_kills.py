@@ -1,4 +1,4 @@
-"""Runs that break off at every named point, lose answers or meet limits end as an undisturbed run does."""
+"""Runs that are killed at every named point, lose answers or meet limits end as an undisturbed run does."""
 
 from collections import Counter
 from typing import Any
@@ -15,15 +15,15 @@ from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
 from sync.start.services import start_synchronization
 from tests.conftest import nothing_is_known
-from tests.sync.conftest import ACTIVE_CUSTOMER, changed, counted, coupled, customer, patch, synchronize
+from tests.sync.conftest import ACTIVE_CUSTOMER, counters, coupling_of, customer, patch, synchronize, update_mapping
 
 
 class Killed(BaseException):
     """The process is gone; nothing after this line happens."""
 
 
-def killing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool, at: int = 1) -> Counter[str]:
-    """Let a method break off once, at its n-th call, before or after it has done its work."""
+def kill_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool, at: int = 1) -> Counter[str]:
+    """Let the process die once, at the n-th call of a method, before or after it has done its work."""
     whole, calls = getattr(owner, name), Counter[str]()
 
     def broken(self: Any, *given: Any, **more: Any) -> Any:
@@ -38,8 +38,8 @@ def killing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bo
     return calls
 
 
-def go_on(job: Job) -> Job:
-    """As the sweep does after the lease of a dead worker ran out."""
+def run_despite_kills(job: Job) -> Job:
+    """Run the job again after each kill, as the sweep does once the lease of a dead worker has expired."""
     for _ in range(10):
         try:
             return run_to_end(job)
@@ -60,7 +60,7 @@ POINTS = [
 
 
 @pytest.mark.parametrize(("owner", "name", "after"), POINTS)
-def test_a_run_killed_at_a_named_point_ends_as_if_it_had_not_been(
+def test_a_run_killed_at_a_named_point_ends_as_an_undisturbed_one(
     company, customers, remote, monkeypatch, owner, name, after
 ):
     known = [customer(company, f"2000{number}", city="Bonn") for number in range(3)]
@@ -69,21 +69,21 @@ def test_a_run_killed_at_a_named_point_ends_as_if_it_had_not_been(
     for one in known[:2]:
         one.city = "Ulm"
         one.save()
-    patch(remote, coupled(customers, known[2]).integration_id, address1_city="Köln")
+    patch(remote, coupling_of(customers, known[2]).integration_id, address1_city="Köln")
     for number in range(4):
         customer(company, f"1000{number}")
     remote.load({"accounts": [{"name": f"Fabrikam {number}", **ACTIVE_CUSTOMER} for number in range(3)]})
-    calls = killing(monkeypatch, owner, name, after=after)
-    job = go_on(start_synchronization(mapping=customers))
+    calls = kill_once(monkeypatch, owner, name, after=after)
+    job = run_despite_kills(start_synchronization(mapping=customers))
     assert calls["all"] >= 1
-    assert (job.state, counted(job)) == ("finished", {"inserted": 7, "modified": 3})
+    assert (job.state, counters(job)) == ("finished", {"inserted": 7, "modified": 3})
     assert JobOutcome.objects.filter(job=job).count() == job.counters["total"] == 10
     rows = remote.rows("accounts")
     assert Counter(row["name"] for row in rows).most_common(1)[0][1] == 1
     assert len(rows) == Customer.objects.count() == Coupling.objects.filter(pending=False).count() == 10
     assert {row["address1_city"] for row in rows if row["name"].startswith("Customer 2")} == {"Ulm", "Köln"}
     synchronize(customers)
-    assert counted(synchronize(customers)) == {}
+    assert counters(synchronize(customers)) == {}
 
 
 def test_a_lost_reply_creates_nothing_twice(company, customers, remote):
@@ -91,11 +91,11 @@ def test_a_lost_reply_creates_nothing_twice(company, customers, remote):
         customer(company, f"1000{number}")
     remote.control("POST", "faults", [{"method": "POST", "path": "accounts", "times": 1, "fault": "lost_reply"}])
     job = synchronize(customers)
-    assert counted(job) == {"inserted": 5}
+    assert counters(job) == {"inserted": 5}
     assert len(remote.rows("accounts")) == 5
 
 
-def test_a_batch_of_which_half_is_refused_creates_the_other_half(company, customers, remote):
+def test_a_batch_of_which_half_is_refused_updates_the_other_half(company, customers, remote):
     for number in range(6):
         customer(company, f"1000{number}")
     synchronize(customers)
@@ -105,7 +105,7 @@ def test_a_batch_of_which_half_is_refused_creates_the_other_half(company, custom
         "POST", "faults", [{"method": "POST", "path": "$batch", "after": 1, "times": 1, "fault": "partial_batch"}]
     )
     first, second = synchronize(customers), synchronize(customers)
-    assert counted(first).get("modified", 0) + counted(second).get("modified", 0) == 6
+    assert counters(first).get("modified", 0) + counters(second).get("modified", 0) == 6
     assert {row["address1_city"] for row in remote.rows("accounts")} == {"Ulm"}
 
 
@@ -124,7 +124,7 @@ def test_a_limit_postpones_the_job_and_nothing_is_lost(company, customers, remot
     # The wait is over, for the job and for whoever sends as that user.
     Job.objects.filter(pk=job.pk).update(not_before=timezone.now())
     nothing_is_known()
-    assert counted(run_to_end(job)) == {"inserted": 5}
+    assert counters(run_to_end(job)) == {"inserted": 5}
     assert len(remote.rows("accounts")) == 5
 
 
@@ -132,8 +132,8 @@ def test_a_cancelled_run_is_repeated_from_where_the_last_complete_one_stood(comp
     one = customer(company, "10000", city="Bonn")
     synchronize(customers)
     synchronize(customers)
-    patch(remote, coupled(customers, one).integration_id, address1_city="Ulm")
-    killing(monkeypatch, Ledger, "save", after=False)
+    patch(remote, coupling_of(customers, one).integration_id, address1_city="Ulm")
+    kill_once(monkeypatch, Ledger, "save", after=False)
     job = start_synchronization(mapping=customers)
     with pytest.raises(Killed):
         run_to_end(job)
@@ -143,16 +143,16 @@ def test_a_cancelled_run_is_repeated_from_where_the_last_complete_one_stood(comp
     cancel(job=job)
     job.refresh_from_db()
     assert job.state == "cancelled"
-    assert counted(synchronize(customers)) == {"modified": 1}
+    assert counters(synchronize(customers)) == {"modified": 1}
     one.refresh_from_db()
     assert one.city == "Ulm"
 
 
-def test_a_long_run_goes_on_slice_after_slice(company, customers, remote, settings):
+def test_a_long_run_resumes_slice_after_slice(company, customers, remote, settings):
     settings.JOB_SLICE_S = 0.01
     for number in range(30):
         customer(company, f"1{number:04}")
     remote.load({"accounts": [{"name": f"Fabrikam {number}", **ACTIVE_CUSTOMER} for number in range(30)]})
-    job = synchronize(changed(company, synch_only_coupled=False))
-    assert counted(job) == {"inserted": 60}
+    job = synchronize(update_mapping(company, synch_only_coupled=False))
+    assert counters(job) == {"inserted": 60}
     assert len(remote.rows("accounts")) == Customer.objects.count() == 60

@@ -10,12 +10,12 @@ from masterdata.models import Customer
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,
-    changed,
-    counted,
-    coupled,
+    counters,
+    coupling_of,
     customer,
     patch,
     synchronize,
+    update_mapping,
 )
 
 
@@ -24,7 +24,7 @@ def test_what_is_on_one_side_only_is_created_on_the_other_and_the_next_run_write
         customer(company, f"1000{number}", city="Bonn", credit_limit=Decimal("10.50"))
     remote.load({"accounts": [{"name": "Fabrikam", "telephone1": "1", "address1_city": "Ulm", **ACTIVE_CUSTOMER}]})
     job = synchronize(customers)
-    assert counted(job) == {"inserted": 4}
+    assert counters(job) == {"inserted": 4}
     rows = accounts(remote)
     assert rows["Customer 10001"]["address1_city"] == "Bonn"
     assert rows["Customer 10001"]["creditlimit"] == 10.5
@@ -34,34 +34,34 @@ def test_what_is_on_one_side_only_is_created_on_the_other_and_the_next_run_write
     assert Coupling.objects.filter(mapping=customers, pending=False).count() == 4
     remote.control("DELETE", "requests")
     again = synchronize(customers)
-    assert counted(again) == {"unchanged": 3}  # our own rows come back; the one that came from there does not
+    assert counters(again) == {"unchanged": 3}  # our own rows come back; the one that came from there does not
     assert remote.requests()["rows_written"] == 0
     third = synchronize(customers)
-    assert counted(third) == {}
+    assert counters(third) == {}
     assert third.requests <= 2
     assert remote.requests()["rows_written"] == 0
 
 
-def test_changes_of_both_sides_meet_field_by_field(company, customers, remote):
+def test_changes_of_both_sides_are_merged_field_by_field(company, customers, remote):
     one = customer(company, "10000", "Adatum", city="Bonn", phone_no="1")
     synchronize(customers)
     synchronize(customers)
-    patch(remote, coupled(customers, one).integration_id, telephone1="2")
+    patch(remote, coupling_of(customers, one).integration_id, telephone1="2")
     one.city = "Ulm"
     one.save()
     job = synchronize(customers)
-    assert counted(job) == {"modified": 1}
+    assert counters(job) == {"modified": 1}
     one.refresh_from_db()
     row = accounts(remote)["Adatum"]
     assert (one.city, one.phone_no) == ("Ulm", "2")
     assert (row["address1_city"], row["telephone1"]) == ("Ulm", "2")
     fields = {field["local"]: field["written"] for field in JobOutcome.objects.get(job=job).detail["fields"]}
     assert fields == {"city": "integration", "phone_no": "local"}
-    assert counted(synchronize(customers)) == {"unchanged": 1}
-    assert counted(synchronize(customers)) == {}
+    assert counters(synchronize(customers)) == {"unchanged": 1}
+    assert counters(synchronize(customers)) == {}
 
 
-def test_a_change_here_alone_is_sent_without_reading_the_row(company, customers, remote):
+def test_a_local_change_alone_is_sent_without_reading_the_row(company, customers, remote):
     records = [customer(company, f"{number}", f"Customer {number}") for number in range(5)]
     synchronize(customers)
     synchronize(customers)
@@ -69,7 +69,7 @@ def test_a_change_here_alone_is_sent_without_reading_the_row(company, customers,
     records[0].save()
     remote.control("DELETE", "requests")
     job = synchronize(customers)
-    assert counted(job) == {"modified": 1}
+    assert counters(job) == {"modified": 1}
     assert accounts(remote)["Customer 0"]["address1_city"] == "Ulm"
     assert remote.requests()["rows_written"] == 1
 
@@ -78,13 +78,13 @@ def test_the_same_field_changed_on_both_sides_waits_for_a_person(company, custom
     one = customer(company, "10000", "Adatum", city="Bonn")
     synchronize(customers)
     synchronize(customers)
-    patch(remote, coupled(customers, one).integration_id, address1_city="Ulm")
+    patch(remote, coupling_of(customers, one).integration_id, address1_city="Ulm")
     one.city = "Köln"
     one.save()
     job = synchronize(customers)
-    assert counted(job) == {"conflicts": 1}
+    assert counters(job) == {"conflicts": 1}
     assert job.reasons == {"update_conflict": 1}
-    pair = coupled(customers, one)
+    pair = coupling_of(customers, one)
     assert pair.conflict["fields"] == [
         {
             "local": "city",
@@ -97,25 +97,25 @@ def test_the_same_field_changed_on_both_sides_waits_for_a_person(company, custom
     ]
     assert not pair.skipped
     assert accounts(remote)["Adatum"]["address1_city"] == "Ulm"
-    assert counted(synchronize(customers)) == {}  # it waits, it is not tried again
+    assert counters(synchronize(customers)) == {}  # it waits, it is not tried again
     from jobs.running.waiting import run_to_end
     from sync.start.services import resolve
 
     (chosen,) = resolve(company=company, couplings=[pair.pk], choice="send")
-    assert counted(run_to_end(chosen)) == {"modified": 1}
+    assert counters(run_to_end(chosen)) == {"modified": 1}
     assert accounts(remote)["Adatum"]["address1_city"] == "Köln"
-    assert coupled(customers, one).conflict is None
+    assert coupling_of(customers, one).conflict is None
 
 
 @pytest.mark.parametrize(("option", "here", "there"), [("send", "Köln", "Köln"), ("get", "Ulm", "Ulm")])
 def test_the_mappings_conflict_option_decides(company, customers, remote, option, here, there):
-    changed(company, update_conflict=option)
+    update_mapping(company, update_conflict=option)
     one = customer(company, "10000", "Adatum", city="Bonn")
     synchronize(customers)
     synchronize(customers)
-    patch(remote, coupled(customers, one).integration_id, address1_city="Ulm")
+    patch(remote, coupling_of(customers, one).integration_id, address1_city="Ulm")
     one.city = "Köln"
     one.save()
-    assert counted(synchronize(customers)) == {"modified": 1}
+    assert counters(synchronize(customers)) == {"modified": 1}
     one.refresh_from_db()
     assert (one.city, accounts(remote)["Adatum"]["address1_city"]) == (here, there)

@@ -19,14 +19,14 @@ from sandbox.testing import Sandbox
 from sync.full import services as full
 from sync.start.services import run_due, start_synchronization
 from tests.coupling.conftest import match_on
-from tests.sync.conftest import changed, connect, counted, synchronize
+from tests.sync.conftest import connect, counters, synchronize, update_mapping
 
 SALES = ["UNIT OF MEASURE", "ITEM-PRODUCT"]
 
 
 @pytest.fixture
 def sales(company: Company) -> Company:
-    """A connected company with two units and three items, and Dynamics 365 enabled."""
+    """Return a connected company with two units and three items, and Dynamics 365 enabled."""
     stock(company)
     report = dynamics.enable(company=company, user=None)
     assert report.ok, report.document()
@@ -46,7 +46,7 @@ def stock(company: Company) -> None:
 
 
 def fullsync(company: Company) -> dict[str, Any]:
-    """A whole full synchronization, waves and all; the lines by name."""
+    """Run a full synchronization to its end; return the lines by name."""
     full.reset(company)
     full.start(company)
     for _ in range(10):
@@ -64,7 +64,7 @@ def products(remote: Sandbox) -> dict[str, dict[str, Any]]:
 
 
 def units(remote: Sandbox) -> dict[str, str]:
-    """Name of the base unit of each unit group."""
+    """Return the name of the base unit of each unit group."""
     return {row["_uomscheduleid_value"]: row["name"] for row in remote.rows("uoms") if row["isschedulebaseuom"]}
 
 
@@ -73,7 +73,7 @@ def test_a_full_synchronization_brings_products_with_their_units_and_a_second_ru
 ) -> None:
     lines = fullsync(sales)
     assert {name: lines[name].status for name in SALES} == dict.fromkeys(SALES, "finished")
-    assert [counted(lines[name].job) for name in SALES] == [{"inserted": 2}, {"inserted": 3}]
+    assert [counters(lines[name].job) for name in SALES] == [{"inserted": 2}, {"inserted": 3}]
     found = products(remote)
     assert {name: row["productnumber"].partition("-")[2] for name, row in found.items()} == {
         "Bicycle": "1001", "Saddle": "1002", "Assembly": "1003",
@@ -94,14 +94,14 @@ def test_a_full_synchronization_brings_products_with_their_units_and_a_second_ru
 
     remote.control("DELETE", "requests")
     for name in SALES:
-        assert counted(synchronize(changed(sales, name))) in ({}, {"unchanged": 2}, {"unchanged": 3})
+        assert counters(synchronize(update_mapping(sales, name))) in ({}, {"unchanged": 2}, {"unchanged": 3})
     assert remote.requests()["rows_written"] == 0
     for name in SALES:
-        assert counted(synchronize(changed(sales, name), full=True)) in ({"unchanged": 2}, {"unchanged": 3})
+        assert counters(synchronize(update_mapping(sales, name), full=True)) in ({"unchanged": 2}, {"unchanged": 3})
     assert remote.requests()["rows_written"] == 0
 
 
-def test_changes_cross_both_ways_and_a_new_unit_brings_its_base_unit_along(sales: Company, remote: Sandbox) -> None:
+def test_changes_go_both_ways_and_a_new_unit_is_sent_with_its_base_unit(sales: Company, remote: Sandbox) -> None:
     fullsync(sales)
     bicycle = Item.objects.get(description="Bicycle")
     bicycle.unit_price = Decimal("1200")
@@ -116,8 +116,8 @@ def test_changes_cross_both_ways_and_a_new_unit_brings_its_base_unit_along(sales
     assistance = Item.objects.get(description="Assembly")
     assistance.base_unit_of_measure = "PCS"
     assistance.save()
-    job = synchronize(changed(sales, "ITEM-PRODUCT"))
-    assert counted(job)["modified"] == 3
+    job = synchronize(update_mapping(sales, "ITEM-PRODUCT"))
+    assert counters(job)["modified"] == 3
     found = products(remote)
     assert found["Bicycle"]["price"] == 1200
     assert Item.objects.filter(description="Saddle, leather").exists()
@@ -128,12 +128,12 @@ def test_changes_cross_both_ways_and_a_new_unit_brings_its_base_unit_along(sales
     assert unit["_uomscheduleid_value"] == row["_defaultuomscheduleid_value"]
     assert remote.requests()
     remote.control("DELETE", "requests")
-    synchronize(changed(sales, "ITEM-PRODUCT"))
+    synchronize(update_mapping(sales, "ITEM-PRODUCT"))
     assert remote.requests()["rows_written"] == 0
 
 
 def test_items_are_coupled_with_products_by_criteria(sales: Company, remote: Sandbox) -> None:
-    synchronize(changed(sales, "UNIT OF MEASURE"), full=True, create=True)
+    synchronize(update_mapping(sales, "UNIT OF MEASURE"), full=True, create=True)
     group = next(row for row in remote.rows("uomschedules") if row["name"] == "Tandem PCS")
     unit = next(one for one in remote.rows("uoms") if one["_uomscheduleid_value"] == group["uomscheduleid"])
     some = Item.objects.get(description="Bicycle")
@@ -149,10 +149,10 @@ def test_items_are_coupled_with_products_by_criteria(sales: Company, remote: San
             ]
         }
     )
-    mapping = changed(sales, "ITEM-PRODUCT")
+    mapping = update_mapping(sales, "ITEM-PRODUCT")
     match_on(mapping, "no")
     job = run_to_end(start_coupling(mapping=mapping))
-    assert counted(job) == {"coupled": 1, "failed": 2}
+    assert counters(job) == {"coupled": 1, "failed": 2}
     pair = Coupling.objects.get(mapping=mapping)
     assert pair.local_id == some.system_id
     job = synchronize(mapping, conflict=ConflictOption.SEND)
@@ -170,28 +170,28 @@ def test_an_item_without_a_unit_fails_with_a_sentence_and_leaves_the_others(sale
     assert len(products(remote)) == 3
 
 
-def test_a_stock_below_zero_is_none_in_dataverse_which_takes_nothing_below(sales: Company, remote: Sandbox) -> None:
+def test_amounts_below_zero_are_sent_as_zero(sales: Company, remote: Sandbox) -> None:
     Item.objects.filter(description="Bicycle").update(inventory=Decimal("-3"), unit_cost=Decimal("-1"))
     fullsync(sales)
     found = products(remote)["Bicycle"]
     assert (found["quantityonhand"], found["standardcost"]) == (0, 0)
     remote.control("DELETE", "requests")
     for whole in (False, True):
-        assert counted(synchronize(changed(sales, "ITEM-PRODUCT"), full=whole)) in ({}, {"unchanged": 3})
+        assert counters(synchronize(update_mapping(sales, "ITEM-PRODUCT"), full=whole)) in ({}, {"unchanged": 3})
     assert remote.requests()["rows_written"] == 0
     bicycle = Item.objects.get(description="Bicycle")
     bicycle.inventory = Decimal("4")
     bicycle.save()
-    synchronize(changed(sales, "ITEM-PRODUCT"))
+    synchronize(update_mapping(sales, "ITEM-PRODUCT"))
     assert products(remote)["Bicycle"]["quantityonhand"] == 4
 
 
-def test_a_product_is_published_although_the_worker_died_before_it(
+def test_a_product_is_published_although_the_worker_was_killed_before(
     sales: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sync.engine.worker import Worker
 
-    synchronize(changed(sales, "UNIT OF MEASURE"), full=True, create=True)
+    synchronize(update_mapping(sales, "UNIT OF MEASURE"), full=True, create=True)
     publish = Worker.publish
     died: list[int] = []
 
@@ -202,13 +202,13 @@ def test_a_product_is_published_although_the_worker_died_before_it(
         return publish(self, ids)
 
     monkeypatch.setattr(Worker, "publish", dies)
-    mapping = changed(sales, "ITEM-PRODUCT")
+    mapping = update_mapping(sales, "ITEM-PRODUCT")
     job = run_to_end(start_synchronization(mapping=mapping, full=True, create=True))
     assert job.state == "failed"
     assert {row["statecode"] for row in remote.rows("products")} == {2}
     assert Coupling.objects.filter(mapping=mapping, pending=True).count() == 3
     job = synchronize(mapping, full=True, create=True)
-    assert counted(job) == {"inserted": 3}
+    assert counters(job) == {"inserted": 3}
     assert {row["statecode"] for row in remote.rows("products")} == {0}
     assert len(remote.rows("products")) == 3
     remote.control("DELETE", "requests")
@@ -220,22 +220,22 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     later = timezone.now() + timedelta(hours=1)
     rows = IntegrationTableMapping.objects.filter(company=sales, name__in=SALES)
     assert [row.scheduled for row in rows] == [True, True]
-    assert dynamics.schedules(sales) == (2, 2)
+    assert dynamics.count_schedules(sales) == (2, 2)
     assert run_due(timezone.now()) == []
     assert [job.mapping_name for job in run_due(later)] == SALES
     fullsync(sales)
     before = Coupling.objects.filter(company=sales).count()
 
     dynamics.disable(company=sales, user=None)
-    assert dynamics.schedules(sales) == (0, 2)
+    assert dynamics.count_schedules(sales) == (0, 2)
     assert run_due(later + timedelta(days=1)) == []
     assert Coupling.objects.filter(company=sales).count() == before
     full.reset(sales)
     assert not set(SALES) & {line.name for line in full.lines(sales)}
     with pytest.raises(Refusal, match="part of Dynamics 365 Connection Setup, which is not enabled"):
-        start_synchronization(mapping=changed(sales, "ITEM-PRODUCT"))
+        start_synchronization(mapping=update_mapping(sales, "ITEM-PRODUCT"))
     assert dynamics.enable(company=sales, user=None).ok
-    assert dynamics.schedules(sales) == (2, 2)
+    assert dynamics.count_schedules(sales) == (2, 2)
     assert Coupling.objects.filter(company=sales).count() == before
 
 
@@ -245,16 +245,16 @@ def test_two_companies_in_one_environment_keep_their_products_apart(sales: Compa
     connect(other, remote)
     stock(other)
     assert dynamics.enable(company=other, user=None).ok
-    mapping = changed(other, "UNIT OF MEASURE")
+    mapping = update_mapping(other, "UNIT OF MEASURE")
     assert full.generate(other)
     line = next(one for one in full.lines(other) if one.name == "UNIT OF MEASURE")
     assert (line.integration_count, line.recommendation) == (3, "none"), "groups are there already: couple them"
     match_on(mapping, "code")
-    assert counted(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 2}
-    assert counted(synchronize(changed(other, "ITEM-PRODUCT"), full=True, create=True)) == {"inserted": 3}
+    assert counters(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 2}
+    assert counters(synchronize(update_mapping(other, "ITEM-PRODUCT"), full=True, create=True)) == {"inserted": 3}
     by_company: dict[str, int] = {}
     for row in remote.rows("products"):
         by_company[row["_tandem_companyid_value"]] = by_company.get(row["_tandem_companyid_value"], 0) + 1
     assert by_company == {str(connection_of(one).company_row_id): 3 for one in (sales, other)}
     assert {row["name"] for row in remote.rows("uomschedules")} == {"Default Unit", "Tandem PCS", "Tandem HOUR"}
-    assert counted(synchronize(changed(sales, "ITEM-PRODUCT"), full=True)) == {"unchanged": 3}
+    assert counters(synchronize(update_mapping(sales, "ITEM-PRODUCT"), full=True)) == {"unchanged": 3}

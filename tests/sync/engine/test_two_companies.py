@@ -16,12 +16,12 @@ from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.full import services as full
 from tests.coupling.conftest import match_on
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, changed, connect, counted, customer, synchronize
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, connect, counters, customer, synchronize, update_mapping
 
 
 @pytest.fixture
 def other(company: Company, remote: Sandbox) -> Company:
-    """The second company, connected to the same environment."""
+    """Return a second company, connected to the same environment."""
     made = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
     connect(made, remote)
     return made
@@ -31,8 +31,8 @@ def connection(company: Company) -> DataverseConnection:
     return state.connection_of(company)
 
 
-def marks(remote: Sandbox) -> dict[str, str | None]:
-    """Which company's mark each account has."""
+def company_rows(remote: Sandbox) -> dict[str, str | None]:
+    """Return the company row that each account belongs to."""
     return {name: row["_tandem_companyid_value"] for name, row in accounts(remote).items()}
 
 
@@ -49,16 +49,16 @@ def test_each_has_a_unit_a_team_and_a_row_of_its_own(company: Company, other: Co
         assert row["_owningbusinessunit_value"] == str(connected.business_unit_id)
 
 
-def test_rows_belong_to_who_made_them_and_the_other_neither_sees_nor_changes_them(
+def test_rows_belong_to_the_company_that_made_them_and_the_other_never_sees_them(
     company: Company, other: Company, remote: Sandbox
 ) -> None:
     customer(company, "1", "Of one")
     customer(other, "1", "Of the other")
     remote.load({"accounts": [{"name": "Of nobody", **ACTIVE_CUSTOMER}]})
     for owner in (company, other):
-        job = synchronize(changed(owner, synch_only_coupled=False), direction=Direction.TO, create=True)
-        assert counted(job) == {"inserted": 1}
-    assert marks(remote) == {
+        job = synchronize(update_mapping(owner, synch_only_coupled=False), direction=Direction.TO, create=True)
+        assert counters(job) == {"inserted": 1}
+    assert company_rows(remote) == {
         "Of one": str(connection(company).company_row_id),
         "Of the other": str(connection(other).company_row_id),
         "Of nobody": None,
@@ -67,7 +67,7 @@ def test_rows_belong_to_who_made_them_and_the_other_neither_sees_nor_changes_the
     assert teams["Of one"] == str(connection(company).owning_team_id)
     assert teams["Of the other"] == str(connection(other).owning_team_id)
     for owner, own in ((company, "Of one"), (other, "Of the other")):
-        mapping = changed(owner)
+        mapping = update_mapping(owner)
         seen = {row.name for page in Gateway(owner).scan(mapping, []) for row in page.rows}
         assert seen == {own, "Of nobody"}
         full.reset(owner)
@@ -75,24 +75,24 @@ def test_rows_belong_to_who_made_them_and_the_other_neither_sees_nor_changes_the
         assert (line.local_count, line.integration_count) == (0, 1), "the row of nobody"
     # One takes the row of nobody: it is out of the other's sight from then on.
     taken = customer(company, "2", "Of nobody")
-    mapping = changed(company)
+    mapping = update_mapping(company)
     match_on(mapping, "name")
-    assert counted(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 1}
+    assert counters(run_to_end(start_coupling(mapping=mapping))) == {"coupled": 1}
     taken.city = "Oslo"
     taken.save()
     synchronize(mapping, conflict=ConflictOption.SEND)
     assert accounts(remote)["Of nobody"]["address1_city"] == "Oslo"
-    assert marks(remote)["Of nobody"] == str(connection(company).company_row_id)
-    seen = {row.name for page in Gateway(other).scan(changed(other), []) for row in page.rows}
+    assert company_rows(remote)["Of nobody"] == str(connection(company).company_row_id)
+    seen = {row.name for page in Gateway(other).scan(update_mapping(other), []) for row in page.rows}
     assert seen == {"Of the other"}
     assert Customer.objects.filter(company=other).count() == 1
 
 
-def test_couplings_and_second_runs_are_each_company_s_own(company: Company, other: Company, remote: Sandbox) -> None:
+def test_each_company_has_couplings_and_runs_of_its_own(company: Company, other: Company, remote: Sandbox) -> None:
     for owner in (company, other):
         for number in range(3):
             customer(owner, f"{number}", f"{owner.name} {number}")
-        synchronize(changed(owner, synch_only_coupled=False), full=True, create=True)
+        synchronize(update_mapping(owner, synch_only_coupled=False), full=True, create=True)
     pairs: dict[int, set[Any]] = {
         owner.pk: set(Coupling.objects.filter(company=owner).values_list("integration_id", flat=True))
         for owner in (company, other)
@@ -104,14 +104,14 @@ def test_couplings_and_second_runs_are_each_company_s_own(company: Company, othe
     kept = {name: value for name, value in known.items() if not name.startswith("@") and value is not None}
     kept = {name: value for name, value in kept.items() if name not in ("versionnumber", "modifiedon")}
     remote.load({"accounts": [{**kept, "address1_city": "Bergen"}]})
-    synchronize(changed(other))
+    synchronize(update_mapping(other))
     assert not Customer.objects.filter(company=other, city="Bergen").exists()
-    synchronize(changed(company))
+    synchronize(update_mapping(company))
     assert Customer.objects.filter(company=company, city="Bergen").count() == 1
     remote.control("DELETE", "requests")
     for owner in (company, other):
         for full_run in (False, True):
-            assert set(counted(synchronize(changed(owner), full=full_run))) <= {"unchanged"}
+            assert set(counters(synchronize(update_mapping(owner), full=full_run))) <= {"unchanged"}
     assert remote.requests()["rows_written"] == 0
     assert not Coupling.objects.filter(company=company, mapping__company=other).exists()
 
@@ -120,8 +120,8 @@ def test_disabling_one_leaves_the_other_as_it_is(company: Company, other: Compan
     customer(other, "1", "Of the other")
     enabling_services.disable(company=company, user=None)
     assert state.unavailable_reason(company)
-    job = synchronize(changed(other, synch_only_coupled=False), create=True, direction=Direction.TO)
-    assert counted(job) == {"inserted": 1}
+    job = synchronize(update_mapping(other, synch_only_coupled=False), create=True, direction=Direction.TO)
+    assert counters(job) == {"inserted": 1}
     assert enabling_services.enable(company=company, user=None).ok
     assert IntegrationTableMapping.objects.filter(company=other).exists()
 

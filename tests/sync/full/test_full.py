@@ -18,7 +18,15 @@ from masterdata.models import Company, Currency, Customer, Salesperson
 from sync.full import services as full
 from sync.models import FullSynchReviewLine
 from sync.start.services import run_due
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, changed, customer, gone, patch, synchronize
+from tests.sync.conftest import (
+    ACTIVE_CUSTOMER,
+    accounts,
+    customer,
+    make_unreachable,
+    patch,
+    synchronize,
+    update_mapping,
+)
 
 
 def command(name: str, *given: str) -> tuple[int, Any]:
@@ -55,8 +63,8 @@ def test_the_review_counts_what_is_uncoupled_inside_both_filters(company, remote
     line = by_name(company)["CUSTOMER"]
     assert (line.local_count, line.integration_count, line.recommendation) == (1, 2, "none")
     assert by_name(company)["SALESPEOPLE"].recommendation == "full"
-    changed(company).fields.filter(field="phone_no").update(use_for_match=True)
-    synchronize(changed(company, synch_only_coupled=False), direction=Direction.TO)
+    update_mapping(company).fields.filter(field="phone_no").update(use_for_match=True)
+    synchronize(update_mapping(company, synch_only_coupled=False), direction=Direction.TO)
     full.generate(company)
     line = by_name(company)["CUSTOMER"]
     assert (line.local_count, line.integration_count, line.recommendation) == (0, 2, "full")
@@ -70,13 +78,13 @@ def test_sync_all_runs_in_waves_to_the_end(company, remote):
     assert lines == {"SALESPEOPLE": "full", "CURRENCY": "none", "CUSTOMER": "full"}
     code, document = command("fullsync", "--company", company.name)
     assert code == 0, document
-    told = {line["mapping"]: line for line in document["lines"]}
-    assert {name: line["status"] for name, line in told.items()} == dict.fromkeys(lines, "finished")
-    assert told["CUSTOMER"]["job"]["counters"]["inserted"] == 1
+    printed = {line["mapping"]: line for line in document["lines"]}
+    assert {name: line["status"] for name, line in printed.items()} == dict.fromkeys(lines, "finished")
+    assert printed["CUSTOMER"]["job"]["counters"]["inserted"] == 1
     assert accounts(remote)["Adatum"]["_transactioncurrencyid_value"] is not None
     started = {line.name: line.job.started_at for line in full.lines(company)}
     assert started["CUSTOMER"] > started["CURRENCY"]
-    assert full.may_start(full.lines(company)).startswith("Every line has run")
+    assert full.blocked_reason(full.lines(company)).startswith("Every line has run")
 
 
 def test_a_line_on_both_sides_without_criteria_fails_and_blocks_what_depends_on_it(company, remote):
@@ -101,7 +109,7 @@ def test_criteria_couple_and_recommending_full_creates_the_rest(company, remote)
     customer(company, "10000", "Adatum", phone_no="555")
     customer(company, "10001", "Contoso", phone_no="556")
     remote.load({"accounts": [{"name": "Adatum Inc", "telephone1": "555", **ACTIVE_CUSTOMER}]})
-    changed(company).fields.filter(field="phone_no").update(use_for_match=True)
+    update_mapping(company).fields.filter(field="phone_no").update(use_for_match=True)
     code, document = command("fullsync", "--company", company.name, "--mapping", "CUSTOMER")
     assert code == 0
     (line,) = document["lines"]
@@ -124,7 +132,7 @@ def test_recommending_full_at_once_couples_by_the_criteria_first_and_duplicates_
             ]
         }
     )
-    changed(company).fields.filter(field="phone_no").update(use_for_match=True)
+    update_mapping(company).fields.filter(field="phone_no").update(use_for_match=True)
     code, document = command("fullsync", "--company", company.name, "--mapping", "CUSTOMER", "--full", "CUSTOMER")
     (line,) = document["lines"]
     assert (code, line["recommendation"], line["job"]["type"], line["job"]["counters"]["coupled"]) == (
@@ -145,7 +153,7 @@ def test_people_on_both_sides_are_coupled_by_criteria_before_the_rest_is_created
             ]
         }
     )
-    people = changed(company, "SALESPEOPLE")
+    people = update_mapping(company, "SALESPEOPLE")
     people.fields.filter(field="e_mail").update(use_for_match=True)
     code, document = command("fullsync", "--company", company.name, "--mapping", "SALESPEOPLE")
     (line,) = document["lines"]
@@ -164,7 +172,7 @@ def test_recommendations_can_be_asked_for_alone(company, remote):
     assert not Job.objects.exists()
 
 
-def test_a_line_can_be_taken_out_overridden_restarted_and_reset(company, remote):
+def test_a_line_can_be_removed_overridden_restarted_and_reset(company, remote):
     customer(company, "10000")
     remote.load({"accounts": [{"name": "A", **ACTIVE_CUSTOMER}]})
     full.generate(company)
@@ -190,13 +198,13 @@ def test_a_line_can_be_taken_out_overridden_restarted_and_reset(company, remote)
 
 
 @pytest.mark.parametrize("again", ["reset", "restart", "generate"])
-def test_a_dataverse_that_is_not_there_leaves_the_review_as_it_is(company, remote, again):
+def test_an_unreachable_dataverse_leaves_the_review_as_it_is(company, remote, again):
     full.generate(company)
     full.recommend_full(by_name(company)["CUSTOMER"])
     full.remove(by_name(company)["SALESPEOPLE"])
     FullSynchReviewLine.objects.filter(name="CURRENCY").update(status="failed", message="It failed.")
     before = list(FullSynchReviewLine.objects.values())
-    gone(company)
+    make_unreachable(company)
     with pytest.raises(DataverseError, match="cannot be reached"):
         full.restart(by_name(company)["CURRENCY"]) if again == "restart" else getattr(full, again)(company)
     assert list(FullSynchReviewLine.objects.values()) == before
@@ -204,14 +212,14 @@ def test_a_dataverse_that_is_not_there_leaves_the_review_as_it_is(company, remot
 
 def test_what_is_decided_while_the_records_are_counted_stays(company, remote, monkeypatch):
     full.generate(company)
-    size = full._uncoupled_there
+    size = full._count_remote
 
     def meanwhile(mapping, gateway, **more):
         full.remove(by_name(company)["SALESPEOPLE"]) if "SALESPEOPLE" in by_name(company) else None
         FullSynchReviewLine.objects.filter(name="CURRENCY").update(status="finished", message="Done.")
         return size(mapping, gateway, **more)
 
-    monkeypatch.setattr(full, "_uncoupled_there", meanwhile)
+    monkeypatch.setattr(full, "_count_remote", meanwhile)
     lines = {line.name: line for line in full.generate(company)}
     assert "SALESPEOPLE" not in lines
     assert (lines["CURRENCY"].status, lines["CURRENCY"].message) == ("finished", "Done.")
@@ -227,7 +235,7 @@ def test_without_a_connection_nothing_is_counted_or_started(company, remote):
     assert (code, document["error"]["reason"]) == (1, "not_enabled")
 
 
-def test_the_command_tells_what_came_of_it(company, customers, remote):
+def test_the_synchronize_command_prints_the_job_the_preview_or_the_refusal(company, customers, remote):
     one = customer(company, "10000", "Adatum")
     code, document = command("synchronize", "CUSTOMER", "--company", company.name)
     assert code == 0
@@ -258,7 +266,7 @@ def test_the_command_tells_what_came_of_it(company, customers, remote):
     assert (code, document["error"]["reason"]) == (1, "configuration")
 
 
-def test_the_preview_of_new_records_says_both_sides(company, customers, remote):
+def test_the_preview_counts_new_records_on_both_sides(company, customers, remote):
     customer(company, "10000", "Adatum")
     remote.load({"accounts": [{"name": "Fabrikam", **ACTIVE_CUSTOMER}]})
     code, lines = command("synchronize", "CUSTOMER", "--company", company.name, "--preview")
@@ -266,8 +274,8 @@ def test_the_preview_of_new_records_says_both_sides(company, customers, remote):
     assert not Coupling.objects.exists() and Customer.objects.count() == 1
 
 
-def test_what_is_scheduled_starts_once_per_period(company, customers, remote):
-    changed(company, scheduled=True)
+def test_a_scheduled_mapping_starts_once_per_period(company, customers, remote):
+    update_mapping(company, scheduled=True)
     now = timezone.now()
     (job,) = run_due(now)
     assert job.trigger == "schedule"

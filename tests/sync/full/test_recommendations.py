@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.vocabulary import Recommendation
-from sync.full.recommendations import Facts, Kind, Line, recommend, step
-from sync.rules.waves import waves
+from sync.full.recommendations import Facts, Kind, Line, next_step, recommend
+from sync.rules.waves import sort_into_waves
 
 FULL, NONE, DEPENDENCY, NO_RECORDS = (
     Recommendation.FULL,
@@ -50,7 +50,7 @@ def test_a_mapping_on_both_sides_waits_for_the_criteria_of_what_it_depends_on():
     assert recommend([customer, one_side])["CONTACT"] is FULL
 
 
-def test_a_dependency_that_is_not_satisfied_is_handed_on():
+def test_what_waits_for_a_dependency_makes_those_that_depend_on_it_wait():
     found = recommend(
         [
             Facts("CUSTOMER", 1, 1),
@@ -83,7 +83,7 @@ def line(name, *dependencies, status="", recommendation=FULL, removed=False):
     ],
 )
 def test_lines_start_in_waves(lines, start, nothing, blocked):
-    found = step(lines)
+    found = next_step(lines)
     assert found.start == start
     assert found.nothing_to_do == nothing
     assert set(found.blocked) == blocked
@@ -91,19 +91,19 @@ def test_lines_start_in_waves(lines, start, nothing, blocked):
 
 def test_a_blocked_line_says_what_it_waits_for():
     assert (
-        step([line("CUSTOMER", status="failed"), line("CONTACT", "CUSTOMER")])
+        next_step([line("CUSTOMER", status="failed"), line("CONTACT", "CUSTOMER")])
         .blocked["CONTACT"]
         .startswith("CUSTOMER, which")
     )
 
 
-def test_waves_put_each_after_what_it_depends_on():
-    assert waves({"CONTACT": ["CUSTOMER"], "CUSTOMER": ["CURRENCY", "GONE"], "CURRENCY": []}) == [
+def test_waves_put_each_name_after_those_it_depends_on():
+    assert sort_into_waves({"CONTACT": ["CUSTOMER"], "CUSTOMER": ["CURRENCY", "GONE"], "CURRENCY": []}) == [
         ["CURRENCY"],
         ["CUSTOMER"],
         ["CONTACT"],
     ]
-    assert waves({"A": ["B"], "B": ["A"], "C": []}) == [["C"], ["A", "B"]]
+    assert sort_into_waves({"A": ["B"], "B": ["A"], "C": []}) == [["C"], ["A", "B"]]
 
 
 names = [f"M{n}" for n in range(6)]
@@ -122,10 +122,10 @@ def reviews(draw):
 
 
 @given(reviews(), st.randoms(use_true_random=False))
-def test_every_review_comes_to_an_end_and_no_line_starts_before_what_it_depends_on(lines, chance):
+def test_every_review_ends_and_no_line_starts_before_what_it_depends_on(lines, chance):
     state = {one.name: one for one in lines}
     for _ in range(3 * len(lines) + 3):
-        found = step(list(state.values()))
+        found = next_step(list(state.values()))
         for name in found.start:
             for other in state[name].dependencies:
                 if other in state and other != name:

@@ -12,7 +12,7 @@ from core.vocabulary import Direction
 from sync.rules.canonical import FieldSpec, local_reader
 from sync.rules.new_rows import NewField, NewRow, new_rows
 from sync.rules.plan import CannotTransfer, FieldRule, decide_new
-from sync.rules.transfer import new_columns
+from sync.rules.transfer import to_new_row
 from sync.rules.values import Problem, Side
 from tests.sync.rules.test_transfer import CURRENCIES, TERMS, spec
 
@@ -55,7 +55,7 @@ def one_by_one(given_fields: list[NewField], record: dict[str, Any]) -> NewRow:
         return NewRow(problems=[(name, problem) for name, _, problem in decided.problems])
     row = NewRow(base=dict(decided.values))
     for one in given_fields:
-        found = new_columns(one.spec, decided.values[one.name])
+        found = to_new_row(one.spec, decided.values[one.name])
         if isinstance(found, Problem):
             row.problems.append((one.name, found))
         else:
@@ -64,7 +64,7 @@ def one_by_one(given_fields: list[NewField], record: dict[str, Any]) -> NewRow:
 
 
 @given(st.lists(st.sampled_from(list(SPECS)), unique=True), RECORDS)
-def test_many_rows_are_made_as_each_alone_would_be(names: list[str], records: list[dict[str, Any]]) -> None:
+def test_many_rows_are_made_as_each_one_alone(names: list[str], records: list[dict[str, Any]]) -> None:
     chosen = fields(names)
     assert new_rows(chosen, records) == [one_by_one(chosen, record) for record in records]
 

@@ -30,11 +30,11 @@ ASK, SEND, GET = ConflictOption.ASK, ConflictOption.SEND, ConflictOption.GET
 
 
 def outcome(decision, name="f"):
-    """A word for what happens to field f."""
+    """Return in a few words what happens to field f."""
     match decision:
-        case Unchanged(base=base, left=left):
-            return f"unchanged {base.get(name, '-')}{' left' if left else ''}"
-        case Write(to_integration=there, to_local=here, base=base):
+        case Unchanged(base=base, deferred=deferred):
+            return f"unchanged {base.get(name, '-')}{' deferred' if deferred else ''}"
+        case Write(to_remote=there, to_local=here, base=base):
             sent = f"send {there[name]}" if name in there else f"get {here[name]}"
             return f"{sent}, base {base[name]}"
         case Conflict():
@@ -44,7 +44,7 @@ def outcome(decision, name="f"):
     raise AssertionError(decision)
 
 
-# base, local, integration -> bidirectional, to, from; "-" is no base
+# base, local, remote -> bidirectional, to, from; "-" is no base
 CASES = [
     ("a", "a", "a", "unchanged a", "unchanged a", "unchanged a"),
     ("a", "b", "a", "send b, base b", "send b, base b", "unchanged a"),
@@ -62,11 +62,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("base", "local", "integration", "both", "to", "from_"), CASES)
-def test_one_field_goes_where_its_direction_and_its_history_say(base, local, integration, both, to, from_):
+@pytest.mark.parametrize(("base", "local", "remote", "both", "to_only", "from_only"), CASES)
+def test_a_field_goes_where_its_direction_and_its_history_say(base, local, remote, both, to_only, from_only):
     history = {} if base == "-" else {"f": base}
-    for direction, expected in ((BOTH, both), (TO, to), (FROM, from_)):
-        decision = decide([FieldRule("f", direction)], history, {"f": local}, {"f": integration})
+    for direction, expected in ((BOTH, both), (TO, to_only), (FROM, from_only)):
+        decision = decide([FieldRule("f", direction)], history, {"f": local}, {"f": remote})
         assert outcome(decision) == expected, direction
 
 
@@ -109,27 +109,27 @@ def test_a_conflict_says_what_each_side_and_the_base_hold():
     decision = decide([FieldRule("f")], {}, {"f": "b"}, {"f": "c"})
     assert isinstance(decision, Conflict)
     only = decision.fields[0]
-    assert (only.local, only.integration, only.base) == ("b", "c", NO_BASE)
+    assert (only.local, only.remote, only.base) == ("b", "c", NO_BASE)
 
 
 @pytest.mark.parametrize(
-    ("allowed", "local", "integration", "expected"),
+    ("allowed", "local", "remote", "expected"),
     [
         (TO, "b", "a", "send b, base b"),
-        (TO, "a", "b", "unchanged a left"),
-        (FROM, "b", "a", "unchanged a left"),
+        (TO, "a", "b", "unchanged a deferred"),
+        (FROM, "b", "a", "unchanged a deferred"),
         (FROM, "a", "b", "get b, base b"),
         (TO, "b", "c", "conflict"),
         (FROM, "b", "c", "conflict"),
         (TO, "b", "b", "unchanged b"),
     ],
 )
-def test_a_run_in_one_direction_leaves_the_other_sides_changes_for_later(allowed, local, integration, expected):
-    assert outcome(decide([FieldRule("f")], {"f": "a"}, {"f": local}, {"f": integration}, allowed=allowed)) == expected
+def test_a_run_in_one_direction_defers_the_other_sides_changes(allowed, local, remote, expected):
+    assert outcome(decide([FieldRule("f")], {"f": "a"}, {"f": local}, {"f": remote}, allowed=allowed)) == expected
 
 
 @pytest.mark.parametrize(("winner", "expected"), [(SEND, {"city": "b", "name": "x"}), (GET, {})])
-def test_who_chooses_to_overwrite_makes_one_side_win_everywhere(winner, expected):
+def test_overwriting_makes_one_side_win_in_every_field(winner, expected):
     rules = [FieldRule("city"), FieldRule("name", TO), FieldRule("mail", FROM)]
     decision = decide(
         rules,
@@ -139,11 +139,11 @@ def test_who_chooses_to_overwrite_makes_one_side_win_everywhere(winner, expected
         overwrite=winner,
     )
     assert isinstance(decision, Write)
-    assert decision.to_integration == expected
+    assert decision.to_remote == expected
     assert decision.to_local == ({"city": "c", "mail": "n"} if winner == GET else {})
 
 
-def test_a_value_that_cannot_cross_refuses_the_pair_and_names_the_side():
+def test_a_value_that_cannot_be_transferred_refuses_the_pair_and_names_the_side():
     problem = Problem("reference_not_coupled", "Couple it.")
     rules = [FieldRule("city"), FieldRule("currency")]
     decision = decide(
@@ -154,7 +154,7 @@ def test_a_value_that_cannot_cross_refuses_the_pair_and_names_the_side():
     assert outcome(other_way, "currency") == "refused local reference_not_coupled"
 
 
-def test_a_value_that_cannot_cross_does_no_harm_where_it_has_nowhere_to_go():
+def test_a_value_that_cannot_be_transferred_is_ignored_where_it_does_not_flow():
     problem = Problem("reference_not_coupled", "Couple it.")
     decision = decide([FieldRule("f", TO)], {"f": "g"}, {"f": "g"}, {"f": problem})
     assert decision == Unchanged({"f": "g"})
@@ -179,13 +179,13 @@ def test_a_new_record_gets_every_field_that_flows_there_blanks_too():
     assert decide_new(rules, values, side=Side.LOCAL) == Insert(Side.LOCAL, {"name": "n", "mail": "m", "fax": None})
 
 
-def test_a_new_record_is_refused_for_a_value_that_cannot_cross():
+def test_a_new_record_is_refused_for_a_value_that_cannot_be_transferred():
     problem = Problem("unknown_choice", "No such choice.")
     assert isinstance(decide_new([FieldRule("f")], {"f": problem}, side=Side.LOCAL), CannotTransfer)
 
 
 @pytest.mark.parametrize(
-    ("local_gone", "integration_gone", "option", "allowed", "expected"),
+    ("local_gone", "remote_gone", "option", "allowed", "expected"),
     [
         (True, True, DeletionOption.ASK, BOTH, DeleteCoupling(both_gone=True)),
         (True, True, DeletionOption.RESTORE, BOTH, DeleteCoupling(both_gone=True)),
@@ -201,14 +201,11 @@ def test_a_new_record_is_refused_for_a_value_that_cannot_cross():
         (True, False, DeletionOption.RESTORE, TO, DeletionToResolve("local_deleted")),
     ],
 )
-def test_a_missing_side_goes_by_the_deletion_option(local_gone, integration_gone, option, allowed, expected):
-    assert (
-        decide_missing(local_gone=local_gone, integration_gone=integration_gone, option=option, allowed=allowed)
-        == expected
-    )
+def test_a_missing_side_goes_by_the_deletion_option(local_gone, remote_gone, option, allowed, expected):
+    assert decide_missing(local_gone=local_gone, remote_gone=remote_gone, option=option, allowed=allowed) == expected
 
 
-def test_directions_narrow_each_other():
+def test_directions_intersect():
     for one, other in product((BOTH, TO, FROM), repeat=2):
         expected = one if other in (BOTH, one) else other if one == BOTH else None
         assert intersect_direction(one, other) == expected
@@ -227,32 +224,32 @@ def pairs(draw):
     return rules, base, {name: draw(values) for name in names}, {name: draw(values) for name in names}
 
 
-def applied(decision, local, integration, base):
+def applied(decision, local, remote, base):
     if isinstance(decision, Write):
-        return {**local, **decision.to_local}, {**integration, **decision.to_integration}, dict(decision.base)
-    return local, integration, dict(decision.base)
+        return {**local, **decision.to_local}, {**remote, **decision.to_remote}, dict(decision.base)
+    return local, remote, dict(decision.base)
 
 
 @given(pairs(), options, directions, options)
 def test_deciding_again_after_applying_finds_nothing(pair, conflict, allowed, overwrite):
-    rules, base, local, integration = pair
-    first = decide(rules, base, local, integration, conflict=conflict, allowed=allowed, overwrite=overwrite)
+    rules, base, local, remote = pair
+    first = decide(rules, base, local, remote, conflict=conflict, allowed=allowed, overwrite=overwrite)
     if isinstance(first, Conflict):
         return
-    ours, theirs, now = applied(first, local, integration, base)
-    again = decide(rules, now, ours, theirs, conflict=conflict, allowed=allowed, overwrite=overwrite)
+    local_values, remote_values, now = applied(first, local, remote, base)
+    again = decide(rules, now, local_values, remote_values, conflict=conflict, allowed=allowed, overwrite=overwrite)
     assert isinstance(again, Unchanged)
     assert again.base == now
 
 
 @given(pairs(), options)
 def test_every_write_is_a_value_the_other_side_holds(pair, conflict):
-    rules, base, local, integration = pair
-    decision = decide(rules, base, local, integration, conflict=conflict)
+    rules, base, local, remote = pair
+    decision = decide(rules, base, local, remote, conflict=conflict)
     if isinstance(decision, Write):
-        assert all(local[name] == value for name, value in decision.to_integration.items())
-        assert all(integration[name] == value for name, value in decision.to_local.items())
-        assert not decision.to_integration.keys() & decision.to_local.keys()
+        assert all(local[name] == value for name, value in decision.to_remote.items())
+        assert all(remote[name] == value for name, value in decision.to_local.items())
+        assert not decision.to_remote.keys() & decision.to_local.keys()
 
 
 def mirrored(rule):
@@ -262,30 +259,30 @@ def mirrored(rule):
 
 @given(pairs(), options)
 def test_the_decision_looks_the_same_from_the_other_side(pair, conflict):
-    rules, base, local, integration = pair
-    here = decide(rules, base, local, integration, conflict=conflict)
+    rules, base, local, remote = pair
+    here = decide(rules, base, local, remote, conflict=conflict)
     there = decide(
         [mirrored(rule) for rule in rules],
         base,
-        integration,
+        remote,
         local,
         conflict={ASK: ASK, SEND: GET, GET: SEND}[conflict],
     )
     assert type(here) is type(there)
     if isinstance(here, Write) and isinstance(there, Write):
-        assert here.to_integration == there.to_local
-        assert here.to_local == there.to_integration
+        assert here.to_remote == there.to_local
+        assert here.to_local == there.to_remote
         assert here.base == there.base
 
 
 @given(pairs(), options)
 def test_no_bidirectional_change_is_lost_without_a_choice(pair, conflict):
-    rules, base, local, integration = pair
-    decision = decide(rules, base, local, integration)
+    rules, base, local, remote = pair
+    decision = decide(rules, base, local, remote)
     if isinstance(decision, Write):
-        ours, theirs, _ = applied(decision, local, integration, base)
+        local_values, remote_values, _ = applied(decision, local, remote, base)
         for rule in rules:
             if rule.direction == BOTH and rule.conflict == ASK and rule.name in base:
-                changed = {side[rule.name] for side in (local, integration)} - {base[rule.name]}
-                assert changed <= {ours[rule.name]}
-                assert ours[rule.name] == theirs[rule.name]
+                changed = {side[rule.name] for side in (local, remote)} - {base[rule.name]}
+                assert changed <= {local_values[rule.name]}
+                assert local_values[rule.name] == remote_values[rule.name]

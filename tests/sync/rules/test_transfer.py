@@ -1,4 +1,4 @@
-"""Values crossing: canonical forms, limits, references, the packed base."""
+"""Transferring values: canonical forms, limits, references, the packed base."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from core.vocabulary import Direction
 from dataverse.types import ColumnInfo
-from sync.rules.canonical import FieldSpec, canonical_local, canonical_remote, text
-from sync.rules.transfer import columns_for, fields_for, new_columns, pack, to_integration, to_local, unpack
+from sync.rules.canonical import FieldSpec, canonical_local, canonical_remote, canonical_text
+from sync.rules.transfer import columns_for, fields_for, pack, to_local, to_new_row, to_remote, unpack
 from sync.rules.values import Links, LocalColumn, Problem
 
 EURO, DOLLAR = "0e0e0e0e-0000-4000-8000-000000000001", "0e0e0e0e-0000-4000-8000-000000000002"
@@ -119,14 +119,14 @@ def test_values_that_differ_stay_apart(one, local, remote):
         (spec("Lookup", "reference"), "X", "reference_not_coupled", ["integration table mapping"]),
     ],
 )
-def test_a_local_value_that_cannot_cross_says_why_and_what_to_do(one, value, reason, words):
+def test_a_local_value_that_cannot_be_transferred_says_why_and_what_to_do(one, value, reason, words):
     found = canonical_local(one, value)
     assert isinstance(found, Problem)
     assert found.reason == reason
-    assert all(word in found.message for word in words)
+    assert all(word in found.user_message for word in words)
 
 
-def test_a_row_that_nothing_here_is_coupled_to_is_a_problem_unless_it_may_be_cleared():
+def test_an_uncoupled_reference_is_a_problem_unless_it_may_be_cleared():
     stranger = "0e0e0e0e-0000-4000-8000-00000000ffff"
     found = canonical_remote(CURRENCY, stranger)
     assert isinstance(found, Problem) and found.reason == "reference_not_coupled"
@@ -159,14 +159,14 @@ def test_a_row_that_nothing_here_is_coupled_to_is_a_problem_unless_it_may_be_cle
         (spec("Picklist", "reference", links=TERMS), 2, {"col": 2}),
     ],
 )
-def test_what_is_sent_is_what_the_web_api_takes(one, value, expected):
-    assert to_integration(one, value) == expected
+def test_canonical_values_are_sent_as_the_web_api_takes_them(one, value, expected):
+    assert to_remote(one, value) == expected
 
 
-def test_a_new_row_is_sent_blank_choices_but_not_blank_text():
-    assert new_columns(spec(), None) == {}
-    assert new_columns(BLOCKED, None) == {"col": None}
-    assert new_columns(CURRENCY, None) == {"col": ("transactioncurrency", DOLLAR)}
+def test_a_new_row_is_sent_with_blank_choices_but_without_blank_text():
+    assert to_new_row(spec(), None) == {}
+    assert to_new_row(BLOCKED, None) == {"col": None}
+    assert to_new_row(CURRENCY, None) == {"col": ("transactioncurrency", DOLLAR)}
 
 
 @pytest.mark.parametrize(
@@ -183,11 +183,11 @@ def test_a_new_row_is_sent_blank_choices_but_not_blank_text():
         ),
     ],
 )
-def test_what_a_column_cannot_take_is_refused_before_sending(one, value, reason, words):
-    found = to_integration(one, value)
+def test_values_that_a_column_cannot_take_are_refused_before_sending(one, value, reason, words):
+    found = to_remote(one, value)
     assert isinstance(found, Problem)
     assert found.reason == reason
-    assert all(word in found.message for word in words), found.message
+    assert all(word in found.user_message for word in words), found.user_message
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_what_a_column_cannot_take_is_refused_before_sending(one, value, reason,
         (spec("Picklist", "reference", links=TERMS), 1, "NET30"),
     ],
 )
-def test_what_is_written_here_is_what_the_field_takes(one, value, expected):
+def test_canonical_values_are_written_as_the_local_field_takes_them(one, value, expected):
     assert to_local(one, value) == expected
 
 
@@ -225,11 +225,11 @@ def test_what_is_written_here_is_what_the_field_takes(one, value, expected):
         (CURRENCY, "0e0e0e0e-0000-4000-8000-00000000ffff", "reference_not_coupled", ["not coupled"]),
     ],
 )
-def test_what_a_local_field_cannot_take_is_refused(one, value, reason, words):
+def test_values_that_a_local_field_cannot_take_are_refused(one, value, reason, words):
     found = to_local(one, value)
     assert isinstance(found, Problem)
     assert found.reason == reason
-    assert all(word in found.message for word in words), found.message
+    assert all(word in found.user_message for word in words), found.user_message
 
 
 def test_a_constant_is_sent_when_the_field_is_blank_or_there_is_none():
@@ -240,7 +240,7 @@ def test_a_constant_is_sent_when_the_field_is_blank_or_there_is_none():
     assert canonical_local(beside, "x") == "x"
 
 
-def test_many_fields_are_gathered_with_all_their_problems():
+def test_many_fields_are_transferred_with_all_their_problems():
     specs = {"a": spec(column_length=3), "b": spec("Integer", "integer"), "c": BLOCKED}
     columns, problems = columns_for(specs, {"a": "four", "b": 1, "c": 99})
     assert columns == {"col": 1}
@@ -260,21 +260,21 @@ def test_a_packed_base_comes_back_as_it_was(base):
 
 @given(st.text(max_size=60))
 def test_canonical_text_is_its_own_canonical_form(word):
-    once = text(word)
-    assert text(once) == once
+    once = canonical_text(word)
+    assert canonical_text(once) == once
 
 
 @given(st.text(max_size=60))
-def test_text_that_was_carried_over_compares_equal(word):
+def test_transferred_text_compares_equal(word):
     one = spec()
     value = canonical_local(one, word)
-    sent = to_integration(one, value)
+    sent = to_remote(one, value)
     assert canonical_remote(one, sent["col"]) == value
     assert canonical_local(one, to_local(one, value)) == value
 
 
 @given(st.decimals(min_value=-(10**9), max_value=10**9, places=4))
-def test_numbers_that_were_carried_over_compare_equal(number):
+def test_transferred_numbers_compare_equal(number):
     value = canonical_local(MONEY, number)
-    assert canonical_remote(MONEY, to_integration(MONEY, value)["col"]) == value
+    assert canonical_remote(MONEY, to_remote(MONEY, value)["col"]) == value
     assert canonical_local(MONEY, to_local(MONEY, value)) == value

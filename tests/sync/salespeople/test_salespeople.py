@@ -24,7 +24,7 @@ from sync.salespeople import services as salespeople
 from tests.connection_setup.setup.test_page import text_of
 from tests.sandbox.browsing import sign_in
 from tests.sandbox.conftest import api_of
-from tests.sync.conftest import gone
+from tests.sync.conftest import make_unreachable
 from tests.ui.pages import check
 
 PAGE = "/c/cronus-international/couple-dataverse-users-with-salespeople/"
@@ -46,9 +46,9 @@ def person(role: str) -> Client:
 
 @pytest.fixture
 def owned(company):
-    """The company, with the ownership model Person."""
+    """Return the company, with the ownership model Person."""
     DataverseConnection.objects.update(ownership_model="person")
-    defaults.follow_ownership(company)
+    defaults.apply_ownership_model(company)
     return company
 
 
@@ -87,7 +87,7 @@ def post(client, action, follow=True, **given):
     return client.post(f"{PAGE}{action}/", given, follow=follow)
 
 
-def told(answer):
+def text_in(answer):
     return re.sub(r"\s+", " ", text_of(answer.content.decode()))
 
 
@@ -107,7 +107,7 @@ def test_the_page_lists_users_of_dataverse_and_is_found(admin, owned, people, re
     ]})  # fmt: skip
     answer = admin.get(PAGE)
     assert check(answer).h1 == "Couple Dataverse Users with Salespeople"
-    page = told(answer)
+    page = text_in(answer)
     for head in ("User Name", "Email Address", "Salesperson", "Coupled", "Default Team Member"):
         assert head in page
     assert "Ada Adams ada.adams@contoso.example" in page
@@ -120,7 +120,7 @@ def test_the_page_lists_users_of_dataverse_and_is_found(admin, owned, people, re
     assert PAGE in found
 
 
-def test_a_page_that_is_out_of_date_undoes_nothing_that_others_did_meanwhile(admin, owned, people):
+def test_an_outdated_page_undoes_nothing_that_others_did_meanwhile(admin, owned, people):
     ada, ben = people(["Ada Adams", "Ben Bright"])
     seller(owned, "AA"), seller(owned, "BB"), seller(owned, "CC")
     page = admin.get(PAGE).content.decode()
@@ -128,94 +128,94 @@ def test_a_page_that_is_out_of_date_undoes_nothing_that_others_did_meanwhile(adm
     # Somebody couples Ada; this page still shows her without a salesperson, and only Ben is chosen on it.
     post(admin, "save", **{f"code-{ada}": "AA", "way": "save"})
     stale = {f"code-{ada}": "", f"was-{ada}": "", f"code-{ben}": "BB", f"was-{ben}": "", "way": "save"}
-    assert "1 user is coupled." in told(post(admin, "save", **stale))
+    assert "1 user is coupled." in text_in(post(admin, "save", **stale))
     assert pairs(owned) == {ada: "AA", ben: "BB"}
     # Chosen on that page all the same: theirs stays, and the row says so.
-    refused = told(post(admin, "save", **{**stale, f"code-{ada}": "CC"}))
+    refused = text_in(post(admin, "save", **{**stale, f"code-{ada}": "CC"}))
     assert "Somebody else changed this meanwhile: AA stands here now." in refused
     assert pairs(owned) == {ada: "AA", ben: "BB"}
 
 
-def test_choosing_couples_moves_and_takes_away(admin, owned, people):
+def test_choices_couple_move_and_uncouple(admin, owned, people):
     ada, ben = people(["Ada Adams", "Ben Bright"])
     seller(owned, "AA"), seller(owned, "BB")
-    page = told(post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "", "way": "save"}))
+    page = text_in(post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "", "way": "save"}))
     assert "1 user is coupled." in page
     assert pairs(owned) == {ada: "AA"}
     assert any("integration_id" in one.changes_dict for one in LogEntry.objects.all())
-    asked = told(post(admin, "save", **{f"code-{ben}": "aa", "way": "save"}))
+    asked = text_in(post(admin, "save", **{f"code-{ben}": "aa", "way": "save"}))
     assert "AA Seller AA is coupled with Ada Adams and moves to Ben Bright." in asked
     assert pairs(owned) == {ada: "AA"}, "nothing is moved before the answer"
-    asked = told(post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "AA", "way": "save"}))
+    asked = text_in(post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "AA", "way": "save"}))
     assert "moves to Ben Bright." in asked, "what is shown unchanged was not chosen"
-    page = told(post(admin, "save", **{f"code-{ben}": "AA", "way": "save", "move": "1"}))
+    page = text_in(post(admin, "save", **{f"code-{ben}": "AA", "way": "save", "move": "1"}))
     assert "1 user is coupled." in page
     assert pairs(owned) == {ben: "AA"}
     post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "BB", "way": "save"})
     assert pairs(owned) == {ada: "AA", ben: "BB"}, "freed in the same save"
-    page = told(post(admin, "save", **{f"code-{ada}": "", f"code-{ben}": "BB", "way": "save"}))
+    page = text_in(post(admin, "save", **{f"code-{ada}": "", f"code-{ben}": "BB", "way": "save"}))
     assert "1 coupling is deleted." in page
     assert pairs(owned) == {ben: "BB"}
 
 
-def test_what_cannot_be_is_told_beside_its_user_and_nothing_is_saved(admin, owned, people):
+def test_impossible_choices_are_explained_beside_the_user_and_nothing_is_saved(admin, owned, people):
     ada, ben = people(["Ada Adams", "Ben Bright"])
     seller(owned, "AA")
     answer = post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "ZZ", "way": "save"})
     check(answer)
-    assert "There is no salesperson ZZ." in told(answer)
+    assert "There is no salesperson ZZ." in text_in(answer)
     answer = post(admin, "save", **{f"code-{ada}": "AA", f"code-{ben}": "AA", "way": "save"})
     check(answer)
-    assert "AA is chosen for 2 users." in told(answer)
+    assert "AA is chosen for 2 users." in text_in(answer)
     assert pairs(owned) == {}
 
 
 def test_ok_asks_about_the_rest_and_creates_them(admin, owned, people):
     ada, *_ = people(["Ada Adams", "Ben Bright", "Cy Cole"])
     seller(owned, "AA")
-    total = len(salespeople.users(owned))
-    asked = told(post(admin, "save", **{f"code-{ada}": "AA", "way": "ok"}))
+    total = len(salespeople.read_users(owned))
+    asked = text_in(post(admin, "save", **{f"code-{ada}": "AA", "way": "ok"}))
     assert f"1 of {total} Dataverse users are coupled. {total - 1} salespeople are created for the rest" in asked
-    page = told(post(admin, "create", all="1"))
+    page = text_in(post(admin, "create", all="1"))
     assert f"{total - 1} salespeople are created and coupled." in page
     ben = Salesperson.objects.get(company=owned, name="Ben Bright")
     assert ben.e_mail == "ben.bright@contoso.example"
     assert len(pairs(owned)) == total
     done = post(admin, "save", **{f"code-{ada}": "AA", "way": "ok"}, follow=False)
     assert done.headers["Location"] == SETUP
-    assert "coupled already, so nobody was created" in told(post(admin, "create", all="1"))
+    assert "coupled already, so nobody was created" in text_in(post(admin, "create", all="1"))
 
 
-def test_actions_work_on_the_ticked_users_and_say_so_without_any(admin, owned, people):
+def test_actions_work_on_the_selected_users_and_say_so_without_any(admin, owned, people):
     ada, ben = people(["Ada Adams", "Ben Bright"])
-    assert "1 salesperson is created and coupled." in told(post(admin, "create", selected=[str(ada)]))
+    assert "1 salesperson is created and coupled." in text_in(post(admin, "create", selected=[str(ada)]))
     assert list(pairs(owned)) == [ada]
-    assert "None of them is coupled" in told(post(admin, "delete-couplings", selected=[str(ben)]))
-    assert "1 coupling is deleted; users and salespeople stay." in told(
+    assert "None of them is coupled" in text_in(post(admin, "delete-couplings", selected=[str(ben)]))
+    assert "1 coupling is deleted; users and salespeople stay." in text_in(
         post(admin, "delete-couplings", selected=[str(ada), str(ben)])
     )
     assert pairs(owned) == {}
     assert Salesperson.objects.filter(company=owned).count() == 1
     for action in ("create", "delete-couplings"):
-        assert "No user is selected, so nothing was done." in told(post(admin, action))
+        assert "No user is selected, so nothing was done." in text_in(post(admin, action))
 
 
 def test_two_people_who_create_at_once_create_each_salesperson_once(company, owned, people):
     people(12)
-    known = salespeople.users(company)
+    users = salespeople.read_users(company)
     together = threading.Barrier(2)
 
     def create(_number):
         together.wait()
         try:
-            return salespeople.create(company=company, known=known)
+            return salespeople.create_salespeople(company=company, users=users)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
         made = list(pool.map(create, range(2)))
-    assert sorted(made) == [0, len(known)]
-    assert Salesperson.objects.count() == Coupling.objects.filter(table="salesperson").count() == len(known)
+    assert sorted(made) == [0, len(users)]
+    assert Salesperson.objects.count() == Coupling.objects.filter(table="salesperson").count() == len(users)
 
 
 def test_match_by_e_mail_couples_what_is_clear_and_names_what_is_not(admin, owned, people):
@@ -223,7 +223,7 @@ def test_match_by_e_mail_couples_what_is_clear_and_names_what_is_not(admin, owne
     seller(owned, "AA", e_mail="ADA.adams@contoso.example ".strip())
     seller(owned, "B1", e_mail="ben.bright@contoso.example"), seller(owned, "B2", e_mail="ben.bright@contoso.example")
     assert "same e-mail address" in read(admin, f"{PAGE}match/")
-    page = told(post(admin, "match"))
+    page = text_in(post(admin, "match"))
     assert "1 user is coupled by e-mail." in page
     assert "Several share an e-mail address, so nothing was done: Ben Bright." in page
     assert pairs(owned) == {ada: "AA"}
@@ -235,32 +235,32 @@ def test_coupled_users_are_added_to_the_team_each_with_a_result(admin, owned, pe
     post(admin, "create", selected=[str(ada), str(ben)])
     assert "Ada Adams ada.adams@contoso.example" in read(admin)
     answer = post(admin, "team")
-    page = told(answer)
+    page = text_in(answer)
     assert "2 of 2 coupled users are in the owning team." in page, page
-    users = {one.id: one.member for one in salespeople.users(owned)}
-    assert (users[ada], users[ben]) == (True, True)
-    assert "already" in told(post(admin, "team"))
+    members = {one.id: one.is_member for one in salespeople.read_users(owned)}
+    assert (members[ada], members[ben]) == (True, True)
+    assert "already" in text_in(post(admin, "team"))
     Coupling.objects.filter(integration_id=ben).update(integration_id=uuid4())  # a user whom Dataverse does not know
-    page = told(post(admin, "team"))
+    page = text_in(post(admin, "team"))
     assert "0 of 1 coupled users" in page
     assert "Ben Bright: " in page
 
 
 def test_where_the_application_may_not_an_administrator_adds_them(owned, people, remote, admin_user):
     ada, ben = people(["Ada Adams", "Ben Bright"])
-    known = salespeople.users(owned)
-    salespeople.create(company=owned, known=known, user_ids=[ada, ben])
+    users = salespeople.read_users(owned)
+    salespeople.create_salespeople(company=owned, users=users, user_ids=[ada, ben])
     remote.control(
-        "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [redirect_url.redirect_url()]}
+        "POST", "applications", {"client_id": remote.client_id, "redirect_urls": [redirect_url.default_url()]}
     )
     address = administrator.begin(company=owned, user=admin_user, session_key="s", return_url="/", purpose="team")
     back = sign_in(remote, address, remote.admin_user, remote.admin_password)
     done = administrator.finish(session_key="s", user=admin_user, returned=back)
     assert done.problem == ""
-    steps = preparation.prepare(done)
+    steps = preparation.take_all_steps(done)
     assert [one.state for one in steps] == ["done", "done"], steps
     assert "2 of 2 coupled users are in the owning team." in steps[-1].message
-    assert {one.id for one in salespeople.users(owned) if one.member} >= {ada, ben}
+    assert {one.id for one in salespeople.read_users(owned) if one.is_member} >= {ada, ben}
 
 
 def test_a_denied_application_leads_to_the_administrators_sign_in(admin, owned, people, remote):
@@ -279,7 +279,7 @@ def test_a_denied_application_leads_to_the_administrators_sign_in(admin, owned, 
     answer = post(admin, "team", follow=False)
     assert answer.headers["Location"] == f"{SETUP}administrator/?purpose=team"
     page = admin.get(answer.headers["Location"])
-    assert "The application may not add users to a team." in told(page)
+    assert "The application may not add users to a team." in text_in(page)
     assert 'value="team"' in page.content.decode()
 
 
@@ -297,16 +297,16 @@ def test_thousands_of_users_are_paged_and_searched(admin, owned, people, remote)
     assert "Page 1 of" in read(admin, page="x")
 
 
-def test_nobody_to_couple_and_a_dataverse_that_is_down_are_told(admin, owned, remote, company):
-    for one in salespeople.users(owned):
+def test_the_page_explains_that_there_are_no_users_or_that_dataverse_is_unreachable(admin, owned, remote, company):
+    for one in salespeople.read_users(owned):
         remote.load({"systemusers": [{"systemuserid": str(one.id), "lastname": one.name, "isdisabled": True}]})
     assert "Dataverse has no user who is enabled, licensed" in read(admin)
-    gone(company)
+    make_unreachable(company)
     answer = admin.get(PAGE)
     assert answer.status_code == 200
-    assert "The users cannot be read." in told(answer)
-    assert "cannot be reached" in told(answer)
-    assert "Nothing was changed." in told(post(admin, "create", all="1"))
+    assert "The users cannot be read." in text_in(answer)
+    assert "cannot be reached" in text_in(answer)
+    assert "Nothing was changed." in text_in(post(admin, "create", all="1"))
 
 
 def test_the_menu_says_why_it_is_off(admin, company, owned):
@@ -314,14 +314,14 @@ def test_the_menu_says_why_it_is_off(admin, company, owned):
     assert "Couple Salespeople" in page
     DataverseConnection.objects.update(ownership_model="team")
     assert "Couple Salespeople The ownership model is Team, so no user owns rows." in read(admin, SETUP)
-    assert "ownership model Team" in told(post(admin, "team"))
+    assert "ownership model Team" in text_in(post(admin, "team"))
     services.disable(company=company, user=None)
     assert "Couple Salespeople Enable the connection first." in read(admin, SETUP)
     assert "The connection to Dataverse is not enabled." in read(admin)
 
 
 @pytest.mark.parametrize("role", ["Mapper", "Viewer"])
-def test_others_look_and_change_nothing(owned, people, role):
+def test_mappers_and_viewers_see_the_page_and_cannot_change_it(owned, people, role):
     (ada,) = people(["Ada Adams"])
     client = person(role)
     page = client.get(PAGE)

@@ -1,0 +1,90 @@
+"""Notices of Dataverse Connection Setup: what went wrong, what waits for somebody, and questions with their answers."""
+
+from django.urls import reverse
+from django.utils import timezone
+
+from connection_setup import hooks
+from connection_setup.captions import STATUS_STYLES
+from connection_setup.checks import judges
+from connection_setup.enabling import questions
+from connection_setup.enabling import run as enabling
+from connection_setup.models import DataverseConnection, EnablingRun
+from connection_setup.secrets import credentials
+from connection_setup.types import Report
+from ui.kit import Action, Notice
+from ui.links import company_url, optional_url
+
+FIXED_BY_PREPARING = (judges.USER, judges.SOLUTION_CHECK, judges.TABLES)
+"""The checks whose failures an administrator fixes by preparing the environment."""
+
+
+def build_notices(connection: DataverseConnection, report: Report, *, administrator: bool) -> tuple[Notice, ...]:
+    """Return the notices for this person; report: of the last test."""
+    notices = []
+    if connection.disable_reason and not connection.enabled:
+        notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
+    run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
+    if run is not None and run.ended_at is None:
+        notices += _unfinished_notices(run)
+    failed_step = enabling.failed_step(run) if run is not None else None
+    already_shown = failed_step is not None and report.failed and failed_step.message == report.failed.message
+    if report.failed and connection.checked_at and not already_shown:
+        ways: tuple[Action, ...] = ()
+        # A check of one table is named after it: "Tables and privileges: account".
+        if report.failed.name.partition(":")[0] in FIXED_BY_PREPARING and not connection.enabled and administrator:
+            ways = (
+                Action("Prepare the environment", company_url("connection_setup:administrator", connection.company)),
+            )
+        notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
+    if administrator and (question := questions.pending(connection)) is not None:
+        notices.append(_question_notice(connection, question))
+    notices += _shared_notices(connection)
+    if problem := credentials.provider_problem(connection):
+        notices.append(Notice(problem.fix, "bad", title=problem.message))
+    expires = credentials.expiry(connection, timezone.localdate())
+    if expires is not None and expires.warning_days is not None:
+        notices.append(Notice(expires.fix, STATUS_STYLES[expires.state], title=expires.message))
+    return tuple(notices)
+
+
+def _shared_notices(connection: DataverseConnection) -> list[Notice]:
+    """Return the notice that other companies of this site use the same environment, where they do."""
+    if not connection.enabled or connection.organization_id is None:
+        return []
+    others = DataverseConnection.objects.filter(enabled=True, organization_id=connection.organization_id)
+    names = list(others.exclude(pk=connection.pk).order_by("company__name").values_list("company__name", flat=True))
+    if not names:
+        return []
+    mappings = optional_url("coupling:mappings", connection.company)
+    ways = [Action("Integration Table Mappings", mappings)] if mappings else []
+    ways.append(Action("Learn more", f"{reverse('ui:help', kwargs={'name': 'connection'})}#companies"))
+    return [
+        Notice(
+            f"{', '.join(names)} {'uses' if len(names) == 1 else 'use'} it too. Check the filters of the mappings, so "
+            "that each company synchronizes its own rows only.",
+            title="Several companies share this environment.",
+            actions=tuple(ways),
+        )
+    ]
+
+
+def _unfinished_notices(run: EnablingRun) -> list[Notice]:
+    """Return the notice that enabling failed or waits for somebody: why, and the way back to it."""
+    failed, waiting = enabling.failed_step(run), enabling.waiting_step(run)
+    ways = (Action("Continue enabling", company_url("connection_setup:enabling", run.company)),)
+    if failed is not None:
+        text = f"{failed.caption}: {failed.user_message}"
+        return [Notice(text, "bad", title="The connection is not enabled.", actions=ways)]
+    if waiting is not None:
+        return [Notice(waiting.user_message, "warn", title="Enabling waits for you.", actions=ways)]
+    return []
+
+
+def _question_notice(connection: DataverseConnection, question: hooks.Question) -> Notice:
+    """Return a question with a button for each answer."""
+    url = company_url("connection_setup:answer", connection.company, name=question.name)
+    answers = tuple(
+        Action(label, url, "post", primary=question.default == value, values={"answer": value})
+        for label, value in (("Yes", "yes"), ("No", "no"))
+    )
+    return Notice(question.text, title=question.caption, actions=answers)

@@ -1,0 +1,241 @@
+"""Views of Select Coupling Criteria: choose what to match on, see what would happen, then couple."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import access
+from core.roles import Can, may, requires
+from coupling import local_records
+from coupling.couplings import services
+from coupling.couplings.criteria_form import CriteriaForm
+from coupling.couplings.criteria_page import (
+    PREVIEW_SALT,
+    RETURN_PAGES,
+    choose_page,
+    criteria_page,
+    form_values,
+    return_url,
+)
+from coupling.couplings.preview import Preview
+from coupling.couplings.preview_lock import preview_lock
+from coupling.mappings import services as mappings_services
+from coupling.matching.criteria import available_criteria, from_json, readable
+from coupling.matching.field_statistics import field_statistics
+from coupling.matching.suggestion import suggest_criteria
+from coupling.models import IntegrationTableMapping, Selection
+from coupling.page_parts import EXPLAINED, error_notice, mapping_or_404, mapping_url
+from coupling.records import keep_selection, selections
+from coupling.records import lists as records
+from jobs.models import Reason
+from ui import render
+from ui.kit import Action, Notice
+from ui.links import company_url
+
+PREVIEW_LIMIT_S = 20.0
+"""Seconds a preview may take on a page; a larger table is for the job."""
+
+
+class TooLong(Exception):
+    """The preview takes longer than a page may."""
+
+
+@require_safe
+@requires(Can.READ)
+def choose(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask for which mapping: Tell Me leads here."""
+    return render.page(request, choose_page(access.company(request, company)))
+
+
+@require_POST
+@requires(Can.OPERATE)
+def from_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
+    """Store a list's selection, and go on to the criteria of the table's mapping."""
+    owner = access.company(request, company)
+    one = records.table_or_404(table)
+    selection = keep_selection.store_from_list(request, owner, one, without="they cannot be coupled")
+    if not isinstance(selection, Selection):
+        return selection
+    if selections.count_coupled(selection) == selection.count:
+        why = "All selected records are coupled already, so there is nothing to match. Select uncoupled ones."
+        return keep_selection.back_to_list(request, selection, one, why)
+    return HttpResponseRedirect(mapping_url("criteria", selection.mapping, selection=selection.pk))
+
+
+@require_safe
+@requires(Can.READ)
+def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """Show the page as stored on the mapping."""
+    one = mapping_or_404(access.company(request, company), mapping)
+    return _shown(request, CriteriaForm.from_mapping(one, _selection(request, one, request.GET)))
+
+
+@require_POST
+@requires(Can.PREVIEW)
+def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """Show what would happen; nothing is written and nothing is stored."""
+    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    if not form.valid:
+        return _shown(request, form, status=400)
+    try:
+        found = _preview(form)
+    except TooLong:
+        form.notices.append(
+            Notice(
+                "The tables are too large for a preview on a page. Start the coupling: its job shows the same numbers, "
+                "and couplings can be deleted again.",
+                "warn",
+                "No preview",
+            )
+        )
+        return _shown(request, form)
+    except EXPLAINED as error:
+        form.notices.append(error_notice(error, "No preview"))
+        return _shown(request, form, status=400)
+    text = (
+        f"{found.coupled:,} of {found.total:,} would be coupled; {found.multiple:,} have several matches, "
+        f"{found.no_match:,} find no match, {found.already_coupled:,} find one that is taken."
+    )
+    see = [Action("See the preview", "#facts")]
+    form.notices.append(Notice(text, "ok" if found.coupled else "warn", "Preview", see))
+    return _shown(request, form, found)
+
+
+def _preview(form: CriteriaForm) -> Preview:
+    """Make the preview. Raises TooLong, Refusal, DataverseError."""
+    until = time.monotonic() + PREVIEW_LIMIT_S
+
+    def stop(_phase: str, _done: int, _total: int | None) -> None:
+        if time.monotonic() > until:
+            raise TooLong
+
+    local_ids = None if form.selection is None else list(selections.iter_ids(form.selection))
+    with preview_lock(form.mapping.company):
+        return services.preview(
+            mapping=form.mapping, selection=local_ids, criteria=form.settings().criteria, on_part=stop
+        )
+
+
+@require_POST
+@requires(Can.PREVIEW)
+def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """Fill in criteria that suit the records here; nothing is stored."""
+    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    try:
+        statistics = field_statistics(form.mapping, available_criteria(form.mapping))
+    except local_records.Unusable as error:
+        form.notices.append(error_notice(error))
+        return _shown(request, form, status=400)
+    found = suggest_criteria(form.mapping, statistics)
+    form.fill_in(found)
+    if found:
+        text = (
+            f"{readable(form.mapping, found)}. These fields are well filled here and tell the records apart. See what "
+            "they find by Preview."
+        )
+        form.notices.append(Notice(text, "ok", "Suggested"))
+    else:
+        text = "No field is well filled and tells the records apart. Choose several fields of one priority yourself."
+        form.notices.append(Notice(text, "warn", "Nothing to suggest"))
+    return _shown(request, form)
+
+
+@require_POST
+@requires(Can.MAP)
+def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """Store the criteria on the mapping, without starting anything."""
+    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    if not form.valid:
+        return _shown(request, form, status=400)
+    mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
+    messages.success(request, f"The matching criteria of {form.mapping.name} are saved.")
+    within = _within(request)
+    return HttpResponseRedirect(return_url(form, within) if within == "guide" else _page_url(form, within))
+
+
+@require_POST
+@requires(Can.MAP)
+def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """Take back all criteria of the mapping."""
+    one = mapping_or_404(access.company(request, company), mapping)
+    mappings_services.reset_criteria(mapping=one)
+    messages.success(request, f"No field of {one.name} is matched on any more.")
+    form = CriteriaForm.from_mapping(one, _selection(request, one, request.POST))
+    return HttpResponseRedirect(_page_url(form, _within(request)))
+
+
+@require_POST
+@requires(Can.OPERATE)
+def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
+    """Start the coupling with what is on the page, or with what was previewed, and show its job."""
+    one = mapping_or_404(access.company(request, company), mapping)
+    form, settings = _entered(request, one)
+    if settings is None:
+        return _shown(request, form, status=400)
+    try:
+        job = services.start_coupling(
+            mapping=one,
+            selection=None if form.selection is None else selections.iter_ids(form.selection),
+            criteria=settings.criteria,
+            create_new=settings.create_new,
+            synchronize=settings.synchronize,
+            conflicts=settings.conflicts,
+            user=request.user,
+        )
+    except EXPLAINED as error:
+        title = "Nothing to match on" if error.reason == Reason.NO_CRITERIA else "Not started"
+        form.notices.append(error_notice(error, title))
+        return _shown(request, form, status=400)
+    if may(request.user, Can.MAP):
+        mappings_services.save_criteria(mapping=one, settings=settings)
+    if form.selection is not None:
+        selections.delete_selection(form.selection)
+    return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
+
+
+def _entered(
+    request: HttpRequest, mapping: IntegrationTableMapping
+) -> tuple[CriteriaForm, mappings_services.Settings | None]:
+    """Return what a start asks for: the previewed settings by their token, else the page's fields.
+
+    The settings are None where they are not valid.
+    """
+    token = request.POST.get("settings")
+    if not token:
+        form = CriteriaForm.from_request(mapping, request)
+        return form, form.settings() if form.valid else None
+    form = CriteriaForm.from_mapping(mapping, _selection(request, mapping, request.POST))
+    try:
+        signed: dict[str, Any] = signing.loads(token, salt=PREVIEW_SALT)
+    except signing.BadSignature:
+        signed = {}
+    if signed.get("mapping") != mapping.pk:
+        form.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))
+        return form, None
+    return form, mappings_services.Settings(
+        from_json(signed["criteria"]), signed["synchronize"], signed["create_new"], signed["conflicts"]
+    )
+
+
+def _selection(request: HttpRequest, mapping: IntegrationTableMapping, given: Mapping[str, str]) -> Selection | None:
+    """Return the selection that the request names. Raises Http404 where it is no longer stored."""
+    return selections.get_selection(mapping, request.user, given.get("selection", ""))
+
+
+def _within(request: HttpRequest) -> str:
+    """Return where the page was opened from: a word of RETURN_PAGES, "" from the mappings or a list."""
+    word = request.POST.get("within") or request.GET.get("within", "")
+    return word if word in RETURN_PAGES else ""
+
+
+def _page_url(form: CriteriaForm, within: str) -> str:
+    return mapping_url("criteria", form.mapping, **form_values(form, within))
+
+
+def _shown(request: HttpRequest, form: CriteriaForm, found: Preview | None = None, status: int = 200) -> HttpResponse:
+    return render.page(request, criteria_page(request, form, found, _within(request)), status=status)

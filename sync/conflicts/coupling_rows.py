@@ -1,0 +1,93 @@
+"""What the pages about single couplings share: names of records, cells, the filter by mapping, the state of actions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Exists, OuterRef, QuerySet
+
+from core.roles import Can, may
+from coupling import local_records
+from coupling.models import Coupling, IntegrationTableMapping
+from coupling.records import lists as records
+from jobs.models import Job
+from jobs.pages import lists as listings
+from masterdata import catalog
+from masterdata.models import Company
+from ui import listing
+from ui.kit import Cell, Link, Notice, Status
+
+
+def couplings_of(company: Company) -> "QuerySet[Coupling]":
+    """Return the company's couplings with their mappings, in the order they were made."""
+    return Coupling.objects.filter(company=company).select_related("mapping__company").order_by("id")
+
+
+class CouplingCells:
+    """Cells of a page of couplings; `load` reads what they show, in one query per mapping and one for the jobs.
+
+    with_jobs: whether the last jobs are shown.
+    """
+
+    def __init__(self, company: Company, *, with_jobs: bool = False) -> None:
+        self.company, self.with_jobs = company, with_jobs
+        self._names: dict[int, tuple[str, str]] = {}
+        self._jobs: dict[int, Job] = {}
+
+    def load(self, rows: Sequence[Coupling]) -> None:
+        """Read the names of the rows' records, and their last jobs: a listing's `decorate`."""
+        by_mapping: dict[int, list[Coupling]] = {}
+        for row in rows:
+            by_mapping.setdefault(row.mapping_id, []).append(row)
+        if self.with_jobs:
+            self._jobs = Job.objects.in_bulk({row.last_job_id for row in rows if row.last_job_id})
+        for found in by_mapping.values():
+            names = local_records.read_keys_and_names(found[0].mapping, [row.local_id for row in found])
+            self._names |= {row.pk: names[row.local_id] for row in found if row.local_id in names}
+
+    def exists(self, row: Coupling) -> bool:
+        """Return whether the local record exists."""
+        return bool(self._names.get(row.pk, ("", ""))[0])
+
+    def text(self, row: Coupling) -> str:
+        """Return key and name of the local record."""
+        return " ".join(self._names.get(row.pk, ())).strip() or "(deleted)"
+
+    def record(self, row: Coupling) -> Cell:
+        """Return the local record, as a link to its card."""
+        if not self.exists(row):
+            return Status(self.text(row), "bad")
+        return Link(self.text(row), records.card_url(self.company, catalog.table(row.table), row.local_id))
+
+    def last_job(self, row: Coupling) -> Cell:
+        """Return when the last job worked on the pair, as a link to it."""
+        job = self._jobs.get(row.last_job_id or 0)
+        if job is None:
+            return ""
+        return Link(f"{job.ended_at or job.created_at:%Y-%m-%d %H:%M}", listings.job_url(job, self.company))
+
+
+def mapping_filter(company: Company, **such: Any) -> list[listing.Filter]:
+    """Return the filter by mapping, where several mappings have such couplings.
+
+    It asks mapping by mapping, which the indexes answer, and not coupling by coupling.
+    """
+    found = Coupling.objects.filter(company=company, mapping=OuterRef("pk"), **such)
+    mappings = IntegrationTableMapping.objects.filter(company=company).filter(Exists(found)).order_by("name")
+    names = list(mappings.values_list("name", flat=True))
+    if len(names) < 2:
+        return []
+    choices = [(name, name) for name in names]
+    return [listing.Filter("mapping", "Mapping", lambda rows, value: rows.filter(mapping__name=value), choices)]
+
+
+def off_reason(user: AbstractBaseUser | AnonymousUser, unavailable: str) -> str:
+    """Return why the actions of the pages are off, "" where they are not."""
+    if unavailable:
+        return "Enable the connection first."
+    return "" if may(user, Can.OPERATE) else "Your role may look, not start jobs."
+
+
+def not_connected(unavailable: str) -> list[Notice]:
+    """Return the notice that Dataverse cannot be used, where it cannot."""
+    return [Notice(unavailable, "warn", "Dataverse is not connected")] if unavailable else []

@@ -1,0 +1,151 @@
+"""A chunk of pairs on its way through a run: what was decided, what is to be sent, what is to be saved."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from jobs.running.context import OutcomeRow
+from sync.engine.pairs import CouplingRow, Pair, Record
+from sync.rules.values import Value
+
+
+class CouplingState(NamedTuple):
+    """The columns of a coupling that are written once a run has dealt with the pair; `id` finds the coupling."""
+
+    id: int
+    version: str
+    local_modified_at: datetime | None
+    synchronized_at: datetime | None
+    last_job_id: int
+    pending: bool = False
+    last_to_reason: str = ""
+    last_from_reason: str = ""
+    last_error: str = ""
+    skipped: bool = False
+    conflict: Any = None
+
+
+class ConfirmedCoupling(NamedTuple):
+    """The columns of a pending coupling that are written once its row exists; `id` finds the coupling."""
+
+    id: int
+    version: str
+    local_modified_at: datetime | None
+    synchronized_at: datetime | None
+    last_job_id: int
+    pending: bool = False
+
+
+class ClearedFailures(NamedTuple):
+    """The columns of a coupling whose failures and conflict are over; `id` finds the coupling."""
+
+    id: int
+    last_to_reason: str = ""
+    last_from_reason: str = ""
+    last_error: str = ""
+    skipped: bool = False
+    conflict: Any = None
+
+
+@dataclass(slots=True)
+class LocalUpdate:
+    """Fields of a local record to write, and how the pair ends once they are written."""
+
+    pair: Pair
+    fields: dict[str, Any]
+    outcome: OutcomeRow
+    base: dict[str, Value]
+    version: str
+    """The row's version that the pair is alike at."""
+    deferred: bool
+    """Whether a change waits for a run in its direction."""
+
+
+@dataclass(slots=True)
+class NewLocalRecord:
+    """A local record to insert for a Dataverse row; `coupling` when it takes the place of a deleted one."""
+
+    integration_id: UUID
+    name: str
+    version: str
+    fields: dict[str, Any]
+    base: dict[str, Value]
+    coupling: CouplingRow | None = None
+
+
+@dataclass(slots=True)
+class RemoteUpdate:
+    """Columns of a Dataverse row to write, and how the pair ends once they are written.
+
+    `fields` are the local fields to write with it; `sent` the names of the mapped fields that go to Dataverse.
+    """
+
+    pair: Pair
+    columns: dict[str, Any]
+    fields: dict[str, Any]
+    base: Mapping[str, Value]
+    outcome: OutcomeRow
+    deferred: bool
+    sent: Collection[str] = ()
+
+
+@dataclass(slots=True)
+class NewRemoteRow:
+    """A Dataverse row to create under a GUID chosen here; `replaces`: the pair whose deleted row it restores."""
+
+    id: UUID
+    columns: dict[str, Any]
+    record: Record
+    base: dict[str, Value]
+    coupling: CouplingRow | None = None
+    replaces: Pair | None = None
+
+
+@dataclass(slots=True)
+class ChunkChanges:
+    """What a chunk changes in our database: filled while it is decided and sent, saved in one transaction.
+
+    Couplings are named by their ids.
+    """
+
+    outcomes: list[OutcomeRow] = field(default_factory=list)
+    couplings: list[CouplingState] = field(default_factory=list)
+    touched: list[int] = field(default_factory=list)
+    """Couplings of which only the job and the time change."""
+    confirmed: list[ConfirmedCoupling] = field(default_factory=list)
+    cleared: list[ClearedFailures] = field(default_factory=list)
+    bases: dict[int, bytes] = field(default_factory=dict)
+    local_updates: list[LocalUpdate] = field(default_factory=list)
+    local_inserts: list[NewLocalRecord] = field(default_factory=list)
+    uncoupled: list[int] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    """Pending couplings whose row was not created."""
+    due: dict[int, int] = field(default_factory=dict)
+    """Pairs to compare again by reading both sides: how often they changed while they were written."""
+    no_longer_due: list[int] = field(default_factory=list)
+    waiting: dict[int, str] = field(default_factory=dict)
+    """Pairs that are due once something happens (models.Waits)."""
+    failed_rows: list[UUID] = field(default_factory=list)
+    """Uncoupled Dataverse rows that could not be created here."""
+    restore_failed: list[tuple[int, UUID]] = field(default_factory=list)
+    """Pairs whose deleted row was not restored, with that row's id, which they go back to."""
+    answered: list[int] = field(default_factory=list)
+    """Couplings of whose last write to Dataverse is known whether it was applied."""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to save."""
+        return any(getattr(self, name) for name in self.__slots__)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What was decided for a chunk."""
+
+    changes: ChunkChanges = field(default_factory=ChunkChanges)
+    remote_updates: list[RemoteUpdate] = field(default_factory=list)
+    remote_inserts: list[NewRemoteRow] = field(default_factory=list)
+    to_release: list[tuple[Pair, OutcomeRow]] = field(default_factory=list)
+    """Pairs to uncouple whose row still exists and may carry our company's mark."""
