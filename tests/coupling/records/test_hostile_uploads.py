@@ -65,7 +65,7 @@ def test_a_sheet_that_unpacks_to_more_than_the_archive_says_is_refused(refusal):
     assert "damaged" in refusal(content)
 
 
-@pytest.mark.big
+@pytest.mark.processes
 def test_too_many_shared_texts_are_not_kept(refusal):
     many = "<si/>" * (LIMITS.texts + 1)
     assert "more than 5,000,000 texts" in refusal(workbook(HEADER, row(2, text("A2", "1")), texts=many))
@@ -126,7 +126,7 @@ def test_a_file_past_the_limit_of_bytes_is_not_read(refusal):
         kept.keep((b"x" * 2**16 for _ in range(17)), limits=Limits(bytes=2**20))
 
 
-@pytest.mark.big
+@pytest.mark.processes
 def test_too_many_rows_are_refused(refusal):
     assert "more than 1,048,576 rows" in refusal(b"no\n" + b"1\n" * (LIMITS.rows + 1))
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from coupling.records import import_job, import_services
 from jobs import lease, services
@@ -39,7 +40,8 @@ def wait_for(condition, seconds=60):
     return False
 
 
-@pytest.mark.big
+@pytest.mark.processes
+@pytest.mark.sample
 @pytest.mark.django_db(transaction=True)
 def test_a_killed_import_goes_on_behind_its_last_checkpoint(settings):
     settings.JOB_LEASE_S, settings.JOB_HEARTBEAT_S = 2, 0.4
@@ -58,6 +60,7 @@ def test_a_killed_import_goes_on_behind_its_last_checkpoint(settings):
         assert wait_for(lambda least=least: Job.objects.get(pk=job.pk).processed >= least)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        assert wait_for(lambda: Job.objects.get(pk=job.pk).lease_until <= timezone.now())
     before = Job.objects.get(pk=job.pk)
     assert 0 < before.processed < ROWS
     assert Customer.objects.count() == before.processed
