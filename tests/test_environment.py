@@ -137,3 +137,12 @@ def test_a_folder_that_is_not_ours_alone_keeps_its_rights(tmp_path: Path) -> Non
 def open_to_others(folder: Path) -> list[Path]:
     """Files and folders, the folder itself among them, that others may read or write."""
     return [path for path in (folder, *folder.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore"])
+def test_secrets_written_into_env_for_compose_stay_out_of_the_repository_and_the_image(name: str) -> None:
+    assert ".env" in (ROOT / name).read_text(encoding="utf-8").splitlines()
+
+
+def test_compose_refuses_to_start_without_a_password_for_its_database() -> None:
+    assert (ROOT / "docker-compose.yml").read_text(encoding="utf-8").count("${POSTGRES_PASSWORD:?") == 2
