@@ -14,12 +14,17 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connections
 from django.test import TransactionTestCase, override_settings
+from hypothesis import settings as hypothesis_settings
 
 from dataverse import concurrency, http_session, metadata_cache, retry, throttle
 from masterdata.models import Company
 from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
 from tests.tables import Rows, Tables
+
+# An example that takes long shows that the machine is busy, not that the code is wrong.
+hypothesis_settings.register_profile("suite", deadline=None)
+hypothesis_settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import pytest
@@ -33,6 +32,9 @@ PASSWORD = "correct horse battery staple"
 
 _signed_in: dict[str, str] = {}
 """The sessions of `places`, by the person's name: signing in is not what the thousands of tests on it are about."""
+
+
+_methods: dict[Endpoint, set[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -162,12 +164,13 @@ def client_of(role: Role | None, *, csrf: bool = False) -> Client:
     return client
 
 
-@cache
 def methods(endpoint: Endpoint, url: str) -> set[str]:
-    """The methods an endpoint takes: what it says when asked with one that it does not. Each address is asked once."""
-    answer = client_of(Role.ADMINISTRATOR).put(url)
-    assert answer.status_code == 405, f"{endpoint.name} takes PUT: {answer.status_code}"
-    return {one.strip() for one in answer["Allow"].split(",")} - {"HEAD", "OPTIONS"}
+    """The methods an endpoint takes: what it says when asked with one that it does not. Each endpoint is asked once."""
+    if endpoint not in _methods:
+        answer = client_of(Role.ADMINISTRATOR).put(url)
+        assert answer.status_code == 405, f"{endpoint.name} takes PUT: {answer.status_code}"
+        _methods[endpoint] = {one.strip() for one in answer["Allow"].split(",")} - {"HEAD", "OPTIONS"}
+    return _methods[endpoint]
 
 
 def _name(role: Role | None) -> str:

@@ -1,5 +1,6 @@
 """Hostile values in addresses, queries and forms: every URL answers with a page or a refusal, never with a 500."""
 
+import re
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -37,7 +38,7 @@ VALUES = {
     "object": "{}",
     "beyond the basic plane": "\U0001f600\ufeff\u202e",
     "long text": "x" * 5000,
-    "long text of two bytes each": "é" * 5000,
+    "text of two bytes each": "é" * 1000,
 }
 NAMES = (
     "after", "all_matching", "before", "blocked", "case", "choice", "choose", "client_id", "cloud", "code",
@@ -54,6 +55,8 @@ ALL_AT_ONCE = [
     for name, value in VALUES.items()
 ]
 """Each value under all names, as a query and as a form, written once for all URLs."""
+
+WORDS = [one for one in ALL_AT_ONCE if re.fullmatch(r"[-\w]+", VALUES[one[0]], re.ASCII)]
 
 HOSTILE_ENDPOINTS = [endpoint for endpoint in ENDPOINTS if endpoint.name != "ui:sign-out"]
 each_endpoint = pytest.mark.parametrize("endpoint", [pytest.param(one, id=one.name) for one in HOSTILE_ENDPOINTS])
@@ -159,10 +162,13 @@ def test_no_value_ends_in_an_internal_error_where_nothing_is_connected(unconnect
 
 @each_endpoint
 def test_no_value_in_an_address_ends_in_an_internal_error(here: Place, endpoint: Endpoint) -> None:
-    """Each value in each part of the address that takes it."""
-    client = client_of(Role.ADMINISTRATOR)
+    """Each value in each part of the address that takes it.
+
+    Of the company one value at each URL: it takes words alone, and that no URL finds another word is tested with roles.
+    """
+    client, at = client_of(Role.ADMINISTRATOR), ENDPOINTS.index(endpoint)
     for part in endpoint.parameters:
-        for value, query, _ in ALL_AT_ONCE:
+        for value, query, _ in [WORDS[at % len(WORDS)]] if part == "company" else ALL_AT_ONCE:
             with suppress(NoReverseMatch, UnicodeEncodeError):
                 url = endpoint.url({**here.given, part: VALUES[value]})
                 assert client.get(url, QUERY_STRING=query).status_code < 500, (part, value)
