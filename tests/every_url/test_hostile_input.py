@@ -117,6 +117,11 @@ def names_read(client: Client, url: str) -> list[str]:
     return sorted(read | set(NAMES) - {_Noting.EVERYTHING} if _Noting.EVERYTHING in read else read)
 
 
+def test_the_names_a_page_reads_are_found(here: Place) -> None:
+    jobs = reverse("jobs:list", kwargs={"company": here.company.slug})
+    assert {"q", "page", "after", "sort", "type", "state", "choose"} <= set(names_read(client_of(Role.VIEWER), jobs))
+
+
 @pytest.fixture(scope="module")
 def _unconnected(places: Any, django_db_blocker: Any) -> Place:
     with django_db_blocker.unblock():

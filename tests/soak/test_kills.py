@@ -11,6 +11,6 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(0 if FULL else 120)]
 KILLS = size("kills", 3, 200)
 
 
-@pytest.mark.parametrize("name", SCENARIOS if FULL else ["full"])  # the others are killed in tests/kills
+@pytest.mark.parametrize("name", SCENARIOS if FULL else ["full"])  # the others are killed in tests/recovery
 def test_jobs_whose_workers_are_killed_end_as_undisturbed_ones(name, sandbox, fleet):
     assert kill(name, KILLS, sandbox, fleet) == KILLS
