@@ -423,7 +423,8 @@ def narrowed(filled: Filled, reader: Reader, repeats: int, on: str) -> list[Line
                     database[one.what].append(reader.database_ms(one.url))
         what, worst = f"coupled and uncoupled, {how}, {on}", _dearest(ratios)
         first = f"dearest first page ({statistics.median(seconds) * 1000:,.0f} ms)"
-        lines.append(Line(f"{what}: the dearest page by Next or Previous", first, ratios[worst], 1.2, note=worst))
+        goal = None if spread else 1.2  # where they are spread, the next line's goal is the tighter one
+        lines.append(Line(f"{what}: the dearest page by Next or Previous", first, ratios[worst], goal, note=worst))
         worst = _dearest(database)
         lines.append(
             Line(f"{what}: milliseconds of the database for a page without a gap", "", database[worst], 5, note=worst)
