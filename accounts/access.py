@@ -6,12 +6,12 @@ from masterdata.models import Company
 from ui.context import Shell
 
 
-def companies(request: HttpRequest) -> list[Company]:
+def visible_companies(request: HttpRequest) -> list[Company]:
     """Return every company that the person may see."""
     return list(Shell(request).companies)
 
 
-def company(request: HttpRequest, slug: str) -> Company:
+def company_or_404(request: HttpRequest, slug: str) -> Company:
     """Return the company whose address part is `slug`. Raises Http404 with a sentence.
 
     Every role sees every company, nobody who is not signed in sees one; a rule per person has its place here.

@@ -17,7 +17,7 @@ from core.refusals import Explained, Refusal
 
 
 class TandemCommand(BaseCommand):
-    """A command that speaks JSON when asked. Subclasses fill `arguments` and `run`."""
+    """Print JSON when asked. Subclasses fill `arguments` and `run`."""
 
     as_json = False
 
@@ -53,12 +53,12 @@ class TandemCommand(BaseCommand):
 
     def _refused(self, refusal: Refusal, options: dict[str, Any]) -> None:
         if options.get("as_json"):
-            self.document({"error": {"reason": refusal.reason, "message": refusal.message, "fix": refusal.fix}})
+            self.print_json({"error": {"reason": refusal.reason, "message": refusal.message, "fix": refusal.fix}})
         else:
             self.stderr.write(refusal.user_message)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Note the way of speaking, then do the work."""
+        """Note whether to print JSON, then do the work."""
         self.as_json = options["as_json"]
         self.run(options)
 
@@ -73,25 +73,25 @@ class TandemCommand(BaseCommand):
         """End with exit code 1, for the reason of an error that explains itself."""
         raise Refusal(error.reason, error.message, error.fix, detail=error.detail)
 
-    def misused(self, message: str) -> NoReturn:
+    def usage_error(self, message: str) -> NoReturn:
         """End with exit code 2: the arguments make no sense together."""
         raise CommandError(message, returncode=2)
 
-    def document(self, content: Mapping[str, Any]) -> None:
+    def print_json(self, content: Mapping[str, Any]) -> None:
         """Print one JSON document on stdout."""
         self.stdout.write(_json(content, indent=2))
 
-    def lines(self, contents: Iterable[Mapping[str, Any]]) -> None:
+    def print_json_lines(self, contents: Iterable[Mapping[str, Any]]) -> None:
         """Print one JSON object per line on stdout."""
         for content in contents:
             self.stdout.write(_json(content))
 
-    def say(self, text: str) -> None:
+    def print_text(self, text: str) -> None:
         """Print a line for people; nothing with --json."""
         if not self.as_json:
             self.stdout.write(text)
 
-    def progress(self, text: str) -> None:
+    def print_progress(self, text: str) -> None:
         """Print a line about work under way, on stderr with --json."""
         if self.as_json:
             self.stderr.write(text, self.style.NOTICE)

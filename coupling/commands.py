@@ -54,19 +54,19 @@ class MappingCommand(CompanyCommand):
         """Wait for the job and its follow-ups, printing their progress; then print the result."""
         printed_at, printed = 0.0, ""
 
-        def print_progress(row: Job) -> None:
+        def print_job(row: Job) -> None:
             nonlocal printed_at, printed
             text = f"{row.mapping_name} {row.type}: {row.phase or row.get_state_display()}"
             if row.total:
                 text += f", {row.processed:,} of {row.total:,}"
             if text != printed and (time.monotonic() - printed_at > 1 or row.ended):
                 printed_at, printed = time.monotonic(), text
-                self.progress(text)
+                self.print_progress(text)
 
-        job = waiting.run_to_end(job, print_progress)
+        job = waiting.run_to_end(job, print_job)
         result = jobs.summary(job)
         if self.as_json:
-            self.document(result)
+            self.print_json(result)
         else:
             self._print_result(result)
         if job.state in (State.FAILED, State.CANCELLED):
@@ -74,16 +74,16 @@ class MappingCommand(CompanyCommand):
 
     def _print_result(self, result: dict[str, Any], indent: str = "") -> None:
         plan = f" ({result['plan']})" if result["plan"] else ""
-        self.say(
+        self.print_text(
             f"{indent}{result['mapping']} {result['type']}, job {result['job']}: {result['state']}{plan}, "
             f"{result['requests']:,} requests, {result['seconds']:,.1f} s"
         )
         for name, count in result["counters"].items():
             if count:
-                self.say(f"{indent}  {name:<12} {count:>10,}")
+                self.print_text(f"{indent}  {name:<12} {count:>10,}")
         for reason, count in result["reasons"].items():
-            self.say(f"{indent}    {Reason(reason).label:<40} {count:>10,}")
+            self.print_text(f"{indent}    {Reason(reason).label:<40} {count:>10,}")
         if result.get("message"):
-            self.say(f"{indent}  {result['message']}")
+            self.print_text(f"{indent}  {result['message']}")
         for followup in result["followups"]:
             self._print_result(followup, indent + "  ")

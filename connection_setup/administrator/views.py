@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup import hooks
 from connection_setup.administrator import forms, page
 from connection_setup.certificate import views as certificate_views
@@ -38,7 +38,7 @@ WHILE_DISABLED = frozenset({"prepare", preparation.REDEPLOY})
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page; it is polled while a sign-in is waited for."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     found, run = _current_sign_in(request, connection), enabling.current_run(connection.company)
     if found is not None and found.signed_in_at and found.purpose == "prepare" and _waits_for_sign_in(run):
         return render.redirect(request, run.page_url)  # the enabling that asked for the sign-in continues
@@ -52,7 +52,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin the sign-in: redirect to Microsoft, in this window or in one of its own."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     here = company_url("connection_setup:administrator", connection.company)
     if request.method != "POST":
         return HttpResponseRedirect(here)
@@ -104,7 +104,7 @@ def signed_in(request: HttpRequest) -> HttpResponse:
 @require_safe
 def window(request: HttpRequest, company: str) -> HttpResponse:
     """Show the result in the sign-in's own window; it closes by itself where scripts run."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     key = request.session.session_key
     found = administrator_sign_in.current(owner, key) or environments.current_sign_in(owner, key)
     back = redirect_url.safe_return_path(
@@ -121,7 +121,7 @@ def window(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def step(request: HttpRequest, company: str) -> HttpResponse:
     """Take the next step; without scripts, all that are left. Preparing an environment enables the connection."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     here = company_url("connection_setup:administrator", connection.company)
     found = _current_sign_in(request, connection)
     if request.method != "POST" or found is None or not _may_take_steps(found, connection):
@@ -145,7 +145,7 @@ def step(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def forget(request: HttpRequest, company: str) -> HttpResponse:
     """Drop the sign-in; an enabling that failed because of it can then continue without."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     run = enabling.current_run(owner)
     again = run is not None and enabling.failed_by_administrator(run, _session_key(request))
     administrator_sign_in.drop(owner, _session_key(request))

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.business_units import page
 from connection_setup.business_units import services as business_units
 from connection_setup.connection import state
@@ -22,7 +22,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the units, as Dataverse lists them now."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     if connection.enabled:
         return render.page(request, page.build_page(connection, (page.ENABLED,)))
     try:
@@ -44,7 +44,7 @@ def look_up(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Choose a unit; where another company is coupled with it, ask first."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     owner = connection.company
     if request.method != "POST":
         return HttpResponseRedirect(company_url("connection_setup:units", owner))

@@ -6,7 +6,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.certificate import forms, page
 from connection_setup.certificate import services as certificate
 from connection_setup.companies import page as companies
@@ -25,7 +25,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    return _render(request, state.connection_of(company_of(request, company)))
+    return _render(request, state.connection_of(company_or_404(request, company)))
 
 
 @requires(Can.ADMINISTER)
@@ -33,7 +33,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_variables("text")
 def offer(request: HttpRequest, company: str) -> HttpResponse:
     """Make a certificate, or take the uploaded one, as pending."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method != "POST":
         return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
     form = forms.CertificateForm(request.POST, request.FILES)
@@ -57,7 +57,7 @@ def offer(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 def file(request: HttpRequest, company: str) -> HttpResponse:
     """Download the pending certificate for the registration: its public part alone."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     if not connection.next_certificate:
         messages.warning(request, "There is no pending certificate to download. Make one first.")
         return HttpResponseRedirect(company_url("connection_setup:certificate", connection.company))
@@ -70,7 +70,7 @@ def file(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def switch(request: HttpRequest, company: str) -> HttpResponse:
     """Test a sign-in with the pending certificate, and change to it if it works."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method != "POST":
         return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
     return HttpResponseRedirect(switch_and_report(request, owner))
@@ -80,7 +80,7 @@ def switch(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, company: str) -> HttpResponse:
     """Discard the pending certificate."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     certificate.discard_certificate(company=owner, user=request.user)
     messages.success(request, "The certificate and its key are discarded. The connection signs in as before.")
     return HttpResponseRedirect(company_url("connection_setup:certificate", owner))
@@ -108,7 +108,7 @@ def switch_and_report(request: HttpRequest, company: Company) -> str:
         "The connection signs in with the certificate now; its user needs no licence. You can remove the previous "
         "credential from the registration.",
     )
-    if remaining := companies.companies_to_upgrade(access.companies(request)):
+    if remaining := companies.companies_to_upgrade(access.visible_companies(request)):
         names = remaining[0].name if len(remaining) == 1 else f"{len(remaining)} companies"
         messages.warning(request, f"Repeat this in each company: {names} still to do. See {companies.TITLE}.")
     return company_url("connection_setup:setup", company)
@@ -117,4 +117,4 @@ def switch_and_report(request: HttpRequest, company: Company) -> str:
 def _render(
     request: HttpRequest, connection: DataverseConnection, form: forms.CertificateForm | None = None
 ) -> HttpResponse:
-    return render.page(request, page.build_page(connection, access.companies(request), form))
+    return render.page(request, page.build_page(connection, access.visible_companies(request), form))

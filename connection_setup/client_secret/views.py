@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.client_secret import page
 from connection_setup.client_secret import services as client_secret
 from connection_setup.client_secret.forms import SecretForm
@@ -23,7 +23,7 @@ from ui.links import company_url
 @sensitive_variables()
 def replace(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page; a POST tests the new secret and takes it if it works."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     if client_secret.blocked_reason(connection) or request.method != "POST":
         return render.page(request, page.build_page(connection))
     form = SecretForm(request.POST, connection=connection)

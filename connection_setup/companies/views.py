@@ -14,14 +14,14 @@ from ui import render
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the list of the companies that the person sees."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     administrator = may(request.user, Can.ADMINISTER)
-    return render.page(request, page.build_page(owner, access.companies(request), administrator=administrator))
+    return render.page(request, page.build_page(owner, access.visible_companies(request), administrator=administrator))
 
 
 @requires(Can.ADMINISTER)
 @require_safe
 def change_log(request: HttpRequest, company: str) -> HttpResponse:
     """Show who changed what of the connection."""
-    connection = state.connection_of(access.company(request, company))
+    connection = state.connection_of(access.company_or_404(request, company))
     return render.page(request, change_log_page.build_page(connection))

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.dynamics365 import page
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import Refusal
@@ -20,7 +20,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    setup = dynamics.get_setup(company_of(request, company))
+    setup = dynamics.get_setup(company_or_404(request, company))
     return render.page(request, page.build_page(setup, administrator=may(request.user, Can.ADMINISTER)))
 
 
@@ -28,7 +28,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def test(request: HttpRequest, company: str) -> HttpResponse:
     """Test what the environment has (Test Connection)."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     report = dynamics.test_sales(company=owner)
     if report.failed is None:
         messages.success(request, "The connection test was successful. The environment has what Dynamics 365 needs.")
@@ -39,7 +39,7 @@ def test(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def toggle(request: HttpRequest, company: str) -> HttpResponse:
     """Follow the Enabled switch; turning off asks first."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     wanted = bool(request.POST.get("enabled"))
     if wanted == dynamics.get_setup(owner).enabled:
         return _redirect_to_page(request, owner)
@@ -52,14 +52,14 @@ def toggle(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def enable(request: HttpRequest, company: str) -> HttpResponse:
     """Enable, by its own POST; enabled already is fine."""
-    return _enable(request, company_of(request, company))
+    return _enable(request, company_or_404(request, company))
 
 
 @requires(Can.ADMINISTER)
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then disable."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method == "POST":
         dynamics.disable(company=owner, user=request.user)
         messages.success(request, "Dynamics 365 is disabled. Its schedules are on hold; couplings are kept.")
@@ -80,7 +80,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def reset(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then reset mappings and schedules to their defaults."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method == "POST":
         try:
             dynamics.reset(company=owner, user=request.user)

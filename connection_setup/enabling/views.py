@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection import state
 from connection_setup.enabling import page, questions
 from connection_setup.enabling import run as enabling
@@ -24,7 +24,7 @@ from ui.links import company_url
 @require_http_methods(["GET", "HEAD", "POST"])
 def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page of a run; a POST gives the consent that came along and takes the next steps."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     run = enabling.current_run(connection.company)
     if run is None:
         return render.redirect(request, company_url("connection_setup:setup", connection.company))
@@ -42,7 +42,7 @@ def enabling_page(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def answer(request: HttpRequest, company: str, name: str) -> HttpResponse:
     """Store the answer to a question of the setup page, and carry it out."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     try:
         text, url = questions.answer(
             company=owner, name=name, yes=request.POST.get("answer") == "yes", user=request.user

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.encryption import forms, page
 from connection_setup.encryption import services as encryption
 from core.refusals import Refusal
@@ -19,7 +19,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    return render.page(request, page.build_page(company_of(request, company), encryption.read_state()))
+    return render.page(request, page.build_page(company_or_404(request, company), encryption.read_state()))
 
 
 @requires(Can.ADMINISTER)
@@ -42,7 +42,7 @@ def change(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def rotate(request: HttpRequest, company: str) -> HttpResponse:
     """Encrypt every secret with the newest key."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     try:
         messages.success(request, page.describe_result(encryption.rotate(user=request.user)))
     except Refusal as refusal:
@@ -54,7 +54,7 @@ def rotate(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then encrypt every secret with the key derived from SECRET_KEY."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     back = company_url("connection_setup:encryption", owner)
     if request.method == "POST":
         try:
@@ -84,7 +84,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_variables()
 def copy(request: HttpRequest, company: str) -> HttpResponse:
     """Download the key in use, once after it was made."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     try:
         key = encryption.take_key_copy(user=request.user)
     except Refusal as refusal:
@@ -101,7 +101,7 @@ def copy(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_variables()
 def _form(request: HttpRequest, company: str, *, enable: bool) -> HttpResponse:
     """Show the form of a key, or use what came with it; enable: encryption is off."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method != "POST":
         return render.page(request, page.build_form_page(owner, forms.KeyForm(), enable=enable))
     form = forms.KeyForm(request.POST, request.FILES)

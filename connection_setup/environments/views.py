@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection import state
 from connection_setup.connection.sign_in_redirect import allow_sign_in_redirect
 from connection_setup.environments import forms, page
@@ -25,7 +25,7 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page; it is polled while a sign-in is waited for."""
-    return _render(request, state.connection_of(company_of(request, company)))
+    return _render(request, state.connection_of(company_or_404(request, company)))
 
 
 @requires(Can.ADMINISTER)
@@ -33,7 +33,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_post_parameters("client_secret", "user_password")
 def look_up(request: HttpRequest, company: str) -> HttpResponse:
     """Redirect from the field Environment URL to the page; what was typed is saved first, except a bad address."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     if request.method == "POST" and "environment_url" in request.POST and not connection.enabled:
         given = request.POST.copy()
         if is_bad_address(given.get("environment_url", ""), given.get("cloud", "")):
@@ -48,7 +48,7 @@ def look_up(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest, company: str) -> HttpResponse:
     """Begin the sign-in: redirect to Microsoft, in this window or in one of its own."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     here = company_url("connection_setup:environments", connection.company)
     if request.method != "POST":
         return HttpResponseRedirect(here)
@@ -74,7 +74,7 @@ def sign_in(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def again(request: HttpRequest, company: str) -> HttpResponse:
     """Ask for the environments again."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     found = environments.current_sign_in(owner, request.session.session_key)
     if found is not None and found.signed_in_at is not None:
         environments.discover_environments(found)
@@ -85,7 +85,7 @@ def again(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def forget(request: HttpRequest, company: str) -> HttpResponse:
     """Drop the sign-in, so that somebody else signs in."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if environments.current_sign_in(owner, request.session.session_key) is not None:
         administrator_sign_in.drop(owner, _session_key(request))
     return HttpResponseRedirect(company_url("connection_setup:environments", owner))
@@ -95,7 +95,7 @@ def forget(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Save one of the environments found; where a secret must be entered again, show the setup page filled in."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     setup = company_url("connection_setup:setup", connection.company)
     found = environments.current_sign_in(connection.company, request.session.session_key)
     if request.method != "POST" or found is None or found.signed_in_at is None:

@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection import state
 from connection_setup.connection.sign_in_redirect import allow_sign_in_redirect
 from connection_setup.environments import services as environments
@@ -23,7 +23,7 @@ from ui import render
 @require_safe
 def assisted_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Show the list of guides."""
-    return render.page(request, assisted_setup_page.build_page(company_of(request, company)))
+    return render.page(request, assisted_setup_page.build_page(company_or_404(request, company)))
 
 
 @requires(Can.ADMINISTER)
@@ -63,7 +63,7 @@ def step(request: HttpRequest, company: str, step: str) -> HttpResponse:
 
 
 def _situation(request: HttpRequest, company: str) -> Situation:
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     stored = AssistedSetup.objects.filter(company=owner).first() or AssistedSetup(company=owner)
     session = request.session.session_key
     signed_in = environments.current_sign_in(owner, session) or sign_in.current(owner, session)

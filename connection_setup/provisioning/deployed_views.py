@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup import captions
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
@@ -42,7 +42,7 @@ def team_roles(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, company: str, title: str, read: Callable[[DataverseConnection], Shown]) -> HttpResponse:
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     owner = connection.company
     notices: tuple[Notice, ...] = ()
     tabs: tuple[FastTab, ...] = ()

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.registration import page
@@ -23,7 +23,7 @@ _SESSION_KEY = "registration"
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     seen_at = f"{request.scheme}://{request.get_host()}"
     answer = _remembered_answer(request, connection)
     findings = registration.collect_findings(connection, seen_at=seen_at, tenant_answer=answer)
@@ -34,7 +34,7 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def check(request: HttpRequest, company: str) -> HttpResponse:
     """Check what can be checked; the page shows the result of each step."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     answer = registration.check_registration(connection)
     request.session[_SESSION_KEY] = {"settings": _settings_key(connection), "finding": asdict(answer)}
     messages.success(request, "The registration was checked as far as possible. Each step shows its result.")

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup import hooks
 from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
@@ -28,7 +28,7 @@ def assist(_: HttpRequest, connection: DataverseConnection) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def default_setup(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then reset mappings and schedules to their defaults (Use Default Synchronization Setup)."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     back = company_url("connection_setup:setup", owner)
     if off := state.unavailable_reason(owner):
         messages.error(request, f"Nothing was changed. {off.user_message}")
@@ -54,7 +54,7 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def synchronize_modified(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then queue a job per mapping (Synchronize Modified Records)."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     back = company_url("connection_setup:setup", owner)
     if off := state.unavailable_reason(owner):
         messages.error(request, f"Nothing was queued. {off.user_message}")

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup import hooks
 from connection_setup.checks import services as checks_services
 from connection_setup.connection import settings, state
@@ -43,7 +43,7 @@ def save_form_first(act: ConnectionView) -> Callable[..., HttpResponse]:
     @sensitive_post_parameters("client_secret", "user_password")
     @wraps(act)
     def view(request: HttpRequest, company: str) -> HttpResponse:
-        connection = state.connection_of(company_of(request, company))
+        connection = state.connection_of(company_or_404(request, company))
         if request.method != "POST":
             return HttpResponseRedirect(company_url("connection_setup:setup", connection.company))
         form = save_form(request, connection, request.POST)
@@ -58,7 +58,7 @@ def save_form_first(act: ConnectionView) -> Callable[..., HttpResponse]:
 @require_safe
 def setup(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     return render.page(request, page.build_page(request, connection))
 
 
@@ -67,7 +67,7 @@ def setup(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_post_parameters("client_secret", "user_password")
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Show the fields of the authentication type just chosen; what was typed stays, nothing is saved."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     if request.method != "POST" or connection.enabled:
         return _redirect_to_page(request, connection)
     return render_form(request, connection, SettingsForm(connection=connection, typed=request.POST))
@@ -78,7 +78,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 @sensitive_post_parameters("client_secret", "user_password")
 def environment_url(request: HttpRequest, company: str) -> HttpResponse:
     """Check the address just typed, and show the page, of which htmx takes the field alone; nothing is saved."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     if request.method != "POST" or connection.enabled:
         return _redirect_to_page(request, connection)
     form = SettingsForm(request.POST, connection=connection)
@@ -125,7 +125,7 @@ def enable(request: HttpRequest, connection: DataverseConnection) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, saying in numbers what will happen, then disable the connection."""
-    connection = state.connection_of(company_of(request, company))
+    connection = state.connection_of(company_or_404(request, company))
     back = company_url("connection_setup:setup", connection.company)
     if request.method == "POST":
         enabling_services.disable(company=connection.company, user=request.user)

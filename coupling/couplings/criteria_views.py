@@ -49,14 +49,14 @@ class TooLong(Exception):
 @requires(Can.READ)
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Ask for which mapping: Tell Me leads here."""
-    return render.page(request, choose_page(access.company(request, company)))
+    return render.page(request, choose_page(access.company_or_404(request, company)))
 
 
 @require_POST
 @requires(Can.OPERATE)
 def from_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Store a list's selection, and go on to the criteria of the table's mapping."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     one = records.table_or_404(table)
     selection = keep_selection.store_from_list(request, owner, one, without="they cannot be coupled")
     if not isinstance(selection, Selection):
@@ -71,7 +71,7 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
 @requires(Can.READ)
 def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show the page as stored on the mapping."""
-    one = mapping_or_404(access.company(request, company), mapping)
+    one = mapping_or_404(access.company_or_404(request, company), mapping)
     return _shown(request, CriteriaForm.from_mapping(one, _selection(request, one, request.GET)))
 
 
@@ -79,7 +79,7 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 @requires(Can.PREVIEW)
 def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show what would happen; nothing is written and nothing is stored."""
-    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
     if not form.valid:
         return _shown(request, form, status=400)
     try:
@@ -125,7 +125,7 @@ def _preview(form: CriteriaForm) -> Preview:
 @requires(Can.PREVIEW)
 def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Fill in criteria that suit the records here; nothing is stored."""
-    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
     try:
         statistics = field_statistics(form.mapping, available_criteria(form.mapping))
     except local_records.Unusable as error:
@@ -149,7 +149,7 @@ def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 @requires(Can.MAP)
 def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Store the criteria on the mapping, without starting anything."""
-    form = CriteriaForm.from_request(mapping_or_404(access.company(request, company), mapping), request)
+    form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
     if not form.valid:
         return _shown(request, form, status=400)
     mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
@@ -162,7 +162,7 @@ def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 @requires(Can.MAP)
 def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Take back all criteria of the mapping."""
-    one = mapping_or_404(access.company(request, company), mapping)
+    one = mapping_or_404(access.company_or_404(request, company), mapping)
     mappings_services.reset_criteria(mapping=one)
     messages.success(request, f"No field of {one.name} is matched on any more.")
     form = CriteriaForm.from_mapping(one, _selection(request, one, request.POST))
@@ -173,7 +173,7 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Start the coupling with what is on the page, or with what was previewed, and show its job."""
-    one = mapping_or_404(access.company(request, company), mapping)
+    one = mapping_or_404(access.company_or_404(request, company), mapping)
     form, settings = _entered(request, one)
     if settings is None:
         return _shown(request, form, status=400)

@@ -32,7 +32,7 @@ _WHAT_STAYS = (
 @requires(Can.OPERATE)
 def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
     """Ask about all couplings of the chosen mappings, then start."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
     chosen = IntegrationTableMapping.objects.filter(company=owner, pk__in=ids.parse_ids(given.getlist("id")))
@@ -62,7 +62,7 @@ def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def from_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Store a list's selection, then ask about its couplings."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     one = records.table_or_404(table)
     selection = keep_selection.store_from_list(request, owner, one, without="none is coupled")
     if not isinstance(selection, Selection):
@@ -77,7 +77,7 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
 @requires(Can.OPERATE)
 def uncouple_selection(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Ask about the couplings of a stored selection, then start."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
     given = request.POST if request.method == "POST" else request.GET
     selection = selections.get_selection(one, request.user, given.get("selection", ""))

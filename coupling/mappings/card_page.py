@@ -68,7 +68,7 @@ class MappingForm(forms.Form):
 @requires(Can.READ)
 def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show one mapping, and save its settings for those who may change it."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
     may_map = may(request.user, Can.MAP)
     form = MappingForm(request.POST if request.method == "POST" else None, initial=_initial(one))

@@ -87,7 +87,7 @@ def _status(row: Any) -> Cell:
 @requires(Can.READ)
 def all_fields(request: HttpRequest, company: str) -> HttpResponse:
     """Show the field mappings of all mappings."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     page = Page(
         "Integration Field Mapping List",
         crumbs=crumbs(owner),
@@ -102,7 +102,7 @@ def all_fields(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.READ)
 def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show the field mappings of one mapping."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
 
     def act(label: str, to: str, icon: str) -> Action:
@@ -128,7 +128,7 @@ def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 @requires(Can.MAP)
 def switch_fields(request: HttpRequest, company: str, mapping: str, to: str) -> HttpResponse:
     """Switch the selected field mappings on or off."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
     back = mapping_url("fields", one)
     chosen = listing.selected(request, field_listing(owner, one))

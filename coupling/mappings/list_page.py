@@ -41,7 +41,7 @@ from ui.links import company_url, optional_url
 @requires(Can.READ)
 def mappings(request: HttpRequest, company: str) -> HttpResponse:
     """Show the list of mappings."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     jobs = counts.latest_jobs(owner)
     off = unavailable_text(owner)
     shown = mapping_listing(owner, jobs, off=off)
@@ -265,7 +265,7 @@ def troubleshooting(
 @requires(Can.READ)
 def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     """Lead from the selected mappings to what is to be done with them."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     back = company_url("coupling:mappings", owner)
     chosen = list(listing.selected(request, mapping_listing(owner)).rows)
     if not chosen:
@@ -299,7 +299,7 @@ def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -
 @requires(Can.MAP)
 def reset(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then reset the selected mappings to their default."""
-    owner = access.company(request, company)
+    owner = access.company_or_404(request, company)
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
     wanted = ids.parse_ids(given.getlist("id"))

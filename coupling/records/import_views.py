@@ -12,7 +12,7 @@ from django.http import (
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from core.refusals import Refusal
 from core.roles import Can, requires
 from coupling.job_parameters import ImportParameters
@@ -32,13 +32,13 @@ from ui.links import company_url
 @requires(Can.ADMINISTER)
 def choose(request: HttpRequest, company: str) -> HttpResponse:
     """Ask for a file; a POST keeps it and starts its preview."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     initial = {"company": owner.slug, "table": request.GET.get("table") or "customer"}
     data = request.POST if request.method == "POST" else None
-    form = FileForm(data, request.FILES or None, companies=access.companies(request), initial=initial)
+    form = FileForm(data, request.FILES or None, companies=access.visible_companies(request), initial=initial)
     if data is None or not form.is_valid():
         return render.page(request, import_page.choose_page(owner, form))
-    target = company_of(request, form.cleaned_data["company"])
+    target = company_or_404(request, form.cleaned_data["company"])
     file = form.cleaned_data["file"]
     try:
         job = import_services.start_import(
@@ -55,7 +55,7 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.ADMINISTER)
 def preview(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Show what was decided about a file and what it would change; polled while it is read."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     job = _job(owner, pk)
     return render.page(request, import_page.preview_page(owner, job, _form(job)))
 
@@ -64,7 +64,7 @@ def preview(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @requires(Can.ADMINISTER)
 def again(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Preview the file again, with other choices."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     job = _job(owner, pk)
     form = _form(job, request)
     if not form.is_valid():
@@ -85,7 +85,7 @@ def again(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @requires(Can.ADMINISTER)
 def start(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Start the import that was previewed; once, however often the button is pressed."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     job = _job(owner, pk)
     parameters = ImportParameters.load(job.parameters)
     try:
@@ -99,7 +99,7 @@ def start(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @requires(Can.READ)
 def export(request: HttpRequest, company: str, table: str, kind: str) -> HttpResponseBase:
     """Send the list's records with all their fields, narrowed and searched as the page is, as CSV or a workbook."""
-    owner, what = company_of(request, company), lists.table_or_404(table)
+    owner, what = company_or_404(request, company), lists.table_or_404(table)
     if kind not in writing.FORMATS:
         raise Http404(f"There is no export as {kind!r}.")
     names = [field.name for field in what.fields]

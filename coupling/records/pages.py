@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection.state import connection_of
 from core.roles import Can, may, requires
 from coupling.models import Coupling, OptionMapping
@@ -25,7 +25,7 @@ from ui.links import company_url
 @requires(Can.READ)
 def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Show all records of a table."""
-    owner, what = company_of(request, company), records.table_or_404(table)
+    owner, what = company_or_404(request, company), records.table_or_404(table)
     mappings = records.mappings_of(owner, what)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
     if may(request.user, Can.ADMINISTER):
@@ -58,7 +58,7 @@ def _export_menu(request: HttpRequest, owner: Company, what: LocalTable) -> Menu
 @requires(Can.READ)
 def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Show one record, its values and its row in Dataverse."""
-    owner, what = company_of(request, company), records.table_or_404(table)
+    owner, what = company_or_404(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, record=record)]
     if may(request.user, Can.ADMINISTER):
@@ -92,7 +92,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
 @requires(Can.READ)
 def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Lead to the card of the record with the number or code in ?key=."""
-    owner, what = company_of(request, company), records.table_or_404(table)
+    owner, what = company_or_404(request, company), records.table_or_404(table)
     key = request.GET.get("key", "").replace("\x00", "")[:100]
     found = what.records(owner).filter(**{what.key: key}).values_list("system_id", flat=True).first()
     if found is None:
@@ -104,7 +104,7 @@ def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
 @requires(Can.ADMINISTER)
 def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Add a record."""
-    owner, what = company_of(request, company), records.table_or_404(table)
+    owner, what = company_or_404(request, company), records.table_or_404(table)
     form = record_form(what, owner, data=request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         record = form.store()
@@ -119,7 +119,7 @@ def new(request: HttpRequest, company: str, table: str) -> HttpResponse:
 @requires(Can.ADMINISTER)
 def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Change a record; a change that somebody else made meanwhile is never overwritten."""
-    owner, what = company_of(request, company), records.table_or_404(table)
+    owner, what = company_or_404(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     title, back = _title(what, record), records.card_url(owner, what, system_id)
     form = record_form(what, owner, data=request.POST if request.method == "POST" else None, record=record)
@@ -134,7 +134,7 @@ def edit(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
 @requires(Can.ADMINISTER)
 def delete(request: HttpRequest, company: str, table: str, system_id: UUID) -> HttpResponse:
     """Delete a record, after asking."""
-    owner, what = company_of(request, company), records.table_or_404(table)
+    owner, what = company_or_404(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     title = _title(what, record)
     if request.method == "POST":

@@ -32,7 +32,7 @@ from ui.links import company_url
 @requires(Can.READ)
 def job_list(request: HttpRequest, company: str) -> HttpResponse:
     """Integration Synchronization Jobs; under a type filter the title is that type's."""
-    found = access.company(request, company)
+    found = access.company_or_404(request, company)
     chosen = request.GET.get("type", "")
     page = Page(
         title=display.LIST_TITLES.get(chosen, display.LIST_TITLES[""]),
@@ -68,7 +68,7 @@ def job_outcomes(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @requires(Can.READ)
 def errors(request: HttpRequest, company: str) -> HttpResponse:
     """Integration Synchronization Errors: those of the newest job that has any."""
-    found = access.company(request, company)
+    found = access.company_or_404(request, company)
     job = listings.with_errors(found).first()
     if job is None:
         none = "No record has failed in any job of this company."
@@ -121,7 +121,7 @@ def cancel(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @requires(Can.READ)
 def queue(request: HttpRequest, company: str) -> HttpResponse:
     """Job Queue Entries: what is in process, queued, postponed; and what starts by schedule."""
-    found = access.company(request, company)
+    found = access.company_or_404(request, company)
     lines = [line for provider in registry.schedules for line in provider(found)]
     rows = [(Link(line.description, line.url), line.mapping, line.state, line.next_run, line.every) for line in lines]
     head = ("Description", "Mapping", "Status", "Earliest Start", "Recurs")
@@ -140,7 +140,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _company_and_job(request: HttpRequest, slug: str, pk: int) -> tuple[Company, Job]:
-    company = access.company(request, slug)
+    company = access.company_or_404(request, slug)
     job = Job.objects.select_related("parent", "requested_by").filter(company=company, pk=pk).first()
     if job is None:
         raise Http404(f"{company.name} has no job {pk}. It may have been deleted.")

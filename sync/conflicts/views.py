@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, requires
@@ -28,7 +28,7 @@ from ui.links import company_url
 @requires(Can.READ)
 def conflicts(request: HttpRequest, company: str) -> HttpResponse:
     """Show pairs whose same field was changed on both sides, with the choice which side counts."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
     page = conflicts_page(owner, unavailable=unavailable, off=off_reason(request.user, unavailable))
     return render.page(request, page)
@@ -38,7 +38,7 @@ def conflicts(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def resolve(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize the selected pairs, with the chosen side winning."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     back = company_url("sync:conflicts", owner)
     selected = listing.selected(request, conflicts_listing(owner))
     if not selected:
@@ -57,7 +57,7 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.READ)
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
     """Show pairs that failed twice in a row in the same way and are left out until somebody retries."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
     page = skipped_page(owner, unavailable=unavailable, off=off_reason(request.user, unavailable))
     return render.page(request, page)
@@ -67,7 +67,7 @@ def skipped(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def retry(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize the selected pairs again."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     selected = listing.selected(request, skipped_listing(owner))
     if not selected:
         return listing.nothing_selected(request, company_url("sync:skipped", owner))
@@ -78,7 +78,7 @@ def retry(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def retry_all(request: HttpRequest, company: str) -> HttpResponse:
     """Synchronize every skipped pair of the company again."""
-    return _retry(request, company_of(request, company), None)
+    return _retry(request, company_or_404(request, company), None)
 
 
 def _retry(request: HttpRequest, company: Company, couplings: Iterable[int] | None) -> HttpResponse:
@@ -100,7 +100,7 @@ def _retry(request: HttpRequest, company: Company, couplings: Iterable[int] | No
 @requires(Can.OPERATE)
 def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
     """Queue the deletion of the selected pairs' couplings; neither record is deleted."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     back = company_url("sync:skipped", owner)
     selected = listing.selected(request, skipped_listing(owner))
     if not selected:

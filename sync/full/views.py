@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, may, requires
@@ -33,7 +33,7 @@ from ui.kit import Action, Notice
 @requires(Can.READ)
 def review(request: HttpRequest, company: str) -> HttpResponse:
     """Show the lines; the records are counted when the page is opened for the first time."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
     notices: list[Notice] = []
     known = full.lines(owner, removed=True)
@@ -60,7 +60,7 @@ def _count(company: Company) -> list[Notice]:
 @requires(Can.OPERATE)
 def sync_all(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, with the counts, then start every line that has not run."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method == "POST":
         start = partial(full.start, owner, user=request.user)
         return _do(request, owner, start, "The full synchronization has started.")
@@ -86,7 +86,7 @@ def sync_all(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def refresh(request: HttpRequest, company: str) -> HttpResponse:
     """Count both sides again."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     return _do(request, owner, partial(full.generate, owner), "Both sides have been counted again.")
 
 
@@ -94,7 +94,7 @@ def refresh(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def reset(request: HttpRequest, company: str) -> HttpResponse:
     """Start the review over: without states, overrides and removals, counted again."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     return _do(request, owner, partial(full.reset, owner), "The review starts over.")
 
 
@@ -102,7 +102,7 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def restart(request: HttpRequest, company: str) -> HttpResponse:
     """Run the selected line once more."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     rows = _selected(request, owner)
     if not rows:
         return listing.nothing_selected(request, review_url(owner))
@@ -117,7 +117,7 @@ def restart(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def recommend_full(request: HttpRequest, company: str) -> HttpResponse:
     """Recommend full synchronization for the selected lines."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     return _do_for_each(request, owner, full.recommend_full, "{name}: full synchronization is recommended now.")
 
 
@@ -125,7 +125,7 @@ def recommend_full(request: HttpRequest, company: str) -> HttpResponse:
 @requires(Can.OPERATE)
 def remove(request: HttpRequest, company: str) -> HttpResponse:
     """Take the selected lines out of the run."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     return _do_for_each(request, owner, full.remove, "{name} has been taken out. Reset brings it back.")
 
 

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.guide import links as guide
 from connection_setup.provisioning import team_members
 from core.refusals import Explained
@@ -27,14 +27,14 @@ MAX_CHOICES = 1000
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    return render.page(request, salespeople_page(request, company_of(request, company)))
+    return render.page(request, salespeople_page(request, company_or_404(request, company)))
 
 
 @requires(Can.OPERATE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def save(request: HttpRequest, company: str) -> HttpResponse:
     """Save what was chosen; OK then asks about the users without a salesperson."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     if request.method != "POST":
         return HttpResponseRedirect(company_url("sync:salespeople", owner))
     try:
@@ -65,7 +65,7 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def create(request: HttpRequest, company: str) -> HttpResponse:
     """Create Salesperson: for the selected users, or for all that have none."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     everybody = request.POST.get("all") == "1"
     selected = _selected(request)
     if not everybody and not selected:
@@ -88,7 +88,7 @@ def create(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
     """Delete Coupling of the selected users; nobody is deleted on either side."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     selected = _selected(request)
     if not selected:
         return _nothing_selected(request, owner)
@@ -106,7 +106,7 @@ def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def match(request: HttpRequest, company: str) -> HttpResponse:
     """Match-Based Coupling by e-mail: ask, then couple."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     here = company_url("sync:salespeople", owner)
     if request.method != "POST":
         return render.confirm(
@@ -139,7 +139,7 @@ def match(request: HttpRequest, company: str) -> HttpResponse:
 @require_POST
 def add_to_team(request: HttpRequest, company: str) -> HttpResponse:
     """Add Coupled Users to Team: as the application; where it may not, an administrator signs in."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     here = company_url("sync:salespeople", owner)
     if why := team_blocked_reason(owner):
         messages.warning(request, why)

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import company as company_of
+from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable, Refusal
 from core.roles import Can, requires
@@ -51,7 +51,7 @@ class _DirectionForm(forms.Form):
 @requires(Can.OPERATE)
 def synchronize_selection(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Synchronize Now for the selected records of a list; ask for the direction where both are possible."""
-    owner, local_table = company_of(request, company), records.table_or_404(table)
+    owner, local_table = company_or_404(request, company), records.table_or_404(table)
     back = records.list_url(owner, local_table)
     selected = records.selected_records(request, owner, local_table)
     if not selected:
@@ -105,7 +105,7 @@ def _ask_direction(
 @requires(Can.OPERATE)
 def synchronize(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Synchronize Modified Records, or with ?full=1 Run Full Synchronization, of one mapping."""
-    owner = company_of(request, company)
+    owner = company_or_404(request, company)
     found = IntegrationTableMapping.objects.select_related("company").filter(company=owner, name=mapping).first()
     if found is None:
         raise Http404(f"There is no integration table mapping {mapping!r} in {owner.name}.")

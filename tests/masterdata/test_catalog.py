@@ -117,13 +117,13 @@ def test_saving_stamps_the_time_even_for_named_fields(company):
 def test_a_company_is_found_by_its_address_or_not_at_all(company, rf, django_user_model):
     request = rf.get("/")
     request.user = django_user_model.objects.create(username="ada")
-    assert access.company(request, "alder-finch") == company
+    assert access.company_or_404(request, "alder-finch") == company
     with pytest.raises(Http404, match="There is no company with the address 'elsewhere'"):
-        access.company(request, "elsewhere")
+        access.company_or_404(request, "elsewhere")
 
 
 def test_nobody_signed_in_sees_a_company(company, rf):
     request = rf.get("/")
     request.user = AnonymousUser()
     with pytest.raises(Http404):
-        access.company(request, "alder-finch")
+        access.company_or_404(request, "alder-finch")

@@ -36,13 +36,13 @@ class Command(TandemCommand):
         except ValidationError as error:
             self.refuse("invalid", f"{' '.join(error.messages)} Nothing was changed.")
         if self.as_json:
-            self.document(
+            self.print_json(
                 {"user": user.username, "role": options["role"], "created": created, "password": made or None}
             )
             return
-        self.say(f"{user.username} {'is now' if not created else 'was created as'} {options['role']}.")
+        self.print_text(f"{user.username} {'is now' if not created else 'was created as'} {options['role']}.")
         if made:
-            self.say(f"Password (shown only now): {made}")
+            self.print_text(f"Password (shown only now): {made}")
 
     def _password(self, path: Path | None) -> str | None:
         if path is None:

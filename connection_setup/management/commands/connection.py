@@ -54,7 +54,7 @@ class Command(CompanyCommand):
         """Carry out the action."""
         values, secret = self._settings(options)
         if values is not None and options["action"] in {"disable", "status"}:
-            self.misused(f"`connection {options['action']}` takes no settings.")
+            self.usage_error(f"`connection {options['action']}` takes no settings.")
         try:
             getattr(self, f"_{options['action']}")(values, secret)
         except DataverseError as error:
@@ -66,7 +66,7 @@ class Command(CompanyCommand):
         else:
             report = checks_services.test_settings(company=self.company, values=values, secret=secret)
         if self.as_json:
-            self.document(report.document())
+            self.print_json(report.document())
         else:
             self._print_checks(report)
         if not report.ok:
@@ -85,10 +85,10 @@ class Command(CompanyCommand):
             )
         connection = state.connection_of(self.company)
         if self.as_json:
-            self.document({**_status_document(connection), **report.document()})
+            self.print_json({**_status_document(connection), **report.document()})
             return
         self._print_checks(report)
-        self.say(f"The connection of {self.company} to {connection.organization_name} is enabled.")
+        self.print_text(f"The connection of {self.company} to {connection.organization_name} is enabled.")
 
     def _report_step(self, report: StepReport) -> None:
         """Print a step when it ends; on stderr, since stdout is for the answer."""
@@ -97,25 +97,25 @@ class Command(CompanyCommand):
     def _disable(self, _values: None, _secret: str) -> None:
         connection = enabling_services.disable(company=self.company, user=None)
         if self.as_json:
-            self.document(_status_document(connection))
-        self.say(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
+            self.print_json(_status_document(connection))
+        self.print_text(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")
 
     def _status(self, _values: None, _secret: str) -> None:
         connection = state.connection_of(self.company)
         report = Report.stored(connection.checks)
         if self.as_json:
-            self.document({**_status_document(connection), **report.document()})
+            self.print_json({**_status_document(connection), **report.document()})
             return
         word = "enabled" if connection.enabled else "not enabled"
-        self.say(f"The connection of {self.company} is {word}.")
-        self.say(f"Environment URL: {connection.environment_url or 'none'}")
+        self.print_text(f"The connection of {self.company} is {word}.")
+        self.print_text(f"Environment URL: {connection.environment_url or 'none'}")
         if connection.organization_name:
-            self.say(f"Organization: {connection.organization_name}")
+            self.print_text(f"Organization: {connection.organization_name}")
         self._print_checks(report)
 
     def _print_checks(self, report: Report) -> None:
         for check in report.checks:
-            self.say(f"{MARKS[check.state]}  {check.name}: {check.user_message}")
+            self.print_text(f"{MARKS[check.state]}  {check.name}: {check.user_message}")
 
     def _settings(self, options: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         """Return the settings that options name, with the secret; None where the stored ones are meant."""
@@ -123,7 +123,7 @@ class Command(CompanyCommand):
         secret_file = options["client_secret_file"] or options["certificate_file"]
         if options["sandbox"]:
             if named or secret_file:
-                self.misused("--sandbox provides all settings; leave the others out.")
+                self.usage_error("--sandbox provides all settings; leave the others out.")
             return self._sandbox(options["sandbox"])
         if not named and not secret_file:
             return None, ""
@@ -131,7 +131,7 @@ class Command(CompanyCommand):
         if not secret_file:
             missing.append("--client-secret-file or --certificate-file")
         if missing:
-            self.misused(f"Settings go together; missing: {', '.join(missing)}.")
+            self.usage_error(f"Settings go together; missing: {', '.join(missing)}.")
         kind = AuthenticationType.CERTIFICATE if options["certificate_file"] else AuthenticationType.CLIENT_SECRET
         cloud = clouds.cloud_of(named["environment_url"])
         values = {**named, "cloud": cloud, "sandbox_ca_file": "", "authentication_type": kind.value}
@@ -150,13 +150,13 @@ class Command(CompanyCommand):
             }
             return values, str(printed["client_secret"])
         except (ValueError, KeyError, TypeError):
-            self.misused(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
+            self.usage_error(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
 
     def _text(self, file: str) -> str:
         try:
             return Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            self.misused(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
+            self.usage_error(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
 
 
 def _status_document(connection: DataverseConnection) -> dict[str, Any]:

@@ -15,5 +15,6 @@ class Command(TandemCommand):
         """Encrypt all secrets, or none."""
         changed = encryption.rotate(user=None).resealed
         if self.as_json:
-            self.document({"secrets": changed})
-        self.say(f"{changed} stored {'secret is' if changed == 1 else 'secrets are'} encrypted with the newest key.")
+            self.print_json({"secrets": changed})
+        stored = "secret is" if changed == 1 else "secrets are"
+        self.print_text(f"{changed} stored {stored} encrypted with the newest key.")

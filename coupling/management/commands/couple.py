@@ -56,14 +56,14 @@ class Command(MappingCommand):
     def _preview(self, mapping: Any, selection: Any, given: Any) -> None:
         found = services.preview(mapping=mapping, selection=selection, criteria=given)
         if self.as_json:
-            self.lines(found.lines())
-            self.lines([found.summary()])
+            self.print_json_lines(found.lines())
+            self.print_json_lines([found.summary()])
             return
         for one in found.lines():
             row = one["integration"]
             text = f"-> {row['name']}" if one["outcome"] == "coupled" else one["message"]
-            self.say(f"{one['local']['key']:<12} {one['local']['name']:<32} {text}")
-        self.say(
+            self.print_text(f"{one['local']['key']:<12} {one['local']['name']:<32} {text}")
+        self.print_text(
             f"{found.total:,} uncoupled records: {found.coupled:,} would be coupled, {found.multiple:,} have several "
             f"matches, {found.no_match:,} find no match, {found.already_coupled:,} find a match that is taken."
         )

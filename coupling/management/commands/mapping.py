@@ -27,7 +27,7 @@ class Command(MappingCommand):
         name = options["mapping"]
         if options["what"] == "show":
             if not name:
-                self.misused("mapping show needs the name of a mapping.")
+                self.usage_error("mapping show needs the name of a mapping.")
             self._show(self.mapping(name))
         elif options["what"] == "reset":
             self._reset(name)
@@ -46,12 +46,12 @@ class Command(MappingCommand):
             for one in mappings
         ]  # fmt: skip
         if self.as_json:
-            self.document({"mappings": described})
+            self.print_json({"mappings": described})
             return
         if not described:
-            self.say("There are no mappings yet. They are made when the connection to Dataverse is enabled.")
+            self.print_text("There are no mappings yet. They are made when the connection to Dataverse is enabled.")
         for line in described:
-            self.say(
+            self.print_text(
                 f"{line['name']:<18} {line['table']:<16} {line['integration_table']:<22} {line['direction']:<24} "
                 f"{line['coupled']:>9,} coupled {line['uncoupled']:>9,} uncoupled"
             )
@@ -61,7 +61,7 @@ class Command(MappingCommand):
         try:
             captions = {field.name: field.caption for field in local_records.get_table(mapping).fields}
         except local_records.Unusable as error:
-            self.progress(str(error))
+            self.print_progress(str(error))
         fields = [
             {
                 "field": one.field, "caption": captions.get(one.field, ""), "integration_field": one.integration_field,
@@ -72,7 +72,7 @@ class Command(MappingCommand):
             for one in mapping.fields.all()
         ]  # fmt: skip
         if self.as_json:
-            self.document(
+            self.print_json(
                 {
                     "name": mapping.name, "table": mapping.table, "integration_table": mapping.integration_table,
                     "direction": mapping.direction, "table_filter": mapping.table_filter,
@@ -83,13 +83,14 @@ class Command(MappingCommand):
                 }
             )  # fmt: skip
             return
-        self.say(f"{mapping.name}: {services.description(mapping)}, {mapping.get_direction_display()}")
-        self.say(f"  Table Filter: {filters.readable(mapping.table_filter) or 'all records'}")
-        self.say(f"  Integration Table Filter: {filters.readable(mapping.integration_filter) or 'all rows'}")
-        self.say(f"  Match on: {criteria.readable(mapping, criteria.stored_criteria(mapping)) or 'nothing chosen yet'}")
+        self.print_text(f"{mapping.name}: {services.description(mapping)}, {mapping.get_direction_display()}")
+        self.print_text(f"  Table Filter: {filters.readable(mapping.table_filter) or 'all records'}")
+        self.print_text(f"  Integration Table Filter: {filters.readable(mapping.integration_filter) or 'all rows'}")
+        matched = criteria.readable(mapping, criteria.stored_criteria(mapping))
+        self.print_text(f"  Match on: {matched or 'nothing chosen yet'}")
         for line in fields:
             state = "" if line["enabled"] else f"  off: {line['disabled_reason'] or 'switched off'}"
-            self.say(
+            self.print_text(
                 f"  {line['field'] or '(constant)':<22} {line['integration_field']:<30} {line['direction']:<24}{state}"
             )
 
@@ -97,5 +98,5 @@ class Command(MappingCommand):
         written = defaults.reset_mappings(self.company, [name] if name else None)
         names = [mapping.name for mapping in written]
         if self.as_json:
-            self.document({"reset": names})
-        self.say(f"Back to the default: {', '.join(names)}.")
+            self.print_json({"reset": names})
+        self.print_text(f"Back to the default: {', '.join(names)}.")

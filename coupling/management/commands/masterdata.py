@@ -68,7 +68,7 @@ class Command(CompanyCommand):
             self.refuse(refusal["reason"], refusal["message"], refusal["fix"])
         document = {**import_services.document_of(job), "file": str(options["file"])}
         if self.as_json:
-            self.document(document)
+            self.print_json(document)
         else:
             self._print(table.caption_plural, job, document)
 
@@ -76,7 +76,7 @@ class Command(CompanyCommand):
         """Say how far a long import is, now and then."""
         if job.processed and not job.ended and time.monotonic() - self._said > _QUIET_S:
             self._said = time.monotonic()
-            self.progress(f"{job.phase}: {job.processed:,} of {job.total or 0:,} rows")
+            self.print_progress(f"{job.phase}: {job.processed:,} of {job.total or 0:,} rows")
 
     def _columns(self, text: str | None) -> dict[str, str] | None:
         if text is None:
@@ -85,25 +85,25 @@ class Command(CompanyCommand):
         for pair in text.split(","):
             name, mark, word = (part.strip() for part in pair.partition("="))
             if not (name and mark and word):
-                self.misused(f"--columns has {pair!r}; write FIELD=COLUMN pairs with commas between them.")
+                self.usage_error(f"--columns has {pair!r}; write FIELD=COLUMN pairs with commas between them.")
             if name in columns:
-                self.misused(f"--columns names the field {name} twice.")
+                self.usage_error(f"--columns names the field {name} twice.")
             columns[name] = word
         return columns
 
     def _print(self, what: str, job: Job, document: dict[str, Any]) -> None:
         head = "Preview of " if document.get("preview") else ""
-        self.say(
+        self.print_text(
             f"{head}{what} of {self.company.name}: {document['total']} rows, {document['inserted']} inserted, "
             f"{document['modified']} modified, {document['unchanged']} unchanged, {document['failed']} failed."
         )
         plan = import_services.plan_of(job)
         for sentence in plan.sentences() if plan else ():
-            self.say(f"  {sentence}")
+            self.print_text(f"  {sentence}")
         if blanks := document["decisions"]["blanks_kept"]:
-            self.say(f"  Blank cells that left the records' values as they were: {blanks}; see --blank-clears.")
+            self.print_text(f"  Blank cells that left the records' values as they were: {blanks}; see --blank-clears.")
         for error in document["errors"][:_SHOWN]:
             where = f"line {error['line']}" + (f", column {error['column']}" if error["column"] else "")
-            self.say(f"  {where}: {error['cause']} {error['fix']}")
+            self.print_text(f"  {where}: {error['cause']} {error['fix']}")
         if document["failed"] > _SHOWN:
-            self.say(f"  and {document['failed'] - _SHOWN} more; --json lists them.")
+            self.print_text(f"  and {document['failed'] - _SHOWN} more; --json lists them.")

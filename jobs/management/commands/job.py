@@ -35,24 +35,24 @@ class Command(TandemCommand):
         outcome = options["outcome"] or (Outcome.FAILED.value if options["errors"] else "")
         if self.as_json:
             if outcome:
-                self.lines(errors(job, outcome))
-                self.lines([summary(job)])
+                self.print_json_lines(errors(job, outcome))
+                self.print_json_lines([summary(job)])
             else:
-                self.document(summary(job))
+                self.print_json(summary(job))
             return
         if outcome:
             for row in _rows(job, outcome):
                 reason = listings.reason_label(row.reason) or str(row.get_outcome_display())
                 name = row.local_name or row.integration_name
-                self.say(f"{row.local_key or row.integration_id or '':<12} {name:<30} {reason}: {row.message}")
-        self.say(f"{display.title(job)}, job {job.pk}: {str(job.get_state_display()).lower()}")
+                self.print_text(f"{row.local_key or row.integration_id or '':<12} {name:<30} {reason}: {row.message}")
+        self.print_text(f"{display.title(job)}, job {job.pk}: {str(job.get_state_display()).lower()}")
         for name, count in job.counters.items():
             if count:
-                self.say(f"  {name:<10} {count:>9,}")
+                self.print_text(f"  {name:<10} {count:>9,}")
         for reason, count in sorted(job.reasons.items()):
-            self.say(f"  {listings.reason_label(reason) or reason:<40} {count:>9,}")
+            self.print_text(f"  {listings.reason_label(reason) or reason:<40} {count:>9,}")
         if job.message:
-            self.say(job.message)
+            self.print_text(job.message)
 
 
 def errors(job: Job, outcome: str) -> Iterator[dict[str, Any]]:

@@ -26,23 +26,23 @@ class Command(CompanyCommand):
     def run(self, options: dict[str, Any]) -> None:
         """Print them."""
         if options["limit"] < 1:
-            self.misused(f"--limit is {options['limit']}; it must be at least 1.")
+            self.usage_error(f"--limit is {options['limit']}; it must be at least 1.")
         jobs = Job.objects.filter(company=self.company).defer("parameters", "resume", "detail")
         for option, column in (("type", "type"), ("state", "state"), ("mapping", "mapping_name")):
             if options[option]:
                 jobs = jobs.filter(**{column: options[option]})
         found = list(jobs[: options["limit"]])
         if self.as_json:
-            self.document({"jobs": [summary(job, followups=False) for job in found]})
+            self.print_json({"jobs": [summary(job, followups=False) for job in found]})
             return
         if not found:
-            self.say("There are no such jobs.")
+            self.print_text("There are no such jobs.")
         for job in found:
             counted = ", ".join(
                 f"{count:,} {name}" for name, count in job.counters.items() if count and name != "total"
             )
             when = text_of(job.started_at) or "not started"
-            self.say(
+            self.print_text(
                 f"{job.pk:>7}  {when:<18} {display.duration_of(job):>12}  {job.get_state_display()!s:<10} "
                 f"{display.title(job)}: {counted or job.message or ('nothing to do' if job.ended else 'nothing yet')}"
             )

@@ -34,7 +34,8 @@ class Command(TandemCommand):
 
     def _create(self, name: str | None, currency: str | None, country: str) -> None:
         if not name or not name.strip() or not currency:
-            self.misused("company create needs a name and --currency, such as: company create Contoso --currency USD")
+            example = "company create Contoso --currency USD"
+            self.usage_error(f"company create needs a name and --currency, such as: {example}")
         name, currency, country = name.strip(), currency.upper(), country.upper()
         if not re.fullmatch("[A-Z]{3}", currency):
             self.refuse(
@@ -54,19 +55,19 @@ class Command(TandemCommand):
             self.refuse("company_exists", f"There already is a company {name!r}.", "Choose another name.")
         company = Company.objects.create(name=name, currency_code=currency, country_code=country)
         if self.as_json:
-            self.document({"company": _described(company)})
-        self.say(
+            self.print_json({"company": _described(company)})
+        self.print_text(
             f"{company.name} was created; its local currency is {currency}. Its pages are below /c/{company.slug}/."
         )
 
     def _list(self) -> None:
         companies = list(Company.objects.all())
         if self.as_json:
-            self.document({"companies": [_described(company) for company in companies]})
+            self.print_json({"companies": [_described(company) for company in companies]})
         elif not companies:
-            self.say("There is no company yet; make one with: manage.py company create NAME --currency USD")
+            self.print_text("There is no company yet; make one with: manage.py company create NAME --currency USD")
         for company in companies:
-            self.say(f"{company.name}  {company.currency_code}  /c/{company.slug}/")
+            self.print_text(f"{company.name}  {company.currency_code}  /c/{company.slug}/")
 
 
 def _described(company: Company) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class Command(CompanyCommand):
             line = progress_line(job)
             if line and line != last:
                 last = line
-                self.progress(line)
+                self.print_progress(line)
 
         while True:
             full.advance(self.company)
@@ -88,16 +88,16 @@ class Command(CompanyCommand):
     def print_lines(self, lines: list[FullSynchReviewLine], jobs: dict[str, Any]) -> None:
         """Print the lines, with their jobs where there are any."""
         if self.as_json:
-            self.document({"lines": [self.document_of(line, jobs.get(line.name)) for line in lines]})
+            self.print_json({"lines": [self.document_of(line, jobs.get(line.name)) for line in lines]})
             return
-        self.say(f"{'Name':<20} {'Here':>9} {'Dataverse':>9}  {'Recommendation':<32} Status")
+        self.print_text(f"{'Name':<20} {'Here':>9} {'Dataverse':>9}  {'Recommendation':<32} Status")
         for line in lines:
             recommendation = str(line.get_recommendation_display())
             remote = "" if line.integration_count is None else f"{line.integration_count:,}"
             status = line.status or "not started"
-            self.say(f"{line.name:<20} {line.local_count:>9,} {remote:>9}  {recommendation:<32} {status}")
+            self.print_text(f"{line.name:<20} {line.local_count:>9,} {remote:>9}  {recommendation:<32} {status}")
             if line.message and line.status in ("failed", "blocked", "cancelled"):
-                self.say(f"    {line.message}")
+                self.print_text(f"    {line.message}")
 
     def document_of(self, line: FullSynchReviewLine, job: Any) -> dict[str, Any]:
         """Return a line as JSON."""

@@ -52,15 +52,15 @@ class Command(MappingCommand):
         """Print one object per record, the summary last."""
         for outcome in preview.outcomes():
             if self.as_json:
-                self.lines([outcome_object(outcome)])
+                self.print_json_lines([outcome_object(outcome)])
         counters = {name: preview.counts.get(name, 0) for name in COUNTERS} | {"total": sum(preview.counts.values())}
         if self.as_json:
-            self.lines([preview_summary(preview, counters)])
+            self.print_json_lines([preview_summary(preview, counters)])
             return
-        self.say(f"{preview.mapping.name}: nothing was written. A full run would have")
+        self.print_text(f"{preview.mapping.name}: nothing was written. A full run would have")
         for name, count in counters.items():
             if count:
-                self.say(f"  {name:<10} {count:>9,}")
+                self.print_text(f"  {name:<10} {count:>9,}")
 
 
 def preview_summary(preview: Preview, counters: dict[str, int]) -> dict[str, Any]:
