@@ -32,7 +32,7 @@ def main(folder: str, *options: str) -> int:
 
 
 def passes(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
-    """What each folder of tests took, by pass; the runs of a pass added up."""
+    """Return what each folder of tests took, by pass; the runs of a pass added up."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime):
         taken = found.setdefault(file.stem.partition("+")[0], {})
@@ -44,7 +44,7 @@ def passes(folder: Path) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def too_dear(folders: dict[str, dict[str, float]], allowed: dict[str, float]) -> list[str]:
-    """What takes more processor time than its margin lets it."""
+    """Return what takes more processor time than its margin lets it."""
     found = []
     for name, taken in folders.items():
         if name not in allowed:

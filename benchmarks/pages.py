@@ -182,7 +182,7 @@ N = "n"
 
 
 def _uuid(salt: int, number: str = N) -> str:
-    """A UUID per number, scattered, the same in every table for the same salt."""
+    """Return a UUID per number, scattered, the same in every table for the same salt."""
     scattered = f"(({number} + {salt}) * 2654435761) %% 4294967296"
     if _postgresql():
         scattered = f"(({number}::bigint + {salt}) * 2654435761) %% 4294967296"
@@ -348,7 +348,7 @@ class Beside:
 
 
 def beside(filled: Filled, *, spread: bool) -> Iterator[Beside]:
-    """The pages by Next and Previous at both ends of each list and in the middle, in both directions."""
+    """Time the pages by Next and Previous at both ends of each list and in the middle, in both directions."""
     from django.urls import reverse
 
     from masterdata.models import Customer
@@ -364,7 +364,7 @@ def beside(filled: Filled, *, spread: bool) -> Iterator[Beside]:
         for sort in ("no", "-no"):
 
             def key(n: int, sort: str = sort, count: int = count, place: Any = place) -> int:
-                """The id of the n-th row of the list."""
+                """Return the id of the n-th row of the list."""
                 number = place(n if sort == "no" else count + 1 - n)
                 return int(Customer.objects.get(company=filled.company, no=f"C{number:08}").pk)
 

@@ -38,7 +38,7 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tables]:
-    """The test database, to which every test that commits gives back what it held at first."""
+    """Provide the test database, to which every test that commits gives back what it held at first."""
     with django_db_blocker.unblock():
         tables = Tables(connections["default"])
     with pytest.MonkeyPatch.context() as patch:
@@ -48,7 +48,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[T
 
 @pytest.fixture(autouse=True)
 def nothing_is_sent_inside_a_transaction() -> Iterator[None]:
-    """A request to Dataverse inside a transaction would hold the database's lock for as long as the service likes."""
+    """Refuse a request to Dataverse inside a transaction: it would hold the lock as long as the service likes."""
 
     def check(*_: object) -> None:
         opened = [block for block in connections["default"].atomic_blocks if not block._from_testcase]
@@ -67,7 +67,7 @@ def plain_static_files(settings: Any) -> None:
 
 
 def quickly_hashed() -> override_settings:
-    """A good hash takes its time, which is nothing that these tests are about."""
+    """Hash passwords fast: a good hash takes its time, which is nothing that these tests are about."""
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     return override_settings(PASSWORD_HASHERS=[quick, *django_settings.PASSWORD_HASHERS])
 
@@ -105,7 +105,7 @@ def sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(sandbox_server: Sandbox) -> Sandbox:
-    """A stand-in environment as it is at its start; tokens given out before stay good."""
+    """Provide a stand-in environment as it is at its start; tokens given out before stay good."""
     sandbox_server.reset()
     nothing_is_known()
     return sandbox_server
@@ -127,7 +127,7 @@ def _scenes() -> dict[str, tuple[int, Rows, Snapshot]]:
 def connected(
     transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, Snapshot]]
 ) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
-    """Gives a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
+    """Give a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
 
     def give(name: str, connect: Callable[[Company, Sandbox], None]) -> Company:
         if name in _scenes:
@@ -149,7 +149,7 @@ def connected(
 
 @pytest.fixture
 def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
-    """A real Celery worker with its beat on the test's database."""
+    """Provide a real Celery worker with its beat on the test's database."""
     described = connections["default"].settings_dict
     if connections["default"].vendor == "sqlite":
         database = f"sqlite:///{described['NAME']}"
@@ -173,7 +173,7 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A SQLite database with all tables, to be copied into a state folder. Migrating takes seconds: it is done once."""
+    """Provide a SQLite database with all tables, to be copied into a state folder: migrating takes seconds."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "migrated"  # the parent is that of all workers
     folder.mkdir(mode=0o700, exist_ok=True)

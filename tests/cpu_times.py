@@ -42,7 +42,7 @@ def _of_running_children(pid: str) -> float:
 
 
 def folder_of(file: Path) -> str:
-    """The folder of tests that a file is in; its own name where it stands beside the folders."""
+    """Return the folder of tests that a file is in; its own name where it stands beside the folders."""
     return file.relative_to(TESTS).parts[0] if file.is_relative_to(TESTS) else file.name
 
 

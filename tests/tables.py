@@ -34,7 +34,7 @@ class Tables:
             return {table: self._all(cursor, table) for table in self._filled(cursor)}
 
     def since(self, before: Rows) -> Rows:
-        """What there is now and was not before."""
+        """Return what there is now and was not before."""
         now = {table: [row for row in rows if row not in before.get(table, [])] for table, rows in self.rows().items()}
         return {table: rows for table, rows in now.items() if rows}
 

@@ -11,7 +11,7 @@ from tests.ui.conftest import PASSWORD, person
 
 
 def attempt(name: str, password: str = "wrong", address: str = "192.0.2.1", **headers: str) -> int:
-    """The status of one try to sign in, by a visitor without cookies."""
+    """Return the status of one try to sign in, by a visitor without cookies."""
     answer = Client(REMOTE_ADDR=address).post("/sign-in/", {"username": name, "password": password}, **headers)
     return answer.status_code
 

@@ -27,7 +27,7 @@ SCHEMES = ("light", "dark")
 
 
 def chromium() -> str:
-    """The browser's path, "" where there is none."""
+    """Return the browser's path, "" where there is none."""
     named = os.environ.get("CHROMIUM", "")
     if named:
         return named if Path(named).is_file() else ""
@@ -55,7 +55,7 @@ class Site:
     origin: str
 
     def url(self, path: str) -> str:
-        """A full address."""
+        """Return a full address."""
         return self.origin + path
 
 
@@ -77,13 +77,13 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def site(live_server: Any) -> Site:
-    """The application, served on a free port."""
+    """Provide the application, served on a free port."""
     return Site(live_server.url)
 
 
 @pytest.fixture
 def contexts(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
-    """Makes browser contexts: contexts(role=Role.VIEWER, width=390, scheme="dark", java_script=False)."""
+    """Make browser contexts: contexts(role=Role.VIEWER, width=390, scheme="dark", java_script=False)."""
     made: list[Any] = []
 
     def make(
@@ -118,7 +118,7 @@ def contexts(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def page(contexts: Callable[..., Any]) -> Iterator[Any]:
-    """A page of an administrator; the test fails on any script error or refused resource."""
+    """Provide a page of an administrator; the test fails on any script error or refused resource."""
     opened = contexts().new_page()
     wrong = watch(opened)
     yield opened
@@ -126,7 +126,7 @@ def page(contexts: Callable[..., Any]) -> Iterator[Any]:
 
 
 def watch(page: Any) -> list[str]:
-    """Collects what the page complains about: script errors, refusals of the content security policy."""
+    """Collect what the page complains about: script errors, refusals of the content security policy."""
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
@@ -142,7 +142,7 @@ def watch(page: Any) -> list[str]:
 
 @pytest.fixture
 def axe() -> Callable[..., None]:
-    """Asserts that axe finds nothing against WCAG 2.2 AA on the page: axe(page), axe(page, "#main")."""
+    """Assert that axe finds nothing against WCAG 2.2 AA on the page: axe(page), axe(page, "#main")."""
     import axe_playwright_python.base as axe_core
 
     def run(page: Any, scope: str = "") -> None:
@@ -169,7 +169,7 @@ def axe() -> Callable[..., None]:
 
 @pytest.fixture
 def screenshot(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
-    """Keeps a picture where SCREENSHOTS names a folder: screenshot(page, "customers")."""
+    """Keep a picture where SCREENSHOTS names a folder: screenshot(page, "customers")."""
     folder = os.environ.get("SCREENSHOTS", "")
 
     def take(page: Any, name: str) -> None:

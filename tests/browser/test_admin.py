@@ -31,7 +31,7 @@ MOST = 3
 
 
 def made(model: type[models.Model], number: int) -> models.Model:
-    """A record of any model, with something in every field that a form or a list could show."""
+    """Return a record of any model, with something in every field that a form or a list could show."""
     if model is User:
         return User.objects.create_user(f"person{number}", f"person{number}@example.com", PASSWORD)
     return model._default_manager.create(
@@ -66,7 +66,7 @@ def value(field: "models.Field[Any, Any]", number: int) -> Any:
 
 
 def registered() -> dict[type[models.Model], Any]:
-    """What the admin shows."""
+    """Return what the admin shows."""
     return dict(admin.site._registry)
 
 
@@ -77,7 +77,7 @@ def administrator(transactional_db: None) -> User:
 
 @pytest.fixture
 def records(administrator: User) -> dict[type[models.Model], models.Model]:
-    """A record of each model that the admin shows, with others beside it, and with a history."""
+    """Provide a record of each model that the admin shows, with others beside it, and with a history."""
     company = Company.objects.create(name="CRONUS International", currency_code="EUR", country_code="DE")
     customers(company, 120)
     for model in registered():
@@ -91,7 +91,7 @@ def records(administrator: User) -> dict[type[models.Model], models.Model]:
 
 
 def changelist(model: type[models.Model]) -> str:
-    """The address of the model's list."""
+    """Return the address of the model's list."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
@@ -105,7 +105,7 @@ def addresses(model: type[models.Model], pk: Any) -> dict[str, str]:
 
 
 def refusals(model: type[models.Model], user: User) -> dict[str, int]:
-    """What the model's admin refuses to an administrator, by the end of the address's name."""
+    """Return what the model's admin refuses to an administrator, by the end of the address's name."""
     request = RequestFactory().get("/")
     request.user = user
     shown = registered()[model]
@@ -135,7 +135,7 @@ class Rounds(Looks):
 
 @pytest.fixture
 def rounds(contexts: Callable[..., Any], administrator: User, axe: Any, screenshot: Any) -> Iterator[Rounds]:
-    """An administrator who looks at every page and finds nothing wrong."""
+    """Provide an administrator who looks at every page and finds nothing wrong."""
     going = Rounds(contexts().new_page(), axe, screenshot)
     User.objects.filter(username="administrator").update(is_staff=True, is_superuser=True)
     yield going

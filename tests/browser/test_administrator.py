@@ -30,7 +30,7 @@ def empty(empty_server: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def company(transactional_db: None, empty: Sandbox, settings: Any, site: Site) -> Company:
-    """A company whose settings are saved; this site's address is the one it is served at."""
+    """Provide a company whose settings are saved; this site's address is the one it is served at."""
     settings.SITE_URL = site.origin
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
     connection = state.connection_of(made)
@@ -41,7 +41,7 @@ def company(transactional_db: None, empty: Sandbox, settings: Any, site: Site) -
 
 
 def sign_in_at_microsoft(page: Any, empty: Sandbox) -> None:
-    """What the sandbox's sign-in pages ask: the account, then the consent."""
+    """Answer the sandbox's sign-in pages: the account, then the consent."""
     page.get_by_label("User name").fill(empty.admin_user)
     page.get_by_label("Password").fill(empty.admin_password)
     page.get_by_role("button", name="Sign in").click()

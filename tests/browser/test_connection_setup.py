@@ -31,7 +31,7 @@ def fill_in(page: Any, sandbox: Sandbox, secret: str = "") -> None:
 
 
 def accept(page: Any) -> None:
-    """The consent, which is asked for once."""
+    """Give the consent, which is asked for once."""
     page.get_by_role("heading", name="Enable the Connection").wait_for()
     page.get_by_label("I accept").check()
     page.get_by_role("button", name="Accept and enable").last.click()

@@ -19,7 +19,7 @@ PAGE = "/c/cronus-international/dataverse-connection-setup/"
 
 @pytest.fixture
 def company(transactional_db: None, sandbox: Sandbox) -> Company:
-    """A company whose settings are saved."""
+    """Provide a company whose settings are saved."""
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
     connection = state.connection_of(made)
     settings.save_settings(connection=connection, values=values(sandbox), secret=sandbox.client_secret, user=None)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def company(transactional_db: Any) -> Company:
-    """A company in the middle of its work: connected, coupled in part, with jobs, failures, a conflict and a review."""
+    """Provide a company in the middle of its work: coupled in part, with jobs, failures, a conflict and a review."""
     company = Company.objects.create(name="CRONUS International", currency_code="EUR")
     DataverseConnection.objects.create(
         company=company, environment_url="https://contoso.crm4.dynamics.com", enabled=True, organization_name="Contoso",
@@ -69,7 +69,7 @@ def company(transactional_db: Any) -> Company:
 
 
 def places(company: Company) -> dict[str, str]:
-    """What to open, by name: every page that Tell Me knows, and every URL that shows something."""
+    """Return what to open, by name: every page that Tell Me knows, and every URL that shows something."""
     here = {"company": company.slug}
     found = {entry.title: entry_url(entry, company) for entry in registry.all_entries() if entry.group != "Actions"}
     record = Customer.objects.filter(company=company).order_by("no").first()

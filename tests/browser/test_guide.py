@@ -27,7 +27,7 @@ def empty_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def empty(empty_server: Sandbox, settings: Any, site: Site, tmp_path: Any) -> Sandbox:
-    """The application is registered and nothing else; this machine knows of the sandbox, as after `make demo`."""
+    """Register the application and nothing else; this machine knows of the sandbox, as after `make demo`."""
     empty_server.reset()
     settings.SITE_URL = site.origin
     settings.SANDBOX_FILE = tmp_path / "sandbox.json"
@@ -46,7 +46,7 @@ def company(transactional_db: None) -> Company:
 
 
 def at(page: Any, heading: str) -> None:
-    """The step that asks this is shown."""
+    """Expect the step that asks this to be shown."""
     page.get_by_role("heading", level=2, name=heading).wait_for()
 
 

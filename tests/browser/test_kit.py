@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def company(transactional_db: Any) -> Company:
-    """A connected company with 120 customers, and a second company."""
+    """Provide a connected company with 120 customers, and a second company."""
     company = Company.objects.create(name="CRONUS International", currency_code="EUR")
     Company.objects.create(name="Northwind Traders", currency_code="USD")
     DataverseConnection.objects.create(

@@ -59,7 +59,7 @@ def fill_in(page: Any, sandbox: Sandbox) -> None:
 
 
 def consent_and_use_the_defaults(page: Any) -> None:
-    """What enabling asks: the consent, then one question after the other."""
+    """Answer what enabling asks: the consent, then one question after the other."""
     page.get_by_label("I accept").check()
     page.get_by_role("button", name="Accept and enable").last.click()
     page.locator("#page-state", has_text="Connected").wait_for()

@@ -20,7 +20,7 @@ PAGE = "/c/cronus-international/couple-dataverse-users-with-salespeople/"
 
 @pytest.fixture
 def company(transactional_db: None, sandbox: Sandbox) -> Company:
-    """A connected company of the ownership model Person, with salespeople here and users there."""
+    """Provide a connected company of the ownership model Person, with salespeople here and users there."""
     made = Company.objects.create(name="CRONUS International", currency_code="USD")
     assert enabling_services.enable(company=made, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     DataverseConnection.objects.update(ownership_model="person")

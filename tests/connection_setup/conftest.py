@@ -20,7 +20,7 @@ def company(db: None) -> Company:
 
 @pytest.fixture
 def connection(company: Company) -> DataverseConnection:
-    """A connection whose environment nobody answers for: port 9 of this machine."""
+    """Provide a connection whose environment nobody answers for: port 9 of this machine."""
     return DataverseConnection.objects.create(
         company=company,
         environment_url="https://127.0.0.1:9",

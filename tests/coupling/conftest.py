@@ -12,7 +12,7 @@ from masterdata.models import Currency, Customer, Salesperson
 
 @pytest.fixture
 def remote(sandbox):
-    """The other side."""
+    """Provide the other side."""
     return sandbox
 
 

@@ -32,7 +32,7 @@ def demo(state):
 
 @contextmanager
 def served(state):
-    """The demo while it serves: what it printed until then."""
+    """Return the demo while it serves: what it printed until then."""
     with subprocess.Popen(**run(state, "demo"), stdout=subprocess.PIPE) as process:
         try:
             yield "".join(

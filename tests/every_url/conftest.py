@@ -64,7 +64,7 @@ class Place:
 
 
 def place(name: str, prefix: str, *, connected: bool = True) -> Place:
-    """A company, connected or not, with customers, couplings, a job that failed in part, and a review."""
+    """Return a company, connected or not, with customers, couplings, a job that failed in part, and a review."""
     company = Company.objects.create(name=name, currency_code="EUR")
     if connected:
         DataverseConnection.objects.create(
@@ -153,7 +153,7 @@ def person(role: Role | None, name: str = "") -> User:
 
 
 def client_of(role: Role | None, *, csrf: bool = False) -> Client:
-    """A browser in which somebody with that role is signed in; to `places` they are signed in already."""
+    """Return a browser in which somebody with that role is signed in; to `places` they are signed in already."""
     client = Client(enforce_csrf_checks=csrf, raise_request_exception=False)
     name = _name(role)
     if name in _signed_in:
@@ -165,7 +165,7 @@ def client_of(role: Role | None, *, csrf: bool = False) -> Client:
 
 
 def methods(endpoint: Endpoint, url: str) -> set[str]:
-    """The methods an endpoint takes: what it says when asked with one that it does not. Each endpoint is asked once."""
+    """Return the methods an endpoint takes: what it says when asked with one that it does not. Each is asked once."""
     if endpoint not in _methods:
         answer = client_of(Role.ADMINISTRATOR).put(url)
         assert answer.status_code == 405, f"{endpoint.name} takes PUT: {answer.status_code}"

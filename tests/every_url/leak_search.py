@@ -18,7 +18,7 @@ KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY")
 
 
 def spellings(secret: str) -> set[bytes]:
-    """The secret as it may be written into addresses, pages, documents, dumps and messages."""
+    """Return the secret as it may be written into addresses, pages, documents, dumps and messages."""
     raw = secret.encode()
     told = {
         secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret), repr(secret)[1:-1],
@@ -39,7 +39,7 @@ class Watch:
         self.found: list[str] = []
 
     def hide(self, name: str, secret: str) -> str:
-        """A secret from now on."""
+        """Treat it as a secret from now on."""
         assert len(secret) > 15, "too short to be told from chance"
         self._known[name] = spellings(secret)
         return secret

@@ -21,7 +21,7 @@ IDS = [pytest.param(endpoint, id=endpoint.name) for endpoint in ADMIN_ENDPOINTS]
 
 
 def address(endpoint: Endpoint, here: Place) -> str | None:
-    """An endpoint of the admin, with an object of its model behind it."""
+    """Return an endpoint of the admin, with an object of its model behind it."""
     if (
         endpoint.name in {"admin:app_list", "admin:view_on_site", "admin:jsi18n"}
         or "<path:" in endpoint.pattern.split("/")[0]

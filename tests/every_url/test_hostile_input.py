@@ -108,7 +108,7 @@ class _NotingQuery(_Noting, QueryDict):
 
 
 def names_read(client: Client, url: str) -> list[str]:
-    """The names that a page reads of an empty query. Alone, each other one changes nothing."""
+    """Return the names that a page reads of an empty query. Alone, each other one changes nothing."""
     read: set[str] = set()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_Noting, "read", read, raising=False)

@@ -67,7 +67,7 @@ def spoiled(here: Place) -> Place:
 
 
 def clean(where: str, text: str) -> list[str]:
-    """What in a page would not be shown as text."""
+    """Return what in a page would not be shown as text."""
     found = [*MARKUP.finditer(text), *ATTRIBUTE.finditer(text)]
     return [f"{where}: {text[max(0, one.start() - 120) : one.end() + 20]!r}" for one in found[:3]]
 

@@ -176,7 +176,7 @@ def _state_of(place: Place) -> Any:
 
 @cache
 def _rows_of(place: Place) -> list[tuple[str, tuple[Any, ...]]]:
-    """The queries for all rows of the company, written once: they are asked thousands of times."""
+    """Return the queries for all rows of the company, written once: they are asked thousands of times."""
     company = place.company
     return [
         rows.order_by("pk").values().query.sql_with_params()

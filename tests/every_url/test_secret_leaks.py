@@ -62,7 +62,7 @@ def watch(caplog: pytest.LogCaptureFixture) -> Iterator[Watch]:
 
 
 def _whole(record: logging.LogRecord) -> str:
-    """A log record with its traceback and what it was made of."""
+    """Return a log record with its traceback and what it was made of."""
     return f"{logging.Formatter().format(record)} {record.args!r}"
 
 
@@ -80,7 +80,7 @@ def company(transactional_db: None, sandbox: Sandbox) -> Company:
 
 @pytest.fixture
 def reported(watch: Watch) -> Iterator[list[str]]:
-    """What Django would tell the site's people about an exception, looked through as it happens."""
+    """Provide what Django would tell the site's people about an exception, looked through as it happens."""
     told: list[str] = []
 
     def tell(sender: Any, request: Any = None, **_: Any) -> None:
@@ -95,7 +95,7 @@ def reported(watch: Watch) -> Iterator[list[str]]:
 
 
 def person(watch: Watch, folder: Path) -> Client:
-    """An administrator made by the command, signed in by the page."""
+    """Return an administrator made by the command, signed in by the page."""
     file = folder / "password"
     file.write_text(PASSWORD)
     command(watch, "user", "ada", "--role", "Administrator", "--password-file", str(file))
@@ -154,7 +154,7 @@ def everything(
 
 
 def given(company: Company) -> dict[str, Any]:
-    """What fills every address of the company."""
+    """Fill every address of the company."""
     job = Job.objects.filter(company=company).earliest("pk")
     return {
         "company": company.slug, "table": "customer", "system_id": Customer.objects.first().system_id,

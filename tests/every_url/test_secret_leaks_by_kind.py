@@ -42,13 +42,13 @@ watch, company, reported = test_secret_leaks.watch, test_secret_leaks.company, t
 
 
 def provider(company: Any) -> dict[str, str]:
-    """A credential provider."""
+    """Return a credential provider."""
     return {"client_id": company.connection.client_id, "client_secret": PROVIDED}
 
 
 @pytest.fixture
 def told(watch: Watch) -> Watch:
-    """The search, for the further kinds too."""
+    """Return the search, for the further kinds too."""
     kinds = {"the legacy password": OFFICE, "what the provider gives": PROVIDED, "a pasted key": PASTED,
              "a key sent as a file": SENT, "a key that was not kept": BROKEN}  # fmt: skip
     for name, secret in kinds.items():
@@ -86,7 +86,7 @@ def file(text: str, name: str = "secret.pem") -> SimpleUploadedFile:
 
 
 def administrator_signs_in(company: Company, user: User, sandbox: Sandbox) -> AdministratorSignIn:
-    """An administrator's tokens, kept with the sign-in."""
+    """Return an administrator's tokens, kept with the sign-in."""
     address = administrator.begin(company=company, user=user, session_key="s", return_url="/")
     back = sign_in(sandbox, address, sandbox.admin_user, sandbox.admin_password)
     signed_in = administrator.finish(session_key="s", user=user, returned=back)

@@ -40,7 +40,7 @@ def not_stopping() -> Iterator[None]:
 
 
 def stored(company: Company, **columns: Any) -> Job:
-    """A job row as it stands, not started by the services."""
+    """Return a job row as it stands, not started by the services."""
     return Job.objects.create(**{"company": company, "type": "counting", "published_at": timezone.now(), **columns})
 
 

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.django_db(t
 
 
 def a_company(sandbox: Sandbox, customers: int) -> Company:
-    """A connected company whose customers all have exactly one account with their phone number."""
+    """Return a connected company whose customers all have exactly one account with their phone number."""
     company = Company.objects.create(name="Load", currency_code="USD")
     numbers = [f"C{number:06d}" for number in range(customers)]
     for part in _parts(numbers):

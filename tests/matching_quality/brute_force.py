@@ -43,7 +43,7 @@ COMPANIES = ("Northwind Traders", "Cronus International")
 
 
 def data_folder():
-    """The folder with `erp/`, from TANDEM_DATA or beside the checkout; None where there is none."""
+    """Return the folder with `erp/`, from TANDEM_DATA or beside the checkout; None where there is none."""
     root = Path(__file__).resolve().parents[2]
     for folder in filter(None, (os.environ.get("TANDEM_DATA"), root.parent / "shared" / "data")):
         if (Path(folder) / "erp" / "northwind" / "customers.csv").exists():
@@ -94,7 +94,7 @@ def cronus(data):
 
 
 def resellers(data):
-    """The AdventureWorks resellers as accounts."""
+    """Return the AdventureWorks resellers as accounts."""
     folder = data / "erp" / "adventureworks"
     with (folder / "DimGeography.csv").open(encoding="utf-8-sig", newline="") as file:
         cities = {row[0]: row for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE)}
@@ -107,7 +107,7 @@ def resellers(data):
 
 
 def known(company, customers):
-    """A third of a company's customers as accounts, as somebody else has typed them."""
+    """Return a third of a company's customers as accounts, as somebody else has typed them."""
     accounts = []
     for n, customer in enumerate(customers[::3]):
         name, city, phone = customer["name"], customer["city"], customer["phone_no"]
@@ -125,7 +125,7 @@ def known(company, customers):
 
 
 def account(key, name, city, phone):
-    """An account of the customer type; its id follows from `key`. Blank values are left out."""
+    """Return an account of the customer type; its id follows from `key`. Blank values are left out."""
     row = {
         "accountid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://tandem.example/{key}")),
         "name": name,
@@ -146,7 +146,7 @@ def prepared(data):
 
 
 def normal(value):
-    """What is compared."""
+    """Return what is compared."""
     return unicodedata.normalize("NFC", value or "").strip().casefold()
 
 
@@ -189,7 +189,7 @@ def counts(decided):
 
 
 def table(rows):
-    """The counts by company as a table of text."""
+    """Return the counts by company as a table of text."""
     lines = [f"{'':24}" + "".join(f"{reason:>18}" for reason in ("customers", *REASONS))]
     for company, found in rows.items():
         lines.append(f"{company:24}" + f"{sum(found.values()):>18}" + "".join(f"{found[r]:>18}" for r in REASONS))
@@ -197,7 +197,7 @@ def table(rows):
 
 
 def write(folder, customers, accounts):
-    """The prepared input as files: CSV for each company, JSON for the environment."""
+    """Return the prepared input as files: CSV for each company, JSON for the environment."""
     for company, rows in customers.items():
         with (folder / f"{company}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, FIELDS)

@@ -28,7 +28,7 @@ STUCK_S = 60
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What the workers run with: the test's database, broker and state folder, and short leases (or `more`)."""
+    """Return what the workers run with: the test's database, broker and state folder, and short leases (or `more`)."""
     return {
         **os.environ, "DATABASE_URL": database_url(), "JOB_LEASE_S": str(LEASE_S), "JOB_HEARTBEAT_S": str(HEARTBEAT_S),
         "JOB_TICK_S": str(TICK_S), "JOB_SLICE_S": str(SLICE_S), "LOG_LEVEL": "WARNING", **more,
@@ -130,7 +130,7 @@ class Fleet:
         self._errors.close()
 
     def complaints(self) -> str:
-        """The ends of the logs, for a failing test."""
+        """Return the ends of the logs, for a failing test."""
         logs = sorted(self.folder.glob("worker-*.log"), key=lambda log: log.stat().st_mtime)[-3:]
         told = [
             (log.name, [line for line in log.read_text(errors="replace").splitlines() if _TELLING(line)])
@@ -158,7 +158,7 @@ def wait_until_taken() -> None:
 
 
 def messages() -> list[bytes]:
-    """What waits for a worker, as the broker has it."""
+    """Return what waits for a worker, as the broker has it."""
     if folder := getattr(settings, "BROKER_DIR", None):
         found = []
         for file in (folder / "messages").iterdir():
@@ -180,7 +180,7 @@ def seeded(*parts: object) -> random.Random:
 
 
 def family(root: int) -> list[Job]:
-    """A job and its follow-ups."""
+    """Return a job and its follow-ups."""
     found, look = [], [root]
     while look:
         found += Job.objects.filter(pk__in=look).order_by("pk")
@@ -226,7 +226,7 @@ def let_leases_run_out(root: int) -> None:
 
 
 def at_work(root: int) -> Job | None:
-    """The one of the family that a worker has in its hands."""
+    """Return the one of the family that a worker has in its hands."""
     for job in family(root):
         if job.state == State.IN_PROCESS and job.lease_until is not None:
             return job

@@ -45,7 +45,7 @@ def undisturbed(name: str, remote: Sandbox, fleet: Fleet) -> Undisturbed:
 
 
 def checked(name: str, w: World, job: Job) -> dict[str, Any]:
-    """The state after a job, once it adds up, nothing is there twice, and another run has nothing to write."""
+    """Return the state after a job, once it adds up, nothing is there twice, and another run has nothing to write."""
     states.make_sure_it_adds_up(job)
     states.make_sure_nothing_is_there_twice(w)
     found = states.end_state(w, job)
@@ -68,7 +68,7 @@ class Plan:
     share: float = 0.0
 
     def sooner(self) -> "Plan":
-        """The same for a run that had ended before."""
+        """Return the same for a run that had ended before."""
         return replace(self, at=1, line=self.line // 2 + 1 if self.line else 0, share=self.share / 2)
 
 

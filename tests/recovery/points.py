@@ -73,7 +73,7 @@ def die(mark: str = "") -> None:
 
 
 def break_down() -> None:
-    """What a mistake in the application looks like."""
+    """Raise what a mistake in the application looks like."""
     raise RuntimeError("broken on purpose")
 
 
@@ -94,7 +94,7 @@ def install(plan: dict[str, Any]) -> None:
 
 
 def resolved(module: str, path: str) -> tuple[Any, str]:
-    """The object that owns the function, and the function's name there."""
+    """Return the object that owns the function, and the function's name there."""
     owner: Any = importlib.import_module(module)
     *way, name = path.split(".")
     for step in way:
@@ -123,7 +123,7 @@ def at(module: str, path: str, when: str, number: int, do: Callable[[], None]) -
 
 
 def make_small() -> None:
-    """A few dozen records become several pages, parts, checkpoints and requests."""
+    """Make several pages, parts, checkpoints and requests out of a few dozen records."""
     from coupling import gateway
     from coupling.couplings import couple_job, uncouple_job
     from dataverse import bulk, table_scan

@@ -39,7 +39,7 @@ class World:
         return get_mapping(self.company, "CUSTOMER")
 
     def records(self, numbers: range, **values: Any) -> None:
-        """Customers with these numbers, each with a phone number of its own."""
+        """Return customers with these numbers, each with a phone number of its own."""
         rows = [
             (
                 self.company.pk,
@@ -89,7 +89,7 @@ class World:
         self.remote.load({"accounts": changed})
 
     def coupled(self, numbers: range) -> IntegrationTableMapping:
-        """Records of these numbers, created in Dataverse and in step: two runs have been made."""
+        """Return records of these numbers, created in Dataverse and in step: two runs have been made."""
         self.records(numbers, city="Bonn")
         mapping = self.mapping(synch_only_coupled=False)
         for _ in range(2):
@@ -99,12 +99,12 @@ class World:
 
 
 def steady(*parts: object) -> uuid.UUID:
-    """The same id for the same thing, always."""
+    """Return the same id for the same thing, always."""
     return uuid.uuid5(OF_TESTS, repr(parts))
 
 
 def world(remote: Sandbox) -> World:
-    """A new company in an empty environment; nothing of the world before is left."""
+    """Return a new company in an empty environment; nothing of the world before is left."""
     Company.objects.all().delete()
     remote.reset()
     company = Company.objects.create(name="CRONUS", currency_code="USD", country_code="US")
@@ -130,7 +130,7 @@ def connect(company: Company, remote: Sandbox) -> None:
 
 
 def coupling_by_phone(w: World) -> Job:
-    """Matches, multiple matches, no matches; what was coupled is synchronized afterwards."""
+    """Make matches, multiple matches, no matches; what was coupled is synchronized afterwards."""
     w.records(range(60), city="Bonn")
     w.rows(range(48))
     w.rows(range(40, 46), "Twin")
@@ -165,7 +165,7 @@ def from_dataverse(w: World) -> Job:
 
 
 def both_ways(w: World) -> Job:
-    """Changes here, there, of different fields on both sides, of the same field on both; new and deleted ones."""
+    """Change here, there, different fields on both sides, the same field on both; new and deleted ones."""
     w.mapping(deletion_conflict="uncouple")
     mapping = w.coupled(range(50))
     w.edit_here(range(12), city="Ulm {}")
@@ -203,7 +203,7 @@ IN_STEP = tuple(name for name in SCENARIOS if name != "uncoupling")
 
 
 def made(name: str, remote: Sandbox) -> tuple[World, Job]:
-    """The scenario's world with its job queued, and the sandbox as slow as a service over a network."""
+    """Return the scenario's world with its job queued, and the sandbox as slow as a service over a network."""
     w = world(remote)
     job = SCENARIOS[name](w)
     remote.control("PUT", "latency", {"request_ms": 15})

@@ -18,7 +18,7 @@ _HERE = frozenset({"id", "company", "system_id", "created_at", "modified_at"})
 
 
 def end_state(w: World, root: Job) -> dict[str, Any]:
-    """The world after the job and its follow-ups, in words that are the same for two runs that did the same."""
+    """Return the world after the job and its follow-ups, in words that are the same for two runs that did the same."""
     rows = w.remote.rows("accounts")
     there = {row["accountid"]: row["name"] for row in rows}
     customers = list(Customer.objects.filter(company=w.company))
@@ -114,7 +114,7 @@ def make_sure_nothing_is_there_twice(w: World) -> None:
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    """What one state has and the other has not, part by part."""
+    """Return what one state has and the other has not, part by part."""
     told = []
     for part, wanted in expected.items():
         have = found[part]

@@ -18,7 +18,7 @@ BATCHES = 2
 
 
 def every_first_lost(size, batches=BATCHES):
-    """The answer of every first $batch of updates is lost; it is sent again, and that is answered.
+    """Lose the answer of every first $batch of updates; it is sent again, and that is answered.
 
     Faults strike at a part of it, counted over all batches; one that has struck hides its part from those behind it.
     """

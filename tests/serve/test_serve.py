@@ -21,7 +21,7 @@ from config.serve import Site, SiteFailed, free_port, ready_line, sign_in
 
 
 def processes(folder: Path) -> dict[int, str]:
-    """The processes that work in a state folder: pid -> command line."""
+    """Return the processes that work in a state folder: pid -> command line."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -48,7 +48,7 @@ def until(holds: Callable[[], object], seconds: float = 30) -> bool:
 
 @pytest.fixture
 def site(tmp_path: Path, migrated: Path) -> Iterator[tuple["subprocess.Popen[str]", Path, str, str]]:
-    """A served site: its process, its state folder, its address, its administrator's password."""
+    """Provide a served site: its process, its state folder, its address, its administrator's password."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     environment |= {"STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "JOB_TICK_S": "1"}
     options = {"cwd": settings.BASE_DIR, "env": environment, "text": True}

@@ -55,7 +55,7 @@ class Thing:
         return not self.coupled and self.here is not None and self.there is not None
 
     def part(self) -> None:
-        """The coupling is gone; what is there stays."""
+        """Remove the coupling; what is there stays."""
         self.coupled, self.base, self.conflict = False, None, False
 
     def agree(self, values: Values) -> None:
@@ -64,7 +64,7 @@ class Thing:
         self.coupled, self.conflict = True, False
 
     def synchronize(self, deletion: str, chosen: str = "") -> None:
-        """What a run that comes across the pair makes of it. chosen: the side that wins where both changed."""
+        """Do what a run that comes across the pair does. chosen: the side that wins where both changed."""
         if self.here is None and self.there is None:
             self.part()
         elif self.here is None or self.there is None:
@@ -143,7 +143,7 @@ class Done:
 
 
 def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMachine]:
-    """The walk on these systems; what it does is counted in `done`."""
+    """Walk on these systems; what is done is counted in `done`."""
 
     class Walk(RuleBasedStateMachine):
         def __init__(self) -> None:
@@ -229,7 +229,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
 
         @rule(full=st.booleans(), create=st.booleans(), fate=fates)
         def synchronize(self, full: bool, create: bool, fate: Fate) -> None:
-            """A run over the whole mapping. Where a run may create, the couplings are made first: else it repeats."""
+            """Run over the whole mapping. Where a run may create, the couplings are made first: else it repeats."""
             self._step()
             create = create and not any(thing.twins for thing in self.things)
             left = [thing for thing in self.things if not thing.coupled]
@@ -268,7 +268,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
         @precondition(lambda self: any(thing.conflict for thing in self.things))
         @rule(choice=st.sampled_from(["send", "get"]), fate=fates)
         def resolve(self, choice: str, fate: Fate) -> None:
-            """A person decides all conflicts for one side."""
+            """Decide all conflicts for one side, as a person would."""
             self._step()
             pairs = Coupling.objects.filter(company=self.world.company, conflict__isnull=False)
             chosen = [thing for thing in self.things if thing.conflict]

@@ -23,7 +23,7 @@ def person(role: Role | None) -> User:
 
 @pytest.fixture
 def signed_in(db: Any) -> Any:
-    """Gives a client signed in with a role."""
+    """Give a client signed in with a role."""
 
     def give(role: Role | None = Role.ADMINISTRATOR) -> Client:
         client = Client()
@@ -49,7 +49,7 @@ def northwind(db: Any) -> Company:
 
 
 def customers(company: Company, number: int) -> list[Customer]:
-    """Customers 10000, 10001, ... with a few values each."""
+    """Return customers 10000, 10001, ... with a few values each."""
     bulk.insert(
         Customer,
         ("company_id", "no", "name", "city", "phone_no"),

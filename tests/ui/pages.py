@@ -48,7 +48,7 @@ class Element:
         return found
 
     def get(self, name: str, default: str = "") -> str:
-        """An attribute."""
+        """Return an attribute."""
         return self.attributes.get(name, default)
 
 
@@ -98,7 +98,7 @@ class Document:
         return self.root.all("h1")[0].text
 
     def labels(self) -> list[str]:
-        """The texts of all labels."""
+        """Return the texts of all labels."""
         return [label.text for label in self.root.all("label")]
 
     def links(self) -> dict[str, str]:
@@ -106,21 +106,21 @@ class Document:
         return {link.text: link.get("href") for link in self.root.all("a")}
 
     def buttons(self) -> list[str]:
-        """What the buttons are called, in order."""
+        """Return what the buttons are called, in order."""
         return [button.get("aria-label") or button.text for button in self.root.all("button")]
 
     def by_id(self, name: str) -> Element | None:
-        """The element with that id."""
+        """Return the element with that id."""
         return next((element for element in self.root.all() if element.get("id") == name), None)
 
     def rows(self) -> list[list[str]]:
-        """The texts of the first table's body, row by row."""
+        """Return the texts of the first table's body, row by row."""
         body = self.root.all("tbody")
         return [[cell.text for cell in row.all("td", "th")] for row in body[0].all("tr")] if body else []
 
 
 def read(response: Any) -> Document:
-    """The page as a tree."""
+    """Return the page as a tree."""
     reader = _Reader()
     reader.feed(response.content.decode())
     reader.close()

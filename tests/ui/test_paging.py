@@ -19,7 +19,7 @@ from ui import paging
 
 
 def walk(rows: Any, size: int) -> list[str]:
-    """The numbers seen by following Next to the end."""
+    """Return the numbers seen by following Next to the end."""
     seen, part = [], paging.page(rows, number=1, size=size)
     while True:
         seen += [row.no for row in part.rows]

@@ -54,7 +54,7 @@ def couple(mapping: IntegrationTableMapping, *records: Customer) -> None:
 
 
 def numbers(page: Document) -> list[str]:
-    """The numbers in the list."""
+    """Return the numbers in the list."""
     return [row[1] for row in page.rows()]
 
 

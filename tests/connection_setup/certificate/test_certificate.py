@@ -32,7 +32,7 @@ def shown(answer: Any) -> str:
 
 @pytest.fixture
 def enabled(company: Company, sandbox: Sandbox) -> DataverseConnection:
-    """Enabled with a client secret."""
+    """Enable with a client secret."""
     company.currency_code = services_currency(sandbox)
     company.save()
     assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok

@@ -30,7 +30,7 @@ HERE = "/c/cronus-international/dynamics-365-connection-setup/"
 
 @pytest.fixture
 def connected(company: Company, sandbox: Sandbox) -> Company:
-    """A company whose connection to Dataverse is enabled."""
+    """Provide a company whose connection to Dataverse is enabled."""
     company.currency_code = services_currency(sandbox)
     company.save()
     assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok

@@ -35,7 +35,7 @@ KEY = Fernet.generate_key().decode()
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that was replaced may be removed at once."""
+    """Remove a key at once after it was replaced."""
     monkeypatch.setattr(keyring, "GRACE_PERIOD", timedelta(0))
 
 

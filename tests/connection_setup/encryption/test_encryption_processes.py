@@ -180,7 +180,7 @@ print(json.dumps({
 
 @pytest.fixture
 def tables(tmp_path: Path, migrated: Path) -> None:
-    """The site's database has its tables."""
+    """Give the site's database its tables."""
     (tmp_path / "state").mkdir(mode=0o700)
     shutil.copy(migrated, tmp_path / "state")
 

@@ -33,7 +33,7 @@ HERE = f"{PAGE}environments/"
 
 @pytest.fixture
 def applied(company: Company, sandbox: Sandbox, settings: Any) -> DataverseConnection:
-    """The registered application is filled in, and no Environment URL; the sandbox is the one the demo started."""
+    """Fill in the registered application but no Environment URL; the sandbox is the one the demo started."""
     company.currency_code = services_currency(sandbox)
     company.save()
     settings.SANDBOX_FILE = settings.STATE_DIR / f"{company.slug}-sandbox.json"

@@ -23,7 +23,7 @@ def text_of(answer: Any) -> str:
 
 
 def made(*done: bool) -> list[Step]:
-    """Steps that are done or not."""
+    """Return steps that are done or not."""
 
     def one(number: int, is_done: bool) -> Step:
         return Step(str(number), f"Step {number}", number, lambda _: None, lambda _: None, lambda _: is_done)  # type: ignore[arg-type, return-value]

@@ -40,7 +40,7 @@ def refusal(tmp_path):
 
 
 def packed(name, parts):
-    """A workbook with one more part, written bit by bit."""
+    """Return a workbook with one more part, written bit by bit."""
 
     def write(path):
         path.write_bytes(workbook(HEADER, row(2, text("A2", "1"))))

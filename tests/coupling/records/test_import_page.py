@@ -51,7 +51,7 @@ def previewed(client, company, content, **more):
 
 
 def chosen(page, **changed):
-    """What the page's form would send."""
+    """Return what the page's form would send."""
     form = page.context["page"].fast_tabs[0].fields[0].form_field.form
     values = {name: form[name].value() for name in form.fields}
     return {name: value for name, value in {**values, **changed}.items() if value not in (None, False)}

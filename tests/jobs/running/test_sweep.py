@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def sent(monkeypatch):
-    """What the broker gets."""
+    """Return what the broker gets."""
     ids = []
     monkeypatch.setattr(app, "send_task", lambda name, args, **options: ids.append(args[0]))
     return ids
@@ -25,7 +25,7 @@ def sent(monkeypatch):
 
 @pytest.fixture
 def broken(monkeypatch):
-    """A broker that is down."""
+    """Provide a broker that is down."""
 
     def refuse(*args, **options):
         raise ConnectionError("connection refused")

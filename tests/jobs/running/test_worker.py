@@ -28,7 +28,7 @@ SHORT = {"JOB_LEASE_S": 2, "JOB_HEARTBEAT_S": 0.4, "JOB_TICK_S": 0.3}
 
 
 def database_url() -> str:
-    """The test database, for another process."""
+    """Return the test database, for another process."""
     described = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{described['NAME']}"
@@ -47,7 +47,7 @@ def company(kinds: Any, settings: Any) -> Company:
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Callable[[], "subprocess.Popen[bytes]"]]:
-    """Starts workers; they are gone afterwards."""
+    """Start workers; they are gone afterwards."""
     if folder := getattr(django_settings, "BROKER_DIR", None):
         for message in (folder / "messages").iterdir():
             message.unlink()

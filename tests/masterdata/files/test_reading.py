@@ -15,7 +15,7 @@ from masterdata.files.types import Options, Unreadable
 
 
 def read(content, **options):
-    """A file's header and all of its rows."""
+    """Return a file's header and all of its rows."""
     sheet = read_content(content, Options(**options))
     sheet.lines = list(sheet.lines)
     return sheet
@@ -129,7 +129,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 
 def read_rows(content):
-    """The rows; none where the file says that it has none."""
+    """Return the rows; none where the file says that it has none."""
     try:
         return [line.values for line in read(content).lines]
     except Unreadable as refusal:

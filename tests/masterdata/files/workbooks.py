@@ -21,7 +21,7 @@ HEADER = row(1, text("A1", "No."), text("B1", "Name"), text("C1", "City"))
 
 
 def workbook(*rows, before="", dimension="", texts="", sheets=(("Sheet", "visible"),), others=None):
-    """A workbook of such rows: `before` stands above the sheet's root, `texts` are the shared ones."""
+    """Return a workbook of such rows: `before` stands above the sheet's root, `texts` are the shared ones."""
     sheet = f'{HEAD}{before}<worksheet xmlns="{MAIN}">{dimension}<sheetData>{"".join(rows)}</sheetData></worksheet>'
     named = "".join(
         f'<sheet name="{name}" sheetId="{n}" state="{state}" r:id="r{n}"/>' for n, (name, state) in enumerate(sheets, 1)
