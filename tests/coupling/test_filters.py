@@ -61,24 +61,45 @@ def test_a_comparison_with_a_blank_is_true_only_where_it_asks_for_one(operator, 
 
 
 @pytest.mark.parametrize(
-    "stored",
+    ("stored", "message"),
     [
-        [{"column": "a", "operator": "like", "value": 1}],
-        [{"operator": "eq"}],
-        [{"column": "a", "operator": "in", "value": 1}],
-        ["x"],
+        (
+            [{"column": "a", "operator": "like", "value": 1}],
+            "The filter on a uses 'like', which is not one of eq, ne, in.",
+        ),
+        ([{"operator": "eq"}], "A filter condition cannot be read: {'operator': 'eq'}."),
+        ([{"column": "a", "operator": "in", "value": 1}], "The filter on a uses 'in', which is not one of eq, ne, in."),
+        (["x"], "A filter condition cannot be read: 'x'."),
     ],
 )
-def test_a_filter_that_cannot_be_read_is_refused_with_a_sentence(stored):
+def test_a_filter_that_cannot_be_read_is_refused_with_a_sentence(stored, message):
     with pytest.raises(filters.BadFilter) as refused:
         filters.parse_conditions(stored)
-    assert refused.value.user_message.endswith(".") or refused.value.reason == "configuration"
+    assert (refused.value.message, refused.value.fix) == (message, filters.RESET)
 
 
-def test_a_filter_reads_as_a_sentence():
-    assert filters.readable(CUSTOMER) == (
-        "statecode is Active, customertypecode is 3, tandem_companyid is this company or blank"
-    )
+def test_conditions_after_one_on_the_company_still_count():
+    last = {"column": "name", "operator": "ne", "value": "x"}
+    assert filters.parse_conditions([*CUSTOMER, last])[-1] == Condition("name", "ne", "x")
+    assert filters.filter_text([Condition("name", "ne", "x")]) == "name ne 'x'"
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        (CUSTOMER, "statecode is Active, customertypecode is 3, tandem_companyid is this company or blank"),
+        ([{"column": "donotphone", "operator": "ne", "value": True}], "donotphone is not yes"),
+        ([{"column": "donotphone", "operator": "in", "value": [False, ""]}], "donotphone is no or blank"),
+    ],
+)
+def test_a_filter_reads_as_a_sentence(stored, text):
+    assert filters.readable(stored) == text
+
+
+def test_a_text_that_looks_like_a_number_is_no_number():
+    assert not filters.matches([Condition("a", "eq", "1.0")], {"a": 1}.get)
+    assert filters.matches([Condition("a", "eq", "1")], {"a": 1}.get)
+    assert not filters.matches([Condition("a", "eq", "None")], {"a": None}.get)
 
 
 KINDS = {"telephone1": "String", "name": "String", "ownerid": "Owner", "creditlimit": "Money"}
