@@ -61,6 +61,17 @@ def test_what_waits_for_a_dependency_makes_those_that_depend_on_it_wait():
     assert found == {"CUSTOMER": NONE, "CONTACT": DEPENDENCY, "OPPORTUNITY": DEPENDENCY}
 
 
+def test_the_order_in_which_mappings_are_given_does_not_matter():
+    chain = [
+        Facts("LAST", 1, 1, ("MIDDLE",), criteria=True),
+        Facts("CURRENCY", 1, 1, kind=Kind.CURRENCY, criteria=True),
+        Facts("MIDDLE", 1, 1, ("FIRST",), criteria=True),
+        Facts("FIRST", 1, 1),
+    ]
+    expected = {"LAST": DEPENDENCY, "CURRENCY": NONE, "MIDDLE": DEPENDENCY, "FIRST": NONE}
+    assert recommend(chain) == recommend(chain[::-1]) == expected
+
+
 def line(name, *dependencies, status="", recommendation=FULL, removed=False):
     return Line(name, recommendation, dependencies, status, removed)
 
@@ -89,12 +100,45 @@ def test_lines_start_in_waves(lines, start, nothing, blocked):
     assert set(found.blocked) == blocked
 
 
-def test_a_blocked_line_says_what_it_waits_for():
-    assert (
-        next_step([line("CUSTOMER", status="failed"), line("CONTACT", "CUSTOMER")])
-        .blocked["CONTACT"]
-        .startswith("CUSTOMER, which")
-    )
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (
+            [line("CONTACT", "CUSTOMER"), line("CUSTOMER", status="failed")],
+            {"CONTACT": "CUSTOMER, which this depends on, failed."},
+        ),
+        (
+            [line("OPPORTUNITY", "CONTACT"), line("CONTACT", "CUSTOMER"), line("CUSTOMER", status="cancelled")],
+            {
+                "CONTACT": "CUSTOMER, which this depends on, was cancelled.",
+                "OPPORTUNITY": "CONTACT, which this depends on, could not start.",
+            },
+        ),
+        (
+            [line("OPPORTUNITY", "CONTACT"), line("CONTACT", "CUSTOMER", recommendation=DEPENDENCY)],
+            {
+                "CONTACT": "A mapping that this depends on has no coupling criteria. "
+                "Select its criteria, then choose Refresh.",
+                "OPPORTUNITY": "CONTACT, which this depends on, could not start.",
+            },
+        ),
+        (
+            [line("A", "B", "C", "ELSEWHERE"), line("B", "A"), line("C", "A")],
+            {
+                "A": "It waits for B, C, which waits for it. Remove one of the lines.",
+                "B": "It waits for A, which waits for it. Remove one of the lines.",
+                "C": "It waits for A, which waits for it. Remove one of the lines.",
+            },
+        ),
+    ],
+)
+def test_a_blocked_line_says_what_it_waits_for(lines, says):
+    assert next_step(lines).blocked == says
+
+
+def test_a_line_starts_in_the_same_step_once_what_stands_below_it_has_nothing_to_do():
+    found = next_step([line("CONTACT", "CUSTOMER"), line("CUSTOMER", recommendation=NO_RECORDS)])
+    assert (found.start, found.nothing_to_do) == (("CONTACT",), ("CUSTOMER",))
 
 
 def test_waves_put_each_name_after_those_it_depends_on():
