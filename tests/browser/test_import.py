@@ -11,7 +11,7 @@ from core.roles import Role
 from jobs.models import Job
 from jobs.running import waiting
 from masterdata.models import Company, Customer
-from tests.browser.conftest import SCHEMES, WIDTHS, Site, watch
+from tests.browser.conftest import SCHEMES, WIDTHS, watch
 from tests.browser.test_keyboard import Keys
 
 PAGE = "/c/cronus-international/import/"
@@ -167,17 +167,20 @@ def test_it_is_walked_with_the_keyboard_alone(page: Any, company: Company, tmp_p
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_on_the_pages_of_an_import(
-    contexts: Callable[..., Any], company: Company, tmp_path: Path, axe: Any, width: int, scheme: str, site: Site
+    contexts: Callable[..., Any], company: Company, tmp_path: Path, axe: Any, screenshot: Any, width: int, scheme: str
 ) -> None:
     page = contexts(width=width, scheme=scheme).new_page()
     page.goto(PAGE)
     axe(page)
+    screenshot(page, "import")
     (tmp_path / "customers.csv").write_text("no,name,shoe size\n1,Cedar,44\n")
     choose(page, tmp_path / "customers.csv")
     page.get_by_text("Choose below which field each column holds").wait_for()
     axe(page)
+    screenshot(page, "import columns")
     (tmp_path / "customers.csv").write_text("no,name,city,credit_limit\n10000,Alder,Bergen,\n3,Fir,,1\n4,Elm,,much\n")
     choose(page, tmp_path / "customers.csv")
     page.get_by_role("button", name="Import 2 rows").wait_for()
     axe(page)
+    screenshot(page, "import preview")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page does not scroll sideways"
