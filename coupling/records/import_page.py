@@ -92,7 +92,9 @@ def _notice(company: Company, job: Job, parameters: ImportParameters, counts: di
     if not writes:
         rest = " Refused rows stay out." if counts["failed"] else ""
         return Notice(f"The records are as {name} has them.{rest}", "ok", title="Nothing to import")
-    rest = f" The {_rows(counts['failed'])} refused stay out." if counts["failed"] else ""
+    refused = counts["failed"]
+    stays_out = "The refused row stays out." if refused == 1 else f"The {refused:,} refused rows stay out."
+    rest = f" {stays_out}" if refused else ""
     url = company_url("records:import-start", company, pk=job.pk)
     action = Action(f"{TITLE} {_rows(writes)}", url, "post", "import", primary=True)
     return Notice(f"Look at what would change, then import.{rest}", title="Nothing is written yet", actions=[action])
