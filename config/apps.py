@@ -1,6 +1,7 @@
-"""The wiring's own app: commands that start the whole house."""
+"""The wiring's own apps: commands that start the whole house, and which admin site there is."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class ConfigConfig(AppConfig):
@@ -8,3 +9,10 @@ class ConfigConfig(AppConfig):
 
     name = "config"
     label = "config"
+
+
+class TandemAdminConfig(AdminConfig):
+    """Django's admin with a site of ours."""
+
+    default = False
+    default_site = "accounts.admin_site.TandemAdminSite"

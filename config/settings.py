@@ -56,7 +56,7 @@ INSTALLED_APPS = [
     "ui",
     "core",
     "sandbox",
-    "django.contrib.admin",
+    "config.apps.TandemAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -53,11 +53,11 @@ class ReadOnly:
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Staff."""
-        return bool(request.user.is_active and getattr(request.user, "is_staff", False))
+        """Whoever may enter."""
+        return admin.site.has_permission(request)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Staff."""
+        """Whoever may enter."""
         return self.has_view_permission(request)
 
 

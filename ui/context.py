@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
@@ -112,6 +113,11 @@ class Shell:
             if {Can.MAP if role == Role.MAPPER else Can.OPERATE} <= mine
         ]
         return " and ".join(names) or (str(Role.VIEWER) if mine else "No role yet")
+
+    @property
+    def may_enter_admin(self) -> bool:
+        """Whether the Django admin is open to the person."""
+        return admin.site.has_permission(self.request)
 
     @property
     def theme(self) -> str:

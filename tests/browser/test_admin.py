@@ -5,12 +5,9 @@ registered later is looked at without being named here.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import models
@@ -19,55 +16,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from masterdata.models import Company, Customer
+from tests.admin_records import PASSWORD, made, registered
 from tests.browser.conftest import WIDTHS, Looks
 from tests.browser.test_keyboard import Keys
 from tests.ui.conftest import customers
 
 pytestmark = pytest.mark.browser
 
-PASSWORD = "correct horse battery staple"
 MOST = 3
 """Records of each model, except for customers, who fill more than a page."""
-
-
-def made(model: type[models.Model], number: int) -> models.Model:
-    """Return a record of any model, with something in every field that a form or a list could show."""
-    if model is User:
-        return User.objects.create_user(f"person{number}", f"person{number}@example.com", PASSWORD)
-    return model._default_manager.create(
-        **{field.name: value(field, number) for field in model._meta.concrete_fields if filled(field)}
-    )
-
-
-def filled(field: "models.Field[Any, Any]") -> bool:
-    """Whether `made` has to think of something: not for keys, files, nor what may point to nothing."""
-    if field.primary_key or isinstance(field, models.UUIDField | models.JSONField | models.BinaryField):
-        return False
-    return not (field.is_relation and field.null)
-
-
-def value(field: "models.Field[Any, Any]", number: int) -> Any:
-    """Something that such a field holds."""
-    if isinstance(field, models.ForeignKey):
-        there = field.related_model._default_manager.order_by("pk").first()
-        return there or made(field.related_model, number)
-    choices = [choice for choice, _ in field.flatchoices if choice not in (None, "")]
-    if choices:
-        return choices[number % len(choices)]
-    for kind, example in {
-        models.BooleanField: number % 2 == 0, models.DateTimeField: timezone.now(), models.DateField: date.today(),
-        models.GenericIPAddressField: "203.0.113.9", models.IntegerField: number, models.FloatField: 1.5 * number,
-        models.DecimalField: Decimal(number),
-        models.EmailField: f"person{number}@example.com", models.SlugField: f"slug-{number}",
-    }.items():  # fmt: skip
-        if isinstance(field, kind):
-            return example
-    return f"{field.verbose_name} {number}"[: field.max_length]
-
-
-def registered() -> dict[type[models.Model], Any]:
-    """Return what the admin shows."""
-    return dict(admin.site._registry)
 
 
 @pytest.fixture
@@ -77,7 +34,7 @@ def administrator(transactional_db: None) -> User:
 
 @pytest.fixture
 def records(administrator: User) -> dict[type[models.Model], models.Model]:
-    """Provide a record of each model that the admin shows, with others beside it, and with a history."""
+    """A record of each model that the admin shows, with others beside it, and with a history."""
     company = Company.objects.create(name="CRONUS International", currency_code="EUR", country_code="DE")
     customers(company, 120)
     for model in registered():
@@ -91,7 +48,7 @@ def records(administrator: User) -> dict[type[models.Model], models.Model]:
 
 
 def changelist(model: type[models.Model]) -> str:
-    """Return the address of the model's list."""
+    """The address of the model's list."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
@@ -105,7 +62,7 @@ def addresses(model: type[models.Model], pk: Any) -> dict[str, str]:
 
 
 def refusals(model: type[models.Model], user: User) -> dict[str, int]:
-    """Return what the model's admin refuses to an administrator, by the end of the address's name."""
+    """What the model's admin refuses to an administrator, by the end of the address's name."""
     request = RequestFactory().get("/")
     request.user = user
     shown = registered()[model]
@@ -135,7 +92,7 @@ class Rounds(Looks):
 
 @pytest.fixture
 def rounds(contexts: Callable[..., Any], administrator: User, axe: Any, screenshot: Any) -> Iterator[Rounds]:
-    """Provide an administrator who looks at every page and finds nothing wrong."""
+    """An administrator who looks at every page and finds nothing wrong."""
     going = Rounds(contexts().new_page(), axe, screenshot)
     User.objects.filter(username="administrator").update(is_staff=True, is_superuser=True)
     yield going

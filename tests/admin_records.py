@@ -1,0 +1,52 @@
+"""Records of whatever the admin shows, made from the models' fields: a new model needs no name here."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import models
+from django.utils import timezone
+
+PASSWORD = "correct horse battery staple"
+
+
+def made(model: type[models.Model], number: int) -> models.Model:
+    """A record of any model, with something in every field that a form or a list could show."""
+    if model is User:
+        return User.objects.create_user(f"person{number}", f"person{number}@example.com", PASSWORD)
+    return model._default_manager.create(
+        **{field.name: value(field, number) for field in model._meta.concrete_fields if filled(field)}
+    )
+
+
+def filled(field: "models.Field[Any, Any]") -> bool:
+    """Whether `made` has to think of something: not for keys, files, nor what may point to nothing."""
+    if field.primary_key or isinstance(field, models.UUIDField | models.JSONField | models.BinaryField):
+        return False
+    return not (field.is_relation and field.null)
+
+
+def value(field: "models.Field[Any, Any]", number: int) -> Any:
+    """Something that such a field holds."""
+    if isinstance(field, models.ForeignKey):
+        there = field.related_model._default_manager.order_by("pk").first()
+        return there or made(field.related_model, number)
+    choices = [choice for choice, _ in field.flatchoices if choice not in (None, "")]
+    if choices:
+        return choices[number % len(choices)]
+    for kind, example in {
+        models.BooleanField: number % 2 == 0, models.DateTimeField: timezone.now(), models.DateField: date.today(),
+        models.GenericIPAddressField: "203.0.113.9", models.IntegerField: number, models.FloatField: 1.5 * number,
+        models.DecimalField: Decimal(number),
+        models.EmailField: f"person{number}@example.com", models.SlugField: f"slug-{number}",
+    }.items():  # fmt: skip
+        if isinstance(field, kind):
+            return example
+    return f"{field.verbose_name} {number}"[: field.max_length]
+
+
+def registered() -> dict[type[models.Model], Any]:
+    """What the admin shows."""
+    return dict(admin.site._registry)
