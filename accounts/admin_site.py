@@ -1,4 +1,6 @@
-"""The Django admin, open to those who may administer."""
+"""The Django admin, open to those who may administer; and what nobody changes there."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -12,3 +14,27 @@ class TandemAdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may enter: staff who may administer, whatever other permissions they were given."""
         return super().has_permission(request) and may(request.user, Can.ADMINISTER)
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes here; everybody who may enter the admin may look."""
+
+    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Whoever may enter."""
+        return admin.site.has_permission(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whoever may enter."""
+        return self.has_view_permission(request)

@@ -1,4 +1,8 @@
-"""How often a sign-in may fail: per person and address, per address, and per person; and whose address it is."""
+"""How often a sign-in may fail: per person and address, per address, and per person; and whose address it is.
+
+A try counts as failed before its password is looked at, and no more once it succeeded: of many tries at the same time
+no more are looked at than of tries one after the other.
+"""
 
 from ipaddress import ip_address
 from typing import Any
@@ -8,8 +12,10 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest
+
+from core.locks import locked
 
 LIMITS = {("username", "ip_address"): 5, ("ip_address",): 25, ("username",): 100}
 """Failures within the cool-off time after which no password is looked at any more.
@@ -44,7 +50,49 @@ def _ip_address(text: str) -> str | None:
 
 
 class SignInLimits(AxesDatabaseHandler):
-    """django-axes with a limit of its own for each of LIMITS."""
+    """django-axes with a limit of its own for each of LIMITS, and with tries counted before they are looked at."""
+
+    def is_allowed(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        """Return whether the password may be looked at; the try is counted as failed until that turns out."""
+        with locked("sign-in"):
+            self.clean_expired_user_attempts(request)
+            if not super().is_allowed(request, credentials):
+                return False
+            self._count(request, credentials)
+        return True
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **more: Any
+    ) -> None:
+        """Note a failure: in the place of the try that was counted, where the password was looked at."""
+        with locked("sign-in"):
+            if request is not None and not getattr(request, "axes_locked_out", False):
+                self._of_try(request, credentials).update(failures_since_start=F("failures_since_start") - 1)
+            super().user_login_failed(sender, credentials, request, **more)
+
+    def remove_out_of_limit_failure_logs(self, *, username: str, limit: int | None = None) -> int:  # noqa: ARG002
+        """Keep every failed sign-in: what is old is not for the one who fails to decide."""
+        return 0
+
+    def _count(self, request: HttpRequest, credentials: dict[str, Any] | None) -> None:
+        tried = self._of_try(request, credentials)
+        now = vars(request)["axes_attempt_time"]
+        if not tried.update(failures_since_start=F("failures_since_start") + 1, attempt_time=now):
+            AccessAttempt.objects.create(**self._try(request, credentials), failures_since_start=1)
+
+    def _of_try(self, request: HttpRequest, credentials: dict[str, Any] | None) -> "QuerySet[AccessAttempt]":
+        found: QuerySet[AccessAttempt] = AccessAttempt.objects.filter(**self._try(request, credentials))
+        return found
+
+    @staticmethod
+    def _try(request: HttpRequest, credentials: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what axes tells tries apart by."""
+        about = vars(request)  # what axes noted of the request
+        return {
+            "username": get_client_username(request, credentials),
+            "ip_address": about["axes_ip_address"],
+            "user_agent": about["axes_user_agent"],
+        }
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
         """Return the failures of the scope that is nearest its limit, in terms of AXES_FAILURE_LIMIT."""

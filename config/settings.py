@@ -148,6 +148,7 @@ AXES_HANDLER = "accounts.sign_in_limits.SignInLimits"  # limits per person and a
 AXES_CLIENT_IP_CALLABLE = "accounts.sign_in_limits.client_ip"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # attempts go when they expire or succeed; who failed when stays
 AXES_LOCKOUT_TEMPLATE = "ui/shell/locked_out.html"
 
 # -- jobs -----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from accounts.admin_site import ReadOnly
 from jobs import display
 from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
@@ -35,30 +36,6 @@ class LimitedPaginator(_Paginator):
         """Return the number of rows, the limit at most."""
         rows = cast("QuerySet[Any]", self.object_list)
         return rows.order_by()[: self.limit].count()
-
-
-class ReadOnly:
-    """Nobody adds, changes or deletes here; everybody who may enter the admin may look."""
-
-    def has_add_permission(self, request: HttpRequest, *_: Any) -> bool:  # noqa: ARG002
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Never."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Whoever may enter."""
-        return admin.site.has_permission(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Whoever may enter."""
-        return self.has_view_permission(request)
 
 
 @admin.register(Job)
