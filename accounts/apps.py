@@ -9,9 +9,12 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Keep changes of people in the audit log."""
+        """Keep changes of people in the audit log, and note when their sessions begin."""
         from auditlog.registry import auditlog
         from django.contrib.auth import get_user_model
+        from django.contrib.auth.signals import user_logged_in
+
+        from accounts.sessions import note_sign_in
 
         # That a password changed is logged, never a part of what it is stored as.
         auditlog.register(
@@ -21,3 +24,4 @@ class AccountsConfig(AppConfig):
             mask_callable="accounts.people.mask_secret",
             m2m_fields={"groups", "user_permissions"},
         )
+        user_logged_in.connect(note_sign_in)

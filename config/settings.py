@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.sessions.limited_sessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.audit.AuditMiddleware",
@@ -141,6 +142,10 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "ui:sign-in"
 LOGIN_REDIRECT_URL = "ui:home"
 LOGOUT_REDIRECT_URL = "ui:sign-in"
+
+# How long somebody who does nothing stays signed in, and how long anybody does (see accounts.sessions).
+SESSION_COOKIE_AGE = round(env.number("SESSION_IDLE_HOURS", 12, least=0.01, most=8760) * 3600)
+SESSION_MAX_S = round(env.number("SESSION_MAX_DAYS", 7, least=0.01, most=365) * 86_400)
 
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
