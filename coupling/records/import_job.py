@@ -14,6 +14,7 @@ from jobs.errors import Ended
 from jobs.models import Job, Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 from masterdata import catalog
+from masterdata.files import audit
 from masterdata.files.columns import UnknownColumns
 from masterdata.files.importing import (
     PART,
@@ -123,8 +124,14 @@ class _Import:
                     point.resume |= self._previewed(results)
                 else:
                     point.outcomes += [self._outcome(one) for one in results]
+                    self._audit(results)
                 point.processed(len(part))
                 self.context.kept.update(rows=rows, offset=offset)
+
+    def _audit(self, results: list[RowResult]) -> None:
+        job = self.context.job
+        about = {"job": job.pk, "file": self.parameters.file_name}
+        audit.record_changes(table=self.table, results=results, user_id=job.requested_by_id, about=about)
 
     def _reader(self, plan: Plan, offset: int) -> Rows:
         """Return the reader of the rows, which has met those before the offset."""
