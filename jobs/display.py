@@ -304,3 +304,8 @@ def _listed(detail: Any, name: str) -> list[dict[str, Any]]:
 
 def _plain(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def jobs_in_words(number: int) -> str:
+    """Return "1 job", "30 jobs"."""
+    return "1 job" if number == 1 else f"{number:,} jobs"

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -107,6 +107,21 @@ def end_unheld(job: Job, state: State, *, message: str, reason: str = "", detail
     if ended:
         publish_waiting(job.exclusive_key)
     return bool(ended)
+
+
+def end_waiting(jobs: "QuerySet[Job]", state: State, *, message: str) -> list[Job]:
+    """End those of the jobs that wait, which nobody works on. Returns them as they were."""
+    with transaction.atomic():
+        found = list(
+            jobs.filter(state__in=(State.QUEUED, State.POSTPONED)).order_by("pk").select_for_update(of=("self",))
+        )
+        for start in range(0, len(found), 1000):
+            Job.objects.filter(pk__in=[job.pk for job in found[start : start + 1000]]).update(
+                state=state, fence=F("fence") + 1, ended_at=timezone.now(), message=message, not_before=None, phase="",
+            )  # fmt: skip
+    for key in dict.fromkeys(job.exclusive_key for job in found):
+        publish_waiting(key)
+    return found
 
 
 def _unchanged_row(job: Job) -> Any:

@@ -113,6 +113,8 @@ class Job(models.Model):
 
     expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
     few_values: ClassVar[tuple[str, ...]] = ("mapping_name",)
+    already_waiting = False
+    """Whether it was returned to somebody who asked for what it waits for (services.start); not stored."""
 
     # The indexes below begin with the company.
     company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="jobs")

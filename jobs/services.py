@@ -11,14 +11,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from core import bulk
-from jobs import audit
+from core.locks import locked
+from jobs import audit, same_jobs
 from jobs.errors import EmptySelection
-from jobs.lease import end_unheld, holder_of
+from jobs.lease import end_unheld, end_waiting, holder_of
 from jobs.models import COUNTERS, OPEN_STATES, Job, JobRecord, State, Trigger
 from jobs.publishing import next_job_on_key, publish_on_commit
 from jobs.registry import kind
 
-__all__ = ["EmptySelection", "cancel", "start", "stop_all", "summary", "waits_for"]
+__all__ = ["EmptySelection", "cancel", "cancel_all", "start", "stop_all", "summary", "waits_for"]
 
 
 def start(
@@ -43,25 +44,47 @@ def start(
     mapping; a query of one column of ids is stored inside the database, so that it may be long. `parameters` are kept
     as JSON and never hold a secret. `one_record` lets it go before long jobs of the same key. Raises EmptySelection
     for a selection without records, LookupError for an unknown kind.
+
+    Where a job already waits for the same of a mapping, that one is returned, marked as `already_waiting`; a follow-up
+    is always a job of its own.
     """
     kind(type)
     if selection_side not in ("local", "integration"):
         raise ValueError(f"A selection is of local or integration records, not {selection_side!r}.")
-    with transaction.atomic():
-        job = Job(
-            company=company, type=type, mapping_name=mapping_name, exclusive_key=exclusive_key,
-            parameters=dict(parameters or {}), direction=direction, description=description[:200],
-            requested_by=user if user is not None and user.pk else None, trigger=trigger, parent=parent,
-            selection_only=selection is not None, one_record=one_record, published_at=timezone.now(),
-        )  # fmt: skip
-        job.save(force_insert=True)
-        if selection is not None and not _insert_selection(job, selection, selection_side):
-            raise EmptySelection
-        if trigger == Trigger.USER and parent is None:
-            told = {"type": type, "mapping": mapping_name, "direction": direction, "parameters": job.parameters or None}
-            changes = {name: (None, value) for name, value in told.items() if value}
-            audit.record_audit_entry(job, LogEntry.Action.CREATE, changes, user=user)
-        publish_on_commit(job.pk)
+    job = Job(
+        company=company, type=type, mapping_name=mapping_name, exclusive_key=exclusive_key,
+        parameters=dict(parameters or {}), direction=direction, description=description[:200],
+        requested_by=user if user is not None and user.pk else None, trigger=trigger, parent=parent,
+        selection_only=selection is not None, one_record=one_record, published_at=timezone.now(),
+    )  # fmt: skip
+    if not mapping_name or parent is not None:
+        with transaction.atomic():
+            return _queue(job, selection, selection_side, user)
+    # Of two who ask at once, the second waits and finds the first one's job.
+    with locked(f"jobs of company {company.pk}"), transaction.atomic():
+        _queue(job, selection, selection_side, user)
+        waiting = same_jobs.waiting_twin(job)
+        if waiting is not None:
+            transaction.set_rollback(True)  # of the inner block alone: the new job goes again
+    if waiting is None:
+        return job
+    waiting.already_waiting = True
+    return waiting
+
+
+def _queue(job: Job, selection: Iterable[UUID] | None, side: str, user: Any) -> Job:
+    """Insert a job with its selection and its audit entry, and publish it. Raises EmptySelection."""
+    job.save(force_insert=True)
+    if selection is not None and not _insert_selection(job, selection, side):
+        raise EmptySelection
+    if job.trigger == Trigger.USER and job.parent is None:
+        told = {
+            "type": job.type, "mapping": job.mapping_name, "direction": job.direction,
+            "parameters": job.parameters or None,
+        }  # fmt: skip
+        changes = {name: (None, value) for name, value in told.items() if value}
+        audit.record_audit_entry(job, LogEntry.Action.CREATE, changes, user=user)
+    publish_on_commit(job.pk)
     return job
 
 
@@ -81,8 +104,7 @@ def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
 
     why: what the job says then; that somebody cancelled it, unless given.
     """
-    who = f" by {user.get_username()}" if user is not None and user.pk else ""
-    message = why or f"Cancelled{who}."
+    message = why or _cancelled_by(user)
     job.refresh_from_db()
     if not job.ended:
         audit.record_audit_entry(job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user)
@@ -93,6 +115,21 @@ def cancel(*, job: Job, user: Any = None, why: str = "") -> Job:
             publish_on_commit(job.pk)  # in case its worker is gone
         job.refresh_from_db()
     return job
+
+
+def cancel_all(*, jobs: "QuerySet[Job]", user: Any = None) -> tuple[int, int]:
+    """End jobs, as cancel() does one. Returns how many have ended, and how many end at their next checkpoint."""
+    chosen = Job.objects.filter(pk__in=list(jobs.values_list("pk", flat=True)))
+    ended = end_waiting(chosen, State.CANCELLED, message=_cancelled_by(user))
+    for job in ended:
+        audit.record_audit_entry(job, LogEntry.Action.UPDATE, {"state": (job.state, State.CANCELLED.value)}, user=user)
+    others = [cancel(job=job, user=user) for job in chosen.filter(state__in=OPEN_STATES)]
+    stopped = sum(job.state == State.CANCELLED for job in others)
+    return len(ended) + stopped, sum(not job.ended for job in others)
+
+
+def _cancelled_by(user: Any) -> str:
+    return f"Cancelled by {user.get_username()}." if user is not None and user.pk else "Cancelled."
 
 
 def stop_all(*, company: Any, user: Any = None, why: str, reason: str) -> int:

@@ -33,9 +33,9 @@ from coupling.page_parts import EXPLAINED, error_notice, mapping_or_404, mapping
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
 from jobs.models import Reason
+from jobs.pages.started import redirect_to_job
 from ui import render
 from ui.kit import Action, Notice
-from ui.links import company_url
 
 PREVIEW_LIMIT_S = 20.0
 """Seconds a preview may take on a page; a larger table is for the job."""
@@ -195,7 +195,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         mappings_services.save_criteria(mapping=one, settings=settings)
     if form.selection is not None:
         selections.delete_selection(form.selection)
-    return HttpResponseRedirect(company_url("jobs:job", one.company, pk=job.pk))
+    return redirect_to_job(request, one.company, job)
 
 
 def _entered(

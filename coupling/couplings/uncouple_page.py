@@ -16,6 +16,7 @@ from coupling.page_parts import EXPLAINED, job_log_url, mapping_or_404, mapping_
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
 from jobs.models import Job
+from jobs.pages.started import redirect_to_job
 from masterdata.models import Company
 from ui import ids, listing, render
 from ui.kit import Action
@@ -106,7 +107,7 @@ def _started(request: HttpRequest, owner: Company, back: str, start: Callable[[]
         show_error(request, error)
         return HttpResponseRedirect(back)
     if len(jobs) == 1:
-        return HttpResponseRedirect(company_url("jobs:job", owner, pk=jobs[0].pk))
+        return redirect_to_job(request, owner, jobs[0])
     return HttpResponseRedirect(job_log_url(owner, type="uncoupling"))
 
 

@@ -79,8 +79,8 @@ def jobs(company: Company, type: str = "") -> Listing:  # noqa: A002 - the word 
     )
 
 
-def queue(company: Company) -> Listing:
-    """Return what is in process, queued or postponed, in the order it was asked for."""
+def queue(company: Company, *, selectable: bool = False) -> Listing:
+    """Return what is in process, queued or postponed, in the order it was asked for; selectable: for an action."""
     rows = Job.objects.filter(company=company, state__in=OPEN_STATES).select_related("requested_by").order_by("pk")
 
     def waiting(found: list[Any]) -> None:
@@ -127,8 +127,10 @@ def queue(company: Company) -> Listing:
                 [(s.value, s.label) for s in OPEN_STATES],
             )
         ],
-        key="pk",
+        key="id",
+        selectable=selectable,
         row_url=lambda job: job_url(job, company),
+        row_label=lambda job: f"{display.title(job)}, job {job.pk}",
         decorate=waiting,
         empty=Notice("Nothing is queued, in process or postponed now.", title="The queue is empty"),
     )

@@ -13,10 +13,10 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import access
-from core.roles import Can, requires
+from core.roles import Can, may, requires
 from jobs import display, services
 from jobs.models import Job, JobOutcome, Outcome, Reason
 from jobs.pages import lists as listings
@@ -26,6 +26,7 @@ from masterdata.models import Company
 from ui import render
 from ui.kit import Action, FastTab, Link, Page, Table
 from ui.links import company_url
+from ui.listing import nothing_selected, selected
 
 
 @require_safe
@@ -128,15 +129,46 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
     tabs = (
         [FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")] if rows else []
     )
+    may_cancel = may(request.user, Can.OPERATE)
+    cancel_them = Action("Cancel", company_url("jobs:cancel-selected", found), "post", icon="cancel", selection=True)
     page = Page(
         display.QUEUE_TITLE,
         company=found,
         help="jobs",
-        actions=[Action("Job Log", company_url("jobs:list", found), icon="list")],
+        actions=[
+            *([cancel_them] if may_cancel else []),
+            Action("Job Log", company_url("jobs:list", found), icon="list"),
+        ],
         fast_tabs=tabs,
-        listing=listings.queue(found),
+        listing=listings.queue(found, selectable=may_cancel),
     )
     return render.page(request, page)
+
+
+@require_POST
+@requires(Can.OPERATE)
+def cancel_selected(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then end the selected entries of the queue: at once what waits, else at the next checkpoint."""
+    found = access.company_or_404(request, company)
+    back = company_url("jobs:queue", found)
+    chosen = selected(request, listings.queue(found))
+    if not chosen:
+        return nothing_selected(request, back)
+    if not request.POST.get("confirmed"):
+        text = "What waits ends at once, the others at their next checkpoint. What they have done until then stays."
+        label = "Cancel the job" if chosen.count == 1 else "Cancel the jobs"
+        values = {"selection": chosen.token, "confirmed": "1"}
+        action = Action(label, request.path, "post", icon="cancel", primary=True, values=values)
+        title = f"Cancel {display.jobs_in_words(chosen.count)}?"
+        return render.confirm(request, title=title, text=text, company=found, back=back, action=action)
+    ended, asked = services.cancel_all(jobs=chosen.rows, user=request.user)
+    if ended:
+        messages.success(request, f"{display.jobs_in_words(ended)} {'is' if ended == 1 else 'are'} cancelled.")
+    if asked:
+        messages.success(
+            request, f"{display.jobs_in_words(asked)} {'ends' if asked == 1 else 'end'} after the batch in hand."
+        )
+    return HttpResponseRedirect(back)
 
 
 def _company_and_job(request: HttpRequest, slug: str, pk: int) -> tuple[Company, Job]:

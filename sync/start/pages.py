@@ -15,7 +15,7 @@ from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
 from jobs.models import Job
-from jobs.pages import lists as listings
+from jobs.pages.started import redirect_to_job
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.start import services
@@ -142,6 +142,6 @@ def _back_url(request: HttpRequest, company: Company) -> str:
 def redirect_to_jobs(request: HttpRequest, company: Company, started: list[Job], back: str) -> HttpResponse:
     """Redirect to the job that was started; to `back` with a message where there are several."""
     if len(started) == 1:
-        return HttpResponseRedirect(listings.job_url(started[0], company))
+        return redirect_to_job(request, company, started[0])
     messages.success(request, f"{len(started)} jobs have been queued, one per mapping.")
     return HttpResponseRedirect(back)
