@@ -39,6 +39,9 @@ class Refusal(Exception):
     for support, never with a secret.
     """
 
+    ask_again_s: float | None = None
+    """Seconds after which what can wait tries again, where a person settles what stops it; None: it does not wait."""
+
     def __init__(self, reason: str, message: str, fix: str = "", *, field: str = "", detail: str = "") -> None:
         super().__init__(message)
         self.reason = str(reason)

@@ -69,7 +69,7 @@ class MappingCommand(CompanyCommand):
             self.print_json(result)
         else:
             self._print_result(result)
-        if job.state in (State.FAILED, State.CANCELLED):
+        if job.state in (State.FAILED, State.CANCELLED) or job.needs_person:
             raise SystemExit(1)
 
     def _print_result(self, result: dict[str, Any], indent: str = "") -> None:

@@ -106,6 +106,12 @@ def retry_after(error: BaseException) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
 
 
+def person_wait(error: BaseException) -> float | None:
+    """Return the seconds after which to look whether a person has settled what stops a job; None: it does not wait."""
+    seconds = getattr(error, "ask_again_s", None)
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
 def is_outage(error: BaseException) -> bool:
     """Return whether the service does not answer now, so that the same request may succeed later."""
     return getattr(error, "repeat", False) is True and _reason(getattr(error, "reason", "")) == Reason.UNREACHABLE

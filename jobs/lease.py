@@ -77,7 +77,7 @@ def claim(job_id: int) -> Job | NotClaimed:
         with transaction.atomic():
             taken = _unchanged_row(job).update(
                 state=State.IN_PROCESS, fence=F("fence") + 1, worker=worker_name(), lease_until=lease_end(now),
-                not_before=None, message="", started_at=Coalesce("started_at", now),
+                not_before=None, message="", failure_reason="", started_at=Coalesce("started_at", now),
                 attempts=F("attempts") + 1 if lost else F("attempts"),
             )  # fmt: skip
     except IntegrityError:

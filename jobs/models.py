@@ -196,6 +196,11 @@ class Job(models.Model):
         return f"{self.mapping_name or self.get_type_display()} {self.pk}"
 
     @property
+    def needs_person(self) -> bool:
+        """Whether it is postponed until a person has settled what its message says."""
+        return bool(self.state == State.POSTPONED and self.failure_reason)
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ENDED_STATES

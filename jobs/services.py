@@ -157,7 +157,7 @@ def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
     """Return what came of a job and its follow-ups, in the shape the commands print."""
     failed = {"reason": job.failure_reason, "message": job.message}
     return {
-        **({"error": failed} if job.state == State.FAILED else {}),
+        **({"error": failed} if job.state == State.FAILED or job.needs_person else {}),
         "job": job.pk,
         "type": job.type,
         "mapping": job.mapping_name,

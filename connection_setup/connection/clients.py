@@ -32,7 +32,9 @@ def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
     try:
         return settings_client(connection, credentials.open_credential(connection), usage)
     except (DataverseError, CannotDecrypt) as error:
-        raise NotConnected(error.reason, error.message, error.fix, detail=error.detail) from error
+        refusal = NotConnected(error.reason, error.message, error.fix, detail=error.detail)
+        refusal.ask_again_s = getattr(error, "ask_again_s", None)
+        raise refusal from error
 
 
 def stored_client(connection: DataverseConnection) -> DataverseClient:

@@ -12,6 +12,8 @@ from core.refusals import Refusal
 class CannotDecrypt(Refusal):
     """A stored secret cannot be opened: none of the keys fits, or what else gives the secret does not work."""
 
+    ask_again_s = 60.0
+
     def __init__(self, message: str = "", fix: str = "") -> None:
         if not message:
             message = (

@@ -27,6 +27,7 @@ from jobs.errors import (
     Yielded,
     failure_of,
     is_outage,
+    person_wait,
     retry_after,
 )
 from jobs.lease import Lease, NotClaimed, claim
@@ -143,10 +144,13 @@ def _run_handler(context: JobContext) -> bool:
 
 
 def _on_error(context: JobContext, error: Exception) -> None:
-    """Handle an error that left the handler: wait where it says when to come back, else fail with its reason and its
-    two texts.
+    """Handle an error that left the handler: wait where it says when to come back, or for a person who settles what
+    stops it; else fail with its reason and its two texts.
     """
     failure = failure_of(error)
+    if (wait := person_wait(error)) is not None:
+        _postpone(context, wait, f"{failure.message} It goes on by itself then.", failure_reason=failure.reason)
+        return
     wait = retry_after(error)
     if is_outage(error):
         failure, wait, since = _retry_during_outage(context, failure, wait)

@@ -13,6 +13,8 @@ from jobs.running.runner import run
 def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Job:
     """Wait until the job and all its follow-ups have ended; run here what no worker has claimed. Returns it fresh.
 
+    What needs a person is not waited for.
+
     `on_progress` gets a fresh row of the job at work, after each checkpoint or twice a second.
     """
     open_jobs = [job.pk]
@@ -21,7 +23,7 @@ def run_to_end(job: Job, on_progress: Callable[[Job], None] | None = None) -> Jo
         current = open_jobs[0]
         refused = run(current, on_progress=on_progress)
         row = Job.objects.get(pk=current)
-        if row.ended:
+        if row.ended or row.needs_person:
             if on_progress:
                 on_progress(row)
             ended.append(open_jobs.pop(0))

@@ -80,9 +80,9 @@ class Command(CompanyCommand):
             open_jobs = [line.job for line in full.lines(self.company) if line.started and line.status in OPEN_STATES]
             if not open_jobs:
                 return
-            for job in open_jobs:
-                if job is not None:
-                    run_to_end(job, print_progress)
+            ran = [run_to_end(job, print_progress) for job in open_jobs if job is not None]
+            if ran and all(job.needs_person for job in ran):
+                self.refuse(ran[0].failure_reason, ran[0].message)
             time.sleep(0.02)
 
     def print_lines(self, lines: list[FullSynchReviewLine], jobs: dict[str, Any]) -> None:
