@@ -19,7 +19,9 @@ class ConnectionSetupConfig(AppConfig):
         from core.error_reports import register_secrets
 
         # Secrets are left out, sealed as they are; that one changed shows as the credential's version.
-        left_out = [*credentials.SEALED_COLUMNS, "checks", "checked_at", "changed_at"]
+        # What answers is no change of somebody's either.
+        left_out = [*credentials.SEALED_COLUMNS, "checks", "checked_at", "changed_at", "enabled_settings"]
+        left_out += [field.name for field in DataverseConnection._meta.fields if field.name.startswith("other_")]
         auditlog.register(DataverseConnection, exclude_fields=left_out)
         auditlog.register(DataEncryption)
         auditlog.register(Dynamics365Connection, exclude_fields=["checks", "checked_at"])

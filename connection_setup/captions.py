@@ -9,6 +9,8 @@ from ui.kit import Status
 CLOUDS = [(cloud.name, cloud.label) for cloud in clouds.CLOUDS.values()]
 """(name, label) of each Microsoft cloud, as a form's choices."""
 TITLE = "Dataverse Connection Setup"
+ENVIRONMENT_CHANGED = "Environment Changed"
+"""Title of the page with the ways out where another organization answers; a room above brings it."""
 CHECK_RESULTS: dict[CheckState, str] = {"ok": "OK", "warning": "Attention", "error": "Not OK"}
 """In the order of their weight."""
 STATUS_STYLES: dict[CheckState, kit.State] = {"ok": "ok", "warning": "warn", "error": "bad"}

@@ -78,6 +78,15 @@ class DataverseConnection(models.Model):
 
     organization_id = models.UUIDField(null=True, blank=True)
     organization_name = models.CharField(max_length=200, blank=True)
+    enabled_settings = models.JSONField(
+        default=dict, blank=True, help_text="The settings that led to that organization when enabled, no secret."
+    )
+    other_organization_id = models.UUIDField(
+        null=True, blank=True, help_text="Another organization that answered when the environment was asked last."
+    )
+    other_organization_name = models.CharField(max_length=200, blank=True)
+    other_organization_url = models.CharField(max_length=250, blank=True)
+    other_organization_at = models.DateTimeField(null=True, blank=True, help_text="When it was seen first.")
     base_currency_code = models.CharField(max_length=5, blank=True)
     base_currency_id = models.UUIDField(null=True, blank=True)
     checks = models.JSONField(default=list, blank=True, help_text="The last test's results: name, state, message, fix.")

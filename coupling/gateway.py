@@ -1,8 +1,8 @@
 """The gateway: the only way to Dataverse for coupling and synchronization.
 
 Its callers speak in mappings and columns; the Web API's names (entity sets, `_column_value`, bind annotations) stay
-inside. It reads in pages and writes in bulk, and before its first write it makes sure that the environment is the one
-the connection was made with.
+inside. It reads in pages and writes in bulk. Before its first request, its client makes sure that the environment is
+the one the connection was made with: of another one nothing is read.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from connection_setup.connection.clients import client_for, verify_organization
+from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from coupling import filters
 from coupling.models import IntegrationTableMapping
@@ -60,17 +60,14 @@ class Gateway:
         self.company = company
         self._connection = connection_of(company)
         self._client: DataverseClient = client_for(company, usage)
-        self._organization: UUID | None = None
 
     @property
     def organization_id(self) -> UUID:
-        """The organization behind the environment, once it is known to be the connection's own.
+        """The organization behind the environment, which is the connection's own; asked for once.
 
-        Raises NotConnected (wrong_environment) when it is another.
+        Raises NotConnected (wrong_environment) when it is another, as does every other request.
         """
-        if self._organization is None:
-            self._organization = verify_organization(self.company, self._client)
-        return self._organization
+        return self._client.who_am_i().organization_id
 
     @property
     def company_row_id(self) -> UUID | None:
@@ -247,7 +244,6 @@ class Gateway:
         Values: column -> JSON; a lookup's column takes the id of a row (or (table, id), or None to clear it). Raises
         Throttled and other errors of the environment as a whole; then some rows may be there: repeat with the same ids.
         """
-        _ = self.organization_id
         table = self._written(mapping)
 
         body = self._bodies(mapping)
@@ -261,7 +257,6 @@ class Gateway:
         self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, Mapping[str, Any], str]]
     ) -> list[WriteResult]:
         """Change rows, each only if its version is the one given ("" or "*": any); one result per item, in order."""
-        _ = self.organization_id
         table = self._written(mapping)
 
         body = self._bodies(mapping)
@@ -274,7 +269,6 @@ class Gateway:
 
     def delete(self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, str]]) -> list[WriteResult]:
         """Delete rows, each only if its version is the one given ("" or "*": any). A row that is gone is done."""
-        _ = self.organization_id
         table = self._written(mapping)
         return self._bulk(list(items), lambda part: bulk.delete(self._client, table, part))
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from dataverse import changes, metadata, odata
+from dataverse.acceptance import Accept, SignedIn
 from dataverse.batch_sender import BatchSender
 from dataverse.concurrency import MAX_SLOTS, map_in_order
 from dataverse.errors import DataverseError, Duplicate, Gone, InvalidAnswer, Unavailable, VersionMismatch
@@ -49,6 +50,7 @@ class DataverseClient:
     """One environment, signed in by credentials or as a person. Thread-safe; connections and tokens outlive it.
 
     Every method raises DataverseError. `sleep` is called with the seconds to wait before a request is sent again.
+    `accept` is called once, before the first request, with who is signed in and where; what it raises, all raise.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class DataverseClient:
         usage: Usage | None = None,
         timeouts: Timeouts | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        accept: Accept | None = None,
     ) -> None:
         timeouts = timeouts or Timeouts()
         self.usage = usage if usage is not None else Usage()
@@ -71,6 +74,7 @@ class DataverseClient:
         self._tables = cache_for(self._transport.origin)
         self._batches = BatchSender(self._send, self._transport, self._tables)
         self._lock = threading.Lock()
+        self._signed_in = SignedIn(lambda: self._json(self._transport.send("GET", "WhoAmI")), accept)
 
     # -- the environment -----------------------------------------------------------------------------------------
 
@@ -91,6 +95,7 @@ class DataverseClient:
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `work` of every item in order, as many at once as the service accepts; see `map_in_order`."""
+        self._signed_in.require_accepted()  # in the caller's thread, not in one of those that work
         return map_in_order(work, items, self._transport.slots)
 
     def ping(self) -> Ping:
@@ -102,9 +107,8 @@ class DataverseClient:
         self._tokens.forget()
 
     def who_am_i(self) -> WhoAmI:
-        """Return the token's user, its business unit and organization."""
-        body = self.function("WhoAmI")
-        return WhoAmI(UUID(body["UserId"]), UUID(body["BusinessUnitId"]), UUID(body["OrganizationId"]))
+        """Return the token's user, its business unit and organization; with `accept`, as it was asked at first."""
+        return self._signed_in.who()
 
     def version(self) -> str:
         """Return the environment's version, like "9.2.24073.198"."""
@@ -344,6 +348,7 @@ class DataverseClient:
         return row_id
 
     def _send(self, method: str, path: str, **options: Any) -> Answer:
+        self._signed_in.require_accepted()
         try:
             return self._transport.send(method, path, **options)
         except DataverseError as error:

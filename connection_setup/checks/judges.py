@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.checks import batch, privileges
 from connection_setup.checks.batch import Answers
 from connection_setup.provisioning import solution as solution_module
@@ -78,24 +79,16 @@ def clock(ping: Ping) -> Check:
 def organization(found: Organization, who: WhoAmI, expected: Expectations) -> Check:
     """Judge whether the environment is the one that couplings, if there are any, were made with."""
     if expected.organization_id and expected.organization_id != who.organization_id:
-        known = expected.organization_name or str(expected.organization_id)
+        # A copy has the name of its original, so both are told by their ids as well.
+        known = f"{expected.organization_name} ({expected.organization_id})".strip()
+        answers = f"Another organization answers: {found.name} ({who.organization_id}), while"
+        fix = f"Choose on {ENVIRONMENT_CHANGED} how to go on."
         if expected.couplings:
-            return Check(
-                ORGANIZATION,
-                "error",
-                f"Another organization answers: {found.name}, while {expected.couplings:,} couplings belong to "
-                f"{known}.",
-                f"Enter the Environment URL of {known}, or remove the couplings first.",
-                "wrong_environment",
-            )
+            message = f"{answers} {expected.couplings:,} couplings belong to {known}."
+            return Check(ORGANIZATION, "error", message, fix, "wrong_environment")
         if expected.enabled:
-            return Check(
-                ORGANIZATION,
-                "error",
-                f"Another organization answers: {found.name}, while the connection was enabled with {known}.",
-                f"Check the Environment URL. To connect to {found.name}, turn Enabled off and on again.",
-                "wrong_environment",
-            )
+            message = f"{answers} the connection was enabled with {known}."
+            return Check(ORGANIZATION, "error", message, fix, "wrong_environment")
     return Check(ORGANIZATION, "ok", f"{found.name}, base currency {found.base_currency_code or 'not known'}.")
 
 

@@ -1,6 +1,6 @@
 """Test a connection: of its stored settings or of others, and what its company expects of an environment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from connection_setup import hooks, types
 from connection_setup.checks import connection_test, error_checks
-from connection_setup.connection.clients import settings_client
+from connection_setup.connection import clients
 from connection_setup.connection.settings import apply_settings, missing_settings
 from connection_setup.connection.state import connection_of, store_report
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -19,7 +19,7 @@ from connection_setup.secrets.sealing import CannotDecrypt
 from connection_setup.types import DEFAULT_TABLES, Check, Expectations, Report
 from core.refusals import Refusal
 from dataverse.errors import DataverseError
-from dataverse.types import Certificate, ClientSecret, UserPassword
+from dataverse.types import Certificate, ClientSecret, UserPassword, WhoAmI
 from masterdata.models import Company, Currency
 
 _CREDENTIAL_NAMES = {
@@ -30,8 +30,8 @@ _CREDENTIAL_NAMES = {
 
 
 def test_connection(*, connection: DataverseConnection) -> Report:
-    """Test the stored settings, whether enabled or not, and store the report with the connection."""
-    report = _run_test(connection)
+    """Test the stored settings, enabled or not; store the report and which organization answers."""
+    report = _run_test(connection, accept=lambda who: _record(connection, who))
     store_report(connection, report)
     return report
 
@@ -87,8 +87,15 @@ def expectations(
 # -- inside -----------------------------------------------------------------------------------------------------------
 
 
-def _run_test(connection: DataverseConnection) -> Report:
-    """Return the report on these settings; settings that are missing are its only check."""
+def _record(connection: DataverseConnection, who: WhoAmI) -> None:
+    clients.record_organization(connection, who.organization_id)
+
+
+def _run_test(connection: DataverseConnection, *, accept: Callable[[WhoAmI], None] | None = None) -> Report:
+    """Return the report on these settings; settings that are missing are its only check.
+
+    accept: called with who is signed in and where.
+    """
     if incomplete := missing_settings(connection):
         return Report((incomplete,))
     try:
@@ -97,7 +104,7 @@ def _run_test(connection: DataverseConnection) -> Report:
         return Report((Check.for_error(types.SIGN_IN, error),))
     expected = expectations(connection, credential)
     try:
-        client = settings_client(connection, credential, None)
+        client = clients.settings_client(connection, credential, None, accept=accept)
         client.drop_token()
     except DataverseError as error:
         return Report((error_checks.check_for_error(error, types.ADDRESS, expected),))

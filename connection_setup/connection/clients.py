@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from connection_setup.connection import endpoints
+from connection_setup.connection import endpoints, organization
 from connection_setup.connection.settings import missing_settings
 from connection_setup.connection.state import NotConnected, connection_of, disabled_reason
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -20,17 +20,24 @@ from dataverse.client import DataverseClient
 from dataverse.errors import DataverseError
 from dataverse.http_session import Timeouts
 from dataverse.person_sign_in import Person
-from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword
+from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Usage, UserPassword, WhoAmI
 from masterdata.models import Company
 
 
 def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
-    """Return a client for the company's enabled connection; `usage` counts its requests. Raises NotConnected."""
+    """Return a client for the company's enabled connection; `usage` counts its requests. Raises NotConnected.
+
+    Before its first request it asks which organization answers, and where that is not the connection's own, this and
+    every later request raise NotConnected (wrong_environment): of another organization nothing is read.
+    """
     connection = connection_of(company)
     if off := disabled_reason(connection):
         raise off
     try:
-        return settings_client(connection, credentials.open_credential(connection), usage)
+        credential = credentials.open_credential(connection)
+        return settings_client(
+            connection, credential, usage, accept=lambda who: _require_own(connection, who.organization_id, usage)
+        )
     except (DataverseError, CannotDecrypt) as error:
         refusal = NotConnected(error.reason, error.message, error.fix, detail=error.detail)
         refusal.ask_again_s = getattr(error, "ask_again_s", None)
@@ -49,19 +56,34 @@ def verify_organization(company: Company, client: DataverseClient) -> UUID:
 
     Raises NotConnected with reason wrong_environment when another one answers, DataverseError when none does.
     """
-    connection = connection_of(company)
     found = client.who_am_i().organization_id
-    if connection.organization_id != found:
-        known = connection.organization_name or connection.organization_id or "no organization"
-        raise NotConnected(
-            "wrong_environment",
-            "The environment's address now leads to another organization, so nothing was written. This connection was "
-            f"enabled with {known}.",
-            "Check the Environment URL in Dataverse Connection Setup; turning Enabled off and on again connects to the "
-            "new one.",
-            detail=f"{connection.environment_url} answers as organization {found}",
-        )
+    _require_own(connection_of(company), found, None)
     return found
+
+
+def _require_own(connection: DataverseConnection, found: UUID, usage: Usage | None) -> None:
+    """Store which organization answered. Raises NotConnected (wrong_environment) where it is not the connection's."""
+    if not record_organization(connection, found, usage):
+        raise organization.wrong_environment(
+            connection, organization.other_organization(connection) or organization.KnownOrganization(found)
+        )
+
+
+def record_organization(connection: DataverseConnection, found: UUID, usage: Usage | None = None) -> bool:
+    """Store which organization answered at the stored settings, and return whether it is the connection's own.
+
+    Another one is asked for its name, once; without one where it does not tell.
+    """
+
+    def read_name() -> str:
+        try:
+            client = settings_client(connection, credentials.open_credential(connection), usage)
+            rows = client.first_page("organizations", select=["name"]).rows
+        except DataverseError:
+            return ""
+        return str(rows[0].get("name") or "") if rows else ""
+
+    return organization.record_answer(connection, found, read_name)
 
 
 def administrator_credentials(connection: DataverseConnection) -> tuple[Credentials, Environment]:
@@ -169,9 +191,15 @@ def require_tenant(connection: DataverseConnection) -> None:
 
 
 def settings_client(
-    connection: DataverseConnection, credential: ClientSecret | Certificate | UserPassword, usage: Usage | None
+    connection: DataverseConnection,
+    credential: ClientSecret | Certificate | UserPassword,
+    usage: Usage | None,
+    *,
+    accept: Callable[[WhoAmI], None] | None = None,
 ) -> DataverseClient:
-    """Return a client for these settings, with an opened credential. Raises ConfigurationError."""
-    return DataverseClient(
-        endpoints.environment(connection), endpoints.credentials_for(connection, credential), usage=usage
-    )
+    """Return a client for these settings, with an opened credential. Raises ConfigurationError.
+
+    accept: called with who is signed in and where before the first request; it may raise.
+    """
+    environment, given = endpoints.environment(connection), endpoints.credentials_for(connection, credential)
+    return DataverseClient(environment, given, usage=usage, accept=accept)

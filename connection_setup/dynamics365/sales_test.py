@@ -38,7 +38,7 @@ def run(company: Company) -> Report:
         return Report((Check(judges.CONNECTION, "error", message, off.fix, off.reason),))
     found: list[Check] = []
     try:
-        clients.verify_organization(company, client)
+        client.who_am_i()
         found.append(Check(judges.CONNECTION, "ok", "The connection to Dataverse is enabled."))
         found.append(_tables(client))
         if found[-1].state == "ok":

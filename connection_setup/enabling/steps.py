@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connection_setup import hooks, types
 from connection_setup.checks import connection_test, error_checks, judges
-from connection_setup.connection import settings, state
+from connection_setup.connection import organization, settings, state
 from connection_setup.enabling.work import Enabling
 from connection_setup.provisioning import company_objects, consent, sign_in
 from connection_setup.provisioning import preparation as preparing
@@ -108,8 +108,11 @@ def _wait_for_administrator(work: Enabling, missing: Check) -> Result:
 
 def _organization(work: Enabling) -> Result:
     answers = work.ask(judges.ORGANIZATION, judges.VERSION)
+    with work.errors_as_checks(judges.ORGANIZATION, part=True):
+        found = answers.organization()
+    if work.values is None:
+        organization.record_answer(work.connection, answers.who.organization_id, lambda: found.name)
     same = work.judge(work.check(judges.ORGANIZATION, answers))
-    found = answers.organization()
     work.found["organization"] = {
         "id": str(found.id), "name": found.name, "base_currency": found.base_currency_code,
         "base_currency_id": str(found.base_currency_id) if found.base_currency_id else "",
@@ -210,7 +213,7 @@ def _requirements(work: Enabling) -> Result:
 
 def _switch(work: Enabling) -> Result:
     """Enable the connection with what was found, and call the hooks of the rooms above, in one transaction."""
-    found, organization = work.found, work.organization
+    found, own = work.found, work.organization
     with state.audit_as(work.user), transaction.atomic():
         stored = state.lock_connection(work.company)
         if work.was_stored and stored.changed_at != work.version:
@@ -227,10 +230,10 @@ def _switch(work: Enabling) -> Result:
         stored.enabled_at = stored.enabled_at or timezone.now()
         stored.business_unit_id, stored.business_unit_name = work.found_id("unit"), found["unit_name"]
         stored.owning_team_id, stored.company_row_id = work.found_id("team"), work.found_id("row")
-        stored.integration_user_id, stored.organization_id = work.who.user_id, work.who.organization_id
-        stored.organization_name = organization.name
+        stored.integration_user_id = work.who.user_id
+        organization.belong_to(stored, organization.KnownOrganization(work.who.organization_id, own.name))
         stored.base_currency_id, stored.base_currency_code = (
-            organization.base_currency_id, organization.base_currency_code,
+            own.base_currency_id, own.base_currency_code,
         )  # fmt: skip
         stored.changed_at = timezone.now()
         stored.save()
@@ -240,7 +243,7 @@ def _switch(work: Enabling) -> Result:
         hooks.run_enabled(work.company, work.user)
     state.store_report(stored, work.report)
     work.connection = stored
-    return Result(f"The connection to {organization.name} is enabled.")
+    return Result(f"The connection to {own.name} is enabled.")
 
 
 def _defaults(work: Enabling) -> Result:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
+from connection_setup.captions import ENVIRONMENT_CHANGED
 from core import bulk
 from core.refusals import Refusal
 from coupling.couplings.uncouple_job import clear_company_column
@@ -69,7 +70,7 @@ class Worker(Decider):
                     Reason.WRONG_ENVIRONMENT,
                     f"{strangers:,} couplings of {self.mapping.name} were made in another Dataverse organization than "
                     "the one the connection leads to now, so nothing was written.",
-                    "Connect to that environment again, or delete the couplings.",
+                    f"An administrator decides about them on {ENVIRONMENT_CHANGED}.",
                 )
             self.ledger.organization_id = found
         return found

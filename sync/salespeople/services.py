@@ -13,7 +13,7 @@ from uuid import UUID
 from auditlog.models import LogEntry
 from django.db import transaction
 
-from connection_setup.connection.clients import client_for, verify_organization
+from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from connection_setup.provisioning import team_members
 from coupling.couplings.services import couple_by_hand
@@ -356,5 +356,4 @@ def add_to_team(*, company: Company) -> list[team_members.Added]:
     client = client_for(company)
     if team is None:
         return []
-    verify_organization(company, client)
     return team_members.add_members(client, team, team_members.missing_members(client, team, coupled_users(company)))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from cryptography import x509
@@ -33,7 +33,7 @@ from dataverse.errors import (
     VersionMismatch,
 )
 from dataverse.http_session import Timeouts
-from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Request, Usage
+from dataverse.types import Certificate, ClientSecret, Credentials, Environment, Request, Usage, WhoAmI
 from tests.dataverse.server import TENANT, Received, Reply, Server, refused, write_certificate
 
 ROW = "11111111-2222-3333-4444-555555555555"
@@ -630,3 +630,50 @@ def test_a_connection_taken_after_the_service_asked_to_wait_is_given_back_unused
     with pool.check_before_send(lambda: True):
         assert session.get(url).json() == BODY
     assert len(server.api) == 2
+
+
+# -- who is accepted before anything is asked ------------------------------------------------------------------------
+
+WHO = {"UserId": str(UUID(int=1)), "BusinessUnitId": str(UUID(int=2)), "OrganizationId": str(UUID(int=3))}
+
+
+def answer_who(received: Received) -> Reply:
+    return Reply(body=WHO if received.path.endswith("WhoAmI") else BODY)
+
+
+def test_who_is_signed_in_is_accepted_once_before_the_first_request(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    server.answer = answer_who
+    seen: list[WhoAmI] = []
+    client = client_of(accept=seen.append)
+    with ThreadPoolExecutor(6) as threads:
+        pages = [threads.submit(client.first_page, "accounts", select=["name"]) for _ in range(6)]
+        assert all(one.result().rows for one in pages)
+    assert client.who_am_i().organization_id == UUID(int=3)
+    assert seen == [client.who_am_i()]
+    assert [one.path.rpartition("/")[2].partition("?")[0] for one in server.api].count("WhoAmI") == 1
+    assert server.api[0].path.endswith("WhoAmI")
+
+
+def test_nothing_is_asked_of_an_environment_that_is_not_accepted(
+    server: Server, client_of: Callable[..., DataverseClient]
+) -> None:
+    server.answer = answer_who
+
+    def refuse(who: WhoAmI) -> None:
+        raise LookupError(who.organization_id)
+
+    client = client_of(accept=refuse)
+    for ask in (
+        lambda: client.first_page("accounts", select=["name"]),
+        lambda: client.page(f"{server.url}/api/data/v9.2/accounts?$deltatoken=1"),
+        lambda: client.table("account"),
+        lambda: client.batch([Request("GET", "accounts")]),
+        lambda: client.create("accounts", {"name": "a"}),
+        lambda: list(client.map(lambda one: client.function(one), ["a", "b"])),
+        client.who_am_i,
+    ):
+        with pytest.raises(LookupError):
+            ask()
+    assert [one.path.rpartition("/")[2] for one in server.api] == ["WhoAmI"]
