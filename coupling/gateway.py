@@ -52,14 +52,14 @@ class WriteResult:
 class Gateway:
     """Dataverse as one company's mappings see it; made for one job or request.
 
-    `usage` counts the requests. Raises NotConnected when the company has no usable connection, DataverseError when
-    Dataverse refuses.
+    `usage` counts the requests; `client` is another one than that of the company's enabled connection. Raises
+    NotConnected when the company has no usable connection, DataverseError when Dataverse refuses.
     """
 
-    def __init__(self, company: Any, usage: Usage | None = None) -> None:
+    def __init__(self, company: Any, usage: Usage | None = None, *, client: DataverseClient | None = None) -> None:
         self.company = company
         self._connection = connection_of(company)
-        self._client: DataverseClient = client_for(company, usage)
+        self._client: DataverseClient = client or client_for(company, usage)
 
     @property
     def organization_id(self) -> UUID:

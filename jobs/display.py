@@ -19,6 +19,7 @@ LIST_TITLES = {
     Type.COUPLING: "Integration Coupling Jobs",
     Type.UNCOUPLING: "Integration Uncoupling Jobs",
     Type.IMPORT: "Import Jobs",
+    Type.ENVIRONMENT: "Environment Change Jobs",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -47,6 +48,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.UNCOUPLING: ("uncoupled", "modified", "failed", "skipped"),
     Type.SYNCHRONIZATION: ("inserted", "modified", "unchanged", "failed", "skipped", "conflicts"),
     Type.IMPORT: ("inserted", "modified", "unchanged", "failed"),
+    Type.ENVIRONMENT: ("unchanged", "uncoupled"),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

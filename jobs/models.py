@@ -27,6 +27,7 @@ class Type(models.TextChoices):
     UNCOUPLING = "uncoupling", "Uncoupling"
     SYNCHRONIZATION = "synchronization", "Synchronization"
     IMPORT = "import", "Import"
+    ENVIRONMENT = "environment", "Environment change"
 
 
 class State(models.TextChoices):

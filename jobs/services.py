@@ -1,6 +1,6 @@
 """The verbs of jobs: start, cancel, tell what came of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -132,17 +132,20 @@ def _cancelled_by(user: Any) -> str:
     return f"Cancelled by {user.get_username()}." if user is not None and user.pk else "Cancelled."
 
 
-def stop_all(*, company: Any, user: Any = None, why: str, reason: str) -> int:
+def stop_all(*, company: Any, user: Any = None, why: str, reason: str, types: Sequence[str] | None = None) -> int:
     """End every open job of a company; how many. Those nobody works on fail at once, others end at a checkpoint.
 
-    why: what they say then; reason: a word of the closed list, why those that fail do.
+    why: what they say then; reason: a word of the closed list, why those that fail do; types: only jobs of these kinds.
     """
-    open_ones = list(Job.objects.filter(company=company, state__in=OPEN_STATES))
-    for job in open_ones:
+    open_ones = Job.objects.filter(company=company, state__in=OPEN_STATES)
+    if types is not None:
+        open_ones = open_ones.filter(type__in=types)
+    stopped = list(open_ones)
+    for job in stopped:
         unheld = job.state != State.IN_PROCESS or job.lease_until is None
         if not (unheld and end_unheld(job, State.FAILED, message=why, reason=reason)):
             cancel(job=job, user=user, why=why)
-    return len(open_ones)
+    return len(stopped)
 
 
 def waits_for(job: Job) -> Job | None:

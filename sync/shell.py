@@ -16,6 +16,7 @@ from jobs.registry import Schedule
 from sync import guide_steps
 from sync.conflicts import conflicts_page, skipped_page
 from sync.engine.handler import handle
+from sync.environment.job import carry_out
 from sync.full import page as review_page
 from sync.full import services as full
 from sync.salespeople import page as salespeople_page
@@ -63,6 +64,7 @@ _SALESPEOPLE = hooks.Question(
 def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
+    jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
     hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)

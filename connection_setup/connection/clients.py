@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.connection import endpoints, organization
 from connection_setup.connection.settings import missing_settings
 from connection_setup.connection.state import NotConnected, connection_of, disabled_reason
@@ -49,6 +50,27 @@ def stored_client(connection: DataverseConnection) -> DataverseClient:
     if incomplete := missing_settings(connection):
         raise Refusal("configuration", incomplete.message, incomplete.fix)
     return settings_client(connection, credentials.open_credential(connection), None)
+
+
+def organization_client(connection: DataverseConnection, expected: UUID, usage: Usage | None = None) -> DataverseClient:
+    """Return a client for the stored settings, enabled or not, that reads this organization alone.
+
+    Every request raises NotConnected (wrong_environment) where another one answers. Raises Refusal.
+    """
+    if incomplete := missing_settings(connection):
+        raise Refusal("configuration", incomplete.message, incomplete.fix)
+
+    def require_expected(who: WhoAmI) -> None:
+        if who.organization_id != expected:
+            record_organization(connection, who.organization_id, usage)
+            raise NotConnected(
+                "wrong_environment",
+                f"{connection.environment_url} led to the organization {expected} when this was chosen, and leads to "
+                f"{who.organization_id} now, so nothing more was done.",
+                f"Look at {ENVIRONMENT_CHANGED} again, and choose anew.",
+            )
+
+    return settings_client(connection, credentials.open_credential(connection), usage, accept=require_expected)
 
 
 def verify_organization(company: Company, client: DataverseClient) -> UUID:

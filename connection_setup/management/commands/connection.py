@@ -1,7 +1,5 @@
 """`manage.py connection test|enable|disable|status`."""
 
-import json
-from pathlib import Path
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandParser
@@ -10,13 +8,12 @@ from connection_setup.checks import services as checks_services
 from connection_setup.connection import state
 from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling_services
-from connection_setup.models import AuthenticationType, DataverseConnection
+from connection_setup.management.settings_command import SettingsCommand
+from connection_setup.models import DataverseConnection
 from connection_setup.provisioning.steps import StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import Check, Report
-from dataverse import clouds
 from dataverse.errors import DataverseError
-from masterdata.commands import CompanyCommand
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 STEP_MARKS = {
@@ -26,10 +23,9 @@ STEP_MARKS = {
     "waiting": "ERROR  ",
     "failed": "ERROR  ",
 }
-OPTIONS = {"environment_url": "--environment-url", "tenant_id": "--tenant", "client_id": "--client-id"}
 
 
-class Command(CompanyCommand):
+class Command(SettingsCommand):
     """Test, enable or disable a company's connection to Dataverse, or show its status."""
 
     help = "Test, enable or disable a company's connection to Dataverse, or show its status."
@@ -38,21 +34,11 @@ class Command(CompanyCommand):
     def arguments(self, parser: CommandParser) -> None:
         """Add the action, and settings to use instead of the stored ones."""
         parser.add_argument("action", choices=self.actions)
-        parser.add_argument(
-            "--sandbox", metavar="FILE", help="Settings from the line that `manage.py sandbox --json` printed."
-        )
-        parser.add_argument("--environment-url", metavar="URL")
-        parser.add_argument("--tenant", dest="tenant_id", metavar="ID")
-        parser.add_argument("--client-id", metavar="ID")
-        secrets = parser.add_mutually_exclusive_group()
-        secrets.add_argument("--client-secret-file", metavar="FILE", help="A file that holds the secret's value.")
-        secrets.add_argument(
-            "--certificate-file", metavar="FILE", help="A PEM file that holds the private key and its certificate."
-        )
+        self.add_settings(parser)
 
     def run(self, options: dict[str, Any]) -> None:
         """Carry out the action."""
-        values, secret = self._settings(options)
+        values, secret = self.settings(options)
         if values is not None and options["action"] in {"disable", "status"}:
             self.usage_error(f"`connection {options['action']}` takes no settings.")
         try:
@@ -116,47 +102,6 @@ class Command(CompanyCommand):
     def _print_checks(self, report: Report) -> None:
         for check in report.checks:
             self.print_text(f"{MARKS[check.state]}  {check.name}: {check.user_message}")
-
-    def _settings(self, options: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-        """Return the settings that options name, with the secret; None where the stored ones are meant."""
-        named = {name: options[name] for name in OPTIONS if options[name] is not None}
-        secret_file = options["client_secret_file"] or options["certificate_file"]
-        if options["sandbox"]:
-            if named or secret_file:
-                self.usage_error("--sandbox provides all settings; leave the others out.")
-            return self._sandbox(options["sandbox"])
-        if not named and not secret_file:
-            return None, ""
-        missing = [option for name, option in OPTIONS.items() if name not in named]
-        if not secret_file:
-            missing.append("--client-secret-file or --certificate-file")
-        if missing:
-            self.usage_error(f"Settings go together; missing: {', '.join(missing)}.")
-        kind = AuthenticationType.CERTIFICATE if options["certificate_file"] else AuthenticationType.CLIENT_SECRET
-        cloud = clouds.cloud_of(named["environment_url"])
-        values = {**named, "cloud": cloud, "sandbox_ca_file": "", "authentication_type": kind.value}
-        return values, self._text(secret_file).strip()
-
-    def _sandbox(self, file: str) -> tuple[dict[str, Any], str]:
-        """Return the settings in the line that `manage.py sandbox --json` printed, with the secret."""
-        first = self._text(file).strip().partition("\n")[0]
-        try:
-            printed = json.loads(first)
-            values = {name: str(printed[name]) for name in OPTIONS}
-            values |= {
-                "cloud": "commercial",
-                "sandbox_ca_file": str(printed.get("ca_file") or ""),
-                "authentication_type": AuthenticationType.CLIENT_SECRET.value,
-            }
-            return values, str(printed["client_secret"])
-        except (ValueError, KeyError, TypeError):
-            self.usage_error(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
-
-    def _text(self, file: str) -> str:
-        try:
-            return Path(file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            self.usage_error(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
 
 
 def _status_document(connection: DataverseConnection) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What reads Dataverse asks first which organization answers, and stores nothing of another one."""
 
 from collections.abc import Callable
-from uuid import uuid4
 
 import pytest
 
@@ -15,22 +14,15 @@ from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company
-from sandbox.testing import Sandbox
 from sync.engine.preview import Preview
 from sync.full import services as full
 from sync.models import FullSynchReviewLine, SynchState
 from sync.salespeople import services as salespeople
 from sync.start.services import start_synchronization
 from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, customer, patch, synchronize, update_mapping
+from tests.sync.environment.conftest import replace_organization
 
 NAME = [Criterion("name", "name")]
-
-
-def replace_organization(remote: Sandbox) -> str:
-    """Let another organization answer at the same address, as after a copy or a restore; return its id."""
-    found = str(uuid4())
-    remote.control("PUT", "environment", {"organization_id": found})
-    return found
 
 
 def state_of(mapping: IntegrationTableMapping) -> tuple[str, str, object]:

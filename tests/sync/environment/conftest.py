@@ -1,0 +1,49 @@
+"""A company whose environment was replaced by another organization, at the same address and under other rows."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import pytest
+
+from connection_setup.connection.clients import client_for
+from connection_setup.connection.state import connection_of
+from coupling.models import Coupling, IntegrationTableMapping
+from masterdata.models import Company
+from sandbox.testing import Sandbox
+from tests.sync.conftest import customer, synchronize
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What was, what answers now, and the ids of the rows that the couplings lead to, by customer number."""
+
+    company: Company
+    was: UUID
+    now: UUID
+    rows: dict[str, UUID]
+
+
+def replace_organization(remote: Sandbox, to: object = None) -> str:
+    """Let another organization answer at the same address, as after a copy or a restore; return its id."""
+    found = str(to or uuid4())
+    remote.control("PUT", "environment", {"organization_id": found})
+    return found
+
+
+@pytest.fixture
+def coupled(company: Company, customers: IntegrationTableMapping, remote: Sandbox) -> dict[str, UUID]:
+    """Return the rows of three coupled customers, by number."""
+    records = {customer(company, f"1000{number}", f"Customer {number}").system_id: f"1000{number}" for number in "123"}
+    synchronize(customers)
+    synchronize(customers)
+    pairs = Coupling.objects.filter(mapping=customers).values_list("local_id", "integration_id")
+    return {records[local_id]: row_id for local_id, row_id in pairs}
+
+
+@pytest.fixture
+def changed(company: Company, coupled: dict[str, UUID], remote: Sandbox) -> Changed:
+    """A copy answers, which lacks the row of the third customer."""
+    was = connection_of(company).organization_id
+    assert was is not None
+    client_for(company).delete("accounts", coupled["10003"])
+    return Changed(company, was, UUID(replace_organization(remote)), coupled)
