@@ -10,7 +10,9 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        """Have every database told once its tables are there."""
+        """Have every database told once its tables are there, and what an upgrade leaves to a person listed."""
         from core.sqlite_statistics import write_statistics
+        from core.unsettled import list_after_upgrade
 
         post_migrate.connect(write_statistics, sender=self)
+        post_migrate.connect(list_after_upgrade, sender=self)

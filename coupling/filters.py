@@ -14,6 +14,8 @@ from coupling.rows import Condition
 from dataverse import odata
 
 COMPANY = "@company"
+COMPANY_COLUMN = "tandem_companyid"
+"""The column with the company that a row belongs to."""
 OPERATORS = ("eq", "ne", "in")
 RESET = "Choose Use Default Synchronization Setup for this mapping on Integration Table Mappings."
 """What to do about a filter that cannot be used."""
@@ -46,6 +48,16 @@ def parse_conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | Non
             values = [str(company) if part == COMPANY else part for part in values]
         found.append(Condition(column, operator, values if isinstance(value, list) else values[0]))
     return found
+
+
+def names_company(stored: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a stored filter has a condition on the company that a row belongs to."""
+    return any(entry.get("column") == COMPANY_COLUMN for entry in stored)
+
+
+def in_force(stored: Sequence[Mapping[str, Any]], *, multi_company: bool) -> list[Mapping[str, Any]]:
+    """Return a stored integration filter as it counts: with Multi-Company Synchronization rows of every company."""
+    return [entry for entry in stored if not (multi_company and entry.get("column") == COMPANY_COLUMN)]
 
 
 def filter_text(wanted: Iterable[Condition], lookups: frozenset[str] = frozenset()) -> str:

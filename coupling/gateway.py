@@ -14,6 +14,7 @@ from uuid import UUID
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from coupling import filters
+from coupling.filters import COMPANY_COLUMN
 from coupling.models import IntegrationTableMapping
 from coupling.rows import ColumnPage, Condition, RemoteRow, ScanPage
 from dataverse import bulk, odata, ranges, table_scan
@@ -24,7 +25,6 @@ from dataverse.types import Page, Row, TableInfo, Usage
 PAGE_SIZE = 5000
 """Rows of a page, the most that the service gives at once."""
 
-COMPANY_COLUMN = "tandem_companyid"
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 Part = TypeVar("Part")
@@ -99,7 +99,10 @@ class Gateway:
 
         Conditions on the company count only when the table has the column.
         """
-        wanted = filters.parse_conditions(mapping.integration_filter, company=self.company_row_id)
+        wanted = filters.parse_conditions(
+            filters.in_force(mapping.integration_filter, multi_company=mapping.multi_company),
+            company=self.company_row_id,
+        )
         known = self.table(mapping).columns
         return [condition for condition in wanted if condition.column != COMPANY_COLUMN or COMPANY_COLUMN in known]
 

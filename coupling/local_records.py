@@ -128,6 +128,17 @@ def read_keys_and_names(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -
     return found
 
 
+DELETED_HERE = "a record that was deleted here"
+"""What a partner is called that is gone."""
+
+
+def read_named(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return "10000 Adatum" for each of the local records, DELETED_HERE for those that are gone."""
+    wanted = list(ids)
+    known = read_keys_and_names(mapping, wanted)
+    return {row_id: " ".join(known[row_id]).strip() if row_id in known else DELETED_HERE for row_id in wanted}
+
+
 def read_coupled_rows(mapping: IntegrationTableMapping, field: LocalField) -> dict[str, str]:
     """Return the Dataverse rows (GUID text) that a reference's related records are coupled to, by their codes."""
     related = IntegrationTableMapping.objects.filter(company=mapping.company, table=field.references).first()

@@ -39,6 +39,11 @@ class IntegrationTableMapping(models.Model):
     synch_after_coupling = models.BooleanField("Synchronize After Coupling", default=False)
     create_new = models.BooleanField("Create New If Unable to Find a Match", default=False)
     blank_is_no_match = models.BooleanField("Blank values: don't match", default=False)
+    multi_company = models.BooleanField(
+        "Multi-Company Synchronization Enabled",
+        default=False,
+        help_text="Rows of every company take part, and none belongs to one company alone.",
+    )
     dependencies = models.JSONField(default=list, blank=True, help_text="Names of the mappings this one depends on.")
     every_minutes = models.PositiveIntegerField(default=30)
     inactivity_timeout_minutes = models.PositiveIntegerField(default=720)

@@ -6,7 +6,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from connection_setup import hooks
-from coupling import local_records
+from core import unsettled
+from coupling import claims, local_records
 from coupling.couplings.couple_job import couple
 from coupling.couplings.uncouple_job import uncouple
 from coupling.mappings import counts, defaults, sales
@@ -33,6 +34,12 @@ def register() -> None:
     )
     hooks.add_question(_DEFAULT_SETUP)
     sales.register()
+    unsettled.register(
+        "Dataverse rows that several companies hold",
+        claims.rows_of_several_companies,
+        "Delete the coupling in all companies but one, or switch Multi-Company Synchronization Enabled on for the "
+        "mapping. Until then the rows are synchronized as before.",
+    )
     hooks.MAPPED_TABLES.provide(_tables)
     hooks.COUPLING_COUNT.provide(lambda company: Coupling.objects.filter(company=company).count())
     for entry in _ENTRIES:

@@ -10,28 +10,27 @@ and the decisions on the others come out the same without them: whoever took a r
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Exists, OuterRef, QuerySet
 
 from core import bulk
 from core.vocabulary import ConflictOption, Direction
-from coupling import local_records
+from coupling import claims, local_records
+from coupling.couplings.left_out import BEFORE, MEANWHILE, skipped_outcomes
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, SyncParameters
 from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
 from coupling.matching.decisions import Decision, Result
-from coupling.matching.partners import candidate_to_json, partner_names
+from coupling.matching.partners import Partner, candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping, Method
 from jobs import lease
 from jobs.errors import SliceEnded, Yielded
 from jobs.models import Job, JobOutcome, JobRecord, Outcome, Reason, Type
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
-from masterdata.catalog import LocalTable
 
 RECORDS_PER_CHECKPOINT = 2000
 """Each makes up to two rows, and a transaction holds at most bulk.MAX_ROWS."""
@@ -89,10 +88,9 @@ def _without_criteria(context: JobContext, mapping: IntegrationTableMapping) -> 
 def _skip_selected(context: JobContext, mapping: IntegrationTableMapping) -> None:
     """Store the outcomes of the selected records that take no part."""
     after = context.resume.get("left_out")
-    table = local_records.get_table(mapping)
     selected = JobRecord.objects.filter(job=context.job, local_id__isnull=False).count()
     for ids in context.selection(after=UUID(after) if after else None):
-        outcomes = list(_skipped_outcomes(mapping, table, ids, _BEFORE))
+        outcomes = list(skipped_outcomes(mapping, ids, BEFORE))
         with context.checkpoint() as point:
             point.total = selected
             point.phase = "Looking up the selected records"
@@ -102,59 +100,6 @@ def _skip_selected(context: JobContext, mapping: IntegrationTableMapping) -> Non
     with context.checkpoint() as point:
         point.total = selected
         point.resume = {"stage": "match"}
-
-
-@dataclass(frozen=True, slots=True)
-class _SkipMessages:
-    """What is said about a record that takes no part, by the reason."""
-
-    gone: str
-    coupled: str
-    outside: str
-
-
-_BEFORE = _SkipMessages(
-    gone="The record was selected, but it does not exist any more. Nothing was done.",
-    coupled="The record is coupled already; it was left as it is.",
-    outside="The record is outside the table filter of {mapping}, so it was left out.",
-)
-_MEANWHILE = _SkipMessages(
-    gone="The record was deleted while the job ran. Nothing was done.",
-    coupled="The record was coupled by somebody else while the job ran. That coupling stays.",
-    outside="The record was changed while the job ran, and is outside the table filter of {mapping} now. It was left "
-    "out.",
-)
-_ABOUT_FILTER = "Change the record if it should take part; the filter is shown on the mapping's card."
-
-
-def _skipped_outcomes(
-    mapping: IntegrationTableMapping, table: LocalTable, ids: Sequence[UUID], messages: _SkipMessages
-) -> Iterator[OutcomeRow]:
-    """Yield the outcomes of those of the records that take no part."""
-    chosen = table.records(mapping.company).filter(system_id__in=ids)
-    chosen = chosen.annotate(
-        _inside=Case(
-            When(local_records.table_filter_q(mapping) or Q(pk__isnull=False), then=Value(True)), default=Value(False)
-        ),
-        _coupled=local_records.coupled_q(mapping),
-    )
-    found = {row[0]: row for row in chosen.values_list("system_id", table.key, table.title, "_inside", "_coupled")}
-    for row_id in ids:
-        if row_id not in found:
-            yield OutcomeRow(
-                Outcome.SKIPPED, Reason.RECORD_GONE, row_id,
-                message=messages.gone,
-            )  # fmt: skip
-            continue
-        _, key, name, inside, coupled = found[row_id]
-        if coupled:
-            reason, message = Reason.ALREADY_COUPLED, messages.coupled
-        elif not inside:
-            reason = Reason.OUTSIDE_FILTER
-            message = f"{messages.outside.format(mapping=mapping.name)} {_ABOUT_FILTER}"
-        else:
-            continue
-        yield OutcomeRow(Outcome.SKIPPED, reason, row_id, str(key), str(name or ""), message=message)
 
 
 # -- stage match: reading -----------------------------------------------------------------------------------------
@@ -243,7 +188,7 @@ class _Writer:
             decided = [(decisions.decision_at(at), rows.get(decisions.id_at(at))) for at in range(first, end)]
             present = [(decision, row) for decision, row in decided if row is not None]
             outcomes = self._outcomes(present)
-            outcomes += _skipped_outcomes(self.mapping, self.table, gone, _MEANWHILE) if gone else []
+            outcomes += skipped_outcomes(self.mapping, gone, MEANWHILE) if gone else []
             with self.context.checkpoint() as point:
                 self._save(point, outcomes)
                 point.phase = "Writing"
@@ -256,7 +201,7 @@ class _Writer:
         partners = partner_names(self.mapping, self.matching, [decision for decision, _ in decided])
         return [self._outcome(decision, row, partners) for decision, row in decided]
 
-    def _outcome(self, decision: Decision, row: tuple[Any, ...], partners: dict[UUID, str]) -> OutcomeRow:
+    def _outcome(self, decision: Decision, row: tuple[Any, ...], partners: dict[UUID, Partner]) -> OutcomeRow:
         key, name = str(row[1]), str(row[2] or "")
         detail: dict[str, Any] = {"fields": self.matching.compared_fields(decision, row[3:])}
         only = decision.candidates[0] if len(decision.candidates) == 1 else None
@@ -285,6 +230,11 @@ class _Writer:
     def _save(self, point: Checkpoint, outcomes: list[OutcomeRow]) -> None:
         """Insert the couplings; a record or a row that somebody else coupled meanwhile keeps that coupling."""
         coupled = [row for row in outcomes if row.outcome == Outcome.COUPLED]
+        row_ids = [row.integration_id for row in coupled if row.integration_id is not None]
+        holders = claims.claim(self.mapping, self.organization, row_ids)
+        if holders:
+            outcomes = [self._refused(row, holders) for row in outcomes]
+            coupled = [row for row in outcomes if row.outcome == Outcome.COUPLED]
         inserted = bulk.insert(
             Coupling,
             _COUPLING_FIELDS,
@@ -300,6 +250,14 @@ class _Writer:
         if inserted != len(coupled):
             outcomes = list(self._with_conflicts(outcomes, coupled))
         point.outcomes += outcomes
+
+    def _refused(self, row: OutcomeRow, holders: dict[UUID, claims.Holder]) -> OutcomeRow:
+        """Return the outcome of a record whose row another company holds; other outcomes as they are."""
+        holder = holders.get(row.integration_id) if row.integration_id is not None else None
+        if holder is None or row.outcome != Outcome.COUPLED:
+            return row
+        message = claims.refusal(self.mapping, holder)
+        return row._replace(outcome=Outcome.FAILED, reason=Reason.ALREADY_COUPLED, message=message)
 
     def _with_conflicts(self, outcomes: list[OutcomeRow], coupled: list[OutcomeRow]) -> Iterator[OutcomeRow]:
         """Yield the outcomes, failed ones for records whose coupling was not inserted."""

@@ -13,7 +13,7 @@ from coupling import local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria
 from coupling.matching.decisions import Decision, Result
-from coupling.matching.partners import candidate_to_json, partner_names
+from coupling.matching.partners import Partner, candidate_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
@@ -132,7 +132,7 @@ class Preview:
 
 
 def preview_line(
-    matching: MatchingRun, decision: Decision, row: Sequence[Any], partners: dict[UUID, str]
+    matching: MatchingRun, decision: Decision, row: Sequence[Any], partners: dict[UUID, Partner]
 ) -> dict[str, Any]:
     """Return one record of a preview, in the shape of an error object with the outcome in front."""
     first = decision.candidates[0] if len(decision.candidates) == 1 else None

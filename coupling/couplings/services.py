@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
-from coupling import local_records
+from coupling import claims, local_records
 from coupling.couplings.pending import is_being_created
 from coupling.couplings.preview import Preview
 from coupling.gateway import Gateway
@@ -124,7 +124,14 @@ def description(mapping: IntegrationTableMapping) -> str:
 def couple_by_hand(
     *, mapping: IntegrationTableMapping, local_id: UUID, integration_id: UUID, organization_id: UUID, user: Any = None
 ) -> Coupling:
-    """Couple a record with a row a person chose; nothing is transferred. Raises Refusal where either is coupled."""
+    """Couple a record with a row a person chose; nothing is transferred.
+
+    Raises Refusal where either is coupled, or where the row belongs to another company.
+    """
+    if holders := claims.claim(mapping, organization_id, [integration_id]):
+        holder = holders[integration_id]
+        fix = claims.ways_out(mapping)
+        raise Refusal(Reason.ALREADY_COUPLED, f"The row {holder.told}.", f"Choose another row, {fix}")
     try:
         with transaction.atomic():
             made = Coupling.objects.create(

@@ -10,7 +10,8 @@ from uuid import UUID
 from core import bulk
 from coupling import local_records
 from coupling.couplings.pending import is_being_created
-from coupling.gateway import COMPANY_COLUMN, Gateway, WriteResult
+from coupling.filters import COMPANY_COLUMN
+from coupling.gateway import Gateway, WriteResult
 from coupling.job_parameters import UncouplingParameters
 from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping

@@ -13,9 +13,8 @@ from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
 from core.vocabulary import ConflictOption, DeletionOption, Direction
-from coupling import filters
 from coupling.mappings import counts
-from coupling.mappings.list_page import off_notice, table_cell, table_filter, troubleshooting
+from coupling.mappings.list_page import integration_filter, off_notice, table_cell, table_filter, troubleshooting
 from coupling.mappings.services import save_mapping
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
@@ -43,6 +42,11 @@ class MappingForm(forms.Form):
         label="Synch. Only Coupled Records",
         required=False,
         help_text="Off: a scheduled synchronization also creates what is missing on the other side.",
+    )
+    multi_company = forms.BooleanField(
+        label="Multi-Company Synchronization Enabled",
+        required=False,
+        help_text="Off: a row belongs to the company that couples it first. On: rows of every company take part here.",
     )
     update_conflict = forms.ChoiceField(
         label="Resolve Update Conflicts",
@@ -111,6 +115,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                 Field("Integration Table", one.integration_table),
                 field("direction"),
                 field("synch_only_coupled"),
+                field("multi_company"),
                 field("every_minutes"),
                 Field("Integration Field", f"{one.uid_column} ({one.get_uid_kind_display()})"),
             ],
@@ -121,7 +126,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
             "Filters",
             [
                 Field("Table Filter", table_filter(one) or "All records"),
-                Field("Integration Table Filter", filters.readable(one.integration_filter) or "All rows"),
+                Field("Integration Table Filter", integration_filter(one) or "All rows"),
             ],
             gist="Which records and rows take part",
         ),

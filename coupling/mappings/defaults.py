@@ -169,8 +169,8 @@ def _default_settings() -> dict[str, Any]:
     """Return what a mapping has where its default says nothing: a reset takes back a person's choices."""
     settings = {
         "direction", "table_filter", "integration_filter", "insert_values", "synch_only_coupled", "update_conflict",
-        "deletion_conflict", "synch_after_coupling", "create_new", "blank_is_no_match", "every_minutes",
-        "inactivity_timeout_minutes",
+        "deletion_conflict", "synch_after_coupling", "create_new", "blank_is_no_match", "multi_company",
+        "every_minutes", "inactivity_timeout_minutes",
     }  # fmt: skip
     return {
         column.name: column.get_default()

@@ -99,8 +99,7 @@ def mapping_listing(
             listing.Column("direction", "Direction", lambda row: row.get_direction_display(), sort="direction"),
             listing.Column("integration_table", "Integration Table", _integration_table, sort="integration_table"),
             listing.Column(
-                "integration_filter", "Integration Table Filter", lambda row: filters.readable(row.integration_filter),
-                default=False, wrap=True,
+                "integration_filter", "Integration Table Filter", integration_filter, default=False, wrap=True
             ),
             listing.Column("records", "Records", lambda row: row.counted.records, numeric=True),
             listing.Column("coupled", "Coupled", lambda row: row.counted.coupled, numeric=True),
@@ -109,6 +108,10 @@ def mapping_listing(
             listing.Column("last_run", "Last run", _last_run),
             listing.Column(
                 "only_coupled", "Synch. Only Coupled Records", "synch_only_coupled", sort="synch_only_coupled",
+                default=False,
+            ),
+            listing.Column(
+                "multi_company", "Multi-Company Synchronization Enabled", "multi_company", sort="multi_company",
                 default=False,
             ),
             listing.Column("uid", "Integration Field", "uid_column", default=False),
@@ -155,6 +158,11 @@ def table_filter(row: Any) -> str:
     """Return the table filter of a mapping as text, with the fields' captions."""
     names = field_captions(row)
     return filters.readable(row.table_filter, lambda name: names.get(name, name))
+
+
+def integration_filter(row: Any) -> str:
+    """Return the integration table filter of a mapping as text, as it counts."""
+    return filters.readable(filters.in_force(row.integration_filter, multi_company=row.multi_company))
 
 
 def _integration_table(row: Any) -> str:

@@ -116,7 +116,8 @@ def save_mapping(*, mapping: IntegrationTableMapping, values: dict[str, Any]) ->
                 "Choose a direction that its fields have; Integration Field Mapping List shows them.",
             )
     names = (
-        "direction", "synch_only_coupled", "update_conflict", "deletion_conflict", "blank_is_no_match", "every_minutes",
+        "direction", "synch_only_coupled", "multi_company", "update_conflict", "deletion_conflict", "blank_is_no_match",
+        "every_minutes",
     )  # fmt: skip
     for name in names:
         setattr(mapping, name, values[name])

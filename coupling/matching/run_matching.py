@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from connection_setup.connection.state import connection_of
 from core.vocabulary import CompareAs
-from coupling import local_records
+from coupling import claims, local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, read_plan
 from coupling.matching.decisions import Decision, Result
@@ -47,6 +48,7 @@ class MatchingRun:
         """Check that both sides have the fields. Raises NoCriteria, Unusable, Invalid (unknown_column)."""
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
+        self.organization_id = connection_of(self.mapping.company).organization_id
         self.table = local_records.get_table(self.mapping)
         self.groups = criteria.group_criteria(self.mapping, self.given)
         self.countries = self._countries()
@@ -112,7 +114,7 @@ class MatchingRun:
         self.plan = self._plan(probed if total <= read_plan.MAX_PROBED_RECORDS else None)
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
-        self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping))
+        self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping, self.organization_id))
         return self.decisions
 
     def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
@@ -165,13 +167,18 @@ class MatchingRun:
             for tried, group in zip(decision.trail, self.groups, strict=False)
         ]
 
-    def explain(self, decision: Decision, partner: str = "") -> str:
+    def explain(self, decision: Decision, partner: "str | claims.Holder" = "") -> str:
         """Return why a record was not coupled, and what to do next, as one text."""
         fields = criteria.group_caption(self.mapping, self.groups[decision.group])
         if decision.result is Result.MULTIPLE:
             return (
                 f"{decision.row_count:,} rows in Dataverse have the same {fields}, so none was chosen. Add a field "
                 "that tells them apart, or merge the duplicates there."
+            )
+        if isinstance(partner, claims.Holder):
+            return (
+                f"The one row with the same {fields} {partner.told}. Match on other fields, "
+                f"{claims.ways_out(self.mapping)}"
             )
         if decision.result is Result.ALREADY_COUPLED:
             whom = (partner or "another record").removesuffix(".")
@@ -188,17 +195,22 @@ class MatchingRun:
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 
-def coupled_row_finder(mapping: IntegrationTableMapping) -> Callable[[list[bytes]], Iterable[bytes]]:
-    """Return what finds, of some Dataverse rows, those coupled to a record of any table of the company."""
+def coupled_row_finder(
+    mapping: IntegrationTableMapping, organization_id: UUID | None = None
+) -> Callable[[list[bytes]], Iterable[bytes]]:
+    """Return what finds, of some Dataverse rows, those that are taken.
+
+    Taken are rows coupled to a record of any table of the company, and those that belong to another company.
+    """
     couplings = Coupling.objects.filter(company=mapping.company)
     any_at_all: list[bool] = []
 
     def find_coupled(ids: list[bytes]) -> Iterable[bytes]:
+        found = [row.bytes for row in claims.find_held(mapping, organization_id, [UUID(bytes=raw) for raw in ids])]
         if not any_at_all:
             any_at_all.append(couplings.exists())
         if not any_at_all[0]:
-            return ()
-        found: list[bytes] = []
+            return found
         for start in range(0, len(ids), 500):
             part = [UUID(bytes=raw) for raw in ids[start : start + 500]]
             found += [

@@ -12,8 +12,9 @@ from uuid import UUID
 from connection_setup.connection.state import connection_of
 from core.ids import new_id
 from core.vocabulary import ConflictOption, DeletionOption, Direction
-from coupling import filters
-from coupling.gateway import COMPANY_COLUMN, Gateway
+from coupling import claims, filters
+from coupling.filters import COMPANY_COLUMN
+from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
@@ -108,8 +109,12 @@ class Decider:
         )
         for pair in pairs:
             self._decide_pair(chunk, pair)
+        holders = claims.find_holders(self.mapping, self.connection.organization_id, [row.id for row in rows])
         for row in rows:
-            self._insert_local(chunk, row)
+            if row.id in holders:
+                chunk.changes.outcomes.append(self.recorder.held_row(row.id, row.name, holders[row.id]))
+            else:
+                self._insert_local(chunk, row)
         for record, new in zip(records, self.values.new_rows(records), strict=True):
             self._insert_remote(chunk, record, new)
         return chunk
@@ -194,8 +199,8 @@ class Decider:
                 self._fail_pair(chunk, pair, Side.INTEGRATION, [(next(iter(specs)), further)], sides)
                 return
             columns |= further
-        if columns and COMPANY_COLUMN in self._own_columns:
-            # A row that belongs to no company is this company's from now on.
+        if columns and COMPANY_COLUMN in self._own_columns and not self.mapping.multi_company:
+            # A row that belongs to no company in Dataverse is marked as this company's.
             columns[COMPANY_COLUMN] = self._own_columns[COMPANY_COLUMN]
         written = {**dict.fromkeys(decision.to_remote, "integration"), **dict.fromkeys(decision.to_local, "local")}
         detail = {"fields": self.values.compared_fields(list(written), pair.local, sides, written)}

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core import bulk
 from core.ids import new_id
+from coupling import claims
 from coupling.models import Coupling, CouplingBase, Method
 from jobs.models import Outcome
 from jobs.running.context import OutcomeRow
@@ -172,10 +173,10 @@ class Ledger:
         """Insert local records for Dataverse rows; return the outcomes."""
         if not changes.local_inserts:
             return []
-        outcomes: list[OutcomeRow] = []
+        inserts, outcomes = self._claim_rows(changes.local_inserts)
         insertable: list[_NewRecord] = []
-        keys, used = self._new_keys(changes.local_inserts)
-        for new, key in zip(changes.local_inserts, keys, strict=True):
+        keys, used = self._new_keys(inserts)
+        for new, key in zip(inserts, keys, strict=True):
             problem = self._key_problem(key, used)
             if problem:
                 outcomes.append(self._not_inserted(changes, new, problem))
@@ -198,6 +199,18 @@ class Ledger:
             for new, local_id, key in insertable
         ]  # fmt: skip
         return outcomes
+
+    def _claim_rows(self, inserts: Sequence[NewLocalRecord]) -> tuple[list[NewLocalRecord], list[OutcomeRow]]:
+        """Return the records whose rows are this company's now, and the outcomes of rows that another one has."""
+        row_ids = [new.integration_id for new in inserts if new.coupling is None]
+        if self.organization_id is None or not row_ids:
+            return list(inserts), []
+        holders = claims.claim(self.mapping, self.organization_id, row_ids)
+        return [new for new in inserts if new.integration_id not in holders], [
+            self.recorder.held_row(new.integration_id, new.name, holders[new.integration_id])
+            for new in inserts
+            if new.integration_id in holders
+        ]
 
     def _new_keys(self, inserts: Sequence[NewLocalRecord]) -> tuple[list[str], set[str]]:
         """Return a key for each new record, from its fields or from the number series, and those that are taken."""

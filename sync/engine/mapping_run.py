@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from core.vocabulary import Direction
+from coupling import filters
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired
@@ -330,7 +331,9 @@ def fingerprint(mapping: IntegrationTableMapping, *, creates: bool) -> str:
     content = {
         "company": mapping.company_id, "mapping": mapping.pk, "organization": str(connection.organization_id),
         "table": [mapping.table, mapping.integration_table, mapping.entity_set],
-        "direction": mapping.direction, "filters": [mapping.table_filter, mapping.integration_filter],
+        "direction": mapping.direction, "filters": [
+            mapping.table_filter, filters.in_force(mapping.integration_filter, multi_company=mapping.multi_company)
+        ],
         "company_row": str(connection.company_row_id), "options": [mapping.update_conflict, mapping.deletion_conflict],
         "creating": creates,
         "fields": [list(row) for row in fields.values_list(

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
+from coupling.claims import Holder, refusal
 from coupling.models import IntegrationTableMapping
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
@@ -170,6 +172,13 @@ class Recorder:
                 Outcome.CONFLICT, pair, reason=Reason.UPDATE_CONFLICT, detail={"fields": fields},
                 message=f"{captions} {difference}. Choose which side counts on the page Resolve Update Conflicts.",
             )
+        )  # fmt: skip
+
+    def held_row(self, row_id: UUID, name: str, holder: Holder) -> OutcomeRow:
+        """Return the outcome of an uncoupled row that no record is created for: it belongs to another company."""
+        return OutcomeRow(
+            Outcome.SKIPPED, Reason.ALREADY_COUPLED, integration_id=row_id, integration_name=name,
+            message=refusal(self.mapping, holder),
         )  # fmt: skip
 
     def uncouple(self, changes: ChunkChanges, pair: Pair, reason: str, message: str) -> None:

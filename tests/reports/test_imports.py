@@ -4,22 +4,15 @@ They stand beside the project, in a folder that a fresh clone does not have; the
 """
 
 import json
-import os
 from io import StringIO
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 
 from masterdata.models import Company, Currency, Customer
+from tests.reports.conftest import REPORTS, reported_files
 
-REPORTS = Path(os.environ.get("REPORTS") or Path(settings.BASE_DIR).parent / "shared" / "data" / "reports")
-
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.skipif(not REPORTS.is_dir(), reason="no folder of reported files: set REPORTS to it"),
-]
+pytestmark = [pytest.mark.django_db, reported_files]
 
 
 @pytest.fixture

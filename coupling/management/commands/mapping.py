@@ -77,15 +77,17 @@ class Command(MappingCommand):
                     "name": mapping.name, "table": mapping.table, "integration_table": mapping.integration_table,
                     "direction": mapping.direction, "table_filter": mapping.table_filter,
                     "integration_filter": mapping.integration_filter, "dependencies": mapping.dependencies,
-                    "synch_only_coupled": mapping.synch_only_coupled, "update_conflict": mapping.update_conflict,
-                    "deletion_conflict": mapping.deletion_conflict, "create_new": mapping.create_new,
+                    "synch_only_coupled": mapping.synch_only_coupled, "multi_company": mapping.multi_company,
+                    "update_conflict": mapping.update_conflict, "deletion_conflict": mapping.deletion_conflict,
+                    "create_new": mapping.create_new,
                     "synch_after_coupling": mapping.synch_after_coupling, "fields": fields,
                 }
             )  # fmt: skip
             return
         self.print_text(f"{mapping.name}: {services.description(mapping)}, {mapping.get_direction_display()}")
         self.print_text(f"  Table Filter: {filters.readable(mapping.table_filter) or 'all records'}")
-        self.print_text(f"  Integration Table Filter: {filters.readable(mapping.integration_filter) or 'all rows'}")
+        row_filter = filters.in_force(mapping.integration_filter, multi_company=mapping.multi_company)
+        self.print_text(f"  Integration Table Filter: {filters.readable(row_filter) or 'all rows'}")
         matched = criteria.readable(mapping, criteria.stored_criteria(mapping))
         self.print_text(f"  Match on: {matched or 'nothing chosen yet'}")
         for line in fields:
