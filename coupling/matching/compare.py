@@ -3,7 +3,7 @@
 Everything works on whole columns: a page of five thousand values is joined, normalised and split again by a handful of
 calls that run in C, which costs a fraction of what a call per value costs.
 
-The canonical text of a blank (None, or nothing but whitespace) is the empty text, and of nothing else.
+The canonical text of a blank (None, nothing but whitespace, or a placeholder) is the empty text, and of nothing else.
 """
 
 import re
@@ -15,11 +15,10 @@ from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
-import phonenumbers
-from phonenumbers import NumberParseException
-
 from core.vocabulary import CompareAs
 from coupling.matching.countries import region_of
+from coupling.matching.phones import holds_several, phones
+from coupling.matching.placeholders import is_placeholder, without_placeholders
 from coupling.rows import Criterion
 
 
@@ -48,6 +47,44 @@ def canonical_column(criterion: Criterion, country: str = "") -> Column:
 
     country (ISO 3166): where phone numbers belong that have no country prefix and whose record names no country.
     """
+    read = _reader(criterion, country)
+
+    def made(values: Sequence[Any], countries: Sequence[Any] | None = None) -> list[str]:
+        return without_placeholders(criterion, read(values, countries), values)
+
+    return made
+
+
+def further_columns(
+    criterion: Criterion, country: str, values: Sequence[Any], countries: Sequence[Any] | None = None
+) -> list[list[str]]:
+    """Return the canonical texts of second and third values of a column whose fields hold several, blank elsewhere.
+
+    Only phone numbers come so; none where no field has more than one.
+    """
+    if criterion.compare_as is not CompareAs.PHONE:
+        return []
+    read = _Phones(country.upper())
+    several = {
+        at: numbers
+        for at, value in enumerate(values)
+        if isinstance(value, str) and holds_several(value)
+        if len(numbers := read.numbers(value, countries[at] if countries else None)) > 1
+    }
+    columns = [[""] * len(values) for _ in range(max(map(len, several.values()), default=1) - 1)]
+    for at, numbers in several.items():
+        for column, number in zip(columns, numbers[1:], strict=False):
+            column[at] = number
+    return columns
+
+
+def blank(criterion: Criterion, value: Any) -> bool:
+    """Return whether a value counts as blank under a criterion: it is blank, or a placeholder."""
+    text_of = "" if value is None else str(value).strip()
+    return not text_of or is_placeholder(criterion, text_of)
+
+
+def _reader(criterion: Criterion, country: str) -> Column:
     if criterion.compare_as is CompareAs.TEXT:
         return _exact if criterion.case_sensitive else _folded
     if criterion.compare_as is CompareAs.PHONE:
@@ -87,8 +124,12 @@ class _Phones:
             for value, country in zip(values, countries or repeat(None), strict=False)
         ]
 
+    def numbers(self, value: Any, country: Any = None) -> tuple[str, ...]:
+        """Return all numbers of a field whose record has that country, in canonical form."""
+        return phones(str(value), region_of(country) if country else "", self._country)
+
     def _canonical(self, country: Any, value: Any) -> str:
-        return phone(str(value), region_of(country) if country else "", self._country)
+        return next(iter(self.numbers(value, country)), "")
 
 
 def text(value: Any) -> str:
@@ -164,49 +205,6 @@ def email(value: Any) -> str:
         given = given[given.rindex("<") + 1 : -1].strip()
     given = given.casefold().removeprefix("mailto:")
     return given if "@" in given else ""
-
-
-_INTERNATIONAL = re.compile(r"\s*\+[0-9 ().\-/\u00a0]*")
-_NO_DIGITS = re.compile(r"\D+")
-_UNREADABLE = frozenset({NumberParseException.INVALID_COUNTRY_CODE, NumberParseException.TOO_LONG})
-"""Of digits, but no number of any country asked for."""
-
-
-def phone(value: str, *regions: str) -> str:
-    """Return the number with its country's calling code in front, digits only; "" when it is no number.
-
-    regions (ISO 3166, "" for none): the countries that a number without a prefix may belong to; the first one counts
-    where it is valid there. Without any, such a number equals only those written with the same digits. An extension
-    ("ext. 12", "x12") stays part of the number.
-    """
-    digits = _NO_DIGITS.sub("", value)
-    if not digits.strip("0"):
-        return ""  # "0", "-", "n/a"
-    if _INTERNATIONAL.fullmatch(value) and "(0)" not in value:
-        return digits  # needs no parsing, which takes eight times as long
-    asked = list(dict.fromkeys(filter(None, regions))) or [""]
-    abroad = value.lstrip().startswith("00")
-    first: str | None = None
-    for region in asked:
-        found, valid = _parsed(value, region, check=abroad or len(asked) > 1)
-        if valid:
-            return found
-        first = found if first is None else first
-    # 00 stands before a foreign number in most countries; where it does not, no number begins with it.
-    found, valid = _parsed("+" + value.lstrip()[2:], "", check=True) if abroad else ("", False)
-    return found if valid else first or ""
-
-
-def _parsed(value: str, region: str, *, check: bool) -> tuple[str, bool]:
-    """Return the canonical number, and whether it is valid in its country (where that is to be checked)."""
-    try:
-        number = phonenumbers.parse(value, region or None)
-    except NumberParseException as error:
-        readable = error.error_type in _UNREADABLE
-        return phonenumbers.normalize_digits_only(value) if readable else "", not check
-    extension = f"x{number.extension}" if number.extension else ""
-    found = f"{number.country_code}{phonenumbers.national_significant_number(number)}{extension}"
-    return found, not check or phonenumbers.is_valid_number(number)
 
 
 def company_name(value: Any) -> str:

@@ -22,8 +22,8 @@ from uuid import UUID
 
 import numpy as np
 
-from coupling.matching import compare
 from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
+from coupling.matching.group_index import GroupIndex
 from coupling.matching.key_index import KeyIndex, Places, Slots, encode
 from coupling.rows import Criterion, RemoteRow
 
@@ -64,12 +64,9 @@ class Matcher:
     ) -> None:
         self.groups = tuple(groups)
         self._country_field, self._country_column = countries or ("", "")
-        self._columns = [
-            [compare.canonical_column(criterion, country) for criterion in group.criteria] for group in groups
+        self._indexes = [
+            GroupIndex(group.criteria, country, blank_is_no_match=blank_is_no_match) for group in self.groups
         ]
-        self._indexes = [KeyIndex() for _ in groups]
-        self._masks: list[set[tuple[bool, ...]]] = [set() for _ in groups]
-        self._blank_is_no_match = blank_is_no_match
         self._ids = bytearray()
         self._found_ids = bytearray()
         self._found_names = bytearray()
@@ -95,26 +92,8 @@ class Matcher:
         self._ids += b"".join(ids)
         if len(self._ids) % 16:
             raise ValueError("An id has 16 bytes.")
-        for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
-            canonical = [
-                make(columns[criterion.local], countries)
-                for criterion, make in zip(group.criteria, makers, strict=True)
-            ]
-            keys = compare.join_keys(canonical)
-            if len(canonical) == 1:
-                masks.add((True,))
-            elif any("" in column for column in canonical):
-                used = list(zip(*[map(bool, column) for column in canonical], strict=True))
-                if self._blank_is_no_match:
-                    keys = [key if all(mask) else "" for key, mask in zip(keys, used, strict=True)]
-                    masks.add((True,) * len(canonical))
-                else:
-                    # A record without any value has a key of separators only, which no Dataverse row is asked for.
-                    keys = [key if any(mask) else "" for key, mask in zip(keys, used, strict=True)]
-                    masks.update(used)
-            else:
-                masks.add((True,) * len(canonical))
-            index.add(keys)
+        for index in self._indexes:
+            index.add(columns, countries, len(ids))
 
     # -- the Dataverse side ------------------------------------------------------------------------------------------
 
@@ -124,23 +103,9 @@ class Matcher:
         """Compare one page of Dataverse rows: ids as texts, names, and by column the values. Each row comes once."""
         page = _RemotePage(self, _raw(ids))
         countries = columns.get(self._country_column)
-        for group, makers, index, masks in zip(self.groups, self._columns, self._indexes, self._masks, strict=True):
-            canonical = [
-                make(columns[criterion.integration], countries)
-                for criterion, make in zip(group.criteria, makers, strict=True)
-            ]
-            blanks = [len(canonical) > 1 and "" in column for column in canonical]
-            for mask in masks:
-                if not any(mask):
-                    continue
-                keys = compare.join_keys(
-                    [column if used else [""] * len(ids) for column, used in zip(canonical, mask, strict=True)]
-                )
-                # A row that is blank where the mask looks cannot have a key of this mask.
-                for column, used, has_blank in zip(canonical, mask, blanks, strict=True):
-                    if used and has_blank:
-                        keys = [key if value else "" for key, value in zip(keys, column, strict=True)]
-                page.add_hits(index, index.find_slots(keys))
+        for group_index in self._indexes:
+            for index, slots in group_index.find(columns, countries, len(ids)):
+                page.add_hits(index, slots)
         self._store(page, names)
 
     def add_remote_rows(self, rows: Sequence[RemoteRow]) -> None:
@@ -179,9 +144,8 @@ class Matcher:
         decided = np.zeros(len(self), np.uint32)
         by = np.zeros(len(self), np.uint8)
         for number, index in enumerate(self._indexes, 1):
-            slots = index.slots
-            rows = index.first[slots]
-            free = np.flatnonzero((by == 0) & (rows != 0) & (taken[rows] == 0) & ~index.has_several_rows()[slots])
+            rows, several = index.only_rows()
+            free = np.flatnonzero((by == 0) & (rows != 0) & (taken[rows] == 0) & ~several)
             # Of those that want the same row, the first in key order gets it.
             row, among = np.unique(rows[free], return_index=True)
             position = free[among]
@@ -327,8 +291,7 @@ class Decisions:
         else:
             (result, group), upto = self._result_shown(position), len(matcher.groups)
             index = matcher._indexes[group]
-            slot = index.slots[position]
-            count = index.row_count(slot)
+            count = index.row_count(position)
             candidates = tuple(
                 Candidate(
                     UUID(bytes=self._found_id(row)),
@@ -336,7 +299,7 @@ class Decisions:
                     bool(self._taken[row]),
                     self._partner[row] - 1 if self._partner[row] else None,
                 )
-                for row in index.rows(slot)
+                for row in index.rows(position)
             )
         trail: tuple[PriorityResult, ...] = (
             (PriorityResult(matcher.groups[group].priority, 1, Result.COUPLED),) if by else ()
@@ -358,9 +321,8 @@ class Decisions:
         What was free then would have been taken, so the state after all decisions says the same as that at the time.
         """
         index = self._matcher._indexes[number]
-        slot = index.slots[position]
-        count = index.row_count(slot)
-        if not slot:
+        count = index.row_count(position)
+        if not index.has_key(position):
             result = Result.BLANK
         elif not count:
             result = Result.NO_MATCH

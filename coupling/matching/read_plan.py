@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from core.vocabulary import CompareAs
+from coupling.matching import compare
 from coupling.matching.match import Group
 from coupling.rows import Criterion
 from dataverse import odata
@@ -58,7 +59,9 @@ def probe_filters(
     for group in groups:
         terms: dict[str, None] = {}
         for record in records:
-            filled = [criterion for criterion in group.criteria if not _blank(record[criterion.local])]
+            filled = [
+                criterion for criterion in group.criteria if not compare.blank(criterion, record[criterion.local])
+            ]
             if not filled:
                 continue
             conditions = [
@@ -86,10 +89,6 @@ def _pack_terms(terms: list[str]) -> list[str]:
         length += len(term) + 4
         conditions += own
     return [*packed, odata.any_of(*part)] if part else packed
-
-
-def _blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _term(criterion: Criterion, value: Any, column_types: Mapping[str, str]) -> str | None:

@@ -9,9 +9,12 @@ def decide(groups, locals_, rows, coupled=(), blank_is_no_match=False, country="
     locals_ and rows: (id, values) in order; coupled: ids of rows coupled already.
     """
 
+    def texts(criterion, value):
+        further = compare.further_columns(criterion, country, [value])
+        return {compare.canonical_column(criterion, country)([value])[0], *(column[0] for column in further)}
+
     def same(criterion, mine, theirs):
-        make = compare.canonical_column(criterion, country)
-        return make([mine[criterion.local]])[0] == make([theirs[criterion.integration]])[0]
+        return bool(texts(criterion, mine[criterion.local]) & texts(criterion, theirs[criterion.integration]))
 
     def blank(criterion, values):
         return compare.canonical_column(criterion, country)([values[criterion.local]])[0] == ""

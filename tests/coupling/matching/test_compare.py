@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
-from coupling.matching.compare import canonical_column, join_keys, phone
+from coupling.matching.compare import blank, canonical_column, join_keys
 from coupling.matching.countries import region_of
+from coupling.matching.phones import phone, phones
 from coupling.rows import Criterion
 
 
@@ -34,8 +35,6 @@ def canonical(value, compare_as, country="US"):
         ("555-0100", "5550100", "", True),
         ("+1 555 0100", "555 0100", "", False),
         ("\u0660\u0661\u0662\u0663\u0664\u0665\u0666", "012 3456", "", True),
-        ("n/a", "none", "US", False),
-        ("n/a", "N/A ", "US", True),
         ("(0)89 1234567", "+49 89 1234567", "DE", True),
         ("06 1 234 5678", "+36 1 234 5678", "HU", True),
         ("0049 30 1234567", "+49 30 1234567", "US", True),
@@ -43,8 +42,14 @@ def canonical(value, compare_as, country="US"):
         ("0011 44 20 7946 0000", "+44 20 7946 0000", "AU", True),
         ("tel:+45-33-12-34-61", "33 12 34 61", "DK", True),
         ("\u202a33123461\u202c", "+45 33123461", "DK", True),
-        ("00 00 00", "0", "DE", False),
         ("call Anna", "call Anna 5", "US", False),
+        ("\u200e33\u200b123461", "+45 33123461", "DK", True),
+        ("45 33 12 34 61", "33123461", "DK", True),
+        ("33123461 lok. 12", "+45 33 12 34 61 x12", "DK", True),
+        ("089 123456 Durchwahl 22", "+49 89 123456 ext. 22", "DE", True),
+        ("tel:+4533123461;ext=12", "33123461 #12", "DK", True),
+        ("33123461 (mobile)", "33123461", "DK", True),
+        ("1-800-FLOWERS", "1-800-356-9377", "US", True),
     ],
 )
 def test_phone_numbers(one, other, country, equal):
@@ -55,7 +60,56 @@ def test_phone_numbers(one, other, country, equal):
 @pytest.mark.parametrize("placeholder", ["0", "-", "n/a", "none", ".", "000 000"])
 def test_a_placeholder_is_no_phone_number(placeholder, country):
     assert phone(placeholder, country) == ""
-    assert canonical(placeholder, CompareAs.PHONE, country) == "\x02" + placeholder
+    assert canonical(placeholder, CompareAs.PHONE, country) == ""
+
+
+PHONE_NO, E_MAIL, NAME = ("phone_no", "telephone1"), ("e_mail", "emailaddress1"), ("name", "name")
+
+
+@pytest.mark.parametrize("compare_as", [CompareAs.TEXT, CompareAs.PHONE, CompareAs.EMAIL, CompareAs.COMPANY_NAME])
+@pytest.mark.parametrize(
+    ("pair", "value", "is_blank"),
+    [
+        *[
+            (PHONE_NO, value, True)
+            for value in ("-", "n/a", "none", ".", "0", "000 00", "--", "\u200b", "unknown", "?")
+        ],
+        *[(E_MAIL, value, True) for value in ("-", "n/a", "None", ".", "@", "no mail", "N.A.")],
+        *[(NAME, value, True) for value in ("-", "n/a", "NONE", ".", "(none)", "N.A.", "unknown", "…", "—", "<none>")],
+        *[(("description", "name"), value, True) for value in ("-", "tbd")],
+        (PHONE_NO, "33 12 34 61", False),
+        (PHONE_NO, "1", False),
+        (E_MAIL, "jo@example.com", False),
+        *[(NAME, value, False) for value in ("0", "3M", "Nonesuch", "No. 1 Bakery", "X", "-Adatum-", "Na Zdraví")],
+        *[(("city", "address1_city"), value, False) for value in ("-", "none", "0")],
+        *[(("no", "accountnumber"), value, False) for value in ("0", "-")],
+    ],
+)
+def test_a_placeholder_counts_as_blank_however_it_is_compared(pair, value, is_blank, compare_as):
+    stated = {CompareAs.PHONE: PHONE_NO, CompareAs.EMAIL: E_MAIL, CompareAs.COMPANY_NAME: NAME}
+    if stated.get(compare_as, pair) != pair:
+        return  # nobody compares a name as a phone number
+    assert blank(Criterion(*pair, compare_as=compare_as), value) is is_blank
+    exact = Criterion(*pair, case_sensitive=True, compare_as=compare_as)
+    assert canonical_column(exact)([value, value.upper()]).count("") == 2 * is_blank
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("+45 33 12 34 61 / +45 33 12 34 62", ("4533123461", "4533123462")),
+        ("33123461, 33123462; 33123463, 33123464", ("4533123461", "4533123462", "4533123463")),
+        ("33123461 eller tel:33123462", ("4533123461", "4533123462")),
+        ("33 12 34 61 lok. 12 / 33 12 34 62", ("4533123461x12", "4533123462")),
+        ("+45 33123461;ext=12", ("4533123461x12",)),
+        ("33123461 / +45 33123461", ("4533123461",)),
+        ("+49 30 / 1234567", ("49301234567",)),
+        ("+49 4101/1234567", ("4941011234567",)),
+        ("n/a / -", ()),
+    ],
+)
+def test_a_field_may_hold_several_phone_numbers(value, found):
+    assert phones(value, "DK") == found
 
 
 @pytest.mark.parametrize(

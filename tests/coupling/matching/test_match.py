@@ -233,6 +233,47 @@ def test_phone_numbers_are_read_with_their_records_countries(here, own, there, i
     assert decision.result == result
 
 
+SEVERAL = Criterion("phone", "telephone1", compare_as=CompareAs.PHONE)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "result"),
+    [
+        ("33123461 / 33123462", ["+45 33123462"], "coupled"),
+        ("33123462", ["33123461 / +45 33123462"], "coupled"),
+        ("33123461 / 33123462", ["33123462 / 33123461"], "coupled"),
+        ("33123461 / 33123462", ["33123463, 33123462"], "coupled"),
+        ("33123461 / 33123462", ["33123461", "33123462"], "multiple_matches"),
+        ("33123461 / 33123462", ["33123463"], "no_match"),
+        ("33123461", ["33123461 / 33123462", "33123461"], "multiple_matches"),
+    ],
+)
+def test_any_of_several_phone_numbers_matches(here, there, result):
+    locals_ = [{"phone": "33999999"}, {"phone": here}]
+    (_, decision) = matched([SEVERAL], locals_, [{"telephone1": number} for number in there], country="DK")
+    assert (decision.result, decision.row_count) == (result, {"no_match": 0, "coupled": 1}.get(result, 2))
+
+
+def test_two_records_that_share_one_of_their_numbers_want_the_same_row():
+    locals_ = [{"phone": "33123461 / 33123462"}, {"phone": "33123462"}]
+    assert results([SEVERAL], locals_, [{"telephone1": "33123462"}], country="DK") == ["coupled", "already_coupled"]
+
+
+def test_further_numbers_count_with_the_other_fields_of_their_priority():
+    locals_ = [{"phone": "33123461 / 33123462", "city": "Oslo"}, {"phone": "33123461 / 33123462", "city": ""}]
+    rows = [{"telephone1": "33123462", "city": "Bergen"}]
+    criteria = [SEVERAL, Criterion("city", "city")]
+    assert results(criteria, locals_, rows, country="DK") == ["no_match", "coupled"]
+    assert results(criteria, locals_, rows, country="DK", blank_is_no_match=True) == ["no_match", "no_match"]
+
+
+@pytest.mark.parametrize(("placeholder", "city"), [("-", "Oslo"), ("n/a", "")])
+def test_a_placeholder_is_left_out_like_a_blank(placeholder, city):
+    locals_, rows = [{"name": placeholder, "city": city}], [{"name": placeholder, "city": "Oslo"}]
+    assert results([NAME, CITY], locals_, rows) == ["coupled" if city else "no_match"]
+    assert results([NAME], locals_, rows) == ["no_match"]
+
+
 def test_decisions_without_what_was_coupled_before_are_the_same():
     """A job that goes on after a kill leaves out what it wrote; the others' decisions must not change."""
     locals_ = [{"phone": str(n % 7), "name": f"n{n % 5}", "city": ""} for n in range(20)]
@@ -246,7 +287,8 @@ def test_decisions_without_what_was_coupled_before_are_the_same():
 
 
 texts = st.sampled_from(["", " ", "a", "A", "b", "a b", " a", "ß", "SS", "é", "e\u0301", "1", "1.0", "\x00", "a\x00"])
-values = st.one_of(st.none(), texts, st.integers(0, 2), st.booleans())
+numbers = st.sampled_from(["33123461", "33123462", "33123461 / 33123462", "33123462, 33123463", "-", "n/a"])
+values = st.one_of(st.none(), texts, numbers, st.integers(0, 2), st.booleans())
 some_criteria = st.lists(
     st.builds(
         Criterion,

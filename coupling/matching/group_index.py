@@ -1,0 +1,132 @@
+"""The keys of one priority: those of the local candidates, and which Dataverse rows have them. No Django.
+
+A candidate has one key, and further ones where a field of it holds several phone numbers; so does a row. A row is the
+candidate's where any of their keys are equal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coupling.matching import compare
+from coupling.matching.key_index import KeyIndex, Slots
+from coupling.rows import Criterion
+
+Canonical = list[list[str]]
+"""Per criterion the canonical texts of its column."""
+
+
+class GroupIndex:
+    """The keys of the criteria of one priority. See Matcher for country and blank_is_no_match."""
+
+    def __init__(self, criteria: Sequence[Criterion], country: str, *, blank_is_no_match: bool) -> None:
+        self._criteria = criteria
+        self._country = country
+        self._columns = [compare.canonical_column(criterion, country) for criterion in criteria]
+        self._blank_is_no_match = blank_is_no_match
+        self._indexes = [KeyIndex()]
+        """The first has a key of each candidate; the others further keys, of those that have some."""
+        self._count = 0
+        self._masks: set[tuple[bool, ...]] = set()
+        """Which fields count, of all candidates."""
+
+    # -- local candidates --------------------------------------------------------------------------------------------
+
+    def add(self, columns: Mapping[str, Sequence[Any]], countries: Sequence[Any] | None, count: int) -> None:
+        """Add `count` candidates, by their values per local field and their countries."""
+        given = [columns[criterion.local] for criterion in self._criteria]
+        canonical = self._canonical(given, countries)
+        keys = [self._local_keys(canonical)]
+        keys += [self._local_keys(further, at) for at, further in self._further(canonical, given, countries)]
+        while len(self._indexes) < len(keys):
+            self._indexes.append(KeyIndex())
+            self._indexes[-1].add([""] * self._count)
+        for at, index in enumerate(self._indexes):
+            index.add(keys[at] if at < len(keys) else [""] * count)
+        self._count += count
+
+    def _local_keys(self, canonical: Canonical, replaced: int | None = None) -> list[str]:
+        """Return a key per candidate, "" for none. replaced: the column that must have a value."""
+        keys = compare.join_keys(canonical)
+        width = len(canonical)
+        if width == 1 or not any("" in column for column in canonical):
+            self._masks.add((True,) * width)
+            return keys
+        used = list(zip(*[map(bool, column) for column in canonical], strict=True))
+        # A record without any value has a key of separators only, which no Dataverse row is asked for.
+        enough = all if self._blank_is_no_match else any
+        self._masks.update([(True,) * width] if self._blank_is_no_match else used)
+        if replaced is not None:
+            return [key if enough(mask) and mask[replaced] else "" for key, mask in zip(keys, used, strict=True)]
+        return [key if enough(mask) else "" for key, mask in zip(keys, used, strict=True)]
+
+    # -- Dataverse rows ----------------------------------------------------------------------------------------------
+
+    def find(
+        self, columns: Mapping[str, Sequence[Any]], countries: Sequence[Any] | None, count: int
+    ) -> Iterator[tuple[KeyIndex, Slots]]:
+        """Yield, for each index and way to read the rows, which slot each of `count` rows has there; 0 for none."""
+        given = [columns[criterion.integration] for criterion in self._criteria]
+        canonical = self._canonical(given, countries)
+        readings: list[tuple[int | None, Canonical]] = [(None, canonical), *self._further(canonical, given, countries)]
+        for replaced, texts in readings:
+            blanks = [len(texts) > 1 and "" in column for column in texts]
+            for mask in self._masks:
+                if not any(mask) or (replaced is not None and not mask[replaced]):
+                    continue
+                keys = compare.join_keys(
+                    [column if used else [""] * count for column, used in zip(texts, mask, strict=True)]
+                )
+                # A row that is blank where the mask looks cannot have a key of this mask.
+                for column, used, has_blank in zip(texts, mask, blanks, strict=True):
+                    if used and has_blank:
+                        keys = [key if value else "" for key, value in zip(keys, column, strict=True)]
+                for index in self._indexes:
+                    yield index, index.find_slots(keys)
+
+    # -- both ----------------------------------------------------------------------------------------------------------
+
+    def _canonical(self, given: Sequence[Sequence[Any]], countries: Sequence[Any] | None) -> Canonical:
+        return [make(values, countries) for make, values in zip(self._columns, given, strict=True)]
+
+    def _further(
+        self, canonical: Canonical, given: Sequence[Sequence[Any]], countries: Sequence[Any] | None
+    ) -> list[tuple[int, Canonical]]:
+        """Return the columns once more for each further value of a field: (which column it is, all columns)."""
+        found: list[tuple[int, Canonical]] = []
+        for at, (criterion, values) in enumerate(zip(self._criteria, given, strict=True)):
+            further = compare.further_columns(criterion, self._country, values, countries)
+            found += [(at, [*canonical[:at], column, *canonical[at + 1 :]]) for column in further]
+        return found
+
+    # -- what was found ------------------------------------------------------------------------------------------------
+
+    def only_rows(self) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """Return per candidate a row that has its key, 0 for none, and whether there is more than one."""
+        rows, several = _rows_of_slots(self._indexes[0])
+        for index in self._indexes[1:]:
+            further, further_several = _rows_of_slots(index)
+            several = several | further_several | ((rows != 0) & (further != 0) & (rows != further))
+            rows = np.where(rows != 0, rows, further)
+        return rows, several
+
+    def has_key(self, position: int) -> bool:
+        """Return whether a candidate has a value to match on."""
+        return bool(self._indexes[0].slots[position])
+
+    def rows(self, position: int) -> list[int]:
+        """Return the rows stored for a candidate, each once."""
+        return list(dict.fromkeys(row for index in self._indexes for row in index.rows(index.slots[position])))
+
+    def row_count(self, position: int) -> int:
+        """Return how many rows a candidate has; where a row may count twice, at least how many."""
+        counts = [index.row_count(index.slots[position]) for index in self._indexes]
+        return counts[0] if len(counts) == 1 else max(*counts, len(self.rows(position)))
+
+
+def _rows_of_slots(index: KeyIndex) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """Return per candidate the first row that has its key there, 0 for none, and whether there are more."""
+    slots = index.slots
+    return index.first[slots], index.has_several_rows()[slots]
