@@ -203,19 +203,21 @@ class _Writer:
 
     def _outcome(self, decision: Decision, row: tuple[Any, ...], partners: dict[UUID, Partner]) -> OutcomeRow:
         key, name = str(row[1]), str(row[2] or "")
-        detail: dict[str, Any] = {"fields": self.matching.compared_fields(decision, row[3:])}
+        searched = self.matching.searched(decision, row[3:])
+        detail: dict[str, Any] = {"fields": self.matching.compared_fields(searched)}
         only = decision.candidates[0] if len(decision.candidates) == 1 else None
         if decision.result is Result.COUPLED and only is not None:
             if len(decision.trail) > 1:
-                detail["trail"] = self.matching.trail(decision)
+                detail["trail"] = self.matching.trail(decision, row[3:])
+            message = self.matching.explain(decision, searched)
             return OutcomeRow(
-                Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, only.id, only.name, "", detail
+                Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, only.id, only.name, message, detail
             )
         detail |= {
             "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
-            "trail": self.matching.trail(decision),
+            "trail": self.matching.trail(decision, row[3:]),
         }
-        message = self.matching.explain(decision, partners.get(only.id, "") if only else "")
+        message = self.matching.explain(decision, searched, partners.get(only.id, "") if only else "")
         if self.creates:
             detail["found"] = decision.result.value
             message += " A new row will be created in Dataverse."

@@ -137,15 +137,16 @@ def preview_line(
     """Return one record of a preview, in the shape of an error object with the outcome in front."""
     first = decision.candidates[0] if len(decision.candidates) == 1 else None
     coupled = decision.result is Result.COUPLED
+    searched = matching.searched(decision, row[3:])
     return {
         "outcome": "coupled" if coupled else "failed",
         "local": {"id": str(decision.local_id), "key": str(row[1]), "name": str(row[2] or "")},
         "integration": {"id": str(first.id), "name": first.name} if first else None,
         "reason": "" if coupled else decision.result.value,
-        "message": "" if coupled else matching.explain(decision, partners.get(first.id, "") if first else ""),
-        "fields": matching.compared_fields(decision, row[3:]),
+        "message": matching.explain(decision, searched, partners.get(first.id, "") if first else ""),
+        "fields": matching.compared_fields(searched),
         "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
-        "trail": matching.trail(decision),
+        "trail": matching.trail(decision, row[3:]),
     }
 
 

@@ -11,8 +11,9 @@ from connection_setup.connection.state import connection_of
 from core.vocabulary import CompareAs
 from coupling import claims, local_records
 from coupling.gateway import Gateway
-from coupling.matching import criteria, read_plan
+from coupling.matching import criteria, explanation, read_plan
 from coupling.matching.decisions import Decision, Result
+from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
@@ -61,10 +62,8 @@ class MatchingRun:
             if self.table.field(one.local).type == "reference" and self.column_types[one.integration] in _LOOKUPS
         }
 
-        self._places = [
-            [(one.local, one.integration, self.fields.index(one.local)) for one in group.criteria]
-            for group in self.groups
-        ]
+        self._places = [[(one, self.fields.index(one.local)) for one in group.criteria] for group in self.groups]
+        self._captions = {one.local: criteria.field_caption(self.mapping, one.local) for one in self.given}
 
     @property
     def fields(self) -> list[str]:
@@ -148,48 +147,55 @@ class MatchingRun:
 
     # -- what outcomes and previews show ------------------------------------------------------------------------------
 
-    def compared_fields(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the fields of the priority that decided, with the local values. row: the values of `fields`."""
+    def searched(self, decision: Decision, row: Sequence[Any], group: int | None = None) -> Searched:
+        """Return the fields of a priority, of the one that decided unless given. row: the values of `fields`."""
+        return Searched(
+            [
+                SearchedField(one, self._captions[one.local], row[at])
+                for one, at in self._places[decision.group if group is None else group]
+            ]
+        )
+
+    @staticmethod
+    def compared_fields(searched: Searched) -> list[dict[str, Any]]:
+        """Return the fields that took part, with the local values."""
         return [
-            {"local": local, "integration": column, "local_value": to_json_value(row[at])}
-            for local, column, at in self._places[decision.group]
+            {
+                "local": field.criterion.local,
+                "integration": field.criterion.integration,
+                "local_value": to_json_value(field.value),
+            }
+            for field in searched.used
         ]
 
-    def trail(self, decision: Decision) -> list[dict[str, Any]]:
-        """Return every priority tried: its fields, how many rows have the same values, and what that means."""
+    def trail(self, decision: Decision, row: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return every priority tried: the fields that took part, how many rows have their values, what that means."""
         return [
             {
                 "priority": tried.priority,
-                "fields": [one.local for one in group.criteria],
+                "fields": [field.criterion.local for field in self.searched(decision, row, group).used],
                 "rows": tried.row_count,
                 "result": tried.result.value,
             }
-            for tried, group in zip(decision.trail, self.groups, strict=False)
+            for group, tried in enumerate(decision.trail)
         ]
 
-    def explain(self, decision: Decision, partner: "str | claims.Holder" = "") -> str:
-        """Return why a record was not coupled, and what to do next, as one text."""
-        fields = criteria.group_caption(self.mapping, self.groups[decision.group])
-        if decision.result is Result.MULTIPLE:
-            return (
-                f"{decision.row_count:,} rows in Dataverse have the same {fields}, so none was chosen. Add a field "
-                "that tells them apart, or merge the duplicates there."
-            )
+    def explain(self, decision: Decision, searched: Searched, partner: "str | claims.Holder" = "") -> str:
+        """Return why a record was not coupled, and what to do next, as one text; of one that was, what was left out."""
+        if decision.result is Result.COUPLED:
+            return explanation.matched_on(searched)
         if isinstance(partner, claims.Holder):
             return (
-                f"The one row with the same {fields} {partner.told}. Match on other fields, "
+                f"The one row with the same {searched.same()} {partner.told}. Match on other fields, "
                 f"{claims.ways_out(self.mapping)}"
             )
-        if decision.result is Result.ALREADY_COUPLED:
-            whom = (partner or "another record").removesuffix(".")
-            return (
-                f"The one row with the same {fields} is already coupled to {whom}. Match on other fields, or check "
-                "whether the two records here are duplicates."
-            )
-        if all(tried.result is Result.BLANK for tried in decision.trail):
-            return f"The record has no value in {fields} to match on. Fill it in, or match on other fields."
-        also = " (every priority was tried)" if len(decision.trail) > 1 else ""
-        return f"No row in Dataverse has the same {fields}{also}. Match on other fields, or create it there."
+        return explanation.not_coupled(
+            decision,
+            searched,
+            mapping=self.mapping.name,
+            blank_is_no_match=self.blank_is_no_match,
+            partner=partner,
+        )
 
 
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
