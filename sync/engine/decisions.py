@@ -119,6 +119,14 @@ class Decider:
             self._insert_remote(chunk, record, new)
         return chunk
 
+    def number_changed(self, pair: Pair) -> bool:
+        """Return whether a number that is only sent changed here: the row's own is read before it is replaced."""
+        numbers = [rule.name for rule in self.rules if rule.keeps_numbers]
+        if not numbers or pair.local is None:
+            return False
+        local_values = self.values.local_values(pair.local)
+        return any(local_values[name] != pair.base.get(name) for name in numbers)
+
     # -- pairs ------------------------------------------------------------------------------------------------------
 
     def _decide_pair(self, chunk: Chunk, pair: Pair) -> None:

@@ -62,6 +62,14 @@ class Fields:
                     defaults[name] = value
         return defaults
 
+    def numbers(self, key: str) -> dict[str, Value]:
+        """Return the canonical values that a new local record's key has in the fields that are sent to Dataverse only.
+
+        They are its base: a row keeps the number it has there.
+        """
+        found = {name: canonical_local(spec, key) for name, spec in self.specs.items() if spec.rule.keeps_numbers}
+        return {name: value for name, value in found.items() if not isinstance(value, Problem)}
+
 
 class LinksLoader:
     """Fills one reference field's Links as records and rows come by: codes to GUIDs and back, through the couplings."""
@@ -134,6 +142,7 @@ def build_fields(
             constant=row.constant,
             clear_on_failed=row.clear_on_failed,
             not_null=row.not_null,
+            identifies=row.field == table.key,
         )
         references = table.field(row.field).references if row.field else ""
         if references:

@@ -248,6 +248,7 @@ class Ledger:
         now = timezone.now()
         self._insert_rows(records, now)
         new = [(one, local_id) for one, local_id, _ in records if one.coupling is None]
+        bases = {local_id: {**one.base, **self.fields.numbers(key)} for one, local_id, key in records}
         bulk.insert(
             Coupling,
             ("company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
@@ -260,14 +261,14 @@ class Ledger:
         )  # fmt: skip
         query = self.reader.couplings.filter(local_id__in=[local_id for _, local_id in new])
         ids = dict(query.values_list("local_id", "id"))
-        for one, local_id in new:
-            changes.bases[ids[local_id]] = pack(one.base)
+        for _, local_id in new:
+            changes.bases[ids[local_id]] = pack(bases[local_id])
         restored = []
         for one, local_id, _ in records:
             if one.coupling is not None:
                 restored.append((one.coupling.id, local_id))
                 self.recorder.record_success(
-                    changes, one.coupling, version=one.version, local_modified_at=now, base=one.base
+                    changes, one.coupling, version=one.version, local_modified_at=now, base=bases[local_id]
                 )
         if restored:
             bulk.update(Coupling, "id", ("local_id",), restored)

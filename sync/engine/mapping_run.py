@@ -216,7 +216,8 @@ class MappingRun(Run):
         unready: list[Pair] = []
         for pair in worker.reader.read_pairs(found, None):
             clean = pair.coupling.clean and pair.coupling.id not in unsure
-            (ready if clean and worker.fields.specs.keys() <= pair.base.keys() else unready).append(pair)
+            known = clean and worker.fields.specs.keys() <= pair.base.keys() and not worker.number_changed(pair)
+            (ready if known else unready).append(pair)
         chunk = worker.decide(ready)
         for pair in unready:
             chunk.changes.due.setdefault(pair.coupling.id, 0)

@@ -47,12 +47,13 @@ class FieldSpec:
     constant: str = ""
     clear_on_failed: bool = False
     not_null: bool = False
+    identifies: bool = False
     links: Links | None = None
 
     @property
     def rule(self) -> FieldRule:
         """The field as the plan sees it."""
-        return FieldRule(self.name, self.direction, self.conflict, self.not_null)
+        return FieldRule(self.name, self.direction, self.conflict, self.not_null, self.identifies)
 
     @cached_property
     def kind(self) -> str:

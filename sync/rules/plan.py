@@ -9,6 +9,8 @@ Every mapped field is compared with the value both sides agreed on at the last s
   did not, a change made by hand on the other side stays as it is.
 - A field without a base (just coupled, newly mapped) has no history: equal values become the base; different ones go
   by the conflict option when the field is bidirectional, and from the master when it is one-way.
+- A number that identifies a row in Dataverse is kept there, also where its master is here: it is replaced where it is
+  blank or was sent from here, or where a person chose to send.
 - What was written becomes the base, so that our own writes, read back, compare as unchanged.
 """
 
@@ -33,13 +35,19 @@ NO_BASE = NoBase.NO_BASE
 class FieldRule:
     """One mapped field: its name among the values, which way it flows, its own conflict option.
 
-    With `not_null` an empty value is never sent to Dataverse.
+    With `not_null` an empty value is never sent to Dataverse. `identifies`: it is the number people know a record by.
     """
 
     name: str
     direction: Direction = Direction.BIDIRECTIONAL
     conflict: ConflictOption = ConflictOption.ASK
     not_null: bool = False
+    identifies: bool = False
+
+    @property
+    def keeps_numbers(self) -> bool:
+        """Whether a number that Dataverse has already is kept there."""
+        return self.identifies and self.direction == Direction.TO
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class _Action(Enum):
     SEND = "send"
     GET = "get"
     ASK = "ask"
+    KEEP = "keep"
 
 
 @dataclass(slots=True)
@@ -160,6 +169,8 @@ def decide(
             _send(result, rule, local, allowed)
         elif action is _Action.GET:
             _get(result, rule, remote, allowed)
+        elif action is _Action.KEEP and not isinstance(local, Problem):
+            result.base[rule.name] = local  # it does not count as a change again
     if result.problems:
         return CannotTransfer(tuple(result.problems))
     if result.conflicts:
@@ -174,6 +185,8 @@ def _choose_action(
 ) -> _Action:
     # Nothing equals NO_BASE: without history both sides count as changed.
     local_changed, remote_changed = local != before, remote != before
+    if rule.keeps_numbers and local_changed and option != ConflictOption.SEND and remote_changed and remote is not None:
+        return _Action.KEEP
     if rule.direction == Direction.TO:
         return _Action.SEND if local_changed else _Action.NONE
     if rule.direction == Direction.FROM:

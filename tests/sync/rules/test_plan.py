@@ -71,6 +71,30 @@ def test_a_field_goes_where_its_direction_and_its_history_say(base, local, remot
 
 
 @pytest.mark.parametrize(
+    ("base", "local", "remote", "kept"),
+    [
+        ("-", "I1", "EXT-1", "unchanged I1"),
+        (None, "I1", "EXT-1", "unchanged I1"),
+        ("I1", "I2", "EXT-1", "unchanged I2"),
+        ("I1", "I1", "EXT-1", "unchanged I1"),
+        ("I1", "I2", "I1", "send I2, base I2"),
+        ("I1", "I2", None, "send I2, base I2"),
+        ("-", "I1", None, "send I1, base I1"),
+        ("-", "I1", "I1", "unchanged I1"),
+    ],
+)
+def test_a_number_in_dataverse_is_kept_unless_it_came_from_here(base, local, remote, kept):
+    history = {} if base == "-" else {"f": base}
+    rule = FieldRule("f", TO, identifies=True)
+    assert outcome(decide([rule], history, {"f": local}, {"f": remote})) == kept
+    if local != remote and local != base:
+        for chosen in ({"chosen": SEND}, {"conflict": SEND}, {"overwrite": SEND}):
+            sent = decide([rule], history, {"f": local}, {"f": remote}, **chosen)
+            assert outcome(sent) == f"send {local}, base {local}", chosen
+    assert not FieldRule("f", BOTH, identifies=True).keeps_numbers
+
+
+@pytest.mark.parametrize(
     ("field_option", "mapping_option", "chosen", "expected"),
     [
         (ASK, ASK, ASK, "conflict"),
