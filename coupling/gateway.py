@@ -248,32 +248,22 @@ class Gateway:
         Throttled and other errors of the environment as a whole; then some rows may be there: repeat with the same ids.
         """
         table = self._written(mapping)
-
         body = self._bodies(mapping)
-
-        def send(part: list[tuple[UUID, Mapping[str, Any]]]) -> list[bulk.RowResult]:
-            return bulk.create(self._client, table, [(row_id, body(values)) for row_id, values in part])
-
-        return self._bulk(list(items), send)
+        return _results(bulk.create_all(self._client, table, [(row_id, body(values)) for row_id, values in items]))
 
     def update(
         self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, Mapping[str, Any], str]]
     ) -> list[WriteResult]:
         """Change rows, each only if its version is the one given ("" or "*": any); one result per item, in order."""
         table = self._written(mapping)
-
         body = self._bodies(mapping)
-
-        def send(part: list[tuple[UUID, Mapping[str, Any], str]]) -> list[bulk.RowResult]:
-            changes = [(row_id, body(values), version) for row_id, values, version in part]
-            return bulk.update(self._client, table, changes)
-
-        return self._bulk(list(items), send)
+        changes = [(row_id, body(values), version) for row_id, values, version in items]
+        return _results(bulk.update_all(self._client, table, changes))
 
     def delete(self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, str]]) -> list[WriteResult]:
         """Delete rows, each only if its version is the one given ("" or "*": any). A row that is gone is done."""
         table = self._written(mapping)
-        return self._bulk(list(items), lambda part: bulk.delete(self._client, table, part))
+        return _results(bulk.delete_all(self._client, table, items))
 
     def body(self, mapping: IntegrationTableMapping, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the JSON body that sets these columns; lookups become bindings."""
@@ -311,11 +301,6 @@ class Gateway:
             return made
 
         return body
-
-    def _bulk(self, items: list[Part], send: Callable[[list[Part]], list[bulk.RowResult]]) -> list[WriteResult]:
-        """Send the items in parts, as many at once as the service bears; one result per item, in order."""
-        parts = _parts(items, bulk.MAX_ROWS)
-        return [_result(result) for found in self._client.map(send, parts) for result in found]
 
     def _written(self, mapping: IntegrationTableMapping) -> TableInfo:
         """Return the table as it is written to: its address and key are the mapping's."""
@@ -371,6 +356,10 @@ class Gateway:
             {name: row.get(wire) for name, wire in read.items()},
             row.get("@odata.etag", ""),
         )
+
+
+def _results(found: Iterable[bulk.RowResult]) -> list[WriteResult]:
+    return [_result(result) for result in found]
 
 
 def _result(result: bulk.RowResult) -> WriteResult:

@@ -9,7 +9,8 @@ from dataverse import batch, retry
 from dataverse.error_answers import error_for_answer
 from dataverse.errors import DataverseError, Invalid, InvalidAnswer, Throttled, Unavailable
 from dataverse.metadata_cache import TableCache
-from dataverse.transport import Answer, Transport
+from dataverse.part_sizes import PartSize
+from dataverse.transport import Answer, Transport, Writes
 from dataverse.types import PartResult, Request
 
 _decode = msgspec.json.Decoder().decode
@@ -18,7 +19,16 @@ _decode = msgspec.json.Decoder().decode
 class Send(Protocol):
     """Sends one request as Transport.send does."""
 
-    def __call__(self, method: str, path: str, *, body: bytes, headers: dict[str, str], repeatable: bool) -> Answer:
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes,
+        headers: dict[str, str],
+        repeatable: bool,
+        writes: Writes | None = None,
+    ) -> Answer:
         """Return the answer. Raises DataverseError."""
 
 
@@ -30,9 +40,16 @@ class BatchSender:
         self._transport = transport
         self._tables = tables
 
-    def send(self, requests: Sequence[Request], *, continue_on_error: bool, repeatable: bool) -> list[PartResult]:
+    def send(
+        self,
+        requests: Sequence[Request],
+        *,
+        continue_on_error: bool,
+        repeatable: bool,
+        size: PartSize | None = None,
+    ) -> list[PartResult]:
         """Return one result per request, in the same order; see DataverseClient.batch."""
-        results = self._send_once(requests, continue_on_error, repeatable)
+        results = self._send_once(requests, continue_on_error, repeatable, size)
         attempt, slept = 1, 0.0
         while continue_on_error:
             late = {n: one.error for n, one in enumerate(results) if isinstance(one.error, Throttled | Unavailable)}
@@ -44,7 +61,7 @@ class BatchSender:
             if seconds is None:
                 break
             attempt, slept = attempt + 1, slept + seconds
-            again = self._send_once([requests[n] for n in late], continue_on_error, repeatable)
+            again = self._send_once([requests[n] for n in late], continue_on_error, repeatable, size)
             for n, result in zip(late, again, strict=True):
                 results[n] = result
         return results
@@ -65,13 +82,16 @@ class BatchSender:
         throttle.end_wait(until)
         return step.seconds
 
-    def _send_once(self, requests: Sequence[Request], continue_on_error: bool, repeatable: bool) -> list[PartResult]:
+    def _send_once(
+        self, requests: Sequence[Request], continue_on_error: bool, repeatable: bool, size: PartSize | None
+    ) -> list[PartResult]:
         boundary = batch.new_boundary()
         headers = {"Content-Type": f'multipart/mixed; boundary="{boundary}"'}
         if continue_on_error:
             headers["Prefer"] = "odata.continue-on-error"
         body = batch.encode(requests, root=self._transport.root, boundary=boundary)
-        answer = self._send("POST", "$batch", body=body, headers=headers, repeatable=repeatable)
+        writes = Writes.of(requests, size)
+        answer = self._send("POST", "$batch", body=body, headers=headers, repeatable=repeatable, writes=writes)
         parts = batch.decode(answer.body, answer.headers.get("Content-Type", ""))
         if len(parts) > len(requests) or (continue_on_error and len(parts) < len(requests)):
             raise InvalidAnswer(

@@ -1,17 +1,19 @@
 """Many rows written with few requests, with one result per row.
 
 CreateMultiple and UpdateMultiple are all or nothing and do not name the row at fault, so a refused one is followed by a
-$batch in which each row stands for itself. A lost answer is followed by reading back: rows are created under ids chosen
-by the caller, so what exists is done, and a change refused for its version is compared with the row, since that version
-may come from our own lost request. Source: Web API, "Use bulk operation messages".
+$batch in which each row stands for itself. Rows go in parts that are sized by what a row takes (`part_sizes`), so that
+no answer is waited for in vain. An answer that is lost all the same is followed by reading back, never by sending the
+same again unseen: rows are created under ids chosen by the caller, so what exists is done; a row that holds the values
+of its change is done; and a change refused for its version is compared with the row, since that version may come from
+our own lost request. Source: Web API, "Use bulk operation messages".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from dataverse import odata
+from dataverse import odata, part_sizes, retry
 from dataverse.client import DataverseClient
 from dataverse.errors import (
     DataverseError,
@@ -24,6 +26,7 @@ from dataverse.errors import (
     VersionMismatch,
 )
 from dataverse.lost_replies import versions_if_applied
+from dataverse.part_sizes import PartSize
 from dataverse.types import PartResult, Request, Row, TableInfo
 
 MAX_ROWS = 1000
@@ -42,6 +45,28 @@ class RowResult:
     version: str = ""
 
 
+def create_all(
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
+) -> list[RowResult]:
+    """Create any number of rows, see `create`, in parts sized by time and as many at once as there are slots."""
+    size, bounds = _size(client, "create", table), _bounds(part_sizes.CREATIONS)
+    return client.map_parts(lambda part: create(client, table, part), rows, size, bounds)
+
+
+def update_all(
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any], str]]
+) -> list[RowResult]:
+    """Change any number of rows, see `update`, in parts sized by time and as many at once as there are slots."""
+    size, bounds = _size(client, "update", table), _bounds(part_sizes.CHANGES)
+    return client.map_parts(lambda part: update(client, table, part), rows, size, bounds)
+
+
+def delete_all(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
+    """Delete any number of rows, see `delete`, in parts sized by time and as many at once as there are slots."""
+    size, bounds = _size(client, "delete", table), _bounds(part_sizes.CHANGES)
+    return client.map_parts(lambda part: delete(client, table, part), rows, size, bounds)
+
+
 def create(
     client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
@@ -50,22 +75,22 @@ def create(
     A row that exists already under its id counts as created, so a repeat after a lost answer does no harm. Raises what
     concerns all rows alike (Throttled, SignInError, Unavailable); then some may exist: repeat with the same ids.
     """
-    ids = [row_id for row_id, _ in rows]
-    bodies = [{table.primary_id: str(row_id), **body} for row_id, body in rows]
-    if len(rows) > 1:
+    new = [(row_id, {table.primary_id: str(row_id), **body}) for row_id, body in rows]
+    if len(new) > 1:
         try:
-            client.create_multiple(table.entity_set, table.name, bodies)
+            size = _size(client, "create", table)
+            client.create_multiple(table.entity_set, table.name, [body for _, body in new], size=size)
         except (Unavailable, InvalidAnswer) as lost:
             if not lost.outcome_unknown:
                 raise
-            return _create_missing(client, table, ids, bodies)
+            return _create_missing(client, table, new)
         except (Throttled, SignInError):
             raise
         except DataverseError:
             pass  # one row at fault refuses all; below each one stands for itself
         else:
-            return [RowResult(row_id) for row_id in ids]
-    return _create_singly(client, table, ids, bodies)
+            return [RowResult(row_id) for row_id, _ in rows]
+    return _create_singly(client, table, new)
 
 
 def update(
@@ -73,49 +98,72 @@ def update(
 ) -> list[RowResult]:
     """Change up to MAX_ROWS rows (id, body, version), each only if it still has that version; one result per row.
 
-    A version of "" or "*" is any.
+    A version of "" or "*" is any. Where an answer is lost, those rows are sent again that do not hold their values.
     """
-    requests = [
-        Request("PATCH", odata.key(table.entity_set, row_id), body, {"If-Match": version or "*"})
-        for row_id, body, version in rows
-    ]
-    answers, sent_twice = _send(client, requests)
-    results = [_result(row_id, answer) for (row_id, _, _), answer in zip(rows, answers, strict=True)]
-    if sent_twice:
-        late = [n for n, result in enumerate(results) if isinstance(result.error, VersionMismatch)]
-        versions = versions_if_applied(client.batch, table.entity_set, [(rows[n][0], rows[n][1]) for n in late])
-        for n, version in zip(late, versions, strict=True):
-            if version is not None:
-                results[n] = RowResult(rows[n][0], version=version)
-    return results
+    size = _size(client, "update", table)
+
+    def send(part: Sequence[tuple[UUID, Mapping[str, Any], str]], repeated: bool) -> list[RowResult | None]:
+        requests = [
+            Request("PATCH", odata.key(table.entity_set, row_id), body, {"If-Match": version or "*"})
+            for row_id, body, version in part
+        ]
+        answers = client.batch(requests, repeatable=False, size=size)
+        results = [_result(row_id, answer) for (row_id, _, _), answer in zip(part, answers, strict=True)]
+        # Refused for its version on a repeat: that version may be of our own request, which was carried out late.
+        late = [n for n, result in enumerate(results) if repeated and isinstance(result.error, VersionMismatch)]
+        for n, result in zip(late, read_back([part[n] for n in late]), strict=True):
+            results[n] = result or results[n]
+        return list(results)
+
+    def read_back(part: Sequence[tuple[UUID, Mapping[str, Any], str]]) -> list[RowResult | None]:
+        return _applied(client, table, [(row_id, body) for row_id, body, _ in part])
+
+    return _carry_out(rows, send, read_back, size)
 
 
 def overwrite(
     client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
     """Change up to MAX_ROWS rows whatever their version is; return one result per row, in order."""
-    if len(rows) > 1:
-        bodies = [{table.primary_id: str(row_id), **body} for row_id, body in rows]
-        try:
-            client.update_multiple(table.entity_set, table.name, bodies)
-        except (Throttled, SignInError, Unavailable, InvalidAnswer):
-            raise
-        except DataverseError:
-            pass  # one row at fault refuses all
-        else:
-            return [RowResult(row_id) for row_id, _ in rows]
-    return update(client, table, [(row_id, body, "*") for row_id, body in rows])
+    size = _size(client, "overwrite", table)
+
+    def send(part: Sequence[tuple[UUID, Mapping[str, Any]]], _: bool) -> list[RowResult | None]:
+        if len(part) > 1:
+            bodies = [{table.primary_id: str(row_id), **body} for row_id, body in part]
+            try:
+                client.update_multiple(table.entity_set, table.name, bodies, repeatable=False, size=size)
+            except (Throttled, SignInError, Unavailable, InvalidAnswer):
+                raise
+            except DataverseError:
+                pass  # one row at fault refuses all
+            else:
+                return [RowResult(row_id) for row_id, _ in part]
+        return list(update(client, table, [(row_id, body, "*") for row_id, body in part]))
+
+    def read_back(part: Sequence[tuple[UUID, Mapping[str, Any]]]) -> list[RowResult | None]:
+        return _applied(client, table, part)
+
+    return _carry_out(rows, send, read_back, size)
 
 
 def delete(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, str]]) -> list[RowResult]:
     """Delete up to MAX_ROWS rows (id, version), each only if it still has that version; one that is gone is done."""
-    requests = [
-        Request("DELETE", odata.key(table.entity_set, row_id), None, {"If-Match": version or "*"})
-        for row_id, version in rows
-    ]
-    answers = client.batch(requests)
-    results = [_result(row_id, answer) for (row_id, _), answer in zip(rows, answers, strict=True)]
-    return [RowResult(result.id) if isinstance(result.error, Gone) else result for result in results]
+    size = _size(client, "delete", table)
+
+    def send(part: Sequence[tuple[UUID, str]], _: bool) -> list[RowResult | None]:
+        requests = [
+            Request("DELETE", odata.key(table.entity_set, row_id), None, {"If-Match": version or "*"})
+            for row_id, version in part
+        ]
+        answers = client.batch(requests, repeatable=False, size=size)
+        results = [_result(row_id, answer) for (row_id, _), answer in zip(part, answers, strict=True)]
+        return [RowResult(result.id) if isinstance(result.error, Gone) else result for result in results]
+
+    def read_back(part: Sequence[tuple[UUID, str]]) -> list[RowResult | None]:
+        existing = _existing(client, table, [row_id for row_id, _ in part])
+        return [None if row_id in existing else RowResult(row_id) for row_id, _ in part]
+
+    return _carry_out(rows, send, read_back, size)
 
 
 def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
@@ -133,35 +181,88 @@ def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: 
     return rows
 
 
-def _send(client: DataverseClient, requests: Sequence[Request]) -> tuple[list[PartResult], bool]:
-    """Return the parts' results, and whether all were sent twice, since the first answer was lost."""
-    try:
-        return client.batch(requests, repeatable=False), False
-    except (Unavailable, InvalidAnswer) as lost:
-        if not lost.outcome_unknown:
-            raise
-    return client.batch(requests, repeatable=True), True
+def _carry_out(
+    rows: Sequence[Item],
+    send: Callable[[Sequence[Item], bool], list[RowResult | None]],
+    read_back: Callable[[Sequence[Item]], list[RowResult | None]],
+    size: PartSize,
+    *,
+    lost: int = 0,
+) -> list[RowResult]:
+    """Send rows; where the answer is lost, read back what became of them and send those that are still to be done.
+
+    send: takes rows, and whether they may be sent for the second time; read_back: returns None for rows that are still
+    to be done; lost: how many answers were lost before. After a loss parts are as small as `size` has learned from it,
+    and nothing is sent unseen. Raises what concerns all rows alike; for the answer after the last attempt, that it was
+    lost.
+    """
+    results: list[RowResult | None] = [None] * len(rows)
+    left = list(range(len(rows)))
+    while left:
+        now = left[: size.rows(_bounds(part_sizes.CHANGES))] if lost else left
+        part = [rows[n] for n in now]
+        try:
+            found = send(part, lost > 0)
+        except (Unavailable, InvalidAnswer) as error:
+            lost += 1
+            if not error.outcome_unknown or lost >= retry.ATTEMPTS:
+                raise
+            found = read_back(part)
+        for n, result in zip(now, found, strict=True):
+            results[n] = result
+        left = [n for n in left if results[n] is None]
+    return [result for result in results if result is not None]
 
 
 def _create_singly(
-    client: DataverseClient, table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]], *, lost: int = 0
 ) -> list[RowResult]:
-    """Create rows by a $batch. It is sent again as it is when its answer is lost: the ids make that harmless."""
-    answers = client.batch([Request("POST", table.entity_set, body) for body in bodies], repeatable=True)
-    results = [_result(row_id, answer) for row_id, answer in zip(ids, answers, strict=True)]
-    existing = _existing(client, table, [result.id for result in results if isinstance(result.error, Duplicate)])
-    return [RowResult(result.id) if result.id in existing else result for result in results]
+    """Create rows by a $batch, each by itself; `lost`: how many answers were lost before."""
+    size = _size(client, "create singly", table)
+
+    def send(part: Sequence[tuple[UUID, Mapping[str, Any]]], _: bool) -> list[RowResult | None]:
+        requests = [Request("POST", table.entity_set, body) for _, body in part]
+        answers = client.batch(requests, repeatable=False, size=size)
+        results = [_result(row_id, answer) for (row_id, _), answer in zip(part, answers, strict=True)]
+        existing = _existing(client, table, [result.id for result in results if isinstance(result.error, Duplicate)])
+        return [RowResult(result.id) if result.id in existing else result for result in results]
+
+    def read_back(part: Sequence[tuple[UUID, Mapping[str, Any]]]) -> list[RowResult | None]:
+        existing = _existing(client, table, [row_id for row_id, _ in part])
+        return [RowResult(row_id) if row_id in existing else None for row_id, _ in part]
+
+    return _carry_out(rows, send, read_back, size, lost=lost)
 
 
 def _create_missing(
-    client: DataverseClient, table: TableInfo, ids: Sequence[UUID], bodies: Sequence[Mapping[str, Any]]
+    client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID, Mapping[str, Any]]]
 ) -> list[RowResult]:
     """Read back which rows exist after a lost answer, and create the others."""
-    existing = _existing(client, table, ids)
-    missing = [n for n, row_id in enumerate(ids) if row_id not in existing]
-    created = _create_singly(client, table, [ids[n] for n in missing], [bodies[n] for n in missing]) if missing else []
+    existing = _existing(client, table, [row_id for row_id, _ in rows])
+    created = _create_singly(client, table, [row for row in rows if row[0] not in existing], lost=1)
     by_id = {result.id: result for result in created}
-    return [by_id.get(row_id) or RowResult(row_id) for row_id in ids]
+    return [by_id.get(row_id) or RowResult(row_id) for row_id, _ in rows]
+
+
+def _applied(
+    client: DataverseClient, table: TableInfo, changes: Sequence[tuple[UUID, Mapping[str, Any]]]
+) -> list[RowResult | None]:
+    """Read back rows; return None for those that do not hold the values of their change."""
+    versions = versions_if_applied(client.batch, table.entity_set, changes)
+    return [
+        None if version is None else RowResult(row_id, version=version)
+        for (row_id, _), version in zip(changes, versions, strict=True)
+    ]
+
+
+def _size(client: DataverseClient, kind: str, table: TableInfo) -> PartSize:
+    """Return the size of parts of one kind of writing to a table."""
+    return client.part_size(kind, table.entity_set)
+
+
+def _bounds(bounds: part_sizes.Bounds) -> part_sizes.Bounds:
+    """Return bounds that keep parts below MAX_ROWS."""
+    return part_sizes.Bounds(*(min(rows, MAX_ROWS) for rows in (bounds.least, bounds.most, bounds.spread_from)))
 
 
 def _existing(client: DataverseClient, table: TableInfo, ids: Sequence[UUID]) -> set[UUID]:

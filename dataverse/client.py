@@ -12,16 +12,17 @@ from uuid import UUID
 
 import msgspec
 
-from dataverse import changes, metadata, odata
+from dataverse import bodies, changes, metadata, odata
 from dataverse.acceptance import Accept, SignedIn
 from dataverse.batch_sender import BatchSender
-from dataverse.concurrency import MAX_SLOTS, map_in_order
+from dataverse.concurrency import map_in_order, map_parts
 from dataverse.errors import DataverseError, Duplicate, Gone, InvalidAnswer, Unavailable, VersionMismatch
 from dataverse.http_session import Timeouts
 from dataverse.lost_replies import versions_if_applied
 from dataverse.metadata_cache import cache_for
+from dataverse.part_sizes import Bounds, PartSize
 from dataverse.tokens import token_source_for
-from dataverse.transport import Answer, TokenSource, Transport
+from dataverse.transport import Answer, TokenSource, Transport, Writes
 from dataverse.types import (
     Credentials,
     Environment,
@@ -42,6 +43,7 @@ _decode = msgspec.json.Decoder().decode
 _METADATA = ("EntityDefinitions", "RelationshipDefinitions", "GlobalOptionSetDefinitions", "ImportSolution", "Publish")
 """Writing below these paths changes table metadata."""
 
+Rows = Sequence[Mapping[str, Any]]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -63,7 +65,7 @@ class DataverseClient:
         sleep: Callable[[float], None] = time.sleep,
         accept: Accept | None = None,
     ) -> None:
-        timeouts = timeouts or Timeouts()
+        self._timeouts = timeouts = timeouts or Timeouts()
         self.usage = usage if usage is not None else Usage()
         self._tokens: TokenSource = (
             token_source_for(credentials, environment, timeouts)
@@ -88,15 +90,24 @@ class DataverseClient:
         """How many requests this user may have under way now: at first as recommended, then as learned."""
         return self._transport.slots.limit
 
-    @property
-    def max_concurrency(self) -> int:
-        """The most threads that are of use: further ones would only wait."""
-        return MAX_SLOTS
-
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `work` of every item in order, as many at once as the service accepts; see `map_in_order`."""
         self._signed_in.require_accepted()  # in the caller's thread, not in one of those that work
         return map_in_order(work, items, self._transport.slots)
+
+    def map_parts(
+        self, work: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item], size: PartSize, bounds: Bounds
+    ) -> list[Result]:
+        """Return what `work` returns for all items, given to it in parts of that size, side by side; see `map_parts`.
+
+        Raises what `work` raises; the parts that were under way then are waited for.
+        """
+        self._signed_in.require_accepted()
+        return map_parts(work, items, size, bounds, self._transport.slots)
+
+    def part_size(self, kind: str, table: str) -> PartSize:
+        """Return the size of the parts of one kind of writing to a table, as learned so far."""
+        return self._transport.part_sizes.of(kind, table, read_timeout_s=self._timeouts.read)
 
     def ping(self) -> Ping:
         """Ask whether a Web API answers at the address, without a sign-in. Raises ConfigurationError, Unavailable."""
@@ -229,16 +240,16 @@ class DataverseClient:
         """
         row_id = row.get(primary_id) if primary_id else None
         if row_id is None:
-            answer = self._send("POST", entity_set, body=_encode(row))
+            answer = self._send("POST", entity_set, body=bodies.encode(row))
         else:
             try:
-                answer = self._send("POST", entity_set, body=_encode(row))
+                answer = self._send("POST", entity_set, body=bodies.encode(row))
             except Unavailable as lost:
                 if not lost.outcome_unknown:
                     raise
                 return self._create_again(entity_set, row, UUID(str(row_id)))
         self._count_written(1)
-        return _created_id(answer)
+        return bodies.created_id(answer.headers)
 
     def update(
         self, entity_set: str, row_id: UUID | str, changes: Mapping[str, Any], *, if_match: str = "*"
@@ -248,7 +259,7 @@ class DataverseClient:
         if_match: the version the change is based on ("*": any). Raises VersionMismatch, Gone. After a lost answer the
         change is sent again; when its version is refused then, the row itself shows whether the first one was applied.
         """
-        path, body, headers = odata.key(entity_set, row_id), _encode(changes), {"If-Match": if_match}
+        path, body, headers = odata.key(entity_set, row_id), bodies.encode(changes), {"If-Match": if_match}
         try:
             answer = self._send("PATCH", path, body=body, headers=headers, repeatable=False)
         except Unavailable as lost:
@@ -276,12 +287,13 @@ class DataverseClient:
                 self._send("DELETE", path, headers=headers)
         self._count_written(1)
 
-    def create_multiple(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Any]]) -> list[UUID]:
-        """Create rows, all or none, and return their ids in order.
+    def create_multiple(self, entity_set: str, table: str, rows: Rows, *, size: PartSize | None = None) -> list[UUID]:
+        """Create rows, all or none, and return their ids in order; `size` learns from the time that takes.
 
         Raises Unavailable with `outcome_unknown` when the answer was lost: then read back which of the ids exist.
         """
-        body = self.action(f"{entity_set}/{_qualified('CreateMultiple')}", {"Targets": _with_type(table, rows)})
+        path, targets = f"{entity_set}/{bodies.qualified('CreateMultiple')}", bodies.with_type(table, rows)
+        body = self.action(path, {"Targets": targets}, writes=Writes.of(rows, size))
         try:
             ids = [UUID(value) for value in body["Ids"]]
         except (KeyError, TypeError, ValueError):
@@ -289,24 +301,36 @@ class DataverseClient:
         self._count_written(len(ids))
         return ids
 
-    def update_multiple(self, entity_set: str, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Change rows that carry their ids, all or none, whatever their version is. It is safe to repeat."""
-        body = _encode({"Targets": _with_type(table, rows)})
-        self._send("POST", f"{entity_set}/{_qualified('UpdateMultiple')}", body=body, repeatable=True)
+    def update_multiple(
+        self, entity_set: str, table: str, rows: Rows, *, repeatable: bool = True, size: PartSize | None = None
+    ) -> None:
+        """Change rows that carry their ids, all or none, whatever their version is; `size` learns from the time.
+
+        It is safe to repeat; otherwise Unavailable with `outcome_unknown` says that the answer was lost.
+        """
+        body = bodies.encode({"Targets": bodies.with_type(table, rows)})
+        path = f"{entity_set}/{bodies.qualified('UpdateMultiple')}"
+        self._send("POST", path, body=body, repeatable=repeatable, writes=Writes.of(rows, size))
         self._count_written(len(rows))
 
     def batch(
-        self, requests: Sequence[Request], *, continue_on_error: bool = True, repeatable: bool | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        continue_on_error: bool = True,
+        repeatable: bool | None = None,
+        size: PartSize | None = None,
     ) -> list[PartResult]:
         """Send up to 1000 requests in one; results in the same order, each with its error when it was refused.
 
         Parts refused for a limit, or because the service could not carry them out now, are sent again after a short
         wait. repeatable: the whole batch has the same effect when carried out twice; without it a batch without POST
-        parts is taken to. Raises DataverseError; Throttled when nothing was carried out.
+        parts is taken to. size: learns from the time it takes. Raises DataverseError; Throttled when nothing was
+        carried out.
         """
         if repeatable is None:
             repeatable = all(request.method != "POST" for request in requests)
-        results = self._batches.send(requests, continue_on_error=continue_on_error, repeatable=repeatable)
+        results = self._batches.send(requests, continue_on_error=continue_on_error, repeatable=repeatable, size=size)
         carried_out = [one.method for one, result in zip(requests, results, strict=True) if result.error is None]
         self._count_written(sum(method != "GET" for method in carried_out))
         return results
@@ -318,14 +342,16 @@ class DataverseClient:
         body = {"@odata.id": self._transport.url(odata.key(other_set, other_id))}
         path = f"{odata.key(entity_set, row_id)}/{navigation}/$ref"
         try:
-            self._send("POST", path, body=_encode(body), repeatable=True)
+            self._send("POST", path, body=bodies.encode(body), repeatable=True)
         except Duplicate:
             return
         self._count_written(1)
 
-    def action(self, path: str, body: Mapping[str, Any], *, repeatable: bool = False) -> Any:
+    def action(
+        self, path: str, body: Mapping[str, Any], *, repeatable: bool = False, writes: Writes | None = None
+    ) -> Any:
         """Call an action; return its answer's body, None when it has none."""
-        answer = self._send("POST", path, body=_encode(body), repeatable=repeatable)
+        answer = self._send("POST", path, body=bodies.encode(body), repeatable=repeatable, writes=writes)
         return self._json(answer) if answer.body else None
 
     def define(self, path: str, body: Mapping[str, Any], *, solution: str) -> None:
@@ -333,7 +359,9 @@ class DataverseClient:
 
         Raises Duplicate when it exists already: also where the answer to the first attempt was lost.
         """
-        self._send("POST", path, body=_encode(body), headers={"MSCRM.SolutionUniqueName": solution}, repeatable=True)
+        self._send(
+            "POST", path, body=bodies.encode(body), headers={"MSCRM.SolutionUniqueName": solution}, repeatable=True
+        )
 
     def function(self, path: str) -> Any:
         """Call a function; return its answer's body."""
@@ -343,7 +371,7 @@ class DataverseClient:
 
     def _create_again(self, entity_set: str, row: Mapping[str, Any], row_id: UUID) -> UUID:
         with contextlib.suppress(Duplicate):  # then the lost request was carried out
-            self._send("POST", entity_set, body=_encode(row), repeatable=True)
+            self._send("POST", entity_set, body=bodies.encode(row), repeatable=True)
         self._count_written(1)
         return row_id
 
@@ -376,24 +404,3 @@ class DataverseClient:
     def _count_written(self, rows: int) -> None:
         with self._lock:
             self.usage.rows_written += rows
-
-
-_encode = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical").encode
-
-
-def _qualified(name: str) -> str:
-    """Return a name in the Web API's namespace."""
-    return f"Microsoft.Dynamics.CRM.{name}"
-
-
-def _with_type(table: str, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    return [{"@odata.type": _qualified(table), **row} for row in rows]
-
-
-def _created_id(answer: Answer) -> UUID:
-    """Return the id in the address of a created row."""
-    address = answer.headers.get("OData-EntityId", "")
-    try:
-        return UUID(address[address.rindex("(") + 1 : address.rindex(")")])
-    except ValueError:
-        raise InvalidAnswer("Dataverse did not say which row it created.", outcome_unknown=True) from None

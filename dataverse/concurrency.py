@@ -8,11 +8,14 @@ user's, so the slots are shared by all clients of one user in this process; see 
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
+from math import ceil
 from typing import TypeVar
+
+from dataverse.part_sizes import Bounds, PartSize
 
 MAX_SLOTS = 32
 """As many connections are kept open; with more slots, each further request would open its own."""
@@ -136,3 +139,39 @@ def map_in_order(work: Callable[[Item], Result], items: Iterable[Item], slots: R
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def map_parts(
+    work: Callable[[Sequence[Item]], Sequence[Result]],
+    items: Sequence[Item],
+    size: PartSize,
+    bounds: Bounds,
+    slots: RequestSlots,
+) -> list[Result]:
+    """Return what `work` returns for all items, in order: it is given parts, as many at once as there are slots.
+
+    A part is cut off the rest when it is sent, so that it has the size that the parts before it showed to be right;
+    while nothing is known of that, one part is under way. `work` returns one result for each item. Raises what it
+    raises; the parts that were under way then are waited for.
+    """
+    even = max(bounds.spread_from, ceil(len(items) / slots.limit))
+    found: dict[int, Sequence[Result]] = {}
+    under_way: dict[Future[Sequence[Result]], int] = {}
+    begin = 0
+    if size.row_s is None or len(items) <= min(even, size.rows(bounds)):
+        begin = min(len(items), size.rows(bounds))
+        found[0] = work(items[:begin])
+    if begin == len(items):
+        return list(found[0])
+    pool = ThreadPoolExecutor(MAX_SLOTS, "dataverse")
+    try:
+        while begin < len(items) or under_way:
+            while begin < len(items) and len(under_way) < slots.limit:
+                part = items[begin : begin + min(even, size.rows(bounds))]
+                under_way[pool.submit(work, part)] = begin
+                begin += len(part)
+            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                found[under_way.pop(future)] = future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return [result for place in sorted(found) for result in found[place]]

@@ -14,6 +14,7 @@ from functools import partial
 
 from dataverse import odata, ranges
 from dataverse.client import MAX_PAGE_SIZE, DataverseClient
+from dataverse.concurrency import MAX_SLOTS
 from dataverse.types import Page, Request
 
 PARALLEL_FROM_S = 0.25
@@ -72,7 +73,7 @@ def scan(
     if took_s >= parallel_from_s and client.concurrency > 1:
         found = _plan_ranges(query, min(_MAX_RANGES, RANGES_PER_REQUEST * client.concurrency))
         if len(found) > 1:
-            yield from _read_at_once(_sources(query, found), primary_id, client.max_concurrency)
+            yield from _read_at_once(_sources(query, found), primary_id, MAX_SLOTS)
             return
     yield page
     rest = _Source(ranges.Range(), partial(_following_pages, query, page.next_link))

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
@@ -19,8 +19,9 @@ from dataverse import batch, clouds, retry
 from dataverse.concurrency import slots_for
 from dataverse.connection_pool import SendNotAllowed, check_before_send
 from dataverse.error_answers import clock_skew_s, error_for_answer, error_without_answer, to_throttled
-from dataverse.errors import DataverseError, InvalidAnswer, SignInError, Throttled
+from dataverse.errors import DataverseError, InvalidAnswer, SignInError, Throttled, Unavailable
 from dataverse.http_session import Timeouts, session_for
+from dataverse.part_sizes import PartSize, sizes_for
 from dataverse.throttle import throttle_for
 from dataverse.types import Environment, Ping, Usage
 
@@ -81,6 +82,19 @@ def checked_origin(environment: Environment) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Writes:
+    """How many rows a request writes, and the size that is learned from the time it takes."""
+
+    rows: int
+    size: PartSize
+
+    @classmethod
+    def of(cls, rows: Sized, size: PartSize | None) -> "Writes | None":
+        """Return what is learned from writing these rows, where something is."""
+        return None if size is None else cls(len(rows), size)
+
+
+@dataclass(frozen=True, slots=True)
 class _Prepared:
     """A request as it goes over the wire, but for its token."""
 
@@ -88,6 +102,7 @@ class _Prepared:
     url: str
     body: bytes | None
     headers: Mapping[str, str]
+    writes: Writes | None = None
 
 
 class Transport:
@@ -110,6 +125,7 @@ class Transport:
         self.origin, self.root = place
         self.slots = slots_for(tokens)
         self.throttle = throttle_for(tokens)
+        self.part_sizes = sizes_for(tokens)
         self.sleep = sleep
         self._link_root = "/api/data/" if service is None else self.root
         self._tokens = tokens
@@ -126,14 +142,15 @@ class Transport:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        writes: Writes | None = None,
     ) -> Answer:
         """Send a request below the API's root (or to an absolute address on the origin) and return its answer.
 
         repeatable: the request has the same effect when carried out twice; without it GET, PUT, PATCH and DELETE are
-        taken to. Raises DataverseError: what the service refused, or Throttled with the seconds to wait when a wait is
-        long.
+        taken to. writes: what is to learn from the time that each attempt takes. Raises DataverseError: what the
+        service refused, or Throttled with the seconds to wait when a wait is long.
         """
-        request = _Prepared(method, self.url(path), body, headers or {})
+        request = _Prepared(method, self.url(path), body, headers or {}, writes)
         if repeatable is None:
             repeatable = method in {"GET", "PUT", "PATCH", "DELETE"}
         attempt, slept, token_renewed = 1, self._wait_for_throttle(), False
@@ -260,7 +277,9 @@ class Transport:
         try:
             response, content = self._receive(request, token, request_id, started)
         except requests.RequestException as error:
-            raise error_without_answer(error, request_id=request_id, to=self.origin) from None
+            lost = error_without_answer(error, request_id=request_id, to=self.origin)
+            _learn(request, lost, time.monotonic() - started)
+            raise lost from None
         request_id = response.headers.get("x-ms-service-request-id") or response.headers.get("REQ_ID") or request_id
         logger.debug(
             "%s %s %d, %d bytes, %.0f ms, request %s",
@@ -273,8 +292,11 @@ class Transport:
                 self._usage.answered += 1
         # An outer refusal of a $batch may still carry its parts; the caller reads them.
         if response.status_code < 300 or response.headers.get("Content-Type", "").startswith("multipart/mixed"):
+            _learn(request, None, time.monotonic() - started)
             return Answer(response.status_code, response.headers, content, request_id)
-        raise error_for_answer(response.status_code, response.headers, content, request_id)
+        refusal = error_for_answer(response.status_code, response.headers, content, request_id)
+        _learn(request, refusal, time.monotonic() - started)
+        raise refusal
 
     def _receive(
         self, request: _Prepared, token: Token, request_id: str, started: float
@@ -358,6 +380,16 @@ class _Bearer(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token.value}"
         return request
+
+
+def _learn(request: _Prepared, error: DataverseError | None, seconds: float) -> None:
+    """Learn how large parts may be. A refusal says nothing about it, unless nobody knows what was carried out."""
+    if request.writes is None:
+        return
+    if error is None:
+        request.writes.size.answered(request.writes.rows, seconds)
+    elif isinstance(error, Unavailable) and error.outcome_unknown:
+        request.writes.size.cut_off(request.writes.rows, seconds)
 
 
 def _path_for_log(url: str) -> str:

@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import TransactionTestCase, override_settings
 from hypothesis import settings as hypothesis_settings
 
-from dataverse import concurrency, http_session, metadata_cache, retry, throttle
+from dataverse import concurrency, http_session, metadata_cache, part_sizes, retry, throttle
 from masterdata.models import Company
 from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
@@ -115,6 +115,7 @@ def nothing_is_known() -> None:
     """Of a service that was asked before: as in a new process."""
     throttle._known.clear()
     concurrency.forget()
+    part_sizes.forget()
     metadata_cache.forget()
 
 

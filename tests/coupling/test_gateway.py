@@ -107,6 +107,23 @@ def test_an_update_against_a_newer_version_changes_nothing(gateway, customer_map
     assert (names[str(one)], names[str(other)]) == ("A", "changed there")
 
 
+def test_many_updates_and_deletions_go_in_parts_side_by_side(gateway, customer_mapping, accounts, remote):
+    ids = accounts([{"name": f"a{at}"} for at in range(625)])
+    gateway.read(customer_mapping, ["name"], ids[:1])
+    for write, shape in (
+        (lambda: gateway.update(customer_mapping, [(row_id, {"name": "A"}, "") for row_id in ids]), "PATCH"),
+        (lambda: gateway.delete(customer_mapping, [(row_id, "") for row_id in ids]), "DELETE"),
+    ):
+        remote.control("PUT", "latency", {"request_ms": 100})
+        remote.control("DELETE", "requests")
+        results = write()
+        told = remote.requests()
+        assert [(result.id, result.ok) for result in results] == [(row_id, True) for row_id in ids]
+        assert told["parts"] == {f"{shape} accounts(id)": 625}
+        assert 5 <= told["by"]["POST $batch"] <= 8, "one of 25 rows, then of 100 to 157"
+        assert told["max_concurrency"] == 4
+
+
 def test_deleting_what_is_gone_is_done(gateway, customer_mapping, accounts, remote):
     (row,) = accounts([{"name": "a"}])
     assert [result.ok for result in gateway.delete(customer_mapping, [(row, ""), (uuid4(), "*")])] == [True, True]

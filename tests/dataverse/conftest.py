@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from dataverse import concurrency, metadata_cache
+from dataverse import concurrency, metadata_cache, part_sizes
 from dataverse.client import DataverseClient
 from dataverse.http_session import Timeouts
 from dataverse.types import ClientSecret, Credentials, Environment
@@ -28,6 +28,7 @@ def a_service_that_does_not_answer_is_soon_asked_again() -> None:
 def a_new_process() -> None:
     """Forget what other tests learned about a service."""
     concurrency.forget()
+    part_sizes.forget()
     metadata_cache.forget()
 
 
