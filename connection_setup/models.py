@@ -214,3 +214,15 @@ class Dynamics365Connection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.company}: Dynamics 365, {'enabled' if self.enabled else 'not enabled'}"
+
+
+class ServiceWait(models.Model):
+    """Until when Dataverse asked a user of an environment to send nothing; one row for all processes and machines."""
+
+    key = models.CharField(
+        max_length=64, primary_key=True, help_text="Hash of the environment's origin and the user that signs in."
+    )
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"until {self.until:%Y-%m-%d %H:%M:%S}"

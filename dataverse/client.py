@@ -21,6 +21,7 @@ from dataverse.http_session import Timeouts
 from dataverse.lost_replies import versions_if_applied
 from dataverse.metadata_cache import cache_for
 from dataverse.part_sizes import Bounds, PartSize
+from dataverse.throttle import StoredWaits
 from dataverse.tokens import token_source_for
 from dataverse.transport import Answer, TokenSource, Transport, Writes
 from dataverse.types import (
@@ -51,8 +52,9 @@ Result = TypeVar("Result")
 class DataverseClient:
     """One environment, signed in by credentials or as a person. Thread-safe; connections and tokens outlive it.
 
-    Every method raises DataverseError. `sleep` is called with the seconds to wait before a request is sent again.
-    `accept` is called once, before the first request, with who is signed in and where; what it raises, all raise.
+    Every method raises DataverseError. `sleep` is called with the seconds to wait before a request is sent again;
+    `stored_waits` is where other processes find what one of them was told to wait. `accept` is called once, before the
+    first request, with who is signed in and where; what it raises, all raise.
     """
 
     def __init__(
@@ -64,15 +66,16 @@ class DataverseClient:
         timeouts: Timeouts | None = None,
         sleep: Callable[[float], None] = time.sleep,
         accept: Accept | None = None,
+        stored_waits: StoredWaits | None = None,
     ) -> None:
         self._timeouts = timeouts = timeouts or Timeouts()
         self.usage = usage if usage is not None else Usage()
-        self._tokens: TokenSource = (
-            token_source_for(credentials, environment, timeouts)
-            if isinstance(credentials, Credentials)
-            else credentials
+        if isinstance(credentials, Credentials):
+            credentials = token_source_for(credentials, environment, timeouts)
+        self._tokens: TokenSource = credentials
+        self._transport = Transport(
+            environment, self._tokens, usage=self.usage, timeouts=timeouts, sleep=sleep, stored_waits=stored_waits
         )
-        self._transport = Transport(environment, self._tokens, usage=self.usage, timeouts=timeouts, sleep=sleep)
         self._tables = cache_for(self._transport.origin)
         self._batches = BatchSender(self._send, self._transport, self._tables)
         self._lock = threading.Lock()
@@ -239,15 +242,12 @@ class DataverseClient:
         lost answer, and Duplicate on that repeat means done. Otherwise nothing is sent twice.
         """
         row_id = row.get(primary_id) if primary_id else None
-        if row_id is None:
+        try:
             answer = self._send("POST", entity_set, body=bodies.encode(row))
-        else:
-            try:
-                answer = self._send("POST", entity_set, body=bodies.encode(row))
-            except Unavailable as lost:
-                if not lost.outcome_unknown:
-                    raise
-                return self._create_again(entity_set, row, UUID(str(row_id)))
+        except Unavailable as lost:
+            if row_id is None or not lost.outcome_unknown:
+                raise
+            return self._create_again(entity_set, row, UUID(str(row_id)))
         self._count_written(1)
         return bodies.created_id(answer.headers)
 

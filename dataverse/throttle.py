@@ -1,18 +1,39 @@
-"""Waits shared by a user's requests: a service protection limit is a user's, so the user's other requests wait too."""
+"""Waits shared by a user's requests: a service protection limit is a user's, so the user's other requests wait too.
+
+Within a process all who send as a user share one `SharedThrottle`. Whoever makes the client may also give it a place
+where other processes read and write the same user's waits (`StoredWaits`).
+"""
 
 import threading
 import time
 import weakref
+from typing import Protocol
 
+from dataverse.error_rules import error_for
 from dataverse.errors import Throttled
+
+SAME_WAIT_S = 0.5
+"""A wait that ends so shortly after the one that was stored is the same one, told again."""
+
+
+class StoredWaits(Protocol):
+    """Where all processes store until when one user has to wait. Thread-safe; never raises."""
+
+    def seconds_left(self) -> float:
+        """Return the seconds that the user has still to wait, as any process was told; 0 where there are none."""
+
+    def begin_wait(self, seconds: float) -> None:
+        """Store that the user has to wait, unless a wait is stored that lasts longer."""
 
 
 class SharedThrottle:
     """Until when the service asked one user to wait. Thread-safe."""
 
     def __init__(self) -> None:
+        self.stored: StoredWaits | None = None
         self._lock = threading.Lock()
         self._until = 0.0
+        self._stored_until = 0.0
         self._error: Throttled | None = None
 
     def begin_wait(self, error: Throttled, seconds: float) -> float:
@@ -21,7 +42,12 @@ class SharedThrottle:
             until = time.monotonic() + seconds
             if until > self._until:
                 self._until, self._error = until, error
-            return until
+            new = seconds > 0 and until > self._stored_until + SAME_WAIT_S
+            if new:
+                self._stored_until = until
+        if new and self.stored is not None:
+            self.stored.begin_wait(seconds)
+        return until
 
     def end_wait(self, until: float) -> None:
         """End the wait that ends at `until`, unless a longer one began meanwhile."""
@@ -34,12 +60,36 @@ class SharedThrottle:
         with self._lock:
             return max(0.0, self._until - time.monotonic()), self._error
 
+    def must_wait(self) -> bool:
+        """Return whether a request must not be sent now; looks at what other processes were told, too."""
+        if self.remaining()[0] > 0:
+            return True
+        seconds = self.stored.seconds_left() if self.stored is not None else 0.0
+        if seconds <= 0:
+            return False
+        with self._lock:
+            self._until = self._stored_until = time.monotonic() + seconds
+            self._error = _told_elsewhere(seconds)
+        return True
+
+
+def _told_elsewhere(seconds: float) -> Throttled:
+    said = "Another process of this installation was told to wait."
+    error = error_for(429, "", said, retry_after=seconds)
+    assert isinstance(error, Throttled)
+    return error
+
 
 _known: weakref.WeakKeyDictionary[object, SharedThrottle] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def throttle_for(user: object) -> SharedThrottle:
-    """Return the throttle shared by all who send as this user (the process's one token source of it)."""
+def throttle_for(user: object, stored: StoredWaits | None = None) -> SharedThrottle:
+    """Return the throttle shared by all who send as this user (the process's one token source of it).
+
+    stored: where other processes find the same user's waits.
+    """
     with _lock:
-        return _known.setdefault(user, SharedThrottle())
+        throttle = _known.setdefault(user, SharedThrottle())
+        throttle.stored = stored or throttle.stored
+        return throttle

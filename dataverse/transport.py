@@ -22,7 +22,7 @@ from dataverse.error_answers import clock_skew_s, error_for_answer, error_withou
 from dataverse.errors import DataverseError, InvalidAnswer, SignInError, Throttled, Unavailable
 from dataverse.http_session import Timeouts, session_for
 from dataverse.part_sizes import PartSize, sizes_for
-from dataverse.throttle import throttle_for
+from dataverse.throttle import StoredWaits, throttle_for
 from dataverse.types import Environment, Ping, Usage
 
 logger = logging.getLogger("dataverse")
@@ -108,7 +108,8 @@ class _Prepared:
 class Transport:
     """Sends requests to one environment, or to another `service` of its cloud. Thread-safe.
 
-    Requests wait for a slot of their user's (`slots`), and while the service has that user wait (`throttle`).
+    Requests wait for a slot of their user's (`slots`), and while the service has that user wait (`throttle`); with
+    `stored_waits` also while another process was told to.
     """
 
     def __init__(
@@ -120,11 +121,12 @@ class Transport:
         timeouts: Timeouts,
         sleep: Callable[[float], None] = time.sleep,
         service: Service | None = None,
+        stored_waits: StoredWaits | None = None,
     ) -> None:
         place = service or Service(checked_origin(environment), f"/api/data/v{environment.api_version}/")
         self.origin, self.root = place
         self.slots = slots_for(tokens)
-        self.throttle = throttle_for(tokens)
+        self.throttle = throttle_for(tokens, stored_waits)
         self.part_sizes = sizes_for(tokens)
         self.sleep = sleep
         self._link_root = "/api/data/" if service is None else self.root
@@ -252,8 +254,8 @@ class Transport:
     def _send_once(self, request: _Prepared) -> Answer | None:
         """Send once. Return None when the user was asked to wait before this was sent: then nothing was sent."""
         token = self._tokens.token()
-        with self.slots.take() as slot, check_before_send(lambda: not self._must_wait()):
-            if self._must_wait():
+        with self.slots.take() as slot, check_before_send(lambda: not self.throttle.must_wait()):
+            if self.throttle.remaining()[0] > 0:
                 return None
             try:
                 return self._exchange(request, token)
@@ -264,9 +266,6 @@ class Transport:
             except Throttled:
                 slot.mark_throttled()
                 raise
-
-    def _must_wait(self) -> bool:
-        return self.throttle.remaining()[0] > 0
 
     def _exchange(self, request: _Prepared, token: Token) -> Answer:
         """Send and read the answer. Raises SendNotAllowed, and DataverseError for a refusal or no answer."""

@@ -16,6 +16,8 @@ from django.db import connections
 from django.test import TransactionTestCase, override_settings
 from hypothesis import settings as hypothesis_settings
 
+from connection_setup.connection import service_waits
+from connection_setup.models import ServiceWait
 from dataverse import concurrency, http_session, metadata_cache, part_sizes, retry, throttle
 from masterdata.models import Company
 from sandbox.environment import Snapshot
@@ -44,6 +46,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[T
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: tables.restore())
         yield tables
+    service_waits.close()
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +120,12 @@ def nothing_is_known() -> None:
     concurrency.forget()
     part_sizes.forget()
     metadata_cache.forget()
+
+
+def the_wait_is_over() -> None:
+    """Whatever the service asked to wait, in this process or another, has passed."""
+    ServiceWait.objects.all().delete()
+    nothing_is_known()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.connection import endpoints, organization
+from connection_setup.connection.service_waits import UserWaits
 from connection_setup.connection.settings import missing_settings
 from connection_setup.connection.state import NotConnected, connection_of, disabled_reason
 from connection_setup.models import AuthenticationType, DataverseConnection
@@ -223,5 +224,7 @@ def settings_client(
 
     accept: called with who is signed in and where before the first request; it may raise.
     """
-    environment, given = endpoints.environment(connection), endpoints.credentials_for(connection, credential)
-    return DataverseClient(environment, given, usage=usage, accept=accept)
+    environment, signs_in = endpoints.environment(connection), endpoints.credentials_for(connection, credential)
+    user = credential.user_name if isinstance(credential, UserPassword) else signs_in.client_id
+    waits = UserWaits(clouds.origin(environment.url), user)
+    return DataverseClient(environment, signs_in, usage=usage, accept=accept, stored_waits=waits)

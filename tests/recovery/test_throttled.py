@@ -1,9 +1,12 @@
 """Limits of the service: obeyed to the second, told to people, and no worker stands and waits."""
 
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -176,3 +179,37 @@ def test_requests_that_wait_for_a_lane_wait_for_a_refusal_too(transactional_db, 
     asked = sandbox.requests()
     assert (asked["throttled"], asked["before_retry_after"]) == (1, 0)
     assert asked["by"]["GET accounts"] == 21
+
+
+ASKING = """
+import sys, time
+import django
+django.setup()
+from connection_setup.connection.clients import client_for
+from dataverse.errors import Throttled
+from masterdata.models import Company
+client = client_for(Company.objects.get(pk=int(sys.argv[1])))
+for _ in range(int(sys.argv[2])):
+    while True:
+        try:
+            client.first_page("accounts", select=["name"])
+            break
+        except Throttled as told:
+            time.sleep(told.retry_after)
+"""
+
+
+@pytest.mark.sample
+def test_processes_of_one_user_wait_together(transactional_db, sandbox):
+    w = world(sandbox)
+    sandbox.control("PUT", "limits", {"requests": 12, "window_s": 2})
+    sandbox.control("PUT", "latency", {"request_ms": 40})
+    sandbox.control("DELETE", "requests")
+    command = [sys.executable, "-c", ASKING, str(w.company.pk), "16"]
+    environment = {**harness.environment(), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    processes = [subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) for _ in range(3)]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    asked = sandbox.requests()
+    assert asked["by"]["GET accounts"] == 3 * 16 + asked["throttled"]
+    assert asked["throttled"] >= 1
+    assert asked["before_retry_after"] == 0

@@ -15,7 +15,7 @@ from jobs.errors import EmptySelection
 from jobs.models import Job, JobOutcome, Outcome, Reason
 from jobs.running import runner, waiting
 from masterdata.models import Currency, Customer, Salesperson
-from tests.conftest import nothing_is_known
+from tests.conftest import the_wait_is_over
 from tests.coupling.conftest import counted, match_on, pairs, run
 
 PHONE = [Criterion("phone_no", "telephone1")]
@@ -470,7 +470,7 @@ def test_a_long_wait_gives_the_worker_back(customer_mapping, customers, account_
     assert job.state == "postponed"
     # The wait is over, for the job and for whoever sends as that user.
     Job.objects.filter(pk=job.pk).update(not_before=None)
-    nothing_is_known()
+    the_wait_is_over()
     assert counted(run(job)) == {"total": 2, "coupled": 2}
 
 

@@ -14,7 +14,7 @@ from masterdata.models import Customer
 from sync.engine.ledger import Ledger
 from sync.engine.worker import Worker
 from sync.start.services import start_synchronization
-from tests.conftest import nothing_is_known
+from tests.conftest import the_wait_is_over
 from tests.sync.conftest import ACTIVE_CUSTOMER, counters, coupling_of, customer, patch, synchronize, update_mapping
 
 
@@ -123,7 +123,7 @@ def test_a_limit_postpones_the_job_and_nothing_is_lost(company, customers, remot
     assert job.not_before > timezone.now()
     # The wait is over, for the job and for whoever sends as that user.
     Job.objects.filter(pk=job.pk).update(not_before=timezone.now())
-    nothing_is_known()
+    the_wait_is_over()
     assert counters(run_to_end(job)) == {"inserted": 5}
     assert len(remote.rows("accounts")) == 5
 
