@@ -70,7 +70,12 @@ def matches(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool
 
     A blank value meets a comparison with null alone.
     """
-    return all(_holds(condition, value_of(condition.column)) for condition in wanted)
+    return not unmet(wanted, value_of)
+
+
+def unmet(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> list[Condition]:
+    """Return the conditions that hold a row outside the filter; none where it is inside."""
+    return [condition for condition in wanted if not _holds(condition, value_of(condition.column))]
 
 
 def readable(stored: Sequence[Mapping[str, Any]], caption: Callable[[str], str] = str) -> str:

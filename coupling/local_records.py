@@ -74,6 +74,14 @@ def uncoupled_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
     return filtered_records(mapping).filter(~coupled_q(mapping))
 
 
+def unconfirmed_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
+    """Return the records inside the table filter whose row Dataverse has not confirmed: not to be matched, and not
+    coupled yet.
+    """
+    pending = Coupling.objects.filter(mapping=mapping, pending=True).values("local_id")
+    return filtered_records(mapping).filter(system_id__in=pending)
+
+
 def iter_batches(
     records: "QuerySet[Any]", table: LocalTable, fields: Sequence[str], *, after: Any = None, size: int = BATCH_SIZE
 ) -> Iterator[list[tuple[Any, ...]]]:

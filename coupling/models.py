@@ -168,6 +168,7 @@ class Coupling(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["company", "id"], condition=Q(skipped=True), name="coupling_skipped"),
             models.Index(fields=["company", "id"], condition=Q(conflict__isnull=False), name="coupling_conflict"),
+            models.Index(fields=["mapping", "local_id"], condition=Q(pending=True), name="coupling_pending"),
         ]
 
     def __str__(self) -> str:
@@ -184,6 +185,54 @@ class CouplingBase(models.Model):
 
     def __str__(self) -> str:
         return f"base of {self.coupling_id}"
+
+
+class UndoneRecord(models.Model):
+    """What synchronization left undone, with the condition that holds it back.
+
+    A pair (coupling is set), a record that could not be created in Dataverse (local_id alone), or a row that could not
+    be created here (integration_id alone). The run that synchronizes or creates it deletes the line.
+    """
+
+    expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
+
+    # The indexes below begin with the company, or the mapping.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="+")
+    mapping = models.ForeignKey(
+        IntegrationTableMapping, on_delete=models.CASCADE, db_index=False, related_name="undone_records"
+    )
+    # Couplings are deleted in bulk by those who do not know this table; coupling.undone leaves out what is left over.
+    coupling = models.OneToOneField(
+        Coupling, on_delete=models.CASCADE, null=True, related_name="undone", db_constraint=False
+    )
+    local_id = models.UUIDField(null=True)
+    integration_id = models.UUIDField(null=True)
+    local_name = models.CharField(max_length=300, blank=True, help_text="Key and name of the local record.")
+    integration_name = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=24)
+    condition = models.TextField(help_text="What holds it back, and what to do, in words.")
+    waits_for = models.CharField(
+        max_length=160, blank=True, help_text="The reference whose coupling ends it (sync.rules.values.Reference)."
+    )
+    successor_id = models.UUIDField(null=True, help_text="The row that its row was merged into.")
+    since = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveIntegerField(default=1, help_text="Runs in a row that met this condition.")
+    last_at = models.DateTimeField(default=timezone.now)
+    job_id = models.BigIntegerField(null=True, help_text="The last job that met the condition.")
+    look_at = models.DateTimeField(
+        null=True, help_text="When a run takes it up by itself; blank: once a side or the mapping changes."
+    )
+    settled_at = models.DateTimeField(null=True, help_text="When a person said that it stays as it is.")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["company", "id"], name="undone_by_company"),
+            models.Index(fields=["mapping", "local_id"], name="undone_by_record"),
+            models.Index(fields=["mapping", "integration_id"], name="undone_by_row"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.local_name or self.integration_name}: {self.condition}"
 
 
 class Selection(models.Model):

@@ -51,22 +51,6 @@ class DuePair(models.Model):
         return f"{self.coupling_id} is due"
 
 
-class FailedRow(models.Model):
-    """An uncoupled Dataverse row that could not be created here; tried once more by the next run."""
-
-    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")
-    integration_id = models.UUIDField()
-    tries = models.PositiveSmallIntegerField(default=1)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["mapping", "integration_id"], name="failed_row_once_per_mapping"),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.integration_id)
-
-
 class FullSynchReviewLine(models.Model):
     """One mapping in the full synchronization of a company."""
 

@@ -10,6 +10,7 @@ from connection_setup import hooks
 from connection_setup.connection.state import unavailable_text
 from connection_setup.models import OwnershipModel
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.undone import left_undone
 from jobs import registry as jobs
 from jobs.models import Type
 from jobs.registry import Schedule
@@ -103,12 +104,12 @@ def scheduled(company: Any) -> Iterable[Schedule]:
 
 
 def attention_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many pairs wait for a person: conflicts, and those left out after failing twice."""
+    """Return how many pairs wait for a person because of conflicts, and how much else is left undone."""
     conflicts = Coupling.objects.filter(company=company, conflict__isnull=False).count()
-    skipped = Coupling.objects.filter(company=company, skipped=True).count()
+    undone = left_undone(company).count()
     return [
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),
-        Cue(f"{skipped:,}", "Records left out", company_url("sync:skipped", company), "bad" if skipped else "ok"),
+        Cue(f"{undone:,}", "Records left out", company_url("sync:skipped", company), "bad" if undone else "ok"),
     ]

@@ -10,6 +10,7 @@ from sync.start import pages as start
 app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"
 _people = "c/<slug:company>/couple-dataverse-users-with-salespeople/"
+_left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
 urlpatterns = [
     path(_people, salespeople.show, name="salespeople"),
     path(_people + "save/", salespeople.save, name="salespeople-save"),
@@ -26,14 +27,12 @@ urlpatterns = [
     path(_review + "remove/", full.remove, name="review-remove"),
     path("c/<slug:company>/resolve-update-conflicts/", conflicts.conflicts, name="conflicts"),
     path("c/<slug:company>/resolve-update-conflicts/resolve/", conflicts.resolve, name="resolve"),
-    path("c/<slug:company>/coupled-data-synchronization-errors/", conflicts.skipped, name="skipped"),
-    path("c/<slug:company>/coupled-data-synchronization-errors/retry/", conflicts.retry, name="retry"),
-    path("c/<slug:company>/coupled-data-synchronization-errors/retry-all/", conflicts.retry_all, name="retry-all"),
-    path(
-        "c/<slug:company>/coupled-data-synchronization-errors/delete-couplings/",
-        conflicts.delete_couplings,
-        name="delete-couplings",
-    ),
+    path(_left_out, conflicts.skipped, name="skipped"),
+    path(_left_out + "retry/", conflicts.retry, name="retry"),
+    path(_left_out + "retry-all/", conflicts.retry_all, name="retry-all"),
+    path(_left_out + "leave-out/", conflicts.leave_out, name="leave-out"),
+    path(_left_out + "couple-with-successor/", conflicts.couple_with_successor, name="couple-with-successor"),
+    path(_left_out + "delete-couplings/", conflicts.delete_couplings, name="delete-couplings"),
     path(
         "c/<slug:company>/records/<slug:table>/synchronize/",
         start.synchronize_selection,

@@ -14,7 +14,7 @@ from coupling.filters import COMPANY_COLUMN
 from coupling.gateway import Gateway, WriteResult
 from coupling.job_parameters import UncouplingParameters
 from coupling.mappings.services import get_mapping
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 
@@ -101,6 +101,7 @@ class _Uncoupling:
         outcomes += [self._being_created_outcome(coupling, names) for coupling in being_created]
         with self.context.checkpoint() as point:
             bulk.delete(CouplingBase, "coupling", deleted)
+            bulk.delete(UndoneRecord, "coupling", deleted)
             bulk.delete(Coupling, "id", deleted)
             point.total = total
             point.phase = "Deleting couplings"

@@ -3,14 +3,17 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from coupling import filters, local_records
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.undone import left_undone
 from jobs.models import Job
 from masterdata.models import Company
 
@@ -20,18 +23,28 @@ class Counts:
     """Numbers of one mapping.
 
     records, uncoupled: those inside the table filter; coupled: all couplings, of records outside the filter too;
-    usable: false where the mapping names a table or a field that is not there.
+    pending: records whose row Dataverse has not confirmed, which count as uncoupled until it has; undone: what
+    synchronization left undone; counted_at: when all this was so; usable: false where the mapping names a table or a
+    field that is not there.
     """
 
     records: int = 0
     uncoupled: int = 0
     coupled: int = 0
-    skipped: int = 0
+    pending: int = 0
+    undone: int = 0
     conflicts: int = 0
+    counted_at: datetime | None = None
     usable: bool = True
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether they were counted for an earlier page, so that what is beside them has to say when."""
+        return self.counted_at is not None and timezone.now() - self.counted_at > _JUST_NOW
 
-_COUNTED = ("records", "uncoupled", "coupled", "skipped", "conflicts")
+
+_JUST_NOW = timedelta(seconds=5)
+_COUNTED = ("records", "uncoupled", "unconfirmed", "couplings", "pending", "undone", "conflicts")
 
 LARGE = 200_000
 STORED_S = 30
@@ -57,20 +70,24 @@ def count_records(company: Company, mappings: Iterable[IntegrationTableMapping])
 
 def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[int, Counts]:
     counts: dict[str, Any] = {}
+    counted_at = timezone.now()
     unusable: set[int] = set()
     for mapping in chosen:
         try:
             inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled_records(mapping)
+            unconfirmed = local_records.unconfirmed_records(mapping)
         except (local_records.Unusable, filters.BadFilter):
             unusable.add(mapping.pk)
             continue
         couplings = Coupling.objects.filter(mapping=mapping)
-        by_company = couplings.filter(company=company)  # as the indexes of skipped and conflicting ones begin
+        by_company = couplings.filter(company=company)  # as the index of conflicting ones begins
         counts |= {
             f"records_{mapping.pk}": _count(inside),
             f"uncoupled_{mapping.pk}": _count(uncoupled),
-            f"coupled_{mapping.pk}": _count(couplings),
-            f"skipped_{mapping.pk}": _count(by_company.filter(skipped=True)),
+            f"unconfirmed_{mapping.pk}": _count(unconfirmed),
+            f"couplings_{mapping.pk}": _count(couplings),
+            f"pending_{mapping.pk}": _count(couplings.filter(pending=True)),
+            f"undone_{mapping.pk}": _count(left_undone(company).filter(mapping=mapping)),
             f"conflicts_{mapping.pk}": _count(by_company.filter(conflict__isnull=False)),
         }
     found: dict[str, Any] = dict(Company.objects.filter(pk=company.pk).values(**counts)[0]) if counts else {}
@@ -79,8 +96,12 @@ def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[in
         if mapping.pk in unusable:
             numbers[mapping.pk] = Counts(usable=False)
         else:
-            records, free, coupled, skipped, conflicts = (int(found[f"{name}_{mapping.pk}"]) for name in _COUNTED)
-            numbers[mapping.pk] = Counts(records, free, coupled, skipped, conflicts)
+            one = {name: int(found[f"{name}_{mapping.pk}"]) for name in _COUNTED}
+            numbers[mapping.pk] = Counts(
+                records=one["records"], uncoupled=one["uncoupled"] + one["unconfirmed"],
+                coupled=one["couplings"] - one["pending"], pending=one["pending"], undone=one["undone"],
+                conflicts=one["conflicts"], counted_at=counted_at,
+            )  # fmt: skip
     return numbers
 
 

@@ -17,7 +17,7 @@ from core.roles import Can, requires
 from core.vocabulary import Direction
 from coupling import filters, local_records
 from coupling.mappings import counts, defaults
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import IntegrationTableMapping
 from coupling.page_parts import (
     ASK_A_PERSON,
     NOT_ENABLED,
@@ -27,6 +27,7 @@ from coupling.page_parts import (
     permission_reason,
     show_error,
 )
+from coupling.undone import left_undone
 from jobs.models import Job
 from masterdata.models import Company
 from ui import ids, listing, render
@@ -105,6 +106,7 @@ def mapping_listing(
             listing.Column("coupled", "Coupled", lambda row: row.counted.coupled, numeric=True),
             listing.Column("uncoupled", "Uncoupled", _uncoupled, numeric=True),
             listing.Column("errors", "Errors", _errors, numeric=True),
+            listing.Column("left_out", "Left Out", _left_out, numeric=True),
             listing.Column("last_run", "Last run", _last_run),
             listing.Column(
                 "only_coupled", "Synch. Only Coupled Records", "synch_only_coupled", sort="synch_only_coupled",
@@ -184,6 +186,12 @@ def _errors(row: Any) -> Cell:
     return Link(f"{failed:,}", url, "bad")
 
 
+def _left_out(row: Any) -> Cell:
+    count = row.counted.undone
+    url = optional_url("sync:skipped", row.company, query={"mapping": row.name})
+    return Link(f"{count:,}", url, "bad") if count and url else count
+
+
 def _last_run(row: Any) -> Cell:
     job = row.last_job
     if job is None:
@@ -249,23 +257,23 @@ def off_notice(company: Company, off: str) -> Notice:
 def troubleshooting(
     company: Company, jobs: Mapping[str, Job], mapping: IntegrationTableMapping | None = None
 ) -> FactBox:
-    """Return the fact box of failed records of the last runs and of skipped couplings: of a mapping, or of all."""
+    """Return the fact box of failed records of the last runs and of what is left undone: of a mapping, or of all."""
     errors = sum(
         int(job.counters.get("failed", 0)) for name, job in jobs.items() if mapping is None or name == mapping.name
     )
-    couplings = Coupling.objects.filter(company=company, skipped=True)
-    skipped = (couplings.filter(mapping=mapping) if mapping else couplings).count()
+    lines = left_undone(company)
+    undone = (lines.filter(mapping=mapping) if mapping else lines).count()
     narrowed = {"mapping": mapping.name} if mapping else {}
     return FactBox(
         "Troubleshooting",
         cues=[
             Cue(f"{errors:,}", "Integration Errors", job_log_url(company, **narrowed), "bad" if errors else "ok"),
             Cue(
-                f"{skipped:,}", "Coupled Data Sync Errors", optional_url('sync:skipped', company),
-                "bad" if skipped else "ok",
+                f"{undone:,}", "Coupled Data Sync Errors", optional_url("sync:skipped", company, query=narrowed),
+                "bad" if undone else "ok",
             ),
         ],
-        text="Failed records in the last run of each mapping, and pairs left out until somebody retries them.",
+        text="Failed records in the last run of each mapping, and all that synchronization left undone until now.",
     )  # fmt: skip
 
 

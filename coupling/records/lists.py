@@ -103,7 +103,7 @@ def selected_records(request: HttpRequest, company: Company, table: LocalTable) 
 def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> None:
     """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column. One query."""
     ids = [row.system_id for row in rows]
-    pairs = Coupling.objects.filter(company=company, table=table.name, local_id__in=ids)
+    pairs = Coupling.objects.filter(company=company, table=table.name, local_id__in=ids, pending=False)
     options = OptionMapping.objects.filter(company=company, mapping__table=table.name, local_id__in=ids)
     found = set(pairs.values_list("local_id", flat=True).union(options.values_list("local_id", flat=True)))
     for row in rows:
@@ -190,6 +190,9 @@ def _coupled(rows: "QuerySet[Any]", value: str, mappings: "Sequence[IntegrationT
     for model, kind in ((Coupling, "guid"), (OptionMapping, "option")):
         if ids := [mapping.pk for mapping in mappings if mapping.uid_kind == kind]:
             coupled |= Q(Exists(model._default_manager.filter(mapping__in=ids, local_id=OuterRef("system_id"))))
+    pending = Coupling.objects.filter(mapping__in=[mapping.pk for mapping in mappings], pending=True)
+    if pending.exists():  # seldom: Dataverse has not confirmed these rows
+        coupled &= ~Q(Exists(pending.filter(local_id=OuterRef("system_id"))))
     if not coupled:
         return rows if value == "no" else rows.none()
     return rows.filter(coupled if value == "yes" else ~coupled)

@@ -1,5 +1,6 @@
 """The pages of the company's own records: a list per table, a card per record, and the forms behind them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import company_or_404
 from connection_setup.connection.state import connection_of
 from core.roles import Can, may, requires
-from coupling.models import Coupling, OptionMapping
+from coupling.models import Coupling, OptionMapping, UndoneRecord
 from coupling.records import lists as records
 from coupling.records.forms import RecordForm, field_groups, record_form
+from coupling.undone import left_undone
 from masterdata.catalog import LocalField, LocalTable
 from masterdata.models import Company
 from ui import render
 from ui.cells import in_sentence, text_of, time_ago
 from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
-from ui.links import company_url
+from ui.links import company_url, optional_url
 
 
 @require_safe
@@ -221,6 +223,9 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
             ]
             return FactBox("Dataverse", facts), Status("Coupled to Dataverse", "ok")
         text = "Not coupled. Choose Related, Dataverse, Coupling, Match-Based Coupling to find its row."
+        undone = left_undone(owner).filter(coupling=None, local_id=record.system_id, mapping__table=table.name).first()
+        if undone is not None:
+            return _undone_box(owner, undone), Status("Not created in Dataverse", "bad")
         return FactBox("Dataverse", text=text), Status("Not coupled to Dataverse")
     pair = pairs[0]
     address = connection_of(owner).environment_url.rstrip("/")
@@ -236,9 +241,22 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
         state = Status("Being created in Dataverse", "run")
     if pair.conflict:
         state = Status("Changed on both sides", "warn")
+    undone = left_undone(owner).filter(coupling=pair).first()
     if pair.last_error:
         state = Status("Skipped after errors" if pair.skipped else "Last synchronization failed", "bad")
+    elif undone is not None:
+        state = Status("Left out of synchronization", "warn")
+    if undone is not None:
+        return _undone_box(owner, undone, facts), state
     return FactBox("Dataverse", facts, text=f"Last error: {pair.last_error}" if pair.last_error else ""), state
+
+
+def _undone_box(owner: Company, undone: UndoneRecord, facts: Sequence[tuple[str, Cell]] = ()) -> FactBox:
+    """Return the fact box of a record that synchronization left undone, with what holds it back."""
+    url = optional_url("sync:skipped", owner, query={"q": undone.local_name})
+    listed = Action("Coupled Data Synchronization Errors", url, icon="warning") if url else None
+    since: tuple[str, Cell] = ("Left undone since", time_ago(undone.since))
+    return FactBox("Dataverse", [*facts, since], text=undone.condition, action=listed)
 
 
 def _history(record: Any) -> FactBox:

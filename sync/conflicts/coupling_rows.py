@@ -10,8 +10,6 @@ from core.roles import Can, may
 from coupling import local_records
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.records import lists as records
-from jobs.models import Job
-from jobs.pages import lists as listings
 from masterdata import catalog
 from masterdata.models import Company
 from ui import listing
@@ -24,23 +22,17 @@ def couplings_of(company: Company) -> "QuerySet[Coupling]":
 
 
 class CouplingCells:
-    """Cells of a page of couplings; `load` reads what they show, in one query per mapping and one for the jobs.
+    """Cells of a page of couplings; `load` reads what they show, in one query per mapping."""
 
-    with_jobs: whether the last jobs are shown.
-    """
-
-    def __init__(self, company: Company, *, with_jobs: bool = False) -> None:
-        self.company, self.with_jobs = company, with_jobs
+    def __init__(self, company: Company) -> None:
+        self.company = company
         self._names: dict[int, tuple[str, str]] = {}
-        self._jobs: dict[int, Job] = {}
 
     def load(self, rows: Sequence[Coupling]) -> None:
-        """Read the names of the rows' records, and their last jobs: a listing's `decorate`."""
+        """Read the names of the rows' records: a listing's `decorate`."""
         by_mapping: dict[int, list[Coupling]] = {}
         for row in rows:
             by_mapping.setdefault(row.mapping_id, []).append(row)
-        if self.with_jobs:
-            self._jobs = Job.objects.in_bulk({row.last_job_id for row in rows if row.last_job_id})
         for found in by_mapping.values():
             names = local_records.read_keys_and_names(found[0].mapping, [row.local_id for row in found])
             self._names |= {row.pk: names[row.local_id] for row in found if row.local_id in names}
@@ -58,13 +50,6 @@ class CouplingCells:
         if not self.exists(row):
             return Status(self.text(row), "bad")
         return Link(self.text(row), records.card_url(self.company, catalog.table(row.table), row.local_id))
-
-    def last_job(self, row: Coupling) -> Cell:
-        """Return when the last job worked on the pair, as a link to it."""
-        job = self._jobs.get(row.last_job_id or 0)
-        if job is None:
-            return ""
-        return Link(f"{job.ended_at or job.created_at:%Y-%m-%d %H:%M}", listings.job_url(job, self.company))
 
 
 def mapping_filter(company: Company, **such: Any) -> list[listing.Filter]:

@@ -1,66 +1,182 @@
-"""Page Coupled Data Synchronization Errors as data: pairs left out after failing twice in a row in the same way."""
+"""Page Coupled Data Synchronization Errors as data: whatever synchronization left undone, with its condition."""
 
-from coupling.models import Coupling
-from jobs.models import Reason
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
+from coupling import local_records
+from coupling.models import IntegrationTableMapping, UndoneRecord
+from coupling.records import lists as records
+from coupling.undone import left_undone
+from jobs.models import Job, Reason
+from jobs.pages import lists as listings
+from masterdata import catalog
 from masterdata.models import Company
-from sync.conflicts.coupling_rows import CouplingCells, couplings_of, mapping_filter, not_connected
+from sync.conflicts.coupling_rows import not_connected
 from ui import listing
-from ui.kit import Action, Cell, Notice, Page, Status, Tip
+from ui.kit import Action, Cell, Link, Notice, Page, Status, Tip
 from ui.links import company_url
 
 TITLE = "Coupled Data Synchronization Errors"
 
 
-def skipped_page(company: Company, *, unavailable: str, off: str) -> Page:
-    """Return the page; `unavailable`: why Dataverse cannot be used; `off`: why the actions are off."""
+def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str) -> Page:
+    """Return the page; `settled`: what people left out; `unavailable`: why Dataverse cannot be used; `off`: why the
+    actions are off.
+    """
+    values = {"settled": "yes"} if settled else {}
 
-    def act(label: str, name: str, icon: str, *, selection: bool = True) -> Action:
-        return Action(label, company_url(f"sync:{name}", company), "post", icon, selection=selection, off=off)
+    def act(label: str, name: str, icon: str, *, selection: bool = True, why: str = off) -> Action:
+        url = company_url(f"sync:{name}", company)
+        return Action(label, url, "post", icon, selection=selection, off=why, values=values)
 
+    actions = [act("Retry", "retry", "run")]
+    if not settled:
+        actions += [
+            act("Retry All", "retry-all", "sync", selection=False),
+            act("Leave Out", "leave-out", "check", why="" if unavailable else off),
+            act("Couple with Merged Row", "couple-with-successor", "couple"),
+        ]
+    actions.append(act("Delete Couplings", "delete-couplings", "uncouple"))
     return Page(
         TITLE,
         company=company,
         tip=Tip(
-            "Fix the cause, then retry",
-            "A pair that fails twice in a row with the same error is left out of further runs. The message says "
-            "what to fix; Retry synchronizes the pair again at once, and further runs include it.",
+            "Each line says what holds it back",
+            "A line goes by itself when its cause does: the related record is coupled, the row is active again, the "
+            "value is corrected. Where it stays so, settle it: retry, delete the coupling, couple with the row that "
+            "it was merged into, or leave it out.",
         ),
         help="synchronization#skipped",
-        actions=[
-            act("Retry", "retry", "run"),
-            act("Retry All", "retry-all", "sync", selection=False),
-            act("Delete Couplings", "delete-couplings", "uncouple"),
-        ],
+        actions=[*actions, _other_list(company, settled)],
         notices=not_connected(unavailable),
-        listing=skipped_listing(company),
+        listing=skipped_listing(company, settled=settled),
     )
 
 
-def skipped_listing(company: Company) -> listing.Listing:
-    """Return the list of skipped pairs."""
-    cells = CouplingCells(company, with_jobs=True)
+def _other_list(company: Company, settled: bool) -> Action:
+    """Return the way to what people left out, or back."""
+    if settled:
+        return Action("Show What Is Undone", company_url("sync:skipped", company), icon="list")
+    url = company_url("sync:skipped", company, query={"settled": "yes"})
+    return Action("Show What Was Left Out", url, icon="list")
+
+
+def skipped_listing(company: Company, *, settled: bool = False) -> listing.Listing:
+    """Return the list of what is left undone; or of what people settled."""
+    cells = _Cells(company)
+    nothing = (
+        Notice("Nobody chose Leave Out for a record.", title="Nothing was left out by a person")
+        if settled
+        else Notice("All that synchronization took up is done, or waits on Resolve Update Conflicts.", "ok",
+                    "Nothing is left out")
+    )  # fmt: skip
     return listing.Listing(
-        id="skipped-couplings",
-        caption="Coupled records left out",
-        rows=couplings_of(company).filter(skipped=True),
+        id="left-out-records" if settled else "undone-records",
+        caption="Records left out",
+        rows=left_undone(company, settled=settled).select_related("mapping__company").order_by("id"),
         columns=[
             listing.Column("record", "Description", cells.record),
             listing.Column("mapping", "Mapping", "mapping.name", sort="mapping__name"),
-            listing.Column("exists", "Record Exists", lambda row: "Yes" if cells.exists(row) else "No"),
-            listing.Column("reason", "Reason", _reason),
-            listing.Column("error", "Error Message", "last_error", wrap=True),
+            listing.Column("reason", "Reason", _reason, sort="reason"),
+            listing.Column("error", "Error Message", "condition", wrap=True),
+            listing.Column("since", "Since", "since", sort="since"),
+            listing.Column("attempts", "Attempts", "attempts", numeric=True, default=False),
+            listing.Column("look_at", "Next Attempt", cells.next_attempt, default=False),
+            listing.Column("exists", "Record Exists", lambda row: "Yes" if cells.exists(row) else "No", default=False),
             listing.Column("job", "Failed On", cells.last_job),
-            listing.Column("integration", "Coupled To", lambda row: str(row.integration_id), default=False),
+            listing.Column("row", "Dataverse Row", "integration_name", default=False, wrap=True),
+            listing.Column("integration", "Coupled To", _coupled_to, default=False),
         ],
-        filters=mapping_filter(company, skipped=True),
+        filters=_filters(company, settled),
+        search=("local_name__icontains", "integration_name__icontains", "condition__icontains"),
+        search_label="Search by name or condition",
         key="id",
         selectable=True,
         row_label=cells.text,
         decorate=cells.load,
-        empty=Notice("No record failed twice in a row in the same way.", "ok", "Nothing is left out"),
+        empty=nothing,
     )
 
 
-def _reason(row: Coupling) -> Cell:
-    reason = row.last_to_reason or row.last_from_reason
-    return Status(str(Reason(reason).label) if reason in Reason.values else reason, "bad")
+def _filters(company: Company, settled: bool) -> list[listing.Filter]:
+    """Return the filters by mapping and by reason, with those that there are."""
+    lines = left_undone(company, settled=settled)
+    mappings = IntegrationTableMapping.objects.filter(company=company).order_by("name")
+    names = mappings.filter(Exists(lines.filter(mapping=OuterRef("pk")))).values_list("name", flat=True)
+    reasons = lines.order_by("reason").values_list("reason", flat=True).distinct()
+    return [
+        listing.Filter(
+            "mapping", "Mapping", lambda rows, value: rows.filter(mapping__name=value), [(name, name) for name in names]
+        ),
+        listing.Filter(
+            "reason", "Reason", lambda rows, value: rows.filter(reason=value),
+            [(reason, _reason_label(reason)) for reason in reasons],
+        ),
+    ]  # fmt: skip
+
+
+class _Cells:
+    """Cells of the list; `load` reads what they show, in one query per mapping and one for the jobs."""
+
+    def __init__(self, company: Company) -> None:
+        self.company = company
+        self._names: dict[int, str] = {}
+        self._jobs: dict[int, Job] = {}
+
+    def load(self, rows: Sequence[Any]) -> None:
+        """Read the names of the rows' records as they are now, and their last jobs: a listing's `decorate`."""
+        by_mapping: dict[int, list[UndoneRecord]] = {}
+        for row in rows:
+            by_mapping.setdefault(row.mapping_id, []).append(row)
+        self._jobs = Job.objects.in_bulk({row.job_id for row in rows if row.job_id})
+        for found in by_mapping.values():
+            try:
+                names = local_records.read_keys_and_names(
+                    found[0].mapping, [row.local_id for row in found if row.local_id is not None]
+                )
+            except local_records.Unusable:
+                continue
+            self._names |= {row.pk: " ".join(names[row.local_id]).strip() for row in found if row.local_id in names}
+
+    def exists(self, row: UndoneRecord) -> bool:
+        """Return whether the local record exists."""
+        return row.pk in self._names
+
+    def text(self, row: UndoneRecord) -> str:
+        """Return key and name of the local record; the row's name where there is none."""
+        if row.local_id is None:
+            return row.integration_name or str(row.integration_id)
+        return self._names.get(row.pk) or f"{row.local_name} (deleted)".strip()
+
+    def record(self, row: UndoneRecord) -> Cell:
+        """Return the local record, as a link to its card; or the Dataverse row without one."""
+        if row.local_id is None:
+            return self.text(row)
+        if not self.exists(row):
+            return Status(self.text(row), "bad")
+        return Link(self.text(row), records.card_url(self.company, catalog.table(row.mapping.table), row.local_id))
+
+    def last_job(self, row: UndoneRecord) -> Cell:
+        """Return when the last job met the condition, as a link to it."""
+        job = self._jobs.get(row.job_id or 0)
+        if job is None:
+            return ""
+        return Link(f"{job.ended_at or job.created_at:%Y-%m-%d %H:%M}", listings.job_url(job, self.company))
+
+    def next_attempt(self, row: UndoneRecord) -> Cell:
+        """Return when a run takes it up by itself."""
+        return row.look_at or "When a side changes"
+
+
+def _coupled_to(row: UndoneRecord) -> str:
+    return str(row.integration_id) if row.coupling_id is not None else ""
+
+
+def _reason_label(reason: str) -> str:
+    return str(Reason(reason).label) if reason in Reason.values else reason
+
+
+def _reason(row: UndoneRecord) -> Cell:
+    return Status(_reason_label(row.reason), "warn" if row.reason == Reason.OUTSIDE_FILTER else "bad")

@@ -1,9 +1,7 @@
 """Views of Resolve Update Conflicts and Coupled Data Synchronization Errors, and what can be done there."""
 
-from collections.abc import Iterable
-from uuid import UUID
-
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
@@ -11,10 +9,10 @@ from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
 from core.roles import Can, requires
-from coupling.couplings.services import start_uncoupling
-from coupling.models import IntegrationTableMapping
+from coupling.models import UndoneRecord
 from jobs.errors import EmptySelection
 from masterdata.models import Company
+from sync.conflicts import services
 from sync.conflicts.conflicts_page import conflicts_listing, conflicts_page
 from sync.conflicts.coupling_rows import off_reason
 from sync.conflicts.skipped_page import skipped_listing, skipped_page
@@ -56,35 +54,49 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
-    """Show pairs that failed twice in a row in the same way and are left out until somebody retries."""
+    """Show what synchronization left undone; with ?settled=yes what people left out."""
     owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
-    page = skipped_page(owner, unavailable=unavailable, off=off_reason(request.user, unavailable))
+    off = off_reason(request.user, unavailable)
+    page = skipped_page(owner, settled=_is_settled(request), unavailable=unavailable, off=off)
     return render.page(request, page)
+
+
+def _is_settled(request: HttpRequest) -> bool:
+    """Return whether a request is about the list of what people left out."""
+    return (request.POST if request.method == "POST" else request.GET).get("settled") == "yes"
+
+
+def _back_url(request: HttpRequest, company: Company) -> str:
+    return company_url("sync:skipped", company, query={"settled": "yes"} if _is_settled(request) else {})
+
+
+def _selected(request: HttpRequest, company: Company) -> listing.Selection:
+    return listing.selected(request, skipped_listing(company, settled=_is_settled(request)))
 
 
 @require_POST
 @requires(Can.OPERATE)
 def retry(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize the selected pairs again."""
+    """Try the selected lines again."""
     owner = company_or_404(request, company)
-    selected = listing.selected(request, skipped_listing(owner))
+    selected = _selected(request, owner)
     if not selected:
-        return listing.nothing_selected(request, company_url("sync:skipped", owner))
-    return _retry(request, owner, selected.ids)
+        return listing.nothing_selected(request, _back_url(request, owner))
+    return _retry(request, owner, selected.rows)
 
 
 @require_POST
 @requires(Can.OPERATE)
 def retry_all(request: HttpRequest, company: str) -> HttpResponse:
-    """Synchronize every skipped pair of the company again."""
+    """Try everything again that the company's synchronizations left undone."""
     return _retry(request, company_or_404(request, company), None)
 
 
-def _retry(request: HttpRequest, company: Company, couplings: Iterable[int] | None) -> HttpResponse:
+def _retry(request: HttpRequest, company: Company, undone: "QuerySet[UndoneRecord] | None") -> HttpResponse:
     back = company_url("sync:skipped", company)
     try:
-        count, started = start.retry(company=company, couplings=couplings, user=request.user)
+        count, started = start.retry(company=company, undone=undone, user=request.user)
     except EmptySelection:
         messages.warning(request, "No record is left out.")
         return HttpResponseRedirect(back)
@@ -98,21 +110,52 @@ def _retry(request: HttpRequest, company: Company, couplings: Iterable[int] | No
 
 @require_POST
 @requires(Can.OPERATE)
+def leave_out(request: HttpRequest, company: str) -> HttpResponse:
+    """Settle the selected lines: they stay as they are."""
+    owner = company_or_404(request, company)
+    back = company_url("sync:skipped", owner)
+    selected = _selected(request, owner)
+    if not selected:
+        return listing.nothing_selected(request, back)
+    count = services.settle(undone=selected.rows, user=request.user)
+    subject = "1 record stays as it is" if count == 1 else f"{count:,} records stay as they are"
+    messages.success(request, f"{subject}, until another condition holds it back. Show What Was Left Out lists it.")
+    return HttpResponseRedirect(back)
+
+
+@require_POST
+@requires(Can.OPERATE)
+def couple_with_successor(request: HttpRequest, company: str) -> HttpResponse:
+    """Couple the selected records with the rows that theirs were merged into."""
+    owner = company_or_404(request, company)
+    back = company_url("sync:skipped", owner)
+    selected = _selected(request, owner)
+    if not selected:
+        return listing.nothing_selected(request, back)
+    try:
+        started, refused = services.couple_with_successors(company=owner, undone=selected.rows, user=request.user)
+    except Refusal as error:
+        messages.error(request, error.user_message)
+        return HttpResponseRedirect(back)
+    for text in refused[:5]:
+        messages.error(request, text)
+    return redirect_to_jobs(request, owner, started, back) if started else HttpResponseRedirect(back)
+
+
+@require_POST
+@requires(Can.OPERATE)
 def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
     """Queue the deletion of the selected pairs' couplings; neither record is deleted."""
     owner = company_or_404(request, company)
-    back = company_url("sync:skipped", owner)
-    selected = listing.selected(request, skipped_listing(owner))
+    back = _back_url(request, owner)
+    selected = _selected(request, owner)
     if not selected:
         return listing.nothing_selected(request, back)
-    by_mapping: dict[int, list[UUID]] = {}
-    for mapping_id, local_id in selected.rows.values_list("mapping_id", "local_id"):
-        by_mapping.setdefault(mapping_id, []).append(local_id)
-    started = []
     try:
-        for mapping_id, ids in by_mapping.items():
-            mapping = IntegrationTableMapping.objects.select_related("company").get(pk=mapping_id)
-            started.append(start_uncoupling(mapping=mapping, selection=ids, user=request.user))
+        started = services.uncouple(undone=selected.rows, user=request.user)
+    except EmptySelection:
+        messages.warning(request, "None of the selected records is coupled, so there is nothing to delete.")
+        return HttpResponseRedirect(back)
     except Refusal as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(back)

@@ -49,6 +49,20 @@ class ClearedFailures(NamedTuple):
     conflict: Any = None
 
 
+class Undone(NamedTuple):
+    """What is left undone: a pair, or a record or row alone; the columns of coupling.models.UndoneRecord."""
+
+    coupling_id: int | None
+    local_id: UUID | None
+    integration_id: UUID | None
+    local_name: str
+    integration_name: str
+    reason: str
+    condition: str
+    waits_for: str = ""
+    successor_id: UUID | None = None
+
+
 @dataclass(slots=True)
 class LocalUpdate:
     """Fields of a local record to write, and how the pair ends once they are written."""
@@ -127,8 +141,8 @@ class ChunkChanges:
     no_longer_due: list[int] = field(default_factory=list)
     waiting: dict[int, str] = field(default_factory=dict)
     """Pairs that are due once something happens (models.Waits)."""
-    failed_rows: list[UUID] = field(default_factory=list)
-    """Uncoupled Dataverse rows that could not be created here."""
+    undone: list[Undone] = field(default_factory=list)
+    """What is left undone; whatever else has an outcome is undone no longer."""
     restore_failed: list[tuple[int, UUID]] = field(default_factory=list)
     """Pairs whose deleted row was not restored, with that row's id, which they go back to."""
     answered: list[int] = field(default_factory=list)

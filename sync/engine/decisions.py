@@ -18,10 +18,10 @@ from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
-from jobs.running.context import OutcomeRow
 from sync.engine.chunk import Chunk, LocalUpdate, NewLocalRecord, NewRemoteRow, RemoteUpdate
 from sync.engine.field_specs import Fields, build_fields
 from sync.engine.field_values import FieldValues, SideValues
+from sync.engine.outside import OutsideRows, explain_record
 from sync.engine.pairs import CouplingRow, Pair, PairReader, Record
 from sync.engine.recorder import Recorder
 from sync.engine.table_rules import RelatedRows, table_rule_for
@@ -43,7 +43,7 @@ from sync.rules.plan import (
     intersect_direction,
 )
 from sync.rules.transfer import columns_for, fields_for
-from sync.rules.values import Problem, Side, Value
+from sync.rules.values import Problem, Reference, Side, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +88,12 @@ class Decider:
         rule_fields = self.table_rule.local_fields if self.table_rule is not None else ()
         not_negative = self.table_rule.not_negative if self.table_rule is not None else frozenset[str]()
         self.values = FieldValues(self.fields, not_negative)
-        self.reader = PairReader(mapping, list(dict.fromkeys([*self.fields.local_names, *rule_fields])))
+        filtered_by = [condition.column for condition in filters.parse_conditions(mapping.table_filter)]
+        self.reader = PairReader(mapping, list(dict.fromkeys([*self.fields.local_names, *rule_fields, *filtered_by])))
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.unconfirmed = UnconfirmedWrites.load(mapping)
         self.conditions = gateway.conditions(mapping)
+        self.outside = OutsideRows(mapping, gateway, self.conditions)
         mapped = [spec.column.name for spec in self.fields.specs.values()]
         self.columns = list(dict.fromkeys([*mapped, *(condition.column for condition in self.conditions)]))
         gateway.check_columns(mapping, self.columns)
@@ -107,6 +109,7 @@ class Decider:
             [pair.local.values for pair in pairs if pair.local] + [record.values for record in records],
             [pair.remote.values for pair in pairs if pair.remote] + [row.values for row in rows],
         )
+        self.outside.prepare([pair.remote for pair in pairs if pair.remote])
         for pair in pairs:
             self._decide_pair(chunk, pair)
         holders = claims.find_holders(self.mapping, self.connection.organization_id, [row.id for row in rows])
@@ -130,14 +133,8 @@ class Decider:
     # -- pairs ------------------------------------------------------------------------------------------------------
 
     def _decide_pair(self, chunk: Chunk, pair: Pair) -> None:
+        """Decide about a pair, also one that was left out: whatever brought it here may have ended the cause."""
         changes, coupling = chunk.changes, pair.coupling
-        if coupling.skipped and not (self.options.chosen or self.options.retries):
-            message = (
-                f"It failed the same way twice and is left out: {coupling.last_error} "
-                "Choose Retry on Coupled Data Synchronization Errors once the cause is fixed."
-            )
-            self.recorder.skip(changes, pair, Reason.REPEATED_FAILURE, message)
-            return
         if self.options.retries:  # a new chance: what failed before does not count
             coupling.skipped, coupling.last_to_reason, coupling.last_from_reason = False, "", ""
         if pair.local is None or (pair.remote is None and not pair.assumed):
@@ -146,13 +143,12 @@ class Decider:
         remote_values = pair.base if pair.remote is None else self.values.remote_values(pair.remote)
         sides = SideValues(self.values.local_values(pair.local), remote_values)
         if not pair.local.matches_filter:
-            message = "The record is outside the mapping's table filter."
             waits = Waits.RECORD if sides.remote_values != pair.base else ""
-            self.recorder.skip(changes, pair, Reason.OUTSIDE_FILTER, message, waits)
+            why = explain_record(self.mapping, self.reader.table, pair.local.values)
+            self.recorder.leave_outside(changes, pair, why, waits)
         elif pair.remote is not None and not self.matches_filter(pair.remote):
-            message = "The Dataverse row is outside the mapping's integration table filter."
             waits = Waits.ROW if sides.local_values != pair.base else ""
-            self.recorder.skip(changes, pair, Reason.OUTSIDE_FILTER, message, waits)
+            self.recorder.leave_outside(changes, pair, self.outside.explain(pair.remote), waits)
         else:
             self._decide_values(chunk, pair, pair.local, sides)
 
@@ -229,7 +225,9 @@ class Decider:
     ) -> None:
         names = [name for name, _ in problems]
         detail = {"fields": self.values.compared_fields(names, pair.local, sides)}
-        self.recorder.fail(chunk.changes, pair, side, problems[0][1].reason, _explain(problems), detail)
+        self.recorder.fail(
+            chunk.changes, pair, side, problems[0][1].reason, _explain(problems), detail, reference=_reference(problems)
+        )
 
     def _decide_missing(self, chunk: Chunk, pair: Pair) -> None:
         """Decide about a pair of which a side was deleted."""
@@ -288,13 +286,12 @@ class Decider:
             )
             return
         reason, message = problems[0][1].reason, _explain(problems)
+        reference = _reference(problems)
         if pair is not None:
-            self.recorder.fail(chunk.changes, pair, Side.LOCAL, reason, message)
+            self.recorder.fail(chunk.changes, pair, Side.LOCAL, reason, message, reference=reference)
             return
-        chunk.changes.failed_rows.append(row.id)
-        chunk.changes.outcomes.append(
-            OutcomeRow(Outcome.FAILED, reason, message=message, integration_id=row.id, integration_name=row.name)
-        )
+        failed = self.recorder.fail_row(chunk.changes, row.id, row.name, reason, message, reference=reference)
+        chunk.changes.outcomes.append(failed)
 
     def create_again(self, chunk: Chunk, record: Record, coupling: CouplingRow, replaces: Pair | None) -> bool:
         """Send a row once more under the GUID of its pending coupling. Return False where its values cannot be sent.
@@ -335,14 +332,11 @@ class Decider:
         sides = SideValues(self.values.local_values(record), {})
         detail = {"fields": self.values.compared_fields(names, record, sides)}
         if replaces is not None:
-            self.recorder.fail(chunk.changes, replaces, Side.INTEGRATION, reason, message, detail)
-            return
-        chunk.changes.outcomes.append(
-            OutcomeRow(
-                Outcome.FAILED, reason, local_id=record.id, local_key=record.key, local_name=record.name,
-                message=message, detail=detail,
+            self.recorder.fail(
+                chunk.changes, replaces, Side.INTEGRATION, reason, message, detail, reference=_reference(problems)
             )
-        )  # fmt: skip
+            return
+        self.recorder.fail_record(chunk.changes, record, reason, message, detail, reference=_reference(problems))
 
     @cached_property
     def _local_defaults(self) -> dict[str, Value]:
@@ -371,6 +365,11 @@ class Decider:
         if company is not None and COMPANY_COLUMN in known and known[COMPANY_COLUMN].binds:
             columns[COMPANY_COLUMN] = (next(iter(known[COMPANY_COLUMN].binds)), str(company))
         return columns
+
+
+def _reference(problems: Sequence[tuple[str, Problem]]) -> Reference | None:
+    """Return the first reference that the problems wait for."""
+    return next((problem.reference for _, problem in problems if problem.reference), None)
 
 
 def _explain(problems: Sequence[tuple[str, Problem]]) -> str:

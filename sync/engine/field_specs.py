@@ -194,7 +194,7 @@ def _with_links(
     loaders.append(loader)
     links = Links(
         caption=table.caption.lower() if table.caption.istitle() else table.caption,
-        partners=loader.partners, codes=loader.codes, target=rows.integration_table,
+        partners=loader.partners, codes=loader.codes, target=rows.integration_table, table=references,
         blank_partner=blank_row or None, blank_code=blank_code,
     )  # fmt: skip
     return replace(spec, links=links)
@@ -204,7 +204,7 @@ def _option_links(table: LocalTable, mapping: IntegrationTableMapping) -> Links:
     values = dict(OptionMapping.objects.filter(mapping=mapping).values_list("local_id", "value"))
     codes = table.model._default_manager.filter(system_id__in=list(values)).values_list("system_id", table.key)
     pairs = {str(code): values[local_id] for local_id, code in codes}
-    return Links(table.caption, pairs, {value: code for code, value in pairs.items()})
+    return Links(table.caption, pairs, {value: code for code, value in pairs.items()}, table=table.name)
 
 
 def _local_currency_row(company: Any, connection: DataverseConnection) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from core import bulk
 from core.ids import new_id
 from coupling import claims
-from coupling.models import Coupling, CouplingBase, Method
+from coupling.models import Coupling, CouplingBase, Method, UndoneRecord
 from jobs.models import Outcome
 from jobs.running.context import OutcomeRow
 from masterdata.models import ChangedBy
@@ -26,9 +26,10 @@ from sync.engine.chunk import (
     NewLocalRecord,
 )
 from sync.engine.field_specs import Fields, default_of
-from sync.engine.pairs import PairReader
+from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
-from sync.models import DuePair, FailedRow
+from sync.engine.undone import UndoneLedger
+from sync.models import DuePair
 from sync.rules.transfer import pack
 from sync.rules.values import Problem, Side
 
@@ -42,6 +43,7 @@ class Ledger:
     def __init__(self, recorder: Recorder, fields: Fields, reader: PairReader) -> None:
         self.recorder, self.fields, self.reader = recorder, fields, reader
         self.mapping, self.job_id = recorder.mapping, recorder.job_id
+        self.undone = UndoneLedger(self.mapping, self.job_id)
         self.organization_id: UUID | None = None
         """The organization that new couplings belong to; the worker sets it once it is verified."""
 
@@ -58,8 +60,7 @@ class Ledger:
             bulk.delete(CouplingBase, "coupling_id", changes.bases)
             bulk.insert(CouplingBase, ("coupling_id", "values"), list(changes.bases.items()))
         self._save_due(changes)
-        if changes.failed_rows:
-            self._remember_failed(changes.failed_rows)
+        self.undone.save(changes.undone, outcomes)
         return outcomes
 
     def _save_couplings(self, changes: ChunkChanges) -> None:
@@ -80,6 +81,7 @@ class Ledger:
         if ids:
             bulk.delete(CouplingBase, "coupling_id", ids)
             bulk.delete(DuePair, "coupling_id", ids)
+            bulk.delete(UndoneRecord, "coupling_id", ids)
             bulk.delete(Coupling, "id", ids)
 
     def _save_due(self, changes: ChunkChanges) -> None:
@@ -93,19 +95,6 @@ class Ledger:
                 DuePair, ("coupling_id", "mapping_id", "tries", "waits"),
                 [(coupling_id, self.mapping.pk, tries, waits) for coupling_id, (tries, waits) in due.items()],
             )  # fmt: skip
-
-    def _remember_failed(self, ids: Sequence[UUID]) -> None:
-        known = dict(
-            FailedRow.objects.filter(mapping=self.mapping, integration_id__in=ids).values_list(
-                "integration_id", "tries"
-            )
-        )
-        new = [row_id for row_id in dict.fromkeys(ids) if row_id not in known]
-        bulk.insert(
-            FailedRow, ("mapping_id", "integration_id", "tries"), [(self.mapping.pk, row_id, 1) for row_id in new]
-        )
-        for row_id, tries in known.items():
-            FailedRow.objects.filter(mapping=self.mapping, integration_id=row_id).update(tries=tries + 1)
 
     # -- local records ----------------------------------------------------------------------------------------------
 
@@ -221,10 +210,12 @@ class Ledger:
         return keys, number_series.taken_keys(company, table, keys)
 
     def _not_inserted(self, changes: ChunkChanges, new: NewLocalRecord, problem: Problem) -> OutcomeRow:
-        changes.failed_rows.append(new.integration_id)
-        return OutcomeRow(
-            Outcome.FAILED, problem.reason, message=problem.user_message, integration_id=new.integration_id,
-            integration_name=new.name,
+        if new.coupling is not None:
+            restored = Pair(new.coupling)
+            self.recorder.fail(changes, restored, Side.LOCAL, problem.reason, problem.user_message)
+            return changes.outcomes.pop()
+        return self.recorder.fail_row(
+            changes, new.integration_id, new.name, problem.reason, problem.user_message
         )  # fmt: skip
 
     def _key_problem(self, key: str, used: set[str]) -> Problem | None:
@@ -272,8 +263,6 @@ class Ledger:
                 )
         if restored:
             bulk.update(Coupling, "id", ("local_id",), restored)
-        row_ids = [one.integration_id for one, _, _ in records]
-        FailedRow.objects.filter(mapping=self.mapping, integration_id__in=row_ids).delete()
 
     def _insert_rows(self, records: Sequence[_NewRecord], now: datetime) -> None:
         table = self.reader.table

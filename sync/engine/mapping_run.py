@@ -15,7 +15,7 @@ transaction that ends it, so that a run that breaks off is repeated from where t
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 from uuid import UUID
@@ -34,8 +34,9 @@ from jobs.running.context import Checkpoint
 from sync.engine.chunk import Chunk
 from sync.engine.pairs import CHUNK, CouplingRow, Pair, read_couplings
 from sync.engine.run import Run, due_now, keep_position
+from sync.engine.undone import UndoneLedger
 from sync.engine.worker import SetPosition
-from sync.models import DuePair, FailedRow, SynchState, Waits
+from sync.models import DuePair, SynchState, Waits
 
 COMMIT_OVERLAP = timedelta(minutes=15)
 """A transaction may commit after a later one was read: records changed this long before the mark are read again."""
@@ -55,7 +56,7 @@ class MappingRun(Run):
         for stage in STAGES[STAGES.index(self.context.resume["stage"]) :]:
             self._enter(stage)
             work[stage]()
-        self.end(self._save_state if self.whole and self.context.resume.get("saves") else None)
+        self.end(self._save_state)
 
     # -- beginning and ending ---------------------------------------------------------------------------------------
 
@@ -70,9 +71,11 @@ class MappingRun(Run):
         if not full and self.reads_from_dataverse and state is not None and not state.delta_link:
             full = True
         self.load_table_metadata()
+        undone, now = self.undone, timezone.now()
         with self.context.checkpoint() as point:
+            undone.wake(now)
             point.resume |= {
-                "stage": STAGES[0], "started": timezone.now().isoformat(), "full": full, "fingerprint": current,
+                "stage": STAGES[0], "started": now.isoformat(), "full": full, "fingerprint": current,
                 "link": state.delta_link if state is not None and not full else "",
                 "saves": not self.restricted or known,
             }  # fmt: skip
@@ -89,17 +92,30 @@ class MappingRun(Run):
                 point.phase = _PHASES[stage]
 
     def _save_state(self) -> None:
-        """Move what the job read up to, to the mapping."""
-        resume = self.context.resume
+        """Move what the job read up to, to the mapping, and forget what nobody needs any longer."""
+        resume, reader = self.context.resume, self.worker.reader
+        self.undone.drop_moot(reader.company_records.filter(reader.table_filter))
+        if not (self.whole and resume.get("saves")):
+            return
         state, _ = SynchState.objects.get_or_create(mapping=self.mapping)
         if self.reads_from_dataverse:
             state.delta_link = resume.get("delta", state.delta_link)
         if self.writes_to_dataverse:
-            state.local_high_water = datetime.fromisoformat(resume["started"])
+            state.local_high_water = self.started
         state.fingerprint = resume["fingerprint"]
         state.save(update_fields=["delta_link", "local_high_water", "fingerprint"])
         # Couplings are also deleted by rooms that do not know of due pairs.
         DuePair.objects.filter(mapping=self.mapping).filter(~Exists(self.couplings.filter(pk=OuterRef("pk")))).delete()
+
+    @property
+    def started(self) -> datetime:
+        """When the job began."""
+        return datetime.fromisoformat(self.context.resume["started"])
+
+    @property
+    def undone(self) -> UndoneLedger:
+        """What runs of this mapping left undone."""
+        return self.worker.ledger.undone
 
     @property
     def full(self) -> bool:
@@ -126,7 +142,12 @@ class MappingRun(Run):
             self._read_changes()
 
     def _process_page(self, page: ScanPage) -> None:
+        unwanted: list[UUID] = []
+
         def set_position(point: Checkpoint) -> None:
+            self.undone.forget_rows(unwanted)
+            if not self.options.creates:
+                self.undone.wake_rows(rows, self.started)
             point.phase = _PHASES["integration"]
             if page.next_link:
                 point.resume["next"] = page.next_link
@@ -147,7 +168,10 @@ class MappingRun(Run):
                 todo.append((coupling, row))
             elif row is None or row.version != coupling.version:
                 changed_again.append(coupling.id)
-        new = self.creatable_rows([row for row in page.rows if row.id not in found])
+        uncoupled = [row for row in page.rows if row.id not in found]
+        unwanted += page.deleted
+        unwanted += [row.id for row in uncoupled if not self.worker.matches_filter(row)]
+        new = self.creatable_rows(uncoupled)
         self._process_in_chunks(todo, new, set_position, changed_again)
 
     def _process_in_chunks(
@@ -229,7 +253,7 @@ class MappingRun(Run):
         query = self.unprocessed()
         if not self.full:
             query = query.filter(self._needs_both_sides())
-        self._retry_failed_rows()
+        self._create_records_again()
         while True:
             after = self.context.resume.get("after", 0)
             found = read_couplings(query.filter(id__gt=after).order_by("id")[:CHUNK])
@@ -259,25 +283,30 @@ class MappingRun(Run):
             waits.append(Waits.ROW)  # no changes are read that would show it
         return waits
 
-    def _retry_failed_rows(self) -> None:
-        """Try once more to create records for Dataverse rows for which the last run could not."""
-        if not (self.options.creates and self.reads_from_dataverse) or self.full:
+    def _create_records_again(self) -> None:
+        """Create records for rows for which earlier runs could not, also where this run creates nothing of its own."""
+        if not self.reads_from_dataverse or (self.full and self.options.creates):
             return
-        if self.context.resume.get("rows_retried"):
-            return
-        failed = FailedRow.objects.filter(mapping=self.mapping)
-        ids = list(failed.filter(tries__lt=2).values_list("integration_id", flat=True)[:CHUNK])
-        rows = self.gateway.read(self.mapping, self.worker.columns, ids) if ids else {}
-        gone = [row_id for row_id in ids if row_id not in rows]
-        if gone:
-            failed.filter(integration_id__in=gone).delete()
-        self._process_in_chunks([], self.creatable_rows(list(rows.values())), _rows_retried)
+        while due := self.undone.rows_to_create(self.started, self.context.resume.get("row", 0), CHUNK):
+            rows = self.gateway.read(self.mapping, self.worker.columns, due.values())
+            wanted = {row.id: row for row in rows.values() if self.worker.matches_filter(row)}
+            new = self.creatable_rows(list(wanted.values()), again=True)
+            self._process_in_chunks([], new, self._rows_done(due, wanted))
+
+    def _rows_done(self, due: Mapping[int, UUID], wanted: Collection[UUID]) -> SetPosition:
+        """Return what sets the position behind these undone rows, and forgets those that are gone or not wanted."""
+
+        def set_position(point: Checkpoint) -> None:
+            point.resume["row"] = max(due)
+            self.undone.forget_rows(row_id for row_id in due.values() if row_id not in wanted)
+
+        return set_position
 
     # -- new rows ---------------------------------------------------------------------------------------------------
 
     def _create_rows(self) -> None:
-        """Create rows in Dataverse for uncoupled records."""
-        if self.options.creates and self.writes_to_dataverse:
+        """Create rows in Dataverse for uncoupled records; without creating, for those that earlier runs could not."""
+        if self.writes_to_dataverse and (self.options.creates or self.undone.any):
             self.worker.process_new_chunks(self._new_chunks())
 
     def _new_chunks(self) -> Iterator[tuple[Chunk, SetPosition]]:
@@ -295,6 +324,8 @@ class MappingRun(Run):
         coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
         reader = self.worker.reader
         query = reader.company_records.filter(reader.table_filter).filter(~Exists(coupled))
+        if not self.options.creates:
+            query = query.filter(self.undone.records_to_create(self.started))
         if self.has_untraced_outcomes:
             query = query.filter(~Exists(self.context.job.outcomes.filter(local_id=OuterRef("system_id"))))
         return query
@@ -312,10 +343,6 @@ def _advance_to(after: int) -> SetPosition:
         point.resume["after"] = after
 
     return set_position
-
-
-def _rows_retried(point: Checkpoint) -> None:
-    point.resume["rows_retried"] = True
 
 
 _PHASES = {

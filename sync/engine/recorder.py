@@ -12,14 +12,17 @@ from coupling.claims import Holder, refusal
 from coupling.models import IntegrationTableMapping
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
-from sync.engine.chunk import ChunkChanges, ClearedFailures, ConfirmedCoupling, CouplingState
+from sync.engine.chunk import ChunkChanges, ClearedFailures, ConfirmedCoupling, CouplingState, Undone
 from sync.engine.field_specs import Fields
+from sync.engine.outside import Outside
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.models import Waits
 from sync.rules.plan import Conflict
 from sync.rules.transfer import pack
-from sync.rules.values import Problem, Side
+from sync.rules.values import Problem, Reference, Side
 
+_NO_FAILURE: dict[str, Any] = {"last_to_reason": "", "last_from_reason": "", "last_error": "", "skipped": False}
+"""The columns of a coupling whose failures are over."""
 _VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 
 
@@ -114,16 +117,39 @@ class Recorder:
         )  # fmt: skip
         return state._replace(**changed)
 
-    def skip(self, changes: ChunkChanges, pair: Pair, reason: str, message: str, waits: str = "") -> None:
-        """Record that the pair is left as it is, and why.
+    def _leave_pair(
+        self,
+        changes: ChunkChanges,
+        pair: Pair,
+        reason: str,
+        condition: str,
+        *,
+        reference: Reference | None = None,
+        successor_id: UUID | None = None,
+    ) -> None:
+        coupling = pair.coupling
+        row_name = pair.remote.name if pair.remote else self._name_in_base(pair)
+        waits_for = str(reference) if reference else ""
+        changes.undone.append(
+            Undone(
+                coupling.id, coupling.local_id, coupling.integration_id, _named(pair.local), row_name[:200], reason,
+                condition, waits_for, successor_id,
+            )
+        )  # fmt: skip
+
+    def leave_outside(self, changes: ChunkChanges, pair: Pair, why: Outside, waits: str = "") -> None:
+        """Record that the pair is outside a filter, and so is left as it is; past failures are over.
 
         waits: set when it holds a change that only reading both sides shows (models.Waits).
         """
-        changes.couplings.append(self._state(pair))
+        changes.couplings.append(self._state(pair, **_NO_FAILURE))
         changes.no_longer_due.append(pair.coupling.id)
         if waits:
             changes.waiting[pair.coupling.id] = waits
-        changes.outcomes.append(self.outcome(Outcome.SKIPPED, pair, reason=reason, message=message))
+        self._leave_pair(changes, pair, Reason.OUTSIDE_FILTER, why.text, successor_id=why.successor_id)
+        changes.outcomes.append(
+            self.outcome(Outcome.SKIPPED, pair, reason=Reason.OUTSIDE_FILTER, message=why.text)
+        )  # fmt: skip
 
     def fail(
         self,
@@ -133,22 +159,63 @@ class Recorder:
         reason: str,
         message: str,
         detail: Mapping[str, Any] | None = None,
+        *,
+        reference: Reference | None = None,
     ) -> None:
-        """Record that writing to `side` failed; after the same failure twice in a row the pair is skipped."""
+        """Record that writing to `side` failed; after the same failure twice in a row the pair is skipped.
+
+        reference: what is over once that is coupled.
+        """
         coupling = pair.coupling
         column = "last_to_reason" if side == Side.INTEGRATION else "last_from_reason"
         repeated = getattr(coupling, column) == reason and _same_but_numbers(coupling.last_error, message)
         changes.couplings.append(self._state(pair, **{column: reason, "last_error": message, "skipped": repeated}))
         changes.no_longer_due.append(coupling.id)
+        self._leave_pair(changes, pair, reason, message, reference=reference)
         if repeated:
             outcome, reason = Outcome.SKIPPED, Reason.REPEATED_FAILURE
             message = (
-                f"{message} It failed the same way twice, so it is left out until you choose Retry on "
-                "Coupled Data Synchronization Errors."
+                f"{message} It failed the same way twice, so runs leave it out until either side changes or its cause "
+                "is fixed. Coupled Data Synchronization Errors lists it."
             )
         else:
             outcome = Outcome.FAILED
         changes.outcomes.append(self.outcome(outcome, pair, reason=reason, message=message, detail=detail))
+
+    def fail_record(
+        self,
+        changes: ChunkChanges,
+        record: Record,
+        reason: str,
+        message: str,
+        detail: Mapping[str, Any] | None = None,
+        *,
+        reference: Reference | None = None,
+    ) -> None:
+        """Record that no row could be created in Dataverse for an uncoupled record."""
+        waits_for = str(reference) if reference else ""
+        changes.undone.append(Undone(None, record.id, None, _named(record), "", reason, message, waits_for))
+        changes.outcomes.append(
+            OutcomeRow(
+                Outcome.FAILED, reason, local_id=record.id, local_key=record.key, local_name=record.name,
+                message=message, detail=detail,
+            )
+        )  # fmt: skip
+
+    def fail_row(
+        self,
+        changes: ChunkChanges,
+        row_id: UUID,
+        name: str,
+        reason: str,
+        message: str,
+        *,
+        reference: Reference | None = None,
+    ) -> OutcomeRow:
+        """Record that no record could be created here for an uncoupled row. Return its outcome, to be recorded."""
+        waits_for = str(reference) if reference else ""
+        changes.undone.append(Undone(None, None, row_id, "", name[:200], reason, message, waits_for))
+        return OutcomeRow(Outcome.FAILED, reason, message=message, integration_id=row_id, integration_name=name)
 
     def record_conflict(self, changes: ChunkChanges, pair: Pair, found: Conflict) -> None:
         """Record fields that changed on both sides: nothing is written, a person decides."""
@@ -163,7 +230,9 @@ class Recorder:
                 }
             )  # fmt: skip
         captions = ", ".join(str(one["caption"]) for one in fields)
-        changes.couplings.append(self._state(pair, conflict={"fields": fields, "at": self.now.isoformat()}))
+        conflict = {"fields": fields, "at": self.now.isoformat()}
+        # It waits on a page of its own: what failed before does not hold it back any longer.
+        changes.couplings.append(self._state(pair, conflict=conflict, **_NO_FAILURE))
         changes.no_longer_due.append(pair.coupling.id)
         with_history = all(one["base_value"] is not None for one in fields)
         difference = "was changed on both sides" if with_history else "differs between the two sides"
@@ -186,6 +255,11 @@ class Recorder:
         changes.uncoupled.append(pair.coupling.id)
         changes.answered.append(pair.coupling.id)
         changes.outcomes.append(self.outcome(Outcome.UNCOUPLED, pair, reason=reason, message=message))
+
+
+def _named(record: Record | None) -> str:
+    """Return key and name of a local record, as one text; "" where it was deleted."""
+    return f"{record.key} {record.name}".strip()[:300] if record is not None else ""
 
 
 def _same_but_numbers(one: str, other: str) -> bool:

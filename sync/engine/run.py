@@ -111,9 +111,12 @@ class Run(ABC):
         rows = self.gateway.read(self.mapping, worker.columns, [coupling.integration_id for coupling in couplings])
         worker.process_chunk(worker.decide(worker.reader.read_pairs(couplings, rows)), set_position)
 
-    def creatable_rows(self, rows: Sequence[RemoteRow]) -> list[RemoteRow]:
-        """Return the uncoupled rows from which this run creates local records."""
-        if not self.options.creates or not rows:
+    def creatable_rows(self, rows: Sequence[RemoteRow], *, again: bool = False) -> list[RemoteRow]:
+        """Return the uncoupled rows from which this run creates local records.
+
+        again: an earlier run was to create them, so that it does not matter whether this one creates.
+        """
+        if not (self.options.creates or again) or not rows:
             return []
         matching = [row for row in rows if self.worker.matches_filter(row)]
         ids = [row.id for row in matching]

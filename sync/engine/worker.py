@@ -69,7 +69,7 @@ class Worker(Decider):
                 raise Refusal(
                     Reason.WRONG_ENVIRONMENT,
                     f"{strangers:,} couplings of {self.mapping.name} were made in another Dataverse organization than "
-                    "the one the connection leads to now, so nothing was written.",
+                    "the one the connection leads to now, so nothing was written to it.",
                     f"An administrator decides about them on {ENVIRONMENT_CHANGED}.",
                 )
             self.ledger.organization_id = found
@@ -307,12 +307,7 @@ class Worker(Decider):
             self.recorder.fail(changes, new.replaces, Side.INTEGRATION, reason, result.message, detail)
             return
         changes.dropped.append(new.coupling.id)
-        changes.outcomes.append(
-            OutcomeRow(
-                Outcome.FAILED, reason, local_id=new.record.id, local_key=new.record.key, local_name=new.record.name,
-                message=result.message, detail=detail,
-            )
-        )  # fmt: skip
+        self.recorder.fail_record(changes, new.record, reason, result.message, detail)
 
     def abandon_creation(self, changes: ChunkChanges, replaces: Pair) -> None:
         """Give up restoring a deleted row: the pair goes back to the row that was deleted."""

@@ -88,6 +88,7 @@ def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
         remote_count, only_base_currency = 0, False
     else:
         local_count = local_records.uncoupled_records(mapping).order_by().count()
+        local_count += local_records.unconfirmed_records(mapping).order_by().count()
         remote_count, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
         mapping.name, local_count, remote_count, tuple(mapping.dependencies), kind,

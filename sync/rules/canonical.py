@@ -15,7 +15,7 @@ from uuid import UUID
 from core.vocabulary import ConflictOption, Direction
 from dataverse.types import ColumnInfo
 from sync.rules.plan import FieldRule
-from sync.rules.values import Links, LocalColumn, Problem, Value, ValueOrProblem
+from sync.rules.values import Links, LocalColumn, Problem, Reference, Value, ValueOrProblem
 
 KINDS = {
     "String": "text", "Memo": "text", "EntityName": "text",
@@ -282,7 +282,8 @@ def _local_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
     return Problem(
         "reference_not_coupled",
         f"{spec.caption} is {quote(code)}, and that {links.caption} is not coupled to Dataverse.",
-        "Couple or synchronize it first, then run this again.",
+        "Couple or synchronize it; the next run then goes on with this by itself.",
+        Reference(links.table, code=code),
     )
 
 
@@ -299,7 +300,8 @@ def _remote_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
     return Problem(
         "reference_not_coupled",
         f"{spec.column_caption} points to a row that no {spec.links.caption} here is coupled to.",
-        "Couple or synchronize it first, then run this again.",
+        "Couple or synchronize it; the next run then goes on with this by itself.",
+        Reference(spec.links.table, row_id=str(partner)),
     )
 
 

@@ -22,15 +22,36 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """What a value refers to: a record of a local table by its code, or the row of such a record by its id."""
+
+    table: str
+    code: str = ""
+    row_id: str = ""
+
+    def __str__(self) -> str:
+        """Return it as text that `parse` reads, to be stored."""
+        return f"row:{self.table}:{self.row_id}" if self.row_id else f"code:{self.table}:{self.code}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Reference":
+        """Return the reference that was stored. Raises ValueError."""
+        kind, table, value = text.split(":", 2)
+        return cls(table, row_id=value) if kind == "row" else cls(table, code=value)
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Why a value cannot be transferred to the other side.
 
-    reason: a word of jobs' closed list; message: what is wrong; fix: what to do next.
+    reason: a word of jobs' closed list; message: what is wrong; fix: what to do next; reference: what is over once that
+    is coupled.
     """
 
     reason: str
     message: str
     fix: str = ""
+    reference: Reference | None = None
 
     @property
     def user_message(self) -> str:
@@ -60,13 +81,14 @@ class Links:
     """How a reference is transferred: the keys of coupled local records and their partners, both ways.
 
     A partner is the GUID of a row, as text, or the number of a choice. `target` is the Dataverse table that a lookup
-    points to. `blank_partner` is what a blank local value stands for (the local currency's row), `blank_code` the code
-    that means the same as blank (the local currency's).
+    points to, `table` the local one. `blank_partner` is what a blank local value stands for (the local currency's row),
+    `blank_code` the code that means the same as blank (the local currency's).
     """
 
     caption: str
     partners: Mapping[str, str | int]
     codes: Mapping[str | int, str]
     target: str = ""
+    table: str = ""
     blank_partner: str | None = None
     blank_code: str = ""

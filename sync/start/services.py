@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from core.refusals import NotUsable
 from core.vocabulary import ConflictOption, Direction
@@ -14,7 +14,8 @@ from coupling.couplings.services import description
 from coupling.job_parameters import SyncParameters
 from coupling.mappings import defaults
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from coupling.undone import left_undone
 from jobs import services as jobs
 from jobs.errors import EmptySelection
 from jobs.models import OPEN_STATES, Job, Trigger, Type
@@ -107,28 +108,44 @@ def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = 
     return _start_per_mapping(ids, user=user, conflict=option, text=f"{action} where both sides changed")
 
 
-def retry(*, company: Any, couplings: Iterable[int] | None = None, user: Any = None) -> tuple[int, list[Job]]:
-    """Synchronize skipped pairs again: the given ones, or all of the company's. Return how many, and the jobs.
+def retry(*, company: Any, undone: "QuerySet[UndoneRecord] | None" = None, user: Any = None) -> tuple[int, list[Job]]:
+    """Try again what was left undone: the given lines, or all of the company's. Return how many, and the jobs.
 
+    What a person had settled is taken up again. Pairs are synchronized, records and rows created on the other side.
     The jobs themselves end the skipping: a run under way, which holds the mapping's key, would undo it otherwise.
     Raises EmptySelection, Refusal.
     """
     require_enabled(company)
-    chosen = Coupling.objects.filter(company=company, skipped=True)
-    if couplings is not None:
-        chosen = chosen.filter(pk__in=list(couplings))
+    chosen = left_undone(company) if undone is None else undone
+    lines = list(chosen.values_list("pk", "mapping_id", "local_id", "integration_id"))
+    if not lines:
+        raise EmptySelection
+    local: dict[int, list[UUID]] = {}
+    rows: dict[int, list[UUID]] = {}
+    for _, mapping_id, local_id, row_id in lines:
+        if local_id is not None:
+            local.setdefault(mapping_id, []).append(local_id)
+        elif row_id is not None:
+            rows.setdefault(mapping_id, []).append(row_id)
+    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk({*local, *rows})
+    asked = [(mappings[pk], ids, "local") for pk, ids in local.items()]
+    asked += [(mappings[pk], ids, "integration") for pk, ids in rows.items()]
     with transaction.atomic():
-        ids = list(chosen.values_list("pk", flat=True))
-        return len(ids), _start_per_mapping(ids, user=user, text="Retry what was left out", again=True)
+        for start in range(0, len(lines), 500):
+            part = [pk for pk, *_ in lines[start : start + 500]]
+            UndoneRecord.objects.filter(pk__in=part).update(settled_at=None)
+        jobs_started = [
+            start_synchronization(
+                mapping=mapping, selection=ids, selection_side=side, create=True, user=user, one_record=len(ids) == 1,
+                text="Retry what was left out", retry=True,
+            )
+            for mapping, ids, side in asked
+        ]  # fmt: skip
+    return len(lines), jobs_started
 
 
 def _start_per_mapping(
-    coupling_ids: Sequence[int],
-    *,
-    user: Any,
-    text: str,
-    conflict: ConflictOption = ConflictOption.ASK,
-    again: bool = False,
+    coupling_ids: Sequence[int], *, user: Any, text: str, conflict: ConflictOption = ConflictOption.ASK
 ) -> list[Job]:
     by_mapping: dict[int, list[UUID]] = {}
     for start in range(0, len(coupling_ids), 500):
@@ -141,7 +158,7 @@ def _start_per_mapping(
         return [
             start_synchronization(
                 mapping=IntegrationTableMapping.objects.select_related("company").get(pk=mapping_id),
-                selection=records, conflict=conflict, user=user, one_record=len(records) == 1, text=text, retry=again,
+                selection=records, conflict=conflict, user=user, one_record=len(records) == 1, text=text,
             )
             for mapping_id, records in by_mapping.items()
         ]  # fmt: skip

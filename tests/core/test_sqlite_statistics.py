@@ -7,10 +7,9 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import QuerySet
 
-from coupling.models import Coupling
+from coupling.models import Coupling, UndoneRecord
 from jobs.models import JobOutcome
 from masterdata.models import Customer
-from sync.models import FailedRow
 
 pytestmark = [
     pytest.mark.django_db,
@@ -28,7 +27,7 @@ pytestmark = [
         (Coupling.objects.filter(company=1), "integration_id"),
         (Coupling.objects.filter(mapping=1, company=1, table="customer"), "integration_id"),
         (JobOutcome.objects.filter(job=1), "local_id"),
-        (FailedRow.objects.filter(mapping=1), "integration_id"),
+        (UndoneRecord.objects.filter(mapping=1), "integration_id"),
     ],
 )
 def test_rows_named_by_their_ids_are_looked_up_not_searched_for_in_the_company(

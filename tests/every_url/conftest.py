@@ -18,7 +18,7 @@ from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from dataverse import transport
 from dataverse.client import DataverseClient
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
@@ -46,6 +46,7 @@ class Place:
     mapping: IntegrationTableMapping
     job: Job
     coupling: Coupling
+    undone: UndoneRecord
 
     @property
     def given(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class Place:
     @property
     def selection(self) -> dict[str, Any]:
         """Everything by which a form could name one of the company's objects."""
-        keys = [self.customer.system_id, self.mapping.pk, self.coupling.pk, self.job.pk]
+        keys = [self.customer.system_id, self.mapping.pk, self.coupling.pk, self.job.pk, self.undone.pk]
         return {"selected": [str(key) for key in keys], "id": str(self.mapping.pk), "name": self.mapping.name}
 
 
@@ -91,11 +92,22 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
         )
         for number, one in enumerate(some[:2])
     ]  # fmt: skip
+    undone = [
+        UndoneRecord.objects.create(
+            company=company, mapping=mapping, coupling=pairs[0], local_id=some[0].system_id,
+            integration_id=pairs[0].integration_id, local_name=f"{prefix}0 {name} 0",
+            reason=Reason.VALUE_TOO_LONG, condition="City takes at most 30 characters.", successor_id=uuid.uuid4(),
+        ),
+        UndoneRecord.objects.create(
+            company=company, mapping=mapping, integration_id=uuid.uuid4(), integration_name=f"{name} row",
+            reason=Reason.REFERENCE_NOT_COUPLED, condition="Its currency is not coupled.",
+        ),
+    ]  # fmt: skip
     FullSynchReviewLine.objects.create(
         company=company, name=mapping.name, direction="bidirectional", recommendation=Recommendation.FULL,
         local_count=3, integration_count=1,
     )  # fmt: skip
-    return Place(company, some[0], mapping, job, pairs[0])
+    return Place(company, some[0], mapping, job, pairs[0], undone[0])
 
 
 @pytest.fixture(scope="module")

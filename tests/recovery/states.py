@@ -4,10 +4,9 @@ import re
 from collections import Counter
 from typing import Any
 
-from coupling.models import Coupling, CouplingBase
+from coupling.models import Coupling, CouplingBase, UndoneRecord
 from jobs.models import Job, JobOutcome
 from masterdata.models import Customer
-from sync.models import FailedRow
 from sync.rules.transfer import unpack
 from tests.recovery.harness import family
 from tests.recovery.scenarios import World
@@ -37,7 +36,7 @@ def end_state(w: World, root: Job) -> dict[str, Any]:
             )
             for one in pairs
         ),
-        "failed rows": FailedRow.objects.filter(mapping__company=w.company).count(),
+        "undone records": UndoneRecord.objects.filter(mapping__company=w.company).count(),
         "jobs": sorted(_job(job, here) for job in jobs),
     }  # fmt: skip
 

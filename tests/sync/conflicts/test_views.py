@@ -37,10 +37,10 @@ def test_skipped_pairs_are_retried_or_uncoupled(company, customers, operator, re
     page = page_text(operator.get(page_url(company, "skipped")))
     assert page.count("SEK") >= 3 and "Related record not coupled" in page
     pairs = list(Coupling.objects.filter(skipped=True).order_by("pk"))
-    operator.post(page_url(company, "retry"), {"selected": [pairs[0].pk]})
+    operator.post(page_url(company, "retry"), {"selected": [pairs[0].undone.pk]})
     run_to_end(Job.objects.latest("pk"))
     assert Coupling.objects.filter(skipped=True).count() == 2
-    operator.post(page_url(company, "delete-couplings"), {"selected": [pairs[1].pk]})
+    operator.post(page_url(company, "delete-couplings"), {"selected": [pairs[1].undone.pk]})
     run_to_end(Job.objects.latest("pk"))
     assert not Coupling.objects.filter(pk=pairs[1].pk).exists()
     Customer.objects.update(currency_code="")

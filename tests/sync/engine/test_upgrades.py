@@ -3,11 +3,14 @@
 from importlib import import_module
 
 from django.apps import apps
+from django.db import connection
 
+from coupling.models import Coupling
+from coupling.undone import left_undone
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from sync.start.services import start_synchronization
-from tests.sync.conftest import accounts, counters, customer
+from tests.sync.conftest import accounts, counters, coupling_of, customer, synchronize
 
 
 def test_an_open_job_is_resumed_after_its_stored_keys_were_renamed(company, customers, remote):
@@ -25,3 +28,24 @@ def test_an_open_job_is_resumed_after_its_stored_keys_were_renamed(company, cust
     job = run_to_end(job)
     assert (job.state, counters(job)) == ("finished", {"inserted": 1}), "the reported record is not reported again"
     assert set(accounts(remote)) == {"Customer 10001"}
+
+
+def test_what_had_failed_before_the_upgrade_stands_undone_after_it(company, customers, remote):
+    fine, failed, skipped = (customer(company, f"1000{number}") for number in range(3))
+    assert counters(synchronize(customers)) == {"inserted": 3}
+    Coupling.objects.filter(local_id=failed.system_id).update(last_to_reason="denied", last_error="No privilege.")
+    Coupling.objects.filter(local_id=skipped.system_id).update(
+        last_from_reason="value_too_long", last_error="Too long.", skipped=True
+    )
+
+    class Editor:
+        connection = connection
+
+    import_module("coupling.migrations.0008_failed_pairs_are_undone_records").list_failed_pairs(apps, Editor)
+    lines = left_undone(company).order_by("pk").values_list("local_id", "reason", "condition", "attempts")
+    assert list(lines) == [
+        (failed.system_id, "denied", "No privilege.", 1), (skipped.system_id, "value_too_long", "Too long.", 2),
+    ]  # fmt: skip
+    synchronize(customers, full=True)
+    assert not left_undone(company).exists()
+    assert coupling_of(customers, fine).last_error == ""

@@ -1,0 +1,99 @@
+"""The verbs of Coupled Data Synchronization Errors: settle what stays as it is, couple with the row merged into."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from auditlog.models import LogEntry
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from connection_setup.connection.state import connection_of
+from core.refusals import NotUsable, Refusal
+from coupling.couplings.services import couple_by_hand, start_uncoupling
+from coupling.mappings.services import exclusive_key, require_enabled
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
+from jobs import audit
+from jobs.errors import EmptySelection
+from jobs.models import OPEN_STATES, Job
+from sync.start.services import start_synchronization
+
+
+@transaction.atomic
+def settle(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> int:
+    """Note that these stay as they are; they come back when their condition becomes another. Return how many."""
+    by_mapping: dict[int, list[int]] = {}
+    for mapping_id, pk in undone.values_list("mapping_id", "pk"):
+        by_mapping.setdefault(mapping_id, []).append(pk)
+    now = timezone.now()
+    for mapping in IntegrationTableMapping.objects.filter(pk__in=by_mapping):
+        ids = by_mapping[mapping.pk]
+        for start in range(0, len(ids), 500):
+            UndoneRecord.objects.filter(pk__in=ids[start : start + 500]).update(settled_at=now)
+        told = {"left out": (None, f"{len(ids):,} records")}
+        audit.record_audit_entry(mapping, LogEntry.Action.UPDATE, told, user=user)
+    return sum(map(len, by_mapping.values()))
+
+
+@transaction.atomic
+def uncouple(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
+    """Queue the deletion of these pairs' couplings, one job per mapping. Raises EmptySelection for none, Refusal."""
+    by_mapping: dict[int, list[UUID]] = {}
+    for mapping_id, local_id in undone.exclude(coupling=None).values_list("mapping_id", "coupling__local_id"):
+        by_mapping.setdefault(mapping_id, []).append(local_id)
+    if not by_mapping:
+        raise EmptySelection
+    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(by_mapping)
+    return [start_uncoupling(mapping=mappings[pk], selection=ids, user=user) for pk, ids in by_mapping.items()]
+
+
+def couple_with_successors(
+    *, company: Any, undone: "QuerySet[UndoneRecord]", user: Any = None
+) -> tuple[list[Job], list[str]]:
+    """Couple records whose rows were merged into others with those, and synchronize them.
+
+    Return the jobs, one per mapping, and why records were left as they were. Raises Refusal: not enabled, or no row of
+    the selected ones was merged.
+    """
+    require_enabled(company)
+    lines = list(undone.exclude(successor_id=None).exclude(coupling=None).select_related("mapping__company"))
+    if not lines:
+        raise NotUsable(
+            "No row of the selected records was merged into another one, so nothing was done.",
+            "Select records whose condition says so.",
+        )
+    coupled: dict[IntegrationTableMapping, list[UUID]] = {}
+    refused: list[str] = []
+    for line in lines:
+        try:
+            coupled.setdefault(line.mapping, []).append(_couple_with_successor(line, user))
+        except Refusal as refusal:
+            refused.append(f"{line.local_name}: {refusal.user_message}")
+    return [_synchronize(mapping, ids, user) for mapping, ids in coupled.items() if ids], refused
+
+
+@transaction.atomic
+def _couple_with_successor(line: UndoneRecord, user: Any) -> UUID:
+    """Let the coupling of a record lead to the row its row was merged into. Return the record's id. Raises Refusal."""
+    mapping = line.mapping
+    if Job.objects.filter(exclusive_key=exclusive_key(mapping), state__in=OPEN_STATES).exists():
+        raise NotUsable(f"A job of {mapping.name} has not ended.", "Wait for its end, or cancel it.")
+    pair = Coupling.objects.select_for_update().filter(undone=line).first()
+    organization_id = connection_of(mapping.company).organization_id
+    if pair is None or line.successor_id is None or organization_id is None:
+        raise NotUsable("It is not coupled any more.")
+    CouplingBase.objects.filter(coupling=pair).delete()
+    pair.delete()
+    couple_by_hand(
+        mapping=mapping, local_id=pair.local_id, integration_id=line.successor_id,
+        organization_id=organization_id, user=user,
+    )  # fmt: skip
+    return pair.local_id
+
+
+def _synchronize(mapping: IntegrationTableMapping, records: Sequence[UUID], user: Any) -> Job:
+    text = "Synchronize after coupling"
+    return start_synchronization(
+        mapping=mapping, selection=records, user=user, one_record=len(records) == 1, text=text
+    )  # fmt: skip
