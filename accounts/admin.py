@@ -1,17 +1,28 @@
-"""Sign-ins in the Django admin, as django-axes shows them: to read. Who failed or came in is not for anybody to delete.
+"""People, sign-ins and the audit log in the Django admin: of all companies, so for Administrators in all of them.
 
-What counts towards a lock may be set to nothing for a person, so that they may try again at once; that is told.
+Sign-ins are there to read: who failed or came in is not for anybody to delete. What counts towards a lock may be set to
+nothing for a person, so that they may try again at once; that is told.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from auditlog.admin import LogEntryAdmin
 from auditlog.models import LogEntry
 from axes.admin import AccessAttemptAdmin, AccessFailureLogAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from accounts.admin_site import ReadOnly
+from core.roles import Can, may
+
+# The type is generic for the type checker alone.
+if TYPE_CHECKING:
+    _UserAdmin = UserAdmin[User]
+else:
+    _UserAdmin = UserAdmin
 
 
 class AttemptAdmin(ReadOnly, AccessAttemptAdmin):
@@ -37,6 +48,52 @@ class FailureLogAdmin(ReadOnly, AccessFailureLogAdmin):
     """Who failed to come in."""
 
 
-for _model, _shown in ((AccessAttempt, AttemptAdmin), (AccessLog, LogAdmin), (AccessFailureLog, FailureLogAdmin)):
+class OfAllCompanies:
+    """A mixin before ModelAdmin: nothing is there for staff who do not administer all companies."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person administers all companies."""
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_module_permission(request)  # type: ignore[misc]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person administers all companies."""
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_view_permission(request, obj)  # type: ignore[misc]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person administers all companies."""
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_add_permission(request)  # type: ignore[misc]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person administers all companies."""
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_change_permission(request, obj)  # type: ignore[misc]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person administers all companies."""
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_delete_permission(request, obj)  # type: ignore[misc]
+
+
+class PersonAdmin(OfAllCompanies, _UserAdmin):
+    """People. Who is a superuser and enters the admin follows from the role, so neither is set by hand."""
+
+    readonly_fields = ("is_superuser", "is_staff", "last_login", "date_joined")
+
+
+class RoleGroupAdmin(OfAllCompanies, GroupAdmin):
+    """Groups: those of the roles in all companies, and the business's own."""
+
+
+class ChangeAdmin(OfAllCompanies, LogEntryAdmin):
+    """The audit log of all companies."""
+
+
+_SHOWN: dict[type[Any], type[Any]] = {
+    AccessAttempt: AttemptAdmin,
+    AccessLog: LogAdmin,
+    AccessFailureLog: FailureLogAdmin,
+    User: PersonAdmin,
+    Group: RoleGroupAdmin,
+    LogEntry: ChangeAdmin,
+}
+for _model, _admin in _SHOWN.items():
     admin.site.unregister(_model)
-    admin.site.register(_model, _shown)
+    admin.site.register(_model, _admin)

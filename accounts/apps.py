@@ -9,11 +9,13 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Keep changes of people in the audit log, and note when their sessions begin."""
+        """Keep changes of people and roles in the audit log; have what follows from roles follow them; time sessions."""
         from auditlog.registry import auditlog
         from django.contrib.auth import get_user_model
         from django.contrib.auth.signals import user_logged_in
 
+        from accounts import following, shell
+        from accounts.models import CompanyRole
         from accounts.sessions import note_sign_in
 
         # That a password changed is logged, never a part of what it is stored as.
@@ -25,3 +27,6 @@ class AccountsConfig(AppConfig):
             m2m_fields={"groups", "user_permissions"},
         )
         user_logged_in.connect(note_sign_in)
+        auditlog.register(CompanyRole)
+        following.connect()
+        shell.register()

@@ -3,12 +3,18 @@
 import secrets
 
 from axes.utils import reset
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
+from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import timezone
 
+from accounts import decisions, roles
+from core.refusals import Refusal
 from core.roles import Role
+from masterdata.models import Company
 
 
 def mask_secret(value: str) -> str:  # noqa: ARG001 - the audit log's shape
@@ -16,20 +22,30 @@ def mask_secret(value: str) -> str:  # noqa: ARG001 - the audit log's shape
     return "***"
 
 
-def ensure_groups() -> dict[Role, Group]:
-    """Return the group of each role, made where it is missing."""
-    return {role: Group.objects.get_or_create(name=role.value)[0] for role in Role}
+def find_person(name: str) -> User | None:
+    """Return the person who signs in with the name; None where there is nobody."""
+    return get_user_model().objects.filter(username=name).first()
 
 
 @transaction.atomic
-def save_user(*, name: str, role: Role, password: str | None = None) -> tuple[AbstractUser, bool, str]:
-    """Create a person or change one: the role replaces the one they had, a password the old one.
+def save_user(
+    *,
+    name: str,
+    role: Role,
+    password: str | None = None,
+    company: Company | None = None,
+    e_mail: str | None = None,
+    by: User | None = None,
+) -> tuple[User, bool, str]:
+    """Create a person or change one, who may sign in again: the role replaces what they had, a password the old one.
 
-    Gives the user, whether they are new, and the password made for a new one that came without (blank otherwise).
-    Raises django's ValidationError where the password is too weak.
+    company: where the role counts; None: in all companies, and nothing else is left. What else it replaces says
+    decisions.held_after. by: who does it; None for a command. Gives the user, whether they are new, and the password
+    made for a new one that came without (blank otherwise). Raises django's ValidationError where the password is too
+    weak, and Refusal as roles.set_roles does.
     """
     people = get_user_model()
-    user = people.objects.filter(username=name).first() or people(username=name)
+    user = find_person(name) or people(username=name)
     created = user.pk is None
     made = ""
     if password is not None:
@@ -40,15 +56,50 @@ def save_user(*, name: str, role: Role, password: str | None = None) -> tuple[Ab
         user.set_password(password)
     if created:
         people.username_validator(name)
+    if e_mail is not None:
+        validate_email(e_mail)
+        user.email = e_mail
     user.is_active = True
-    # Administrators also see the admin; what it shows of jobs is read-only for everybody.
-    user.is_staff = user.is_superuser = role is Role.ADMINISTRATOR
     user.save()
     if password is not None:
         # Whoever locked themselves out by failing too often may try again with the new password at once.
         reset(username=name)
-    groups = ensure_groups()
-    if others := [group for group in user.groups.filter(name__in=groups) if group != groups[role]]:
-        user.groups.remove(*others)
-    user.groups.add(groups[role])
+    roles.ensure_groups()
+    _become(user, company, role, by)
     return user, created, made
+
+
+def _become(person: User, company: Company | None, role: Role, by: User | None) -> None:
+    """Have the person be just this in the company."""
+    before = roles.stored_roles(person)
+    after = decisions.held_after(before, company.slug if company else None, role)
+    changed = {one.company for one in before ^ after}
+    for slug in sorted(changed, key=str):
+        where = None if slug is None else Company.objects.get(slug=slug)
+        wanted = [Role(one.role) for one in after if one.company == slug]
+        roles.set_roles(person=person, company=where, roles=wanted, by=by)
+
+
+@transaction.atomic
+def set_active(*, person: User, active: bool, by: User) -> None:
+    """Let the person sign in, or not any more; then their sessions end at once, and none comes back.
+
+    Raises Refusal for oneself, and where nobody would be left who administers all companies.
+    """
+    if not active and person == by:
+        raise Refusal("configuration", "You cannot deactivate yourself.", "Ask another administrator.")
+    if not active and person.is_superuser:
+        roles.make_sure_of_another_administrator(person)
+    person.is_active = active
+    person.save(update_fields=["is_active"])
+
+
+def end_sessions(person: User) -> int:
+    """Sign the person out everywhere. Return how many sessions there were."""
+    mine = [
+        session.pk
+        for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk)
+    ]
+    Session.objects.filter(pk__in=mine).delete()
+    return len(mine)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
+from core.roles import Can
 from masterdata.models import Company
 
 Provided = TypeVar("Provided")
@@ -70,7 +71,8 @@ class Question:
     applies(connection): whether it is asked now; yes(company, user): carry out the answer Yes and return a sentence
     about it; yes_url(company): where Yes leads afterwards (None: the setup page); no: the sentence after the answer No.
     default: the answer whose button stands out. order: questions are asked one at a time, the lowest first.
-    after_each_test: whether each test without errors asks again, while the question applies.
+    after_each_test: whether each test without errors asks again, while the question applies. needs: the right in the
+    company without which nobody is asked.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Question:
     default: Literal["yes", "no"] = "yes"
     order: int = 100
     after_each_test: bool = True
+    needs: Can = Can.ADMINISTER
 
 
 _enabled: list[Hook] = []

@@ -68,7 +68,7 @@ ENTRIES = (
         "connection_setup:encryption",
         group="Administration",
         also=("Encryption Management", "Enable Encryption", "Change Encryption Key", "Encryption keys"),
-        needs=Can.ADMINISTER,
+        needs=Can.ADMINISTER_ALL,
     ),
     Entry(
         "Dynamics 365 Connection Setup",
@@ -140,6 +140,7 @@ ENCRYPTION_QUESTION = hooks.Question(
     yes_url=lambda company: company_url("connection_setup:encryption-enable", company),
     no="Data encryption stays as it is. You can enable it at any time under Encryption Management.",
     order=10,
+    needs=Can.ADMINISTER_ALL,
 )
 
 
@@ -156,7 +157,7 @@ def not_connected_notice(request: HttpRequest, company: Any) -> Notice | None:
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
     setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
     guide = Action(links.TITLE, links.step_url(company), icon="run")
-    ways = (guide, setup) if may(request.user, Can.ADMINISTER) else (setup,)
+    ways = (guide, setup) if may(request.user, Can.ADMINISTER, company) else (setup,)
     return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
 
 

@@ -108,8 +108,8 @@ class Expectations:
     currency: str
     currencies_with_rate: frozenset[str]
     """Codes of the company's currencies that have an exchange rate."""
-    other_currencies: Mapping[UUID, Sequence[tuple[str, str]]]
-    """Organization -> (company, local currency) of the other companies connected to it."""
+    other_currencies: Mapping[UUID, Sequence[str]]
+    """Organization -> the local currencies of the other companies connected to it."""
     tenant_id: str
     secret_is_an_id: bool
     enabled: bool

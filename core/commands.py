@@ -6,20 +6,29 @@ progress goes to stderr.
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
+from auditlog.context import set_actor
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError, connection
 
 from core.refusals import Explained, Refusal
+from core.roles import Can, may
 
 
 class TandemCommand(BaseCommand):
     """Print JSON when asked. Subclasses fill `arguments` and `run`."""
 
     as_json = False
+    acting: User | None = None
+    """Whose rights count; None: all rights."""
+    needs: Can = Can.ADMINISTER_ALL
+    """What a person named by --user needs; where it depends on the action, see `needed`."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Return a parser that takes names before, between and behind the options: mapping show --company NAME
@@ -32,6 +41,9 @@ class TandemCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add --json, then the command's own."""
         parser.add_argument("--json", action="store_true", dest="as_json", help="Print JSON for programs.")
+        parser.add_argument(
+            "--user", dest="acting", metavar="NAME", help="Act with the rights of this person, not with all rights."
+        )
         self.arguments(parser)
 
     def arguments(self, parser: CommandParser) -> None:
@@ -58,9 +70,38 @@ class TandemCommand(BaseCommand):
             self.stderr.write(refusal.user_message)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Note whether to print JSON, then do the work."""
+        """Note whether to print JSON and whose rights count, then do the work in that person's name."""
         self.as_json = options["as_json"]
+        self.acting = self._person(options["acting"])
+        with set_actor(self.acting) if self.acting else nullcontext():
+            self.authorize_and_run(options)
+
+    def authorize_and_run(self, options: dict[str, Any]) -> None:
+        """Do the work, where the person may. Refusal where they may not."""
+        self.authorize(self.needed(options))
         self.run(options)
+
+    def needed(self, options: dict[str, Any]) -> Can:  # noqa: ARG002 - for commands that do several things
+        """Return what the person needs for what the options ask for."""
+        return self.needs
+
+    def authorize(self, can: Can, company: Any = None) -> None:
+        """Refuse where the person of --user may not do this in the company; without one, in all companies."""
+        if self.acting is not None and not may(self.acting, can, company):
+            where = "in all companies" if company is None else f"in {company}"
+            self.refuse(
+                "not_permitted",
+                f"{self.acting} has no role {where} with the right to {can}, so nothing was done.",
+                "An administrator gives roles on the page People, or by: manage.py user NAME --role ROLE",
+            )
+
+    def _person(self, name: str | None) -> User | None:
+        if name is None:
+            return None
+        found = get_user_model().objects.filter(username=name, is_active=True).first()
+        if found is None:
+            self.refuse("unknown_user", f"There is no active person {name!r}.", "Check the name after --user.")
+        return found
 
     def run(self, options: dict[str, Any]) -> None:
         """Do the command's work."""

@@ -49,9 +49,9 @@ def crumbs(company: Company, mapping: IntegrationTableMapping | None = None) -> 
     return [*trail, Link(mapping.name, mapping_url("mapping", mapping))] if mapping is not None else trail
 
 
-def permission_reason(request: HttpRequest, can: Can) -> str:
-    """Return why the person may not, or ""."""
-    return "" if may(request.user, can) else "Your role may look, not change."
+def permission_reason(request: HttpRequest, company: Company, can: Can) -> str:
+    """Return why the person may not in the company, or ""."""
+    return "" if may(request.user, can, company) else "Your role may look, not change."
 
 
 def show_error(request: HttpRequest, error: Explained) -> None:

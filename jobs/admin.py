@@ -16,6 +16,7 @@ from accounts.admin_site import ReadOnly
 from jobs import display
 from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
+from masterdata.admin_scope import OfVisibleCompanies
 
 if TYPE_CHECKING:
     _JobAdmin = admin.ModelAdmin[Job]
@@ -39,7 +40,7 @@ class LimitedPaginator(_Paginator):
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnly, _JobAdmin):
+class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
     """The job log."""
 
     list_display = (
@@ -104,8 +105,10 @@ class JobAdmin(ReadOnly, _JobAdmin):
 
 
 @admin.register(JobOutcome)
-class JobOutcomeAdmin(ReadOnly, _OutcomeAdmin):
+class JobOutcomeAdmin(OfVisibleCompanies, ReadOnly, _OutcomeAdmin):
     """What became of single records."""
+
+    company_lookup = "job__company"
 
     list_display = ("id", "job_link", "outcome", "reason", "local_key", "local_name", "integration_name", "message")
     list_filter = ("outcome", "reason", "job__type", "job__state", "job__mapping_name")

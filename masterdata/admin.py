@@ -10,6 +10,7 @@ from django.db import models
 from django.http import HttpRequest
 
 from masterdata import catalog
+from masterdata.admin_scope import OfVisibleCompanies
 from masterdata.forms import SeenForm
 from masterdata.models import ChangedBy, Company, SynchronizedRecord
 
@@ -46,7 +47,7 @@ class ChoiceFilter(admin.ChoicesFieldListFilter):
         return models.Q(**{self.field_path: ""})
 
 
-class RecordAdmin(_RecordAdmin):
+class RecordAdmin(OfVisibleCompanies, _RecordAdmin):
     """A table of records."""
 
     form = SeenForm
@@ -62,7 +63,7 @@ class RecordAdmin(_RecordAdmin):
         """Company, and every choice and yes-or-no."""
         fields = catalog.table_of(self.model).fields
         few = [(f.name, ChoiceFilter) if f.type == "choice" else f.name for f in fields if f.type in _FEW]
-        return ("company", *few, "changed_by")
+        return (("company", admin.RelatedOnlyFieldListFilter), *few, "changed_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         """Return what is kept of a record by itself, once there is one."""
@@ -87,8 +88,10 @@ class RecordAdmin(_RecordAdmin):
 
 
 @admin.register(Company)
-class CompanyAdmin(_ModelAdmin):
+class CompanyAdmin(OfVisibleCompanies, _ModelAdmin):
     """Companies."""
+
+    company_lookup = "pk"
 
     list_display = ("name", "currency_code", "country_code", "slug", "system_id")
     search_fields = ("name",)

@@ -15,8 +15,9 @@ class MasterdataConfig(AppConfig):
 
         from masterdata import tables
         from masterdata.models import Company
+        from masterdata.visible_companies import companies_of
         from ui.registry import companies
 
         tables.register_all()
-        companies(Company.objects.all)
+        companies(companies_of)
         auditlog.register(Company)

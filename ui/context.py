@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from core.roles import Can, Role, capabilities, may
+from core.roles import Can, Role, capabilities, may, may_somewhere
 from ui import preferences
 from ui.links import company_url
 from ui.registry import Entry, registry
@@ -47,7 +47,7 @@ class Shell:
         cache = vars(self.request)
         found: list[Any] | None = cache.get("_companies")
         if found is None:
-            found = list(registry.company_source()) if self.user else []
+            found = list(registry.company_source(self.user)) if self.user else []
             if self.user:
                 cache["_companies"] = found
         return found
@@ -79,7 +79,7 @@ class Shell:
     def _shows(self, entry: Entry) -> bool:
         return (
             self.user is not None
-            and may(self.user, entry.needs)
+            and may_open(self.user, entry, self.company)
             and (not entry.per_company or self.company is not None)
         )
 
@@ -103,9 +103,9 @@ class Shell:
 
     @cached_property
     def role(self) -> str:
-        """What the person is, in a word."""
-        mine = capabilities(self.user) if self.user else frozenset()
-        if mine == frozenset(Can):
+        """What the person is in the company, in a word."""
+        mine = capabilities(self.user, self.company) if self.user else frozenset()
+        if Can.ADMINISTER in mine:
             return str(Role.ADMINISTRATOR)
         names = [
             str(role)
@@ -141,6 +141,11 @@ class Shell:
     def densities(self) -> Sequence[tuple[str, str, bool]]:
         """The choices of row height: value, caption, whether it is the one in force."""
         return [(value, text, self.density == value) for value, text in (("", "Comfortable"), ("compact", "Compact"))]
+
+
+def may_open(user: Any, entry: Entry, company: Any) -> bool:
+    """Return whether the user may open an entry's page: of the company, or one that belongs to none."""
+    return may(user, entry.needs, company) if entry.per_company else may_somewhere(user, entry.needs)
 
 
 def entry_url(entry: Entry, company: Any) -> str:

@@ -54,7 +54,7 @@ class _Registry:
     entry_sources: list[Callable[[], Iterable[Entry]]] = field(default_factory=list)
     notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     record_finders: list[RecordProvider] = field(default_factory=list)
-    company_source: Callable[[], Iterable[Any]] = tuple
+    company_source: Callable[[Any], Iterable[Any]] = field(default=lambda _: ())
 
     def all_entries(self) -> list[Entry]:
         """Return every entry: those made known one by one, and those of the sources."""
@@ -97,8 +97,8 @@ def role_center_notice(provider: Callable[[HttpRequest, Any], Notice | None]) ->
     registry.notices.append(provider)
 
 
-def companies(source: Callable[[], Iterable[Any]]) -> None:
-    """Name where the shell gets the companies from; each has a name and a slug."""
+def companies(source: Callable[[Any], Iterable[Any]]) -> None:
+    """Name where the shell gets the companies from that a user may see; each has a name and a slug."""
     registry.company_source = source
 
 

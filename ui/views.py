@@ -13,9 +13,9 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
-from core.roles import Can, may, requires
+from core.roles import Can, held_roles, no_company, requires
 from ui import preferences, render
-from ui.context import Shell, entry_url
+from ui.context import Shell, entry_url, may_open
 from ui.help import html as help_html
 from ui.help import text as help_text
 from ui.htmx import htmx_of
@@ -36,6 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if company is not None:
         return HttpResponseRedirect(company_url("ui:role-center", company))
     words = "There is no company yet. An administrator creates one: manage.py company create NAME --currency EUR"
+    if not held_roles(request.user):
+        words = "You have no role in any company yet. Ask an administrator to give you one."
     return render.page(request, Page("Welcome", notices=(Notice(words, title="Nothing to show yet."),)))
 
 
@@ -98,7 +100,7 @@ def hits(request: HttpRequest, company: Any, text: str) -> list[tuple[str, list[
         score = max((_score(name, words) for name in (entry.title, *entry.also)), default=0)
         if words and not score:
             continue
-        if may(request.user, entry.needs) and (url := entry_url(entry, company)):
+        if may_open(request.user, entry, company) and (url := entry_url(entry, company)):
             other = next((name for name in entry.also if _score(name, words) > _score(entry.title, words)), "")
             scored.append((-score, position, Found(entry.title, url, entry.group, other)))
     groups: dict[str, list[Found]] = {}
@@ -200,4 +202,4 @@ def _company(request: HttpRequest, slug: str) -> Any:
     for company in Shell(request).companies:
         if company.slug == slug:
             return company
-    raise Http404(f"There is no company with the address {slug!r}.")
+    raise Http404(no_company(slug))

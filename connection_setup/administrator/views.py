@@ -91,6 +91,7 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(reverse("ui:home"))
+    company_or_404(request, found.company.slug, Can.ADMINISTER)  # who signed in may have lost the role meanwhile
     if found.purpose == administrator_sign_in.DISCOVER and found.signed_in_at is not None:
         environments.discover_environments(found)
     if found.in_window:

@@ -1,9 +1,12 @@
 """Views of Dataverse Business Units."""
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import access
 from accounts.access import company_or_404
 from connection_setup.business_units import page
 from connection_setup.business_units import services as business_units
@@ -64,5 +67,10 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _list_units(request: HttpRequest, connection: DataverseConnection) -> list[business_units.BusinessUnit]:
-    """Return the units, read as who is signed in. Raises DataverseError and Refusal."""
-    return business_units.list_units(connection, sign_in.current(connection.company, request.session.session_key))
+    """Return the units, read as who is signed in; of other companies the names that the person may see.
+
+    Raises DataverseError and Refusal.
+    """
+    signed_in = sign_in.current(connection.company, request.session.session_key)
+    units = business_units.list_units(connection, signed_in)
+    return [replace(unit, other_companies=access.shown_names(request, unit.other_companies)) for unit in units]

@@ -108,7 +108,7 @@ def switch_and_report(request: HttpRequest, company: Company) -> str:
         "The connection signs in with the certificate now; its user needs no licence. You can remove the previous "
         "credential from the registration.",
     )
-    if remaining := companies.companies_to_upgrade(access.visible_companies(request)):
+    if remaining := companies.companies_to_upgrade(access.visible_companies(request, Can.ADMINISTER)):
         names = remaining[0].name if len(remaining) == 1 else f"{len(remaining)} companies"
         messages.warning(request, f"Repeat this in each company: {names} still to do. See {companies.TITLE}.")
     return company_url("connection_setup:setup", company)
@@ -117,4 +117,4 @@ def switch_and_report(request: HttpRequest, company: Company) -> str:
 def _render(
     request: HttpRequest, connection: DataverseConnection, form: forms.CertificateForm | None = None
 ) -> HttpResponse:
-    return render.page(request, page.build_page(connection, access.visible_companies(request), form))
+    return render.page(request, page.build_page(connection, access.visible_companies(request, Can.ADMINISTER), form))

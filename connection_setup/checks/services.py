@@ -53,15 +53,13 @@ def expectations(
 ) -> Expectations:
     """Return what the company and the connection's settings expect of the environment."""
     company = connection.company
-    others: dict[UUID, list[tuple[str, str]]] = {}
+    others: dict[UUID, list[str]] = {}
     neighbours = DataverseConnection.objects.filter(enabled=True, organization_id__isnull=False).exclude(
         company=company
     )
-    for organization, name, currency in neighbours.values_list(
-        "organization_id", "company__name", "company__currency_code"
-    ):
+    for organization, currency in neighbours.values_list("organization_id", "company__currency_code"):
         if organization:
-            others.setdefault(organization, []).append((name, currency))
+            others.setdefault(organization, []).append(currency)
     rated = Currency.objects.filter(company=company, exchange_rate__gt=0)
     return Expectations(
         company_name=company.name,

@@ -41,8 +41,8 @@ STATUS_STYLES: Mapping[CertificateState, kit.State] = {
 }
 
 
-def build_page(company: Company, visible: Sequence[Company], *, administrator: bool) -> Page:
-    """Return the page, a line for each company that the person sees (`visible`)."""
+def build_page(company: Company, visible: Sequence[Company], administered: Sequence[Company]) -> Page:
+    """Return the page: a line for each company that the person sees, what to do next in those they administer."""
     return Page(
         TITLE,
         company=company,
@@ -54,7 +54,7 @@ def build_page(company: Company, visible: Sequence[Company], *, administrator: b
             "Each company has its own connection, mappings, couplings and jobs. A change on a setup page applies to "
             "that company alone: repeat it in each.",
         ),
-        listing=_listing(visible, administrator=administrator),
+        listing=_listing(visible, administered),
     )
 
 
@@ -103,11 +103,11 @@ def _certificate_states(companies: Iterable[Company]) -> list[tuple[Company, Cer
     return [(company, certificate_state(connections.get(company.pk))) for company in listed]
 
 
-def _listing(visible: Sequence[Company], *, administrator: bool) -> Listing:
+def _listing(visible: Sequence[Company], administered: Sequence[Company]) -> Listing:
     columns = [
         Column("name", "Company", "name", sort="name", wrap=True),
         Column("state", "State", _connection_cell(captions.connection_status), sort="connection__enabled"),
-        *([Column("open", "Action", _next_step)] if administrator else []),
+        *([Column("open", "Action", _next_step_in(administered))] if administered else []),
         Column("certificate", "Certificate", lambda row: _certificate_status(certificate_state(_connection(row)))),
         Column("expires", "Credential Expires", _connection_cell(_expires)),
         Column(
@@ -181,6 +181,12 @@ def _tested(connection: DataverseConnection) -> Cell:
 
 def _certificate_status(state: CertificateState) -> Status:
     return Status(state.value, STATUS_STYLES[state])
+
+
+def _next_step_in(administered: Sequence[Company]) -> Callable[[Company], Cell]:
+    """Return the cell with the next step: blank for companies that the person does not administer."""
+    keys = {company.pk for company in administered}
+    return lambda company: _next_step(company) if company.pk in keys else ""
 
 
 def _next_step(company: Company) -> Cell:

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 from accounts import access
 from connection_setup.companies import change_log_page, page
 from connection_setup.connection import state
-from core.roles import Can, may, requires
+from core.roles import Can, requires
 from ui import render
 
 
@@ -15,8 +15,8 @@ from ui import render
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the list of the companies that the person sees."""
     owner = access.company_or_404(request, company)
-    administrator = may(request.user, Can.ADMINISTER)
-    return render.page(request, page.build_page(owner, access.visible_companies(request), administrator=administrator))
+    administered = access.visible_companies(request, Can.ADMINISTER)
+    return render.page(request, page.build_page(owner, access.visible_companies(request), administered))
 
 
 @requires(Can.ADMINISTER)

@@ -20,8 +20,9 @@ from ui.links import company_url
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
-    setup = dynamics.get_setup(company_or_404(request, company))
-    return render.page(request, page.build_page(setup, administrator=may(request.user, Can.ADMINISTER)))
+    owner = company_or_404(request, company)
+    administrator = may(request.user, Can.ADMINISTER, owner)
+    return render.page(request, page.build_page(dynamics.get_setup(owner), administrator=administrator))
 
 
 @requires(Can.ADMINISTER)

@@ -14,15 +14,20 @@ from connection_setup.connection import state
 from connection_setup.models import DataverseConnection
 from connection_setup.provisioning import consent
 from connection_setup.types import Report
+from core.roles import may
 from masterdata.models import Company
 
 
-def pending(connection: DataverseConnection) -> hooks.Question | None:
-    """Return the question to ask now; None without one, or while the connection is neither enabled nor tested well."""
+def pending(connection: DataverseConnection, user: Any = None) -> hooks.Question | None:
+    """Return the question to ask this person now; whatever anybody may be asked, without one.
+
+    None without one, or while the connection is neither enabled nor tested well.
+    """
     if not connection.pk or not (connection.enabled or after_successful_test(connection)):
         return None
     unanswered = (one for one in hooks.questions() if one.name not in connection.answers)
-    return next((one for one in unanswered if one.applies(connection)), None)
+    asked = (one for one in unanswered if user is None or may(user, one.needs, connection.company))
+    return next((one for one in asked if one.applies(connection)), None)
 
 
 def after_successful_test(connection: DataverseConnection) -> bool:

@@ -15,14 +15,14 @@ from ui.kit import Action
 from ui.links import company_url
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.ADMINISTER_ALL)
 @require_safe
 def show(request: HttpRequest, company: str) -> HttpResponse:
     """Show the page."""
     return render.page(request, page.build_page(company_or_404(request, company), encryption.read_state()))
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.ADMINISTER_ALL)
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("key")
 def enable(request: HttpRequest, company: str) -> HttpResponse:
@@ -30,7 +30,7 @@ def enable(request: HttpRequest, company: str) -> HttpResponse:
     return _form(request, company, enable=True)
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.ADMINISTER_ALL)
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("key")
 def change(request: HttpRequest, company: str) -> HttpResponse:
@@ -38,7 +38,7 @@ def change(request: HttpRequest, company: str) -> HttpResponse:
     return _form(request, company, enable=False)
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.ADMINISTER_ALL)
 @require_POST
 def rotate(request: HttpRequest, company: str) -> HttpResponse:
     """Encrypt every secret with the newest key."""
@@ -50,7 +50,7 @@ def rotate(request: HttpRequest, company: str) -> HttpResponse:
     return HttpResponseRedirect(company_url("connection_setup:encryption", owner))
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.ADMINISTER_ALL)
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, company: str) -> HttpResponse:
     """Ask, then encrypt every secret with the key derived from SECRET_KEY."""
@@ -79,7 +79,7 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     )
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.ADMINISTER_ALL)
 @require_POST
 @sensitive_variables()
 def copy(request: HttpRequest, company: str) -> HttpResponse:

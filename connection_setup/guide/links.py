@@ -19,6 +19,7 @@ def step_url(company: Company, step: str = "") -> str:
 
 def return_url(request: HttpRequest, company: Company) -> str:
     """Return where a page that the guide leads to goes back to: the unfinished guide, else the setup page."""
-    if may(request.user, Can.ADMINISTER) and AssistedSetup.objects.filter(company=company, completed_at=None).exists():
+    unfinished = AssistedSetup.objects.filter(company=company, completed_at=None)
+    if may(request.user, Can.ADMINISTER, company) and unfinished.exists():
         return step_url(company)
     return company_url("connection_setup:setup", company)

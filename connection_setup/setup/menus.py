@@ -16,6 +16,7 @@ from ui.kit import Action, Menu
 from ui.links import company_url, optional_url
 
 ONLY_ADMINISTRATORS = "Only an Administrator may do this."
+ONLY_ADMINISTRATORS_OF_ALL = "Only an Administrator in all companies may do this."
 ENABLE_FIRST = "Enable the connection first."
 DISABLE_FIRST = "Turn Enabled off first."
 ENABLED_ALREADY = "The connection is enabled already."
@@ -52,7 +53,7 @@ class _Menus:
     def __init__(self, request: HttpRequest, connection: DataverseConnection, editable: bool) -> None:
         self.connection, self.company, self.editable = connection, connection.company, editable
         self.user = request.user
-        self.not_administrator = "" if may(request.user, Can.ADMINISTER) else ONLY_ADMINISTRATORS
+        self.not_administrator = "" if may(request.user, Can.ADMINISTER, self.company) else ONLY_ADMINISTRATORS
         self.not_enabled = "" if connection.enabled else ENABLE_FIRST
         self.not_disabled = DISABLE_FIRST if connection.enabled else ""
 
@@ -132,7 +133,9 @@ class _Menus:
 
     def encryption_menu(self) -> list[Action]:
         """Return the menu Encryption."""
-        return [Action("Encryption Management", self._url("encryption"), icon="lock", off=self.not_administrator)]
+        everywhere = may(self.user, Can.ADMINISTER_ALL, self.company)
+        off = "" if everywhere else self.not_administrator or ONLY_ADMINISTRATORS_OF_ALL
+        return [Action("Encryption Management", self._url("encryption"), icon="lock", off=off)]
 
     def synchronization_menu(self) -> list[Action]:
         """Return the menu Synchronization."""
@@ -190,7 +193,7 @@ class _Menus:
         return Action(label, row_url(self.connection, table, entity_set, row_id), icon=icon, off=off)
 
     def _not_permitted(self, can: Can) -> str:
-        return "" if may(self.user, can) else NOT_PERMITTED[can]
+        return "" if may(self.user, can, self.company) else NOT_PERMITTED[can]
 
 
 def _without_none(actions: list[Action | None]) -> list[Action]:

@@ -1,8 +1,11 @@
 """Notices of Dataverse Connection Setup: what went wrong, what waits for somebody, and questions with their answers."""
 
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 
+from accounts import access
 from connection_setup import hooks
 from connection_setup.captions import STATUS_STYLES
 from connection_setup.checks import judges
@@ -11,6 +14,7 @@ from connection_setup.enabling import run as enabling
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.secrets import credentials
 from connection_setup.types import Report
+from core.roles import Can, may
 from ui.kit import Action, Notice
 from ui.links import company_url, optional_url
 
@@ -18,9 +22,10 @@ FIXED_BY_PREPARING = (judges.USER, judges.SOLUTION_CHECK, judges.TABLES)
 """The checks whose failures an administrator fixes by preparing the environment."""
 
 
-def build_notices(connection: DataverseConnection, report: Report, *, administrator: bool) -> tuple[Notice, ...]:
+def build_notices(request: HttpRequest, connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
     """Return the notices for this person; report: of the last test."""
     notices = []
+    administrator = may(request.user, Can.ADMINISTER, connection.company)
     if connection.disable_reason and not connection.enabled:
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
     run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
@@ -36,9 +41,9 @@ def build_notices(connection: DataverseConnection, report: Report, *, administra
                 Action("Prepare the environment", company_url("connection_setup:administrator", connection.company)),
             )
         notices.append(Notice(report.failed.fix, "bad", title=report.failed.message, actions=ways))
-    if administrator and (question := questions.pending(connection)) is not None:
+    if administrator and (question := questions.pending(connection, request.user)) is not None:
         notices.append(_question_notice(connection, question))
-    notices += _shared_notices(connection)
+    notices += _shared_notices(request, connection)
     if problem := credentials.provider_problem(connection):
         notices.append(Notice(problem.fix, "bad", title=problem.message))
     expires = credentials.expiry(connection, timezone.localdate())
@@ -47,12 +52,13 @@ def build_notices(connection: DataverseConnection, report: Report, *, administra
     return tuple(notices)
 
 
-def _shared_notices(connection: DataverseConnection) -> list[Notice]:
+def _shared_notices(request: HttpRequest, connection: DataverseConnection) -> list[Notice]:
     """Return the notice that other companies of this site use the same environment, where they do."""
     if not connection.enabled or connection.organization_id is None:
         return []
     others = DataverseConnection.objects.filter(enabled=True, organization_id=connection.organization_id)
-    names = list(others.exclude(pk=connection.pk).order_by("company__name").values_list("company__name", flat=True))
+    others = others.exclude(pk=connection.pk).order_by("company__name")
+    names = access.shown_names(request, others.values_list("company__name", flat=True))
     if not names:
         return []
     mappings = optional_url("coupling:mappings", connection.company)
@@ -60,8 +66,8 @@ def _shared_notices(connection: DataverseConnection) -> list[Notice]:
     ways.append(Action("Learn more", f"{reverse('ui:help', kwargs={'name': 'connection'})}#companies"))
     return [
         Notice(
-            f"{', '.join(names)} {'uses' if len(names) == 1 else 'use'} it too. Check the filters of the mappings, so "
-            "that each company synchronizes its own rows only.",
+            f"{capfirst(', '.join(names))} {'uses' if others.count() == 1 else 'use'} it too. Check the filters of the "
+            "mappings, so that each company synchronizes its own rows only.",
             title="Several companies share this environment.",
             actions=tuple(ways),
         )

@@ -51,7 +51,7 @@ CONNECTION_FIELDS = (
 def build_page(request: HttpRequest, connection: DataverseConnection, form: SettingsForm | None = None) -> Page:
     """Return the page for this person: a form for an Administrator while the connection is not enabled, else text."""
     company = connection.company
-    administrator = may(request.user, Can.ADMINISTER)
+    administrator = may(request.user, Can.ADMINISTER, company)
     report = Report.stored(connection.checks)
     editable = administrator and not connection.enabled
     if form is None and editable:
@@ -67,9 +67,7 @@ def build_page(request: HttpRequest, connection: DataverseConnection, form: Sett
             "registration, test the connection, then turn on Enabled.",
         ),
         actions=menus.build_menus(request, connection, editable=editable),
-        notices=build_notices(connection, report, administrator=administrator)
-        if form is None or not form.errors
-        else (),
+        notices=build_notices(request, connection, report) if form is None or not form.errors else (),
         fast_tabs=(
             _connection_tab(connection, form if editable else None, administrator),
             _checks_tab(connection, report),

@@ -67,12 +67,12 @@ def _stored(mapping: IntegrationTableMapping) -> str:
 def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | None, within: str) -> Page:
     """Return the page of a mapping's criteria. within: a word of RETURN_PAGES, or ""."""
     mapping, off = form.mapping, unavailable_text(form.mapping.company)
-    operates = may(request.user, Can.OPERATE)
+    operates = may(request.user, Can.OPERATE, mapping.company)
     statistics = _statistics(form)
     for row in form.rows:
         if row.field in statistics.fields and statistics.records:
             row.filled, row.distinct = statistics.fields[row.field]
-    couple_off = NOT_ENABLED if off else permission_reason(request, Can.OPERATE)
+    couple_off = NOT_ENABLED if off else permission_reason(request, mapping.company, Can.OPERATE)
     notices = [*_about_selection(form), *_about_entries(form), *([Notice(off, "warn")] if off else []), *form.notices]
     return Page(
         TITLE,
@@ -97,7 +97,7 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | Non
                     "rows": form.rows,
                     "measured": _measured_text(mapping, statistics),
                     "compare": CompareAs.choices,
-                    "locked": not (operates or may(request.user, Can.MAP)),
+                    "locked": not (operates or may(request.user, Can.MAP, mapping.company)),
                     "kept": form_values(form, within),
                 },
                 gist=", ".join(row.caption for row in form.rows if row.use) or NOTHING_CHOSEN,
@@ -130,7 +130,7 @@ def form_values(form: CriteriaForm, within: str) -> Mapping[str, str]:
 
 def _actions(request: HttpRequest, form: CriteriaForm, not_enabled: str, within: str) -> list[Action | Menu]:
     mapping = form.mapping
-    no_preview, no_map = (permission_reason(request, can) for can in (Can.PREVIEW, Can.MAP))
+    no_preview, no_map = (permission_reason(request, mapping.company, can) for can in (Can.PREVIEW, Can.MAP))
 
     def act(label: str, page: str, icon: str, off: str) -> Action:
         return Action(label, mapping_url(page, mapping), "post", icon, with_form=True, off=off)

@@ -191,7 +191,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
         title = "Nothing to match on" if error.reason == Reason.NO_CRITERIA else "Not started"
         form.notices.append(error_notice(error, title))
         return _shown(request, form, status=400)
-    if may(request.user, Can.MAP):
+    if may(request.user, Can.MAP, one.company):
         mappings_services.save_criteria(mapping=one, settings=settings)
     if form.selection is not None:
         selections.delete_selection(form.selection)

@@ -74,7 +74,7 @@ def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpRespon
     """Show one mapping, and save its settings for those who may change it."""
     owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
-    may_map = may(request.user, Can.MAP)
+    may_map = may(request.user, Can.MAP, owner)
     form = MappingForm(request.POST if request.method == "POST" else None, initial=_initial(one))
     if request.method == "POST":
         if not may_map:
@@ -144,7 +144,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
             Action("Match-Based Coupling", mapping_url("criteria", one), icon="couple", off=off),
             Action(
                 "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),
-                icon="uncouple", off=off or permission_reason(request, Can.OPERATE), dialog=True,
+                icon="uncouple", off=off or permission_reason(request, owner, Can.OPERATE), dialog=True,
             ),
             Action("Integration Coupling Job Log", job_log_url(owner, type="coupling", mapping=one.name), icon="job"),
         ],

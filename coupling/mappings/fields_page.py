@@ -107,7 +107,7 @@ def fields(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 
     def act(label: str, to: str, icon: str) -> Action:
         url = company_url("coupling:switch-fields", owner, mapping=one.name, to=to)
-        return Action(label, url, "post", icon, selection=True, off=permission_reason(request, Can.MAP))
+        return Action(label, url, "post", icon, selection=True, off=permission_reason(request, owner, Can.MAP))
 
     page = Page(
         "Integration Field Mapping List",

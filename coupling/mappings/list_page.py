@@ -205,7 +205,7 @@ def _last_run(row: Any) -> Cell:
 
 
 def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Action | Menu]:
-    maps, operates = permission_reason(request, Can.MAP), permission_reason(request, Can.OPERATE)
+    maps, operates = (permission_reason(request, company, can) for can in (Can.MAP, Can.OPERATE))
 
     def act(label: str, what: str, icon: str, why: str = "", **kwargs: Any) -> Action:
         url = company_url("coupling:selected", company, what=what)

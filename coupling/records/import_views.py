@@ -35,10 +35,11 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_or_404(request, company)
     initial = {"company": owner.slug, "table": request.GET.get("table") or "customer"}
     data = request.POST if request.method == "POST" else None
-    form = FileForm(data, request.FILES or None, companies=access.visible_companies(request), initial=initial)
+    companies = access.visible_companies(request, Can.ADMINISTER)
+    form = FileForm(data, request.FILES or None, companies=companies, initial=initial)
     if data is None or not form.is_valid():
         return render.page(request, import_page.choose_page(owner, form))
-    target = company_or_404(request, form.cleaned_data["company"])
+    target = company_or_404(request, form.cleaned_data["company"], Can.ADMINISTER)
     file = form.cleaned_data["file"]
     try:
         job = import_services.start_import(

@@ -126,7 +126,7 @@ def dataverse_menu(
     off = unavailable_text(company)
     if not off and not mappings:
         off = f"No integration table mapping for {table.caption_plural} yet."
-    denied = "" if may(request.user, Can.OPERATE) else "Your role may look, not change."
+    denied = "" if may(request.user, Can.OPERATE, company) else "Your role may look, not change."
     values = {"selected": str(record.system_id)} if record is not None else {}
 
     def act(label: str, name: str, icon: str, note: str = "") -> list[Action]:

@@ -30,7 +30,7 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     owner, what = company_or_404(request, company), records.table_or_404(table)
     mappings = records.mappings_of(owner, what)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
-    if may(request.user, Can.ADMINISTER):
+    if may(request.user, Can.ADMINISTER, owner):
         actions += [
             Action(f"New {in_sentence(what.caption)}", company_url("records:new", owner, table=what.name), icon="add"),
             Action("Import", company_url("records:import", owner, query={"table": what.name}), icon="import"),
@@ -63,7 +63,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
     owner, what = company_or_404(request, company), records.table_or_404(table)
     record = _record(owner, what, system_id)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, record=record)]
-    if may(request.user, Can.ADMINISTER):
+    if may(request.user, Can.ADMINISTER, owner):
         actions += [
             Action("Edit", _record_url("edit", owner, what, record), icon="edit"),
             Action("Delete", _record_url("delete", owner, what, record), icon="delete", dialog=True),

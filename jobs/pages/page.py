@@ -124,7 +124,7 @@ def _marked(cue: Cue, here: bool) -> Cue:
 def _actions(request: HttpRequest, job: Job, company: Company) -> list[Action]:
     kwargs = {"company": company.slug, "pk": job.pk}
     actions = []
-    if not job.ended and may(request.user, Can.OPERATE):
+    if not job.ended and may(request.user, Can.OPERATE, job.company):
         off = "stops after the batch in hand" if job.cancel_requested else ""
         actions.append(Action("Cancel", reverse("jobs:cancel", kwargs=kwargs), icon="cancel", off=off, dialog=not off))
     if any(job.breakdown.values()):

@@ -66,11 +66,11 @@ def mapping_filter(company: Company, **such: Any) -> list[listing.Filter]:
     return [listing.Filter("mapping", "Mapping", lambda rows, value: rows.filter(mapping__name=value), choices)]
 
 
-def off_reason(user: AbstractBaseUser | AnonymousUser, unavailable: str) -> str:
+def off_reason(user: AbstractBaseUser | AnonymousUser, company: Company, unavailable: str) -> str:
     """Return why the actions of the pages are off, "" where they are not."""
     if unavailable:
         return "Enable the connection first."
-    return "" if may(user, Can.OPERATE) else "Your role may look, not start jobs."
+    return "" if may(user, Can.OPERATE, company) else "Your role may look, not start jobs."
 
 
 def not_connected(unavailable: str) -> list[Notice]:

@@ -28,7 +28,7 @@ def conflicts(request: HttpRequest, company: str) -> HttpResponse:
     """Show pairs whose same field was changed on both sides, with the choice which side counts."""
     owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
-    page = conflicts_page(owner, unavailable=unavailable, off=off_reason(request.user, unavailable))
+    page = conflicts_page(owner, unavailable=unavailable, off=off_reason(request.user, owner, unavailable))
     return render.page(request, page)
 
 
@@ -57,7 +57,7 @@ def skipped(request: HttpRequest, company: str) -> HttpResponse:
     """Show what synchronization left undone; with ?settled=yes what people left out."""
     owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
-    off = off_reason(request.user, unavailable)
+    off = off_reason(request.user, owner, unavailable)
     page = skipped_page(owner, settled=_is_settled(request), unavailable=unavailable, off=off)
     return render.page(request, page)
 

@@ -54,7 +54,7 @@ def review_page(
             "criteria first: synchronizing them in full would make duplicates.",
         ),
         help="synchronization#full",
-        actions=_actions(company, rows, unavailable, operates=may(user, Can.OPERATE)),
+        actions=_actions(company, rows, unavailable, operates=may(user, Can.OPERATE, company)),
         notices=[*notices, *warnings(rows, with_criteria)],
         progress=progress(company, rows),
         listing=review_listing(company, with_criteria),

@@ -37,7 +37,7 @@ def review(request: HttpRequest, company: str) -> HttpResponse:
     unavailable = unavailable_text(owner)
     notices: list[Notice] = []
     known = full.lines(owner, removed=True)
-    if not unavailable and not known and may(request.user, Can.OPERATE):
+    if not unavailable and not known and may(request.user, Can.OPERATE, owner):
         notices = _count(owner)
     rows = full.lines(owner) if notices or not known else [row for row in known if not row.removed]
     if any(row.started and row.status in ("", *OPEN_STATES) for row in rows):

@@ -72,7 +72,7 @@ def salespeople_page(
         notices.append(
             Notice("The ownership model is Team, so no user owns rows. Couplings made here count once it is Person.")
         )
-    editable = may(request.user, Can.OPERATE) and not off
+    editable = may(request.user, Can.OPERATE, company) and not off
     return Page(
         TITLE,
         company=company,
@@ -141,8 +141,8 @@ def _page_number(text: str, last: int) -> int:
 
 def _actions(request: HttpRequest, company: Company, off: str) -> tuple[Action | Menu, ...]:
     why = "Users cannot be coupled now." if off else ""
-    why = why or ("" if may(request.user, Can.OPERATE) else "Your role may look, not change.")
-    denied = "" if may(request.user, Can.ADMINISTER) else "Only an Administrator may do this."
+    why = why or ("" if may(request.user, Can.OPERATE, company) else "Your role may look, not change.")
+    denied = "" if may(request.user, Can.ADMINISTER, company) else "Only an Administrator may do this."
     team_off = denied or (why if off else team_blocked_reason(company))
     return (
         Action(

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.roles import set_roles as give_roles
 from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
@@ -118,6 +119,12 @@ def places(django_db_setup: Tables, django_db_blocker: Any) -> Iterator[tuple[Pl
         for role in (*Role, None):
             person(role)
             _signed_in[_name(role)] = client_of(role).cookies[settings.SESSION_COOKIE_NAME].value
+        for role in Role:
+            for name, roles in members(role, *made).items():
+                one = person(None, name)
+                for of, its in roles.items():
+                    give_roles(person=one, company=of.company, roles=[its])
+                _signed_in[name] = client_of(None, name=name).cookies[settings.SESSION_COOKIE_NAME].value
     yield made
     _signed_in.clear()
     with django_db_blocker.unblock():
@@ -155,19 +162,23 @@ def there(places: tuple[Place, Place], db: None) -> Place:
     return places[1]
 
 
+def members(role: Role, here: Place, there: Place) -> dict[str, dict[Place, Role]]:
+    """Those who have the role in one company: in the other none, or that of a Viewer."""
+    return {f"{_name(role)}-there": {there: role}, f"{_name(role)}-there-viewer-here": {there: role, here: Role.VIEWER}}
+
+
 def person(role: Role | None, name: str = "") -> User:
-    """Somebody with that role, made as the command does; None for somebody who has none yet."""
-    high = role is Role.ADMINISTRATOR
-    user = User.objects.create_user(name or _name(role), password=PASSWORD, is_staff=high, is_superuser=high)
+    """Somebody with that role in all companies, made as the command does; None for somebody who has none yet."""
+    user = User.objects.create_user(name or _name(role), password=PASSWORD)
     if role:
-        user.groups.add(Group.objects.get_or_create(name=role)[0])
+        give_roles(person=user, company=None, roles=[role])
     return user
 
 
-def client_of(role: Role | None, *, csrf: bool = False) -> Client:
-    """Return a browser in which somebody with that role is signed in; to `places` they are signed in already."""
+def client_of(role: Role | None, *, csrf: bool = False, name: str = "") -> Client:
+    """Return a browser in which somebody with that role is signed in, or of that name; to `places` they are already."""
     client = Client(enforce_csrf_checks=csrf, raise_request_exception=False)
-    name = _name(role)
+    name = name or _name(role)
     if name in _signed_in:
         client.cookies[settings.SESSION_COOKIE_NAME] = _signed_in[name]
         return client

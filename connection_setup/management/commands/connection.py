@@ -13,6 +13,7 @@ from connection_setup.models import DataverseConnection
 from connection_setup.provisioning.steps import StepReport
 from connection_setup.secrets import credentials
 from connection_setup.types import Check, Report
+from core.roles import Can
 from dataverse.errors import DataverseError
 
 MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
@@ -30,6 +31,10 @@ class Command(SettingsCommand):
 
     help = "Test, enable or disable a company's connection to Dataverse, or show its status."
     actions: ClassVar = ("test", "enable", "disable", "status")
+
+    def needed(self, options: dict[str, Any]) -> Can:
+        """Return what is needed: to look, or to administer."""
+        return Can.READ if options["action"] == "status" else Can.ADMINISTER
 
     def arguments(self, parser: CommandParser) -> None:
         """Add the action, and settings to use instead of the stored ones."""
@@ -60,7 +65,7 @@ class Command(SettingsCommand):
 
     def _enable(self, values: dict[str, Any] | None, secret: str) -> None:
         report = enabling_services.enable(
-            company=self.company, user=None, values=values, secret=secret, on_step=self._report_step
+            company=self.company, user=self.acting, values=values, secret=secret, on_step=self._report_step
         )
         if report.failed:
             failed: Check = report.failed
@@ -81,7 +86,7 @@ class Command(SettingsCommand):
         self.stderr.write(f"{STEP_MARKS[report.state]}  {report.caption}: {report.user_message}", self.style.NOTICE)
 
     def _disable(self, _values: None, _secret: str) -> None:
-        connection = enabling_services.disable(company=self.company, user=None)
+        connection = enabling_services.disable(company=self.company, user=self.acting)
         if self.as_json:
             self.print_json(_status_document(connection))
         self.print_text(f"The connection of {self.company} is disabled. Settings, mappings and couplings are kept.")

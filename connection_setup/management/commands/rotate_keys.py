@@ -13,7 +13,7 @@ class Command(TandemCommand):
 
     def run(self, options: dict[str, Any]) -> None:  # noqa: ARG002 - the command's shape
         """Encrypt all secrets, or none."""
-        changed = encryption.rotate(user=None).resealed
+        changed = encryption.rotate(user=self.acting).resealed
         if self.as_json:
             self.print_json({"secrets": changed})
         stored = "secret is" if changed == 1 else "secrets are"

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.roles import Can
 from core.vocabulary import ConflictOption
 from coupling.commands import MappingCommand
 from coupling.couplings import services
@@ -15,6 +16,10 @@ class Command(MappingCommand):
     """Couple the uncoupled records of a mapping with the Dataverse rows that match them."""
 
     help = "Couple the uncoupled records of a mapping with the Dataverse rows that match them."
+
+    def needed(self, options: dict[str, Any]) -> Can:
+        """Return what is needed: less for a preview, which writes nothing."""
+        return Can.PREVIEW if options["preview"] else Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to match on, which records, and what follows."""
@@ -48,6 +53,7 @@ class Command(MappingCommand):
                 create_new=options["create_new"],
                 synchronize=options["synchronize"],
                 conflicts=options["conflicts"],
+                user=self.acting,
             )
         except DataverseError as error:
             self.refuse_for(error)

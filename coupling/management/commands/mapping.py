@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.roles import Can
 from coupling import filters, local_records
 from coupling.commands import MappingCommand
 from coupling.couplings import services
@@ -16,6 +17,10 @@ class Command(MappingCommand):
     """List the mappings, show one with its fields, or reset mappings to their default."""
 
     help = "List the mappings, show one with its fields, or reset mappings to their default."
+
+    def needed(self, options: dict[str, Any]) -> Can:
+        """Return what is needed: to look, or to change."""
+        return Can.READ if options["what"] in ("list", "show") else Can.MAP
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to do, and for which mapping."""

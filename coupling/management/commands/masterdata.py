@@ -58,7 +58,7 @@ class Command(CompanyCommand):
             job = import_services.start_import(
                 company=self.company, table=table, file=file, file_name=options["file"].name, columns=columns,
                 options=Options(**{name: options[name] for name in Options.__struct_fields__}),
-                blank_clears=options["blank_clears"], preview=options["preview"],
+                blank_clears=options["blank_clears"], preview=options["preview"], user=self.acting,
             )  # fmt: skip
             job = waiting.run_to_end(job, self._on_progress)
         finally:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.roles import Can
 from coupling.commands import MappingCommand
 from coupling.couplings import services
 from dataverse.errors import DataverseError
@@ -13,6 +14,8 @@ class Command(MappingCommand):
     """Delete couplings: of some records, or all of a mapping. No data is deleted."""
 
     help = "Delete couplings: of some records, or all of a mapping. No data is deleted."
+
+    needs = Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add which couplings."""
@@ -26,7 +29,7 @@ class Command(MappingCommand):
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
         try:
-            job = services.start_uncoupling(mapping=mapping, selection=selection, all=options["all"])
+            job = services.start_uncoupling(mapping=mapping, selection=selection, all=options["all"], user=self.acting)
         except DataverseError as error:
             self.refuse_for(error)
         self.finish(job)

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from core.commands import TandemCommand
+from core.roles import Can, may
 from jobs import display
 from jobs.models import Job, JobOutcome, Outcome
 from jobs.pages import lists as listings
@@ -17,16 +18,22 @@ class Command(TandemCommand):
 
     help = "Show one job; with --errors its failed records first, one per line."
 
+    needs = Can.READ
+
     def arguments(self, parser: CommandParser) -> None:
         """Add which job, and whether its records are wanted."""
         parser.add_argument("id", type=int, metavar="ID")
         parser.add_argument("--errors", action="store_true", help="Print the failed records, then the job.")
         parser.add_argument("--outcome", choices=Outcome.values, help="Print the records with this outcome instead.")
 
+    def authorize_and_run(self, options: dict[str, Any]) -> None:
+        """Print the job, where the person sees its company."""
+        self.run(options)
+
     def run(self, options: dict[str, Any]) -> None:
         """Print it."""
-        job = Job.objects.filter(pk=options["id"]).first()
-        if job is None:
+        job = Job.objects.select_related("company").filter(pk=options["id"]).first()
+        if job is None or (self.acting is not None and not may(self.acting, self.needs, job.company)):
             self.refuse(
                 "unknown_job",
                 f"There is no job {options['id']}.",

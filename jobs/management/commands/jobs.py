@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.roles import Can
 from jobs import display
 from jobs.models import Job, State, Type
 from jobs.services import summary
@@ -15,6 +16,8 @@ class Command(CompanyCommand):
     """List a company's jobs, newest first."""
 
     help = "List a company's jobs, newest first."
+
+    needs = Can.READ
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what narrows the list."""

@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from core.commands import TandemCommand
+from core.roles import Can
 from masterdata.models import Company
+from masterdata.visible_companies import companies_for
 
 
 class Command(TandemCommand):
@@ -24,6 +26,12 @@ class Command(TandemCommand):
         parser.add_argument(
             "--country", metavar="CODE", default="", help="With create: the country, such as US (ISO 3166)."
         )
+
+    def authorize_and_run(self, options: dict[str, Any]) -> None:
+        """Do the work, where the person may; everybody lists the companies that they see."""
+        if options["action"] != "list":
+            self.authorize(Can.ADMINISTER_ALL)
+        self.run(options)
 
     def run(self, options: dict[str, Any]) -> None:
         """Do it."""
@@ -61,7 +69,7 @@ class Command(TandemCommand):
         )
 
     def _list(self) -> None:
-        companies = list(Company.objects.all())
+        companies = list(companies_for(self.acting))
         if self.as_json:
             self.print_json({"companies": [_described(company) for company in companies]})
         elif not companies:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.roles import Can
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES, Job
 from jobs.running.waiting import run_to_end
@@ -19,6 +20,8 @@ class Command(CompanyCommand):
     """Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."""
 
     help = "Synchronize everything in waves, as Sync All on Dataverse Full Synch. Review does."
+
+    needs = Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to run, and what to override."""
@@ -40,7 +43,7 @@ class Command(CompanyCommand):
             if options["recommendations"]:
                 self.print_lines(full.lines(self.company), {})
                 return
-            full.start(self.company, only=options["mapping"])
+            full.start(self.company, user=self.acting, only=options["mapping"])
         except DataverseError as error:
             self.refuse_for(error)
         self.wait()
@@ -76,7 +79,7 @@ class Command(CompanyCommand):
                 self.print_progress(line)
 
         while True:
-            full.advance(self.company)
+            full.advance(self.company, user=self.acting)
             open_jobs = [line.job for line in full.lines(self.company) if line.started and line.status in OPEN_STATES]
             if not open_jobs:
                 return

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from core.roles import Can
 from core.vocabulary import Direction
 from coupling.commands import MappingCommand
 from dataverse.errors import DataverseError
@@ -17,6 +18,10 @@ class Command(MappingCommand):
     """Synchronize a mapping, or selected records of it."""
 
     help = "Synchronize a mapping, or selected records of it."
+
+    def needed(self, options: dict[str, Any]) -> Can:
+        """Return what is needed: less for a preview, which writes nothing."""
+        return Can.PREVIEW if options["preview"] else Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add which mapping, which records, which way."""
@@ -41,7 +46,7 @@ class Command(MappingCommand):
                 self.preview(Preview(mapping, direction, selection=selection))
                 return
             job = start_synchronization(
-                mapping=mapping, selection=selection, full=options["full"], direction=direction,
+                mapping=mapping, selection=selection, full=options["full"], direction=direction, user=self.acting,
                 one_record=selection is not None and len(selection) == 1,
             )  # fmt: skip
         except DataverseError as error:

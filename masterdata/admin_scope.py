@@ -1,0 +1,38 @@
+"""What the Django admin shows of companies: those in which the person has a role, and nothing of the others."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from core.roles import Can, may
+from masterdata.models import Company
+from masterdata.visible_companies import companies_of
+
+
+class OfVisibleCompanies:
+    """A mixin before ModelAdmin. company_lookup: how its rows name their company."""
+
+    company_lookup = "company"
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
+        """Return the rows of companies that the person sees; what is changed, deleted or counted comes from these."""
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        return narrowed(rows, self.company_lookup, request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer companies that the person sees, and rows of these."""
+        related: type[models.Model] = db_field.remote_field.model
+        if related is Company:
+            kwargs.setdefault("queryset", companies_of(request.user))
+        elif any(field.name == "company" for field in related._meta.fields):
+            kwargs.setdefault("queryset", narrowed(related._default_manager.all(), "company", request))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+
+def narrowed(rows: "QuerySet[Any]", lookup: str, request: HttpRequest) -> "QuerySet[Any]":
+    """Return the rows of companies that the person sees."""
+    if may(request.user, Can.READ):
+        return rows
+    return rows.filter(**{f"{lookup}__in": companies_of(request.user)})

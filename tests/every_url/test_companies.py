@@ -1,0 +1,165 @@
+"""Rights per company: every address of the application for somebody whose role is one in another company."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import CompanyRole
+from core.roles import CAPABILITIES, Can, Role
+from tests.every_url.conftest import Place, client_of, members, methods, nothing_written
+from tests.every_url.test_admin import address
+from tests.every_url.test_roles import as_role, named, only_reads, unchanged
+from tests.every_url.urls import ADMIN_ENDPOINTS, COMPANY_ENDPOINTS, ENDPOINTS, OBJECT_ENDPOINTS, Endpoint
+
+pytestmark = pytest.mark.usefixtures("no_network")
+
+
+def browser(role: Role, here: Place, there: Place, *, viewer: bool = False) -> Client:
+    """Somebody with the role in `there`, and none in `here`, or that of a Viewer."""
+    return client_of(None, name=list(members(role, here, there))[viewer])
+
+
+def allowed_in_one(endpoint: Endpoint, role: Role) -> bool:
+    """Whether the role allows it in its company; what concerns all companies no role in one does."""
+    return endpoint.capability in CAPABILITIES[role] - {Can.ADMINISTER_ALL}
+
+
+def send(client: Client, method: str, url: str, of: Place) -> Any:
+    return getattr(client, method.lower())(url, of.selection if method == "POST" else {})
+
+
+def body(answer: Any) -> str:
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return str(content.decode(errors="replace")) + str(dict(answer.headers))
+
+
+@named(COMPANY_ENDPOINTS)
+def test_a_company_in_which_one_has_no_role_is_not_there(here: Place, there: Place, endpoint: Endpoint) -> None:
+    """Neither with its own objects nor with those of one's own company; and it looks like one that is nowhere."""
+    url = endpoint.url(here.given)
+    mixed = endpoint.url({**there.given, "company": here.company.slug})
+    takes = sorted(methods(endpoint, url))
+    for role in Role:
+        client = browser(role, here, there)
+        for method in takes:
+            for one, of in ((url, here), (mixed, there)):
+                with nothing_written():
+                    answer = send(client, method, one, of)
+                assert answer.status_code == 404, (role, method, answer.status_code)
+                assert here.company.name not in body(answer)
+
+
+@named(OBJECT_ENDPOINTS)
+def test_nor_are_its_objects_in_one_s_own_company(here: Place, there: Place, endpoint: Endpoint) -> None:
+    url = endpoint.url({**here.given, "company": there.company.slug})
+    for role in Role:
+        with unchanged(here):
+            for method in sorted(methods(endpoint, url)):
+                answer = send(browser(role, here, there), method, url, here)
+                told = (role, method, answer.status_code)
+                assert answer.status_code == (404 if allowed_in_one(endpoint, role) else 403), told
+                assert here.company.name not in body(answer)
+
+
+@named(COMPANY_ENDPOINTS)
+def test_a_role_in_one_company_allows_there_what_it_allows_and_names_no_other(
+    here: Place, there: Place, endpoint: Endpoint
+) -> None:
+    url = endpoint.url(there.given)
+    takes = sorted(methods(endpoint, url))
+    for role in Role:
+        for method in takes:
+            with as_role(role), unchanged(here):
+                answer = send(browser(role, here, there), method, url, there)
+                told = (role, method, answer.status_code)
+                if not allowed_in_one(endpoint, role) or (method == "POST" and only_reads(endpoint, role)):
+                    assert answer.status_code == 403, told
+                else:
+                    assert answer.status_code in (200, 204, 302, 400, 404), told
+                assert here.company.name not in body(answer), told
+                assert f"/c/{here.company.slug}/" not in body(answer), told
+
+
+@named(COMPANY_ENDPOINTS)
+def test_a_viewer_here_stays_one_whatever_they_are_there(here: Place, there: Place, endpoint: Endpoint) -> None:
+    url = endpoint.url(here.given)
+    takes = sorted(methods(endpoint, url))
+    reads = endpoint.capability is Can.READ
+    for role in Role:
+        client = browser(role, here, there, viewer=True)
+        for method in takes:
+            with as_role(role), unchanged(here):
+                answer = send(client, method, url, here)
+                told = (role, method, answer.status_code)
+                if reads and not (method == "POST" and only_reads(endpoint, Role.VIEWER)):
+                    assert answer.status_code in (200, 204, 302, 400, 404), told
+                else:
+                    assert answer.status_code == 403, told
+
+
+@named([endpoint for endpoint in ENDPOINTS if endpoint not in COMPANY_ENDPOINTS])
+def test_what_belongs_to_no_company_names_none_that_one_does_not_see(
+    here: Place, there: Place, endpoint: Endpoint
+) -> None:
+    url = endpoint.url(here.given)
+    for role in Role:
+        for method in sorted(methods(endpoint, url)):
+            with as_role(role):
+                assert here.company.name not in body(send(browser(role, here, there), method, url, here))
+
+
+def test_somebody_without_a_role_is_told_so_and_reads_no_company_s_name(here: Place, there: Place) -> None:
+    client = client_of(None)
+    for url in ("/", f"/c/{here.company.slug}/", "/c/nowhere/"):
+        answer = client.get(url)
+        assert here.company.name not in body(answer)
+        assert there.company.name not in body(answer)
+    assert "You have no role in any company yet." in body(client.get("/"))
+    known, unknown = client.get(f"/c/{here.company.slug}/"), client.get("/c/nowhere/")
+    assert known.status_code == unknown.status_code == 403
+
+
+@pytest.fixture
+def staff(here: Place, there: Place) -> Client:
+    """Somebody of the other company whom somebody gave every right of the Django admin, but no further role."""
+    user = User.objects.get(username="viewer-there")
+    user.is_staff = True
+    user.save()
+    user.user_permissions.set(Permission.objects.all())
+    return client_of(None, name="viewer-there")
+
+
+@pytest.mark.parametrize("endpoint", [pytest.param(one, id=one.name) for one in ADMIN_ENDPOINTS])
+def test_the_admin_shows_nothing_of_a_company_in_which_one_has_no_role(
+    staff: Client, here: Place, there: Place, endpoint: Endpoint
+) -> None:
+    url = address(endpoint, here)
+    if url is None or endpoint.name in {"admin:login", "admin:logout"}:
+        return
+    with unchanged(here):
+        for method in ("GET", "POST"):
+            answer = send(staff, method, url, here)
+            assert answer.status_code in (200, 302, 403, 404, 405), (method, answer.status_code)
+            assert here.company.name not in body(answer), method
+            assert here.customer.name not in body(answer), method
+
+
+def test_the_admin_still_shows_staff_their_own_company(staff: Client, there: Place) -> None:
+    assert there.customer.name in body(staff.get(reverse("admin:masterdata_customer_changelist")))
+    assert there.mapping.name in body(staff.get(reverse("admin:jobs_job_changelist")))
+    assert there.company.name in body(staff.get(reverse("admin:masterdata_company_changelist")))
+
+
+def test_a_role_given_or_taken_counts_with_the_next_request(here: Place, there: Place) -> None:
+    client = browser(Role.OPERATOR, here, there)
+    url = reverse("ui:role-center", kwargs={"company": here.company.slug})
+    assert client.get(url).status_code == 404
+    given = CompanyRole.objects.create(
+        person=User.objects.get(username="operator-there"), company=here.company, role=Role.VIEWER
+    )
+    assert client.get(url).status_code == 200
+    given.delete()
+    assert client.get(url).status_code == 404
