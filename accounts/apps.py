@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Keep changes of people and roles in the audit log; have what follows from roles follow them; time sessions."""
+        """Keep changes of people and roles in the audit log; have what follows from roles follow; time sessions."""
         from auditlog.registry import auditlog
         from django.contrib.auth import get_user_model
         from django.contrib.auth.signals import user_logged_in

@@ -13,7 +13,7 @@ PASSWORD = "correct horse battery staple"
 
 
 def made(model: type[models.Model], number: int) -> models.Model:
-    """A record of any model, with something in every field that a form or a list could show."""
+    """Return a record of any model, with something in every field that a form or a list could show."""
     if model is User:
         return User.objects.create_user(f"person{number}", f"person{number}@example.com", PASSWORD)
     return model._default_manager.create(
@@ -48,5 +48,5 @@ def value(field: "models.Field[Any, Any]", number: int) -> Any:
 
 
 def registered() -> dict[type[models.Model], Any]:
-    """What the admin shows."""
+    """Return what the admin shows."""
     return dict(admin.site._registry)

@@ -129,7 +129,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
     tabs = (
         [FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")] if rows else []
     )
-    may_cancel = may(request.user, Can.OPERATE)
+    may_cancel = may(request.user, Can.OPERATE, found)
     cancel_them = Action("Cancel", company_url("jobs:cancel-selected", found), "post", icon="cancel", selection=True)
     page = Page(
         display.QUEUE_TITLE,

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from coupling import filters
-from coupling.gateway import COMPANY_COLUMN, Gateway
+from coupling.filters import COMPANY_COLUMN
+from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Condition, RemoteRow
 from masterdata.catalog import LocalTable

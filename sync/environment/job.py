@@ -15,12 +15,12 @@ from connection_setup.connection import moving
 from connection_setup.connection.state import connection_of
 from core import bulk
 from coupling import local_records
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job, Outcome, Reason, State
 from jobs.running.context import JobContext, OutcomeRow
 from sync.environment import services
 from sync.environment.choices import Choice, EnvironmentParameters
-from sync.models import DuePair, FailedRow, FullSynchReviewLine, SynchState
+from sync.models import DuePair, FullSynchReviewLine, SynchState
 
 POLL_S = 1.0
 """How soon the job looks again whether others have stopped, in seconds."""
@@ -53,7 +53,7 @@ class _Work:
         """Drop every coupling, and what was read up to."""
         self._drop(self.couplings, Reason.NONE, "The coupling was dropped. Record and row stay as they are.")
         with self.context.checkpoint() as point:
-            for model in (SynchState, FailedRow, DuePair):
+            for model in (SynchState, UndoneRecord, DuePair):
                 model.objects.filter(mapping__company=self.company).delete()
             FullSynchReviewLine.objects.filter(company=self.company).delete()
             dropped = self.context.job.counters.get("uncoupled", 0)

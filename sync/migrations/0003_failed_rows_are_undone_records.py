@@ -24,6 +24,6 @@ def move(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sync", "0002_unconfirmed_writes"), ("coupling", "0007_undone_records")]
+    dependencies = [("sync", "0002_unconfirmed_writes"), ("coupling", "0008_undone_records")]
 
     operations = [migrations.RunPython(move, migrations.RunPython.noop)]

@@ -89,7 +89,7 @@ def run(*line: str) -> tuple[int, dict[str, Any]]:
 
 
 def named(line: tuple[str, ...], folder: Path, job: Job) -> list[str]:
-    """The line with the file and the job that it is about."""
+    """Return the line with the file and the job that it is about."""
     (folder / FILE).write_text("no,name\n1,Alder\n")
     return [str(folder / FILE) if word == FILE else str(job.pk) if word == "JOB" else word for word in line]
 

@@ -55,7 +55,7 @@ class WaitingHasher(MD5PasswordHasher):
 
 @pytest.fixture
 def tried(transactional_db: Any, settings: Any) -> Callable[..., list[int]]:
-    """Gives the answers to many sign-ins at once."""
+    """Give the answers to many sign-ins at once."""
     settings.PASSWORD_HASHERS = [f"{__name__}.WaitingHasher"]
     person(Role.VIEWER)
 

@@ -34,7 +34,7 @@ def administrator(transactional_db: None) -> User:
 
 @pytest.fixture
 def records(administrator: User) -> dict[type[models.Model], models.Model]:
-    """A record of each model that the admin shows, with others beside it, and with a history."""
+    """Provide a record of each model that the admin shows, with others beside it, and with a history."""
     company = Company.objects.create(name="CRONUS International", currency_code="EUR", country_code="DE")
     customers(company, 120)
     for model in registered():
@@ -48,7 +48,7 @@ def records(administrator: User) -> dict[type[models.Model], models.Model]:
 
 
 def changelist(model: type[models.Model]) -> str:
-    """The address of the model's list."""
+    """Return the address of the model's list."""
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
@@ -62,7 +62,7 @@ def addresses(model: type[models.Model], pk: Any) -> dict[str, str]:
 
 
 def refusals(model: type[models.Model], user: User) -> dict[str, int]:
-    """What the model's admin refuses to an administrator, by the end of the address's name."""
+    """Return what the model's admin refuses to an administrator, by the end of the address's name."""
     request = RequestFactory().get("/")
     request.user = user
     shown = registered()[model]
@@ -92,7 +92,7 @@ class Rounds(Looks):
 
 @pytest.fixture
 def rounds(contexts: Callable[..., Any], administrator: User, axe: Any, screenshot: Any) -> Iterator[Rounds]:
-    """An administrator who looks at every page and finds nothing wrong."""
+    """Provide an administrator who looks at every page and finds nothing wrong."""
     going = Rounds(contexts().new_page(), axe, screenshot)
     User.objects.filter(username="administrator").update(is_staff=True, is_superuser=True)
     yield going

@@ -47,7 +47,7 @@ each_endpoint = pytest.mark.parametrize(
 
 @pytest.fixture
 def records(here: Place) -> dict[str, models.Model]:
-    """A record of every model that the admin shows, by "app_model"."""
+    """Provide a record of every model that the admin shows, by "app_model"."""
     found = {model: model._default_manager.order_by("pk").first() or made(model, 1) for model in registered()}
     return {f"{model._meta.app_label}_{model._meta.model_name}": record for model, record in found.items()}
 
@@ -65,7 +65,7 @@ def addresses(endpoint: Endpoint, records: dict[str, models.Model]) -> Iterator[
 
 
 def staff(role: Role | None, everything: bool) -> Client:
-    """A browser in which somebody with that role is signed in, marked as staff."""
+    """Return a browser in which somebody with that role is signed in, marked as staff."""
     user = User.objects.create_user(f"staff-{role}-{everything}", is_staff=True)
     if role:
         user.groups.add(Group.objects.get(name=role))

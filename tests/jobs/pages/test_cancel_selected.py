@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def waiting(company: Company) -> list[Job]:
-    """A job in process and 30 that wait for it, and one that is postponed."""
+    """Provide a job in process and 30 that wait for it, and one that is postponed."""
     running = stored(company, state=State.IN_PROCESS, exclusive_key="k", lease_until=timezone.now(), worker="w")
     queued = [stored(company, exclusive_key="k", mapping_name="CUSTOMER") for _ in range(30)]
     return [running, *queued, stored(company, state=State.POSTPONED, exclusive_key="p", not_before=timezone.now())]

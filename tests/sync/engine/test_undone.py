@@ -29,7 +29,7 @@ NOTHING = "Nothing is left out"
 
 @pytest.fixture
 def left_out(company, operator):
-    """The page, as an operator reads it now."""
+    """Provide the page, as an operator reads it now."""
     return lambda: page_text(operator.get(page_url(company, "skipped")))
 
 
@@ -216,7 +216,7 @@ def test_a_row_merged_into_another_names_it_and_is_coupled_with_it(company, cust
 
 
 def selectable(page):
-    """The keys of the rows that can be ticked."""
+    """Return the keys of the rows that can be ticked."""
     return [part.split('value="')[1].split('"')[0] for part in page.split("<input")[1:] if 'name="selected"' in part]
 
 

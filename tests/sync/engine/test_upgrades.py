@@ -41,7 +41,7 @@ def test_what_had_failed_before_the_upgrade_stands_undone_after_it(company, cust
     class Editor:
         connection = connection
 
-    import_module("coupling.migrations.0008_failed_pairs_are_undone_records").list_failed_pairs(apps, Editor)
+    import_module("coupling.migrations.0009_failed_pairs_are_undone_records").list_failed_pairs(apps, Editor)
     lines = left_undone(company).order_by("pk").values_list("local_id", "reason", "condition", "attempts")
     assert list(lines) == [
         (failed.system_id, "denied", "No privilege.", 1), (skipped.system_id, "value_too_long", "Too long.", 2),

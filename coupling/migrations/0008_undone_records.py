@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coupling", "0006_selections"),
+        ("coupling", "0007_multi_company"),
         ("masterdata", "0003_ids_in_the_order_of_time"),
     ]
 

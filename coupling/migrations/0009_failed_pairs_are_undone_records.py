@@ -33,6 +33,6 @@ def list_failed_pairs(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("coupling", "0007_undone_records")]
+    dependencies = [("coupling", "0008_undone_records")]
 
     operations = [migrations.RunPython(list_failed_pairs, migrations.RunPython.noop)]

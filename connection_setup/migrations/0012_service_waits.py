@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connection_setup", "0010_problem_fix_and_in_progress")]
+    dependencies = [("connection_setup", "0011_other_organization")]
 
     operations = [
         migrations.CreateModel(
