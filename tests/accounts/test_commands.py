@@ -29,6 +29,8 @@ LINES: dict[str, tuple[str, ...]] = {
     "connection test": ("connection", "test", "--company", "Alder"),
     "couple": ("couple", "CUSTOMER", "--company", "Alder"),
     "couple --preview": ("couple", "CUSTOMER", "--company", "Alder", "--preview"),
+    "environment show": ("environment", "show", "--company", "Alder"),
+    "environment drop": ("environment", "drop", "--company", "Alder"),
     "fullsync": ("fullsync", "--company", "Alder"),
     "job": ("job", "JOB"),
     "jobs": ("jobs", "--company", "Alder"),

@@ -33,7 +33,7 @@ def names(sandbox: Sandbox) -> set[str]:
 
 
 def prepared(sandbox: Sandbox, client: DataverseClient) -> TableInfo:
-    """Return the client has asked something, so that it knows how many requests at once the service recommends."""
+    """Have the client ask something, so that it knows how many requests at once the service recommends."""
     table = client.table("account")
     sandbox.control("DELETE", "requests")
     return table

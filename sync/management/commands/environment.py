@@ -59,16 +59,16 @@ class Command(SettingsCommand):
             self.print_text(situation.problem.user_message)
 
     def _keep(self, situation: Situation) -> None:
-        job = self._wait(services.start_keeping(company=self.company))
+        job = self._wait(services.start_keeping(company=self.company, user=self.acting))
         self._print(situation, job.counters.get("unchanged", 0), job.counters.get("uncoupled", 0), job.message)
 
     def _drop(self, situation: Situation) -> None:
-        job = self._wait(services.start_dropping(company=self.company))
+        job = self._wait(services.start_dropping(company=self.company, user=self.acting))
         self._print(situation, 0, job.counters.get("uncoupled", 0), job.message)
 
     @sensitive_variables("secret")
     def _point_back(self, values: dict[str, Any], secret: str) -> None:
-        job = services.point_back(company=self.company, values=values, secret=secret)
+        job = services.point_back(company=self.company, values=values, secret=secret, user=self.acting)
         if job is not None:
             self._wait(job)
         situation = services.known_situation(self.company)

@@ -42,7 +42,7 @@ def coupled(company: Company, customers: IntegrationTableMapping, remote: Sandbo
 
 @pytest.fixture
 def changed(company: Company, coupled: dict[str, UUID], remote: Sandbox) -> Changed:
-    """Provide a copy answers, which lacks the row of the third customer."""
+    """Have a copy answer, which lacks the row of the third customer."""
     was = connection_of(company).organization_id
     assert was is not None
     client_for(company).delete("accounts", coupled["10003"])
