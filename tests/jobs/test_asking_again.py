@@ -3,6 +3,7 @@
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -86,7 +87,7 @@ def test_another_company_s_is_another_job(company: Company) -> None:
 @pytest.mark.parametrize(
     "has_begun",
     [
-        {"state": State.IN_PROCESS, "lease_until": timezone.now()},
+        {"state": State.IN_PROCESS, "lease_until": datetime(2026, 11, 29, tzinfo=UTC)},
         {"state": State.QUEUED, "resume": {"after": 7}},  # it gave way to a job in a hurry
         {"state": State.POSTPONED, "processed": 1},
         {"state": State.QUEUED, "cancel_requested": True},
