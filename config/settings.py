@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from zoneinfo import available_timezones
 
 from csp.constants import NONE, SELF
@@ -128,6 +128,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     _database.update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
+    # Whoever asks a server that is gone gets an answer in seconds; libpq alone waits for minutes.
+    _database["OPTIONS"] = {"connect_timeout": 10} | cast("dict[str, object]", _database.get("OPTIONS", {}))
 DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "ATOMIC_REQUESTS": False}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,10 +1,13 @@
 """Pages for what went wrong: inside the shell for somebody signed in, bare otherwise."""
 
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render as render_template
 from django.template.loader import render_to_string
+
+from core.database_outage import RETRY_AFTER_S, is_database_outage
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
@@ -47,16 +50,26 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG00
 
 
 def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """500, without the database or the shell, since either may be what failed."""
-    text = render_to_string(
-        "ui/shell/error_bare.html",
-        {
-            "title": "Something went wrong here",
-            "text": "The error has been logged. What you were doing was not done, or not completely.",
-            "next_step": "Try again in a moment; if it happens again, tell an administrator when it happened.",
-        },
-    )
-    return HttpResponse(text, status=500)
+    """500, or 503 while the database is away; without the database or the shell, since either may be what failed."""
+    if is_database_outage(sys.exc_info()[1]):
+        answer = _bare(
+            503, "The database cannot be reached",
+            "It is down or too busy just now. What you were doing was not done, or not completely; what was saved "
+            "before is not lost, and jobs go on by themselves when the database is back.",
+            "Try again in a minute; if it takes longer, tell an administrator.",
+        )  # fmt: skip
+        answer["Retry-After"] = str(RETRY_AFTER_S)
+        return answer
+    return _bare(
+        500, "Something went wrong here",
+        "The error has been logged. What you were doing was not done, or not completely.",
+        "Try again in a moment; if it happens again, tell an administrator when it happened.",
+    )  # fmt: skip
+
+
+def _bare(status: int, title: str, text: str, next_step: str) -> HttpResponse:
+    context = {"title": title, "text": text, "next_step": next_step}
+    return HttpResponse(render_to_string("ui/shell/error_bare.html", context), status=status)
 
 
 def _answer(request: HttpRequest, status: int, title: str, text: str, next_step: str = "") -> HttpResponse:
