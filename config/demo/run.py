@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from config.demo import data, remote, seed
 from config.demo.environment import Environment
 from config.demo.show import Screen
 from config.serve import Site, SiteFailed, free_port, prepare, ready_line, sign_in
+from config.state_in_use import hold_state_folder
 from connection_setup.connection import state as connections
 from connection_setup.enabling import services as enabling
 from core.vocabulary import CompareAs, ConflictOption
@@ -85,7 +87,11 @@ class Demo:
         self.customers = customers
 
     def run(self) -> int:
-        """Prepare, show, and go on serving unless `once`."""
+        """Prepare, show, and go on serving unless `once`. Raises SiteFailed where the state folder is in use."""
+        with hold_state_folder("make demo") as tell_address:
+            return self._run(tell_address)
+
+    def _run(self, tell_address: Callable[[str], None]) -> int:
         began = time.monotonic()
         self.screen.line(f"{settings.PRODUCT_NAME}: preparing the database and two companies of demo data ...")
         prepare()
@@ -106,6 +112,7 @@ class Demo:
                 first = seed.reset_company(plans[0])
             with Site(port=_port(self.screen), say=self.screen.line) as site:
                 site.wait_until_serving()
+                tell_address(site.url)
                 well = self._show(first, second, environment)
                 self.screen.line()
                 self.screen.line(f"  In all {time.monotonic() - began:.0f} seconds.")

@@ -1,11 +1,13 @@
 """manage.py serve [--port 8000] [--without-worker]: the web server and a worker, as `make run` starts them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.serve import Site, SiteFailed, prepare, ready_line, sign_in, stop_on_signals
+from config.state_in_use import hold_state_folder
 
 
 class Command(BaseCommand):
@@ -22,19 +24,22 @@ class Command(BaseCommand):
         """Prepare, serve, say READY, wait."""
         stop_on_signals()
         try:
-            site = Site(port=options["port"], worker=not options["without_worker"], say=self.stderr.write)
-            prepare()
-            who = sign_in()
-            with site:
-                site.wait_until_serving()
-                self.stdout.write(ready_line(site, who))
-                if who is None:
-                    self.stdout.write(
-                        "Sign in with your own account; manage.py user NAME --role Administrator makes one."
-                    )
-                self.stdout.flush()
-                site.serve_forever()
+            with hold_state_folder("make run") as tell_address:
+                self._serve(tell_address, options)
         except SiteFailed as failure:
             raise CommandError(str(failure)) from None
         except KeyboardInterrupt:
             self.stderr.write("Stopped.")
+
+    def _serve(self, tell_address: Callable[[str], None], options: dict[str, Any]) -> None:
+        site = Site(port=options["port"], worker=not options["without_worker"], say=self.stderr.write)
+        prepare()
+        who = sign_in()
+        with site:
+            site.wait_until_serving()
+            tell_address(site.url)
+            self.stdout.write(ready_line(site, who))
+            if who is None:
+                self.stdout.write("Sign in with your own account; manage.py user NAME --role Administrator makes one.")
+            self.stdout.flush()
+            site.serve_forever()
