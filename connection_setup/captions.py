@@ -21,6 +21,8 @@ def connection_status(connection: DataverseConnection) -> Status:
     report = Report.stored(connection.checks)
     if not connection.enabled:
         return Status("Not enabled", "warn" if connection.environment_url else "")
+    if connection.other_organization_id is not None:
+        return Status("Environment changed", "bad")
     if not report.attention_count:
         return Status("Connected", "ok")
     checks = "1 check needs" if report.attention_count == 1 else f"{report.attention_count} checks need"

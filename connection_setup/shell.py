@@ -13,12 +13,13 @@ from connection_setup.guide import assisted_setup, connect_step, environment_ste
 from connection_setup.models import AssistedSetup, DataverseConnection
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
+from connection_setup.setup.notices import environment_changed_notice
 from core.roles import Can, may
 from jobs import registry
 from masterdata.models import Company
 from ui.kit import Action, Notice, Status
 from ui.links import company_url
-from ui.registry import Entry, role_center_notice, role_center_status, tell_me
+from ui.registry import Entry, list_notice, role_center_notice, role_center_status, tell_me
 
 ENTRIES = (
     Entry(
@@ -118,6 +119,8 @@ def register() -> None:
     connect_step.register()
     hooks.add_question(ENCRYPTION_QUESTION)
     role_center_status(company_status)
+    role_center_notice(environment_notice)
+    list_notice(environment_notice)
     role_center_notice(not_connected_notice)
     role_center_notice(expiry_notice)
     registry.on_tick(sign_in.drop_expired)
@@ -159,6 +162,11 @@ def not_connected_notice(request: HttpRequest, company: Any) -> Notice | None:
     guide = Action(links.TITLE, links.step_url(company), icon="run")
     ways = (guide, setup) if may(request.user, Can.ADMINISTER, company) else (setup,)
     return Notice(f"{connection.disable_reason} {why}".strip(), "warn", "Dataverse is not connected.", ways)
+
+
+def environment_notice(request: HttpRequest, company: Any) -> Notice | None:
+    """Return the notice that another organization answers, for the role center and every list."""
+    return environment_changed_notice(_request_connection(request, company))
 
 
 def expiry_notice(request: HttpRequest, company: Any) -> Notice | None:

@@ -17,6 +17,7 @@ from jobs.registry import Schedule
 from sync import guide_steps
 from sync.conflicts import conflicts_page, skipped_page
 from sync.engine.handler import handle
+from sync.environment import page as environment_page
 from sync.environment.job import carry_out
 from sync.full import page as review_page
 from sync.full import services as full
@@ -39,6 +40,12 @@ _ENTRIES = (
         "sync:salespeople",
         group="Administration",
         also=("Couple Salespeople", "Users - Dataverse", "Add Coupled Users to Team", "Salespeople and users"),
+    ),
+    registry.Entry(
+        environment_page.TITLE,
+        "sync:environment",
+        group="Administration",
+        also=("Changed environment", "Another organization", "Point Back", "Copied, restored or reset environment"),
     ),
     registry.Entry(conflicts_page.TITLE, "sync:conflicts", also=("Conflicts",)),
     registry.Entry(skipped_page.TITLE, "sync:skipped", also=("Skipped records", "Retry", "Records left out")),

@@ -3,15 +3,22 @@
 from django.urls import path
 
 from sync.conflicts import views as conflicts
+from sync.environment import views as environment
 from sync.full import views as full
 from sync.salespeople import views as salespeople
 from sync.start import pages as start
 
 app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"
+_environment = "c/<slug:company>/environment-changed/"
 _people = "c/<slug:company>/couple-dataverse-users-with-salespeople/"
 _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
 urlpatterns = [
+    path(_environment, environment.show, name="environment"),
+    path(_environment + "check/", environment.check, name="environment-check"),
+    path(_environment + "choose/", environment.choose, name="environment-choose"),
+    path(_environment + "enable/", environment.enable, name="environment-enable"),
+    path(_environment + "point-back/", environment.point_back, name="environment-point-back"),
     path(_people, salespeople.show, name="salespeople"),
     path(_people + "save/", salespeople.save, name="salespeople-save"),
     path(_people + "create/", salespeople.create, name="salespeople-create"),

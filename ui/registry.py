@@ -53,6 +53,7 @@ class _Registry:
     status: list[Callable[[HttpRequest, Any], Any]] = field(default_factory=list)
     entry_sources: list[Callable[[], Iterable[Entry]]] = field(default_factory=list)
     notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
+    list_notices: list[Callable[[HttpRequest, Any], Notice | None]] = field(default_factory=list)
     record_finders: list[RecordProvider] = field(default_factory=list)
     company_source: Callable[[Any], Iterable[Any]] = field(default=lambda _: ())
 
@@ -95,6 +96,11 @@ def role_center_status(provider: Callable[[HttpRequest, Any], Any]) -> None:
 def role_center_notice(provider: Callable[[HttpRequest, Any], Notice | None]) -> None:
     """Add what the role center says above its cues while there is something to say: the first step of a new company."""
     registry.notices.append(provider)
+
+
+def list_notice(provider: Callable[[HttpRequest, Any], Notice | None]) -> None:
+    """Add what every list of a company says above its rows while there is something to say."""
+    registry.list_notices.append(provider)
 
 
 def companies(source: Callable[[Any], Iterable[Any]]) -> None:

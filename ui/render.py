@@ -1,6 +1,6 @@
 """A Page as HTML: the whole page, or the one region that htmx asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,6 +14,7 @@ from ui.bound_list import Bound
 from ui.htmx import htmx_of
 from ui.kit import Action, FastTab, Menu, Notice, Page
 from ui.listing import Listing
+from ui.registry import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Tab:
 
 def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse:
     """Answer with the page. htmx gets the list's rows, the list or the progress alone, by the id of its target."""
+    page = _with_list_notices(request, page)
     bound = _bound(request, page)
     template, context = _part(request, page, bound)
     company = page.company
@@ -76,6 +78,14 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
         response["HX-Reselect"] = "#main"
         response["HX-Reswap"] = "outerHTML"
     return response
+
+
+def _with_list_notices(request: HttpRequest, page: Page) -> Page:
+    """Return a company's list with what every list says; any other page, and a list's part for htmx, as it is."""
+    if page.listing is None or page.company is None or htmx_of(request):
+        return page
+    found = [notice for give in registry.list_notices if (notice := give(request, page.company)) is not None]
+    return replace(page, notices=(*found, *page.notices)) if found else page
 
 
 def redirect(request: HttpRequest, url: str) -> HttpResponse:

@@ -7,8 +7,9 @@ from django.utils.text import capfirst
 
 from accounts import access
 from connection_setup import hooks
-from connection_setup.captions import STATUS_STYLES
+from connection_setup.captions import ENVIRONMENT_CHANGED, STATUS_STYLES
 from connection_setup.checks import judges
+from connection_setup.connection import organization
 from connection_setup.enabling import questions
 from connection_setup.enabling import run as enabling
 from connection_setup.models import DataverseConnection, EnablingRun
@@ -24,16 +25,19 @@ FIXED_BY_PREPARING = (judges.USER, judges.SOLUTION_CHECK, judges.TABLES)
 
 def build_notices(request: HttpRequest, connection: DataverseConnection, report: Report) -> tuple[Notice, ...]:
     """Return the notices for this person; report: of the last test."""
-    notices = []
     administrator = may(request.user, Can.ADMINISTER, connection.company)
+    changed = environment_changed_notice(connection)
+    notices = [changed] if changed else []
     if connection.disable_reason and not connection.enabled:
         notices.append(Notice(connection.disable_reason, "warn", title="The connection was disabled."))
     run = enabling.current_run(connection.company) if administrator and not connection.enabled else None
     if run is not None and run.ended_at is None:
         notices += _unfinished_notices(run)
     failed_step = enabling.failed_step(run) if run is not None else None
-    already_shown = failed_step is not None and report.failed and failed_step.message == report.failed.message
-    if report.failed and connection.checked_at and not already_shown:
+    shown = {failed_step.message} if failed_step is not None else set()
+    if report.failed and changed and report.failed.name == judges.ORGANIZATION:
+        shown.add(report.failed.message)
+    if report.failed and connection.checked_at and report.failed.message not in shown:
         ways: tuple[Action, ...] = ()
         # A check of one table is named after it: "Tables and privileges: account".
         if report.failed.name.partition(":")[0] in FIXED_BY_PREPARING and not connection.enabled and administrator:
@@ -50,6 +54,20 @@ def build_notices(request: HttpRequest, connection: DataverseConnection, report:
     if expires is not None and expires.warning_days is not None:
         notices.append(Notice(expires.fix, STATUS_STYLES[expires.state], title=expires.message))
     return tuple(notices)
+
+
+def environment_changed_notice(connection: DataverseConnection) -> Notice | None:
+    """Return the notice that another organization answers and somebody must decide, with the way to the page."""
+    other = organization.changed_organization(connection)
+    if other is None:
+        return None
+    url = optional_url("sync:environment", connection.company)
+    ways = (Action(ENVIRONMENT_CHANGED, url, icon="plug"),) if url else ()
+    text = (
+        f"{other} answers at {other.url}. The connection belongs to {organization.own_organization(connection)}. "
+        "Nothing is read from the other one or written to it until an administrator decides."
+    )
+    return Notice(text, "bad", title="The environment changed.", actions=ways)
 
 
 def _shared_notices(request: HttpRequest, connection: DataverseConnection) -> list[Notice]:

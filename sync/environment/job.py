@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.connection import moving
 from connection_setup.connection.state import connection_of
 from core import bulk
@@ -58,8 +59,8 @@ class _Work:
             FullSynchReviewLine.objects.filter(company=self.company).delete()
             dropped = self.context.job.counters.get("uncoupled", 0)
             point.finish(
-                f"{dropped:,} couplings were dropped. Records, rows and settings stay as they are. Enable the "
-                "connection, then couple anew."
+                f"{dropped:,} couplings were dropped. Records, rows and settings stay as they are. Choose Enable on "
+                f"{ENVIRONMENT_CHANGED}, then couple anew."
             )
 
     def keep_existing(self) -> None:
@@ -78,8 +79,9 @@ class _Work:
             counters = self.context.job.counters
             kept, dropped = counters.get("unchanged", 0), counters.get("uncoupled", 0)
             point.finish(
-                f"{kept:,} couplings were kept, {dropped:,} dropped. The connection belongs to the organization "
-                "that answers now. Enable it, also when it is enabled, so that it finds its team there."
+                f"{kept:,} couplings were kept, {dropped:,} dropped. The connection belongs to the organization that "
+                "answers now. An administrator enables it, or where it is enabled chooses Test Connection, to see that "
+                "all it needs is there."
             )
 
     def give_back(self) -> None:

@@ -49,6 +49,11 @@ class Situation:
         return self.was is not None and self.now is not None and self.was.id != self.now.id
 
     @property
+    def starts_anew(self) -> bool:
+        """Whether nothing keeps the connection from being enabled with the organization that answers now."""
+        return self.changed and not self.couplings
+
+    @property
     def undecided(self) -> bool:
         """Whether a person must choose."""
         return self.changed or self.marked > 0

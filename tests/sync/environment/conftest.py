@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import Client
 
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from coupling.models import Coupling, IntegrationTableMapping
 from masterdata.models import Company
 from sandbox.testing import Sandbox
+from tests.connection_setup.conftest import signed_in
 from tests.sync.conftest import customer, synchronize
 
 
@@ -47,3 +49,9 @@ def changed(company: Company, coupled: dict[str, UUID], remote: Sandbox) -> Chan
     assert was is not None
     client_for(company).delete("accounts", coupled["10003"])
     return Changed(company, was, UUID(replace_organization(remote)), coupled)
+
+
+@pytest.fixture
+def administrator(company: Company) -> Client:
+    """Return a browser in which an Administrator is signed in."""
+    return signed_in("Administrator")
