@@ -11,7 +11,7 @@ from masterdata.models import Company
 from sync.environment.choices import Choice
 from sync.environment.forms import PointBackForm
 from sync.environment.services import Situation
-from ui.kit import Action, FactBox, FastTab, Field, Link, Notice, Page, Status, Table, Tip
+from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status, Table, Tip
 from ui.links import company_url
 
 TITLE = captions.ENVIRONMENT_CHANGED
@@ -40,11 +40,9 @@ def build_page(company: Company, situation: Situation, user: AbstractBaseUser | 
         ),
         notices=_notices(company, situation, job),
         fast_tabs=(
-            _organization_tab("was", "What was: the organization that the couplings belong to", situation.was),
-            _organization_tab("is", "What is: the organization that answers now", situation.now),
+            _organizations_tab(situation),
             _choices_tab(company, situation, denied, job),
         ),
-        fact_boxes=(FactBox("Couplings", _facts(situation)),),
     )
 
 
@@ -63,7 +61,10 @@ def _notices(company: Company, situation: Situation, job: Job | None) -> tuple[N
     if situation.problem is not None:
         return (Notice(situation.problem.user_message, "bad", "Which organization it is cannot be asked."),)
     if situation.changed:
-        text = f"Nothing is read from {situation.now} or written to it until one of the three ways below is chosen."
+        text = (
+            f"{situation.couplings:,} couplings belong to {situation.was}. Nothing is read from the organization that "
+            "answers, or written to it, until one of the three ways below is chosen."
+        )
         return (Notice(text, "bad", "Another organization answers."),)
     if situation.marked:
         text = (
@@ -76,13 +77,17 @@ def _notices(company: Company, situation: Situation, job: Job | None) -> tuple[N
     return (Notice("There is nothing to decide.", "ok", "The connection's own organization answered last."),)
 
 
-def _organization_tab(name: str, title: str, found: KnownOrganization | None) -> FastTab:
-    fields = (
-        Field("Organization", found.name if found else None),
-        Field("Organization ID", str(found.id) if found else None, copy=bool(found)),
-        Field("Environment URL", found.url if found else None, copy=bool(found and found.url)),
-    )
-    return FastTab(name, title, fields, gist=(found.name or str(found.id)) if found else "not known")
+def _organizations_tab(situation: Situation) -> FastTab:
+    rows = [_organization("What was", situation.was), _organization("What is", situation.now)]
+    head = ("When", "Organization", "Organization ID", "Environment URL")
+    table = Table("What was and what is", head, rows, wrap=frozenset({1, 2, 3}), stack=True)
+    return FastTab("organizations", "What was and what is", table=table, gist=f"{situation.couplings:,} couplings")
+
+
+def _organization(word: str, found: KnownOrganization | None) -> tuple[str, str, str, str]:
+    if found is None:
+        return (word, "not known", "", "")
+    return (word, found.name or "without a name", str(found.id), found.url or "not known")
 
 
 def _choices_tab(company: Company, situation: Situation, denied: str, job: Job | None) -> FastTab:
@@ -127,13 +132,6 @@ def _start_anew(company: Company, situation: Situation, off: str) -> Action:
 def _choice(company: Company, choice: Choice, label: str, off: str) -> Action:
     url = company_url("sync:environment-choose", company)
     return Action(label, url, "post", values={"choice": choice.value}, off=off)
-
-
-def _facts(situation: Situation) -> tuple[tuple[str, str], ...]:
-    facts = [("Couplings", f"{situation.couplings:,}")]
-    if situation.marked:
-        facts.append(("Marked as another organization's", f"{situation.marked:,}"))
-    return tuple(facts)
 
 
 def question(choice: Choice, situation: Situation) -> tuple[str, str, str]:
