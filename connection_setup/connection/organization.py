@@ -89,7 +89,10 @@ def _set_other(connection: DataverseConnection, other: KnownOrganization | None)
 def _store(connection: DataverseConnection, other: KnownOrganization | None) -> None:
     _set_other(connection, other)
     names = [f"other_organization_{name}" for name in ("id", "name", "url", "at")]
-    DataverseConnection.objects.filter(pk=connection.pk).update(**{name: getattr(connection, name) for name in names})
+    stored = DataverseConnection.objects.filter(pk=connection.pk)
+    if other is not None:
+        stored = stored.exclude(organization_id=other.id)  # it may have become the connection's own meanwhile
+    stored.update(**{name: getattr(connection, name) for name in names})
 
 
 def wrong_environment(connection: DataverseConnection, other: KnownOrganization) -> NotConnected:

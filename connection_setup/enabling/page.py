@@ -4,13 +4,14 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from connection_setup.captions import ENVIRONMENT_CHANGED
 from connection_setup.enabling import run as enabling
 from connection_setup.enabling.steps import ADMINISTRATOR, CONSENT, STEPS
 from connection_setup.models import DataverseConnection, EnablingRun
 from connection_setup.provisioning import consent, steps_table
 from connection_setup.provisioning.consent_form import AcceptForm, permissions_tab
 from ui.kit import Action, FastTab, Field, Link, Notice, Page, Status
-from ui.links import company_url
+from ui.links import company_url, optional_url
 
 TITLE = "Enable the Connection"
 TRY_AGAIN = "Try again"
@@ -76,8 +77,11 @@ def notices(run: EnablingRun) -> tuple[Notice, ...]:
     """Return what a run waits for or failed by: what happened, why, what to do next."""
     company, waiting, failed = run.company, enabling.waiting_step(run), enabling.failed_step(run)
     if failed is not None:
-        setup = Action("Change the settings", company_url("connection_setup:setup", company))
-        return (Notice(failed.user_message, "bad", title="The connection is not enabled.", actions=(setup,)),)
+        ways: tuple[Action, ...] = (Action("Change the settings", company_url("connection_setup:setup", company)),)
+        decide = optional_url("sync:environment", company) if failed.reason == "wrong_environment" else ""
+        if decide:
+            ways = (Action(ENVIRONMENT_CHANGED, decide, icon="plug"), *ways)
+        return (Notice(failed.user_message, "bad", title="The connection is not enabled.", actions=ways),)
     if waiting is not None and waiting.reason == CONSENT:
         return (Notice(consent.ON_BEHALF, title="Your consent is asked for, once."),)
     if waiting is not None and waiting.reason == ADMINISTRATOR:

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import company_or_404
-from connection_setup import hooks
+from connection_setup import captions, hooks
 from connection_setup.checks import services as checks_services
 from connection_setup.connection import settings, state
 from connection_setup.dynamics365 import services as dynamics
@@ -165,7 +165,8 @@ def _describe_disabling(connection: DataverseConnection) -> str:
         else "No mapping is on a schedule.",
         "Dynamics 365 needs this connection, so it is not synchronized either." if dynamics.is_enabled(company) else "",
         "Nothing is removed in Dataverse.",
-        "To connect another environment later, delete the couplings first: they belong to this one."
+        f"Where another environment is connected later, {captions.ENVIRONMENT_CHANGED} asks what becomes of the "
+        "couplings: they belong to this one."
         if couplings
         else "",
     ]

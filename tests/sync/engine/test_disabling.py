@@ -46,7 +46,7 @@ def test_it_asks_with_the_numbers_of_couplings_jobs_and_schedules(admin, company
     assert "1 coupling is kept, with all settings and mappings." in asked
     assert "1 job in process stops at the next checkpoint, and 1 queued job does not start" in asked
     assert "1 schedule goes on hold until the connection is enabled again." in asked
-    assert "delete the couplings first" in asked
+    assert "Environment Changed asks what becomes of the couplings" in asked
     assert "Dynamics 365 Connection Setup" not in asked
     Dynamics365Connection.objects.create(company=company, enabled=True)
     assert "Dynamics 365 needs this connection, so it is not synchronized either." in read(admin, f"{SETUP}disable/")

@@ -156,3 +156,29 @@ def test_who_may_only_look_sees_why_nothing_can_be_chosen(changed, address):
     assert str(changed.now) in shown and "Your role may look, not change." in shown
     assert viewer.post(f"{address}choose/", {"choice": "drop", "sure": "yes"}).status_code == 403
     assert Coupling.objects.count() == 3
+
+
+def test_enabling_that_fails_for_it_leads_there(changed, administrator, base, address):
+    enabling.disable(company=changed.company, user=None)
+    answer = administrator.post(f"{base}dataverse-connection-setup/enable/", follow=True)
+    assert "3 couplings belong to" in text_of(answer)
+    assert f'href="{address}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "dataverse-connection-setup/integration-solutions/",
+        "dataverse-connection-setup/integration-user-roles/",
+        "dataverse-connection-setup/owning-team-roles/",
+        "couple-dataverse-users-with-salespeople/",
+        "dataverse-full-synch-review/",
+    ],
+)
+def test_a_page_that_reads_dataverse_says_why_it_shows_nothing(changed, administrator, base, page):
+    shown = text_of(administrator.get(base + page))
+    assert (
+        f"now leads to another organization, {connection_of(changed.company).organization_name} ({changed.now})"
+        in shown
+    )
+    assert "opens Environment Changed and decides" in shown

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from connection_setup.connection import organization
 from connection_setup.connection.state import connection_of
 from connection_setup.enabling import services as enabling
 from core.refusals import Refusal
@@ -215,3 +216,11 @@ def test_keeping_is_refused_where_nothing_changed(company, coupled):
 def test_parameters_are_stored_as_text():
     given = EnvironmentParameters(choice=Choice.KEEP, organization=UUID(int=5))
     assert EnvironmentParameters.load(given.dump()) == given
+
+
+def test_what_became_the_own_organization_meanwhile_is_not_taken_for_another(changed):
+    """A slice that began before a choice was carried out asks after it."""
+    before = connection_of(changed.company)
+    run_to_end(services.start_keeping(company=changed.company))
+    assert organization.record_answer(before, changed.now, lambda: "late") is False
+    assert not services.known_situation(changed.company).undecided
