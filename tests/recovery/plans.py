@@ -31,6 +31,10 @@ NAMED: dict[str, list[Plan]] = {
         "uncoupling, before a part", "update, not sent", "update, result not saved",
         "released, couplings not deleted", "checkpoint, not committed", "end, before",
     ),
+    "keeping": named(
+        "claim, taken", "request, answered", "checkpoint, data written", "checkpoint, not committed",
+        "checkpoint, committed", "end, committed, nothing published",
+    ),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connection_setup.connection import settings
+from connection_setup.connection.clients import client_for
 from connection_setup.enabling.services import enable
 from connection_setup.models import DataverseConnection
 from core import bulk
@@ -19,6 +20,7 @@ from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.environment import services as environment
 from sync.models import DuePair
 from sync.start.services import start_synchronization
 
@@ -194,9 +196,19 @@ def uncoupling(w: World) -> Job:
     return coupling.start_uncoupling(mapping=w.mapping(), all=True)
 
 
+def keeping(w: World) -> Job:
+    """Another organization answers, in which some rows are missing: the couplings of the others are kept."""
+    mapping = w.coupled(range(50))
+    client = client_for(w.company)
+    for row_id in Coupling.objects.filter(mapping=mapping).order_by("pk").values_list("integration_id", flat=True)[:10]:
+        client.delete("accounts", row_id)
+    w.remote.control("PUT", "environment", {"organization_id": str(steady("copy"))})
+    return environment.start_keeping(company=w.company)
+
+
 SCENARIOS: dict[str, Callable[[World], Job]] = {
     one.__name__: one
-    for one in (coupling_by_phone, create_new, to_dataverse, from_dataverse, both_ways, full, uncoupling)
+    for one in (coupling_by_phone, create_new, to_dataverse, from_dataverse, both_ways, full, uncoupling, keeping)
 }
 IN_STEP = tuple(name for name in SCENARIOS if name != "uncoupling")
 """After these the two sides agree, or wait for a person: another run has nothing to write."""
