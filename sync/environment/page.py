@@ -134,15 +134,23 @@ def _choice(company: Company, choice: Choice, label: str, off: str) -> Action:
     return Action(label, url, "post", values={"choice": choice.value}, off=off)
 
 
-def question(choice: Choice, situation: Situation) -> tuple[str, str, str]:
-    """Return title, text and the button of what is asked before couplings are dropped."""
+def question(choice: Choice, situation: Situation, kept: int | None = None) -> tuple[str, str, str]:
+    """Return title, text and the button of what is asked before couplings are dropped.
+
+    kept: how many couplings have their row in the organization that answers; None where that was not counted.
+    """
     count = f"{situation.couplings:,}"
     if choice is Choice.KEEP:
+        numbers = f"The rows of {count} couplings are looked up by their ids in {situation.now}."
+        if kept is not None:
+            numbers = (
+                f"Of {count} couplings, {kept:,} have their row in {situation.now}; {situation.couplings - kept:,} "
+                "have none."
+            )
         return (
             "Keep the couplings whose rows exist?",
-            f"The rows of {count} couplings are looked up by their ids in {situation.now}. Couplings whose row exists "
-            "there are kept; the others are dropped once all were looked up, and cannot be brought back. No record and "
-            "no row is changed. Running jobs on couplings stop first.",
+            f"{numbers} Couplings whose row exists there are kept; the others are dropped once all were looked up, and "
+            "cannot be brought back. No record and no row is changed. Running jobs on couplings stop first.",
             "Keep What Exists",
         )
     return (

@@ -24,6 +24,8 @@ from sync.environment.choices import Choice, EnvironmentParameters
 
 CHUNK = 1000
 """Couplings that are looked up together: rows of one bulk read."""
+COUNTED_SOON = 5 * CHUNK
+"""Up to so many couplings, a page counts those whose rows exist while somebody waits."""
 AFFECTED = (Type.COUPLING, Type.UNCOUPLING, Type.SYNCHRONIZATION)
 """Kinds of jobs that work with the couplings."""
 
@@ -208,3 +210,13 @@ def count_existing(company: Company, found: UUID) -> int:
     """
     gateway = gateway_to(company, found)
     return sum(len(existing_rows(gateway, part)) for part in chunks(couplings_of(company)))
+
+
+def count_soon(company: Company, situation: Situation) -> int | None:
+    """Return the count of `count_existing`; None where it would take long, or where it cannot be asked now."""
+    if situation.now is None or not situation.changed or situation.couplings > COUNTED_SOON:
+        return None
+    try:
+        return count_existing(company, situation.now.id)
+    except (Refusal, DataverseError):
+        return None

@@ -69,7 +69,9 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, owner: Company, choice: Choice, back: str) -> HttpResponse:
-    title, text, label = page.question(choice, services.known_situation(owner))
+    situation = services.known_situation(owner)
+    kept = services.count_soon(owner, situation) if choice is Choice.KEEP else None
+    title, text, label = page.question(choice, situation, kept)
     values = {"choice": choice.value, "sure": "yes"}
     action = Action(label, company_url("sync:environment-choose", owner), "post", values=values, primary=True)
     return render.confirm(request, title=title, text=text, action=action, back=back, company=owner, careful=True)

@@ -95,7 +95,8 @@ def test_a_choice_asks_first_then_leads_to_its_job(changed, administrator, addre
         enabling.disable(company=changed.company, user=None)
     services.ask_situation(changed.company)
     asked = administrator.post(f"{address}choose/", {"choice": choice})
-    assert "3 couplings" in text_of(asked)
+    expected = "Of 3 couplings, 2 have their row in" if choice == "keep" else "This drops all 3 couplings"
+    assert expected in text_of(asked)
     assert not Job.objects.filter(type=Type.ENVIRONMENT).exists()
     answer = administrator.post(f"{address}choose/", {"choice": choice, "sure": "yes"})
     job = Job.objects.get(type=Type.ENVIRONMENT)
@@ -182,3 +183,10 @@ def test_a_page_that_reads_dataverse_says_why_it_shows_nothing(changed, administ
         in shown
     )
     assert "opens Environment Changed and decides" in shown
+
+
+def test_many_couplings_are_not_counted_while_somebody_waits(changed, administrator, address, monkeypatch):
+    monkeypatch.setattr(services, "COUNTED_SOON", 2)
+    services.ask_situation(changed.company)
+    shown = text_of(administrator.post(f"{address}choose/", {"choice": "keep"}))
+    assert "The rows of 3 couplings are looked up by their ids" in shown
