@@ -23,7 +23,7 @@ PAGE = f"{COMPANY}environment-changed/"
 
 @pytest.fixture
 def company(transactional_db: Any) -> Company:
-    """A company with twelve couplings, at whose address a copy answers; nobody can be asked there."""
+    """Return a company with twelve couplings, at whose address a copy answers; nobody can be asked there."""
     company = Company.objects.create(name="CRONUS International", currency_code="EUR")
     url, own = "https://contoso.crm4.dynamics.com", uuid.uuid4()
     DataverseConnection.objects.create(

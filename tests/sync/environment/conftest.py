@@ -44,7 +44,7 @@ def coupled(company: Company, customers: IntegrationTableMapping, remote: Sandbo
 
 @pytest.fixture
 def changed(company: Company, coupled: dict[str, UUID], remote: Sandbox) -> Changed:
-    """Have a copy answer, which lacks the row of the third customer."""
+    """Let a copy answer, which lacks the row of the third customer; return what was and what is."""
     was = connection_of(company).organization_id
     assert was is not None
     client_for(company).delete("accounts", coupled["10003"])

@@ -24,7 +24,7 @@ from tests.sync.environment.conftest import Changed, replace_organization
 
 @pytest.fixture(params=["enabled", "not enabled"])
 def switch(request: pytest.FixtureRequest, changed: Changed) -> bool:
-    """Whether the connection is enabled while somebody decides."""
+    """Return whether the connection is enabled while somebody decides."""
     if request.param == "not enabled":
         enabling.disable(company=changed.company, user=None)
     return request.param == "enabled"
