@@ -16,6 +16,16 @@ from dataverse import odata
 COMPANY = "@company"
 COMPANY_COLUMN = "tandem_companyid"
 """The column with the company that a row belongs to."""
+_CAPTIONS = {
+    "statecode": "Status",
+    "customertypecode": "Relationship Type",
+    "producttypecode": "Product Type",
+    "isdisabled": "Disabled",
+    "islicensed": "Licensed",
+    "isintegrationuser": "Integration User",
+    COMPANY_COLUMN: "Company",
+}
+"""What Dataverse calls the columns of the default filters, for where its metadata is not at hand."""
 OPERATORS = ("eq", "ne", "in")
 RESET = "Choose Use Default Synchronization Setup for this mapping on Integration Table Mappings."
 """What to do about a filter that cannot be used."""
@@ -50,6 +60,11 @@ def parse_conditions(stored: Sequence[Mapping[str, Any]], *, company: UUID | Non
     return found
 
 
+def caption_of(column: str, label: str = "") -> str:
+    """Return what people call a column. label: as Dataverse's metadata has it, "" where that is not at hand."""
+    return label or _CAPTIONS.get(column, column)
+
+
 def names_company(stored: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a stored filter has a condition on the company that a row belongs to."""
     return any(entry.get("column") == COMPANY_COLUMN for entry in stored)
@@ -63,6 +78,16 @@ def in_force(stored: Sequence[Mapping[str, Any]], *, multi_company: bool) -> lis
 def filter_text(wanted: Iterable[Condition], lookups: frozenset[str] = frozenset()) -> str:
     """Return the $filter text of the conditions. lookups: the columns that are read as `_column_value`."""
     return odata.all_of(*[_condition(condition, condition.column in lookups) for condition in wanted])
+
+
+def outside_text(wanted: Sequence[Condition], lookups: frozenset[str] = frozenset()) -> str:
+    """Return the $filter text of the rows that miss one of the conditions; "" without conditions. See filter_text."""
+    return odata.any_of(*[_opposite(condition, condition.column in lookups) for condition in wanted])
+
+
+def missed(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> list[Condition]:
+    """Return the conditions that a row does not meet. value_of: gives the row's value of a column."""
+    return [condition for condition in wanted if not _holds(condition, value_of(condition.column))]
 
 
 def matches(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool:
@@ -109,6 +134,19 @@ def _condition(condition: Condition, is_lookup: bool) -> str:
     if condition.operator == "in":
         return odata.one_of(column, [literal(value) for value in condition.value])
     return (odata.eq if condition.operator == "eq" else odata.ne)(column, literal(condition.value))
+
+
+def _opposite(condition: Condition, is_lookup: bool) -> str:
+    """Return the filter of the rows that do not meet a condition: Dataverse finds a blank by `eq null` alone."""
+    column = odata.lookup(condition.column) if is_lookup else condition.column
+    if condition.operator == "ne":
+        same = _condition(Condition(condition.column, "eq", condition.value), is_lookup)
+        return same if condition.value is None else odata.any_of(same, odata.eq(column, None))
+    values = condition.value if condition.operator == "in" else [condition.value]
+    others = [_condition(Condition(condition.column, "ne", value), is_lookup) for value in values if value is not None]
+    if None in values:
+        return odata.all_of(odata.ne(column, None), *others)
+    return odata.any_of(odata.all_of(*others), odata.eq(column, None))
 
 
 def _holds(condition: Condition, value: Any) -> bool:

@@ -7,7 +7,8 @@ the one the connection was made with: of another one nothing is read.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from connection_setup.connection.state import connection_of
 from coupling import filters
 from coupling.filters import COMPANY_COLUMN
 from coupling.models import IntegrationTableMapping
-from coupling.rows import ColumnPage, Condition, RemoteRow, ScanPage
+from coupling.rows import ColumnPage, Condition, RemoteRow, ScanPage, WriteResult
 from dataverse import bulk, odata, ranges, table_scan
 from dataverse.client import DataverseClient
 from dataverse.errors import Invalid, Throttled, VersionMismatch
@@ -28,25 +29,6 @@ PAGE_SIZE = 5000
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 Part = TypeVar("Part")
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResult:
-    """What became of one row of a bulk write.
-
-    version: the row's new version where the service returns it ("" otherwise: the changes that follow bring it);
-    reason: a word of jobs' closed list; message: for the user; detail: for support; mismatch: the row changed since
-    the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row).
-    """
-
-    id: UUID
-    ok: bool
-    version: str = ""
-    reason: str = ""
-    message: str = ""
-    detail: str = ""
-    mismatch: bool = False
-    retry_after: float | None = None
 
 
 class Gateway:
@@ -106,12 +88,13 @@ class Gateway:
         known = self.table(mapping).columns
         return [condition for condition in wanted if condition.column != COMPANY_COLUMN or COMPANY_COLUMN in known]
 
-    def filter_text(self, mapping: IntegrationTableMapping) -> str:
-        """Return the integration table filter as $filter text."""
+    def filter_text(self, mapping: IntegrationTableMapping, *, outside: bool = False) -> str:
+        """Return the integration table filter as $filter text; outside: the filter of the rows that do not meet it."""
         wanted = self.conditions(mapping)
         self.check_columns(mapping, [condition.column for condition in wanted])
         columns = self.table(mapping).columns
-        return filters.filter_text(wanted, frozenset(name for name, info in columns.items() if info.type in _LOOKUPS))
+        lookups = frozenset(name for name, info in columns.items() if info.type in _LOOKUPS)
+        return (filters.outside_text if outside else filters.filter_text)(wanted, lookups)
 
     def filter_columns(self, mapping: IntegrationTableMapping) -> list[str]:
         """Return the columns that `inside` looks at: to be read too where Dataverse cannot filter itself."""
@@ -167,7 +150,7 @@ class Gateway:
         The next pages are on their way while the caller works on this one.
         """
         read = self._readers(mapping, columns)
-        primary, name = self._primary(mapping), self._name(mapping)
+        primary = self._primary(mapping)
         dated = ranges.COLUMN in self.table(mapping).columns
         pages = table_scan.scan(
             self._client,
@@ -178,16 +161,34 @@ class Gateway:
             parallel_from_s=table_scan.PARALLEL_FROM_S if dated else math.inf,
         )
         for page in pages:
-            rows = page.rows
-            yield ColumnPage(
-                [row[primary] for row in rows],
-                [row.get(name) for row in rows],
-                {column: [row.get(wire) for row in rows] for column, wire in read.items()},
-            )
+            yield self._column_page(mapping, page.rows, read)
 
-    def probe(self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str]) -> list[RemoteRow]:
-        """Return the rows that meet one of the $filter texts, inside the integration filter; each row once."""
-        own = self.filter_text(mapping)
+    def scan_outside(
+        self, mapping: IntegrationTableMapping, columns: Sequence[str], page_count: int
+    ) -> Iterator[ColumnPage]:
+        """Yield rows outside the integration filter by column, at most this many pages; none without a filter."""
+        if not (text := self.filter_text(mapping, outside=True)):
+            return
+        read = self._readers(mapping, columns)
+        pages = self._client.pages(mapping.entity_set, select=self._select(mapping, columns), filter=text)
+        for page in islice(pages, page_count):
+            yield self._column_page(mapping, page.rows, read)
+
+    def _column_page(
+        self, mapping: IntegrationTableMapping, rows: Sequence[Row], read: Mapping[str, str]
+    ) -> ColumnPage:
+        primary, name = self._primary(mapping), self._name(mapping)
+        return ColumnPage(
+            [row[primary] for row in rows],
+            [row.get(name) for row in rows],
+            {column: [row.get(wire) for row in rows] for column, wire in read.items()},
+        )
+
+    def probe(
+        self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str], *, outside: bool = False
+    ) -> list[RemoteRow]:
+        """Return the rows that meet one of the $filter texts, inside the integration filter or outside; each once."""
+        own = self.filter_text(mapping, outside=outside)
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
 

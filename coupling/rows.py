@@ -57,3 +57,22 @@ class ColumnPage:
     ids: list[str]
     names: list[str | None]
     columns: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What became of one row of a bulk write.
+
+    version: the row's new version where the service returns it ("" otherwise: the changes that follow bring it);
+    reason: a word of jobs' closed list; message: for the user; detail: for support; mismatch: the row changed since
+    the version that was sent; retry_after: set when the service's limit stopped it (nothing was done to this row).
+    """
+
+    id: UUID
+    ok: bool
+    version: str = ""
+    reason: str = ""
+    message: str = ""
+    detail: str = ""
+    mismatch: bool = False
+    retry_after: float | None = None

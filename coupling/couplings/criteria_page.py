@@ -13,6 +13,7 @@ from coupling import local_records
 from coupling.couplings import services
 from coupling.couplings.criteria_form import CriteriaForm
 from coupling.couplings.preview import Preview
+from coupling.mappings.list_page import integration_filter, table_filter
 from coupling.mappings.services import Settings
 from coupling.matching import criteria
 from coupling.matching.field_statistics import FieldStatistics, field_statistics
@@ -108,7 +109,16 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | Non
         if within == "guide"
         else Action("Couple", icon="couple", off=couple_off, primary=True),
         cancel=Link("Cancel", return_url(form, within)),
-        fact_boxes=_preview_boxes(form, found, within, starts=operates and within != "guide"),
+        fact_boxes=[
+            *_preview_boxes(form, found, within, starts=operates and within != "guide"),
+            FactBox(
+                "What takes part",
+                facts=[
+                    ("Table Filter", table_filter(mapping) or "All records"),
+                    ("Integration Table Filter", integration_filter(mapping) or "All rows"),
+                ],
+            ),
+        ],
     )
 
 
@@ -231,10 +241,12 @@ def _preview_text(found: Preview, settings: Settings) -> str:
     )
     if found.outside:
         text += f" {found.outside:,} selected records are coupled already or outside the mapping's filter."
+    if found.held_back:
+        text += f" {found.held_back:,} of those without a match would match rows outside the filter."
     if settings.create_new and found.unmatched:
         text += (
-            f" {found.unmatched:,} rows would be created in Dataverse, {found.multiple + found.already_coupled:,} of "
-            "them likely duplicates."
+            f" {found.unmatched:,} rows would be created in Dataverse, {found.likely_duplicates:,} of them likely "
+            "duplicates."
         )
     return text
 

@@ -36,7 +36,7 @@ class Preview:
     """The numbers of a preview, and on demand a line per record.
 
     outside: selected records that take no part; order: the priorities in the order they are tried; plan: scan or probe;
-    requests: those sent to Dataverse.
+    requests: those sent to Dataverse; held_back: records without a match that rows outside the filter would match.
     """
 
     matching: MatchingRun
@@ -45,6 +45,7 @@ class Preview:
     no_match: int
     multiple: int
     already_coupled: int
+    held_back: int
     outside: int
     order: list[PriorityCount]
     plan: str
@@ -82,6 +83,7 @@ class Preview:
             tally[Result.NO_MATCH],
             tally[Result.MULTIPLE],
             tally[Result.ALREADY_COUPLED],
+            matching.count_held_back(),
             outside,
             order,
             matching.plan.kind,
@@ -94,6 +96,11 @@ class Preview:
     def unmatched(self) -> int:
         """The number of records that Create New would apply to."""
         return self.no_match + self.multiple + self.already_coupled
+
+    @property
+    def likely_duplicates(self) -> int:
+        """The number of records among them that have a row in Dataverse already, by all that is known."""
+        return self.multiple + self.already_coupled + self.held_back
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield one object per record, in key order."""

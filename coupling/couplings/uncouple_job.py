@@ -11,10 +11,11 @@ from core import bulk
 from coupling import local_records
 from coupling.couplings.pending import is_being_created
 from coupling.filters import COMPANY_COLUMN
-from coupling.gateway import Gateway, WriteResult
+from coupling.gateway import Gateway
 from coupling.job_parameters import UncouplingParameters
 from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
+from coupling.rows import WriteResult
 from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 

@@ -164,7 +164,8 @@ def table_filter(row: Any) -> str:
 
 def integration_filter(row: Any) -> str:
     """Return the integration table filter of a mapping as text, as it counts."""
-    return filters.readable(filters.in_force(row.integration_filter, multi_company=row.multi_company))
+    stored = filters.in_force(row.integration_filter, multi_company=row.multi_company)
+    return filters.readable(stored, filters.caption_of)
 
 
 def _integration_table(row: Any) -> str:

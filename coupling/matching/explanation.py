@@ -55,9 +55,18 @@ def matched_on(searched: Searched) -> str:
 
 
 def not_coupled(
-    decision: Decision, searched: Searched, *, mapping: str, blank_is_no_match: bool, partner: str = ""
+    decision: Decision,
+    searched: Searched,
+    *,
+    mapping: str,
+    blank_is_no_match: bool,
+    partner: str = "",
+    outside: str = "",
 ) -> str:
-    """Return why a record was not coupled, and what to do next, as one text. partner: the record that has the row."""
+    """Return why a record was not coupled, and what to do next, as one text.
+
+    partner: the record that has the row; outside: a sentence about rows outside the filter that it would have matched.
+    """
     same = searched.same()
     if decision.result is Result.MULTIPLE:
         return (
@@ -73,7 +82,16 @@ def not_coupled(
     if all(tried.result is Result.BLANK for tried in decision.trail):
         return _without_value(searched, mapping, blank_is_no_match=blank_is_no_match)
     also = " (every priority was tried)" if len(decision.trail) > 1 else ""
-    return f"No row in Dataverse has the same {same}{also}. Match on other fields, or create it there."
+    where = f"inside the filter of {mapping}" if outside else "in Dataverse"
+    what_next = "Match on other fields, or create it there."
+    if outside:
+        what_next = f"{outside} Change them in Dataverse if they should take part, or match on other fields."
+    return f"{_ended(f'No row {where} has the same {same}{also}')} {what_next}"
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its period; a caption at its end may have one ("Phone No.")."""
+    return sentence if sentence.endswith(".") else f"{sentence}."
 
 
 def _without_value(searched: Searched, mapping: str, *, blank_is_no_match: bool) -> str:

@@ -5,6 +5,7 @@ candidate's where any of their keys are equal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,16 @@ class GroupIndex:
     def has_key(self, position: int) -> bool:
         """Return whether a candidate has a value to match on."""
         return bool(self._indexes[0].slots[position])
+
+    def has_rows(self, position: int) -> bool:
+        """Return whether a candidate has a row."""
+        return any(index.first[index.slots[position]] for index in self._indexes)
+
+    def without_rows(self) -> "GroupIndex":
+        """Return an index of the same candidates without rows, for a second set of them."""
+        other = copy(self)
+        other._indexes = [index.without_rows() for index in self._indexes]
+        return other
 
     def rows(self, position: int) -> list[int]:
         """Return the rows stored for a candidate, each once."""

@@ -6,6 +6,7 @@ keys are equal their texts say, which are stored and compared as columns of byte
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +142,13 @@ class KeyIndex:
         for row in hits[~self._texts.same(slots[hits].astype(np.intp) - 1, _Texts.of(keys), hits)].tolist():
             slots[row] = self._collided.get(keys[row], 0)
         return slots
+
+    def without_rows(self) -> "KeyIndex":
+        """Return an index of the same keys, all of them added, without rows."""
+        self._sort()
+        other = copy(self)
+        other.first, other.more = np.zeros_like(self.first), {}
+        return other
 
     def stores_further_row(self, slot: int) -> bool:
         """Return whether a further row of the slot is stored; count it here where it is not."""

@@ -17,6 +17,7 @@ are compared as a whole, by calls that run in C. No Django.
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -80,6 +81,13 @@ class Matcher:
     def stored_rows(self) -> int:
         """The number of Dataverse rows stored as somebody's candidate."""
         return len(self._found_ids) // 16
+
+    def for_other_rows(self) -> "Matcher":
+        """Return a matcher of the same local candidates, all of them added, for other Dataverse rows."""
+        other = copy(self)
+        other._indexes = [index.without_rows() for index in self._indexes]
+        other._found_ids, other._found_names, other._found_ends = bytearray(), bytearray(), array("Q", [0])
+        return other
 
     # -- the local side --------------------------------------------------------------------------------------------
 
@@ -254,6 +262,10 @@ class Decisions:
                 return at // 16
             at += 1
         return None
+
+    def has_rows(self, position: int) -> bool:
+        """Return whether any row has a key of the record at a position."""
+        return any(index.has_rows(position) for index in self._matcher._indexes)
 
     def count_coupled(self) -> int:
         """Return how many records get a row."""

@@ -1,13 +1,15 @@
 """One run of match-based coupling up to its decisions, for the job and for the preview: nothing is written here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from connection_setup.connection.state import connection_of
+from connection_setup.models import DataverseConnection
 from core.vocabulary import CompareAs
 from coupling import claims, local_records
 from coupling.gateway import Gateway
@@ -15,11 +17,16 @@ from coupling.matching import criteria, explanation, read_plan
 from coupling.matching.decisions import Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
+from coupling.matching.outside import OutsideRows, whys
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import Criterion
+from coupling.rows import ColumnPage, Criterion
 
 COUNTRY = "country_region_code"
 """The local field with a record's country."""
+MAX_OUTSIDE_PAGES = 20
+"""Pages of rows outside the filter that are looked at for what unmatched records would have matched."""
+MAX_OUTSIDE_PROBES = 3
+"""Requests up to which such rows are asked for by filter instead."""
 _UNCOUPLED_REFERENCE = "\x02not coupled\x02"
 """Precedes a code whose record is not coupled: it is a value, and no Dataverse row has it."""
 
@@ -41,6 +48,7 @@ class MatchingRun:
     groups: list[Group] = field(init=False)
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
+    outside: OutsideRows | None = field(init=False, default=None)
     countries: tuple[str, str] | None = field(init=False)
     rows_compared: int = 0
     """How many Dataverse rows were compared."""
@@ -114,7 +122,43 @@ class MatchingRun:
         self._compare(matcher)
         self.on_part("Deciding", 0, None)
         self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping, self.organization_id))
+        self.outside = self._look_outside(matcher, probed)
         return self.decisions
+
+    def _look_outside(self, matcher: Matcher, probed: list[dict[str, Any]]) -> OutsideRows | None:
+        """Look among the rows outside the mapping's filter for those that unmatched records would have matched.
+
+        probed: the values of the first records, all where there are few. None where nothing is to be looked for.
+        """
+        conditions = self.gateway.conditions(self.mapping)
+        if not conditions or not self.decisions.count_results()[Result.NO_MATCH]:
+            return None
+        self.on_part("Looking at rows outside the filter", 0, None)
+        infos, other = self.gateway.table(self.mapping).columns, matcher.for_other_rows()
+        names = lru_cache(_company_name)
+        for page in self._outside_pages([condition.column for condition in conditions], probed):
+            other.add_remote_page(page.ids, whys(conditions, infos, page.columns, len(page.ids), names), page.columns)
+        return OutsideRows(other.decide())
+
+    def _outside_pages(self, filtered: Sequence[str], probed: list[dict[str, Any]]) -> Iterator[ColumnPage]:
+        """Yield rows outside the filter, with the columns it is about: those asked for by filter, or the first ones."""
+        columns = list(dict.fromkeys([*self.columns, *filtered]))
+        if len(probed) == len(self.decisions):
+            unmatched = [
+                values
+                for values, decision in zip(probed, self.decisions, strict=True)
+                if decision.result is Result.NO_MATCH
+            ]
+            wanted = read_plan.probe_filters(self.groups, unmatched, self.column_types)
+            if wanted is not None and len(wanted) <= MAX_OUTSIDE_PROBES:
+                rows = self.gateway.probe(self.mapping, columns, wanted, outside=True)
+                yield ColumnPage(
+                    [row.id.hex for row in rows],
+                    [row.name for row in rows],
+                    {name: [row.values.get(name) for row in rows] for name in columns},
+                )
+                return
+        yield from self.gateway.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
 
     def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
         wanted = read_plan.probe_filters(self.groups, probed, self.column_types) if probed is not None else None
@@ -195,10 +239,33 @@ class MatchingRun:
             mapping=self.mapping.name,
             blank_is_no_match=self.blank_is_no_match,
             partner=partner,
+            outside=self._outside(decision, searched),
+        )
+
+    def _outside(self, decision: Decision, searched: Searched) -> str:
+        """Return what holds back the rows outside the filter that the record would have matched; "" for none."""
+        found = self.outside.match_at(decision.position) if self.outside is not None else None
+        if decision.result is not Result.NO_MATCH or found is None:
+            return ""
+        fields = explanation.captions(searched.used)
+        return found.sentence(self.mapping.integration_table, self.mapping.entity_set, fields)
+
+    def count_held_back(self) -> int:
+        """Return how many records without a match would have matched rows outside the filter."""
+        if (outside := self.outside) is None:
+            return 0
+        return sum(
+            outside.has_match(decision.position) for decision in self.decisions if decision.result is Result.NO_MATCH
         )
 
 
 _LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
+
+
+def _company_name(row_id: str) -> str:
+    """Return the name of the company whose row in Dataverse has that id."""
+    found = DataverseConnection.objects.filter(company_row_id=row_id).select_related("company").first()
+    return str(found.company) if found is not None else "another company"
 
 
 def coupled_row_finder(

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from coupling.gateway import WriteResult
 from coupling.models import Coupling
-from coupling.rows import RemoteRow
+from coupling.rows import RemoteRow, WriteResult
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
 from sync.engine.chunk import Chunk

@@ -20,8 +20,9 @@ from connection_setup.captions import ENVIRONMENT_CHANGED
 from core import bulk
 from core.refusals import Refusal
 from coupling.couplings.uncouple_job import clear_company_column
-from coupling.gateway import Gateway, WriteResult
+from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
+from coupling.rows import WriteResult
 from jobs import lease
 from jobs.errors import Cancelled, SliceEnded, Yielded
 from jobs.models import Outcome, Reason

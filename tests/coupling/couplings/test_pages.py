@@ -120,6 +120,32 @@ def test_a_mapping_is_read_by_viewers_and_changed_by_mappers(as_, customer_mappi
     assert (customer_mapping.deletion_conflict, customer_mapping.synch_only_coupled) == ("restore", False)
 
 
+def test_the_criteria_page_shows_which_records_and_rows_take_part(as_, customer_mapping):
+    shown = text(as_("Operator").get(of_customer("criteria")))
+    assert "Table Filter Blocked is blank" in shown
+    assert (
+        "Integration Table Filter Status is Active, Relationship Type is Customer, Company is this company or blank"
+        in shown
+    )
+    assert as_("Mapper").post(of_customer("mapping"), {**CARD, "multi_company": "on"}).status_code == 302
+    shown = text(as_("Operator").get(of_customer("criteria")))
+    assert "Integration Table Filter Status is Active, Relationship Type is Customer" in shown
+    assert "Company is this company" not in shown
+
+
+CARD = {"direction": "bidirectional", "update_conflict": "", "deletion_conflict": "", "every_minutes": 30}
+
+
+def test_a_preview_counts_what_the_filter_holds_back_as_likely_duplicates(as_, customers, accounts, customer_mapping):
+    customers([{"phone_no": "425 555 0100"}, {"phone_no": "425 555 0199"}])
+    accounts([{"name": "Adatum", "telephone1": "425 555 0100", "customertypecode": None}])
+    shown = text(
+        as_("Operator").post(of_customer("preview"), {**typed(customer_mapping, "phone_no"), "create_new": "on"})
+    )
+    assert "1 of those without a match would match rows outside the filter." in shown
+    assert "2 rows would be created in Dataverse, 1 of them likely duplicates." in shown
+
+
 def test_a_direction_that_no_field_goes_is_refused(as_, customer_mapping):
     values = {"direction": "from_integration_table", "every_minutes": 5}
     answer = as_("Mapper").post(of_customer("mapping"), values)
