@@ -184,3 +184,32 @@ def test_a_probe_finds_every_row_that_a_scan_would_match(mine, theirs):
     prefixes = [match.replace("''", "'") for match in re.findall(r"startswith\(name,'((?:[^']|'')*)'\)", found[0])]
     assert prefixes
     assert any(theirs.lower().startswith(prefix.lower()) for prefix in prefixes)
+
+
+def test_the_rows_outside_are_those_that_miss_a_condition():
+    text = filters.outside_text(filters.parse_conditions(CUSTOMER, company=COMPANY), frozenset({"tandem_companyid"}))
+    assert text == (
+        "((statecode ne 0 or statecode eq null) or (customertypecode ne 3 or customertypecode eq null) or "
+        f"(_tandem_companyid_value ne null and _tandem_companyid_value ne {COMPANY}))"
+    )
+    assert filters.outside_text([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (("a", "eq", None), "a ne null"),
+        (("a", "ne", None), "a eq null"),
+        (("a", "ne", 4), "(a eq 4 or a eq null)"),
+        (("a", "in", [1, 2]), "((a ne 1 and a ne 2) or a eq null)"),
+        (("a", "in", [None]), "a ne null"),
+    ],
+)
+def test_what_misses_a_condition(condition, text):
+    assert filters.outside_text([Condition(*condition)]) == text
+
+
+def test_a_row_misses_the_conditions_that_it_does_not_meet():
+    wanted = filters.parse_conditions(CUSTOMER, company=COMPANY)
+    row = {"statecode": 1, "customertypecode": None, "tandem_companyid": None}
+    assert [one.column for one in filters.missed(wanted, row.get)] == ["statecode", "customertypecode"]
