@@ -147,12 +147,9 @@ def read_named(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -> dict[UU
     return {row_id: " ".join(known[row_id]).strip() if row_id in known else DELETED_HERE for row_id in wanted}
 
 
-def read_coupled_rows(mapping: IntegrationTableMapping, field: LocalField) -> dict[str, str]:
-    """Return the Dataverse rows (GUID text) that a reference's related records are coupled to, by their codes."""
-    related = IntegrationTableMapping.objects.filter(company=mapping.company, table=field.references).first()
-    if related is None:
-        return {}
-    table = get_table(related)
-    rows = dict(Coupling.objects.filter(mapping=related).values_list("local_id", "integration_id"))
+def read_coupled_rows(mapping: IntegrationTableMapping) -> dict[str, str]:
+    """Return the Dataverse rows (GUID text) that a mapping's records are coupled to, by their codes or numbers."""
+    table = get_table(mapping)
+    rows = dict(Coupling.objects.filter(mapping=mapping).values_list("local_id", "integration_id"))
     codes = table.records(mapping.company).values_list("system_id", table.key)
     return {str(code): str(rows[local_id]) for local_id, code in codes if local_id in rows}

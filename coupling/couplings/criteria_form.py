@@ -1,12 +1,13 @@
 """The form of Select Coupling Criteria: settings and criteria, as stored on the mapping or as a person entered them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest
 
+from core.refusals import Refusal
 from core.vocabulary import CompareAs, ConflictOption, Direction
 from coupling.mappings import services as mappings_services
 from coupling.matching.criteria import available_criteria, field_caption
@@ -113,6 +114,12 @@ class CriteriaForm:
             if row.priority and not (row.priority.isascii() and row.priority.isdigit()):
                 row.error = "A whole number, or nothing."
         return entered
+
+    def mark(self, refusals: Mapping[tuple[str, str], Refusal]) -> None:
+        """Mark the rows whose two sides cannot be compared, by field and column."""
+        for row in self.rows:
+            if row.use and (refusal := refusals.get((row.field, row.column))) is not None:
+                row.error = refusal.user_message
 
     def fill_in(self, criteria: Sequence[Criterion]) -> None:
         """Choose just these criteria on the page."""

@@ -80,7 +80,7 @@ def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show what would happen; nothing is written and nothing is stored."""
     form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
-    if not form.valid:
+    if not _usable(form):
         return _shown(request, form, status=400)
     try:
         found = _preview(form)
@@ -150,7 +150,7 @@ def suggest(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 def save(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Store the criteria on the mapping, without starting anything."""
     form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
-    if not form.valid:
+    if not _usable(form):
         return _shown(request, form, status=400)
     mappings_services.save_criteria(mapping=form.mapping, settings=form.settings())
     messages.success(request, f"The matching criteria of {form.mapping.name} are saved.")
@@ -208,7 +208,7 @@ def _entered(
     token = request.POST.get("settings")
     if not token:
         form = CriteriaForm.from_request(mapping, request)
-        return form, form.settings() if form.valid else None
+        return form, form.settings() if _usable(form) else None
     form = CriteriaForm.from_mapping(mapping, _selection(request, mapping, request.POST))
     try:
         signed: dict[str, Any] = signing.loads(token, salt=PREVIEW_SALT)
@@ -220,6 +220,13 @@ def _entered(
     return form, mappings_services.Settings(
         from_json(signed["criteria"]), signed["synchronize"], signed["create_new"], signed["conflicts"]
     )
+
+
+def _usable(form: CriteriaForm) -> bool:
+    """Return whether all that was entered can be used; what cannot be compared is marked on the page."""
+    if form.valid:
+        form.mark(services.incomparable(form.mapping, form.settings().criteria))
+    return form.valid
 
 
 def _selection(request: HttpRequest, mapping: IntegrationTableMapping, given: Mapping[str, str]) -> Selection | None:

@@ -15,9 +15,11 @@ from coupling.couplings.preview import Preview
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, UncouplingParameters
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
-from coupling.matching.criteria import check_criteria, stored_criteria
+from coupling.matching.criteria import BadCriteria, check_criteria, stored_criteria
+from coupling.matching.translation import translation_of
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
 from coupling.rows import Criterion
+from dataverse.errors import DataverseError
 from jobs import audit
 from jobs import services as jobs
 from jobs.errors import EmptySelection
@@ -188,6 +190,26 @@ def couple_by_hand(
         f"The row is coupled already to {' '.join(partner).strip()}.",
         "Delete that coupling first, or choose another row.",
     )
+
+
+def incomparable(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> dict[tuple[str, str], BadCriteria]:
+    """Return those of the criteria whose two sides cannot be compared, by field and column, with the refusal.
+
+    Asks for the table's columns; while Dataverse cannot be asked nothing is known, and the job looks again.
+    """
+    try:
+        columns = Gateway(mapping.company).table(mapping).columns
+    except (Refusal, DataverseError):
+        return {}
+    found: dict[tuple[str, str], BadCriteria] = {}
+    for one in given:
+        if one.integration not in columns:
+            continue
+        try:
+            translation_of(mapping, one, columns[one.integration])
+        except BadCriteria as error:
+            found[one.local, one.integration] = error
+    return found
 
 
 def preview(

@@ -9,11 +9,12 @@ from coupling.rows import Criterion
 
 
 class SearchedField(NamedTuple):
-    """One field of a priority with the value that a record has in it."""
+    """One field of a priority with the value that a record has in it. note: why the value meets no row, where known."""
 
     criterion: Criterion
     caption: str
     value: Any
+    note: str = ""
 
     @property
     def why_not(self) -> str:
@@ -37,8 +38,8 @@ class Searched:
 
     def same(self) -> str:
         """Return what was compared: "City (Name is blank)"."""
-        left_out = "; ".join(field.why_not for field in self.blank)
-        return captions(self.used) + (f" ({left_out})" if left_out else "")
+        notes = [*(field.why_not for field in self.blank), *(field.note for field in self.used if field.note)]
+        return captions(self.used) + (f" ({'; '.join(notes)})" if notes else "")
 
 
 def captions(fields: Sequence[SearchedField]) -> str:

@@ -21,6 +21,8 @@ ROWS_IF_UNKNOWN = 100_000
 """Rows that a table of unknown size is taken to have: the service counts to 5000."""
 MAX_PROBED_RECORDS = 2000
 """Records that filters are made for; for more of them the table is scanned."""
+NO_COUNTERPART = "\x02no counterpart\x02"
+"""Precedes a value that has no counterpart in Dataverse: it is a value, and no row has it."""
 _MAX_CONDITIONS, _MAX_LENGTH = 300, 12_000
 """Conditions and characters of one filter; Dataverse takes 500 conditions and 32,000 characters once encoded."""
 _SURE_PREFIX = 4
@@ -62,7 +64,7 @@ def probe_filters(
             filled = [
                 criterion for criterion in group.criteria if not compare.blank(criterion, record[criterion.local])
             ]
-            if not filled:
+            if not filled or any(_has_no_counterpart(record[one.local]) for one in filled):
                 continue
             conditions = [
                 term
@@ -89,6 +91,10 @@ def _pack_terms(terms: list[str]) -> list[str]:
         length += len(term) + 4
         conditions += own
     return [*packed, odata.any_of(*part)] if part else packed
+
+
+def _has_no_counterpart(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(NO_COUNTERPART)
 
 
 def _term(criterion: Criterion, value: Any, column_types: Mapping[str, str]) -> str | None:

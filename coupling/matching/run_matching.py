@@ -14,10 +14,12 @@ from core.vocabulary import CompareAs
 from coupling import claims, local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, explanation, read_plan
+from coupling.matching.comparable import by_value
 from coupling.matching.decisions import Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.matching.outside import OutsideRows, whys
+from coupling.matching.translation import translation_of
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import ColumnPage, Criterion
 
@@ -27,8 +29,6 @@ MAX_OUTSIDE_PAGES = 20
 """Pages of rows outside the filter that are looked at for what unmatched records would have matched."""
 MAX_OUTSIDE_PROBES = 3
 """Requests up to which such rows are asked for by filter instead."""
-_UNCOUPLED_REFERENCE = "\x02not coupled\x02"
-"""Precedes a code whose record is not coupled: it is a value, and no Dataverse row has it."""
 
 
 @dataclass
@@ -54,22 +54,22 @@ class MatchingRun:
     """How many Dataverse rows were compared."""
 
     def __post_init__(self) -> None:
-        """Check that both sides have the fields. Raises NoCriteria, Unusable, Invalid (unknown_column)."""
+        """Check that both sides have the fields, and that they can be compared.
+
+        Raises NoCriteria, BadCriteria, Unusable, Invalid (unknown_column).
+        """
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
         self.organization_id = connection_of(self.mapping.company).organization_id
         self.table = local_records.get_table(self.mapping)
-        self.groups = criteria.group_criteria(self.mapping, self.given)
         self.countries = self._countries()
         self.gateway.check_columns(self.mapping, self.columns)
         infos = self.gateway.table(self.mapping).columns
         self.column_types = {name: infos[name].type for name in self.columns}
-        self._partners = {
-            one.local: local_records.read_coupled_rows(self.mapping, self.table.field(one.local))
-            for one in self.given
-            if self.table.field(one.local).type == "reference" and self.column_types[one.integration] in _LOOKUPS
-        }
-
+        translations = {one: translation_of(self.mapping, one, infos[one.integration]) for one in self.given}
+        self._translations = {one.local: found for one, found in translations.items() if found is not None}
+        compared = [by_value(one) if translations[one] is not None else one for one in self.given]
+        self.groups = criteria.group_criteria(self.mapping, compared)
         self._places = [[(one, self.fields.index(one.local)) for one in group.criteria] for group in self.groups]
         self._captions = {one.local: criteria.field_caption(self.mapping, one.local) for one in self.given}
 
@@ -182,11 +182,11 @@ class MatchingRun:
             self.on_part(phase, self.rows_compared, None)
 
     def _values(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
-        """Return the values of a part by field; references to coupled records as the id of their Dataverse row."""
+        """Return the values of a part by field, those of choices and lookups as Dataverse has them."""
         columns = list(zip(*part, strict=True))[3:]
         values: dict[str, Sequence[Any]] = dict(zip(self.fields, columns, strict=True))
-        for name, rows in self._partners.items():
-            values[name] = [rows.get(code, _UNCOUPLED_REFERENCE + str(code)) if code else "" for code in values[name]]
+        for name, found in self._translations.items():
+            values[name] = found.translate(values[name])
         return values
 
     # -- what outcomes and previews show ------------------------------------------------------------------------------
@@ -195,10 +195,14 @@ class MatchingRun:
         """Return the fields of a priority, of the one that decided unless given. row: the values of `fields`."""
         return Searched(
             [
-                SearchedField(one, self._captions[one.local], row[at])
+                SearchedField(one, self._captions[one.local], row[at], self._note(one, row[at]))
                 for one, at in self._places[decision.group if group is None else group]
             ]
         )
+
+    def _note(self, one: Criterion, value: Any) -> str:
+        found = self._translations.get(one.local)
+        return found.note(value) if found is not None else ""
 
     @staticmethod
     def compared_fields(searched: Searched) -> list[dict[str, Any]]:
@@ -257,9 +261,6 @@ class MatchingRun:
         return sum(
             outside.has_match(decision.position) for decision in self.decisions if decision.result is Result.NO_MATCH
         )
-
-
-_LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 
 def _company_name(row_id: str) -> str:

@@ -46,6 +46,8 @@ class Command(MappingCommand):
             if options["preview"]:
                 self._preview(mapping, selection, given)
                 return
+            for refusal in services.incomparable(mapping, given or criteria.stored_criteria(mapping)).values():
+                raise refusal
             job = services.start_coupling(
                 mapping=mapping,
                 selection=selection,
