@@ -35,7 +35,7 @@ class MappingCommand(CompanyCommand):
         if keys is None:
             return None
         table = local_records.get_table(mapping)
-        wanted = list(dict.fromkeys(keys))
+        wanted = list(dict.fromkeys(map(table.normal_key, keys)))
         found: dict[str, UUID] = {}
         for start in range(0, len(wanted), 500):
             rows = table.records(self.company).filter(**{f"{table.key}__in": wanted[start : start + 500]})

@@ -13,7 +13,8 @@ class MasterdataConfig(AppConfig):
         """Register the tables, and name the companies to the shell."""
         from auditlog.registry import auditlog
 
-        from masterdata import tables
+        from core import unsettled
+        from masterdata import codes, tables
         from masterdata.models import Company
         from masterdata.visible_companies import companies_of
         from ui.registry import companies
@@ -21,3 +22,4 @@ class MasterdataConfig(AppConfig):
         tables.register_all()
         companies(companies_of)
         auditlog.register(Company)
+        unsettled.register(codes.TITLE, codes.settle, codes.FIX)

@@ -21,7 +21,7 @@ from typing import Any
 from auditlog.registry import auditlog
 from django.db import models
 
-from masterdata.models import SynchronizedRecord
+from masterdata.models import SynchronizedRecord, normal_code
 
 _HIDDEN = {"id", "company", "system_id", "created_at", "modified_at", "changed_by"}
 
@@ -55,6 +55,7 @@ class LocalTable:
     title: str
     references: dict[str, str] = field(default_factory=dict)
     default_columns: tuple[str, ...] = ()
+    upper_case_codes: bool = False
 
     @property
     def caption(self) -> str:
@@ -82,6 +83,10 @@ class LocalTable:
                 return candidate
         raise LookupError(f"{self.caption} has no field {name!r}; it has {', '.join(f.name for f in self.fields)}.")
 
+    def normal_key(self, key: str) -> str:
+        """Return a key as the table stores it: a code may be given in any letters."""
+        return normal_code(key) if self.upper_case_codes else key
+
     def records(self, company: Any) -> "models.QuerySet[Any]":
         """Return the company's records, in key order."""
         return self.model._default_manager.filter(company=company).order_by(self.key)
@@ -98,20 +103,32 @@ def register(
     name: str = "",
     references: dict[str, str] | None = None,
     default_columns: Sequence[str] = (),
+    upper_case_codes: bool = False,
 ) -> LocalTable:
     """Let a model take part in coupling and synchronization.
 
     key: the field people identify a record by, unique per company (`no`, `code`); title: the field with its name;
     name: the word in commands and mappings (the model's name in lower case); references: field -> name of the
-    registered table whose key it holds; default_columns: what lists show until a person chooses.
+    registered table whose key it holds; default_columns: what lists show until a person chooses; upper_case_codes: keys
+    are stored trimmed and in capitals wherever they come in, and so are references to them.
     """
     table = LocalTable(
-        name or str(model._meta.model_name), model, key, title, references or {}, tuple(default_columns) or (key, title)
-    )
+        name or str(model._meta.model_name), model, key, title, references or {},
+        tuple(default_columns) or (key, title), upper_case_codes,
+    )  # fmt: skip
     _tables[table.name] = table
+    for known in _tables.values():
+        known.model.code_fields = _code_fields(known)  # a table may be registered after one that refers to it
     # What a person changes; imports and jobs write in bulk and leave outcomes of their own.
     auditlog.register(model, exclude_fields=["created_at", "modified_at", "changed_by"])
     return table
+
+
+def _code_fields(table: LocalTable) -> frozenset[str]:
+    """Return the fields of a table that hold codes in capitals: its own key, and keys of other such tables."""
+    own = {table.key} if table.upper_case_codes else set[str]()
+    others = {name: _tables.get(target) for name, target in table.references.items()}
+    return frozenset(own | {name for name, target in others.items() if target is not None and target.upper_case_codes})
 
 
 def table(name: str) -> LocalTable:

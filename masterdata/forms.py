@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.dateparse import parse_datetime
 
+from masterdata.models import normal_code
+
 
 class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # made for any registered model
     """A record's form that knows when the record was last changed as it was shown, and refuses if it was since."""
@@ -19,6 +21,9 @@ class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # made for any regis
     def clean(self) -> dict[str, Any]:
         """Refuse a change over one made meanwhile."""
         cleaned: dict[str, Any] = super().clean() or {}
+        for name in self._meta.model.code_fields & cleaned.keys():
+            if isinstance(code := cleaned[name], str):
+                cleaned[name] = normal_code(code)
         if self.instance.pk:
             rows = type(self.instance)._default_manager.filter(pk=self.instance.pk)
             try:

@@ -1,7 +1,10 @@
 """The tables of the local business system, as the catalog knows them."""
 
-from masterdata import models
-from masterdata.catalog import register
+from functools import partial
+
+from masterdata import catalog, models
+
+register = partial(catalog.register, upper_case_codes=True)
 
 _TRADE = {
     "currency_code": "currency",

@@ -96,7 +96,7 @@ def by_key(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Lead to the card of the record with the number or code in ?key=."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
     key = request.GET.get("key", "").replace("\x00", "")[:100]
-    found = what.records(owner).filter(**{what.key: key}).values_list("system_id", flat=True).first()
+    found = what.records(owner).filter(**{what.key: what.normal_key(key)}).values_list("system_id", flat=True).first()
     if found is None:
         raise Http404(f"There is no {in_sentence(what.caption)} {key!r} in {owner.name}.")
     return HttpResponseRedirect(records.card_url(owner, what, found))

@@ -202,7 +202,6 @@ class Rows:
         self.plan = plan
         self.table = table = catalog.table(plan.table)
         self._seen: dict[str, int] = {}
-        self._codes = keys_are_codes(table)
         self._readers = [
             (
                 name, position, word,
@@ -238,8 +237,7 @@ class Rows:
             if not text or text in NULL_TEXTS:
                 blank.add(name)
         key = str(values[self.table.key])
-        met = key.casefold() if self._codes else key
-        if (first := self._seen.setdefault(met, line.number)) != line.number:
+        if (first := self._seen.setdefault(key, line.number)) != line.number:
             caption = self.table.field(self.table.key).caption
             double = BadValue(f"{caption} {key} is already on line {first}.", "Keep one of the two rows.", "same_key")
             return self._error(line, self._key_at, self._key_word, self.table.key, double)
@@ -317,7 +315,7 @@ class _Known:
 
     def __init__(self, table: LocalTable, records: Iterable[dict[str, Any]]) -> None:
         self.exact = {record[table.key]: record for record in records}
-        self.codes = keys_are_codes(table)
+        self.codes = table.upper_case_codes
         self.folded = {str(key).casefold(): record for key, record in self.exact.items()} if self.codes else {}
 
     def __call__(self, key: Any) -> dict[str, Any] | None:
@@ -328,7 +326,7 @@ class _Known:
 def _existing(table: LocalTable, company: Company, keys: Sequence[Any], names: Sequence[str], *, lock: bool) -> _Known:
     wanted = {*names, *table.model.derived_from, table.key, table.title}
     asked = dict.fromkeys(keys)
-    if keys_are_codes(table):
+    if table.upper_case_codes:
         asked |= dict.fromkeys(form for key in keys for form in (str(key).upper(), str(key).lower()))
     records = table.records(company)
     if lock:
@@ -339,11 +337,6 @@ def _existing(table: LocalTable, company: Company, keys: Sequence[Any], names: S
         part = every[start : start + PART]
         found += records.filter(**{f"{table.key}__in": part}).values("id", "system_id", *wanted)
     return _Known(table, found)
-
-
-def keys_are_codes(table: LocalTable) -> bool:
-    """Return whether k1 and K1 are the same record: they are in Tandem's own tables."""
-    return bool(table.model._meta.app_label == "masterdata")
 
 
 def _is_spaced(key: str) -> bool:

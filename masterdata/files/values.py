@@ -14,6 +14,7 @@ from masterdata.catalog import LocalField, LocalTable
 from masterdata.files import styles
 from masterdata.files.types import Kind
 from masterdata.files.writing import unmarked
+from masterdata.models import normal_code
 
 # What exports of databases write for nothing.
 NULL_TEXTS = frozenset({"NULL", "\\N"})
@@ -41,6 +42,7 @@ def converter(table: LocalTable, field: LocalField, *, decimal: str = "", dates:
     column = cast("models.Field[Any, Any]", table.model._meta.get_field(field.name))
     blank = _blank(column)
     convert = _CONVERTERS.get(field.type, _text)
+    is_code = field.name in table.model.code_fields
 
     def converted(text: str, kind: str = Kind.TEXT) -> Any:
         if text in NULL_TEXTS:
@@ -55,6 +57,7 @@ def converter(table: LocalTable, field: LocalField, *, decimal: str = "", dates:
         if convert is _text:
             text = unmarked(text)
             _refuse_lost_digits(text, kind, field)
+            text = normal_code(text) if is_code else text
         elif kind == Kind.TEXT:
             text = _plainly_written(text, field, decimal, dates)
         value = convert(text, field)

@@ -1,7 +1,7 @@
 """The local business system: companies and the records that are synchronized."""
 
 from masterdata.models.articles import Item, UnitOfMeasure
-from masterdata.models.base import ChangedBy, Company, SynchronizedRecord
+from masterdata.models.base import ChangedBy, Company, SynchronizedRecord, normal_code
 from masterdata.models.parties import Contact, Customer, Salesperson, Vendor
 from masterdata.models.terms import Currency, PaymentTerms, ShipmentMethod, ShippingAgent
 
@@ -19,4 +19,5 @@ __all__ = [
     "SynchronizedRecord",
     "UnitOfMeasure",
     "Vendor",
+    "normal_code",
 ]

@@ -51,6 +51,11 @@ class ChangedBy(models.TextChoices):
     SYNCHRONIZATION = "synchronization", "Synchronization"
 
 
+def normal_code(code: Any) -> str:
+    """Return a code or number as it is stored and compared: trimmed, in capitals."""
+    return str(code).strip().upper()
+
+
 class SynchronizedRecord(models.Model):
     """What every synchronized record has; inherit it and register the model in masterdata.catalog."""
 
@@ -67,12 +72,16 @@ class SynchronizedRecord(models.Model):
         # A synchronization asks for what changed since its last run. Unnamed, so that each table gets its own name.
         indexes: ClassVar = [models.Index(fields=["company", "modified_at"])]
 
+    code_fields: ClassVar[frozenset[str]] = frozenset()
+    """Codes that are stored in their normal form; masterdata.catalog.register says which."""
+
     # Fields that follow from others, and those others; see derived().
     derives: ClassVar[tuple[str, ...]] = ()
     derived_from: ClassVar[tuple[str, ...]] = ()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Stamp the change. Bulk writers (import, synchronization) set modified_at and changed_by themselves."""
+        self.normalize_codes()
         self.modified_at = timezone.now()
         derived = self.derived({name: getattr(self, name) for name in self.derived_from}) if self.derives else {}
         for name, value in derived.items():
@@ -80,6 +89,17 @@ class SynchronizedRecord(models.Model):
         if (fields := kwargs.get("update_fields")) is not None:
             kwargs["update_fields"] = {*fields, *derived, "modified_at", "changed_by"}
         super().save(*args, **kwargs)
+
+    def normalize_codes(self) -> None:
+        """Put the record's codes into their normal form. Bulk writers do so themselves."""
+        for name in self.code_fields:
+            if isinstance(code := self.__dict__.get(name), str):
+                setattr(self, name, normal_code(code))
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Check the fields, with the codes as they will be stored: a form then sees which are taken."""
+        self.normalize_codes()
+        super().clean_fields(exclude)
 
     @classmethod
     def derived(cls, values: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003

@@ -84,6 +84,7 @@ class LinksLoader:
 
     def load(self, codes: set[str], row_ids: set[str]) -> None:
         """Look up what was not looked up before."""
+        codes = {self._table.normal_key(code) for code in codes}
         new_codes, new_ids = codes - self._looked_up, {row_id.lower() for row_id in row_ids} - self._looked_up
         self._looked_up |= new_codes | new_ids
         key, records = self._table.key, self._table.model._default_manager.filter(company=self._company)
@@ -165,8 +166,9 @@ def _local_column(table: LocalTable, name: str, mapping: IntegrationTableMapping
             "Disable the field on Integration Field Mapping List.",
         ) from None
     return LocalColumn(
-        known.name, known.caption, known.type, known.max_length, known.required, known.choices, known.decimals
-    )
+        known.name, known.caption, known.type, known.max_length, known.required, known.choices, known.decimals,
+        known.name in table.model.code_fields,
+    )  # fmt: skip
 
 
 def _with_links(

@@ -125,13 +125,23 @@ def canonical_remote(spec: FieldSpec, value: Any) -> ValueOrProblem:
 def local_reader(spec: FieldSpec) -> Callable[[Any], ValueOrProblem]:
     """Return canonical_local for one field; what does not depend on the value is decided once for all values."""
     plain_text = spec.kind == "text" and spec.field is not None and spec.field.type != "number"
-    return canonical_text if plain_text and not spec.constant else partial(canonical_local, spec)
+    return _text_reader(spec) if plain_text and not spec.constant else partial(canonical_local, spec)
 
 
 def remote_reader(spec: FieldSpec) -> Callable[[Any], ValueOrProblem]:
     """Return canonical_remote for one column, as local_reader does."""
     plain_text = spec.kind == "text" and (spec.field is None or spec.field.type != "number")
-    return canonical_text if plain_text else partial(canonical_remote, spec)
+    return _text_reader(spec) if plain_text else partial(canonical_remote, spec)
+
+
+def _text_reader(spec: FieldSpec) -> Callable[[Any], str | None]:
+    return canonical_code if spec.field is not None and spec.field.upper_case else canonical_text
+
+
+def canonical_code(value: Any) -> str | None:
+    """Return a canonical code: text in capitals, whatever letters Dataverse has it in; None for blank."""
+    word = canonical_text(value)
+    return None if word is None else word.upper()
 
 
 def canonical_text(value: Any) -> str | None:
@@ -157,7 +167,7 @@ def _plain(spec: FieldSpec, value: Any, caption: str) -> ValueOrProblem:
 def _text(spec: FieldSpec, value: Any) -> Value:
     if spec.field is not None and spec.field.type == "number" and isinstance(value, Decimal):
         return _decimal_text(value)
-    return canonical_text(value)
+    return _text_reader(spec)(value)
 
 
 def _number(spec: FieldSpec, value: Any) -> Value:
@@ -266,7 +276,7 @@ def unknown_choice_problem(spec: FieldSpec, value: Any) -> Problem:
 
 
 def _local_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
-    code = canonical_text(value)
+    code = _text_reader(spec)(value)
     if code is None:
         return None
     links = spec.links

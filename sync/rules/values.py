@@ -65,7 +65,10 @@ ValueOrProblem = Value | Problem
 
 @dataclass(frozen=True, slots=True)
 class LocalColumn:
-    """A local field as the pure modules see it; `type` as in masterdata.catalog.LocalField."""
+    """A local field as the pure modules see it; `type` as in masterdata.catalog.LocalField.
+
+    upper_case: it holds codes that are stored trimmed and in capitals.
+    """
 
     name: str
     caption: str
@@ -74,6 +77,7 @@ class LocalColumn:
     required: bool = False
     choices: tuple[tuple[str, str], ...] = ()
     decimals: int | None = None
+    upper_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)

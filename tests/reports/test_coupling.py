@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from coupling.models import Coupling
-from masterdata.models import Company
+from coupling.models import Coupling, IntegrationTableMapping
+from masterdata.models import Company, Customer
 from tests.coupling.conftest import connect
 from tests.reports.conftest import REPORTS, reported_files
 
@@ -52,3 +52,21 @@ def test_the_second_company_is_told_whose_row_it_is(company, sandbox, command):
         "S2 Single Works in Cronus",
     ]
     assert set(Coupling.objects.values_list("company__name", flat=True)) == {"Cronus"}
+
+
+def test_a_currency_in_small_letters_is_the_coupled_one(company, sandbox, command):
+    for table, file in (("currency", "codes-by-case-currencies.csv"), ("customer", "codes-by-case-customers.csv")):
+        command("masterdata", "import", table, str(REPORTS / file), company=company)
+    command("couple", "CURRENCY", "--match", "code", company=company)
+    IntegrationTableMapping.objects.filter(company=company).update(synch_only_coupled=False)
+    command("synchronize", "CUSTOMER", "--direction", "to", company=company)
+    euro = next(row for row in sandbox.rows("transactioncurrencies") if row["isocurrencycode"] == "EUR")
+    accounts = {row["name"]: row for row in sandbox.rows("accounts")}
+    assert accounts["Beta Works"]["_transactioncurrencyid_value"] == euro["transactioncurrencyid"]
+
+
+def test_a_key_in_other_letters_is_the_same_record(company, command):
+    (imported,) = command("masterdata", "import", "customer", str(REPORTS / "keys-by-case.csv"), company=company)
+    assert (imported["inserted"], imported["failed"]) == (1, 1)
+    assert imported["errors"][0]["cause"] == "No. K1 is already on line 2."
+    assert Customer.objects.values_list("no", "name").get() == ("K1", "Kiefer one")

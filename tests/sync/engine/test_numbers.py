@@ -1,4 +1,4 @@
-"""A number that is in Dataverse already is kept, unless a person chose to send the one from here."""
+"""Numbers and codes: those in Dataverse are kept unless a person chose to send one, and here they are in capitals."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from core.vocabulary import ConflictOption, Direction
 from coupling.couplings.services import start_coupling
 from coupling.models import IntegrationTableMapping
 from jobs.running.waiting import run_to_end
-from masterdata.models import Company, Item, UnitOfMeasure
+from masterdata.models import Company, Currency, Customer, Item, UnitOfMeasure
 from sandbox.testing import Sandbox
 from tests.coupling.conftest import match_on
-from tests.sync.conftest import counters, synchronize, update_mapping
+from tests.sync.conftest import ACTIVE_CUSTOMER, counters, synchronize, update_mapping
 
 
 @pytest.fixture
@@ -100,3 +100,25 @@ def test_a_number_that_was_sent_from_here_follows_a_new_one(products: Integratio
     assert written(remote, products) == 1
     assert number(remote) == "I00099"
     assert written(remote, products, full=True) == 0
+
+
+def test_codes_from_dataverse_come_in_capitals_and_a_second_run_writes_nothing(
+    company: Company, remote: Sandbox
+) -> None:
+    mapping = update_mapping(company, synch_only_coupled=False)
+    mapping.fields.filter(field="no").update(enabled=True, direction=Direction.BIDIRECTIONAL)
+    remote.load({"accounts": [{"name": "Adatum", "accountnumber": "ext-1 ", **ACTIVE_CUSTOMER}]})
+    assert counters(synchronize(mapping)) == {"inserted": 1}
+    assert Customer.objects.get().no == "EXT-1"
+    assert written(remote, mapping) == 0
+    assert written(remote, mapping, full=True) == 0
+
+
+def test_a_reference_is_found_whatever_letters_it_was_entered_in(company: Company, remote: Sandbox) -> None:
+    mapping = update_mapping(company, "CURRENCY")
+    Currency.objects.create(company=company, code="EUR")
+    match_on(mapping, "code")
+    assert counters(run_to_end(start_coupling(mapping=mapping, synchronize=False))) == {"coupled": 1}
+    Customer.objects.bulk_create([Customer(company=company, no="10000", name="Adatum", currency_code="eur")])
+    customers = update_mapping(company, synch_only_coupled=False)
+    assert counters(synchronize(customers, direction=Direction.TO, create=True)) == {"inserted": 1}

@@ -35,6 +35,7 @@ def spec(column_type="String", local="text", *, links=None, choices=(), column_c
     field = LocalColumn(
         "field", "Field", local, max_length=more.pop("length", None), choices=tuple(choices),
         decimals=more.pop("decimals", None), required=more.pop("required", False),
+        upper_case=more.pop("upper_case", False),
     )  # fmt: skip
     return FieldSpec("field:col", column, field, links=links, **more)
 
@@ -51,6 +52,8 @@ CURRENCY = spec("Lookup", "reference", links=CURRENCIES, binds={"transactioncurr
     ("one", "local", "remote"),
     [
         (spec(), "  Ålesund ", "A\u030alesund"),
+        (spec(local="code", upper_case=True), "EXT-1", " ext-1"),
+        (spec(local="reference", upper_case=True), "EUR", "eur"),
         (spec(), "", None),
         (spec(), "   ", ""),
         (spec("Memo"), "one\r\ntwo", "one\ntwo"),
