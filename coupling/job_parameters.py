@@ -23,9 +23,14 @@ class CouplingParameters(JobParameters, frozen=True):
 
 
 class UncouplingParameters(JobParameters, frozen=True):
-    """What uncoupling is asked to do. all: every coupling of the mapping; otherwise the job's selection."""
+    """What uncoupling is asked to do.
+
+    all: every coupling of the mapping; otherwise the job's selection; delete_mapping: with all, the mapping goes too
+    once none of its couplings is left.
+    """
 
     all: bool = False
+    delete_mapping: bool = False
 
 
 class SyncParameters(JobParameters, frozen=True):

@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from core.refusals import NotUsable
 from coupling import filters
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.rows import DELETED_HERE
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
 
@@ -134,10 +135,6 @@ def read_keys_and_names(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -
         for row_id, key, title in rows.values_list("system_id", table.key, table.title):
             found[row_id] = (str(key), str(title or ""))
     return found
-
-
-DELETED_HERE = "a record that was deleted here"
-"""What a partner is called that is gone."""
 
 
 def read_named(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from core.vocabulary import CompareAs
 
+DELETED_HERE = "a record that was deleted here"
+"""What the partner of a row is called that is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Criterion:

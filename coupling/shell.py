@@ -9,6 +9,7 @@ from connection_setup import hooks
 from core import unsettled
 from coupling import claims, local_records
 from coupling.couplings.couple_job import couple
+from coupling.couplings.release import outcome_actions
 from coupling.couplings.uncouple_job import uncouple
 from coupling.mappings import counts, defaults, sales
 from coupling.models import Coupling, IntegrationTableMapping
@@ -28,6 +29,7 @@ def register() -> None:
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
+    jobs.outcome_actions(outcome_actions)
     hooks.on_enabled(_follow_ownership)
     hooks.SYNCHRONIZATION_SETUP.provide(
         hooks.SynchronizationSetup(describe=_standing, apply=_default_mappings, reset=_reset)

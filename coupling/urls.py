@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from coupling.couplings import criteria_views, uncouple_page
+from coupling.couplings import criteria_views, delete_mapping_page, release, uncouple_page
 from coupling.mappings import card_page, fields_page, list_page
 
 app_name = "coupling"
@@ -27,6 +27,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/criteria/start/", criteria_views.start, name="start"),
     path(f"{_ONE}/criteria/reset/", criteria_views.reset, name="reset-criteria"),
     path(f"{_ONE}/uncouple/", uncouple_page.uncouple_selection, name="uncouple"),
+    path(f"{_ONE}/delete/", delete_mapping_page.delete, name="delete-mapping"),
+    path("c/<slug:company>/jobs/<int:pk>/release/", release.release_outcomes, name="release-outcomes"),
+    path(f"{_TABLE}/release/", release.release_records, name="release-records"),
     path(f"{_TABLE}/couple/", criteria_views.from_selection, name="criteria-selection"),
     path(f"{_TABLE}/uncouple/", uncouple_page.from_selection, name="uncouple-selection"),
 ]

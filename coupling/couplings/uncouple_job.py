@@ -4,7 +4,7 @@ Records and rows themselves are never deleted.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from core import bulk
@@ -16,6 +16,7 @@ from coupling.job_parameters import UncouplingParameters
 from coupling.mappings.services import get_mapping
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
 from coupling.rows import WriteResult
+from jobs.errors import Ended
 from jobs.models import Outcome, Reason
 from jobs.running.context import JobContext, OutcomeRow
 
@@ -33,11 +34,27 @@ def uncouple(context: JobContext) -> None:
     mapping = get_mapping(context.company, context.job.mapping_name)
     gateway = Gateway(context.company, context.usage)
     uncoupling = _Uncoupling(context, mapping, gateway, gateway.organization_id)
+    asked = UncouplingParameters.load(context.parameters)
     if context.job.selection_only:
         uncoupling.delete_selected()
-    elif UncouplingParameters.load(context.parameters).all:
+    elif asked.all:
         uncoupling.delete_all()
-    context.finish(f"{context.job.counters.get('uncoupled', 0):,} uncoupled.")
+    done = f"{context.job.counters.get('uncoupled', 0):,} uncoupled."
+    if asked.delete_mapping:
+        _delete_mapping(context, mapping, done)
+    context.finish(done)
+
+
+def _delete_mapping(context: JobContext, mapping: IntegrationTableMapping, done: str) -> NoReturn:
+    """End the job, and the mapping with it where none of its couplings is left."""
+    left = Coupling.objects.filter(mapping=mapping).count()
+    if left:
+        rows = "1 row" if left == 1 else f"{left:,} rows"
+        context.finish(f"{done} {mapping.name} was kept, since {rows} could not be released.")
+    with context.checkpoint() as point:
+        mapping.delete()
+        point.finish(f"{done} {mapping.name} is deleted.")
+    raise Ended
 
 
 class _Uncoupling:

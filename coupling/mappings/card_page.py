@@ -146,6 +146,10 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                 "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),
                 icon="uncouple", off=off or permission_reason(request, owner, Can.OPERATE), dialog=True,
             ),
+            Action(
+                "Delete Mapping", mapping_url("delete-mapping", one), icon="delete",
+                off=permission_reason(request, Can.MAP), dialog=True,
+            ),
             Action("Integration Coupling Job Log", job_log_url(owner, type="coupling", mapping=one.name), icon="job"),
         ],
         fast_tabs=tabs,

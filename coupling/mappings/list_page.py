@@ -223,6 +223,7 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
                 act("Fields", "fields", "columns"),
                 act("Edit", "edit", "edit"),
                 act("Use Default Synchronization Setup", "reset", "reset", maps),
+                act("Delete Mapping", "delete", "delete", maps),
                 Action("Job Queue Entry", optional_url("jobs:queue", company), icon="job"),
             ],
             icon="table",
@@ -301,7 +302,7 @@ def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -
     logs = {"coupling-log": "coupling", "uncoupling-log": "uncoupling", "synch-log": "synchronization"}
     if what in logs:
         return job_log_url(company, type=logs[what], mapping=mapping.name)
-    own = {"fields": "fields", "edit": "mapping", "match": "criteria"}
+    own = {"fields": "fields", "edit": "mapping", "match": "criteria", "delete": "delete-mapping"}
     if what in own:
         return mapping_url(own[what], mapping)
     full = {"full": "1"} if what == "full" else {}

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from coupling.matching import compare
 from coupling.matching.decisions import Decision, Result
-from coupling.rows import Criterion
+from coupling.rows import DELETED_HERE, Criterion
 
 
 class SearchedField(NamedTuple):
@@ -76,10 +76,10 @@ def not_coupled(
         )
     if decision.result is Result.ALREADY_COUPLED:
         whom = (partner or "another record").removesuffix(".")
-        return (
-            f"The one row with the same {same} is already coupled to {whom}. Match on other fields, or check whether "
-            "the two records here are duplicates."
-        )
+        fix = "Match on other fields, or check whether the two records here are duplicates."
+        if partner == DELETED_HERE:
+            fix = "Choose Release from Deleted Records, then couple it again."
+        return f"The one row with the same {same} is already coupled to {whom}. {fix}"
     if all(tried.result is Result.BLANK for tried in decision.trail):
         return _without_value(searched, mapping, blank_is_no_match=blank_is_no_match)
     also = " (every priority was tried)" if len(decision.trail) > 1 else ""

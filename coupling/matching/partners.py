@@ -8,6 +8,7 @@ from coupling import claims, local_records
 from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.rows import DELETED_HERE
 
 _IDS_PER_QUERY = 500
 
@@ -57,5 +58,5 @@ def _stored_partners(mapping: IntegrationTableMapping, row_ids: list[UUID]) -> d
         caption = "" if other.pk == mapping.pk else f"{local_records.get_table(other).caption} "
         for row_id, local_id in rows.items():
             name = known[local_id]
-            names[row_id] = name if name == local_records.DELETED_HERE else caption + name
+            names[row_id] = name if name == DELETED_HERE else caption + name
     return names

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 
 from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may
+from coupling.dead_partners import RELEASE
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.records import counts
 from masterdata import catalog
@@ -148,6 +149,7 @@ def dataverse_menu(
             *act("Match-Based Coupling", "coupling:criteria-selection", "couple"),
             *act("Set Up Coupling", "coupling:set-up-coupling", "edit"),
             *act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
+            *act(RELEASE, "coupling:release-records", "uncouple"),
             Action("Integration Coupling Job Log", job_log("coupling"), icon="job"),
         ],
         icon="couple",

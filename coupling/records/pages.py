@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import company_or_404
 from connection_setup.connection.state import connection_of
 from core.roles import Can, may, requires
+from coupling.dead_partners import RELEASE, dead_couplings, rows_in_the_way
 from coupling.models import Coupling, OptionMapping, UndoneRecord
 from coupling.records import lists as records
 from coupling.records.forms import RecordForm, field_groups, record_form
@@ -226,6 +227,11 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
         undone = left_undone(owner).filter(coupling=None, local_id=record.system_id, mapping__table=table.name).first()
         if undone is not None:
             return _undone_box(owner, undone), Status("Not created in Dataverse", "bad")
+        if dead_couplings(owner, rows_in_the_way(owner, [record.system_id])):
+            text = (
+                "Not coupled. The row that matches it is coupled with a record that was deleted here. Choose Related, "
+                f"Dataverse, Coupling, {RELEASE}, then couple it again."
+            )
         return FactBox("Dataverse", text=text), Status("Not coupled to Dataverse")
     pair = pairs[0]
     address = connection_of(owner).environment_url.rstrip("/")

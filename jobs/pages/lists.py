@@ -191,7 +191,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
         ],
         search=("local_key__istartswith", "local_name__icontains", "integration_name__icontains"),
         search_label="Search by number or name",
-        key="pk",
+        key="id",
         selectable=bool(registry.outcome_actions),
         total=total(job, outcome, reason),
         place=partial(_place, job, outcome, reason),

@@ -76,7 +76,7 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
     page_title = display.ERRORS_TITLE if errors else f"{label} in {display.title(job)}"
     export = company_url("jobs:export", company, pk=job.pk)
     query = request.GET.urlencode()
-    actions: list[Any] = [action for provider in registry.outcome_actions for action in provider(request, job, outcome)]
+    actions = _outcome_actions(request, job, outcome)
     return Page(
         title=page_title,
         company=company,
@@ -91,6 +91,11 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
         cues=_reasons(job, company, outcome, reason),
         listing=listing,
     )
+
+
+def _outcome_actions(request: HttpRequest, job: Job, outcome: str) -> list[Any]:
+    """Return what upper rooms offer to do with a job's outcomes."""
+    return [action for provider in registry.outcome_actions for action in provider(request, job, outcome)]
 
 
 def _reasons(job: Job, company: Company, outcome: str, reason: str | None) -> list[Cue]:
@@ -127,6 +132,8 @@ def _actions(request: HttpRequest, job: Job, company: Company) -> list[Action]:
     if not job.ended and may(request.user, Can.OPERATE, job.company):
         off = "stops after the batch in hand" if job.cancel_requested else ""
         actions.append(Action("Cancel", reverse("jobs:cancel", kwargs=kwargs), icon="cancel", off=off, dialog=not off))
+    if job.breakdown.get(Outcome.FAILED.value):  # the card lists these
+        actions += _outcome_actions(request, job, Outcome.FAILED)
     if any(job.breakdown.values()):
         actions.append(Action("All Records", listings.outcomes_url(job, company), icon="list"))
         actions.append(Action("Export", reverse("jobs:export", kwargs=kwargs), icon="export"))

@@ -1,4 +1,4 @@
-"""manage.py mapping list|show|reset --company NAME [MAPPING]: the integration table mappings."""
+"""manage.py mapping list|show|reset|delete --company NAME [MAPPING]: the integration table mappings."""
 
 from typing import Any
 
@@ -8,15 +8,18 @@ from core.roles import Can
 from coupling import filters, local_records
 from coupling.commands import MappingCommand
 from coupling.couplings import services
+from coupling.couplings.delete_mapping import count_couplings, delete_mapping
 from coupling.mappings import counts, defaults
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
+from jobs import services as jobs
+from jobs.running import waiting
 
 
 class Command(MappingCommand):
-    """List the mappings, show one with its fields, or reset mappings to their default."""
+    """List the mappings, show one with its fields, reset mappings to their default, or delete one."""
 
-    help = "List the mappings, show one with its fields, or reset mappings to their default."
+    help = "List the mappings, show one with its fields, reset mappings to their default, or delete one."
 
     def needed(self, options: dict[str, Any]) -> Can:
         """Return what is needed: to look, or to change."""
@@ -24,17 +27,19 @@ class Command(MappingCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to do, and for which mapping."""
-        parser.add_argument("what", choices=("list", "show", "reset"))
+        parser.add_argument("what", choices=("list", "show", "reset", "delete"))
         parser.add_argument("mapping", nargs="?", metavar="MAPPING")
 
     def run(self, options: dict[str, Any]) -> None:
-        """List, show or reset."""
+        """List, show, reset or delete."""
         name = options["mapping"]
-        if options["what"] == "show":
+        what = options["what"]
+        if what in ("show", "delete"):
             if not name:
-                self.usage_error("mapping show needs the name of a mapping.")
-            self._show(self.mapping(name))
-        elif options["what"] == "reset":
+                self.usage_error(f"mapping {what} needs the name of a mapping.")
+            mapping = self.mapping(name)
+            self._show(mapping) if what == "show" else self._delete(mapping)
+        elif what == "reset":
             self._reset(name)
         else:
             self._list()
@@ -107,3 +112,20 @@ class Command(MappingCommand):
         if self.as_json:
             self.print_json({"reset": names})
         self.print_text(f"Back to the default: {', '.join(names)}.")
+
+    def _delete(self, mapping: IntegrationTableMapping) -> None:
+        """Delete a mapping; wait for the job that releases its rows. Exits with 1 where the mapping was kept."""
+        couplings = count_couplings(mapping)
+        job = delete_mapping(mapping=mapping)
+        if job is not None:
+            job = waiting.run_to_end(job)
+        kept = job is not None and IntegrationTableMapping.objects.filter(pk=mapping.pk).exists()
+        if self.as_json:
+            told = jobs.summary(job) if job is not None else None
+            self.print_json({"deleted": "" if kept else mapping.name, "couplings": couplings, "job": told})
+        if job is not None and job.message:
+            self.print_text(job.message)
+        elif not kept:
+            self.print_text(f"{mapping.name} is deleted.")
+        if kept:
+            raise SystemExit(1)
