@@ -19,6 +19,7 @@ from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
 from masterdata import catalog
 from ui import registry
+from ui.cells import time_ago
 from ui.kit import Cue, State
 from ui.links import company_url
 
@@ -138,5 +139,6 @@ def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
         url = company_url("records:list", company, table=table.name, query={"coupled": "no"})
         coupled = numbers.records - numbers.uncoupled
         state: State = "" if not coupled else "ok" if not numbers.uncoupled else "warn"
-        cues.append(Cue(f"{coupled:,} / {numbers.records:,}", table.caption_plural, url, state))
+        counted = f", counted {time_ago(numbers.counted_at)}" if numbers.is_stored else ""
+        cues.append(Cue(f"{coupled:,} / {numbers.records:,}", f"{table.caption_plural}{counted}", url, state))
     return cues

@@ -1,10 +1,11 @@
 """Jobs in words: titles, progress, durations. Data in, text out; nothing here asks the database."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from jobs.models import ENDED_STATES, Job, Outcome, State, Trigger, Type
@@ -153,11 +154,21 @@ def lost(job: Job, now: datetime | None = None) -> bool:
     return job.state == State.IN_PROCESS and job.lease_until is not None and job.lease_until < (now or timezone.now())
 
 
+def silent_since(job: Job, now: datetime | None = None) -> datetime | None:
+    """Return when the job's worker last reported, where two of its reports are missing; None where none is."""
+    if job.state != State.IN_PROCESS or job.lease_until is None:
+        return None
+    heard = job.lease_until - timedelta(seconds=settings.JOB_LEASE_S)
+    missing = (now or timezone.now()) - heard > timedelta(seconds=2 * settings.JOB_HEARTBEAT_S)
+    return heard if missing else None
+
+
 def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progress | None:
     """Return how far an open job is; None once it ended."""
     if job.ended:
         return None
-    details = [_pace(job), _requests(job)]
+    silent = silent_since(job)
+    details = ["" if silent else _pace(job), _requests(job)]  # without a worker, no time is left to be told
     if job.state == State.QUEUED:
         text = (
             f"Waits for {title(waits_for)}, job {waits_for.pk}" if waits_for else "Starts as soon as a worker is free"
@@ -175,6 +186,9 @@ def progress(job: Job, *, poll_url: str, waits_for: Job | None = None) -> Progre
     elif lost(job):
         phase = job.phase or "In process"
         details.insert(0, "The worker stopped responding. Another will resume from the last checkpoint.")
+    elif silent:
+        phase = job.phase or "In process"
+        details.insert(0, f"The worker has not reported since {clock(silent)}")
     else:
         phase = job.phase or "In process"
     return Progress(phase, _amount(job), percent(job), _some(details), poll_url)

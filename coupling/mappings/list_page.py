@@ -107,6 +107,7 @@ def mapping_listing(
             listing.Column("uncoupled", "Uncoupled", _uncoupled, numeric=True),
             listing.Column("errors", "Errors", _errors, numeric=True),
             listing.Column("left_out", "Left Out", _left_out, numeric=True),
+            listing.Column("counted", "Counted", lambda row: time_ago(row.counted.counted_at)),
             listing.Column("last_run", "Last run", _last_run),
             listing.Column(
                 "only_coupled", "Synch. Only Coupled Records", "synch_only_coupled", sort="synch_only_coupled",

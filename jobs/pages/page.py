@@ -150,7 +150,8 @@ def _notices(job: Job, company: Company, waits_for: Job | None) -> list[Notice]:
         notices.append(Notice(text, title="Waits for another job", actions=(open_it,)))
     if job.state == State.FAILED:
         title = listings.reason_label(job.failure_reason) or "The job failed"
-        notices.append(Notice(job.message or "The job failed.", "bad", title))
+        stays = " What was done until then stays." if job.processed else ""
+        notices.append(Notice(f"{job.message or 'The job failed.'}{stays}", "bad", title))
     elif job.state == State.CANCELLED:
         notices.append(Notice(f"{job.message or 'Cancelled.'} What was done until then stays.", "warn"))
     elif job.state == State.FINISHED and job.message:

@@ -253,7 +253,8 @@ class JobContext:
             by[str(reason)] = by.get(str(reason), 0) + n
             if reason:
                 reasons[str(reason)] = reasons.get(str(reason), 0) + n
-        if point.total is not None:
+        if point.total is not None:  # a total said beforehand may turn out too small
+            point.total = max(point.total, job.processed + point.done)
             counters["total"] = point.total
         if point.outcomes:
             bulk.insert(JobOutcome, _OUTCOME_FIELDS, _outcomes(job, point.outcomes))

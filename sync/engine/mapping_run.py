@@ -72,6 +72,7 @@ class MappingRun(Run):
             full = True
         self.load_table_metadata()
         undone, now = self.undone, timezone.now()
+        total = self._expected_total() if full else None
         with self.context.checkpoint() as point:
             undone.wake(now)
             point.resume |= {
@@ -82,8 +83,20 @@ class MappingRun(Run):
             mark = state.local_high_water if state is not None and not full else None
             point.resume["mark"] = mark.isoformat() if mark else ""
             point.plan = "full" if full else "changes"
-            if full:
-                point.total = self.couplings.count() or None
+            if total:
+                point.total = total
+
+    def _expected_total(self) -> int:
+        """Return how many outcomes a full run has at least: those of all pairs, and of the rows to be created.
+
+        How many records are created here shows only once the rows have been read; the total then grows with them.
+        """
+        total = self.couplings.count()
+        if self.options.creates and self.writes_to_dataverse:
+            reader = self.worker.reader
+            coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
+            total += reader.company_records.filter(reader.table_filter).filter(~Exists(coupled)).count()
+        return total
 
     def _enter(self, stage: str) -> None:
         if self.context.resume["stage"] != stage:

@@ -145,8 +145,9 @@ def warnings(rows: Sequence[FullSynchReviewLine], with_criteria: Collection[str]
         found.append(
             Notice(
                 "Full synchronization is chosen for mappings with uncoupled records on both sides: "
-                f"{_counts(duplicates)}. Sync All creates every one of them on the other side; those that are the same "
-                "become duplicates. Couple them by criteria first.",
+                f"{_counts(duplicates)}. Sync All creates "
+                f"{', '.join(f'{_creates(row)} for {row.name}' for row in duplicates)}; those that are the same become "
+                "duplicates. Couple them by criteria first.",
                 "warn",
                 "Possible duplicates",
             )
@@ -201,12 +202,17 @@ def plan_sentence(row: FullSynchReviewLine, with_criteria: Collection[str]) -> s
         return f"{row.name}: cannot start."
     if full.couples_first(row, has_criteria=row.name in with_criteria):
         return f"{row.name}: couple by the criteria, then create what finds no unique match on the other side."
+    return f"{row.name}: create {_creates(row)}."
+
+
+def _creates(row: FullSynchReviewLine) -> str:
+    """Return how many records a full synchronization creates, and on which side: "3 in Dataverse and 2 here"."""
     parts = []
     if row.direction != Direction.FROM:
         parts.append(f"{row.local_count:,} in Dataverse")
     if row.direction != Direction.TO:
         parts.append(f"{row.integration_count or 0:,} here")
-    return f"{row.name}: create {' and '.join(parts)}."
+    return " and ".join(parts)
 
 
 # -- actions, progress, facts ------------------------------------------------------------------------------------------
@@ -263,9 +269,20 @@ def progress(company: Company, rows: Sequence[FullSynchReviewLine], *, poll_url:
 
 
 def _facts(rows: Iterable[FullSynchReviewLine]) -> FactBox:
-    counted_at = max((row.counted_at for row in rows if row.counted_at), default=None)
+    """Return when the counts were true, and whether lines have run since."""
+    counted = [row for row in rows if row.counted_at]
+    counted_at = min((row.counted_at for row in counted if row.counted_at), default=None)
+    older = " Lines have run since: choose Refresh to count again." if any(map(_ran_since, counted)) else ""
     return FactBox(
         "About the counts",
         facts=[("Counted", time_ago(counted_at) if counted_at else "not yet")],
-        text="Uncoupled records inside the mappings' filters. Coupled ones are not counted.",
+        text=f"Uncoupled records inside the mappings' filters. Coupled ones are not counted.{older}",
     )
+
+
+def _ran_since(row: FullSynchReviewLine) -> bool:
+    """Return whether the line's job, or one that followed it, has worked since the line was counted."""
+    if row.job is None or row.counted_at is None:
+        return False
+    times = [row.job.ended_at or row.job.started_at, *row.job.followups.values_list("ended_at", flat=True)]
+    return any(moment > row.counted_at for moment in times if moment)

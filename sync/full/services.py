@@ -43,7 +43,8 @@ def is_running(company: Any) -> bool:
 def generate(company: Any) -> list[FullSynchReviewLine]:
     """Count the uncoupled records on both sides of every mapping and write the recommendations.
 
-    Lines that have started keep their counts. Raises Refusal (not_enabled), DataverseError.
+    Lines that have started get their counts too, and keep the recommendation they started with. Raises Refusal
+    (not_enabled), DataverseError.
     """
     counted = _count_all(company)
     with transaction.atomic():
@@ -74,8 +75,8 @@ def _save_lines(company: Any, counted: Sequence[tuple[IntegrationTableMapping, F
     for mapping, facts in counted:
         line = known[mapping.name]
         line.dependencies, line.direction, line.position = mapping.dependencies, mapping.direction, mapping.position
+        line.local_count, line.integration_count, line.counted_at = facts.local_count, facts.remote_count, now
         if not line.status:
-            line.local_count, line.integration_count, line.counted_at = facts.local_count, facts.remote_count, now
             line.recommendation = Recommendation(advice.get(mapping.name, Recommendation.NO_RECORDS).value)
         line.save()
 

@@ -62,12 +62,32 @@ def test_a_lost_worker_and_a_wait_are_said():
     now = timezone.now()
     silent = display.progress(job(state=State.IN_PROCESS, lease_until=now - timedelta(seconds=1)), poll_url="/")
     assert "Another will resume" in silent.details[0]
+    assert display.progress(job(state=State.IN_PROCESS, phase="Writing"), poll_url="/").details == []
     waiting = display.progress(
         job(state=State.POSTPONED, not_before=now, message="Dataverse asks to wait."), poll_url="/"
     )
     assert waiting.phase.startswith("Waiting until ")
     assert waiting.text == "Dataverse asks to wait."
     assert display.progress(job(state=State.FINISHED), poll_url="/") is None
+
+
+@pytest.mark.parametrize(
+    ("heard_s", "details"),
+    [
+        (9, ("100 a second, about 1 s left",)),
+        (25, ("The worker has not reported since {since}",)),
+        (50, ("The worker stopped responding. Another will resume from the last checkpoint.",)),
+    ],
+)
+def test_a_rate_and_a_time_left_are_said_only_while_the_worker_reports(settings, heard_s, details):
+    settings.JOB_LEASE_S, settings.JOB_HEARTBEAT_S = 45, 10
+    heard = timezone.now() - timedelta(seconds=heard_s)
+    running = job(
+        state=State.IN_PROCESS, phase="Creating records", processed=900, total=1000, active_s=9.0,
+        lease_until=heard + timedelta(seconds=45),
+    )  # fmt: skip
+    told = display.progress(running, poll_url="/")
+    assert tuple(told.details) == tuple(one.format(since=display.clock(heard)) for one in details)
 
 
 @given(st.integers(0, 10**9), st.none() | st.integers(0, 10**9), st.sampled_from(State.values))
