@@ -166,7 +166,6 @@ class Coupling(models.Model):
             models.UniqueConstraint(fields=["company", "integration_id", "table"], name="coupled_once_per_row"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["company", "id"], condition=Q(skipped=True), name="coupling_skipped"),
             models.Index(fields=["company", "id"], condition=Q(conflict__isnull=False), name="coupling_conflict"),
             models.Index(fields=["mapping", "local_id"], condition=Q(pending=True), name="coupling_pending"),
         ]
@@ -207,7 +206,8 @@ class UndoneRecord(models.Model):
     )
     local_id = models.UUIDField(null=True)
     integration_id = models.UUIDField(null=True)
-    local_name = models.CharField(max_length=300, blank=True, help_text="Key and name of the local record.")
+    local_key = models.CharField(max_length=80, blank=True, help_text="The local record's number or code.")
+    local_name = models.CharField(max_length=200, blank=True)
     integration_name = models.CharField(max_length=200, blank=True)
     reason = models.CharField(max_length=24)
     condition = models.TextField(help_text="What holds it back, and what to do, in words.")
@@ -232,7 +232,12 @@ class UndoneRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.local_name or self.integration_name}: {self.condition}"
+        return f"{self.label}: {self.condition}"
+
+    @property
+    def label(self) -> str:
+        """What people know it by, as it was when the condition was met."""
+        return f"{self.local_key} {self.local_name}".strip() or self.integration_name or str(self.integration_id)
 
 
 class Selection(models.Model):

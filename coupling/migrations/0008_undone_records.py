@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveIndex(model_name="coupling", name="coupling_skipped"),
         migrations.CreateModel(
             name="UndoneRecord",
             fields=[
@@ -19,9 +20,10 @@ class Migration(migrations.Migration):
                 ("local_id", models.UUIDField(null=True)),
                 ("integration_id", models.UUIDField(null=True)),
                 (
-                    "local_name",
-                    models.CharField(blank=True, help_text="Key and name of the local record.", max_length=300),
+                    "local_key",
+                    models.CharField(blank=True, help_text="The local record's number or code.", max_length=80),
                 ),
+                ("local_name", models.CharField(blank=True, max_length=200)),
                 ("integration_name", models.CharField(blank=True, max_length=200)),
                 ("reason", models.CharField(max_length=24)),
                 ("condition", models.TextField(help_text="What holds it back, and what to do, in words.")),

@@ -259,7 +259,7 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
 
 def _undone_box(owner: Company, undone: UndoneRecord, facts: Sequence[tuple[str, Cell]] = ()) -> FactBox:
     """Return the fact box of a record that synchronization left undone, with what holds it back."""
-    url = optional_url("sync:skipped", owner, query={"q": undone.local_name})
+    url = optional_url("sync:skipped", owner, query={"q": undone.local_key})
     listed = Action("Coupled Data Synchronization Errors", url, icon="warning") if url else None
     since: tuple[str, Cell] = ("Left undone since", time_ago(undone.since))
     return FactBox("Dataverse", [*facts, since], text=undone.condition, action=listed)

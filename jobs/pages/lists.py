@@ -136,8 +136,11 @@ def queue(company: Company, *, selectable: bool = False) -> Listing:
     )
 
 
-def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
-    """Return what became of a job's records: all, those of one outcome, or of one reason within it."""
+def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectable: bool = False) -> Listing:
+    """Return what became of a job's records: all, those of one outcome, or of one reason within it.
+
+    selectable: whether there are actions on selected ones.
+    """
     rows: QuerySet[JobOutcome] = JobOutcome.objects.filter(job=job)
     if outcome:
         rows = rows.filter(outcome=outcome)
@@ -192,7 +195,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None) -> Listing:
         search=("local_key__istartswith", "local_name__icontains", "integration_name__icontains"),
         search_label="Search by number or name",
         key="id",
-        selectable=bool(registry.outcome_actions),
+        selectable=selectable,
         total=total(job, outcome, reason),
         place=partial(_place, job, outcome, reason),
         decorate=links,

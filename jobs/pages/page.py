@@ -35,18 +35,19 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
     waits_for = services.waits_for(job)
     url = listings.job_url(job, company)
     failed = listings.total(job, Outcome.FAILED)
+    on_failed = _outcome_actions(request, job, Outcome.FAILED) if failed else []
     return Page(
         title=display.title(job),
         company=company,
         crumbs=(list_link(job, company), Link(text_of(job.started_at or job.created_at), "")),
         state=display.status(job),
         help="jobs",
-        actions=_actions(request, job, company),
+        actions=[*on_failed, *_actions(request, job, company)],
         notices=_notices(job, company, waits_for),
         progress=display.progress(job, poll_url=url, waits_for=waits_for),
         cues=counters(job, company),
         fast_tabs=_tabs(job, company),
-        listing=listings.outcomes(job, Outcome.FAILED) if failed else None,
+        listing=listings.outcomes(job, Outcome.FAILED, selectable=bool(on_failed)) if failed else None,
     )
 
 
@@ -70,13 +71,13 @@ def counters(job: Job, company: Company) -> list[Cue]:
 
 def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, reason: str | None) -> Page:
     """Return what became of the job's records, with its reasons and how often each occurred."""
-    listing = listings.outcomes(job, outcome, reason)
     errors = outcome == Outcome.FAILED
     label = str(Outcome(outcome).label) if outcome else "All records"
     page_title = display.ERRORS_TITLE if errors else f"{label} in {display.title(job)}"
     export = company_url("jobs:export", company, pk=job.pk)
     query = request.GET.urlencode()
     actions = _outcome_actions(request, job, outcome)
+    listing = listings.outcomes(job, outcome, reason, selectable=bool(actions))
     return Page(
         title=page_title,
         company=company,
@@ -132,8 +133,6 @@ def _actions(request: HttpRequest, job: Job, company: Company) -> list[Action]:
     if not job.ended and may(request.user, Can.OPERATE, job.company):
         off = "stops after the batch in hand" if job.cancel_requested else ""
         actions.append(Action("Cancel", reverse("jobs:cancel", kwargs=kwargs), icon="cancel", off=off, dialog=not off))
-    if job.breakdown.get(Outcome.FAILED.value):  # the card lists these
-        actions += _outcome_actions(request, job, Outcome.FAILED)
     if any(job.breakdown.values()):
         actions.append(Action("All Records", listings.outcomes_url(job, company), icon="list"))
         actions.append(Action("Export", reverse("jobs:export", kwargs=kwargs), icon="export"))

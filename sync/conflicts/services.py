@@ -69,7 +69,7 @@ def couple_with_successors(
         try:
             coupled.setdefault(line.mapping, []).append(_couple_with_successor(line, user))
         except Refusal as refusal:
-            refused.append(f"{line.local_name}: {refusal.user_message}")
+            refused.append(f"{line.label}: {refusal.user_message}")
     return [_synchronize(mapping, ids, user) for mapping, ids in coupled.items() if ids], refused
 
 

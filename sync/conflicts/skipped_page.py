@@ -90,8 +90,13 @@ def skipped_listing(company: Company, *, settled: bool = False) -> listing.Listi
             listing.Column("integration", "Coupled To", _coupled_to, default=False),
         ],
         filters=_filters(company, settled),
-        search=("local_name__icontains", "integration_name__icontains", "condition__icontains"),
-        search_label="Search by name or condition",
+        search=(
+            "local_key__istartswith",
+            "local_name__icontains",
+            "integration_name__icontains",
+            "condition__icontains",
+        ),
+        search_label="Search by number, name or condition",
         key="id",
         selectable=True,
         row_label=cells.text,
@@ -147,8 +152,8 @@ class _Cells:
     def text(self, row: UndoneRecord) -> str:
         """Return key and name of the local record; the row's name where there is none."""
         if row.local_id is None:
-            return row.integration_name or str(row.integration_id)
-        return self._names.get(row.pk) or f"{row.local_name} (deleted)".strip()
+            return row.label
+        return self._names.get(row.pk) or f"{row.local_key} {row.local_name} (deleted)".strip()
 
     def record(self, row: UndoneRecord) -> Cell:
         """Return the local record, as a link to its card; or the Dataverse row without one."""

@@ -55,6 +55,7 @@ class Undone(NamedTuple):
     coupling_id: int | None
     local_id: UUID | None
     integration_id: UUID | None
+    local_key: str
     local_name: str
     integration_name: str
     reason: str

@@ -3,7 +3,7 @@
 The rules are in sync.rules; the Decider brings them the values and turns their decisions into a Chunk.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -109,9 +109,9 @@ class Decider:
             [pair.local.values for pair in pairs if pair.local] + [record.values for record in records],
             [pair.remote.values for pair in pairs if pair.remote] + [row.values for row in rows],
         )
-        self.outside.prepare([pair.remote for pair in pairs if pair.remote])
+        outside = self.outside.find([pair.remote for pair in pairs if pair.remote])
         for pair in pairs:
-            self._decide_pair(chunk, pair)
+            self._decide_pair(chunk, pair, outside)
         holders = claims.find_holders(self.mapping, self.connection.organization_id, [row.id for row in rows])
         for row in rows:
             if row.id in holders:
@@ -132,8 +132,11 @@ class Decider:
 
     # -- pairs ------------------------------------------------------------------------------------------------------
 
-    def _decide_pair(self, chunk: Chunk, pair: Pair) -> None:
-        """Decide about a pair, also one that was left out: whatever brought it here may have ended the cause."""
+    def _decide_pair(self, chunk: Chunk, pair: Pair, outside: Collection[UUID]) -> None:
+        """Decide about a pair, also one that was left out: whatever brought it here may have ended the cause.
+
+        outside: the rows outside the integration table filter.
+        """
         changes, coupling = chunk.changes, pair.coupling
         if self.options.retries:  # a new chance: what failed before does not count
             coupling.skipped, coupling.last_to_reason, coupling.last_from_reason = False, "", ""
@@ -146,7 +149,7 @@ class Decider:
             waits = Waits.RECORD if sides.remote_values != pair.base else ""
             why = explain_record(self.mapping, self.reader.table, pair.local.values)
             self.recorder.leave_outside(changes, pair, why, waits)
-        elif pair.remote is not None and not self.matches_filter(pair.remote):
+        elif pair.remote is not None and pair.remote.id in outside:
             waits = Waits.ROW if sides.local_values != pair.base else ""
             self.recorder.leave_outside(changes, pair, self.outside.explain(pair.remote), waits)
         else:

@@ -29,7 +29,7 @@ class Outside:
 
 
 class OutsideRows:
-    """Explains why Dataverse rows are outside the integration table filter; `prepare` asks for what that takes."""
+    """Finds the Dataverse rows that are outside the integration table filter, and explains why they are."""
 
     def __init__(self, mapping: IntegrationTableMapping, gateway: Gateway, conditions: Sequence[Condition]) -> None:
         self.mapping, self.gateway, self.conditions = mapping, gateway, conditions
@@ -37,11 +37,14 @@ class OutsideRows:
         self._masters: dict[UUID, RemoteRow] = {}
         self._companies: dict[str, str] = {}
 
-    def prepare(self, rows: Sequence[RemoteRow]) -> None:
-        """Read what explains these rows, in few requests; none where none of them is outside."""
-        outside = [row for row in rows if filters.unmet(self.conditions, row.values.get)]
-        if not outside:
-            return
+    def find(self, rows: Sequence[RemoteRow]) -> set[UUID]:
+        """Return which of these rows are outside; what explains them is read, in few requests, where some are."""
+        outside = [row for row in rows if not filters.matches(self.conditions, row.values.get)]
+        if outside:
+            self._read_what_explains(outside)
+        return {row.id for row in outside}
+
+    def _read_what_explains(self, outside: Sequence[RemoteRow]) -> None:
         if MASTER in self._columns:
             self._read_masters(outside)
         for row in outside:
@@ -62,7 +65,7 @@ class OutsideRows:
                 return
 
     def explain(self, row: RemoteRow) -> Outside:
-        """Return why a row is outside. Raises nothing for one that was not prepared: it is explained by its values."""
+        """Return why a row is outside that `find` found."""
         master = self._masters.get(row.id)
         if master is not None:
             return Outside(f"The row was merged into {master.name} in Dataverse: couple with it.", master.id)

@@ -132,7 +132,7 @@ class Recorder:
         waits_for = str(reference) if reference else ""
         changes.undone.append(
             Undone(
-                coupling.id, coupling.local_id, coupling.integration_id, _named(pair.local), row_name[:200], reason,
+                coupling.id, coupling.local_id, coupling.integration_id, *key_and_name(pair.local), row_name, reason,
                 condition, waits_for, successor_id,
             )
         )  # fmt: skip
@@ -194,7 +194,9 @@ class Recorder:
     ) -> None:
         """Record that no row could be created in Dataverse for an uncoupled record."""
         waits_for = str(reference) if reference else ""
-        changes.undone.append(Undone(None, record.id, None, _named(record), "", reason, message, waits_for))
+        changes.undone.append(
+            Undone(None, record.id, None, record.key, record.name, "", reason, message, waits_for)
+        )  # fmt: skip
         changes.outcomes.append(
             OutcomeRow(
                 Outcome.FAILED, reason, local_id=record.id, local_key=record.key, local_name=record.name,
@@ -214,7 +216,7 @@ class Recorder:
     ) -> OutcomeRow:
         """Record that no record could be created here for an uncoupled row. Return its outcome, to be recorded."""
         waits_for = str(reference) if reference else ""
-        changes.undone.append(Undone(None, None, row_id, "", name[:200], reason, message, waits_for))
+        changes.undone.append(Undone(None, None, row_id, "", "", name, reason, message, waits_for))
         return OutcomeRow(Outcome.FAILED, reason, message=message, integration_id=row_id, integration_name=name)
 
     def record_conflict(self, changes: ChunkChanges, pair: Pair, found: Conflict) -> None:
@@ -255,11 +257,6 @@ class Recorder:
         changes.uncoupled.append(pair.coupling.id)
         changes.answered.append(pair.coupling.id)
         changes.outcomes.append(self.outcome(Outcome.UNCOUPLED, pair, reason=reason, message=message))
-
-
-def _named(record: Record | None) -> str:
-    """Return key and name of a local record, as one text; "" where it was deleted."""
-    return f"{record.key} {record.name}".strip()[:300] if record is not None else ""
 
 
 def _same_but_numbers(one: str, other: str) -> bool:

@@ -26,8 +26,8 @@ _ENDS = frozenset({
 })  # fmt: skip
 """Outcomes after which nothing is undone; conflicts wait on a page of their own."""
 _COLUMNS = (
-    "coupling_id", "local_id", "integration_id", "local_name", "integration_name", "reason", "condition", "waits_for",
-    "successor_id",
+    "coupling_id", "local_id", "integration_id", "local_key", "local_name", "integration_name", "reason", "condition",
+    "waits_for", "successor_id",
 )  # fmt: skip
 _STATE = ("attempts", "last_at", "look_at", "settled_at", "job_id")
 
@@ -65,7 +65,7 @@ class UndoneLedger:
             self._delete("local_id", [row.local_id for row in ended])
             self._delete("integration_id", [row.integration_id for row in ended])
         if undone:
-            self._store({_key(one.coupling_id, one.local_id, one.integration_id): one for one in undone})
+            self._store({_key(one.coupling_id, one.local_id, one.integration_id): _fit(one) for one in undone})
 
     def forget_rows(self, row_ids: Iterable[UUID]) -> None:
         """Delete what concerns uncoupled rows that are gone, or that nobody wants here any more."""
@@ -158,6 +158,15 @@ class UndoneLedger:
         coupled = uncoupled & (Q(Exists(record)) | Q(Exists(row)))
         moot = self.rows.filter(gone | coupled | (~uncoupled & ~Q(Exists(pair))))
         UndoneRecord.objects.filter(pk__in=list(moot.values_list("pk", flat=True)[: bulk.MAX_ROWS])).delete()
+
+
+def _fit(one: Undone) -> Undone:
+    """Return the line as its columns take it: cut, and without the one character PostgreSQL has no place for."""
+    return one._replace(
+        local_key=one.local_key[:80].replace("\0", ""), local_name=one.local_name[:200].replace("\0", ""),
+        integration_name=one.integration_name[:200].replace("\0", ""), condition=one.condition.replace("\0", ""),
+        waits_for=one.waits_for[:160],
+    )  # fmt: skip
 
 
 def _parts(ids: Iterable[Any]) -> Iterable[list[Any]]:

@@ -96,7 +96,7 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     undone = [
         UndoneRecord.objects.create(
             company=company, mapping=mapping, coupling=pairs[0], local_id=some[0].system_id,
-            integration_id=pairs[0].integration_id, local_name=f"{prefix}0 {name} 0",
+            integration_id=pairs[0].integration_id, local_key=f"{prefix}0", local_name=f"{name} 0",
             reason=Reason.VALUE_TOO_LONG, condition="City takes at most 30 characters.", successor_id=uuid.uuid4(),
         ),
         UndoneRecord.objects.create(

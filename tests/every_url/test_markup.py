@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from connection_setup.models import DataverseConnection
 from core.roles import Role
-from coupling.models import Coupling, CouplingBase, IntegrationFieldMapping, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationFieldMapping, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Customer
 from tests.every_url.conftest import Place, client_of
@@ -60,6 +60,9 @@ def spoiled(here: Place) -> Place:
     conflict = {"fields": [detail["fields"][0] | {"base_value": BAD}], "at": timezone.now().isoformat()}
     Coupling.objects.filter(company=here.company).update(last_error=BAD, conflict=conflict)
     Coupling.objects.filter(pk=here.coupling.pk).update(skipped=True, last_to_reason=Reason.VALUE_TOO_LONG)
+    UndoneRecord.objects.filter(company=here.company).update(
+        condition=BAD, local_name=BAD, integration_name=BAD, settled_at=None
+    )
     IntegrationTableMapping.objects.filter(pk=here.mapping.pk).update(integration_table=BAD[:60])
     IntegrationFieldMapping.objects.filter(mapping=here.mapping).update(disabled_reason=BAD, constant=BAD[:50])
     assert CouplingBase._meta.label  # bases are never shown

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from connection_setup.enabling import services
-from coupling.models import Coupling
+from coupling.models import Coupling, UndoneRecord
 from sync.full import services as full
 from tests.sync.conftest import (
     customer,
@@ -29,7 +29,8 @@ def test_every_role_reads_and_only_operators_start(company, customers, remote, r
     client = signed_in(role)
     for name in ("review", "conflicts", "skipped"):
         assert client.get(page_url(company, name)).status_code == 200
-    for name in ("sync-all", "review-refresh", "review-reset", "review-restart", "resolve", "retry", "retry-all"):
+    starting = ("sync-all", "review-refresh", "review-reset", "review-restart", "resolve", "retry", "retry-all")
+    for name in (*starting, "leave-out", "couple-with-successor", "delete-couplings"):
         assert (client.post(page_url(company, name)).status_code == 403) is not may, name
         assert client.get(page_url(company, name)).status_code in ({200, 302, 405} if may else {403, 405}), name
 
@@ -40,6 +41,12 @@ def test_the_pages_need_few_queries(company, customers, operator, remote):
     synchronize(customers)
     conflict = {"fields": [{"local": "city", "caption": "City"}]}
     Coupling.objects.update(skipped=True, last_to_reason="denied", last_error="No.", conflict=conflict)
+    UndoneRecord.objects.bulk_create(
+        UndoneRecord(
+            company=company, mapping=customers, coupling=pair, local_id=pair.local_id, reason="denied", condition="No."
+        )
+        for pair in Coupling.objects.all()
+    )  # fmt: skip
     full.generate(company)
     for name in ("review", "conflicts", "skipped"):
         operator.get(page_url(company, name))
