@@ -45,7 +45,9 @@ def mappings(request: HttpRequest, company: str) -> HttpResponse:
     owner = access.company_or_404(request, company)
     jobs = counts.latest_jobs(owner)
     off = unavailable_text(owner)
-    shown = mapping_listing(owner, jobs, off=off)
+    own = IntegrationTableMapping.objects.filter(company=owner).select_related("company")
+    numbers = counts.count_records(owner, own)
+    shown = mapping_listing(owner, jobs, numbers, off=off)
     page = Page(
         "Integration Table Mappings",
         company=owner,
@@ -54,7 +56,7 @@ def mappings(request: HttpRequest, company: str) -> HttpResponse:
         notices=[off_notice(owner, off)] if off and shown.rows.exists() else [],
         actions=_list_actions(request, owner, NOT_ENABLED if off else ""),
         listing=shown,
-        fact_boxes=[troubleshooting(owner, jobs)],
+        fact_boxes=[troubleshooting(owner, jobs), *_about_counts(numbers)],
     )
     return render.page(request, page)
 
@@ -67,17 +69,21 @@ _TIP = Tip(
 
 
 def mapping_listing(
-    company: Company, jobs: Mapping[str, Job] = MappingProxyType({}), *, off: str = ""
+    company: Company,
+    jobs: Mapping[str, Job] = MappingProxyType({}),
+    numbers: Mapping[int, counts.Counts] = MappingProxyType({}),
+    *,
+    off: str = "",
 ) -> listing.Listing:
-    """Return the list of a company's mappings, as its page (with the last jobs) and the views of its actions see it.
+    """Return the list of a company's mappings, as its page and the views of its actions see it.
 
-    off: why the connection cannot be used, for a list that is empty.
+    jobs, numbers: the last jobs and the counts, for the page; off: why the connection cannot be used, for a list that
+    is empty.
     """
 
     def decorate(rows: list[Any]) -> None:
-        found = counts.count_records(company, rows)
         for row in rows:
-            row.counted, row.last_job = found[row.pk], jobs.get(row.name)
+            row.counted, row.last_job = numbers.get(row.pk, counts.Counts()), jobs.get(row.name)
 
     return listing.Listing(
         id="mappings",
@@ -107,7 +113,6 @@ def mapping_listing(
             listing.Column("uncoupled", "Uncoupled", _uncoupled, numeric=True),
             listing.Column("errors", "Errors", _errors, numeric=True),
             listing.Column("left_out", "Left Out", _left_out, numeric=True),
-            listing.Column("counted", "Counted", lambda row: time_ago(row.counted.counted_at)),
             listing.Column("last_run", "Last run", _last_run),
             listing.Column(
                 "only_coupled", "Synch. Only Coupled Records", "synch_only_coupled", sort="synch_only_coupled",
@@ -249,6 +254,12 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
         act("Fields", "fields", "columns"),
         act("Match-Based Coupling", "match", "couple", off),
     ]
+
+
+def _about_counts(numbers: Mapping[int, counts.Counts]) -> list[FactBox]:
+    """Return when the numbers were true; none where there are none."""
+    times = [one.counted_at for one in numbers.values() if one.counted_at is not None]
+    return [FactBox("About the counts", [("Counted", time_ago(min(times)))])] if times else []
 
 
 def off_notice(company: Company, off: str) -> Notice:

@@ -12,7 +12,7 @@ from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
 from masterdata.models import Company, Customer
 from sync.models import FullSynchReviewLine
@@ -24,6 +24,13 @@ from ui.context import entry_url
 from ui.registry import registry
 
 pytestmark = pytest.mark.browser
+
+
+CONDITIONS = (
+    "The row was merged into Adatum Corporation Holding International Group in Dataverse: couple with it.",
+    "The Dataverse row is outside the mapping's integration table filter: Relationship Type is Partner (CUSTOMER takes "
+    "Customer). Change that in Dataverse, or choose Delete Couplings; Leave Out where it is meant to be so.",
+)
 
 
 @pytest.fixture
@@ -50,8 +57,19 @@ def company(transactional_db: Any) -> Company:
             last_to_reason=Reason.VALUE_TOO_LONG if number == 1 else "",
             conflict={"fields": [field], "at": timezone.now().isoformat()} if number == 2 else None,
         )  # fmt: skip
+    left_out = Coupling.objects.filter(company=company).order_by("pk")
+    for pair, condition in zip(left_out, CONDITIONS, strict=False):
+        UndoneRecord.objects.create(
+            company=company, mapping=mapping, coupling=pair, local_id=pair.local_id, reason=Reason.OUTSIDE_FILTER,
+            integration_id=pair.integration_id, condition=condition, successor_id=uuid.uuid4(),
+        )  # fmt: skip
+    UndoneRecord.objects.create(
+        company=company, mapping=mapping, integration_id=uuid.uuid4(), integration_name="Fabrikam",
+        reason=Reason.REFERENCE_NOT_COUPLED, condition="Currency is not coupled.", settled_at=timezone.now(),
+    )  # fmt: skip
     job = Job.objects.create(
         company=company, type=Type.COUPLING, state=State.FINISHED, mapping_name="CUSTOMER", processed=60, total=60,
+        reasons={"already_coupled": 1}, breakdown={"failed": {"no_match": 40}}, counters={"failed": 40, "total": 60},
         started_at=timezone.now(), ended_at=timezone.now(), message="20 coupled, 40 failed (40 no match).",
     )  # fmt: skip
     for record in some[20:]:
@@ -91,6 +109,7 @@ def places(company: Company) -> dict[str, str]:
     found["results"] = reverse("ui:search", kwargs=here) + "?q=customer"
     found["no results"] = reverse("ui:search", kwargs=here) + "?q=zzz"
     found["an empty page of a list"] = reverse("records:list", kwargs={**here, "table": "customer"}) + "?q=zzz"
+    found["left out by a person"] = reverse("sync:skipped", kwargs=here) + "?settled=yes"
     found["not found"] = f"/c/{company.slug}/nothing/"
     if running:
         found["running job"] = reverse("jobs:job", kwargs={**here, "pk": running.pk})

@@ -149,9 +149,12 @@ def test_a_one_way_line_warns_of_what_it_creates(company, remote, operator):
 def test_stored_numbers_of_large_tables_say_when_they_were_counted(company, customers, operator, monkeypatch):
     monkeypatch.setattr(counts, "LARGE", 0)
     customer(company, "10000")
+    urls = [f"/c/{company.slug}/mappings/", f"/c/{company.slug}/mappings/of/CUSTOMER/"]
     assert "0 / 1" in words(operator.get(f"/c/{company.slug}/"))
+    assert all("Counted just now" in words(operator.get(url)) for url in urls)
     customer(company, "10001")
     monkeypatch.setattr(timezone, "now", lambda now=timezone.now: now() + timedelta(seconds=130))
     home = words(operator.get(f"/c/{company.slug}/"))
     assert "0 / 1" in home and "Customers, counted 2 min ago" in home
+    assert all("Counted 2 min ago" in words(operator.get(url)) for url in urls)
     assert Job.objects.count() == 0
