@@ -38,7 +38,8 @@ class SyncParameters(JobParameters, frozen=True):
 
     full: every pair is compared, not only what changed; direction: narrows the mapping's own; conflict: the side that
     wins where both changed, and with a direction wherever they differ; create: whether what is uncoupled is created
-    on the other side, None for what `creates` says; retry: skipped pairs, which failed twice, take part again.
+    on the other side, None for what `creates` says; retry: what failed before does not count, so that it may fail once
+    more.
     """
 
     full: bool = False

@@ -154,7 +154,7 @@ class Coupling(models.Model):
     last_from_reason = models.CharField(max_length=24, blank=True, help_text="Why the last write to this side failed.")
     last_error = models.TextField(blank=True)
     skipped = models.BooleanField(
-        default=False, help_text="Left out after the same failure twice, until a person retries."
+        default=False, help_text="Failed twice the same way: left out of runs in which nothing about it changed."
     )
     conflict = models.JSONField(null=True, blank=True, help_text="Fields changed on both sides, waiting for a person.")
 

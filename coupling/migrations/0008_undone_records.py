@@ -13,6 +13,13 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RemoveIndex(model_name="coupling", name="coupling_skipped"),
+        migrations.AlterField(
+            model_name="coupling",
+            name="skipped",
+            field=models.BooleanField(
+                default=False, help_text="Failed twice the same way: left out of runs in which nothing about it changed."
+            ),
+        ),
         migrations.CreateModel(
             name="UndoneRecord",
             fields=[

@@ -51,8 +51,8 @@ class Options:
     """What a run was asked for.
 
     allowed: which way it may write; chosen: the side that wins where both changed; overwrite: the side that wins
-    wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether skipped
-    pairs are synchronized again.
+    wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
+    failed before does not count.
     """
 
     allowed: Direction = Direction.BIDIRECTIONAL

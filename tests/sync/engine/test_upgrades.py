@@ -5,12 +5,12 @@ from importlib import import_module
 from django.apps import apps
 from django.db import connection
 
-from coupling.models import Coupling
+from coupling.models import Coupling, UndoneRecord
 from coupling.undone import left_undone
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from sync.start.services import start_synchronization
-from tests.sync.conftest import accounts, counters, coupling_of, customer, synchronize
+from tests.sync.conftest import accounts, counters, coupling_of, customer, patch, synchronize
 
 
 def test_an_open_job_is_resumed_after_its_stored_keys_were_renamed(company, customers, remote):
@@ -30,6 +30,24 @@ def test_an_open_job_is_resumed_after_its_stored_keys_were_renamed(company, cust
     assert set(accounts(remote)) == {"Customer 10001"}
 
 
+class Editor:
+    connection = connection
+
+
+def test_a_pair_that_was_outside_before_the_upgrade_is_listed_by_the_first_run_after_it(company, customers, remote):
+    """Nothing changes any more: the row left the filter, and a run of the old version said so once."""
+    one = customer(company, "10000", "Adatum")
+    customer(company, "10001")
+    synchronize(customers)
+    patch(remote, coupling_of(customers, one).integration_id, customertypecode=5)
+    synchronize(customers)
+    UndoneRecord.objects.all().delete()
+    assert counters(synchronize(customers)) == {}
+    import_module("sync.migrations.0003_failed_rows_are_undone_records").compare_again(apps, Editor)
+    assert counters(synchronize(customers)) == {"skipped": 1}
+    assert "Relationship Type is Partner" in left_undone(company).get().condition
+
+
 def test_what_had_failed_before_the_upgrade_stands_undone_after_it(company, customers, remote):
     fine, failed, skipped = (customer(company, f"1000{number}") for number in range(3))
     assert counters(synchronize(customers)) == {"inserted": 3}
@@ -37,9 +55,6 @@ def test_what_had_failed_before_the_upgrade_stands_undone_after_it(company, cust
     Coupling.objects.filter(local_id=skipped.system_id).update(
         last_from_reason="value_too_long", last_error="Too long.", skipped=True
     )
-
-    class Editor:
-        connection = connection
 
     import_module("coupling.migrations.0009_failed_pairs_are_undone_records").list_failed_pairs(apps, Editor)
     lines = left_undone(company).order_by("pk").values_list("local_id", "reason", "condition", "attempts")
