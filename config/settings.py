@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 from zoneinfo import available_timezones
 
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from config import env
@@ -197,7 +198,11 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat")
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "jobs.tasks.tick", "schedule": JOB_TICK_S, "options": {"expires": JOB_TICK_S}}}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "tick": {"task": "jobs.tasks.tick", "schedule": JOB_TICK_S, "options": {"expires": JOB_TICK_S}},
+    # At night: it reads all couplings.
+    "find deleted records": {"task": "sync.tasks.find_deleted_records", "schedule": crontab(hour="2", minute="15")},
+}
 CELERY_TIMEZONE = "UTC"
 
 # -- pages ----------------------------------------------------------------------------------------------------------

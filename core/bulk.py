@@ -15,9 +15,13 @@ from uuid import UUID
 import msgspec
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, connections, models, router, transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 MAX_ROWS = 5000
+
+deleting = Signal()
+"""Sent before `delete` deletes, since no model hears of that: sender is the model; `key` and `values` say which."""
 
 Row = Sequence[Any]
 
@@ -102,13 +106,19 @@ def update(model: type[models.Model], key: str, fields: Sequence[str], rows: Ite
 
 
 def delete(model: type[models.Model], key: str, values: Iterable[Any]) -> int:
-    """Delete the rows whose `key` is among `values`, in parts a statement can hold. Nothing cascades. Atomic."""
+    """Delete the rows whose `key` is among `values`, in parts a statement can hold. Nothing cascades. Atomic.
+
+    Whoever listens to `deleting` for that model hears of it first, in the same transaction.
+    """
+    values = list(values)
     connection, columns, adapters, _ = _plan(model, (key,), defaults=False)
     adapted = [adapters[0](value) for value in values]
     quote = connection.ops.quote_name
     table, column = quote(model._meta.db_table), quote(columns[0])
     deleted = 0
     with _together(connection), connection.cursor() as cursor:
+        if values:
+            deleting.send(sender=model, key=key, values=values)
         for start in range(0, len(adapted), 500):
             part = adapted[start : start + 500]
             cursor.execute(f"DELETE FROM {table} WHERE {column} IN ({', '.join(['%s'] * len(part))})", part)  # nosec B608

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import BooleanField, F, Func, Q
 from django.utils import timezone
 
 from core.vocabulary import CompareAs, ConflictOption, DeletionOption, Direction
@@ -118,6 +118,22 @@ class Method(models.TextChoices):
     MANUAL = "manual", "Chosen by hand"
 
 
+def _filled(column: str) -> Func:
+    """Return the condition that a text is not blank, without a parameter: SQLite takes no index of a part for those."""
+    return Func(F(column), template="(%(expressions)s <> '')", output_field=BooleanField())
+
+
+UNSETTLED = (
+    Q(pending=True)
+    | Q(last_job_id__isnull=True)
+    | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason")))
+    & Q(skipped=False, conflict__isnull=True)
+)
+"""Couplings that a run looks at although nobody told it of a change: those whose row is not confirmed, those that no
+run has compared yet, and those that failed and wait for no person. Few are, and an index has those alone: a query finds
+them by it where it names this condition as it is here."""
+
+
 class Coupling(models.Model):
     """A local record and a Dataverse row that are the same thing."""
 
@@ -168,6 +184,7 @@ class Coupling(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["company", "id"], condition=Q(conflict__isnull=False), name="coupling_conflict"),
             models.Index(fields=["mapping", "local_id"], condition=Q(pending=True), name="coupling_pending"),
+            models.Index(fields=["mapping", "id"], condition=UNSETTLED, name="coupling_unsettled"),
         ]
 
     def __str__(self) -> str:

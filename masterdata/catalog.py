@@ -20,8 +20,15 @@ from typing import Any
 
 from auditlog.registry import auditlog
 from django.db import models
+from django.db.models.signals import post_delete
+from django.dispatch import Signal
 
-from masterdata.models import SynchronizedRecord, normal_code
+from core import bulk
+from masterdata.models import Company, SynchronizedRecord, normal_code
+
+records_deleted = Signal()
+"""Sent when records of a registered table are deleted, in the transaction that does: sender is the model, `ids` are
+their system ids. Not where their company is deleted, with all that it has."""
 
 _HIDDEN = {"id", "company", "system_id", "created_at", "modified_at", "changed_by"}
 
@@ -121,6 +128,8 @@ def register(
         known.model.code_fields = _code_fields(known)  # a table may be registered after one that refers to it
     # What a person changes; imports and jobs write in bulk and leave outcomes of their own.
     auditlog.register(model, exclude_fields=["created_at", "modified_at", "changed_by"])
+    post_delete.connect(_record_deleted, sender=model)
+    bulk.deleting.connect(_deleting_in_bulk, sender=model)
     return table
 
 
@@ -150,6 +159,20 @@ def table_of(model: type[models.Model]) -> LocalTable:
 def tables() -> Iterator[LocalTable]:
     """Return all registered tables, in the order of registration."""
     return iter(_tables.values())
+
+
+def _record_deleted(sender: type[SynchronizedRecord], instance: SynchronizedRecord, origin: Any, **_: Any) -> None:
+    """Say that one record was deleted; `origin` is the record or the query whose deletion this one is a part of."""
+    if getattr(origin, "model", type(origin)) is not Company:
+        records_deleted.send(sender=sender, ids=[instance.system_id])
+
+
+def _deleting_in_bulk(sender: type[SynchronizedRecord], key: str, values: Sequence[Any], **_: Any) -> None:
+    """Say which records are about to be deleted by bulk.delete."""
+    ids = list(values)
+    if key != "system_id":
+        ids = list(sender._default_manager.filter(**{f"{key}__in": ids}).values_list("system_id", flat=True))
+    records_deleted.send(sender=sender, ids=ids)
 
 
 def _described(column: "models.Field[Any, Any]", owner: LocalTable) -> LocalField:

@@ -34,18 +34,25 @@ class Waits(models.TextChoices):
     RECORD = "record", "Until the record is inside the table filter"
     ROW = "row", "Until the row is inside the integration table filter"
     DIRECTION = "direction", "Until a run goes both ways"
+    DELETED = "deleted", "Nothing: the record here was deleted"
 
 
 class DuePair(models.Model):
-    """A pair to compare by reading both sides: it changed while it was written, or in a way that no run reports."""
+    """A pair to compare by reading both sides: it changed while it was written, or in a way that no run reports.
+
+    Where the record was deleted, whoever deletes it says so here; only a run that has seen the deletion takes that out.
+    """
 
     # Couplings are deleted in bulk by rooms that do not know this table; a run deletes what is left over.
     coupling = models.OneToOneField(
         Coupling, on_delete=models.CASCADE, primary_key=True, related_name="due", db_constraint=False
     )
-    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="+")
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, db_index=False, related_name="+")
     tries = models.PositiveSmallIntegerField(default=0, help_text="How often it changed again meanwhile.")
     waits = models.CharField(max_length=12, choices=Waits, blank=True, default=Waits.NOTHING)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["mapping", "waits"], name="due_pair_of_mapping")]
 
     def __str__(self) -> str:
         return f"{self.coupling_id} is due"

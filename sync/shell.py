@@ -14,8 +14,10 @@ from coupling.undone import left_undone
 from jobs import registry as jobs
 from jobs.models import Type
 from jobs.registry import Schedule
+from masterdata import catalog
 from sync import guide_steps
 from sync.conflicts import conflicts_page, skipped_page
+from sync.deletions.services import note_deleted
 from sync.engine.handler import handle
 from sync.environment import page as environment_page
 from sync.environment.job import carry_out
@@ -78,6 +80,7 @@ def register() -> None:
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
+    catalog.records_deleted.connect(note_deleted)
     hooks.COUPLED_USERS.provide(
         hooks.CoupledUsers(salespeople.coupled_users, lambda company: company_url("sync:salespeople", company))
     )

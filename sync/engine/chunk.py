@@ -140,6 +140,8 @@ class ChunkChanges:
     due: dict[int, int] = field(default_factory=dict)
     """Pairs to compare again by reading both sides: how often they changed while they were written."""
     no_longer_due: list[int] = field(default_factory=list)
+    deletions: list[int] = field(default_factory=list)
+    """Pairs of which this run has seen that the record was deleted, or that it is there again."""
     waiting: dict[int, str] = field(default_factory=dict)
     """Pairs that are due once something happens (models.Waits)."""
     undone: list[Undone] = field(default_factory=list)

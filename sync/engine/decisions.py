@@ -235,6 +235,8 @@ class Decider:
     def _decide_missing(self, chunk: Chunk, pair: Pair) -> None:
         """Decide about a pair of which a side was deleted."""
         remote_gone = pair.remote is None and not pair.assumed
+        if pair.local is None:
+            chunk.changes.deletions.append(pair.coupling.id)
         allowed = self.options.allowed
         decision = decide_missing(
             local_gone=pair.local is None,

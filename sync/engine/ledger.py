@@ -1,6 +1,6 @@
 """Saving a chunk: couplings, bases, local records and outcomes, in bulk, in one fenced transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -29,7 +29,7 @@ from sync.engine.field_specs import Fields, default_of
 from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
 from sync.engine.undone import UndoneLedger
-from sync.models import DuePair
+from sync.models import DuePair, Waits
 from sync.rules.transfer import pack
 from sync.rules.values import Problem, Side
 
@@ -85,15 +85,16 @@ class Ledger:
             bulk.delete(Coupling, "id", ids)
 
     def _save_due(self, changes: ChunkChanges) -> None:
-        if done := [coupling_id for coupling_id in changes.no_longer_due if coupling_id not in changes.due]:
-            bulk.delete(DuePair, "coupling_id", done)
+        bulk.delete(DuePair, "coupling_id", changes.deletions)
+        forget_due(coupling_id for coupling_id in changes.no_longer_due if coupling_id not in changes.due)
         due = {coupling_id: (0, waits) for coupling_id, waits in changes.waiting.items()}
         due |= {coupling_id: (tries, "") for coupling_id, tries in changes.due.items()}
         if due:
-            bulk.delete(DuePair, "coupling_id", due)
+            forget_due(due)
             bulk.insert(
                 DuePair, ("coupling_id", "mapping_id", "tries", "waits"),
                 [(coupling_id, self.mapping.pk, tries, waits) for coupling_id, (tries, waits) in due.items()],
+                ignore_conflicts=True,
             )  # fmt: skip
 
     # -- local records ----------------------------------------------------------------------------------------------
@@ -281,6 +282,13 @@ class Ledger:
             ("company_id", "system_id", table.key, *names, *derived, "created_at", "modified_at", "changed_by"),
             rows,
         )
+
+
+def forget_due(coupling_ids: Iterable[int]) -> None:
+    """Take out due pairs that were dealt with, but for those whose record was deleted since they were read."""
+    ids = list(coupling_ids)
+    for start in range(0, len(ids), 500):
+        DuePair.objects.filter(pk__in=ids[start : start + 500]).exclude(waits=Waits.DELETED).delete()
 
 
 def _problem_of(write: Callable[[], Any]) -> Problem | None:

@@ -27,7 +27,7 @@ from django.utils import timezone
 from connection_setup.connection.state import connection_of
 from core.vocabulary import Direction
 from coupling import filters
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import UNSETTLED, Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired
 from jobs.running.context import Checkpoint
@@ -224,17 +224,27 @@ class MappingRun(Run):
         if self.full or not self.writes_to_dataverse:
             return
         own = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
-        changed = self.worker.reader.company_records.annotate(
+        changed = self._touched_records().annotate(
             _synced=Subquery(own.values("local_modified_at")[:1]), _coupled=Exists(own)
         ).filter(_coupled=True).filter(Q(_synced=None) | ~Q(_synced=Column("modified_at")))  # fmt: skip
-        if mark := self.context.resume.get("mark"):
-            changed = changed.filter(modified_at__gt=datetime.fromisoformat(mark) - COMMIT_OVERLAP)
         while True:
             after = self.context.resume.get("after", 0)
             part = dict(changed.filter(pk__gt=after).order_by("pk").values_list("pk", "system_id")[:CHUNK])
             if not part:
                 return
             self._compare_with_base(list(part.values()), last=max(part))
+
+    def _touched_records(self) -> "QuerySet[Any]":
+        """Return the records that were written since the mark, coupled or not.
+
+        A few are named: in the order of their keys a database may read all of the company's records to find them.
+        """
+        records = self.worker.reader.company_records
+        if not (mark := self.context.resume.get("mark")):
+            return records
+        touched = records.filter(modified_at__gt=datetime.fromisoformat(mark) - COMMIT_OVERLAP)
+        few = list(touched.order_by("modified_at").values_list("pk", flat=True)[: CHUNK + 1])
+        return records.filter(pk__in=few) if len(few) <= CHUNK else touched
 
     def _compare_with_base(self, ids: list[UUID], *, last: int) -> None:
         def set_position(point: Checkpoint) -> None:
@@ -263,14 +273,10 @@ class MappingRun(Run):
     # -- pairs that need both sides read ----------------------------------------------------------------------------
 
     def _compare_pairs(self) -> None:
-        query = self.unprocessed()
-        if not self.full:
-            query = query.filter(self._needs_both_sides())
         self._create_records_again()
         while True:
             after = self.context.resume.get("after", 0)
-            found = read_couplings(query.filter(id__gt=after).order_by("id")[:CHUNK])
-            if found:
+            if found := self._next_pairs(after):
                 self.read_both_sides(found, _advance_to(found[-1].id))
             elif after and self.unprocessed().filter(due_now()).exists():
                 # Pairs changed again while this stage wrote them: once more from the start.
@@ -279,17 +285,30 @@ class MappingRun(Run):
             else:
                 return
 
-    def _needs_both_sides(self) -> Q:
+    def _next_pairs(self, after: int) -> list[CouplingRow]:
+        """Return the next pairs behind a coupling's id: in a full run of all, else of those that need both sides read.
+
+        Each group of those is found by an index that holds no others, so that a run with nothing to do reads none.
+        """
+        query = self.unprocessed().filter(id__gt=after).order_by("id")
+        if self.full:
+            return read_couplings(query[:CHUNK])
         record = self.worker.reader.company_records.filter(system_id=OuterRef("local_id"))
-        new = Q(last_job_id=None)
-        failed = (~Q(last_to_reason="") | ~Q(last_from_reason="")) & Q(skipped=False, conflict__isnull=True)
-        inside_again = _is_due(Waits.RECORD) & Q(Exists(record.filter(self.worker.reader.table_filter)))
-        deleted = Q(skipped=False) & ~Q(Exists(record))
-        return new | failed | _is_due(*self._over_in_this_run()) | inside_again | deleted
+        groups = (
+            query.filter(UNSETTLED),
+            query.filter(self._is_due(*self._over_in_this_run())),
+            query.filter(self._is_due(Waits.RECORD)).filter(Exists(record.filter(self.worker.reader.table_filter))),
+        )
+        found = {coupling.id: coupling for group in groups for coupling in read_couplings(group[:CHUNK])}
+        return [found[coupling_id] for coupling_id in sorted(found)[:CHUNK]]
+
+    def _is_due(self, *waits: str) -> Q:
+        """Return the condition on couplings that they are due and wait for one of these."""
+        return Q(pk__in=DuePair.objects.filter(mapping=self.mapping, waits__in=waits).values("coupling"))
 
     def _over_in_this_run(self) -> list[str]:
         """Return what due pairs may wait for so that this run compares them."""
-        waits: list[str] = [Waits.NOTHING]
+        waits: list[str] = [Waits.NOTHING, Waits.DELETED]
         if not self.restricted:
             waits.append(Waits.DIRECTION)
         if self.mapping.direction == Direction.TO:
@@ -342,11 +361,6 @@ class MappingRun(Run):
         if self.has_untraced_outcomes:
             query = query.filter(~Exists(self.context.job.outcomes.filter(local_id=OuterRef("system_id"))))
         return query
-
-
-def _is_due(*waits: str) -> Q:
-    """Return the condition on couplings that they are due and wait for one of these."""
-    return Q(Exists(DuePair.objects.filter(coupling=OuterRef("pk"), waits__in=waits)))
 
 
 def _advance_to(after: int) -> SetPosition:

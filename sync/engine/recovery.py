@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from coupling.models import Coupling
+from coupling.models import UNSETTLED, Coupling
 from coupling.rows import RemoteRow, WriteResult
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
@@ -31,7 +31,7 @@ def recover(run: Run) -> None:
 
 
 def _pending_batches(run: Run) -> Iterator[list[CouplingRow]]:
-    pending, after = run.couplings.filter(pending=True).order_by("id"), 0
+    pending, after = run.couplings.filter(UNSETTLED).filter(pending=True).order_by("id"), 0
     while couplings := read_couplings(pending.filter(id__gt=after)[:CHUNK]):
         yield couplings
         after = couplings[-1].id

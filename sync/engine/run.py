@@ -109,7 +109,11 @@ class Run(ABC):
         """Process pairs of which both sides are read."""
         worker = self.worker
         rows = self.gateway.read(self.mapping, worker.columns, [coupling.integration_id for coupling in couplings])
-        worker.process_chunk(worker.decide(worker.reader.read_pairs(couplings, rows)), set_position)
+        said_deleted = DuePair.objects.filter(pk__in=[one.id for one in couplings], waits=Waits.DELETED)
+        deletions = list(said_deleted.values_list("pk", flat=True))  # before it is looked whether the records are there
+        chunk = worker.decide(worker.reader.read_pairs(couplings, rows))
+        chunk.changes.deletions += deletions
+        worker.process_chunk(chunk, set_position)
 
     def creatable_rows(self, rows: Sequence[RemoteRow], *, again: bool = False) -> list[RemoteRow]:
         """Return the uncoupled rows from which this run creates local records.

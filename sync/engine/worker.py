@@ -29,7 +29,7 @@ from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 from sync.engine.chunk import Chunk, ChunkChanges, LocalUpdate, NewRemoteRow, RemoteUpdate
 from sync.engine.decisions import Decider, Options
-from sync.engine.ledger import Ledger
+from sync.engine.ledger import Ledger, forget_due
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.recorder import key_and_name
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
@@ -187,7 +187,7 @@ class Worker(Decider):
             self.unconfirmed.add(one.coupling.id, UnconfirmedWrite(self.job_id, one.base, str(previous)))
             changed.append((one.coupling.id, one.id, organization_id, self.job_id, "", True))
         if changed:
-            bulk.delete(DuePair, "coupling_id", [coupling_id for coupling_id, *_ in changed])
+            forget_due(coupling_id for coupling_id, *_ in changed)
             columns = ("integration_id", "organization_id", "job_id", "version", "pending")
             bulk.update(Coupling, "id", columns, changed)
 

@@ -1,0 +1,62 @@
+"""Records that were deleted here: noted when they are deleted, and looked for at night.
+
+A run looks at the pairs it is told of, not at all of them. So whoever deletes a record of a registered table tells it
+(masterdata.catalog.records_deleted), and the pairs become due. What was deleted past the application, in SQL, is found
+by `find_deleted_records`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from coupling.models import Coupling, IntegrationTableMapping
+from masterdata import catalog
+from masterdata.models import SynchronizedRecord
+from sync.models import DuePair, Waits
+
+_RECORDS_PER_LOOK = 500
+_PAIRS_PER_LOOK = 5000
+
+
+def note_deleted(*, sender: type[SynchronizedRecord], ids: Sequence[UUID], **_: Any) -> None:
+    """Have the next run of each mapping compare the pairs of deleted records; receives catalog.records_deleted.
+
+    It runs in the transaction of the deletion, with one look-up for all records deleted together.
+    """
+    table = catalog.table_of(sender).name
+    for start in range(0, len(ids), _RECORDS_PER_LOOK):
+        part = ids[start : start + _RECORDS_PER_LOOK]
+        pairs = Coupling.objects.filter(local_id__in=part, table=table).values_list("pk", "mapping_id")
+        _make_due(pairs)
+
+
+def find_deleted_records() -> int:
+    """Have the next runs compare pairs whose record is gone and of which nobody said so; return how many there are.
+
+    All couplings are read, in parts, each in a transaction of its own. A pair that waits for a person is left out.
+    """
+    tables = [table.name for table in catalog.tables()]
+    mappings = IntegrationTableMapping.objects.filter(table__in=tables).order_by("pk")
+    return sum(_find_deleted_of(mapping) for mapping in mappings)
+
+
+def _find_deleted_of(mapping: IntegrationTableMapping) -> int:
+    records = catalog.table(mapping.table).model._default_manager.filter(company_id=mapping.company_id)
+    couplings = Coupling.objects.filter(mapping=mapping).order_by("pk")
+    found, last = 0, 0
+    while part := list(couplings.filter(pk__gt=last).values_list("pk", "local_id", "skipped")[:_PAIRS_PER_LOOK]):
+        last = part[-1][0]
+        ids = [local_id for _, local_id, _ in part]
+        existing = set(records.filter(system_id__in=ids).values_list("system_id", flat=True))
+        gone = [pk for pk, local_id, skipped in part if local_id not in existing and not skipped]
+        known = set(DuePair.objects.filter(pk__in=gone, waits=Waits.DELETED).values_list("pk", flat=True))
+        found += _make_due((pk, mapping.pk) for pk in gone if pk not in known)
+    return found
+
+
+def _make_due(pairs: Iterable[tuple[int, int]]) -> int:
+    """Store pairs, by coupling and mapping, as due because their record was deleted; return how many there are."""
+    due = [DuePair(coupling_id=pk, mapping_id=mapping_id, waits=Waits.DELETED) for pk, mapping_id in pairs]
+    if due:
+        DuePair.objects.bulk_create(due, update_conflicts=True, unique_fields=["coupling"], update_fields=["waits"])
+    return len(due)

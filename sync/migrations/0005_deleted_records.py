@@ -1,0 +1,44 @@
+"""Due pairs are found by what they wait for, and a pair whose record was deleted here is one."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("coupling", "0010_unsettled_index"),
+        ("sync", "0004_no_failed_rows"),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name="duepair",
+            name="mapping",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="coupling.integrationtablemapping",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="duepair",
+            name="waits",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", ""),
+                    ("record", "Until the record is inside the table filter"),
+                    ("row", "Until the row is inside the integration table filter"),
+                    ("direction", "Until a run goes both ways"),
+                    ("deleted", "Nothing: the record here was deleted"),
+                ],
+                default="",
+                max_length=12,
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="duepair",
+            index=models.Index(fields=["mapping", "waits"], name="due_pair_of_mapping"),
+        ),
+    ]
