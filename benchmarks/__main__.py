@@ -16,7 +16,10 @@ from pathlib import Path
 
 from benchmarks.telling import Line, table
 
-NAMES = ("match", "couple", "asking", "reading", "sync", "written", "durability", "pages", "throttled")
+NAMES = (
+    "match", "couple", "asking", "reading", "sync", "update", "idle", "written", "durability", "pages", "throttled",
+    "waits",
+)  # fmt: skip
 WITH_DATABASE = frozenset(NAMES) - {"match", "asking", "reading"}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.house import House, house
-from benchmarks.sync import synchronized
+from benchmarks.sync import synchronize
 from benchmarks.telling import Line
 from core.vocabulary import Direction
 
@@ -48,7 +48,7 @@ def timed(own: House, first: int, size: int, refused: list[int]) -> tuple[float,
     own.plain.control("POST", "faults", [{**fault, "after": after} for after in refused])
     own.plain.control("DELETE", "requests")
     with waits() as spans:
-        job, seconds = synchronized(own, direction=Direction.TO, create=True)
+        job, seconds = synchronize(own, direction=Direction.TO, create=True)
     asked = own.plain.control("GET", "requests")
     own.plain.control("DELETE", "faults")
     assert job.counters["inserted"] == size

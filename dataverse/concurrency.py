@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
-from math import ceil
 from typing import TypeVar
 
-from dataverse.part_sizes import Bounds, PartSize
+from dataverse.part_sizes import Bounds, PartSize, even_rows
 
 MAX_SLOTS = 32
 """As many connections are kept open; with more slots, each further request would open its own."""
@@ -154,20 +153,20 @@ def map_parts(
     while nothing is known of that, one part is under way. `work` returns one result for each item. Raises what it
     raises; the parts that were under way then are waited for.
     """
-    even = max(bounds.spread_from, ceil(len(items) / slots.limit))
     found: dict[int, Sequence[Result]] = {}
     under_way: dict[Future[Sequence[Result]], int] = {}
     begin = 0
-    if size.row_s is None or len(items) <= min(even, size.rows(bounds)):
-        begin = min(len(items), size.rows(bounds))
+    if size.row_s is None or len(items) <= min(_even(items, size, bounds, slots), size.most_rows(bounds)):
+        begin = min(len(items), size.most_rows(bounds))
         found[0] = work(items[:begin])
     if begin == len(items):
         return list(found[0])
+    even = _even(items[begin:], size, bounds, slots)
     pool = ThreadPoolExecutor(MAX_SLOTS, "dataverse")
     try:
         while begin < len(items) or under_way:
             while begin < len(items) and len(under_way) < slots.limit:
-                part = items[begin : begin + min(even, size.rows(bounds))]
+                part = items[begin : begin + min(even, size.most_rows(bounds))]
                 under_way[pool.submit(work, part)] = begin
                 begin += len(part)
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
@@ -175,3 +174,7 @@ def map_parts(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     return [result for place in sorted(found) for result in found[place]]
+
+
+def _even(items: Sequence[object], size: PartSize, bounds: Bounds, slots: RequestSlots) -> int:
+    return even_rows(len(items), size.wanted(bounds), slots.limit, bounds)

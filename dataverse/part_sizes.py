@@ -8,6 +8,7 @@ before them took. What a row takes differs from table to table, and between crea
 import threading
 import weakref
 from dataclasses import dataclass, field
+from math import ceil
 
 FIRST_ROWS = 25
 """Rows of the first part, while it is not known what a row takes."""
@@ -48,6 +49,15 @@ def rows_for(row_s: float, bounds: Bounds, *, longest_s: float) -> int:
     return min(wanted, bounds.most)
 
 
+def even_rows(rows: int, wanted: int, slots: int, bounds: Bounds) -> int:
+    """Return the rows of parts that keep all slots busy to the end: about as `wanted`, the same in each round.
+
+    Ten parts of 100 by four slots would leave two of them idle in the third round; eight parts of 125 do not.
+    """
+    rounds = max(1, round(ceil(rows / wanted) / slots))
+    return min(bounds.most, max(min(bounds.spread_from, wanted), ceil(rows / (rounds * slots))))
+
+
 @dataclass(slots=True)
 class PartSize:
     """The size of parts of one kind of writing to one table, learned from those that were sent. Thread-safe."""
@@ -60,13 +70,24 @@ class PartSize:
     _seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def rows(self, bounds: Bounds) -> int:
-        """Return how many rows the next part may have."""
+    def wanted(self, bounds: Bounds) -> int:
+        """Return how many rows parts are to have, by what is known of them."""
         with self._lock:
             if self.row_s is None:
                 return min(FIRST_ROWS, bounds.most)
-            reached = max(FIRST_ROWS, GROWTH * self._largest)
-            return min(rows_for(self.row_s, bounds, longest_s=self.longest_s), reached)
+            return rows_for(self.row_s, bounds, longest_s=self.longest_s)
+
+    def rows(self, bounds: Bounds) -> int:
+        """Return how many rows the next part may have: not many times more than one that was answered."""
+        return min(self.wanted(bounds), self._reached)
+
+    def most_rows(self, bounds: Bounds) -> int:
+        """Return how many rows the next part may have where parts are evened out: half as many again."""
+        return min(self.wanted(bounds) * 3 // 2, self._reached)
+
+    @property
+    def _reached(self) -> int:
+        return max(FIRST_ROWS, GROWTH * self._largest)
 
     def answered(self, rows: int, seconds: float) -> None:
         """Learn from a part that was answered. Parts with many rows count for more than those with few."""

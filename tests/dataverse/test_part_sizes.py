@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataverse.part_sizes import CHANGES, CREATIONS, FIRST_ROWS, Bounds, PartSize, rows_for
+from dataverse.part_sizes import CHANGES, CREATIONS, FIRST_ROWS, Bounds, PartSize, even_rows, rows_for
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,27 @@ from dataverse.part_sizes import CHANGES, CREATIONS, FIRST_ROWS, Bounds, PartSiz
 )
 def test_rows_follow_from_the_time_a_row_takes(row_s: float, bounds: Bounds, rows: int) -> None:
     assert rows_for(row_s, bounds, longest_s=10) == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted", "slots", "bounds", "even"),
+    [
+        (1000, 250, 4, CHANGES, 250),
+        (1000, 250, 8, CHANGES, 125),
+        (1000, 100, 4, CHANGES, 125),  # two rounds, not two and a half
+        (1000, 100, 1, CHANGES, 100),
+        (1000, 40, 4, CHANGES, 42),
+        (150, 250, 4, CHANGES, 100),  # fewer are not worth a request
+        (60, 40, 4, CHANGES, 40),
+        (975, 250, 4, CHANGES, 244),
+        (3, 1, 4, CHANGES, 1),
+        (1000, 1000, 4, CREATIONS, 1000),
+        (1000, 400, 4, CREATIONS, 400),
+        (1000, 100, 4, CREATIONS, 125),
+    ],
+)
+def test_parts_are_evened_out_over_the_slots(rows: int, wanted: int, slots: int, bounds: Bounds, even: int) -> None:
+    assert even_rows(rows, wanted, slots, bounds) == even
 
 
 def test_the_first_part_is_small_and_the_others_grow_with_what_was_answered() -> None:
