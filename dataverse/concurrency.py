@@ -161,12 +161,15 @@ def map_parts(
         found[0] = work(items[:begin])
     if begin == len(items):
         return list(found[0])
-    even = _even(items[begin:], size, bounds, slots)
+    even = 0
     pool = ThreadPoolExecutor(MAX_SLOTS, "dataverse")
     try:
         while begin < len(items) or under_way:
             while begin < len(items) and len(under_way) < slots.limit:
-                part = items[begin : begin + min(even, size.most_rows(bounds))]
+                even = even or _even(items[begin:], size, bounds, slots)
+                rows = min(even, size.most_rows(bounds))
+                part = items[begin : begin + rows]
+                even = even if rows == even else 0  # smaller ones leave more to the others
                 under_way[pool.submit(work, part)] = begin
                 begin += len(part)
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:

@@ -14,6 +14,8 @@ FIRST_ROWS = 25
 """Rows of the first part, while it is not known what a row takes."""
 GROWTH = 4
 """A part has at most so many times the rows of the largest that was answered."""
+EVENED = 1.5
+"""How many times the rows that are wanted a part may have so that parts are even."""
 AIM_S = 2.0
 """How long a request is to take where its rows are many and quick enough."""
 LONGEST_SHARE = 2 / 7
@@ -50,11 +52,11 @@ def rows_for(row_s: float, bounds: Bounds, *, longest_s: float) -> int:
 
 
 def even_rows(rows: int, wanted: int, slots: int, bounds: Bounds) -> int:
-    """Return the rows of parts that keep all slots busy to the end: about as `wanted`, the same in each round.
+    """Return the rows of parts that keep all slots busy to the end: up to half as many again as `wanted`.
 
     Ten parts of 100 by four slots would leave two of them idle in the third round; eight parts of 125 do not.
     """
-    rounds = max(1, round(ceil(rows / wanted) / slots))
+    rounds = max(1, ceil(rows / (wanted * EVENED * slots)))
     return min(bounds.most, max(min(bounds.spread_from, wanted), ceil(rows / (rounds * slots))))
 
 
@@ -82,8 +84,8 @@ class PartSize:
         return min(self.wanted(bounds), self._reached)
 
     def most_rows(self, bounds: Bounds) -> int:
-        """Return how many rows the next part may have where parts are evened out: half as many again."""
-        return min(self.wanted(bounds) * 3 // 2, self._reached)
+        """Return how many rows the next part may have where parts are evened out."""
+        return min(int(self.wanted(bounds) * EVENED), self._reached)
 
     @property
     def _reached(self) -> int:

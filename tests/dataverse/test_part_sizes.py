@@ -33,8 +33,9 @@ def test_rows_follow_from_the_time_a_row_takes(row_s: float, bounds: Bounds, row
         (1000, 250, 4, CHANGES, 250),
         (1000, 250, 8, CHANGES, 125),
         (1000, 100, 4, CHANGES, 125),  # two rounds, not two and a half
-        (1000, 100, 1, CHANGES, 100),
-        (1000, 40, 4, CHANGES, 42),
+        (1000, 100, 1, CHANGES, 143),
+        (1000, 40, 4, CHANGES, 50),
+        (575, 100, 4, CHANGES, 144),
         (150, 250, 4, CHANGES, 100),  # fewer are not worth a request
         (60, 40, 4, CHANGES, 40),
         (975, 250, 4, CHANGES, 244),
