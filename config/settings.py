@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "ui.uploads.BodySizes",  # before whoever reads the body
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
@@ -254,6 +255,12 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "core.error_reports.ReticentFilter"
 CSRF_FAILURE_VIEW = "ui.errors.csrf"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if _https else []
 X_FRAME_OPTIONS = "DENY"
+
+# How long a request's body may take to arrive, beside what its length takes; who sends slower is cut off.
+REQUEST_BODY_S = env.number("REQUEST_BODY_S", 10, least=0.1, most=600)
+# What may be sent: by somebody who is not signed in, and to a page that takes no large files (see ui.uploads).
+MOST_BYTES_OF_STRANGERS = 64 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 
 # -- audit and logs -------------------------------------------------------------------------------------------------
 

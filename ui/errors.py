@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.shortcuts import render as render_template
 from django.template.loader import render_to_string
 
@@ -41,6 +41,17 @@ def not_allowed(request: HttpRequest, refused: HttpResponseNotAllowed) -> HttpRe
     return answer
 
 
+def too_large(request: HttpRequest, most: int) -> HttpResponse:
+    """413: more than `most` bytes were to come; none of them was read."""
+    size = f"{most // 2**20:,} MB" if most >= 2**20 else f"{most // 2**10:,} KB"
+    next_step = (
+        "Send less, or split the file." if request.user.is_authenticated else "Sign in first, then send it again."
+    )
+    return _answer(
+        request, 413, "This is too large", f"Nothing of it was read: this address takes {size} at most.", next_step
+    )
+
+
 def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """403: the form is older than the session."""
     return _answer(
@@ -50,8 +61,17 @@ def csrf(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG00
 
 
 def failed(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    """500, or 503 while the database is away; without the database or the shell, since either may be what failed."""
-    if is_database_outage(sys.exc_info()[1]):
+    """500; 503 while the database is away, 408 where a form did not arrive.
+
+    Without the database or the shell, since either may be what failed.
+    """
+    error = sys.exc_info()[1]
+    if isinstance(error, UnreadablePostError):
+        return _bare(
+            408, "The form did not arrive", "The connection ended, or was too slow, so nothing was done.",
+            "Check your connection, then send the form again.",
+        )  # fmt: skip
+    if is_database_outage(error):
         answer = _bare(
             503, "The database cannot be reached",
             "It is down or too busy just now. What you were doing was not done, or not completely; what was saved "

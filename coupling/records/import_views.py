@@ -23,11 +23,14 @@ from jobs.pages import lists as job_lists
 from masterdata import catalog
 from masterdata.files import kept, writing
 from masterdata.files.kept import KeptFile
+from masterdata.files.types import LIMITS
 from masterdata.models import Company
 from ui import render
 from ui.links import company_url
+from ui.uploads import takes_files
 
 
+@takes_files(most_bytes=3 * LIMITS.bytes)  # up to there the form says what is too large for an import
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires(Can.ADMINISTER)
 def choose(request: HttpRequest, company: str) -> HttpResponse:

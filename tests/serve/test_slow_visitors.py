@@ -1,0 +1,87 @@
+"""The web server and visitors who send slowly, or far too much."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+
+from tests.serve.test_serve import processes
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
+BODY_S = 2
+
+
+@pytest.fixture
+def address(tmp_path: Path, migrated: Path) -> Iterator[tuple[str, int]]:
+    """Where a site listens; its web server writes uploads into the folder `uploads`."""
+    shutil.copy(migrated, tmp_path)
+    (tmp_path / "uploads").mkdir()
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "serve", "--port", "0", "--without-worker"], cwd=settings.BASE_DIR,
+        env={**kept, "STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "EXTRA_APPS": "",
+             "TMPDIR": str(tmp_path / "uploads"), "REQUEST_BODY_S": str(BODY_S)},
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    site = urlsplit(process.stdout.readline().split()[1])
+    yield str(site.hostname), int(site.port or 0)
+    for pid in processes(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def post(address: tuple[str, int], length: int, body: bytes = b"") -> socket.socket:
+    """A form whose body has only begun."""
+    visitor = socket.create_connection(address)
+    cookie = f"Cookie: csrftoken={'x' * 32}\r\n"  # with one the body is looked through for its twin
+    head = f"POST /sign-in/ HTTP/1.1\r\nHost: {address[0]}\r\n{cookie}Content-Length: {length}\r\n"
+    visitor.sendall(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode() + body)
+    return visitor
+
+
+def answer_of(visitor: socket.socket, seconds: float) -> str:
+    """The answer's first line."""
+    visitor.settimeout(seconds)
+    with contextlib.suppress(ConnectionResetError):
+        return visitor.recv(4096).decode().partition("\r\n")[0]
+    return "reset"
+
+
+@pytest.mark.sample
+def test_slow_bodies_end_and_the_site_answers_others_meanwhile(address: tuple[str, int]) -> None:
+    slow = [post(address, 1000, b"--x") for _ in range(24)]
+    began = time.monotonic()
+    with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/sign-in/", timeout=60) as page:
+        assert page.status == 200
+    assert time.monotonic() - began < 20
+    told = {answer_of(visitor, 60) for visitor in slow}
+    assert told <= {"HTTP/1.1 408 Request Timeout", "HTTP/1.1 503 Service Unavailable"}
+    assert "HTTP/1.1 408 Request Timeout" in told
+
+
+@pytest.mark.sample
+def test_a_stranger_s_400_mb_are_refused_and_nothing_is_written(address: tuple[str, int], tmp_path: Path) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
+    visitor = post(address, 400 * 2**20, part)
+    assert answer_of(visitor, 60) == "HTTP/1.1 413 Request Entity Too Large"
+    sent = 0
+    with contextlib.suppress(OSError):
+        while sent < 400 * 2**20:
+            sent += visitor.send(b"0" * 2**20)
+    assert sent < 100 * 2**20, "somebody reads on"
+    assert not list((tmp_path / "uploads").glob("*.upload*"))

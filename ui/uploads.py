@@ -1,0 +1,56 @@
+"""How much may be sent to a view, and what is refused before any of it is read."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from ui import errors
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+_NAME = "most_bytes"
+
+
+def takes_files(most_bytes: int) -> Callable[[View], View]:
+    """Let people who are signed in send so much to a view; to others settings.MOST_BYTES."""
+
+    def mark(view: View) -> View:
+        vars(view)[_NAME] = most_bytes
+        return view
+
+    return mark
+
+
+class BodySizes:
+    """Refuses a request whose body is too long, before anything of it is read or written to a file.
+
+    Stands before the middleware that looks for a form's token, which reads the body. A body without a length is not
+    read at all.
+    """
+
+    def __init__(self, answer: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._answer = answer
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request."""
+        return self._answer(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
+    ) -> HttpResponse | None:
+        """Return the refusal, or None."""
+        length = _length(request)
+        if length <= settings.MOST_BYTES_OF_STRANGERS:
+            return None
+        known = request.user.is_authenticated
+        most = getattr(view, _NAME, settings.MOST_BYTES) if known else settings.MOST_BYTES_OF_STRANGERS
+        return errors.too_large(request, most) if length > most else None
+
+
+def _length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
