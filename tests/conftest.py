@@ -123,7 +123,7 @@ def nothing_is_known() -> None:
 
 
 def the_wait_is_over() -> None:
-    """Whatever the service asked to wait, in this process or another, has passed."""
+    """Let pass whatever the service asked to wait, in this process or another."""
     ServiceWait.objects.all().delete()
     nothing_is_known()
 

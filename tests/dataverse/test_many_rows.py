@@ -56,7 +56,7 @@ def test_changes_go_in_parts_of_at_most_250_and_side_by_side(sandbox: Sandbox) -
 
 @pytest.mark.parametrize("kind", ["update", "create"])
 def test_no_part_is_cut_off_where_a_row_takes_long(sandbox: Sandbox, kind: str) -> None:
-    """All 200 rows in one request would take three times as long as the client listens."""
+    """Write 200 rows, which in one request would take three times as long as the client listens."""
     changes = loaded(sandbox, 200 if kind == "update" else 0)
     new = [(UUID(int=n + 1), {"name": "After"}) for n in range(200)]
     client = client_of(sandbox, Timeouts(5, 2, 3))

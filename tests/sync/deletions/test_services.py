@@ -21,7 +21,7 @@ from tests.sync.conftest import counters, coupling_of, customer, synchronize, up
 
 @pytest.fixture
 def pairs(company: Company, customers: IntegrationTableMapping) -> list[Customer]:
-    """Five pairs of which nothing changed; what is deleted is uncoupled."""
+    """Make five pairs of which nothing changed; what is deleted is uncoupled."""
     made = [customer(company, f"1000{number}") for number in range(5)]
     synchronize(customers)
     update_mapping(company, synch_only_coupled=True, deletion_conflict="uncouple")
@@ -129,7 +129,7 @@ def test_the_task_runs_every_night(pairs: list[Customer], customers: Integration
 def test_a_record_deleted_while_its_change_is_sent_is_dealt_with_by_the_next_run(
     customers: IntegrationTableMapping, pairs: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run has read the record, and says at its end that both sides are alike."""
+    """Delete it when the run has read it; at its end the run says that both sides are alike."""
     pairs[0].city = "Ulm"
     pairs[0].save()
     send = Worker._send_and_save

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from core import bulk
@@ -62,7 +63,7 @@ def idle(mapping: IntegrationTableMapping) -> int:
 
 @pytest.fixture
 def quiet(company: Company) -> IntegrationTableMapping:
-    """A mapping with one pair, of which nothing has changed since the last run."""
+    """Return a mapping with one pair, of which nothing has changed since the last run."""
     mapping = update_mapping(company, synch_only_coupled=False)
     customer(company, "10000")
     synchronize(mapping)
@@ -86,6 +87,16 @@ def test_a_run_with_nothing_to_do_costs_the_same_however_many_couplings_there_ar
     settled_pairs(quiet, 5_000, first=100)
     many = idle(quiet)
     assert many <= 1.1 * few, (few, many)
+
+
+def test_the_database_finds_unsettled_pairs_by_their_own_index(quiet: IntegrationTableMapping) -> None:
+    settled_pairs(quiet, 3_000)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {Coupling._meta.db_table}")
+    for narrowed in (Q(pending=True), Q(pending=False)):
+        query = Coupling.objects.filter(mapping=quiet, table="customer", pk__gt=0).filter(UNSETTLED).filter(narrowed)
+        assert "coupling_unsettled" in query.order_by("id")[:1000].explain()
 
 
 @only_sqlite
