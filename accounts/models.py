@@ -43,4 +43,9 @@ class CompanyRole(models.Model):
         # Of a company that is being deleted with its roles there may be no row any more.
         company = Company.objects.filter(pk=self.company_id).first() if self.company_id else None
         name = str(company) if company else "a company that was deleted" if self.company_id else ""
-        return {"person": self.person.get_username(), "company": name, "role": str(self.role)}
+        return {
+            "person": self.person.get_username(),
+            "company": name,
+            "company_id": self.company_id,
+            "role": str(self.role),
+        }

@@ -17,6 +17,7 @@ def _of_extra_apps() -> list[URLResolver]:
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("ui.urls")),
+    path("", include("accounts.urls")),
     path("", include("masterdata.urls")),
     path("", include("jobs.urls")),
     path("", include("connection_setup.urls")),

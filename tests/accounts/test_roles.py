@@ -156,8 +156,8 @@ def test_who_gave_and_took_what_is_in_the_audit_log_with_names(
     roles.set_roles(person=ada, company=alder, roles=[], by=root)
     entries = LogEntry.objects.get_for_model(CompanyRole).filter(additional_data__person="ada").order_by("pk")
     assert [(one.action, one.additional_data) for one in entries] == [
-        (LogEntry.Action.CREATE, {"person": "ada", "company": "Alder", "role": "Mapper"}),
-        (LogEntry.Action.DELETE, {"person": "ada", "company": "Alder", "role": "Mapper"}),
+        (LogEntry.Action.CREATE, {"person": "ada", "company": "Alder", "company_id": alder.pk, "role": "Mapper"}),
+        (LogEntry.Action.DELETE, {"person": "ada", "company": "Alder", "company_id": alder.pk, "role": "Mapper"}),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Pages about people: their roles in companies, who gave them, their own passwords."""

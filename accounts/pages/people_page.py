@@ -1,0 +1,210 @@
+"""Page People as data: everybody with a choice of role in each company."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import access
+from accounts.decisions import CHOICES, choice_of
+from accounts.models import CompanyRole
+from accounts.pages.people_form import Cell
+from core.roles import Can, may
+from masterdata.models import Company
+from ui.kit import Action, FactBox, Page, Tip
+from ui.links import company_url
+
+TITLE = "People"
+PAGE_SIZE = 25
+MOST_COLUMNS = 12
+"""How many companies stand beside each other; of more, one is chosen."""
+NO_ROLE = "No role"
+OPTIONS = [(choice, choice or NO_ROLE) for choice in CHOICES]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the page: a company, or all of them (None)."""
+
+    company: Company | None
+
+    @property
+    def key(self) -> int | None:
+        """Return the company's id."""
+        return self.company.pk if self.company else None
+
+    @property
+    def caption(self) -> str:
+        """Return what stands at its head."""
+        return self.company.name if self.company else "All companies"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's choice in a column, as the page shows it."""
+
+    field: str
+    caption: str
+    value: str
+    shown: str
+    """The choice that is stored; `value` is another one where it was typed and could not be saved."""
+    note: str = ""
+    problem: str = ""
+
+
+def columns_of(request: HttpRequest) -> list[Column]:
+    """Return the columns in which the person gives roles."""
+    everywhere = [Column(None)] if may(request.user, Can.ADMINISTER_ALL) else []
+    return everywhere + [Column(one) for one in access.visible_companies(request, Can.ADMINISTER)]
+
+
+def people_of(request: HttpRequest, columns: Sequence[Column], text: str) -> "QuerySet[User]":
+    """Return the people whom the person sees: everybody, or those with a role in a company of theirs.
+
+    Somebody else is found by the whole name, so that they can be given a role; nobody reads who else there is.
+    """
+    people = User.objects.order_by("username")
+    if not may(request.user, Can.ADMINISTER_ALL):
+        companies = [column.key for column in columns]
+        theirs = Q(company_roles__company__in=companies) | Q(company_roles__company=None, company_roles__isnull=False)
+        people = people.filter(theirs | Q(username=text)).distinct()
+    if text:
+        words = Q(username__icontains=text) | Q(first_name__icontains=text) | Q(last_name__icontains=text)
+        people = people.filter(words | Q(email__icontains=text))
+    return people
+
+
+def searched(request: HttpRequest) -> str:
+    """Return what is searched for."""
+    return str(_given(request).get("q", "")).replace("\x00", "").strip()[:200]
+
+
+def _given(request: HttpRequest) -> QueryDict:
+    return request.POST if request.method == "POST" else request.GET
+
+
+def people_page(
+    request: HttpRequest,
+    company: Company,
+    *,
+    typed: Mapping[Cell, str] | None = None,
+    problems: Mapping[Cell, str] | None = None,
+) -> Page:
+    """Return the page; `typed`: choices that were not saved, `problems`: why."""
+    columns = columns_of(request)
+    everything = may(request.user, Can.ADMINISTER_ALL)
+    actions = [Action("Role Changes", company_url("accounts:changes", company), icon="history")]
+    if everything:
+        actions.insert(0, Action("New person", reverse("admin:auth_user_add"), icon="add"))
+    return Page(
+        TITLE,
+        company=company,
+        help="people",
+        tip=Tip(
+            "A role in each company, or in all",
+            "Somebody sees the companies in which they have a role, and nothing of the others. Roles add up: what a "
+            "role in all companies allows, it allows in each.",
+        ),
+        actions=actions,
+        fact_boxes=_facts(everything),
+        template="accounts/people.html",
+        context=_context(request, company, columns, typed or {}, problems or {}),
+    )
+
+
+def _context(
+    request: HttpRequest,
+    company: Company,
+    columns: list[Column],
+    typed: Mapping[Cell, str],
+    problems: Mapping[Cell, str],
+) -> dict[str, Any]:
+    """Return what the template shows: the people of one page, the columns, links to other pages."""
+    given, text = _given(request), searched(request)
+    only = str(given.get("company", ""))
+    shown = _shown(columns, only)
+    people = people_of(request, columns, text)
+    count = people.count()
+    last = max(1, -(-count // PAGE_SIZE))
+    number = _page_number(str(given.get("page", "1")), last)
+    held = Prefetch("company_roles", CompanyRole.objects.select_related("given_by"))
+    rows = list(people.prefetch_related(held)[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
+    everything = may(request.user, Can.ADMINISTER_ALL)
+
+    def page_url(at: int) -> str:
+        return company_url("accounts:people", company, query={"q": text, "company": only, "page": at})
+
+    return {
+        "rows": [
+            {
+                "person": one, "name": one.get_full_name(), "choices": _choices(one, shown, typed, problems),
+                "card": reverse("admin:auth_user_change", args=(one.pk,)) if everything else "",
+                "own": one == request.user,
+            }
+            for one in rows
+        ],
+        "columns": shown, "filters": columns if len(columns) > 1 else [], "only": only, "options": OPTIONS,
+        "text": text, "number": number, "last": last, "count": count, "narrowed": bool(text),
+        "here": company_url("accounts:people", company), "save_url": company_url("accounts:people-save", company),
+        "activate_url": company_url("accounts:people-activate", company) if everything else "",
+        "previous": page_url(number - 1) if number > 1 else "", "next": page_url(number + 1) if number < last else "",
+    }  # fmt: skip
+
+
+def _shown(columns: list[Column], only: str) -> list[Column]:
+    """Return the columns that are shown: the one chosen, else as many as have room, that of all companies first."""
+    chosen = [column for column in columns if column.company and column.company.slug == only]
+    return [*[column for column in columns if column.company is None], *chosen] if chosen else columns[:MOST_COLUMNS]
+
+
+def _choices(
+    person: User, columns: Iterable[Column], typed: Mapping[Cell, str], problems: Mapping[Cell, str]
+) -> list[Choice]:
+    """Return the person's choice in each column."""
+    held = list(person.company_roles.all())
+    found = []
+    for column in columns:
+        cell = Cell(person.pk, column.key)
+        rows = [row for row in held if row.company_id == column.key]
+        stored = choice_of(row.role for row in rows)
+        where = f"in {column.company}" if column.company else "in all companies"
+        found.append(
+            Choice(
+                field=cell.name,
+                caption=f"Role of {person} {where}",
+                value=typed.get(cell, stored),
+                shown=stored,
+                note=given_text(max(rows, key=lambda row: row.given_at)) if rows else "",
+                problem=problems.get(cell, ""),
+            )
+        )
+    return found
+
+
+def given_text(row: CompanyRole) -> str:
+    """Return who gave a role, and when: "by ada, 29 Nov 2026"."""
+    when = f"{timezone.localtime(row.given_at):%-d %b %Y}"
+    return f"by {row.given_by}, {when}" if row.given_by else f"since {when}"
+
+
+def _page_number(text: str, last: int) -> int:
+    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+    return min(max(1, wanted), last)
+
+
+def _facts(everything: bool) -> tuple[FactBox, ...]:
+    """Return what each role may do."""
+    may_do = [
+        ("Viewer", "reads"),
+        ("Operator", "also starts and cancels jobs, couples and uncouples"),
+        ("Mapper", "also changes mappings and criteria"),
+        ("Administrator", "everything in the company"),
+    ]
+    if everything:
+        may_do.append(("In all companies", "an Administrator also manages people, encryption and new companies"))
+    return (FactBox("What a role may do", may_do),)
