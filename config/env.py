@@ -11,6 +11,7 @@ import stat
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -21,6 +22,9 @@ _env = environ.FileAwareEnv()
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+_MAIL = (
+    "EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL",
+)  # fmt: skip
 _OURS = ("secret-key", "field-encryption-key", "tandem.sqlite3")
 
 
@@ -93,6 +97,21 @@ def url(name: str, default: str, schemes: Collection[str]) -> str:
     except ValueError:
         raise ImproperlyConfigured(f"{name} cannot be read; {must}.") from None
     return value
+
+
+def mail() -> dict[str, Any]:
+    """Return Django's settings for the mail server in EMAIL_URL; none where it is absent, so that no mail is sent."""
+    address = url("EMAIL_URL", "", ("smtp+tls", "smtp+ssl", "smtp"))
+    if not address:
+        return {}
+    described = environ.Env.email_url_config(address)
+    found = {name: described[name] for name in _MAIL if described.get(name)}
+    found["DEFAULT_FROM_EMAIL"] = sender = text("EMAIL_FROM", str(found.get("EMAIL_HOST_USER", "")))
+    if "@" not in sender:
+        raise ImproperlyConfigured(
+            f"EMAIL_FROM is {sender!r}; with EMAIL_URL it must be the address that mail comes from."
+        )
+    return found
 
 
 def names(name: str, default: str = "") -> list[str]:

@@ -160,6 +160,20 @@ AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True  # attempts go when they expire or succeed; who failed when stays
 AXES_LOCKOUT_TEMPLATE = "ui/shell/locked_out.html"
 
+# Mail, such as the link for a new password; none is sent without EMAIL_URL.
+_mail = env.mail()
+MAIL_IS_SET_UP = bool(_mail)
+EMAIL_HOST = _mail.get("EMAIL_HOST", "")
+EMAIL_PORT = _mail.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = _mail.get("DEFAULT_FROM_EMAIL", "")
+# How long the link for a new password is good, in seconds.
+PASSWORD_RESET_TIMEOUT = 3_600
+
 # -- jobs -----------------------------------------------------------------------------------------------------------
 
 REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss", "unix"))

@@ -120,6 +120,16 @@ class Shell:
         return admin.site.has_permission(self.request)
 
     @property
+    def new_password_url(self) -> str:
+        """Where a link for a new password is asked for; "" where no mail is sent, or no room offers it."""
+        if not settings.MAIL_IS_SET_UP:
+            return ""
+        try:
+            return reverse("accounts:password-forgotten")
+        except NoReverseMatch:
+            return ""
+
+    @property
     def theme(self) -> str:
         """light, dark, or "" for the system's."""
         return str(preferences.preferences_of(self.request).get("theme") or "")

@@ -56,6 +56,7 @@ class Place:
             "company": self.company.slug, "table": "customer", "system_id": self.customer.system_id,
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
             "step": "before-you-start", "kind": "csv",
+            "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
     @property

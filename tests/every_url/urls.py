@@ -8,10 +8,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from core.roles import Can
 
-WITHOUT_SIGN_IN = {"ui:sign-in"}
+WITHOUT_SIGN_IN = {
+    "ui:sign-in", "accounts:password-forgotten", "accounts:password-sent", "accounts:password-new",
+    "accounts:password-done",
+}  # fmt: skip
 """Endpoints for somebody who is not signed in."""
 
-PERSONAL = {"ui:home", "ui:sign-out", "ui:columns", "ui:appearance", "ui:tab", "ui:tip"}
+PERSONAL = {"accounts:password", "ui:home", "ui:sign-out", "ui:columns", "ui:appearance", "ui:tab", "ui:tip"}
 """Endpoints for everybody signed in: they show or change nothing but the person's own choices and session."""
 
 

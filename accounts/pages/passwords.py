@@ -1,0 +1,115 @@
+"""A person's own password: changing it, and a link by mail for whoever forgot it. The steps are Django's."""
+
+from typing import Any
+
+from axes.utils import reset
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import views as auth
+from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse, reverse_lazy
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from ui import render
+from ui.kit import Action, FastTab, Field, Link, Page
+
+TEMPLATE = "accounts/password_by_mail.html"
+NO_MAIL = {
+    "title": "No mail is sent from here",
+    "text": "No mail server is set up, so no link for a new password can be sent. Ask an administrator to set a new "
+    "password for you.",
+}
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: HttpRequest) -> HttpResponse:
+    """Change one's own password, which signs one out everywhere else."""
+    person: Any = request.user
+    form: Any = PasswordChangeForm(person, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        update_session_auth_hash(request, form.save())
+        messages.success(request, "Your password is changed. You are signed out everywhere else.")
+        return HttpResponseRedirect(reverse("ui:home"))
+    fields = tuple(Field(form_field=bound) for bound in form)
+    page = Page(
+        "Change Password",
+        help="people#passwords",
+        fast_tabs=(FastTab("password", "Your password", fields),),
+        form_url=reverse("accounts:password"),
+        submit=Action("Change password", primary=True),
+        cancel=Link("Cancel", reverse("ui:home")),
+    )
+    return render.page(request, page)
+
+
+class AskForLink(auth.PasswordResetView):
+    """Ask for the address that the link goes to. Whether somebody has it is not told."""
+
+    template_name = TEMPLATE
+    email_template_name = "accounts/password_mail.txt"
+    subject_template_name = "accounts/password_mail_subject.txt"
+    success_url = reverse_lazy("accounts:password-sent")
+    extra_email_context = {"site_url": settings.SITE_URL, "product_name": settings.PRODUCT_NAME}
+    extra_context = {
+        "title": "Forgot your password?",
+        "text": "A link for a new password is sent to your e-mail address, as an administrator stored it.",
+        "button": "Send the link",
+    }
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Say so where no mail is sent, and do nothing else."""
+        if not settings.MAIL_IS_SET_UP:
+            return self.render_to_response(NO_MAIL)
+        return super().dispatch(request, *args, **kwargs)
+
+
+class LinkSent(auth.PasswordResetDoneView):
+    """Say what to look for."""
+
+    template_name = TEMPLATE
+    extra_context = {
+        "title": "Look into your mail",
+        "text": "If somebody here has that e-mail address, a link is on its way to it. It is good for an hour. Nothing "
+        "came? Ask an administrator which address is stored.",
+    }
+
+
+class NewPassword(auth.PasswordResetConfirmView):
+    """Take a new password from whoever has the link."""
+
+    template_name = TEMPLATE
+    success_url = reverse_lazy("accounts:password-done")
+    extra_context = {"title": "Choose a new password", "text": "", "button": "Save the password"}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Return what the page shows: of a link that is not good any more, what to do."""
+        context = super().get_context_data(**kwargs)
+        if not self.validlink:
+            return {**context, **EXPIRED, "form": None, "ask_again": True}
+        return context
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Save the password; whoever locked themselves out by failing too often may sign in with it at once."""
+        answer = super().form_valid(form)
+        reset(username=form.user.get_username())
+        return answer
+
+
+EXPIRED = {
+    "title": "This link cannot be used any more",
+    "text": "It was used already, is older than an hour, or a newer password was set since. Ask for another one.",
+}
+
+
+class PasswordDone(auth.PasswordResetCompleteView):
+    """Say that it is done."""
+
+    template_name = TEMPLATE
+    extra_context = {
+        "title": "Your password is changed",
+        "text": "You are signed out everywhere. Sign in with the new password.",
+    }
