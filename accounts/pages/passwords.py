@@ -1,13 +1,15 @@
 """A person's own password: changing it, and a link by mail for whoever forgot it. The steps are Django's."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from axes.utils import reset
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
@@ -15,6 +17,12 @@ from django.views.decorators.http import require_http_methods
 
 from ui import render
 from ui.kit import Action, FastTab, Field, Link, Page
+
+# The type is generic for the type checker alone.
+if TYPE_CHECKING:
+    _SetPasswordForm = SetPasswordForm[User]
+else:
+    _SetPasswordForm = SetPasswordForm
 
 TEMPLATE = "accounts/password_by_mail.html"
 NO_MAIL = {
@@ -24,21 +32,41 @@ NO_MAIL = {
 }
 
 
+class PlainHelp:
+    """A mixin before Django's forms for a new password: what it must be like, as sentences."""
+
+    fields: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = " ".join(password_validators_help_texts())
+        self.fields["new_password2"].label = "New password, again"
+        self.fields["new_password2"].help_text = ""
+
+
+class OwnPasswordForm(PlainHelp, PasswordChangeForm):
+    """The old password and, twice, the new one."""
+
+
+class NewPasswordForm(PlainHelp, _SetPasswordForm):
+    """The new password, twice."""
+
+
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest) -> HttpResponse:
     """Change one's own password, which signs one out everywhere else."""
     person: Any = request.user
-    form: Any = PasswordChangeForm(person, request.POST if request.method == "POST" else None)
+    form: Any = OwnPasswordForm(person, request.POST if request.method == "POST" else None)
     if form.is_valid():
         update_session_auth_hash(request, form.save())
         messages.success(request, "Your password is changed. You are signed out everywhere else.")
         return HttpResponseRedirect(reverse("ui:home"))
-    fields = tuple(Field(form_field=bound) for bound in form)
+    old, *new = (Field(form_field=bound) for bound in form)
     page = Page(
         "Change Password",
         help="people#passwords",
-        fast_tabs=(FastTab("password", "Your password", fields),),
+        fast_tabs=(FastTab("old", "Your password now", (old,)), FastTab("new", "The new one", new)),
         form_url=reverse("accounts:password"),
         submit=Action("Change password", primary=True),
         cancel=Link("Cancel", reverse("ui:home")),
@@ -82,6 +110,7 @@ class NewPassword(auth.PasswordResetConfirmView):
     """Take a new password from whoever has the link."""
 
     template_name = TEMPLATE
+    form_class = NewPasswordForm
     success_url = reverse_lazy("accounts:password-done")
     extra_context = {"title": "Choose a new password", "text": "", "button": "Save the password"}
 

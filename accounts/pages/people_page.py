@@ -16,7 +16,7 @@ from accounts.models import CompanyRole
 from accounts.pages.people_form import Cell
 from core.roles import Can, may
 from masterdata.models import Company
-from ui.kit import Action, FactBox, Page, Tip
+from ui.kit import Action, Page, Tip
 from ui.links import company_url
 
 TITLE = "People"
@@ -49,6 +49,7 @@ class Choice:
     """A person's choice in a column, as the page shows it."""
 
     field: str
+    column: str
     caption: str
     value: str
     shown: str
@@ -98,7 +99,7 @@ def people_page(
     """Return the page; `typed`: choices that were not saved, `problems`: why."""
     columns = columns_of(request)
     everything = may(request.user, Can.ADMINISTER_ALL)
-    actions = [Action("Role Changes", company_url("accounts:changes", company), icon="history")]
+    actions = [Action("Role Changes", company_url("accounts:changes", company), icon="job")]
     if everything:
         actions.insert(0, Action("New person", reverse("admin:auth_user_add"), icon="add"))
     return Page(
@@ -111,7 +112,6 @@ def people_page(
             "role in all companies allows, it allows in each.",
         ),
         actions=actions,
-        fact_boxes=_facts(everything),
         template="accounts/people.html",
         context=_context(request, company, columns, typed or {}, problems or {}),
     )
@@ -176,6 +176,7 @@ def _choices(
         found.append(
             Choice(
                 field=cell.name,
+                column=column.caption,
                 caption=f"Role of {person} {where}",
                 value=typed.get(cell, stored),
                 shown=stored,
@@ -195,16 +196,3 @@ def given_text(row: CompanyRole) -> str:
 def _page_number(text: str, last: int) -> int:
     wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
     return min(max(1, wanted), last)
-
-
-def _facts(everything: bool) -> tuple[FactBox, ...]:
-    """Return what each role may do."""
-    may_do = [
-        ("Viewer", "reads"),
-        ("Operator", "also starts and cancels jobs, couples and uncouples"),
-        ("Mapper", "also changes mappings and criteria"),
-        ("Administrator", "everything in the company"),
-    ]
-    if everything:
-        may_do.append(("In all companies", "an Administrator also manages people, encryption and new companies"))
-    return (FactBox("What a role may do", may_do),)

@@ -47,6 +47,8 @@ def save(request: HttpRequest, company: str) -> HttpResponse:
     if not may(_user(request), Can.ADMINISTER, owner):
         return HttpResponseRedirect(reverse("ui:home"))
     if problems:
+        count = f"{len(problems)} {'role is' if len(problems) == 1 else 'roles are'}"
+        messages.warning(request, f"{count} not changed; the reason stands below each.")
         typed = {change.cell: change.choice for change in changes if change.cell in problems}
         return render.page(request, people_page.people_page(request, owner, typed=typed, problems=problems))
     query = {name: request.POST.get(name, "") for name in ("q", "company", "page")}

@@ -118,7 +118,8 @@ def test_what_somebody_else_changed_meanwhile_is_not_replaced_unseen(
     text = answer.content.decode()
     assert answer.status_code == 200
     assert "Meanwhile it was changed to Mapper (by grace, " in text
-    assert "1 role is changed" in text
+    assert "1 role is changed, from now on." in text
+    assert "1 role is not changed; the reason stands below each." in text
     assert held(ada) == {Held("alder", "Mapper"), Held("birch", "Viewer")}
 
 
