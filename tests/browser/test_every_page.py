@@ -97,6 +97,7 @@ def places(company: Company) -> dict[str, str]:
     given = {
         **here, "table": "customer", "system_id": record and record.system_id, "mapping": "CUSTOMER",
         "pk": job and job.pk, "name": "index", "what": "fields", "to": "off", "step": "before-you-start", "kind": "csv",
+        "uidb64": "MQ", "token": "not-a-token",
     }  # fmt: skip
     for endpoint in ENDPOINTS:
         if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):

@@ -159,7 +159,7 @@ def given(company: Company) -> dict[str, Any]:
     return {
         "company": company.slug, "table": "customer", "system_id": Customer.objects.first().system_id,
         "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on",
-        "step": "before-you-start", "kind": "csv",
+        "step": "before-you-start", "kind": "csv", "uidb64": "MQ", "token": "not-a-token",
     }  # fmt: skip
 
 
