@@ -1,5 +1,6 @@
 """A person's own password: changing it, and a link by mail for whoever forgot it. The steps are Django's."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from axes.utils import reset
@@ -7,9 +8,10 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth
-from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
@@ -25,6 +27,8 @@ else:
     _SetPasswordForm = SetPasswordForm
 
 TEMPLATE = "accounts/password_by_mail.html"
+MAIL_PAUSE_S = 300
+"""How long nobody gets another link, in seconds."""
 NO_MAIL = {
     "title": "No mail is sent from here",
     "text": "No mail server is set up, so no link for a new password can be sent. Ask an administrator to set a new "
@@ -74,10 +78,21 @@ def change(request: HttpRequest) -> HttpResponse:
     return render.page(request, page)
 
 
+class LinkForm(PasswordResetForm):
+    """The address that the link goes to. Nobody gets many mails because somebody else keeps asking."""
+
+    def get_users(self, email: str) -> Iterator[User]:
+        """Yield the people with the address who got no link in the last MAIL_PAUSE_S seconds (from this process)."""
+        for person in super().get_users(email):
+            if cache.add(f"link-for-new-password:{person.pk}", True, MAIL_PAUSE_S):
+                yield person
+
+
 class AskForLink(auth.PasswordResetView):
     """Ask for the address that the link goes to. Whether somebody has it is not told."""
 
     template_name = TEMPLATE
+    form_class = LinkForm
     email_template_name = "accounts/password_mail.txt"
     subject_template_name = "accounts/password_mail_subject.txt"
     success_url = reverse_lazy("accounts:password-sent")

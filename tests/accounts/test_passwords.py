@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core import mail
+from django.core.cache import cache
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,7 @@ def ada() -> User:
 @pytest.fixture
 def with_mail(settings: Any) -> None:
     settings.MAIL_IS_SET_UP = True
+    cache.clear()
 
 
 def signed_in(name: str = "ada", password: str = OLD) -> Client:
@@ -115,6 +117,15 @@ def test_a_new_password_by_mail_ends_a_lock(ada: User, with_mail: None) -> None:
     page = client.get(link(), follow=True)
     client.post(page.request["PATH_INFO"], {"new_password1": NEW, "new_password2": NEW})
     assert sign_in(client, NEW) == 302
+
+
+def test_whoever_keeps_asking_does_not_fill_a_mailbox(ada: User, with_mail: None) -> None:
+    User.objects.create_user("grace", "grace@example.com", OLD)
+    for _ in range(3):
+        for name in ("ada", "grace"):
+            answer = Client().post("/password/forgotten/", {"email": f"{name}@example.com"}, follow=True)
+            assert "Look into your mail" in text_of(answer)
+    assert [sent.to for sent in mail.outbox] == [["ada@example.com"], ["grace@example.com"]]
 
 
 @pytest.mark.parametrize("given", ["nobody@example.com", "gone@example.com"])

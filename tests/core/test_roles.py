@@ -1,8 +1,11 @@
 """Who may do what: the capabilities of each role, and of people without one."""
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -63,3 +66,21 @@ def test_a_view_names_the_capability_it_requires_and_refuses_without_it() -> Non
     request.user = User.objects.create_superuser("ada", password="x")
     assert view(request).content == b"done"
     assert vars(view)["requires"] is Can.OPERATE
+
+
+IN_EVERY_COMPANY = {"masterdata/visible_companies.py", "masterdata/admin_scope.py"}
+"""Where it is asked whether somebody sees every company there is."""
+
+
+def test_every_page_asks_for_a_right_in_its_company() -> None:
+    """Without a company, `may` means every company: an Administrator of one would be refused what they may there."""
+    unclear = []
+    for room in ("accounts", "config", "connection_setup", "coupling", "jobs", "masterdata", "sync", "ui"):
+        for path in (Path(settings.BASE_DIR) / room).rglob("*.py"):
+            place = path.relative_to(settings.BASE_DIR).as_posix()
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "may":
+                    everywhere = ast.unparse(node.args[1]) == "Can.ADMINISTER_ALL" or place in IN_EVERY_COMPANY
+                    if len(node.args) < 3 and not everywhere:
+                        unclear.append(f"{place}:{node.lineno}")
+    assert not unclear

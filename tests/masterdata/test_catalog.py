@@ -7,6 +7,8 @@ from django.db import IntegrityError, models, transaction
 from django.http import Http404
 
 from accounts import access
+from accounts.roles import set_roles
+from core.roles import Can, Role
 from masterdata import catalog
 from masterdata.models import ChangedBy, Company, Customer, SynchronizedRecord
 from tests.example_app.models import Subscription
@@ -116,8 +118,15 @@ def test_saving_stamps_the_time_even_for_named_fields(company):
 
 def test_a_company_is_found_by_its_address_or_not_at_all(company, rf, django_user_model):
     request = rf.get("/")
-    request.user = django_user_model.objects.create(username="ada")
+    request.user = ada = django_user_model.objects.create(username="ada")
+    with pytest.raises(Http404, match="There is no company with the address 'alder-finch'"):
+        access.company_or_404(request, "alder-finch")
+    set_roles(person=ada, company=company, roles=[Role.VIEWER])
+    request = rf.get("/")
+    request.user = ada
     assert access.company_or_404(request, "alder-finch") == company
+    with pytest.raises(Http404, match="There is no company with the address 'alder-finch'"):
+        access.company_or_404(request, "alder-finch", Can.OPERATE)
     with pytest.raises(Http404, match="There is no company with the address 'elsewhere'"):
         access.company_or_404(request, "elsewhere")
 
