@@ -126,8 +126,7 @@ def _filled(column: str) -> Func:
 UNSETTLED = (
     Q(pending=True)
     | Q(last_job_id__isnull=True)
-    | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason")))
-    & Q(skipped=False, conflict__isnull=True)
+    | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason"))) & Q(skipped=False, conflict__isnull=True)
 )
 """Couplings that a run looks at although nobody told it of a change: those whose row is not confirmed, those that no
 run has compared yet, and those that failed and wait for no person. Few are, and an index has those alone: a query finds

@@ -22,7 +22,7 @@ def delete(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     one = mapping_or_404(owner, mapping)
     back = company_url("coupling:mappings", owner)
     count = deletion.count_couplings(one)
-    off = permission_reason(request, Can.OPERATE) if count else ""
+    off = permission_reason(request, owner, Can.OPERATE) if count else ""
     if request.method != "POST" or off:
         label = f"Delete {one.name}" + (f" and {count:,} coupling{'s' if count != 1 else ''}" if count else "")
         action = Action(label, request.path, "post", "delete", primary=True, off=off)

@@ -50,7 +50,7 @@ def outcome_actions(request: HttpRequest, job: Job, outcome: str) -> Iterator[Ac
     if blocked and any(job.reasons.get(reason) for reason in _BLOCKED):
         url = company_url("coupling:release-outcomes", job.company, pk=job.pk)
         values = {"outcome": outcome, "reason": request.GET.get("reason", "")}
-        off = permission_reason(request, Can.OPERATE)
+        off = permission_reason(request, job.company, Can.OPERATE)
         yield Action(RELEASE, url, "post", "uncouple", selection=True, off=off, values=values)
 
 

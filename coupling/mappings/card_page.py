@@ -148,7 +148,7 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
             ),
             Action(
                 "Delete Mapping", mapping_url("delete-mapping", one), icon="delete",
-                off=permission_reason(request, Can.MAP), dialog=True,
+                off=permission_reason(request, owner, Can.MAP), dialog=True,
             ),
             Action("Integration Coupling Job Log", job_log_url(owner, type="coupling", mapping=one.name), icon="job"),
         ],

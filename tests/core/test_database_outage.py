@@ -22,7 +22,7 @@ def sqlite(code: int, text: str = "") -> sqlite3.Error:
 
 
 def from_driver(kind: type[Exception], cause: BaseException | None) -> Exception:
-    """An error as Django raises it, for one of the driver's."""
+    """Return an error as Django raises it, for one of the driver's."""
     error = kind(str(cause))
     error.__cause__ = cause
     return error

@@ -46,7 +46,7 @@ def address(tmp_path: Path, migrated: Path) -> Iterator[tuple[str, int]]:
 
 
 def post(address: tuple[str, int], length: int, body: bytes = b"") -> socket.socket:
-    """A form whose body has only begun."""
+    """Return a form whose body has only begun."""
     visitor = socket.create_connection(address)
     cookie = f"Cookie: csrftoken={'x' * 32}\r\n"  # with one the body is looked through for its twin
     head = f"POST /sign-in/ HTTP/1.1\r\nHost: {address[0]}\r\n{cookie}Content-Length: {length}\r\n"
@@ -55,7 +55,7 @@ def post(address: tuple[str, int], length: int, body: bytes = b"") -> socket.soc
 
 
 def answer_of(visitor: socket.socket, seconds: float) -> str:
-    """The answer's first line."""
+    """Return the answer's first line."""
     visitor.settimeout(seconds)
     with contextlib.suppress(ConnectionResetError):
         return visitor.recv(4096).decode().partition("\r\n")[0]

@@ -50,7 +50,7 @@ class Database:
 
 @pytest.fixture
 def database(tmp_path: Path, migrated: Path) -> Database:
-    """An installation with a job in its queue, and its message with the broker."""
+    """Provide an installation with a job in its queue, and its message with the broker."""
     shutil.copy(migrated, tmp_path)
     command = [sys.executable, "-c", QUEUE]
     subprocess.run(command, cwd=settings.BASE_DIR, env=environment(tmp_path), check=True, capture_output=True)
@@ -66,7 +66,7 @@ def environment(state: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[[], Path]]:
-    """Starts a worker with its beat; gives its log."""
+    """Start a worker with its beat; give its log."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> Path:
