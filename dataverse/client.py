@@ -84,13 +84,8 @@ class DataverseClient:
     # -- the environment -----------------------------------------------------------------------------------------
 
     @property
-    def recommended_concurrency(self) -> int | None:
-        """How many requests at once the service recommends (x-ms-dop-hint); None until it says so."""
-        return self._transport.slots.recommended
-
-    @property
     def concurrency(self) -> int:
-        """How many requests this user may have under way now: at first as recommended, then as learned."""
+        """How many requests this user may have under way: at first as recommended (x-ms-dop-hint), then as learned."""
         return self._transport.slots.limit
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -123,10 +118,6 @@ class DataverseClient:
     def who_am_i(self) -> WhoAmI:
         """Return the token's user, its business unit and organization; with `accept`, as it was asked at first."""
         return self._signed_in.who()
-
-    def version(self) -> str:
-        """Return the environment's version, like "9.2.24073.198"."""
-        return str(self.function("RetrieveVersion()")["Version"])
 
     def organization(self) -> Organization:
         """Return the organization with its base currency. Raises Gone when it is not shown to the user."""

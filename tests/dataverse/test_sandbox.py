@@ -52,7 +52,7 @@ def test_the_client_reads_its_user_and_organization(client: DataverseClient, san
     assert me.organization_id == organization.id
     assert organization.name
     assert len(organization.base_currency_code) == 3
-    assert client.version().startswith("9.2")
+    assert client.function("RetrieveVersion()")["Version"].startswith("9.2")
     ping = client.ping()
     assert ping.tenant == sandbox.tenant_id
     assert abs(ping.clock_ahead_s or 0) < 5

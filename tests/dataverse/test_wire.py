@@ -557,10 +557,10 @@ def test_secrets_and_tokens_are_in_no_log_error_or_repr(
 
 
 def test_the_recommended_concurrency_is_remembered(server: Server, client: DataverseClient) -> None:
-    assert client.recommended_concurrency is None
+    assert client.concurrency == 1
     server.answer = scripted(Reply(body=BODY, headers={"x-ms-dop-hint": "8"}))
     client.first_page("accounts", select=["name"])
-    assert client.recommended_concurrency == 8
+    assert client.concurrency == 8
 
 
 def test_a_proxy_that_asks_for_a_sign_in_is_named(server: Server, client: DataverseClient) -> None:

@@ -238,7 +238,7 @@ def test_enabling_at_once_from_settings_replaces_those_of_an_enabled_connection(
     enabling_services.enable(company=company, user=None)
     wrong = enabling_services.enable(company=company, user=None, values=values(sandbox), secret="wrong~secret")
     assert wrong.failed is not None
-    assert clients.client_for(company).version()
+    assert clients.client_for(company).organization().name
     assert enabling_services.enable(company=company, user=None, values=values(sandbox), secret=sandbox.client_secret).ok
     assert DataverseConnection.objects.get().enabled
 
@@ -301,7 +301,7 @@ def test_without_the_connection_there_is_no_client(connected: DataverseConnectio
     enabling_services.enable(company=connected.company, user=None)
     assert services.unavailable_reason(connected.company) is None
     assert services.unavailable_text(connected.company) == ""
-    assert clients.client_for(connected.company).version()
+    assert clients.client_for(connected.company).organization().name
 
 
 def test_the_page_tests_enables_and_disables(admin: Client, connected: DataverseConnection) -> None:
