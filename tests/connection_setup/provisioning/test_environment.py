@@ -262,7 +262,7 @@ def test_two_companies_on_one_organization_need_the_same_currency(connected: Dat
     Currency.objects.create(company=other, code=connected.company.currency_code, exchange_rate=7)
     report = checks_services.test_settings(company=other, values=values(sandbox), secret=sandbox.client_secret)
     assert report.failed is not None
-    assert "CRONUS International" in report.failed.message
+    assert "another company, connected to the same organization, has USD" in report.failed.message
 
 
 def test_another_organization_behind_the_address_stops_before_the_first_write(
