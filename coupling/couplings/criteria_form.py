@@ -49,7 +49,7 @@ class SettingsForm(forms.Form):
 
 @dataclass
 class CriterionRow:
-    """One field mapping as the page shows it."""
+    """One field mapping as the page shows it. error: of its entries; refusal: why its two sides cannot be compared."""
 
     pk: int
     field: str
@@ -60,6 +60,7 @@ class CriterionRow:
     priority: str = ""
     compare: str = "text"
     error: str = ""
+    refusal: str = ""
     filled: int | None = None
     distinct: int | None = None
 
@@ -119,21 +120,21 @@ class CriteriaForm:
         """Mark the rows whose two sides cannot be compared, by field and column."""
         for row in self.rows:
             if row.use and (refusal := refusals.get((row.field, row.column))) is not None:
-                row.error = refusal.user_message
+                row.refusal = refusal.user_message
 
     def fill_in(self, criteria: Sequence[Criterion]) -> None:
         """Choose just these criteria on the page."""
         by_field = {one.local: one for one in criteria}
         for row in self.rows:
             one = by_field.get(row.field)
-            row.use, row.case, row.error = one is not None, False, ""
+            row.use, row.case, row.error, row.refusal = one is not None, False, "", ""
             row.priority = str(one.priority or "") if one else ""
             row.compare = one.compare_as.value if one else CompareAs.TEXT.value
 
     @property
     def valid(self) -> bool:
         """Whether all that was entered can be used."""
-        return self.settings_form.is_valid() and not any(row.error for row in self.rows)
+        return self.settings_form.is_valid() and not any(row.error or row.refusal for row in self.rows)
 
     def settings(self) -> mappings_services.Settings:
         """Return the settings as the services take them."""

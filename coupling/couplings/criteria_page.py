@@ -91,6 +91,15 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | Non
                 gist=_gist(form),
             ),
             FastTab(
+                "filters",
+                "Filters",
+                [
+                    Field("Table Filter", table_filter(mapping) or "All records"),
+                    Field("Integration Table Filter", integration_filter(mapping) or "All rows"),
+                ],
+                gist="Which records and rows take part",
+            ),
+            FastTab(
                 "fields",
                 "Fields to match on",
                 template="coupling/couplings/criteria_fields.html",
@@ -109,16 +118,7 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | Non
         if within == "guide"
         else Action("Couple", icon="couple", off=couple_off, primary=True),
         cancel=Link("Cancel", return_url(form, within)),
-        fact_boxes=[
-            *_preview_boxes(form, found, within, starts=operates and within != "guide"),
-            FactBox(
-                "What takes part",
-                facts=[
-                    ("Table Filter", table_filter(mapping) or "All records"),
-                    ("Integration Table Filter", integration_filter(mapping) or "All rows"),
-                ],
-            ),
-        ],
+        fact_boxes=_preview_boxes(form, found, within, starts=operates and within != "guide"),
     )
 
 
@@ -204,7 +204,7 @@ def _about_selection(form: CriteriaForm) -> list[Notice]:
 
 
 def _about_entries(form: CriteriaForm) -> list[Notice]:
-    wrong = [f"{row.caption}: {row.error}" for row in form.rows if row.error]
+    wrong = [row.refusal or f"{row.caption}: {row.error}" for row in form.rows if row.error or row.refusal]
     if not wrong:
         return []
     title = "One entry needs another look." if len(wrong) == 1 else f"{len(wrong)} entries need another look."
