@@ -1,7 +1,7 @@
 """The parameters of the kinds of job that work on a mapping or import records. No Django."""
 
 from core.job_parameters import JobParameters
-from core.vocabulary import ConflictOption, Direction
+from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling.rows import Criterion
 from masterdata.files.types import Options
 
@@ -39,7 +39,7 @@ class SyncParameters(JobParameters, frozen=True):
     full: every pair is compared, not only what changed; direction: narrows the mapping's own; conflict: the side that
     wins where both changed, and with a direction wherever they differ; create: whether what is uncoupled is created
     on the other side, None for what `creates` says; retry: what failed before does not count, so that it may fail once
-    more.
+    more; deletion: what becomes of pairs one side of which was deleted, blank for what the mapping says.
     """
 
     full: bool = False
@@ -47,6 +47,7 @@ class SyncParameters(JobParameters, frozen=True):
     conflict: ConflictOption = ConflictOption.ASK
     create: bool | None = None
     retry: bool = False
+    deletion: DeletionOption = DeletionOption.ASK
 
     def creates(self, *, only_coupled: bool, whole: bool) -> bool:
         """Return whether uncoupled records are created.

@@ -39,6 +39,7 @@ urlpatterns = [
     path(_left_out + "retry-all/", conflicts.retry_all, name="retry-all"),
     path(_left_out + "leave-out/", conflicts.leave_out, name="leave-out"),
     path(_left_out + "couple-with-successor/", conflicts.couple_with_successor, name="couple-with-successor"),
+    path(_left_out + "restore/", conflicts.restore, name="restore"),
     path(_left_out + "delete-couplings/", conflicts.delete_couplings, name="delete-couplings"),
     path(
         "c/<slug:company>/records/<slug:table>/synchronize/",

@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
+from core.vocabulary import DeletionOption
 from coupling.couplings.services import couple_by_hand, start_uncoupling
 from coupling.mappings.services import exclusive_key, require_enabled
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs import audit
 from jobs.errors import EmptySelection
-from jobs.models import OPEN_STATES, Job
+from jobs.models import OPEN_STATES, Job, Reason
 from sync.start.services import start_synchronization
 
 
@@ -46,6 +47,28 @@ def uncouple(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]
         raise EmptySelection
     mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(by_mapping)
     return [start_uncoupling(mapping=mappings[pk], selection=ids, user=user) for pk, ids in by_mapping.items()]
+
+
+@transaction.atomic
+def restore(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
+    """Queue the creation of the deleted sides of these pairs, one job per mapping.
+
+    Raises EmptySelection where nothing of them was deleted, Refusal.
+    """
+    by_mapping: dict[int, list[UUID]] = {}
+    deleted = undone.filter(reason__in=[Reason.LOCAL_DELETED, Reason.INTEGRATION_DELETED]).exclude(coupling=None)
+    for mapping_id, local_id in deleted.values_list("mapping_id", "coupling__local_id"):
+        by_mapping.setdefault(mapping_id, []).append(local_id)
+    if not by_mapping:
+        raise EmptySelection
+    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(by_mapping)
+    return [
+        start_synchronization(
+            mapping=mappings[pk], selection=ids, deletion=DeletionOption.RESTORE, retry=True, user=user,
+            one_record=len(ids) == 1, text="Restore what was deleted",
+        )
+        for pk, ids in by_mapping.items()
+    ]  # fmt: skip
 
 
 def couple_with_successors(

@@ -38,7 +38,10 @@ def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str)
             act("Leave Out", "leave-out", "check", why="" if unavailable else off),
             act("Couple with Merged Row", "couple-with-successor", "couple"),
         ]
-    actions.append(act("Delete Couplings", "delete-couplings", "uncouple"))
+    actions += [
+        act("Restore Records", "restore", "reset"),
+        act("Delete Couplings", "delete-couplings", "uncouple"),
+    ]
     return Page(
         TITLE,
         company=company,

@@ -1,5 +1,7 @@
 """Views of Resolve Update Conflicts and Coupled Data Synchronization Errors, and what can be done there."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,6 +13,7 @@ from core.refusals import Refusal
 from core.roles import Can, requires
 from coupling.models import UndoneRecord
 from jobs.errors import EmptySelection
+from jobs.models import Job
 from masterdata.models import Company
 from sync.conflicts import services
 from sync.conflicts.conflicts_page import conflicts_listing, conflicts_page
@@ -144,17 +147,29 @@ def couple_with_successor(request: HttpRequest, company: str) -> HttpResponse:
 
 @require_POST
 @requires(Can.OPERATE)
+def restore(request: HttpRequest, company: str) -> HttpResponse:
+    """Queue the creation of what was deleted, on the side where it was."""
+    return _start(request, company, services.restore, "Nothing of the selected records was deleted on one side alone.")
+
+
+@require_POST
+@requires(Can.OPERATE)
 def delete_couplings(request: HttpRequest, company: str) -> HttpResponse:
     """Queue the deletion of the selected pairs' couplings; neither record is deleted."""
+    return _start(request, company, services.uncouple, "None of the selected records is coupled.")
+
+
+def _start(request: HttpRequest, company: str, work: Callable[..., list[Job]], nothing: str) -> HttpResponse:
+    """Start the jobs of a verb for the selected lines. nothing: why none of them is meant."""
     owner = company_or_404(request, company)
     back = _back_url(request, owner)
     selected = _selected(request, owner)
     if not selected:
         return listing.nothing_selected(request, back)
     try:
-        started = services.uncouple(undone=selected.rows, user=request.user)
+        started = work(undone=selected.rows, user=request.user)
     except EmptySelection:
-        messages.warning(request, "None of the selected records is coupled, so there is nothing to delete.")
+        messages.warning(request, f"{nothing} Nothing was done.")
         return HttpResponseRedirect(back)
     except Refusal as error:
         messages.error(request, error.user_message)

@@ -52,7 +52,8 @@ class Options:
 
     allowed: which way it may write; chosen: the side that wins where both changed; overwrite: the side that wins
     wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
-    failed before does not count.
+    failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
+    mapping says.
     """
 
     allowed: Direction = Direction.BIDIRECTIONAL
@@ -60,6 +61,7 @@ class Options:
     overwrite: ConflictOption = ConflictOption.ASK
     creates: bool = False
     retries: bool = False
+    deletion: DeletionOption = DeletionOption.ASK
 
 
 class Decider:
@@ -241,7 +243,7 @@ class Decider:
         decision = decide_missing(
             local_gone=pair.local is None,
             remote_gone=remote_gone,
-            option=DeletionOption(self.mapping.deletion_conflict),
+            option=DeletionOption(self.options.deletion or self.mapping.deletion_conflict),
             allowed=intersect_direction(allowed, Direction(self.mapping.direction)) or allowed,
         )
         reason = Reason.INTEGRATION_DELETED if remote_gone else Reason.LOCAL_DELETED
@@ -268,7 +270,7 @@ class Decider:
                 side = Side.INTEGRATION if remote_gone else Side.LOCAL
                 message = (
                     f"The record it is coupled to was deleted {where}. Choose an option for Resolve Deletion Conflicts "
-                    "on the mapping's card, or choose Delete Couplings."
+                    "on the mapping's card; or choose Restore Records or Delete Couplings for this one."
                 )
                 self.recorder.fail(chunk.changes, pair, side, reason, message)
 

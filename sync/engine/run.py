@@ -36,6 +36,7 @@ class Run(ABC):
             overwrite=parameters.conflict if one_way else ConflictOption.ASK,
             creates=parameters.creates(only_coupled=mapping.synch_only_coupled, whole=self.whole),
             retries=parameters.retry,
+            deletion=parameters.deletion,
         )
         self.gateway = Gateway(context.company, context.usage)
         self.restricted = one_way and mapping.direction == Direction.BIDIRECTIONAL

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from core.refusals import NotUsable
-from core.vocabulary import ConflictOption, Direction
+from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling.couplings.services import description
 from coupling.job_parameters import SyncParameters
 from coupling.mappings import defaults
@@ -38,11 +38,12 @@ def start_synchronization(
     one_record: bool = False,
     text: str = "",
     retry: bool = False,
+    deletion: DeletionOption = DeletionOption.ASK,
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
-    full, direction, create, conflict, retry: see SyncParameters. text: what the job is called, blank for the mapping's
-    description. Raises Refusal, EmptySelection.
+    full, direction, create, conflict, retry, deletion: see SyncParameters. text: what the job is called, blank for the
+    mapping's description. Raises Refusal, EmptySelection.
     """
     require_usable(mapping)
     allowed = require_direction(mapping, direction)
@@ -53,7 +54,9 @@ def start_synchronization(
         exclusive_key=exclusive_key(mapping),
         direction=str(allowed),
         description=text or description(mapping),
-        parameters=SyncParameters(full=full, direction=direction, conflict=conflict, create=create, retry=retry).dump(),
+        parameters=SyncParameters(
+            full=full, direction=direction, conflict=conflict, create=create, retry=retry, deletion=deletion
+        ).dump(),
         selection=selection,
         selection_side=selection_side,
         user=user,

@@ -1,4 +1,4 @@
-"""manage.py skipped list|retry|uncouple --company NAME: what synchronization left undone, and why."""
+"""manage.py skipped list|retry|restore|uncouple --company NAME: what synchronization left undone, and why."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ from sync.start.services import retry
 
 
 class Command(MappingCommand):
-    """List what synchronization left undone with its condition, try it again, or delete the couplings."""
+    """List what synchronization left undone with its condition, retry, restore, or delete the couplings."""
 
-    help = "List what synchronization left undone with its condition, try it again, or delete the couplings."
+    help = "List what synchronization left undone with its condition, retry, restore, or delete the couplings."
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to do, and with which records."""
-        parser.add_argument("what", choices=("list", "retry", "uncouple"))
+        parser.add_argument("what", choices=("list", "retry", "restore", "uncouple"))
         parser.add_argument("--mapping", metavar="MAPPING", help="Only those of this mapping.")
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records of it.")
         parser.add_argument("--reason", metavar="REASON", help="Only those with this reason, such as outside_filter.")
@@ -36,12 +36,12 @@ class Command(MappingCommand):
             return
         if options["what"] == "uncouple" and not (options["select"] or options["reason"]):
             self.usage_error("skipped uncouple needs --select or --reason.")
+        verbs = {"restore": services.restore, "uncouple": services.uncouple}
         try:
-            started = (
-                retry(company=self.company, undone=lines)[1]
-                if options["what"] == "retry"
-                else services.uncouple(undone=lines)
-            )
+            if options["what"] == "retry":
+                _, started = retry(company=self.company, undone=lines)
+            else:
+                started = verbs[options["what"]](undone=lines)
         except EmptySelection:
             self.refuse("empty_selection", "Nothing of the kind is left undone, so nothing was done.")
         ended = [waiting.run_to_end(job) for job in started]

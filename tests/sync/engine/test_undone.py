@@ -253,6 +253,28 @@ def test_rows_that_could_not_be_created_are_retried_from_the_page(company, custo
     assert Customer.objects.filter(name="Fabrikam", city="Ulm").exists() and "Adatum" in accounts(remote)
 
 
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_what_was_deleted_is_restored_from_the_page(company, customers, remote, operator, left_out, side):
+    one, two = customer(company, "10000", "Adatum"), customer(company, "10001", "Contoso", currency_code="")
+    synchronize(customers)
+    synchronize(customers)
+    pair = coupling_of(customers, one)
+    if side == "here":
+        one.delete()
+    else:
+        delete_row(company, customers, pair.integration_id)
+    two.currency_code = "SEK"
+    two.save()
+    synchronize(customers)
+    assert "Restore Records" in left_out()
+    operator.post(page_url(company, "restore"), {"selected": selectable(left_out())})
+    job = run_to_end(Job.objects.latest("pk"))
+    assert counters(job) == {"inserted": 1}
+    assert Customer.objects.filter(name="Adatum").count() == 1 and "Adatum" in accounts(remote)
+    assert Coupling.objects.filter(mapping=customers).count() == 2
+    assert "Adatum" not in left_out() and "Contoso" in left_out(), "what is not deleted is left as it is"
+
+
 def test_what_nobody_wants_any_more_leaves_the_list(company, customers, remote, left_out):
     """A row deleted in Dataverse or no longer inside the filter, a record deleted here: nothing is left to create."""
     remote.load({"accounts": [{"name": f"Row {n}", "address1_city": "x" * 45, **ACTIVE_CUSTOMER} for n in range(2)]})
