@@ -19,6 +19,12 @@ class SynchState(models.Model):
     )
     delta_link = models.TextField(blank=True)
     local_high_water = models.DateTimeField(null=True, blank=True)
+    uncoupled = models.PositiveIntegerField(default=0, help_text="How often couplings of the mapping were deleted.")
+    none_left_at = models.PositiveIntegerField(
+        null=True, blank=True,
+        help_text="What `uncoupled` was when a run last found no record here to create a row for. While it is that "
+        "still, only records changed since need a look.",
+    )  # fmt: skip
     unconfirmed_writes = models.BinaryField(
         default=bytes, blank=True, help_text="Writes sent whose answers were never saved, packed (msgpack)."
     )

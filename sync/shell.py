@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
 from connection_setup import hooks
 from connection_setup.connection.state import unavailable_text
 from connection_setup.models import OwnershipModel
+from core import bulk
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
@@ -17,7 +19,7 @@ from jobs.registry import Schedule
 from masterdata import catalog
 from sync import guide_steps
 from sync.conflicts import conflicts_page, skipped_page
-from sync.deletions.services import note_deleted
+from sync.deletions import services as deletions
 from sync.engine.handler import handle
 from sync.environment import page as environment_page
 from sync.environment.job import carry_out
@@ -80,7 +82,9 @@ def register() -> None:
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
-    catalog.records_deleted.connect(note_deleted)
+    catalog.records_deleted.connect(deletions.note_deleted)
+    post_delete.connect(deletions.note_uncoupled, sender=Coupling)
+    bulk.deleting.connect(deletions.note_uncoupled_in_bulk, sender=Coupling)
     hooks.COUPLED_USERS.provide(
         hooks.CoupledUsers(salespeople.coupled_users, lambda company: company_url("sync:salespeople", company))
     )

@@ -3,16 +3,21 @@
 A run looks at the pairs it is told of, not at all of them. So whoever deletes a record of a registered table tells it
 (masterdata.catalog.records_deleted), and the pairs become due. What was deleted past the application, in SQL, is found
 by `find_deleted_records`.
+
+A run that creates rows need not look at all records again either, once one has found none to create a row for, until a
+coupling is deleted: whoever deletes one is heard here as well.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from coupling.models import Coupling, IntegrationTableMapping
 from masterdata import catalog
 from masterdata.models import SynchronizedRecord
-from sync.models import DuePair, Waits
+from sync.models import DuePair, SynchState, Waits
 
 _RECORDS_PER_LOOK = 500
 _PAIRS_PER_LOOK = 5000
@@ -30,11 +35,35 @@ def note_deleted(*, sender: type[SynchronizedRecord], ids: Sequence[UUID], **_: 
         _make_due(pairs)
 
 
+def note_uncoupled(*, sender: type[Coupling], instance: Coupling, origin: Any, **_: Any) -> None:
+    """Have the next run look at all records of the mapping: a coupling was deleted; receives post_delete.
+
+    Not where its mapping or company is deleted, with all that it has.
+    """
+    if getattr(origin, "model", type(origin)) is sender:
+        _look_at_all_records([instance.mapping_id])
+
+
+def note_uncoupled_in_bulk(*, sender: type[Coupling], key: str, values: Sequence[Any], **_: Any) -> None:
+    """Have the next runs look at all records of the mappings whose couplings core.bulk deletes; receives deleting."""
+    found: set[int] = set()
+    for start in range(0, len(values), _RECORDS_PER_LOOK):
+        part = sender.objects.filter(**{f"{key}__in": values[start : start + _RECORDS_PER_LOOK]})
+        found.update(part.values_list("mapping_id", flat=True))
+    _look_at_all_records(found)
+
+
+def _look_at_all_records(mapping_ids: Iterable[int]) -> None:
+    SynchState.objects.filter(mapping__in=list(mapping_ids)).update(uncoupled=F("uncoupled") + 1)
+
+
 def find_deleted_records() -> int:
     """Have the next runs compare pairs whose record is gone and of which nobody said so; return how many there are.
 
     All couplings are read, in parts, each in a transaction of its own. A pair that waits for a person is left out.
+    Runs that create rows look at all records again, too: couplings may have been deleted in SQL as well.
     """
+    SynchState.objects.update(none_left_at=None)
     tables = [table.name for table in catalog.tables()]
     mappings = IntegrationTableMapping.objects.filter(table__in=tables).order_by("pk")
     return sum(_find_deleted_of(mapping) for mapping in mappings)

@@ -45,6 +45,9 @@ COMMIT_OVERLAP = timedelta(minutes=15)
 class MappingRun(Run):
     """One slice of a job over a whole mapping."""
 
+    _none_left_at: int | None = None
+    """Set once this slice has found no record to create a row for: models.SynchState."""
+
     def execute(self) -> NoReturn:
         """Work through the stages from where the job stands, and end it."""
         if "stage" not in self.context.resume:
@@ -115,8 +118,8 @@ class MappingRun(Run):
             state.delta_link = resume.get("delta", state.delta_link)
         if self.writes_to_dataverse:
             state.local_high_water = self.started
-        state.fingerprint = resume["fingerprint"]
-        state.save(update_fields=["delta_link", "local_high_water", "fingerprint"])
+        state.fingerprint, state.none_left_at = resume["fingerprint"], self._none_left_at
+        state.save(update_fields=["delta_link", "local_high_water", "fingerprint", "none_left_at"])
         # Couplings are also deleted by rooms that do not know of due pairs.
         DuePair.objects.filter(mapping=self.mapping).filter(~Exists(self.couplings.filter(pk=OuterRef("pk")))).delete()
 
@@ -343,19 +346,31 @@ class MappingRun(Run):
 
     def _new_chunks(self) -> Iterator[tuple[Chunk, SetPosition]]:
         """Yield chunks of uncoupled records, decided, each with what sets the position behind it."""
-        query = self._uncoupled_records()
+        uncoupled, none_left_at = self._known_uncoupled()
+        all_known = none_left_at == uncoupled and self.options.creates and not self.full
+        query = self._uncoupled_records(self._touched_records() if all_known else self.worker.reader.company_records)
         after = self.context.resume.get("after", 0)
         while True:
             records, last = self.worker.reader.read_next_records(query.filter(pk__gt=after), CHUNK)
             if not records:
+                looked_at_all = self.options.creates and not self.has_untraced_outcomes
+                self._none_left_at = uncoupled if looked_at_all and not after else None
                 return
             after = last
             yield self.worker.decide([], records=records), _advance_to(after)
 
-    def _uncoupled_records(self) -> "QuerySet[Any]":
+    def _known_uncoupled(self) -> tuple[int, int | None]:
+        """Return how often couplings were deleted, and how often when a run last found no record to create a row for.
+
+        It is read before the records are, so that a deletion in between is not missed.
+        """
+        known = SynchState.objects.filter(mapping=self.mapping).values_list("uncoupled", "none_left_at").first()
+        return known or (0, None)
+
+    def _uncoupled_records(self, records: "QuerySet[Any]") -> "QuerySet[Any]":
+        """Return those of these records that are inside the table filter, not coupled and without an outcome."""
         coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
-        reader = self.worker.reader
-        query = reader.company_records.filter(reader.table_filter).filter(~Exists(coupled))
+        query = records.filter(self.worker.reader.table_filter).filter(~Exists(coupled))
         if not self.options.creates:
             query = query.filter(self.undone.records_to_create(self.started))
         if self.has_untraced_outcomes:

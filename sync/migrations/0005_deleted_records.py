@@ -37,6 +37,23 @@ class Migration(migrations.Migration):
                 max_length=12,
             ),
         ),
+        migrations.AddField(
+            model_name="synchstate",
+            name="uncoupled",
+            field=models.PositiveIntegerField(
+                default=0, help_text="How often couplings of the mapping were deleted."
+            ),
+        ),
+        migrations.AddField(
+            model_name="synchstate",
+            name="none_left_at",
+            field=models.PositiveIntegerField(
+                blank=True,
+                null=True,
+                help_text="What `uncoupled` was when a run last found no record here to create a row for. While it is "
+                "that still, only records changed since need a look.",
+            ),
+        ),
         migrations.AddIndex(
             model_name="duepair",
             index=models.Index(fields=["mapping", "waits"], name="due_pair_of_mapping"),

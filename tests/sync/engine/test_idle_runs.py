@@ -12,9 +12,13 @@ from django.utils import timezone
 
 from core import bulk
 from core.ids import new_id
-from coupling.models import UNSETTLED, Coupling, IntegrationTableMapping
+from coupling.couplings.services import start_uncoupling
+from coupling.models import UNSETTLED, Coupling, CouplingBase, IntegrationTableMapping, Method
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
-from tests.sync.conftest import counters, customer, synchronize, update_mapping
+from sync.deletions.services import find_deleted_records
+from sync.models import SynchState
+from tests.sync.conftest import counters, coupling_of, customer, synchronize, update_mapping
 
 STEP = 20
 
@@ -87,6 +91,67 @@ def test_a_run_with_nothing_to_do_costs_the_same_however_many_couplings_there_ar
     settled_pairs(quiet, 5_000, first=100)
     many = idle(quiet)
     assert many <= 1.1 * few, (few, many)
+
+
+@only_sqlite
+def test_a_run_that_may_create_rows_and_has_none_to_create_costs_the_same_too(quiet: IntegrationTableMapping) -> None:
+    quiet = update_mapping(quiet.company, synch_only_coupled=False)
+    synchronize(quiet)  # compares everything, since it looks at more than the last one did
+    settled_pairs(quiet, 100)
+    few = idle(quiet)
+    settled_pairs(quiet, 5_000, first=100)
+    many = idle(quiet)
+    assert many <= 1.1 * few, (few, many)
+
+
+@pytest.fixture
+def creating(quiet: IntegrationTableMapping) -> IntegrationTableMapping:
+    """Return a mapping whose last run was to create rows and found no record to create one for."""
+    mapping = update_mapping(quiet.company, synch_only_coupled=False)
+    synchronize(mapping)
+    assert counters(synchronize(mapping)) == {}
+    state = SynchState.objects.get(mapping=mapping)
+    assert state.none_left_at == state.uncoupled
+    return mapping
+
+
+def test_a_new_record_is_created_and_the_next_run_looks_at_all_once(creating: IntegrationTableMapping) -> None:
+    customer(creating.company, "20000")
+    assert counters(synchronize(creating)) == {"inserted": 1}
+    assert SynchState.objects.get().none_left_at is None
+    assert counters(synchronize(creating)) == {"unchanged": 1}
+    assert SynchState.objects.get().none_left_at is not None
+
+
+def test_a_record_whose_coupling_was_deleted_is_created_again(creating: IntegrationTableMapping) -> None:
+    record = Customer.objects.get(no="10000")
+    run_to_end(start_uncoupling(mapping=creating, selection=[record.system_id]))
+    assert not Coupling.objects.exists()
+    synchronize(creating)
+    assert coupling_of(creating, record).method == Method.CREATED
+
+
+def test_a_record_uncoupled_by_hand_is_created_again(creating: IntegrationTableMapping) -> None:
+    CouplingBase.objects.all().delete()
+    Coupling.objects.get().delete()
+    assert counters(synchronize(creating)) == {"inserted": 1}
+
+
+def test_a_row_that_could_not_be_created_is_tried_again_by_every_run(creating: IntegrationTableMapping) -> None:
+    wrong = customer(creating.company, "20000", currency_code="XYZ")
+    for _ in range(3):
+        assert counters(synchronize(creating)).get("failed") == 1
+        Customer.objects.filter(pk=wrong.pk).update(modified_at=timezone.now() - timedelta(hours=1))
+    assert SynchState.objects.get().none_left_at is None
+
+
+def test_a_coupling_deleted_in_sql_is_found_after_the_nightly_comparison(creating: IntegrationTableMapping) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {CouplingBase._meta.db_table}")
+        cursor.execute(f"DELETE FROM {Coupling._meta.db_table}")
+    assert counters(synchronize(creating)) == {}
+    find_deleted_records()
+    assert counters(synchronize(creating)) == {"inserted": 1}
 
 
 def test_the_database_finds_unsettled_pairs_by_their_own_index(quiet: IntegrationTableMapping) -> None:
