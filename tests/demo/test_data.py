@@ -8,7 +8,7 @@ import pytest
 
 from config.demo import data, remote
 from config.demo.seed import seed
-from coupling.matching.compare import phone
+from coupling.matching.phones import phone
 from masterdata import catalog
 from masterdata.models import Company, Customer
 
