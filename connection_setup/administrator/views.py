@@ -4,7 +4,7 @@ from typing import TypeGuard
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render as render_template
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
@@ -24,7 +24,7 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection, En
 from connection_setup.provisioning import consent, preparation
 from connection_setup.provisioning import sign_in as administrator_sign_in
 from core.refusals import Refusal
-from core.roles import Can, requires
+from core.roles import Can, may, no_company, requires
 from dataverse.errors import DataverseError, SignInError
 from ui import render
 from ui.htmx import htmx_of
@@ -91,7 +91,9 @@ def signed_in(request: HttpRequest) -> HttpResponse:
     except SignInError as error:
         messages.error(request, error.user_message)
         return HttpResponseRedirect(reverse("ui:home"))
-    company_or_404(request, found.company.slug, Can.ADMINISTER)  # who signed in may have lost the role meanwhile
+    if not may(request.user, Can.ADMINISTER, found.company):  # taken while the person was signing in
+        administrator_sign_in.drop(found.company, _session_key(request))
+        raise Http404(no_company(found.company.slug))
     if found.purpose == administrator_sign_in.DISCOVER and found.signed_in_at is not None:
         environments.discover_environments(found)
     if found.in_window:

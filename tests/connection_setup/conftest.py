@@ -4,8 +4,10 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from accounts.roles import set_roles
 from connection_setup.models import DataverseConnection
 from connection_setup.secrets.sealing import seal
+from core.roles import Role
 from masterdata.models import Company
 
 SECRET = "Qx8~only-a-test-secret.value_42"
@@ -33,6 +35,15 @@ def connection(company: Company) -> DataverseConnection:
 def signed_in(role: str) -> Client:
     user = User.objects.create_user(role.lower(), password="x")
     user.groups.add(Group.objects.get_or_create(name=role)[0])
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def administrator_of(company: Company) -> Client:
+    """Somebody who administers this company and sees no other."""
+    user = User.objects.create_user("theirs", password="x")
+    set_roles(person=user, company=company, roles=[Role.ADMINISTRATOR])
     client = Client()
     client.force_login(user)
     return client

@@ -17,7 +17,7 @@ from core.refusals import Refusal
 from dataverse import odata
 from masterdata.models import Company
 from sandbox.testing import Sandbox
-from tests.connection_setup.conftest import fields, signed_in
+from tests.connection_setup.conftest import administrator_of, fields, signed_in
 from tests.connection_setup.provisioning.test_environment import services_currency, values
 from tests.connection_setup.setup.test_page import PAGE, text_of
 from tests.ui.pages import check
@@ -127,6 +127,9 @@ def test_a_unit_of_another_company_is_chosen_only_after_a_question(
     other = Company.objects.create(name="Fabrikam", currency_code="EUR")
     DataverseConnection.objects.create(company=other, business_unit_id=sales, business_unit_name="Sales")
     assert "Coupled with Fabrikam" in shown(admin)
+    theirs = administrator_of(connected.company)
+    assert "Coupled with another company" in shown(theirs)
+    assert "Fabrikam" not in shown(theirs) + theirs.post(f"{HERE}choose/", {"unit": str(sales)}).content.decode()
     asked = admin.post(f"{HERE}choose/", {"unit": str(sales)})
     text = text_of(asked.content.decode())
     assert "which can cause synchronization errors. Continue?" in text

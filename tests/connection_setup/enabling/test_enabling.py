@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
+from accounts.roles import set_roles
 from connection_setup.connection import redirect_url, settings
 from connection_setup.connection import state as services
 from connection_setup.enabling import run as enabling
@@ -18,6 +20,7 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection, En
 from connection_setup.provisioning import consent
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.provisioning.company_objects import team_name, unit_name
+from core.roles import Role
 from coupling.models import IntegrationTableMapping
 from masterdata.models import Company
 from sandbox.testing import Sandbox, running
@@ -307,6 +310,22 @@ def test_the_page_leads_to_the_sign_in_and_back(
     assert 'hx-trigger="load"' in admin.get(f"{PAGE}enabling/").content.decode()
     done = text_of(admin.post(f"{PAGE}enabling/", follow=True).content.decode())
     assert "The environment is prepared and the connection is enabled." in done
+
+
+def test_whoever_lost_the_role_while_signing_in_brings_nothing_back(
+    admin: Client, unprepared: DataverseConnection, empty_server: Sandbox
+) -> None:
+    admin.post(f"{PAGE}enable/")
+    accept(admin)
+    answer = admin.post(f"{PAGE}administrator/sign-in/", {"purpose": "prepare"})
+    back = sign_in(empty_server, answer.headers["Location"], empty_server.admin_user, empty_server.admin_password)
+    assert AdministratorSignIn.objects.exists()
+    person = User.objects.get(username="administrator")
+    other = Company.objects.create(name="Fabrikam", currency_code="EUR")
+    set_roles(person=person, company=None, roles=[])
+    set_roles(person=person, company=other, roles=[Role.ADMINISTRATOR])
+    assert admin.get("/connection/signed-in", back).status_code == 404
+    assert not AdministratorSignIn.objects.exists()
 
 
 def test_what_enabled_a_connection_is_shown_until_it_is_disabled(admin: Client, connected: DataverseConnection) -> None:

@@ -22,7 +22,7 @@ from connection_setup.secrets.sealing import unseal
 from connection_setup.types import Check, Report
 from core.refusals import Refusal
 from masterdata.models import Company
-from tests.connection_setup.conftest import APPLICATION, SECRET, fields, signed_in
+from tests.connection_setup.conftest import APPLICATION, SECRET, administrator_of, fields, signed_in
 from tests.ui.pages import check
 
 PAGE = "/c/cronus-international/dataverse-connection-setup/"
@@ -234,6 +234,10 @@ def test_companies_that_share_the_environment_are_named_with_what_to_look_at(
     page = admin.get(PAGE).content.decode()
     assert f"{said}" in text_of(page)
     assert "Fabrikam uses it too." in text_of(page)
+    theirs = text_of(administrator_of(mine.company).get(PAGE).content.decode())
+    assert "Another company uses it too." in theirs
+    assert "Fabrikam" not in theirs
+    assert "Only an Administrator in all companies may do this." in theirs  # Encryption Management
     assert 'href="/help/connection/#companies"' in page
     other.organization_id = uuid4()
     other.save()
