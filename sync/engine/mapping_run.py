@@ -13,8 +13,6 @@ delta link, the high-water mark and their fingerprint are stored in the job whil
 transaction that ends it, so that a run that breaks off is repeated from where the last complete one stood.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -24,14 +22,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models import F as Column
 from django.utils import timezone
 
-from connection_setup.connection.state import connection_of
 from core.vocabulary import Direction
-from coupling import filters
-from coupling.models import UNSETTLED, Coupling, IntegrationTableMapping
+from coupling.models import UNSETTLED, Coupling
 from coupling.rows import RemoteRow, ScanPage
 from dataverse.errors import ChangesExpired
 from jobs.running.context import Checkpoint
 from sync.engine.chunk import Chunk
+from sync.engine.fingerprint import fingerprint
 from sync.engine.pairs import CHUNK, CouplingRow, Pair, read_couplings
 from sync.engine.run import Run, due_now, keep_position
 from sync.engine.undone import UndoneLedger
@@ -392,22 +389,3 @@ _PHASES = {
     "create": "Creating records",
 }  # fmt: skip
 STAGES = tuple(_PHASES)
-
-
-def fingerprint(mapping: IntegrationTableMapping, *, creates: bool) -> str:
-    """Return what a delta link and a high-water mark belong to, hashed; where it changes, everything is compared."""
-    connection = connection_of(mapping.company)
-    fields = mapping.fields.filter(enabled=True).order_by("position", "id")
-    content = {
-        "company": mapping.company_id, "mapping": mapping.pk, "organization": str(connection.organization_id),
-        "table": [mapping.table, mapping.integration_table, mapping.entity_set],
-        "direction": mapping.direction, "filters": [
-            mapping.table_filter, filters.in_force(mapping.integration_filter, multi_company=mapping.multi_company)
-        ],
-        "company_row": str(connection.company_row_id), "options": [mapping.update_conflict, mapping.deletion_conflict],
-        "creating": creates,
-        "fields": [list(row) for row in fields.values_list(
-            "field", "integration_field", "direction", "constant", "update_conflict", "clear_on_failed"
-        )],
-    }  # fmt: skip
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -135,7 +135,7 @@ def _local_code(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
         return Problem(
             "reference_not_coupled",
             f"{spec.column_caption} points to a row that is not coupled here.",
-            "Couple or synchronize it first, then run this again.",
+            "Couple or synchronize it; the next run then goes on with this by itself.",
         )
     if field.max_length is not None and len(code) > field.max_length:
         return _too_long(spec.column_caption, code, field.caption, field.max_length)

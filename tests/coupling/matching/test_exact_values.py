@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from coupling.matching import compare
+from coupling.matching import compare, phones
 from coupling.matching.match import Matcher, group_by_priority
 from coupling.rows import Criterion
 
@@ -70,7 +70,7 @@ def test_a_mail_address_stands_alone(value, canonical):
     ],
 )
 def test_a_phone_number_belongs_to_the_first_country_in_which_it_is_valid(value, regions, canonical):
-    assert compare.phone(value, *regions) == canonical
+    assert phones.phone(value, *regions) == canonical
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,14 @@ def test_a_mail_address_is_also_asked_for_inside_brackets_and_behind_mailto():
         ("String", 12345, CompareAs.TEXT),
         ("String", "A <a@b.example>", CompareAs.EMAIL),
         ("String", "mailto:a@b.example", CompareAs.EMAIL),
-        ("String", "somebody", CompareAs.EMAIL),
     ],
 )
 def test_what_only_a_scan_finds_is_not_asked_for(column_type, value, compare_as):
     assert asked(column_type, value, compare_as) is None
+
+
+def test_what_is_no_mail_address_is_blank_and_not_asked_for():
+    assert asked("String", "somebody", CompareAs.EMAIL) == []
 
 
 def test_records_of_several_priorities_are_all_asked_for_and_blank_ones_left_out():

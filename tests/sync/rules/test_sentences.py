@@ -11,12 +11,12 @@ from core.vocabulary import Direction
 from dataverse.types import ColumnInfo
 from sync.rules.canonical import FieldSpec, canonical_local, canonical_remote, local_reader, remote_reader
 from sync.rules.transfer import to_local, to_remote
-from sync.rules.values import Links, Problem
+from sync.rules.values import Links, Problem, Reference
 from tests.sync.rules.test_transfer import BLOCKED, CURRENCIES, CURRENCY, EURO, MONEY, TERMS, spec
 
 CORRECT = "Correct the value."
 CORRECT_THERE = "Correct it in Dataverse."
-COUPLE = "Couple or synchronize it first, then run this again."
+COUPLE = "Couple or synchronize it; the next run then goes on with this by itself."
 DISABLE = "Disable this field on Integration Field Mapping List."
 SHORTEN = "Shorten the value, or disable this field on Integration Field Mapping List."
 CHOOSE = "Change the value, or add the choice in Dataverse."
@@ -51,7 +51,10 @@ def invalid(message, fix=CORRECT):
         (
             CURRENCY,
             "SEK",
-            Problem("reference_not_coupled", "Field is “SEK”, and that currency is not coupled to Dataverse.", COUPLE),
+            Problem(
+                "reference_not_coupled", "Field is “SEK”, and that currency is not coupled to Dataverse.", COUPLE,
+                Reference("", code="SEK"),
+            ),
         ),
         (
             spec("Lookup", "reference"),
@@ -73,7 +76,10 @@ def test_a_local_value_that_has_no_canonical_form(one, value, problem):
             CURRENCY,
             STRANGER,
             Problem(
-                "reference_not_coupled", "Column (col) points to a row that no currency here is coupled to.", COUPLE
+                "reference_not_coupled",
+                "Column (col) points to a row that no currency here is coupled to.",
+                COUPLE,
+                Reference("", row_id=STRANGER),
             ),
         ),
         (
