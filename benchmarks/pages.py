@@ -114,7 +114,8 @@ def couple(filled: Filled, *, spread: bool) -> None:
     """Couple nine tenths of the customers anew: the first ones by number, or all but every tenth."""
     from django.db import connection
 
-    from coupling.models import Coupling
+    from core import bulk
+    from coupling.models import Coupling, UndoneRecord
 
     pair = Coupling(
         company=filled.company, mapping=filled.mapping, table="customer", job_id=filled.job.pk,
@@ -132,6 +133,16 @@ def couple(filled: Filled, *, spread: bool) -> None:
             "last_to_reason": f"CASE WHEN {N} <= {deep} THEN 'value_too_long' ELSE '' END",
             "conflict": f"CASE WHEN {N} > {deep} AND {N} <= {2 * deep} THEN {conflict}{json} END",
         })  # fmt: skip
+        UndoneRecord.objects.all()._raw_delete("default")
+        skipped = Coupling.objects.filter(skipped=True).values_list("pk", "local_id", "integration_id")
+        bulk.insert(
+            UndoneRecord,
+            ("company_id", "mapping_id", "coupling_id", "local_id", "integration_id", "reason", "condition"),
+            [
+                (filled.company.pk, filled.mapping.pk, *ids, "value_too_long", "City takes at most 30 characters.")
+                for ids in skipped.order_by("pk")
+            ],
+        )
 
 
 def _addresses(company: Any, mapping: Any, job: Any) -> tuple[dict[str, str], dict[str, str]]:
