@@ -32,7 +32,7 @@ def settle(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> int:
         ids = by_mapping[mapping.pk]
         for start in range(0, len(ids), 500):
             UndoneRecord.objects.filter(pk__in=ids[start : start + 500]).update(settled_at=now)
-        told = {"left out": (None, f"{len(ids):,} records")}
+        told = {"accepted as it is": (None, f"{len(ids):,} records")}
         audit.record_audit_entry(mapping, LogEntry.Action.UPDATE, told, user=user)
     return sum(map(len, by_mapping.values()))
 

@@ -22,8 +22,9 @@ TITLE = "Coupled Data Synchronization Errors"
 
 
 def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str) -> Page:
-    """Return the page; `settled`: what people left out; `unavailable`: why Dataverse cannot be used; `off`: why the
-    actions are off.
+    """Return the page.
+
+    settled: what people accepted as it is; unavailable: why Dataverse cannot be used; off: why the actions are off.
     """
     values = {"settled": "yes"} if settled else {}
 
@@ -35,7 +36,7 @@ def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str)
     if not settled:
         actions += [
             act("Retry All", "retry-all", "sync", selection=False),
-            act("Leave Out", "leave-out", "check", why="" if unavailable else off),
+            act("Accept", "accept", "check", why="" if unavailable else off),
             act("Couple with Merged Row", "couple-with-successor", "couple"),
         ]
     actions += [
@@ -49,7 +50,7 @@ def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str)
             "Each line says what holds it back",
             "A line goes by itself when its cause does: the related record is coupled, the row is active again, the "
             "value is corrected. Where it stays so, settle it: retry, delete the coupling, couple with the row that "
-            "it was merged into, or leave it out.",
+            "it was merged into, or accept it as it is.",
         ),
         help="synchronization#skipped",
         actions=[*actions, _other_list(company, settled)],
@@ -59,24 +60,24 @@ def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str)
 
 
 def _other_list(company: Company, settled: bool) -> Action:
-    """Return the way to what people left out, or back."""
+    """Return the way to what people accepted as it is, or back."""
     if settled:
         return Action("Show What Is Undone", company_url("sync:skipped", company), icon="list")
     url = company_url("sync:skipped", company, query={"settled": "yes"})
-    return Action("Show What Was Left Out", url, icon="list")
+    return Action("Show What Was Accepted", url, icon="list")
 
 
 def skipped_listing(company: Company, *, settled: bool = False) -> listing.Listing:
     """Return the list of what is left undone; or of what people settled."""
     cells = _Cells(company)
     nothing = (
-        Notice("Nobody chose Leave Out for a record.", title="Nothing was left out by a person")
+        Notice("Nobody chose Accept for a record.", title="Nothing was accepted as it is")
         if settled
         else Notice("All that synchronization took up is done, or waits on Resolve Update Conflicts.", "ok",
                     "Nothing is left out")
     )  # fmt: skip
     return listing.Listing(
-        id="left-out-records" if settled else "undone-records",
+        id="accepted-records" if settled else "undone-records",
         caption="Records left out",
         rows=left_undone(company, settled=settled).select_related("mapping__company").order_by("id"),
         columns=[

@@ -57,7 +57,7 @@ def resolve(request: HttpRequest, company: str) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def skipped(request: HttpRequest, company: str) -> HttpResponse:
-    """Show what synchronization left undone; with ?settled=yes what people left out."""
+    """Show what synchronization left undone; with ?settled=yes what people accepted as it is."""
     owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
     off = off_reason(request.user, owner, unavailable)
@@ -66,7 +66,7 @@ def skipped(request: HttpRequest, company: str) -> HttpResponse:
 
 
 def _is_settled(request: HttpRequest) -> bool:
-    """Return whether a request is about the list of what people left out."""
+    """Return whether a request is about the list of what people accepted."""
     return (request.POST if request.method == "POST" else request.GET).get("settled") == "yes"
 
 
@@ -113,7 +113,7 @@ def _retry(request: HttpRequest, company: Company, undone: "QuerySet[UndoneRecor
 
 @require_POST
 @requires(Can.OPERATE)
-def leave_out(request: HttpRequest, company: str) -> HttpResponse:
+def accept(request: HttpRequest, company: str) -> HttpResponse:
     """Settle the selected lines: they stay as they are."""
     owner = company_or_404(request, company)
     back = company_url("sync:skipped", owner)
@@ -122,7 +122,7 @@ def leave_out(request: HttpRequest, company: str) -> HttpResponse:
         return listing.nothing_selected(request, back)
     count = services.settle(undone=selected.rows, user=request.user)
     subject = "1 record stays as it is" if count == 1 else f"{count:,} records stay as they are"
-    messages.success(request, f"{subject}, until another condition holds it back. Show What Was Left Out lists it.")
+    messages.success(request, f"{subject}, until another condition holds it back. Show What Was Accepted lists it.")
     return HttpResponseRedirect(back)
 
 

@@ -17,7 +17,7 @@ MASTER = "masterid"
 """The column by which Dataverse says which row a row was merged into."""
 _MOST_MERGES = 5
 """How often in a row a row's successor may itself have been merged."""
-_FIX = "Change that {where}, or choose Delete Couplings; Leave Out where it is meant to be so."
+_FIX = "Change that {where}, or choose Delete Couplings; Accept where it is meant to be so."
 
 
 @dataclass(frozen=True, slots=True)

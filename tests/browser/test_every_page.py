@@ -29,7 +29,7 @@ pytestmark = pytest.mark.browser
 CONDITIONS = (
     "The row was merged into Adatum Corporation Holding International Group in Dataverse: couple with it.",
     "The Dataverse row is outside the mapping's integration table filter: Relationship Type is Partner (CUSTOMER takes "
-    "Customer). Change that in Dataverse, or choose Delete Couplings; Leave Out where it is meant to be so.",
+    "Customer). Change that in Dataverse, or choose Delete Couplings; Accept where it is meant to be so.",
 )
 
 
@@ -110,7 +110,7 @@ def places(company: Company) -> dict[str, str]:
     found["results"] = reverse("ui:search", kwargs=here) + "?q=customer"
     found["no results"] = reverse("ui:search", kwargs=here) + "?q=zzz"
     found["an empty page of a list"] = reverse("records:list", kwargs={**here, "table": "customer"}) + "?q=zzz"
-    found["left out by a person"] = reverse("sync:skipped", kwargs=here) + "?settled=yes"
+    found["accepted"] = reverse("sync:skipped", kwargs=here) + "?settled=yes"
     found["not found"] = f"/c/{company.slug}/nothing/"
     if running:
         found["running job"] = reverse("jobs:job", kwargs={**here, "pk": running.pk})

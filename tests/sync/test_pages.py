@@ -30,7 +30,7 @@ def test_every_role_reads_and_only_operators_start(company, customers, remote, r
     for name in ("review", "conflicts", "skipped"):
         assert client.get(page_url(company, name)).status_code == 200
     starting = ("sync-all", "review-refresh", "review-reset", "review-restart", "resolve", "retry", "retry-all")
-    for name in (*starting, "leave-out", "couple-with-successor", "restore", "delete-couplings"):
+    for name in (*starting, "accept", "couple-with-successor", "restore", "delete-couplings"):
         assert (client.post(page_url(company, name)).status_code == 403) is not may, name
         assert client.get(page_url(company, name)).status_code in ({200, 302, 405} if may else {403, 405}), name
 

@@ -227,7 +227,7 @@ def test_a_person_settles_what_stays_as_it_is_and_takes_it_up_again(company, cus
     patch(remote, coupling_of(customers, one).integration_id, customertypecode=5)
     synchronize(customers)
     (entry,) = selectable(left_out())
-    operator.post(page_url(company, "leave-out"), {"selected": [entry]})
+    operator.post(page_url(company, "accept"), {"selected": [entry]})
     assert NOTHING in left_out()
     synchronize(customers, full=True)
     assert NOTHING in left_out(), "the same condition is settled"
