@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 from axes.utils import reset
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth import authenticate, update_session_auth_hash
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
@@ -49,7 +50,18 @@ class PlainHelp:
 
 
 class OwnPasswordForm(PlainHelp, PasswordChangeForm):
-    """The old password and, twice, the new one."""
+    """The old password and, twice, the new one. A wrong old one is a failed sign-in: a session may be stolen."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """Return the old password. Raises ValidationError where it is wrong, or was so too often."""
+        old = str(self.cleaned_data["old_password"])
+        if authenticate(self.request, username=self.user.get_username(), password=old) is None:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old
 
 
 class NewPasswordForm(PlainHelp, _SetPasswordForm):
@@ -61,7 +73,7 @@ class NewPasswordForm(PlainHelp, _SetPasswordForm):
 def change(request: HttpRequest) -> HttpResponse:
     """Change one's own password, which signs one out everywhere else."""
     person: Any = request.user
-    form: Any = OwnPasswordForm(person, request.POST if request.method == "POST" else None)
+    form: Any = OwnPasswordForm(request, person, request.POST if request.method == "POST" else None)
     if form.is_valid():
         update_session_auth_hash(request, form.save())
         messages.success(request, "Your password is changed. You are signed out everywhere else.")

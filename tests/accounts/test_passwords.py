@@ -72,6 +72,14 @@ def test_a_password_that_will_not_do_stays_out(ada: User, old: str, new: str, ag
     assert sign_in(Client(), OLD) == 302
 
 
+def test_whoever_has_the_session_alone_does_not_guess_the_password(ada: User) -> None:
+    client = signed_in()
+    assert [change(client, f"guess {number}", NEW).status_code for number in range(5)] == [200, 200, 200, 200, 429]
+    assert change(client, OLD, NEW).status_code == 429
+    assert User.objects.get(pk=ada.pk).check_password(OLD)
+    assert client.get("/").status_code == 200
+
+
 def test_without_mail_there_is_no_link_and_nothing_is_sent(ada: User) -> None:
     assert "Forgot your password?" not in text_of(Client().get("/sign-in/"))
     for answer in (
