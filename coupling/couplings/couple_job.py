@@ -209,7 +209,7 @@ class _Writer:
         if decision.result is Result.COUPLED and only is not None:
             if len(decision.trail) > 1:
                 detail["trail"] = self.matching.trail(decision, row[3:])
-            message = self.matching.explain(decision, searched)
+            message = self.matching.explain(decision, searched, row[3:])
             return OutcomeRow(
                 Outcome.COUPLED, Reason.NONE, decision.local_id, key, name, only.id, only.name, message, detail
             )
@@ -217,7 +217,7 @@ class _Writer:
             "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
             "trail": self.matching.trail(decision, row[3:]),
         }
-        message = self.matching.explain(decision, searched, partners.get(only.id, "") if only else "")
+        message = self.matching.explain(decision, searched, row[3:], partners.get(only.id, "") if only else "")
         if self.creates:
             detail["found"] = decision.result.value
             message += " A new row will be created in Dataverse."

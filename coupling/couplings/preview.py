@@ -150,7 +150,7 @@ def preview_line(
         "local": {"id": str(decision.local_id), "key": str(row[1]), "name": str(row[2] or "")},
         "integration": {"id": str(first.id), "name": first.name} if first else None,
         "reason": "" if coupled else decision.result.value,
-        "message": matching.explain(decision, searched, partners.get(first.id, "") if first else ""),
+        "message": matching.explain(decision, searched, row[3:], partners.get(first.id, "") if first else ""),
         "fields": matching.compared_fields(searched),
         "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
         "trail": matching.trail(decision, row[3:]),

@@ -38,15 +38,17 @@ class OutsideRows:
 
     def match_at(self, position: int) -> OutsideMatch | None:
         """Return the rows that the record at a position would have matched; None for none."""
-        decision = self.decisions.decision_at(position)
-        if decision.result is Result.NO_MATCH:
+        if not self.decisions.has_rows(position):
             return None
+        decision = self.decisions.decision_at(position)
         whys = tuple(dict.fromkeys(candidate.name for candidate in decision.candidates))
         return OutsideMatch(decision.group, decision.row_count, whys)
 
-    def has_match(self, position: int) -> bool:
-        """Return whether there are such rows; quicker than match_at."""
-        return self.decisions.has_rows(position)
+    def count_held_back(self, decisions: Decisions) -> int:
+        """Return how many of the records that find no match inside the filter would have one outside."""
+        return sum(
+            decisions.result_at(position) is Result.NO_MATCH for position in self.decisions.positions_with_rows()
+        )
 
 
 def whys(

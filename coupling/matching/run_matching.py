@@ -228,8 +228,13 @@ class MatchingRun:
             for group, tried in enumerate(decision.trail)
         ]
 
-    def explain(self, decision: Decision, searched: Searched, partner: "str | claims.Holder" = "") -> str:
-        """Return why a record was not coupled, and what to do next, as one text; of one that was, what was left out."""
+    def explain(
+        self, decision: Decision, searched: Searched, row: Sequence[Any], partner: "str | claims.Holder" = ""
+    ) -> str:
+        """Return why a record was not coupled, and what to do next, as one text; of one that was, what was left out.
+
+        row: the values of `fields`.
+        """
         if decision.result is Result.COUPLED:
             return explanation.matched_on(searched)
         if isinstance(partner, claims.Holder):
@@ -243,24 +248,22 @@ class MatchingRun:
             mapping=self.mapping.name,
             blank_is_no_match=self.blank_is_no_match,
             partner=partner,
-            outside=self._outside(decision, searched),
+            outside=self._outside(decision, row),
         )
 
-    def _outside(self, decision: Decision, searched: Searched) -> str:
+    def _outside(self, decision: Decision, row: Sequence[Any]) -> str:
         """Return what holds back the rows outside the filter that the record would have matched; "" for none."""
-        found = self.outside.match_at(decision.position) if self.outside is not None else None
-        if decision.result is not Result.NO_MATCH or found is None:
+        if self.outside is None or decision.result is not Result.NO_MATCH:
             return ""
-        fields = explanation.captions(searched.used)
+        found = self.outside.match_at(decision.position)
+        if found is None:
+            return ""
+        fields = explanation.captions(self.searched(decision, row, found.group).used)
         return found.sentence(self.mapping.integration_table, self.mapping.entity_set, fields)
 
     def count_held_back(self) -> int:
         """Return how many records without a match would have matched rows outside the filter."""
-        if (outside := self.outside) is None:
-            return 0
-        return sum(
-            outside.has_match(decision.position) for decision in self.decisions if decision.result is Result.NO_MATCH
-        )
+        return self.outside.count_held_back(self.decisions) if self.outside is not None else 0
 
 
 def _company_name(row_id: str) -> str:

@@ -95,3 +95,12 @@ def test_only_so_many_rows_outside_are_looked_at(customer_mapping, customers, ac
     accounts([{"name": "Adatum", "telephone1": "425 555 0100", "customertypecode": None}])
     (message,), _ = couple(customer_mapping, [Criterion("phone_no", "telephone1", compare_as=CompareAs.PHONE)])
     assert message == "No row in Dataverse has the same Phone No. Match on other fields, or create it there."
+
+
+def test_the_fields_named_are_those_of_the_priority_that_found_the_rows(customer_mapping, customers, accounts):
+    customers([{"phone_no": "425 555 0100", "name": "Adatum", "city": ""}])
+    accounts([{"name": "Adatum", "telephone1": "425 555 0199", "customertypecode": None}])
+    criteria = [*PHONE, Criterion("name", "name", 1), Criterion("city", "address1_city", 1)]
+    (message,), _ = couple(customer_mapping, criteria)
+    assert message.startswith("No row inside the filter of CUSTOMER has the same Phone No. (every priority was tried).")
+    assert "1 account with this Name is outside the filter: Relationship Type is blank." in message
