@@ -37,7 +37,7 @@ def set_roles(*, person: User, company: Company | None, roles: Iterable[Role], b
             f"{by} does not administer {company or decisions.ALL_COMPANIES}, so the role of {person} there stays.",
             "Ask an Administrator in all companies.",
         )
-    _lock(person)
+    lock_person(person)
     wanted = {Role(role) for role in roles}
     held = {Role(row.role): row for row in CompanyRole.objects.filter(person=person, company=company)}
     if by is not None and company is None and Role.ADMINISTRATOR in held.keys() - wanted:
@@ -66,6 +66,6 @@ def is_active(row: CompanyRole) -> bool:
     return bool(row.person.is_active)
 
 
-def _lock(person: User) -> None:
-    """Have others who change the person's roles wait."""
+def lock_person(person: User) -> None:
+    """Have others who change the person's roles wait until this transaction has ended."""
     get_user_model().objects.select_for_update().filter(pk=person.pk).first()

@@ -115,6 +115,7 @@ def _save(request: HttpRequest, change: Change) -> str:
         return "This person or company is not there any more."
     try:
         with transaction.atomic():
+            roles.lock_person(person)
             _refuse_stale(person, column.company, change)
             wanted = CHOICES[change.choice]
             roles.set_roles(person=person, company=column.company, roles=wanted, by=_user(request))
@@ -125,7 +126,7 @@ def _save(request: HttpRequest, change: Change) -> str:
 
 def _refuse_stale(person: User, company: Company | None, change: Change) -> None:
     """Refuse to replace a role that somebody else gave meanwhile. Raises Refusal."""
-    rows = list(CompanyRole.objects.select_for_update().filter(person=person, company=company).order_by("given_at"))
+    rows = list(CompanyRole.objects.filter(person=person, company=company).order_by("given_at"))
     now = choice_of(row.role for row in rows)
     if now != change.was:
         raise Refusal(
