@@ -25,29 +25,6 @@ else:
     _UserAdmin = UserAdmin
 
 
-class AttemptAdmin(ReadOnly, AccessAttemptAdmin):
-    """Failures that count towards a lock; they go by themselves when they expire or a sign-in succeeds."""
-
-    actions = ("release",)
-
-    @admin.action(description="Let them try again at once")
-    def release(self, request: HttpRequest, queryset: Any) -> None:
-        """Count no failure of these any more; the sign-ins that failed stay among the access failures."""
-        for attempt in queryset:
-            told = {"failures_since_start": [str(attempt.failures_since_start), "0"]}
-            LogEntry.objects.log_create(attempt, force_log=True, action=LogEntry.Action.UPDATE, changes=told)
-        number = queryset.update(failures_since_start=0)
-        messages.success(request, f"{number} may try again at once.")
-
-
-class LogAdmin(ReadOnly, AccessLogAdmin):
-    """Who came in, and left."""
-
-
-class FailureLogAdmin(ReadOnly, AccessFailureLogAdmin):
-    """Who failed to come in."""
-
-
 class OfAllCompanies:
     """A mixin before ModelAdmin: nothing is there for staff who do not administer all companies."""
 
@@ -70,6 +47,29 @@ class OfAllCompanies:
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the person administers all companies."""
         return may(request.user, Can.ADMINISTER_ALL) and super().has_delete_permission(request, obj)  # type: ignore[misc]
+
+
+class AttemptAdmin(OfAllCompanies, ReadOnly, AccessAttemptAdmin):
+    """Failures that count towards a lock; they go by themselves when they expire or a sign-in succeeds."""
+
+    actions = ("release",)
+
+    @admin.action(description="Let them try again at once")
+    def release(self, request: HttpRequest, queryset: Any) -> None:
+        """Count no failure of these any more; the sign-ins that failed stay among the access failures."""
+        for attempt in queryset:
+            told = {"failures_since_start": [str(attempt.failures_since_start), "0"]}
+            LogEntry.objects.log_create(attempt, force_log=True, action=LogEntry.Action.UPDATE, changes=told)
+        number = queryset.update(failures_since_start=0)
+        messages.success(request, f"{number} may try again at once.")
+
+
+class LogAdmin(OfAllCompanies, ReadOnly, AccessLogAdmin):
+    """Who came in, and left."""
+
+
+class FailureLogAdmin(OfAllCompanies, ReadOnly, AccessFailureLogAdmin):
+    """Who failed to come in."""
 
 
 class PersonAdmin(OfAllCompanies, _UserAdmin):

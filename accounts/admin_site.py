@@ -5,15 +5,18 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.roles import Can, may
+from core.roles import Can, may_somewhere
 
 
 class TandemAdminSite(admin.AdminSite):
-    """Django's own, except that the role decides: what it changes is an administrator's on our pages too."""
+    """Django's own, except that the role decides: what it changes is an administrator's on our pages too.
+
+    It shows those companies alone that the person administers, see masterdata.admin_scope.
+    """
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether the person may enter: staff who may administer, whatever other permissions they were given."""
-        return super().has_permission(request) and may(request.user, Can.ADMINISTER)
+        """Return whether the person may enter: staff who administer a company, whatever else they were given."""
+        return super().has_permission(request) and may_somewhere(request.user, Can.ADMINISTER)
 
 
 class ReadOnly:

@@ -1,4 +1,4 @@
-"""What the Django admin shows of companies: those in which the person has a role, and nothing of the others."""
+"""What the Django admin shows of companies: those that the person administers, and nothing of the others."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from core.roles import Can, may
 from masterdata.models import Company
-from masterdata.visible_companies import companies_of
+from masterdata.visible_companies import administered_companies
 
 
 class OfVisibleCompanies:
@@ -17,22 +17,22 @@ class OfVisibleCompanies:
     company_lookup = "company"
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        """Return the rows of companies that the person sees; what is changed, deleted or counted comes from these."""
+        """Return the rows of companies that the person administers; what is changed or deleted comes from these."""
         rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
         return narrowed(rows, self.company_lookup, request)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer companies that the person sees, and rows of these."""
+        """Offer companies that the person administers, and rows of these."""
         related: type[models.Model] = db_field.remote_field.model
         if related is Company:
-            kwargs.setdefault("queryset", companies_of(request.user))
+            kwargs.setdefault("queryset", administered_companies(request.user))
         elif any(field.name == "company" for field in related._meta.fields):
             kwargs.setdefault("queryset", narrowed(related._default_manager.all(), "company", request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
 
 def narrowed(rows: "QuerySet[Any]", lookup: str, request: HttpRequest) -> "QuerySet[Any]":
-    """Return the rows of companies that the person sees."""
-    if may(request.user, Can.READ):
+    """Return the rows of companies that the person administers."""
+    if may(request.user, Can.ADMINISTER_ALL):
         return rows
-    return rows.filter(**{f"{lookup}__in": companies_of(request.user)})
+    return rows.filter(**{f"{lookup}__in": administered_companies(request.user)})

@@ -21,7 +21,7 @@ HELP = "connection#environment-changed"
 
 def build_page(company: Company, situation: Situation, user: AbstractBaseUser | AnonymousUser, job: Job | None) -> Page:
     """Return the page for this person; job: the one that carries out a choice now."""
-    denied = "" if may(user, Can.ADMINISTER) else "Your role may look, not change."
+    denied = "" if may(user, Can.ADMINISTER, company) else "Your role may look, not change."
     setup = company_url("connection_setup:setup", company)
     return Page(
         TITLE,

@@ -34,11 +34,14 @@ LINES: dict[str, tuple[str, ...]] = {
     "fullsync": ("fullsync", "--company", "Alder"),
     "job": ("job", "JOB"),
     "jobs": ("jobs", "--company", "Alder"),
+    "mapping delete": ("mapping", "delete", "--company", "Alder", "CUSTOMER"),
     "mapping list": ("mapping", "list", "--company", "Alder"),
     "mapping reset": ("mapping", "reset", "--company", "Alder"),
     "mapping show": ("mapping", "show", "--company", "Alder", "CUSTOMER"),
     "masterdata import": ("masterdata", "import", "customer", FILE, "--company", "Alder"),
     "rotate_keys": ("rotate_keys",),
+    "skipped list": ("skipped", "list", "--company", "Alder"),
+    "skipped retry": ("skipped", "retry", "--company", "Alder"),
     "synchronize": ("synchronize", "CUSTOMER", "--company", "Alder"),
     "synchronize --preview": ("synchronize", "CUSTOMER", "--company", "Alder", "--preview"),
     "uncouple": ("uncouple", "CUSTOMER", "--company", "Alder", "--all"),
@@ -47,15 +50,14 @@ LINES: dict[str, tuple[str, ...]] = {
 }
 """Every command, as it is called about the company Alder."""
 
+LOOKING = {"connection status", "job", "jobs", "mapping list", "mapping show", "skipped list"}
+"""Of these, what changes nothing."""
+
 ALLOWED = {
-    Role.VIEWER: {"connection status", "job", "jobs", "mapping list", "mapping show"},
-    Role.MAPPER: {
-        "connection status", "job", "jobs", "mapping list", "mapping show", "mapping reset", "couple --preview",
-        "synchronize --preview",
-    },
-    Role.OPERATOR: {
-        "connection status", "job", "jobs", "mapping list", "mapping show", "couple", "couple --preview", "fullsync",
-        "synchronize", "synchronize --preview", "uncouple",
+    Role.VIEWER: LOOKING,
+    Role.MAPPER: LOOKING | {"mapping delete", "mapping reset", "couple --preview", "synchronize --preview"},
+    Role.OPERATOR: LOOKING | {
+        "couple", "couple --preview", "fullsync", "skipped retry", "synchronize", "synchronize --preview", "uncouple",
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},
 }  # fmt: skip

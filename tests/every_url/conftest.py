@@ -19,7 +19,7 @@ from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from dataverse import transport
 from dataverse.client import DataverseClient
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
@@ -47,6 +47,7 @@ class Place:
     mapping: IntegrationTableMapping
     job: Job
     coupling: Coupling
+    undone: UndoneRecord
 
     @property
     def given(self) -> dict[str, Any]:
@@ -61,12 +62,12 @@ class Place:
     @property
     def selection(self) -> dict[str, Any]:
         """Everything by which a form could name one of the company's objects."""
-        keys = [self.customer.system_id, self.mapping.pk, self.coupling.pk, self.job.pk]
+        keys = [self.customer.system_id, self.mapping.pk, self.coupling.pk, self.job.pk, self.undone.pk]
         return {"selected": [str(key) for key in keys], "id": str(self.mapping.pk), "name": self.mapping.name}
 
 
 def place(name: str, prefix: str, *, connected: bool = True) -> Place:
-    """A company, connected or not, with customers, couplings, a job that failed in part, and a review."""
+    """Return a company, connected or not, with customers, couplings, a job that failed in part, and a review."""
     company = Company.objects.create(name=name, currency_code="EUR")
     if connected:
         DataverseConnection.objects.create(
@@ -93,11 +94,22 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
         )
         for number, one in enumerate(some[:2])
     ]  # fmt: skip
+    undone = [
+        UndoneRecord.objects.create(
+            company=company, mapping=mapping, coupling=pairs[0], local_id=some[0].system_id,
+            integration_id=pairs[0].integration_id, local_key=f"{prefix}0", local_name=f"{name} 0",
+            reason=Reason.VALUE_TOO_LONG, condition="City takes at most 30 characters.", successor_id=uuid.uuid4(),
+        ),
+        UndoneRecord.objects.create(
+            company=company, mapping=mapping, integration_id=uuid.uuid4(), integration_name=f"{name} row",
+            reason=Reason.REFERENCE_NOT_COUPLED, condition="Its currency is not coupled.",
+        ),
+    ]  # fmt: skip
     FullSynchReviewLine.objects.create(
         company=company, name=mapping.name, direction="bidirectional", recommendation=Recommendation.FULL,
         local_count=3, integration_count=1,
     )  # fmt: skip
-    return Place(company, some[0], mapping, job, pairs[0])
+    return Place(company, some[0], mapping, job, pairs[0], undone[0])
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +189,7 @@ def client_of(role: Role | None, *, csrf: bool = False, name: str = "") -> Clien
 
 
 def methods(endpoint: Endpoint, url: str) -> set[str]:
-    """The methods an endpoint takes: what it says when asked with one that it does not. Each endpoint is asked once."""
+    """Return the methods an endpoint takes: what it says when asked with one that it does not. Each is asked once."""
     if endpoint not in _methods:
         answer = client_of(Role.ADMINISTRATOR).put(url)
         assert answer.status_code == 405, f"{endpoint.name} takes PUT: {answer.status_code}"

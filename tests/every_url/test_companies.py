@@ -124,12 +124,12 @@ def test_somebody_without_a_role_is_told_so_and_reads_no_company_s_name(here: Pl
 
 @pytest.fixture
 def staff(here: Place, there: Place) -> Client:
-    """Somebody of the other company whom somebody gave every right of the Django admin, but no further role."""
-    user = User.objects.get(username="viewer-there")
+    """Provide an administrator of the other company whom somebody gave every right of the Django admin."""
+    user = User.objects.get(username="administrator-there")
     user.is_staff = True
     user.save()
     user.user_permissions.set(Permission.objects.all())
-    return client_of(None, name="viewer-there")
+    return client_of(None, name="administrator-there")
 
 
 @pytest.mark.parametrize("endpoint", [pytest.param(one, id=one.name) for one in ADMIN_ENDPOINTS])
@@ -151,6 +151,12 @@ def test_the_admin_still_shows_staff_their_own_company(staff: Client, there: Pla
     assert there.customer.name in body(staff.get(reverse("admin:masterdata_customer_changelist")))
     assert there.mapping.name in body(staff.get(reverse("admin:jobs_job_changelist")))
     assert there.company.name in body(staff.get(reverse("admin:masterdata_company_changelist")))
+
+
+def test_staff_who_administer_nothing_do_not_enter_the_admin(staff: Client, here: Place, there: Place) -> None:
+    user = User.objects.get(username="administrator-there")
+    user.company_roles.update(role=Role.MAPPER)
+    assert staff.get(reverse("admin:index")).status_code in (302, 403)
 
 
 def test_a_role_given_or_taken_counts_with_the_next_request(here: Place, there: Place) -> None:

@@ -116,7 +116,7 @@ class Command(MappingCommand):
     def _delete(self, mapping: IntegrationTableMapping) -> None:
         """Delete a mapping; wait for the job that releases its rows. Exits with 1 where the mapping was kept."""
         couplings = count_couplings(mapping)
-        job = delete_mapping(mapping=mapping)
+        job = delete_mapping(mapping=mapping, user=self.acting)
         if job is not None:
             job = waiting.run_to_end(job)
         kept = job is not None and IntegrationTableMapping.objects.filter(pk=mapping.pk).exists()

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db.models import QuerySet
 
+from core.roles import Can
 from coupling.commands import MappingCommand
 from coupling.models import UndoneRecord
 from coupling.undone import left_undone
@@ -20,6 +21,10 @@ class Command(MappingCommand):
     """List what synchronization left undone with its condition, retry, restore, or delete the couplings."""
 
     help = "List what synchronization left undone with its condition, retry, restore, or delete the couplings."
+
+    def needed(self, options: dict[str, Any]) -> Can:
+        """Return what is needed: to look, or to start jobs."""
+        return Can.READ if options["what"] == "list" else Can.OPERATE
 
     def arguments(self, parser: CommandParser) -> None:
         """Add what to do, and with which records."""
@@ -39,9 +44,9 @@ class Command(MappingCommand):
         verbs = {"restore": services.restore, "uncouple": services.uncouple}
         try:
             if options["what"] == "retry":
-                _, started = retry(company=self.company, undone=lines)
+                _, started = retry(company=self.company, undone=lines, user=self.acting)
             else:
-                started = verbs[options["what"]](undone=lines)
+                started = verbs[options["what"]](undone=lines, user=self.acting)
         except EmptySelection:
             self.refuse("empty_selection", "Nothing of the kind is left undone, so nothing was done.")
         ended = [waiting.run_to_end(job) for job in started]
