@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import Recommendation
-from coupling import local_records
+from coupling import claims, local_records
 from coupling.couplings.services import start_coupling
 from coupling.gateway import Gateway
 from coupling.mappings import defaults
@@ -99,11 +100,12 @@ def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
 
 
 def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currencies: bool) -> tuple[int, bool]:
-    """Return how many rows inside the filter the company has not coupled.
+    """Return how many rows inside the filter the company has not coupled, but those that belong to another company.
 
     With `currencies` also whether the base currency is the only one, else False.
     """
     columns = ["exchangerate"] if currencies else []
+    organization_id = connection_of(mapping.company).organization_id
     count, rates = 0, []
     for page in gateway.scan(mapping, columns):
         ids = [row.id for row in page.rows]
@@ -111,7 +113,7 @@ def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currenc
             Coupling.objects.filter(company=mapping.company, table=mapping.table, integration_id__in=ids, pending=False)
             .values_list("integration_id", flat=True)
         )  # fmt: skip
-        count += len(ids) - len(known)
+        count += len(ids) - len(known | claims.find_held(mapping, organization_id, ids))
         if currencies:
             rates += [row.values.get("exchangerate") for row in page.rows]
     return count, len(rates) == 1 and float(rates[0] or 0) == 1.0

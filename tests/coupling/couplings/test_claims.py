@@ -14,6 +14,7 @@ from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.models import JobOutcome
 from masterdata.models import Company, Currency, Customer
+from sync.full import services as full
 from sync.start.services import start_synchronization
 from tests.coupling.conftest import connect, counted, pairs, run
 
@@ -82,6 +83,16 @@ def test_a_run_that_creates_records_leaves_rows_of_another_company_alone(custome
     assert (outcome.integration_name, outcome.outcome) == ("Shared Works", "skipped")
     assert outcome.message.startswith("The row belongs to Cronus, where it is coupled to S1 Shared Works.")
     assert not Customer.objects.filter(company=other_mapping.company).exists()
+
+
+def test_the_review_does_not_count_rows_of_another_company(customer_mapping, other_mapping, both):
+    def uncoupled(company):
+        full.reset(company)
+        return next(line.integration_count for line in full.lines(company) if line.name == "CUSTOMER")
+
+    assert uncoupled(other_mapping.company) == 1
+    couple(customer_mapping)
+    assert (uncoupled(other_mapping.company), uncoupled(customer_mapping.company)) == (0, 0)
 
 
 def test_the_row_is_free_again_once_its_coupling_is_deleted(customer_mapping, other_mapping, both):
