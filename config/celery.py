@@ -1,4 +1,7 @@
-"""Celery: one task, run_job(job_id), and one beat entry, the tick. No result backend (the Job row is the truth)."""
+"""Celery: run_job(job_id), and what beat sends, the tick and the nightly comparison; see settings.
+
+No result backend (the Job row is the truth).
+"""
 
 import os
 

