@@ -147,6 +147,6 @@ def read_named(mapping: IntegrationTableMapping, ids: Iterable[UUID]) -> dict[UU
 def read_coupled_rows(mapping: IntegrationTableMapping) -> dict[str, str]:
     """Return the Dataverse rows (GUID text) that a mapping's records are coupled to, by their codes or numbers."""
     table = get_table(mapping)
-    rows = dict(Coupling.objects.filter(mapping=mapping).values_list("local_id", "integration_id"))
+    rows = dict(Coupling.objects.filter(mapping=mapping, pending=False).values_list("local_id", "integration_id"))
     codes = table.records(mapping.company).values_list("system_id", table.key)
     return {str(code): str(rows[local_id]) for local_id, code in codes if local_id in rows}
