@@ -101,7 +101,7 @@ def wrong_environment(connection: DataverseConnection, other: KnownOrganization)
     return NotConnected(
         "wrong_environment",
         f"The environment's address now leads to another organization, {other}. Nothing was read from it, and nothing "
-        f"was written. This connection was enabled with {own}.",
+        f"was written to it. This connection was enabled with {own}.",
         f"An administrator opens {captions.ENVIRONMENT_CHANGED} and decides: point back to the right Environment URL, "
         "keep the couplings whose rows exist there, or start anew.",
         detail=f"{connection.environment_url} answers as organization {other.id}",
