@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             (folder / "done").touch()
     assert not database.with_name(f"{database.name}-wal").exists(), "the file alone is not all of it"
     return database
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the machine stand in Tokyo, for what is in UTC wherever it stands."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -139,7 +139,7 @@ def test_a_value_that_a_column_does_not_take(
         (MOMENT, datetime(1990, 5, 6, 1, tzinfo=timezone(timedelta(hours=-2))), "1990-05-06T03:00:00Z"),
     ],
 )
-def test_a_value_at_the_limit_is_taken(column: ColumnInfo, value: Any, json: Any) -> None:
+def test_a_value_at_the_limit_is_taken(tokyo: None, column: ColumnInfo, value: Any, json: Any) -> None:
     assert odata.to_json(value, column) == json
 
 
@@ -153,7 +153,7 @@ def test_a_value_at_the_limit_is_taken(column: ColumnInfo, value: Any, json: Any
         (MOMENT, "1990-05-06T01:00:00+02:00", datetime(1990, 5, 5, 23, tzinfo=UTC)),
     ],
 )
-def test_json_becomes_a_value_of_the_columns_type(column: ColumnInfo, json: Any, value: Any) -> None:
+def test_json_becomes_a_value_of_the_columns_type(tokyo: None, column: ColumnInfo, json: Any, value: Any) -> None:
     found = odata.from_json(json, column)
     assert (found, type(found)) == (value, type(value))
     if isinstance(found, datetime):

@@ -1,6 +1,7 @@
 """Canonical values at their edges, and what a decided matching answers by position."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -20,10 +21,58 @@ EAST = timezone(timedelta(hours=2))
         (datetime(2026, 1, 31, 1, 30, 0, 250_000, tzinfo=UTC), "2026-01-31T01:30:00.250Z"),
     ],
 )
-def test_a_point_in_time_is_written_in_utc(value, canonical):
+def test_a_point_in_time_is_written_in_utc(tokyo, value, canonical):
     assert compare.moment(value) == canonical
     assert compare.text(value) == canonical
     assert compare.day(value) == canonical[:10]
+
+
+@pytest.mark.parametrize(
+    ("value", "canonical"),
+    [
+        (None, ""),
+        (True, "true"),
+        (False, "false"),
+        (5.0, "5"),
+        (Decimal("5.50"), "5.5"),
+        (date(2026, 1, 31), "2026-01-31"),
+        (UUID(int=7), str(UUID(int=7))),
+    ],
+)
+def test_a_value_is_compared_as_the_text_of_its_meaning(value, canonical):
+    assert compare.text(value) == canonical
+
+
+@pytest.mark.parametrize(
+    ("value", "canonical"),
+    [
+        (True, "1"),
+        (False, "0"),
+        (0.1, "0.1"),
+        ("+7", "7"),
+        ("1\u00a0234\u202f567'890", "1234567890"),
+        ("12,50", "12.5"),
+        ("100", "100"),
+        ("1e3", "1000"),
+        ("NaN", ""),
+        ("many", ""),
+        ("", ""),
+    ],
+)
+def test_a_number_has_one_writing(value, canonical):
+    assert compare.number(value) == canonical
+
+
+@pytest.mark.parametrize("case_sensitive", [True, False])
+def test_values_with_control_characters_stay_apart_and_in_their_rows(case_sensitive):
+    column = compare.canonical_column(Criterion("a", "b", case_sensitive=case_sensitive))
+    values = ["a", "a\x00", "a\x01", "a\x02", "a\x01a", "a\x01b", "a\x01c", "\x00a", "\x02a", 7, "b"]
+    found = column(values)
+    assert len(found) == len(values) == len(set(found))
+    assert (found[0], found[-1]) == ("a", "b")
+    for value in values:
+        assert column([value]) == [found[values.index(value)]]
+    assert column(["B"]) == (["B"] if case_sensitive else ["b"])
 
 
 @pytest.mark.parametrize(

@@ -37,11 +37,22 @@ def invalid(message, fix=CORRECT):
         (spec("DateTime", "text"), "soon", invalid("Field holds “soon”, which is not a date and time.")),
         (spec("Boolean", "text"), "perhaps", invalid("Field holds “perhaps”, which is not yes or no.")),
         (spec("Uniqueidentifier", "text"), "me", invalid("Field holds “me”, which is not an id.")),
+        (spec("Integer", "text"), "x" * 60, invalid(f"Field holds “{'x' * 60}”, which is not a whole number.")),
         (spec("Integer", "text"), "x" * 61, invalid(f"Field holds “{'x' * 57}...”, which is not a whole number.")),
         (
             spec("Picklist", "text", column_choices={3: "Customer", 4: " "}),
             "Friend",
             Problem("unknown_choice", f"Field is “Friend”, {OFFERS} Customer).", CHOOSE),
+        ),
+        (
+            spec("Picklist", "text", column_choices=dict.fromkeys(range(8), "x")),
+            "Friend",
+            Problem("unknown_choice", f"Field is “Friend”, {OFFERS} x, x, x, x, x, x, x, x).", CHOOSE),
+        ),
+        (
+            spec("Picklist", "text", column_choices=dict.fromkeys(range(9), "x")),
+            "Friend",
+            Problem("unknown_choice", f"Field is “Friend”, {OFFERS} x, x, x, x, x, x, x, x and 1 more).", CHOOSE),
         ),
         (
             spec("Picklist", "text"),
@@ -253,6 +264,8 @@ EVENING = datetime(2026, 11, 22, 19, 30, 15, 999, tzinfo=timezone(timedelta(hour
         (spec("DateTime", "datetime"), date(2026, 11, 22), "2026-11-22T00:00:00Z"),
         (spec("DateTime", "datetime"), datetime(2026, 11, 22, 7), "2026-11-22T07:00:00Z"),
         (spec("DateTime", "datetime"), EVENING, "2026-11-22T18:30:15Z"),
+        (BLOCKED, "all", 20),
+        (spec("Picklist", "choice", choices=[("a", "X"), ("b", "Y")], column_choices={1: "X", 2: "Y"}), "b", 2),
         (spec("Picklist", "text", column_choices={-1: "Left"}), "-1", -1),
         (spec("Picklist", "text"), "12", 12),
         (spec("Picklist", "reference", links=TERMS), "2/10", 2),
@@ -261,7 +274,7 @@ EVENING = datetime(2026, 11, 22, 19, 30, 15, 999, tzinfo=timezone(timedelta(hour
         (spec("Integer", "integer", constant="5"), 1, 1),
     ],
 )
-def test_the_canonical_form_of_a_local_value(one, value, canonical):
+def test_the_canonical_form_of_a_local_value(tokyo, one, value, canonical):
     assert canonical_local(one, value) == canonical
     assert local_reader(one)(value) == canonical
 
