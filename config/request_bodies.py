@@ -1,7 +1,7 @@
 """Bodies of requests: short ones are read before Django begins, and whoever sends slowly is cut off.
 
 The web server's threads read what visitors send, each for as long as it takes. So that nobody keeps them all: a body
-must arrive in settings.REQUEST_BODY_S seconds and as many more as its length takes at _LEAST_RATE; few threads at a
+must arrive in settings.REQUEST_ARRIVAL_S seconds and as many more as its length takes at _LEAST_RATE; few threads at a
 time may wait for short ones; and of a body that nobody read the rest is not waited for. Which bodies are too long is
 for ui.uploads.BodySizes to say, which knows who sends.
 """
@@ -63,7 +63,7 @@ class Body:
         if self._cut:
             raise BodyCut("The body was cut off.")
         began = time.monotonic()
-        left_s = settings.REQUEST_BODY_S + (self._received + wanted) / _LEAST_RATE - self._waited_s
+        left_s = settings.REQUEST_ARRIVAL_S + (self._received + wanted) / _LEAST_RATE - self._waited_s
         timer = threading.Timer(max(0.0, left_s), self.cut)
         timer.daemon = True
         timer.start()
@@ -86,8 +86,13 @@ class Body:
     def cut(self) -> None:
         """Read no more: whoever waits for the connection gets its end."""
         self._cut = True
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RD)
+        stop_reading(self._connection)
+
+
+def stop_reading(connection: socket.socket) -> None:
+    """Let whoever waits for more of a connection see its end, now and later."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
 
 
 class LimitedBodies:

@@ -207,7 +207,8 @@ class Site:
     def _web_arguments(self) -> list[str]:
         return [
             "config.wsgi:application", "--bind", f"{self.host}:{self.port}", "--workers", "2", "--threads", "6",
-            "--worker-class", "gthread", "--timeout", "120", "--graceful-timeout", "15", "--no-control-socket",
+            "--worker-class", "config.web_worker.PunctualThreadWorker", "--timeout", "120",
+            "--graceful-timeout", "15", "--no-control-socket",
         ]  # fmt: skip
 
     def _child(self, name: str, module: str, *arguments: str) -> _Child:

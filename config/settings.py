@@ -270,8 +270,8 @@ CSRF_FAILURE_VIEW = "ui.errors.csrf"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if _https else []
 X_FRAME_OPTIONS = "DENY"
 
-# How long a request's body may take to arrive, beside what its length takes; who sends slower is cut off.
-REQUEST_BODY_S = env.number("REQUEST_BODY_S", 10, least=0.1, most=600)
+# How long a request may take to arrive, beside what the length of its body takes; who sends slower is cut off.
+REQUEST_ARRIVAL_S = env.number("REQUEST_ARRIVAL_S", 10, least=0.1, most=600)
 # What may be sent: by somebody who is not signed in, and to a page that takes no large files (see ui.uploads).
 MOST_BYTES_OF_STRANGERS = 64 * 1024
 MOST_BYTES = 4 * 1024 * 1024

@@ -73,7 +73,7 @@ def ignoring(_: dict[str, Any], start_response: Any) -> list[bytes]:
 
 @pytest.fixture(autouse=True)
 def soon(settings: Any) -> None:
-    settings.REQUEST_BODY_S = SLOW_S
+    settings.REQUEST_ARRIVAL_S = SLOW_S
 
 
 @pytest.mark.parametrize("length", [1, 1000, SHORT_BYTES, SHORT_BYTES + 1, 300_000])
@@ -135,7 +135,7 @@ def test_a_form_that_ends_early_is_not_taken_for_a_whole_one() -> None:
 
 
 def test_a_steady_upload_may_take_longer_than_a_form(settings: Any) -> None:
-    settings.REQUEST_BODY_S = 0.2
+    settings.REQUEST_ARRIVAL_S = 0.2
     one = Visitor(SHORT_BYTES * 2)
     paced = threading.Event()
 
@@ -157,7 +157,7 @@ def test_nobody_waits_for_a_body_that_is_not_read(chunked: bool) -> None:
 
 
 def test_few_threads_wait_for_slow_bodies_and_the_others_are_told_so(settings: Any) -> None:
-    settings.REQUEST_BODY_S = 4
+    settings.REQUEST_ARRIVAL_S = 4
     application = LimitedBodies(echo)
     slow = [Visitor(100) for _ in range(MOST_READING * 3)]
     with ThreadPoolExecutor(len(slow)) as threads:

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
-BODY_S = 2
+ARRIVAL_S = 2
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def address(tmp_path: Path, migrated: Path) -> Iterator[tuple[str, int]]:
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", "0", "--without-worker"], cwd=settings.BASE_DIR,
         env={**kept, "STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "EXTRA_APPS": "",
-             "TMPDIR": str(tmp_path / "uploads"), "REQUEST_BODY_S": str(BODY_S)},
+             "TMPDIR": str(tmp_path / "uploads"), "REQUEST_ARRIVAL_S": str(ARRIVAL_S)},
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -72,6 +72,17 @@ def test_slow_bodies_end_and_the_site_answers_others_meanwhile(address: tuple[st
     told = {answer_of(visitor, 60) for visitor in slow}
     assert told <= {"HTTP/1.1 408 Request Timeout", "HTTP/1.1 503 Service Unavailable"}
     assert "HTTP/1.1 408 Request Timeout" in told
+
+
+def test_slow_heads_end_too(address: tuple[str, int]) -> None:
+    slow = [socket.create_connection(address) for _ in range(24)]
+    for visitor in slow:
+        visitor.sendall(b"GET /sign-in/ HTTP/1.1\r\nX-More: ")
+    began = time.monotonic()
+    with urllib.request.urlopen(f"http://{address[0]}:{address[1]}/sign-in/", timeout=60) as page:
+        assert page.status == 200
+    assert time.monotonic() - began < 20
+    assert {answer_of(visitor, 60) for visitor in slow} <= {"", "reset"}
 
 
 @pytest.mark.sample
