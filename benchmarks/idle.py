@@ -37,8 +37,8 @@ def settle(own: House, first: int, size: int) -> None:
         bulk.insert(
             Coupling,
             ("company_id", "mapping_id", "table", "local_id", "integration_id", "version", "local_modified_at",
-             "last_job_id"),
-            [(own.company.pk, own.mapping.pk, "customer", local, remote, 'W/"1"', then, 1) for local, remote in ids],
+             "last_job_id", "compared"),
+            [(own.company.pk, own.mapping.pk, "customer", *pair, 'W/"1"', then, 1, True) for pair in ids],
         )  # fmt: skip
     if own.database.vendor == "postgresql":
         with own.database.cursor() as cursor:

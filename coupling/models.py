@@ -123,14 +123,13 @@ def _filled(column: str) -> Func:
     return Func(F(column), template="(%(expressions)s <> '')", output_field=BooleanField())
 
 
-UNSETTLED = (
-    Q(pending=True)
-    | Q(last_job_id__isnull=True)
-    | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason"))) & Q(skipped=False, conflict__isnull=True)
+UNSETTLED = Q(compared=False) | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason"))) & Q(
+    skipped=False, conflict__isnull=True
 )
-"""Couplings that a run looks at although nobody told it of a change: those whose row is not confirmed, those that no
-run has compared yet, and those that failed and wait for no person. Few are, and an index has those alone: a query finds
-them by it where it names this condition as it is here."""
+"""Couplings that a run looks at although nobody told it of a change: those that no run has compared yet, and those that
+failed and wait for no person. Few are, and an index has those alone: a query finds them by it where it names this
+condition as it is here. No column that every run writes may stand in it: PostgreSQL would then write each index anew
+where it now changes a row in its place."""
 
 
 class Coupling(models.Model):
@@ -162,6 +161,9 @@ class Coupling(models.Model):
     )
     synchronized_at = models.DateTimeField(null=True)
     last_job_id = models.BigIntegerField(null=True, help_text="The last synchronization that settled this pair.")
+    compared = models.BooleanField(
+        default=False, help_text="A run has dealt with the pair, or it was created alike on both sides."
+    )
     pending = models.BooleanField(
         default=False, help_text="Dataverse has not confirmed the row yet (creation was sent)."
     )

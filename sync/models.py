@@ -19,6 +19,9 @@ class SynchState(models.Model):
     )
     delta_link = models.TextField(blank=True)
     local_high_water = models.DateTimeField(null=True, blank=True)
+    creating = models.BooleanField(
+        default=True, help_text="Rows may have been sent for creation of which nobody knows whether they exist."
+    )
     uncoupled = models.PositiveIntegerField(default=0, help_text="How often couplings of the mapping were deleted.")
     none_left_at = models.PositiveIntegerField(
         null=True, blank=True,

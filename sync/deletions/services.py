@@ -61,9 +61,10 @@ def find_deleted_records() -> int:
     """Have the next runs compare pairs whose record is gone and of which nobody said so; return how many there are.
 
     All couplings are read, in parts, each in a transaction of its own. A pair that waits for a person is left out.
-    Runs that create rows look at all records again, too: couplings may have been deleted in SQL as well.
+    Runs look at all records without a coupling and for all pending couplings again, too: what is stored about them may
+    have been changed in SQL as well.
     """
-    SynchState.objects.update(none_left_at=None)
+    SynchState.objects.update(none_left_at=None, creating=True)
     tables = [table.name for table in catalog.tables()]
     mappings = IntegrationTableMapping.objects.filter(table__in=tables).order_by("pk")
     return sum(_find_deleted_of(mapping) for mapping in mappings)

@@ -19,6 +19,7 @@ class CouplingState(NamedTuple):
     local_modified_at: datetime | None
     synchronized_at: datetime | None
     last_job_id: int
+    compared: bool = True
     pending: bool = False
     last_to_reason: str = ""
     last_from_reason: str = ""

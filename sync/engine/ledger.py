@@ -244,10 +244,11 @@ class Ledger:
         bulk.insert(
             Coupling,
             ("company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
-             "version", "local_modified_at", "synchronized_at", "last_job_id"),
+             "version", "local_modified_at", "synchronized_at", "last_job_id", "compared"),
             [
                 (self.mapping.company_id, self.mapping.pk, self.mapping.table, local_id, one.integration_id,
-                 self.organization_id, Method.CREATED, self.job_id, one.version, now, self.recorder.now, self.job_id)
+                 self.organization_id, Method.CREATED, self.job_id, one.version, now, self.recorder.now, self.job_id,
+                 True)
                 for one, local_id in new
             ],
         )  # fmt: skip

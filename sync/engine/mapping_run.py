@@ -116,7 +116,11 @@ class MappingRun(Run):
         if self.writes_to_dataverse:
             state.local_high_water = self.started
         state.fingerprint, state.none_left_at = resume["fingerprint"], self._none_left_at
-        state.save(update_fields=["delta_link", "local_high_water", "fingerprint", "none_left_at"])
+        columns = ["delta_link", "local_high_water", "fingerprint", "none_left_at"]
+        if self.none_pending and not self.worker.creating:
+            state.creating = False
+            columns.append("creating")
+        state.save(update_fields=columns)
         # Couplings are also deleted by rooms that do not know of due pairs.
         DuePair.objects.filter(mapping=self.mapping).filter(~Exists(self.couplings.filter(pk=OuterRef("pk")))).delete()
 

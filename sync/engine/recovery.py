@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from coupling.models import UNSETTLED, Coupling
+from coupling.models import Coupling
 from coupling.rows import RemoteRow, WriteResult
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
@@ -15,6 +15,7 @@ from sync.engine.chunk import Chunk
 from sync.engine.pairs import CHUNK, CouplingRow, Pair, Record, read_couplings
 from sync.engine.run import Run
 from sync.engine.worker import LIMITED
+from sync.models import SynchState
 
 REQUEST_LIFETIME = timedelta(minutes=10)
 """After this long no request of an ended job can still be under way: a row that does not exist was not created."""
@@ -24,14 +25,19 @@ def recover(run: Run) -> None:
     """Decide about pending couplings: rows that exist are coupled, others sent again by whoever may create them.
 
     A row whose record was deleted here meanwhile is coupled all the same, so that the mapping's option decides about
-    it. What neither this run nor an open job may create is dropped; no row was created for it.
+    it. What neither this run nor an open job may create is dropped; no row was created for it. All couplings are looked
+    through where rows were sent since a run has last found none pending.
     """
+    if SynchState.objects.filter(mapping=run.mapping, creating=False).exists():
+        return
+    run.none_pending = True
     for couplings in _pending_batches(run):
+        run.none_pending = False
         _PendingBatch(run, couplings).process()
 
 
 def _pending_batches(run: Run) -> Iterator[list[CouplingRow]]:
-    pending, after = run.couplings.filter(UNSETTLED).filter(pending=True).order_by("id"), 0
+    pending, after = run.couplings.filter(pending=True).order_by("id"), 0
     while couplings := read_couplings(pending.filter(id__gt=after)[:CHUNK]):
         yield couplings
         after = couplings[-1].id

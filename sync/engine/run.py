@@ -44,6 +44,8 @@ class Run(ABC):
         self.reads_from_dataverse = allowed != Direction.TO
         self.writes_to_dataverse = allowed != Direction.FROM
         self.interrupted = self._other_job_ran()
+        self.none_pending = False
+        """Whether all couplings were looked through, and none was pending."""
         self._worker: Worker | None = None
 
     @abstractmethod

@@ -33,7 +33,7 @@ from sync.engine.ledger import Ledger, forget_due
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.recorder import key_and_name
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
-from sync.models import DuePair
+from sync.models import DuePair, SynchState
 from sync.rules.transfer import pack
 from sync.rules.values import Side, Value
 
@@ -42,6 +42,7 @@ SetPosition = Callable[[Checkpoint], None]
 
 _PENDING_COLUMNS = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id", "pending",
+    "compared",
 )  # fmt: skip
 CHUNKS_IN_FLIGHT = 2
 """How many chunks of new rows are sent at once, so that Dataverse need not wait for the next one."""
@@ -59,6 +60,8 @@ class Worker(Decider):
         super().__init__(mapping, gateway, options, job_id=context.job.pk)
         self.context = context
         self.ledger = Ledger(self.recorder, self.fields, self.reader)
+        self.creating = False
+        """Whether this worker has sent rows for creation."""
 
     @property
     def organization_id(self) -> UUID:
@@ -134,6 +137,8 @@ class Worker(Decider):
         restored = [one for one in chunk.remote_inserts if one.replaces is not None]
         try:
             with self.context.checkpoint():
+                if chunk.remote_inserts:
+                    self._say_creating()
                 self._store_create_intents(chunk, new, organization_id)
                 self._store_restore_intents(restored, organization_id)
                 for update in chunk.remote_updates:
@@ -144,12 +149,18 @@ class Worker(Decider):
             if lease.stopping.is_set():
                 raise
 
+    def _say_creating(self) -> None:
+        """Store that whoever resumes has to look for pending couplings."""
+        if not self.creating:
+            SynchState.objects.update_or_create(mapping=self.mapping, defaults={"creating": True})
+            self.creating = True
+
     def _store_create_intents(self, chunk: Chunk, new: Sequence[NewRemoteRow], organization_id: UUID) -> None:
         bulk.insert(
             Coupling, _PENDING_COLUMNS,
             [
                 (self.mapping.company_id, self.mapping.pk, self.mapping.table, one.record.id, one.id, organization_id,
-                 Method.CREATED, self.job_id, True)
+                 Method.CREATED, self.job_id, True, True)
                 for one in new
             ],
             ignore_conflicts=True,

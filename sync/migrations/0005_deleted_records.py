@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coupling", "0010_unsettled_index"),
+        ("coupling", "0011_unsettled_index"),
         ("sync", "0004_no_failed_rows"),
     ]
 
@@ -35,6 +35,14 @@ class Migration(migrations.Migration):
                 ],
                 default="",
                 max_length=12,
+            ),
+        ),
+        migrations.AddField(
+            model_name="synchstate",
+            name="creating",
+            field=models.BooleanField(
+                default=True,
+                help_text="Rows may have been sent for creation of which nobody knows whether they exist.",
             ),
         ),
         migrations.AddField(

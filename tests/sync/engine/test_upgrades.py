@@ -9,6 +9,7 @@ from coupling.models import Coupling, UndoneRecord
 from coupling.undone import left_undone
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
+from sync.models import SynchState
 from sync.start.services import start_synchronization
 from tests.sync.conftest import accounts, counters, coupling_of, customer, patch, synchronize
 
@@ -64,3 +65,17 @@ def test_what_had_failed_before_the_upgrade_stands_undone_after_it(company, cust
     synchronize(customers, full=True)
     assert not left_undone(company).exists()
     assert coupling_of(customers, fine).last_error == ""
+
+
+def test_pairs_that_no_run_has_dealt_with_yet_are_compared_after_an_upgrade(company, customers, remote):
+    records = [customer(company, f"1000{number}") for number in range(3)]
+    synchronize(customers)
+    synchronize(customers)
+    Coupling.objects.filter(local_id=records[0].system_id).update(last_job_id=None)  # just coupled
+    Coupling.objects.filter(local_id=records[1].system_id).update(last_job_id=None, pending=True)  # being created
+    Coupling.objects.update(compared=True)  # as the new column has it at first
+    with connection.schema_editor() as editor:
+        import_module("coupling.migrations.0010_compared").mark_new(apps, editor)
+    assert Coupling.objects.get(compared=False).local_id == records[0].system_id
+    SynchState.objects.update(creating=SynchState._meta.get_field("creating").default)
+    assert counters(synchronize(customers)) == {"inserted": 1, "unchanged": 1}

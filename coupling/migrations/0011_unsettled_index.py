@@ -10,18 +10,24 @@ def _filled(column):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coupling", "0009_failed_pairs_are_undone_records"),
+        ("coupling", "0010_compared"),
         ("masterdata", "0003_ids_in_the_order_of_time"),
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="coupling",
+            name="compared",
+            field=models.BooleanField(
+                default=False, help_text="A run has dealt with the pair, or it was created alike on both sides."
+            ),
+        ),
         migrations.AddIndex(
             model_name="coupling",
             index=models.Index(
                 fields=["mapping", "id"],
                 condition=(
-                    Q(pending=True)
-                    | Q(last_job_id__isnull=True)
+                    Q(compared=False)
                     | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason")))
                     & Q(skipped=False, conflict__isnull=True)
                 ),
