@@ -29,7 +29,7 @@ def filled(field: "models.Field[Any, Any]") -> bool:
 
 
 def value(field: "models.Field[Any, Any]", number: int) -> Any:
-    """Something that such a field holds."""
+    """Return something that such a field holds."""
     if isinstance(field, models.ForeignKey):
         there = field.related_model._default_manager.order_by("pk").first()
         return there or made(field.related_model, number)

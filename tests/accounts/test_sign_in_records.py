@@ -18,7 +18,7 @@ RECORDS = (AccessAttempt, AccessFailureLog, AccessLog)
 
 @pytest.fixture
 def administrator(db: Any) -> Client:
-    """Provide an administrator signed in, after a viewer who failed, came in, and failed again."""
+    """Sign an administrator in, after a viewer who failed, came in, and failed again."""
     person(Role.VIEWER)
     fail(2, address="192.0.2.1")
     assert attempt("viewer", PASSWORD, address="192.0.2.1") == 302

@@ -27,7 +27,7 @@ ARRIVAL_S = 2
 
 @pytest.fixture
 def address(tmp_path: Path, migrated: Path) -> Iterator[tuple[str, int]]:
-    """Where a site listens; its web server writes uploads into the folder `uploads`."""
+    """Say where a site listens; its web server writes uploads into the folder `uploads`."""
     shutil.copy(migrated, tmp_path)
     (tmp_path / "uploads").mkdir()
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
@@ -46,7 +46,7 @@ def address(tmp_path: Path, migrated: Path) -> Iterator[tuple[str, int]]:
 
 
 def post(address: tuple[str, int], length: int, body: bytes = b"") -> socket.socket:
-    """Return a form whose body has only begun."""
+    """Send a form whose body has only begun."""
     visitor = socket.create_connection(address)
     cookie = f"Cookie: csrftoken={'x' * 32}\r\n"  # with one the body is looked through for its twin
     head = f"POST /sign-in/ HTTP/1.1\r\nHost: {address[0]}\r\n{cookie}Content-Length: {length}\r\n"

@@ -23,7 +23,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def serving(tmp_path: Path, migrated: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Provide a site on the folder, and its address."""
+    """Start a site on the folder; provide the process and its address."""
     shutil.copy(migrated, tmp_path)
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", "0", "--without-worker"], cwd=settings.BASE_DIR,
