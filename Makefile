@@ -71,7 +71,8 @@ soak: setup-dev  ## What is too long for CI: 200 kills a kind, a million rows, 1
 
 mutants: setup-dev  ## Change the pure modules, the fence and lease, permissions and etag handling one place at a time: does a test notice?
 	@$(BIN)/mutmut run --max-children 2 $(ARGS) | tr '\r' '\n' | tail -n 1
-	@$(BIN)/mutmut results
+	@$(BIN)/python .ci/mutants.py
+	@echo "docs/mutation-testing.md says what was noticed."
 
 lock: setup-dev  ## Write the pinned requirements anew from the .in files (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements.in -o requirements.txt
