@@ -33,6 +33,7 @@ def given(company: str) -> dict[str, Any]:
         "company": company, "table": "customer", "system_id": UUID(int=1), "mapping": "CUSTOMER", "pk": 1,
         "name": "index", "what": "fields", "to": "on", "step": "before-you-start", "kind": "csv",
         "object_id": "1", "id": 1, "content_type_id": 1, "app_label": "jobs", "url": "x",
+        "uidb64": "MQ", "token": "not-a-token",
     }  # fmt: skip
 
 
