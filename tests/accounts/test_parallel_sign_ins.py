@@ -17,6 +17,9 @@ from tests.ui.conftest import PASSWORD, person
 
 AT_ONCE = 60
 
+pytestmark = pytest.mark.xdist_group("many connections")
+"""A database takes 100 connections, so one test that opens this many runs at a time."""
+
 
 class Crowd:
     """Everybody who tries at the same time: nobody gets an answer before each is refused or has a password looked at.
