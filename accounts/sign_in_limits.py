@@ -69,6 +69,9 @@ class SignInLimits(AxesDatabaseHandler):
             if request is not None and not getattr(request, "axes_locked_out", False):
                 self._of_try(request, credentials).update(failures_since_start=F("failures_since_start") - 1)
             super().user_login_failed(sender, credentials, request, **more)
+            if request is not None:
+                # axes keeps the form that was sent, of which it knows one field's name to be secret.
+                self._of_try(request, credentials).exclude(post_data="", get_data="").update(post_data="", get_data="")
 
     def remove_out_of_limit_failure_logs(self, *, username: str, limit: int | None = None) -> int:  # noqa: ARG002
         """Keep every failed sign-in: what is old is not for the one who fails to decide."""

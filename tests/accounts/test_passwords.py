@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessFailureLog
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core import mail
@@ -78,6 +79,14 @@ def test_whoever_has_the_session_alone_does_not_guess_the_password(ada: User) ->
     assert change(client, OLD, NEW).status_code == 429
     assert User.objects.get(pk=ada.pk).check_password(OLD)
     assert client.get("/").status_code == 200
+
+
+def test_no_password_that_was_typed_is_kept_with_a_failed_try(ada: User) -> None:
+    change(signed_in(), "my other password", NEW)
+    sign_in(Client(), "my third password")
+    kept = str([*AccessAttempt.objects.values(), *AccessFailureLog.objects.values()])
+    assert AccessFailureLog.objects.count() == 2
+    assert not [word for word in ("my other password", "my third password", NEW) if word in kept]
 
 
 def test_without_mail_there_is_no_link_and_nothing_is_sent(ada: User) -> None:
