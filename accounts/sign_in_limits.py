@@ -12,6 +12,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest
 
@@ -49,6 +50,15 @@ def _ip_address(text: str) -> str | None:
     return None
 
 
+def is_own_password(request: HttpRequest, username: str, password: str) -> bool:
+    """Return whether that is the password of whoever is signed in; a wrong one is a failed sign-in."""
+    credentials = {"username": username, "password": password}
+    if authenticate(request, **credentials) is None:
+        return False
+    SignInLimits().take_back(request, credentials)
+    return True
+
+
 class SignInLimits(AxesDatabaseHandler):
     """django-axes with a limit of its own for each of LIMITS, and with tries counted before they are looked at."""
 
@@ -72,6 +82,12 @@ class SignInLimits(AxesDatabaseHandler):
             if request is not None:
                 # axes keeps the form that was sent, of which it knows one field's name to be secret.
                 self._of_try(request, credentials).exclude(post_data="", get_data="").update(post_data="", get_data="")
+
+    def take_back(self, request: HttpRequest, credentials: dict[str, Any]) -> None:
+        """Count a try as failed no more whose password was right, where nobody is signed in by it."""
+        with locked("sign-in"):
+            counted = self._of_try(request, credentials).filter(failures_since_start__gt=0)
+            counted.update(failures_since_start=F("failures_since_start") - 1)
 
     def remove_out_of_limit_failure_logs(self, *, username: str, limit: int | None = None) -> int:  # noqa: ARG002
         """Keep every failed sign-in: what is old is not for the one who fails to decide."""

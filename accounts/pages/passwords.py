@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from axes.utils import reset
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate, update_session_auth_hash
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.models import User
@@ -18,6 +18,7 @@ from django.urls import reverse, reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.sign_in_limits import is_own_password
 from ui import render
 from ui.kit import Action, FastTab, Field, Link, Page
 
@@ -59,7 +60,7 @@ class OwnPasswordForm(PlainHelp, PasswordChangeForm):
     def clean_old_password(self) -> str:
         """Return the old password. Raises ValidationError where it is wrong, or was so too often."""
         old = str(self.cleaned_data["old_password"])
-        if authenticate(self.request, username=self.user.get_username(), password=old) is None:
+        if not is_own_password(self.request, self.user.get_username(), old):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return old
 

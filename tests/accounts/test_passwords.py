@@ -89,6 +89,15 @@ def test_no_password_that_was_typed_is_kept_with_a_failed_try(ada: User) -> None
     assert not [word for word in ("my other password", "my third password", NEW) if word in kept]
 
 
+def test_a_right_old_password_is_no_failed_sign_in(ada: User) -> None:
+    client = signed_in()
+    assert [change(client, OLD, "short").status_code for _ in range(7)] == [200] * 7
+    assert "Your password is changed." in text_of(change(client, OLD, NEW))
+    assert not AccessAttempt.objects.filter(failures_since_start__gt=0).exists()
+    assert change(client, "wrong", OLD).status_code == 200
+    assert AccessAttempt.objects.get().failures_since_start == 1
+
+
 def test_without_mail_there_is_no_link_and_nothing_is_sent(ada: User) -> None:
     assert "Forgot your password?" not in text_of(Client().get("/sign-in/"))
     for answer in (
