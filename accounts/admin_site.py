@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from core.roles import Can, may_somewhere
 
@@ -17,6 +18,14 @@ class TandemAdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may enter: staff who administer a company, whatever else they were given."""
         return super().has_permission(request) and may_somewhere(request.user, Can.ADMINISTER)
+
+    def password_change(  # type: ignore[override]
+        self,
+        request: HttpRequest,  # noqa: ARG002
+        extra_context: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> HttpResponse:
+        """Lead to the page of everybody: Django's own form lets whoever has the session guess the old password."""
+        return HttpResponseRedirect(reverse("accounts:password"))
 
 
 class ReadOnly:

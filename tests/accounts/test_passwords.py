@@ -98,6 +98,15 @@ def test_a_right_old_password_is_no_failed_sign_in(ada: User) -> None:
     assert AccessAttempt.objects.get().failures_since_start == 1
 
 
+def test_the_admin_has_no_second_form_that_old_passwords_can_be_guessed_on() -> None:
+    User.objects.create_superuser("ada", "ada@example.com", OLD)
+    client = signed_in()
+    given = {"old_password": OLD, "new_password1": NEW, "new_password2": NEW}
+    for answer in (client.get("/admin/password_change/"), client.post("/admin/password_change/", given)):
+        assert (answer.status_code, answer["Location"]) == (302, "/password/")
+    assert User.objects.get(username="ada").check_password(OLD)
+
+
 def test_without_mail_there_is_no_link_and_nothing_is_sent(ada: User) -> None:
     assert "Forgot your password?" not in text_of(Client().get("/sign-in/"))
     for answer in (
