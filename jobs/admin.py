@@ -16,7 +16,7 @@ from accounts.admin_site import ReadOnly
 from jobs import display
 from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
-from masterdata.admin_scope import OfVisibleCompanies
+from masterdata.admin_scope import OfVisibleCompanies, narrowed
 
 if TYPE_CHECKING:
     _JobAdmin = admin.ModelAdmin[Job]
@@ -104,6 +104,15 @@ class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
         )
 
 
+class MappingFilter(admin.AllValuesFieldListFilter):
+    """The mappings of jobs; Django's own lists those of companies that the person does not see, too."""
+
+    def __init__(self, field: Any, request: HttpRequest, *args: Any, **more: Any) -> None:
+        super().__init__(field, request, *args, **more)
+        jobs = narrowed(Job.objects.all(), "company", request)
+        self.lookup_choices = jobs.order_by("mapping_name").values_list("mapping_name", flat=True).distinct()
+
+
 @admin.register(JobOutcome)
 class JobOutcomeAdmin(OfVisibleCompanies, ReadOnly, _OutcomeAdmin):
     """What became of single records."""
@@ -111,7 +120,7 @@ class JobOutcomeAdmin(OfVisibleCompanies, ReadOnly, _OutcomeAdmin):
     company_lookup = "job__company"
 
     list_display = ("id", "job_link", "outcome", "reason", "local_key", "local_name", "integration_name", "message")
-    list_filter = ("outcome", "reason", "job__type", "job__state", "job__mapping_name")
+    list_filter = ("outcome", "reason", "job__type", "job__state", ("job__mapping_name", MappingFilter))
     list_select_related = ("job",)
     search_fields = ("local_key__istartswith", "=local_id", "=integration_id")
     search_help_text = "A number, or the ID of a record or Dataverse row"

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from core.roles import Can, may
 from masterdata import catalog
 from masterdata.admin_scope import OfVisibleCompanies
 from masterdata.forms import SeenForm
@@ -97,6 +98,10 @@ class CompanyAdmin(OfVisibleCompanies, _ModelAdmin):
     search_fields = ("name",)
     readonly_fields = ("system_id", "created_at")
     prepopulated_fields = {"slug": ("name",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return whether the person administers all companies: a new one is none of those that others administer."""
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_add_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Company | None = None) -> bool:  # noqa: ARG002
         """Never: everything of the company would go with it."""

@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from accounts.models import CompanyRole
 from core.roles import CAPABILITIES, Can, Role
+from jobs.models import Job, Type
+from masterdata.models import Company
 from tests.every_url.conftest import Place, client_of, members, methods, nothing_written
 from tests.every_url.test_admin import address
 from tests.every_url.test_roles import as_role, named, only_reads, unchanged
@@ -151,6 +153,25 @@ def test_the_admin_still_shows_staff_their_own_company(staff: Client, there: Pla
     assert there.customer.name in body(staff.get(reverse("admin:masterdata_customer_changelist")))
     assert there.mapping.name in body(staff.get(reverse("admin:jobs_job_changelist")))
     assert there.company.name in body(staff.get(reverse("admin:masterdata_company_changelist")))
+
+
+def test_nobody_makes_a_company_in_the_admin_who_does_not_administer_all(staff: Client, there: Place) -> None:
+    url, given = reverse("admin:masterdata_company_add"), {"name": "Cedar", "slug": "cedar", "currency_code": "EUR"}
+    assert [staff.get(url).status_code, staff.post(url, given).status_code] == [403, 403]
+    User.objects.create_superuser("root")
+    assert client_of(None, name="root").post(url, given).status_code == 302
+    assert Company.objects.filter(name="Cedar").exists()
+
+
+def test_filters_of_the_admin_offer_no_mapping_of_a_company_that_one_does_not_see(
+    staff: Client, here: Place, there: Place
+) -> None:
+    for place, name in ((here, "MERGER"), (there, "OURS")):
+        Job.objects.create(company=place.company, type=Type.COUPLING, mapping_name=name)
+    for model in ("job", "joboutcome"):
+        shown = body(staff.get(reverse(f"admin:jobs_{model}_changelist")))
+        assert "OURS" in shown
+        assert "MERGER" not in shown
 
 
 def test_staff_who_administer_nothing_do_not_enter_the_admin(staff: Client, here: Place, there: Place) -> None:
