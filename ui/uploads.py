@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from core.roles import Access, Can, decide_access, held_roles
 from ui import errors
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -14,7 +15,7 @@ _NAME = "most_bytes"
 
 
 def takes_files(most_bytes: int) -> Callable[[View], View]:
-    """Let people who are signed in send so much to a view; to others settings.MOST_BYTES."""
+    """Let people who may open a view send so much to it; whoever else is signed in, settings.MOST_BYTES."""
 
     def mark(view: View) -> View:
         vars(view)[_NAME] = most_bytes
@@ -38,15 +39,24 @@ class BodySizes:
         return self._answer(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
+        self, request: HttpRequest, view: Callable[..., Any], _args: Any, kwargs: Any
     ) -> HttpResponse | None:
         """Return the refusal, or None."""
         length = _length(request)
         if length <= settings.MOST_BYTES_OF_STRANGERS:
             return None
-        known = request.user.is_authenticated
-        most = getattr(view, _NAME, settings.MOST_BYTES) if known else settings.MOST_BYTES_OF_STRANGERS
+        most = _most_bytes(request, view, kwargs.get("company"))
         return errors.too_large(request, most) if length > most else None
+
+
+def _most_bytes(request: HttpRequest, view: Callable[..., Any], company: str | None) -> int:
+    """Return how much the person may send to a view: large files only where they may open it."""
+    if not request.user.is_authenticated:
+        return settings.MOST_BYTES_OF_STRANGERS
+    can: Can | None = getattr(view, "requires", None)
+    if can is not None and decide_access(held_roles(request.user), can, company) is not Access.OPEN:
+        return settings.MOST_BYTES
+    return getattr(view, _NAME, settings.MOST_BYTES)
 
 
 def _length(request: HttpRequest) -> int:

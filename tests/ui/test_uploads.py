@@ -74,6 +74,14 @@ def test_what_no_page_takes_is_refused_for_people_who_are_signed_in(
     assert refused in answer.content.decode()
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, None])
+def test_a_large_file_is_not_read_for_somebody_who_may_not_import_it(signed_in: Any, role: Role | None) -> None:
+    Company.objects.create(name="Cronus", currency_code="EUR")
+    answer = send(signed_in(role), "/c/cronus/import/", 5 * MB)
+    assert answer.status_code == 413
+    assert "4 MB" in answer.content.decode()
+
+
 @pytest.mark.parametrize(("path", "length"), [("/preferences/appearance/", 4 * MB), ("/c/cronus/import/", 300 * MB)])
 def test_what_a_page_takes_is_read(signed_in: Any, path: str, length: int) -> None:
     Company.objects.create(name="Cronus", currency_code="EUR")
