@@ -116,6 +116,8 @@ class Command(MappingCommand):
     def _delete(self, mapping: IntegrationTableMapping) -> None:
         """Delete a mapping; wait for the job that releases its rows. Exits with 1 where the mapping was kept."""
         couplings = count_couplings(mapping)
+        if couplings:
+            self.authorize(Can.OPERATE, self.company)
         job = delete_mapping(mapping=mapping, user=self.acting)
         if job is not None:
             job = waiting.run_to_end(job)

@@ -6,6 +6,8 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Group, User
 
+from accounts.models import CompanyRole
+from core.roles import Role
 from coupling.couplings import services
 from coupling.models import Coupling, IntegrationFieldMapping, IntegrationTableMapping, UndoneRecord
 from coupling.rows import Criterion
@@ -106,3 +108,13 @@ def test_the_command_deletes_and_says_what_went(company, coupled, remote):
     assert not IntegrationTableMapping.objects.filter(company=company, name="CUSTOMER").exists()
     (result,), code = spoken("mapping", "delete", "CURRENCY", "--company", "Cronus")
     assert (code, result) == (0, {"deleted": "CURRENCY", "couplings": 0, "job": None})
+
+
+def test_the_command_releases_no_row_for_who_may_not_operate(company, coupled):
+    person = User.objects.create_user("mapper")
+    CompanyRole.objects.create(person=person, company=company, role=Role.MAPPER)
+    (result,), code = spoken("mapping", "delete", "CUSTOMER", "--company", "Cronus", "--user", "mapper")
+    assert (code, result["error"]["reason"]) == (1, "not_permitted")
+    assert Coupling.objects.count() == 3
+    (result,), code = spoken("mapping", "delete", "CURRENCY", "--company", "Cronus", "--user", "mapper")
+    assert (code, result["deleted"]) == (0, "CURRENCY")
