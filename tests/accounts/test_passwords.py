@@ -1,6 +1,7 @@
 """Everybody changes their own password; whoever forgot it gets a link by mail, where mail is set up."""
 
 import re
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.cache import cache
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +24,10 @@ def ada() -> User:
 
 
 @pytest.fixture
-def with_mail(settings: Any) -> None:
+def with_mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have mail set up; it is sent before the page answers, so that a test finds it."""
     settings.MAIL_IS_SET_UP = True
+    monkeypatch.setattr(Thread, "start", lambda thread: thread.run())
     cache.clear()
 
 
@@ -171,6 +175,17 @@ def test_whether_an_address_is_known_is_not_told(ada: User, with_mail: None, giv
     unknown = Client().post("/password/forgotten/", {"email": given}, follow=True)
     assert text_of(known) == text_of(unknown)
     assert (sent, len(mail.outbox)) == (1, 1)
+
+
+def test_nor_does_the_time_tell_it_that_a_mail_takes(ada: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MAIL_IS_SET_UP = True
+    cache.clear()
+    answered, sent = Event(), Event()
+    monkeypatch.setattr(EmailBackend, "send_messages", lambda *_: answered.wait(10) and sent.set())
+    assert Client().post("/password/forgotten/", {"email": "ada@example.com"}).status_code == 302
+    assert not sent.is_set()
+    answered.set()
+    assert sent.wait(10)
 
 
 @pytest.mark.parametrize(
