@@ -1,7 +1,7 @@
 """Bodies of requests: short ones are read before Django begins, and whoever sends slowly is cut off.
 
 The web server's threads read what visitors send, each for as long as it takes. So that nobody keeps them all: a body
-must arrive in settings.REQUEST_ARRIVAL_S seconds and as many more as its length takes at _LEAST_RATE; few threads at a
+must arrive in settings.REQUEST_ARRIVAL_S seconds and as many more as its length takes at LEAST_RATE; few threads at a
 time may wait for short ones; and of a body that nobody read the rest is not waited for. Which bodies are too long is
 for ui.uploads.BodySizes to say, which knows who sends.
 """
@@ -20,7 +20,7 @@ SHORT_BYTES = 64 * 1024
 """What is read ahead. Longer bodies hold files, and come from people who are signed in."""
 MOST_READING = 3
 """Threads of a process that may wait for short bodies at a time: half of them (see config.serve)."""
-_LEAST_RATE = 32 * 1024
+LEAST_RATE = 32 * 1024
 """Bytes a second that a body may not fall below for long."""
 _QUEUE_S = 1.0
 
@@ -63,7 +63,7 @@ class Body:
         if self._cut:
             raise BodyCut("The body was cut off.")
         began = time.monotonic()
-        left_s = settings.REQUEST_ARRIVAL_S + (self._received + wanted) / _LEAST_RATE - self._waited_s
+        left_s = settings.REQUEST_ARRIVAL_S + (self._received + wanted) / LEAST_RATE - self._waited_s
         timer = threading.Timer(max(0.0, left_s), self.cut)
         timer.daemon = True
         timer.start()

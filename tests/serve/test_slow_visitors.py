@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -83,6 +84,35 @@ def test_slow_heads_end_too(address: tuple[str, int]) -> None:
         assert page.status == 200
     assert time.monotonic() - began < 20
     assert {answer_of(visitor, 60) for visitor in slow} <= {"", "reset"}
+
+
+def test_whoever_does_not_take_answers_keeps_nobody_waiting(address: tuple[str, int]) -> None:
+    site = f"http://{address[0]}:{address[1]}"
+    with urllib.request.urlopen(f"{site}/sign-in/", timeout=60) as page:
+        style = re.findall(r"/static/ui/components[^\"]*[.]css", page.read().decode())[0]
+    asked = f"GET {style} HTTP/1.1\r\nHost: {address[0]}\r\nX-A: {'a' * 7000}\r\nX-B: {'b' * 7000}\r\n\r\n".encode()
+    left = {}
+    for _ in range(24):
+        visitor = socket.socket()
+        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        visitor.connect(address)
+        visitor.setblocking(False)
+        left[visitor] = asked * 400
+    ended: set[socket.socket] = set()
+    until = time.monotonic() + 60
+    while len(ended) < len(left) and time.monotonic() < until:
+        for visitor, rest in left.items():
+            try:
+                left[visitor] = rest[visitor.send(rest[:200_000]) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                ended.add(visitor)
+        time.sleep(0.05)
+    assert len(ended) == len(left)
+    for _ in range(8):
+        with urllib.request.urlopen(f"{site}/sign-in/", timeout=20) as page:
+            assert page.status == 200
 
 
 @pytest.mark.sample
