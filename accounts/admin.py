@@ -16,13 +16,17 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from accounts.admin_site import ReadOnly
-from core.roles import Can, may
+from core.roles import Can, Role, may
 
 # The type is generic for the type checker alone.
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
 else:
     _UserAdmin = UserAdmin
+
+
+def _is_role(group: Any) -> bool:
+    return group is not None and group.name in set(Role)
 
 
 class OfAllCompanies:
@@ -79,7 +83,18 @@ class PersonAdmin(OfAllCompanies, _UserAdmin):
 
 
 class RoleGroupAdmin(OfAllCompanies, GroupAdmin):
-    """Groups: those of the roles in all companies, and the business's own."""
+    """Groups: those of the roles in all companies, and the business's own.
+
+    Those of the roles keep their names: another group that took one would make its members what they are not.
+    """
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the name of a role's group."""
+        return ("name",) if _is_role(obj) else super().get_readonly_fields(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the person administers all companies; a role's group stays."""
+        return not _is_role(obj) and super().has_delete_permission(request, obj)
 
 
 class ChangeAdmin(OfAllCompanies, LogEntryAdmin):

@@ -96,6 +96,22 @@ def test_several_groups_at_once_are_several_roles(ada: User) -> None:
     assert groups_of(ada) == {"Mapper", "Operator", "Warehouse"}
 
 
+def test_no_other_group_takes_the_name_of_a_role(ada: User, root: User) -> None:
+    made, warehouse = roles.ensure_groups(), Group.objects.create(name="Warehouse")
+    ada.groups.add(warehouse)
+    client = Client()
+    client.force_login(root, backend="django.contrib.auth.backends.ModelBackend")
+    taken = made[Role.ADMINISTRATOR].pk
+    client.post(f"/admin/auth/group/{taken}/change/", {"name": "Renamed"})
+    client.post(f"/admin/auth/group/{taken}/delete/", {"post": "yes"})
+    client.post("/admin/auth/group/", {"action": "delete_selected", "_selected_action": [taken], "post": "yes"})
+    client.post(f"/admin/auth/group/{warehouse.pk}/change/", {"name": "Administrator"})
+    assert Group.objects.get(pk=taken).name == "Administrator"
+    client.post(f"/admin/auth/group/{warehouse.pk}/change/", {"name": "Store"})
+    assert groups_of(ada) == {"Store"}
+    assert not fresh(ada).is_superuser
+
+
 def test_a_superuser_set_by_hand_does_not_stay_without_the_role_nor_goes_with_it(ada: User, root: User) -> None:
     ada.is_superuser = True
     ada.save()
