@@ -147,6 +147,11 @@ class NewPassword(auth.PasswordResetConfirmView):
     success_url = reverse_lazy("accounts:password-done")
     extra_context = {"title": "Choose a new password", "text": "", "button": "Save the password"}
 
+    def get_user(self, uidb64: str) -> Any:
+        """Return whose link it is; None for somebody who was deactivated since it was sent."""
+        person: Any = super().get_user(uidb64)
+        return person if person is not None and person.is_active else None
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Return what the page shows: of a link that is not good any more, what to do."""
         context = super().get_context_data(**kwargs)

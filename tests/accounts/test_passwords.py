@@ -149,6 +149,16 @@ def test_a_link_comes_by_mail_and_is_good_for_one_new_password(ada: User, with_m
     assert "new_password1" not in text_of(again)
 
 
+def test_a_link_of_somebody_who_was_deactivated_meanwhile_sets_nothing(ada: User, with_mail: None) -> None:
+    Client().post("/password/forgotten/", {"email": "ada@example.com"})
+    ada.is_active = False
+    ada.save()
+    page = Client().get(link(), follow=True)
+    assert "This link cannot be used any more" in text_of(page)
+    Client().post(page.request["PATH_INFO"], {"new_password1": NEW, "new_password2": NEW})
+    assert User.objects.get(pk=ada.pk).check_password(OLD)
+
+
 def test_a_new_password_by_mail_ends_a_lock(ada: User, with_mail: None) -> None:
     client = Client()
     assert [sign_in(client, "not the password") for _ in range(5)][-1] == 429
