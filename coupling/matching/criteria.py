@@ -59,15 +59,19 @@ def adapt_to_field_type(given: Criterion, field: LocalField) -> Criterion:
 
 
 def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> list[Criterion]:
-    """Return criteria from a command line's words, FIELD[:PRIORITY][:cs]. Raises BadCriteria."""
+    """Return criteria from a command line's words, FIELD[:PRIORITY][:cs][:as=HOW].
+
+    Without `as` a field is compared as its mapping says. Raises BadCriteria.
+    """
     known = {field.field: field for field in available_criteria(mapping)}
     found: list[Criterion] = []
     for word in words:
-        parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?", word.strip())
-        if parts is None:
+        parts = re.fullmatch(r"([^:]+)(?::(\d+))?(?::(cs))?(?::as=(\w+))?", word.strip())
+        if parts is None or parts[4] not in (None, *CompareAs):
             raise BadCriteria(
                 f"{word!r} is not a criterion.",
-                "Write FIELD, FIELD:PRIORITY or FIELD:PRIORITY:cs.",
+                "Write FIELD, with :PRIORITY, :cs and :as=HOW behind it where they are wanted, in this order; HOW is "
+                f"{', '.join(CompareAs)}.",
             )
         field = known.get(parts[1])
         if field is None:
@@ -77,7 +81,11 @@ def parse_criteria(mapping: IntegrationTableMapping, words: Iterable[str]) -> li
             )
         found.append(
             Criterion(
-                field.field, field.integration_field, int(parts[2] or 0), bool(parts[3]), CompareAs(field.compare_as)
+                field.field,
+                field.integration_field,
+                int(parts[2] or 0),
+                bool(parts[3]),
+                CompareAs(parts[4] or field.compare_as),
             )
         )
     return found

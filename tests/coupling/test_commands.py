@@ -68,6 +68,7 @@ def test_without_criteria_it_is_refused(company):
         (("couple", "NOTHING", "--match", "name"), "configuration"),
         (("couple", "CUSTOMER", "--match", "nofield"), "configuration"),
         (("couple", "CUSTOMER", "--match", "name:first"), "configuration"),
+        (("couple", "CUSTOMER", "--match", "phone_no:as=telephone"), "configuration"),
         (("couple", "SALESPEOPLE", "--match", "name", "--create-new"), "configuration"),
         (("uncouple", "NOTHING", "--all"), "configuration"),
         (("mapping", "show", "NOTHING"), "configuration"),
@@ -85,6 +86,16 @@ def test_the_stored_criteria_count_without_match(customers, account_of, customer
     match_on(customer_mapping, "phone_no")
     (result,), _ = spoken("couple", "CUSTOMER", "--company", "Cronus")
     assert result["counters"]["coupled"] == 2
+
+
+def test_match_says_how_a_field_is_compared(customers, accounts):
+    customers([{"phone_no": "(0)30 1234567", "country_region_code": "DE"}])
+    accounts([{"name": "Somebody", "telephone1": "+49 30 1234567"}])
+    coupled = []
+    for words in ("phone_no:as=text", "phone_no:1:as=phone"):
+        (*_, result), _ = spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", words, "--preview")
+        coupled.append(result["counters"]["coupled"])
+    assert coupled == [0, 1]
 
 
 def test_a_preview_is_one_object_per_record_and_the_summary_last(customers, account_of):

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from core.roles import Can
-from core.vocabulary import ConflictOption
+from core.vocabulary import CompareAs, ConflictOption
 from coupling.commands import MappingCommand
 from coupling.couplings import services
 from coupling.matching import criteria
@@ -28,8 +28,9 @@ class Command(MappingCommand):
             "--match",
             nargs="+",
             action="extend",
-            metavar="FIELD[:PRIORITY][:cs]",
-            help="Match on these fields instead of the stored ones, for this run only.",
+            metavar="FIELD[:PRIORITY][:cs][:as=HOW]",
+            help="Match on these fields instead of the stored ones, for this run only. HOW they are compared: "
+            f"{', '.join(CompareAs)}.",
         )
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
         parser.add_argument("--create-new", action="store_true", default=None, help="Create what finds no match.")
