@@ -103,8 +103,13 @@ def document_of(job: Job) -> dict[str, Any]:
         **{name: int(counts.get(name, 0)) for name in ("total", "inserted", "modified", "unchanged", "failed")},
         "errors": [error_of(outcome) for outcome in failed[:MOST_ERRORS]],
         "decisions": {**(plan.decisions() if plan else {}), "blanks_kept": int(job.resume.get("blanks_kept", 0))},
-        **({"preview": True, "changes": job.resume.get("modified", [])} if parameters.preview else {}),
+        **(_previewed(job) if parameters.preview else {}),
     }
+
+
+def _previewed(job: Job) -> dict[str, Any]:
+    """Return what an import would change and add: the first rows of each, as the page shows them."""
+    return {"preview": True, "changes": job.resume.get("modified", []), "new": job.resume.get("inserted", [])}
 
 
 def error_of(outcome: JobOutcome) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_columns_that_are_no_pairs_are_wrong_usage(run, company, file, columns):
     assert run("masterdata", "import", "customer", str(file), "--company", company.name, "--columns", columns)[0] == 2
 
 
-def test_a_preview_writes_nothing_and_tells_what_would_change(run_json, company, tmp_path):
+def test_a_preview_writes_nothing_and_tells_what_would_change(run, run_json, company, tmp_path):
     Customer.objects.create(company=company, no="1", name="Alder", city="Oslo")
     path = tmp_path / "customers.csv"
     path.write_text("no,name,city\n1,Alder,Bergen\n2,Birch,\n")
@@ -200,6 +200,12 @@ def test_a_preview_writes_nothing_and_tells_what_would_change(run_json, company,
     assert (code, document["inserted"], document["modified"], document["preview"]) == (0, 1, 1, True)
     (change,) = document["changes"]
     assert change["fields"] == [{"local": "city", "caption": "City", "before": "Oslo", "local_value": "Bergen"}]
+    (new,) = document["new"]
+    assert (new["key"], [one["local_value"] for one in new["fields"]]) == ("2", ["2", "Birch"])
+    _, out, _ = run(*arguments, "--preview")
+    assert "  line 3, new: 2 Birch" in out
+    assert "  line 2, changed: 1 Alder; City: Oslo -> Bergen" in out
+    assert len(run(*arguments, "--preview", "--json")[1].splitlines()) == 1
     assert Customer.objects.values_list("no", "city").get() == ("1", "Oslo")
     assert run_json(*arguments)[1]["modified"] == 1
 

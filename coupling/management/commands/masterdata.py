@@ -67,7 +67,9 @@ class Command(CompanyCommand):
         if refusal := import_services.refusal_of(job):
             self.refuse(refusal["reason"], refusal["message"], refusal["fix"])
         document = {**import_services.document_of(job), "file": str(options["file"])}
-        if self.as_json:
+        if self.as_json and options["preview"]:
+            self.print_json_lines([document])  # as every preview: the summary on the last line
+        elif self.as_json:
             self.print_json(document)
         else:
             self._print(table.caption_plural, job, document)
@@ -93,17 +95,30 @@ class Command(CompanyCommand):
 
     def _print(self, what: str, job: Job, document: dict[str, Any]) -> None:
         head = "Preview of " if document.get("preview") else ""
-        self.print_text(
-            f"{head}{what} of {self.company.name}: {document['total']} rows, {document['inserted']} inserted, "
-            f"{document['modified']} modified, {document['unchanged']} unchanged, {document['failed']} failed."
-        )
+        total = document["total"]
+        counts = ", ".join(f"{document[word]:,} {word}" for word in ("inserted", "modified", "unchanged", "failed"))
+        rows = "1 row" if total == 1 else f"{total:,} rows"
+        self.print_text(f"{head}{what} of {self.company.name}: {rows}, {counts}.")
         plan = import_services.plan_of(job)
         for sentence in plan.sentences() if plan else ():
             self.print_text(f"  {sentence}")
         if blanks := document["decisions"]["blanks_kept"]:
             self.print_text(f"  Blank cells that left the records' values as they were: {blanks}; see --blank-clears.")
+        for one in document.get("changes", [])[:_SHOWN]:
+            self.print_text(f"  line {one['line']}, changed: {_told(one, changed=True)}")
+        for one in document.get("new", [])[:_SHOWN]:
+            self.print_text(f"  line {one['line']}, new: {_told(one, changed=False)}")
         for error in document["errors"][:_SHOWN]:
             where = f"line {error['line']}" + (f", column {error['column']}" if error["column"] else "")
             self.print_text(f"  {where}: {error['cause']} {error['fix']}")
         if document["failed"] > _SHOWN:
             self.print_text(f"  and {document['failed'] - _SHOWN} more; --json lists them.")
+
+
+def _told(row: dict[str, Any], *, changed: bool) -> str:
+    """Return a row of a preview: "1 Alder; City: Oslo -> Bergen", "2 Birch; City: Bergen"."""
+    told = [f"{row['key']} {row['name']}".strip()]
+    for one in row["fields"]:
+        before, after = one["before"] or "(blank)", one["local_value"] or "(blank)"
+        told.append(f"{one['caption']}: {before} -> {after}" if changed else f"{one['caption']}: {after}")
+    return "; ".join(told)
