@@ -147,8 +147,8 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectab
         if reason is not None:
             rows = rows.filter(reason=reason)
     open_question = outcome in ("", Outcome.FAILED, Outcome.CONFLICT)
-    coupling = job.type == Type.COUPLING
-    rows_known = not (coupling and outcome == Outcome.FAILED)
+    coupling, imported = job.type == Type.COUPLING, job.type == Type.IMPORT
+    rows_known = not (coupling and outcome == Outcome.FAILED) and not imported
 
     def links(found: list[Any]) -> None:
         addresses: dict[Any, str] = {}
@@ -158,7 +158,8 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectab
             row.address = addresses.get(row.local_id, "")
 
     def number(row: Any) -> Cell:
-        text = row.local_key or ("" if row.local_id or row.integration_id else "(the job)")
+        of_job = not (row.local_id or row.integration_id or imported)
+        text = row.local_key or ("(the job)" if of_job else "")
         return Link(text, row.address) if text and row.address else text
 
     return Listing(
@@ -175,7 +176,7 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectab
             Column("why", "Why", "message", wrap=True),
             Column(
                 "fields",
-                "Compared Fields",
+                "Fields" if imported else "Compared Fields",
                 lambda row: display.fields_text(row.detail),
                 wrap=True,
                 default=open_question,

@@ -187,6 +187,13 @@ def _tabs(job: Job, company: Company) -> list[FastTab]:
     return tabs
 
 
+def _records_of(job: Job) -> str:
+    """Return which records a job is about; blank for one that is about no mapping."""
+    if job.selection_only:
+        return "Selected ones"
+    return "All of the mapping" if job.mapping_name else ""
+
+
 def _general(job: Job, company: Company) -> list[Field]:
     fields = [
         Field("Job", str(job.pk), copy=True),
@@ -200,7 +207,7 @@ def _general(job: Job, company: Company) -> list[Field]:
         Field("Duration", display.duration_of(job)),
         Field("Worked on for", display.duration(job.active_s) if job.active_s else ""),
         Field("Started by", display.started_by(job)),
-        Field("Records", "Selected ones" if job.selection_only else "All of the mapping"),
+        Field("Records", _records_of(job)),
         Field("Plan", _PLANS.get(job.plan, job.plan)),
         Field("Requests to Dataverse", job.requests),
         Field("Throttled", job.throttled),

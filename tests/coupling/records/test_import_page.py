@@ -86,6 +86,16 @@ def test_an_import_is_started_once_however_often_the_button_is_pressed(client, c
     assert not list((Path(settings.STATE_DIR) / "imports").iterdir())
 
 
+def test_the_job_of_an_import_speaks_of_rows_and_fields_not_of_a_mapping(client, company):
+    job, _ = previewed(client, company, "no,name\n1,Alder\n,Birch\n")
+    client.post(url("import-start", company, pk=job.pk))
+    job = waiting.run_to_end(Job.objects.latest("pk"))
+    text = client.get(reverse("jobs:job", kwargs={"company": company.slug, "pk": job.pk})).content.decode()
+    assert "Line 3, column no: No. is blank." in text
+    for wrong in ("All of the mapping", "(the job)", "Compared Fields"):
+        assert wrong not in text, wrong
+
+
 def test_what_was_decided_can_be_chosen_again(client, company):
     job, page = previewed(client, company, "no;name;credit_limit\n1;Bjørn;1.234\n".encode("cp1252"))
     assert "can be read in more than one way" in page.content.decode()
