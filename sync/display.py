@@ -22,6 +22,8 @@ def outcome_object(row: OutcomeRow) -> dict[str, Any]:
 
 def progress_line(job: Job) -> str:
     """Return how far a job is, as one line."""
+    kind = str(job.get_type_display())
+    what = f"{job.mapping_name} {kind.lower()}" if job.mapping_name else kind
     total = f" of {job.total:,}" if job.total else ""
-    phase = job.phase or str(job.get_state_display())
-    return f"{job.mapping_name} {job.get_type_display().lower()}: {phase}, {job.processed:,}{total}"
+    count = f", {job.processed:,}{total}" if job.processed or job.total else ""
+    return f"{what}: {job.phase or job.get_state_display()}{count}"

@@ -56,6 +56,12 @@ def test_keep_and_drop_print_what_became_of_the_couplings(changed, remote, enabl
     assert not Coupling.objects.exists()
 
 
+def test_the_progress_of_keeping_names_the_job(changed, capsys):
+    call_command("environment", "keep", "--company", changed.company.name)
+    told = [line for line in capsys.readouterr().out.splitlines() if ": " in line]
+    assert told[-1].startswith("Environment change: Finished, 3 of 3")
+
+
 def test_enabling_after_a_drop_connects_to_what_answers_also_when_enabled_already(changed):
     code, refused = command("connection", "enable", "--company", changed.company.name)
     assert (code, refused["error"]["reason"]) == (1, "wrong_environment")
