@@ -167,12 +167,16 @@ def _choices(
 ) -> list[Choice]:
     """Return the person's choice in each column."""
     held = list(person.company_roles.all())
+    everywhere = choice_of(row.role for row in held if row.company_id is None)
+    unsaid = everywhere and not any(column.company is None for column in columns)
     found = []
     for column in columns:
         cell = Cell(person.pk, column.key)
         rows = [row for row in held if row.company_id == column.key]
         stored = choice_of(row.role for row in rows)
         where = f"in {column.company}" if column.company else "in all companies"
+        notes = [given_text(max(rows, key=lambda row: row.given_at))] if rows else []
+        notes += [f"{everywhere} in all companies"] if unsaid else []
         found.append(
             Choice(
                 field=cell.name,
@@ -180,7 +184,7 @@ def _choices(
                 caption=f"Role of {person} {where}",
                 value=typed.get(cell, stored),
                 shown=stored,
-                note=given_text(max(rows, key=lambda row: row.given_at)) if rows else "",
+                note="; ".join(notes),
                 problem=problems.get(cell, ""),
             )
         )

@@ -167,6 +167,11 @@ def test_an_administrator_of_one_company_sees_and_changes_that_company_alone(
     assert alders.get("/c/birch/people/").status_code == 404
 
 
+def test_an_administrator_of_one_company_reads_who_may_act_there_by_a_role_in_all(alders: Client, ada: User) -> None:
+    roles.set_roles(person=ada, company=None, roles=[Role.VIEWER])
+    assert "Viewer in all companies" in page_of(alders)
+
+
 def test_somebody_is_deactivated_after_a_question_and_signed_out_at_once(
     admin: Client, ada: User, alder: Company
 ) -> None:
