@@ -73,6 +73,6 @@ class SettingsCommand(CompanyCommand):
 
     def _text(self, file: str) -> str:
         try:
-            return Path(file).read_text(encoding="utf-8")
+            return Path(file).read_text(encoding="utf-8-sig")  # Windows puts a mark before the text
         except (OSError, UnicodeDecodeError) as error:
             self.usage_error(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")

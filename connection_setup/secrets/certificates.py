@@ -46,7 +46,8 @@ class KeyPair:
 def read_pair(bundle: str) -> KeyPair:
     """Return the private key and the certificate in a PEM text. Raises BadCertificate.
 
-    The key must be an RSA key of at least 2048 bits without a passphrase, and belong to the first certificate.
+    The key must be an RSA key of at least 2048 bits without a passphrase. Of several certificates, such as a chain or
+    the old one beside the new, the one that belongs to the key counts, and of those the one that is valid longest.
     """
     try:
         certificates = x509.load_pem_x509_certificates(bundle.encode())
@@ -57,12 +58,14 @@ def read_pair(bundle: str) -> KeyPair:
             "-----BEGIN PRIVATE KEY----- and -----BEGIN CERTIFICATE-----.",
         ) from None
     key = _private_key(bundle)
-    certificate = certificates[0]
-    if key.public_key().public_numbers() != getattr(certificate.public_key(), "public_numbers", lambda: None)():
+    numbers = key.public_key().public_numbers()
+    own = [one for one in certificates if getattr(one.public_key(), "public_numbers", lambda: None)() == numbers]
+    if not own:
         raise BadCertificate(
             "The private key does not belong to the certificate.",
             "Take both from the same export.",
         )
+    certificate = max(own, key=lambda one: one.not_valid_after_utc)
     if certificate.not_valid_after_utc <= datetime.now(UTC):
         raise BadCertificate(
             f"The certificate expired on {certificate.not_valid_after_utc:%d %B %Y}.",

@@ -86,7 +86,7 @@ class Command(TandemCommand):
         if path is None:
             return None
         try:
-            password = path.read_text(encoding="utf-8").strip("\r\n")
+            password = path.read_text(encoding="utf-8-sig").strip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not text"
             self.refuse("unreadable_file", f"The password file {path} cannot be read: {why}.")
