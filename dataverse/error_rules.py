@@ -88,6 +88,16 @@ RULES: tuple[Rule, ...] = (
          "Turn administration mode off in the Power Platform admin center, then test the connection again."),
     Rule("0x80040225", AccessDenied, *_DISABLED_USER),
     Rule("0x8004A112", SignInError, *_DISABLED_USER),
+    Rule("0x80095FFC", AccessDenied,
+         "The environment admits only applications that its administrators allow, and this one is not among them.",
+         "Allow the application under App access control in the Power Platform admin center; it may take an hour to "
+         "count."),
+    Rule("0x80042F09", AccessDenied,
+         "The user {name} has no security role in Dataverse. Where a person is to own the row, it is that person's "
+         "user.",
+         "Assign the user a security role in the Power Platform admin center, or another owner; to the application "
+         "user the role Tandem Dataverse Integration.",
+         pattern=r"RetrievePrivilegeForUser.*user with id ([0-9A-Fa-f-]{36})"),
     Rule("0x80042F09", AccessDenied,
          "The application user has no security role.",
          "Assign it the role Tandem Dataverse Integration in the Power Platform admin center."),

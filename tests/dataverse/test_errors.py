@@ -26,6 +26,9 @@ from tests.dataverse.server import Reply, Server
 
 SEGMENT = "Resource not found for the segment 'tandem_companies'."
 NO_PROPERTY = "Could not find a property named 'foo' on type 'Microsoft.Dynamics.CRM.account'."
+OWNER = (
+    "RetrievePrivilegeForUser: The user with id 11111111-2222-3333-4444-555555555555 has not been assigned any roles."
+)
 UNDECLARED = "An undeclared property 'foo' which only has property annotations in the payload"
 
 
@@ -46,7 +49,9 @@ ROWS = [
     (403, "0x8004A113", "Admin Only mode", AdministrationMode, "unreachable", "administration mode"),
     (403, "0x80040225", "The specified user is disabled", AccessDenied, "denied", "application user is disabled"),
     (401, "0x8004A112", "The system user was disabled", SignInError, "sign_in", "application user is disabled"),
-    (403, "0x80042F09", "not been assigned any roles", AccessDenied, "denied", "no security role"),
+    (403, "0x80042F09", "not been assigned any roles", AccessDenied, "denied", "application user has no security role"),
+    (403, "0x80042f09", OWNER, AccessDenied, "denied", "11111111-2222-3333-4444-555555555555 has no security role"),
+    (403, "0x80095ffc", "Access to Dataverse API is restricted", AccessDenied, "denied", "admits only applications"),
     (403, "0x8004D24B", "not been assigned any License", AccessDenied, "denied", "no licence"),
     (403, "0x80040220", "missing prvReadAccount privilege", AccessDenied, "denied", "privilege prvReadAccount"),
     (403, "0x80040220", "SecLib::CheckPrivilege failed", AccessDenied, "denied", "lacks a privilege"),
