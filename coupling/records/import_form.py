@@ -19,6 +19,8 @@ from masterdata.models import Company
 MOST_COLUMNS = 100
 """Columns of a file that a person chooses a field for; of wider files the table's own columns are taken by name."""
 
+_OPEN = "not decided"
+
 
 class FileForm(forms.Form):
     """Which file goes into which table of which company."""
@@ -140,7 +142,7 @@ class ChoicesForm(forms.Form):
         for name, known in choices.items():
             own = getattr(self.parameters.options, name)
             extra = [(own, own)] if own and own not in dict(known) else []
-            automatic = f"Found: {found[name]}" if found[name] and not own else "Find out"
+            automatic = _automatic(found[name]) if found[name] and not own else "Find out"
             self.fields[name].choices = [("", automatic), *known, *extra]  # type: ignore[attr-defined]
         types = {field.type for field in self.table.fields}
         for name, shown in (
@@ -163,7 +165,12 @@ class ChoicesForm(forms.Form):
             self.initial[name] = chosen.get(word, "") if word else ""
 
 
+def _automatic(found: str) -> str:
+    """Return the choice of what was found out, as it is offered."""
+    return "Not decided" if found == _OPEN else f"Found: {found}"
+
+
 def _decided(found: dict[str, str], names: dict[str, str]) -> str:
     """Return what the columns' own styles are: one word where they agree."""
-    words = {names.get(style, "not decided") for style in found.values()}
+    words = {names.get(style, _OPEN) for style in found.values()}
     return words.pop() if len(words) == 1 else "by column" if words else ""

@@ -35,6 +35,7 @@ _TOTAL = re.compile(
     r"celkem|összesen|итого|всего)\b",
     re.IGNORECASE,
 )
+_OPEN = "not decided, so what may mean two things is refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,10 @@ class Plan(msgspec.Struct):
             found.append(f"Read as {told.encoding}, values separated by {name}.")
         table = catalog.table(self.table)
         for name, style in self.decimal.items():
-            word = styles.DECIMAL_NAMES.get(style, "not decided")
+            word = styles.DECIMAL_NAMES.get(style, _OPEN)
             found.append(f"Decimal mark of {table.field(name).caption}: {word}.")
         for name, order in self.dates.items():
-            word = styles.ORDER_NAMES.get(order, "not decided")
+            word = styles.ORDER_NAMES.get(order, _OPEN)
             found.append(f"Dates of {table.field(name).caption}: {word}.")
         if self.blank_clears:
             found.append("Blank cells clear the field.")

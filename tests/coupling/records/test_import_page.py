@@ -102,7 +102,10 @@ def test_what_was_decided_can_be_chosen_again(client, company):
     client.post(url("import-again", company, pk=job.pk), chosen(page, encoding="cp1252"))
     job = waiting.run_to_end(Job.objects.latest("pk"))
     page = client.get(url("import-preview", company, pk=job.pk))
-    assert "may mean thousands or decimals" in page.content.decode()
+    text = page.content.decode()
+    assert "may mean thousands or decimals" in text
+    assert "Decimal mark of Credit Limit (LCY): not decided, so what may mean two things is refused." in text
+    assert ">Not decided</option>" in text
     client.post(url("import-again", company, pk=job.pk), chosen(page, decimal=","))
     job = waiting.run_to_end(Job.objects.latest("pk"))
     client.post(url("import-start", company, pk=job.pk))
