@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -52,6 +53,27 @@ def test_the_second_company_is_told_whose_row_it_is(company, sandbox, command):
         "S2 Single Works in Cronus",
     ]
     assert set(Coupling.objects.values_list("company__name", flat=True)) == {"Cronus"}
+
+
+def test_a_row_that_was_merged_stays_told_with_the_row_it_was_merged_into(company, sandbox, command, tmp_path):
+    file = tmp_path / "customers.csv"
+    file.write_text("No.,Name,City\nB1,Bravo 1,Bath\n")
+    command("masterdata", "import", "customer", str(file), company=company)
+    row, master = str(uuid4()), str(uuid4())
+    sandbox.load({"accounts": [{"accountid": row, "name": "Bravo 1", "customertypecode": 3}]})
+    command("couple", "CUSTOMER", "--match", "name", "--synchronize", company=company)
+    merged = {"statecode": 1, "statuscode": 2, "merged": True, "masterid@odata.bind": f"/accounts({master})"}
+    (before,) = (one for one in sandbox.rows("accounts") if one["accountid"] == row)
+    kept = {name: before[name] for name in ("accountid", "name", "customertypecode", "address1_city")}
+    sandbox.load({"accounts": [{"accountid": master, "name": "Bravo One Holding", "customertypecode": 3}]})
+    sandbox.load({"accounts": [{**kept, **merged}]})
+    Customer.objects.update(city="Bristol")
+    for _ in range(2):
+        command("synchronize", "CUSTOMER", company=company)
+        (listed,) = command("skipped", "list", company=company)
+        (record,) = listed["records"]
+        assert (record["local"]["key"], record["reason"]) == ("B1", "outside_filter")
+        assert "merged into Bravo One Holding" in record["condition"]
 
 
 def test_a_currency_in_small_letters_is_the_coupled_one(company, sandbox, command):
