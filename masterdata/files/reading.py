@@ -99,9 +99,8 @@ def _header(values: list[str], limits: Limits) -> list[str]:
         )
     doubles = sorted(name for name, times in Counter(values).items() if name and times > 1)
     if doubles:
-        raise Unreadable(
-            f"The header names {', '.join(doubles)} more than once.", "Give each column a name of its own."
-        )
+        named = ", ".join(map(repr, doubles))
+        raise Unreadable(f"The header names {named} more than once.", "Give each column a name of its own.")
     return values
 
 

@@ -63,7 +63,7 @@ def test_an_empty_file_is_refused(content):
 
 
 def test_a_column_named_twice_is_refused():
-    with pytest.raises(Unreadable, match="names name more than once"):
+    with pytest.raises(Unreadable, match="names 'name' more than once"):
         read(b"no,name,name\n1,a,b\n")
 
 
