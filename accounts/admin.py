@@ -18,39 +18,40 @@ from django.http import HttpRequest
 from accounts.admin_site import ReadOnly
 from core.roles import Can, Role, may
 
-# The type is generic for the type checker alone.
+# Types are generic, and a mixin has its base, for the type checker alone.
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
+    _Mixin = admin.ModelAdmin[Any]
 else:
-    _UserAdmin = UserAdmin
+    _UserAdmin, _Mixin = UserAdmin, object
 
 
 def _is_role(group: Any) -> bool:
     return group is not None and group.name in set(Role)
 
 
-class OfAllCompanies:
+class OfAllCompanies(_Mixin):
     """A mixin before ModelAdmin: nothing is there for staff who do not administer all companies."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Return whether the person administers all companies."""
-        return may(request.user, Can.ADMINISTER_ALL) and super().has_module_permission(request)  # type: ignore[misc]
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the person administers all companies."""
-        return may(request.user, Can.ADMINISTER_ALL) and super().has_view_permission(request, obj)  # type: ignore[misc]
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_view_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Return whether the person administers all companies."""
-        return may(request.user, Can.ADMINISTER_ALL) and super().has_add_permission(request)  # type: ignore[misc]
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_add_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the person administers all companies."""
-        return may(request.user, Can.ADMINISTER_ALL) and super().has_change_permission(request, obj)  # type: ignore[misc]
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the person administers all companies."""
-        return may(request.user, Can.ADMINISTER_ALL) and super().has_delete_permission(request, obj)  # type: ignore[misc]
+        return may(request.user, Can.ADMINISTER_ALL) and super().has_delete_permission(request, obj)
 
 
 class AttemptAdmin(OfAllCompanies, ReadOnly, AccessAttemptAdmin):

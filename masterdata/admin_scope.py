@@ -1,7 +1,8 @@
 """What the Django admin shows of companies: those that the person administers, and nothing of the others."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,15 +11,21 @@ from core.roles import Can, may
 from masterdata.models import Company
 from masterdata.visible_companies import administered_companies
 
+# A mixin has its base for the type checker alone.
+if TYPE_CHECKING:
+    _Mixin = admin.ModelAdmin[Any]
+else:
+    _Mixin = object
 
-class OfVisibleCompanies:
+
+class OfVisibleCompanies(_Mixin):
     """A mixin before ModelAdmin. company_lookup: how its rows name their company."""
 
     company_lookup = "company"
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
         """Return the rows of companies that the person administers; what is changed or deleted comes from these."""
-        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        rows: QuerySet[Any] = super().get_queryset(request)
         return narrowed(rows, self.company_lookup, request)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -28,7 +35,7 @@ class OfVisibleCompanies:
             kwargs.setdefault("queryset", administered_companies(request.user))
         elif any(field.name == "company" for field in related._meta.fields):
             kwargs.setdefault("queryset", narrowed(related._default_manager.all(), "company", request))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 def narrowed(rows: "QuerySet[Any]", lookup: str, request: HttpRequest) -> "QuerySet[Any]":
