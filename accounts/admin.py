@@ -63,8 +63,8 @@ class AttemptAdmin(OfAllCompanies, ReadOnly, AccessAttemptAdmin):
     def release(self, request: HttpRequest, queryset: Any) -> None:
         """Count no failure of these any more; the sign-ins that failed stay among the access failures."""
         for attempt in queryset:
-            told = {"failures_since_start": [str(attempt.failures_since_start), "0"]}
-            LogEntry.objects.log_create(attempt, force_log=True, action=LogEntry.Action.UPDATE, changes=told)
+            changes = {"failures_since_start": [str(attempt.failures_since_start), "0"]}
+            LogEntry.objects.log_create(attempt, force_log=True, action=LogEntry.Action.UPDATE, changes=changes)
         number = queryset.update(failures_since_start=0)
         messages.success(request, f"{number} may try again at once.")
 

@@ -50,7 +50,7 @@ def held_after(held: Iterable[Held], company: str | None, role: Role) -> frozens
     return everywhere | elsewhere | {wanted}
 
 
-def told(one: Held, names: dict[str, str]) -> str:
+def describe_role(one: Held, names: dict[str, str]) -> str:
     """Return a role as a sentence says it: "Viewer in Contoso". names: of companies, by their part of addresses."""
     return f"{one.role} in {ALL_COMPANIES if one.company is None else names.get(one.company, one.company)}"
 

@@ -32,7 +32,7 @@ class Holder:
         return f"{self.record} in {self.company}"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Whose the row is, as the end of a sentence that begins with the row."""
         return f"belongs to {self.company}, where it is coupled to {self.record}"
 
@@ -53,7 +53,7 @@ def ways_out(mapping: IntegrationTableMapping) -> str:
 
 def refusal(mapping: IntegrationTableMapping, holder: Holder) -> str:
     """Return why a row cannot be coupled through the mapping, and what to do, as one text."""
-    return f"The row {holder.told}. To couple it here, {ways_out(mapping)}"
+    return f"The row {holder.description}. To couple it here, {ways_out(mapping)}"
 
 
 def claim(mapping: IntegrationTableMapping, organization_id: UUID, row_ids: Sequence[UUID]) -> dict[UUID, Holder]:

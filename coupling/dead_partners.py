@@ -49,8 +49,8 @@ def rows_in_the_way(company: Company, local_ids: Iterable[UUID]) -> list[UUID]:
     """Return the taken rows that the newest coupling job of each of these records found."""
     rows: list[UUID] = []
     for part in _parts(local_ids):
-        told = JobOutcome.objects.filter(local_id__in=part, job__company=company, job__type=Type.COUPLING)
-        newest: dict[Any, Any] = dict(told.order_by("job_id", "pk").values_list("local_id", "detail"))
+        reported = JobOutcome.objects.filter(local_id__in=part, job__company=company, job__type=Type.COUPLING)
+        newest: dict[Any, Any] = dict(reported.order_by("job_id", "pk").values_list("local_id", "detail"))
         rows += candidate_rows(newest.values())
     return rows
 

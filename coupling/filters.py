@@ -85,11 +85,6 @@ def outside_text(wanted: Sequence[Condition], lookups: frozenset[str] = frozense
     return odata.any_of(*[_opposite(condition, condition.column in lookups) for condition in wanted])
 
 
-def missed(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> list[Condition]:
-    """Return the conditions that a row does not meet. value_of: gives the row's value of a column."""
-    return [condition for condition in wanted if not _holds(condition, value_of(condition.column))]
-
-
 def matches(wanted: Iterable[Condition], value_of: Callable[[str], Any]) -> bool:
     """Return whether a row is inside the filter, as Dataverse would say. value_of: gives the row's value of a column.
 

@@ -44,7 +44,8 @@ class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
     """The job log."""
 
     list_display = (
-        "id", "company", "mapping_name", "type", "state", "coupled", "failed", "told", "started_at", "ended_at",
+        "id", "company", "mapping_name", "type", "state", "coupled", "failed", "message_start", "started_at",
+        "ended_at",
     )  # fmt: skip
     list_filter = (
         "type",
@@ -76,7 +77,7 @@ class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
         return _outcomes_link(job, f"{count:,}", outcome__exact="failed") if count else count
 
     @admin.display(description="Message")
-    def told(self, job: Job) -> str:
+    def message_start(self, job: Job) -> str:
         """Return the message, as much of it as a list has room for."""
         return Truncator(job.message).chars(140)
 

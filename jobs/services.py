@@ -78,11 +78,11 @@ def _queue(job: Job, selection: Iterable[UUID] | None, side: str, user: Any) -> 
     if selection is not None and not _insert_selection(job, selection, side):
         raise EmptySelection
     if job.trigger == Trigger.USER and job.parent is None:
-        told = {
+        values = {
             "type": job.type, "mapping": job.mapping_name, "direction": job.direction,
             "parameters": job.parameters or None,
         }  # fmt: skip
-        changes = {name: (None, value) for name, value in told.items() if value}
+        changes = {name: (None, value) for name, value in values.items() if value}
         audit.record_audit_entry(job, LogEntry.Action.CREATE, changes, user=user)
     publish_on_commit(job.pk)
     return job

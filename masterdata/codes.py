@@ -44,18 +44,20 @@ def _settle_keys(table: LocalTable, clashes: _Clashes) -> Iterator[str]:
         if key != normal_code(key):
             odd[company_id, normal_code(key)].append((pk, key))
     renamed: list[tuple[int, str]] = []
-    told: list[str] = []
+    described: list[str] = []
     for (company_id, code), found in sorted(odd.items()):
         others = records.filter(company_id=company_id, **{table.key: code})
         if len(found) == 1 and not others.exists():
             renamed.append((found[0][0], code))
             continue
         clashes.setdefault((table.name, company_id), set()).update(key for _, key in found)
-        told.append(_sentence(table, company_id, [pk for pk, _ in found] + list(others.values_list("pk", flat=True))))
+        described.append(
+            _sentence(table, company_id, [pk for pk, _ in found] + list(others.values_list("pk", flat=True)))
+        )
     for start in range(0, len(renamed), bulk.MAX_ROWS):
         bulk.update(table.model, "id", (table.key,), renamed[start : start + bulk.MAX_ROWS])
-    yield from told[:MAX_LISTED]
-    if (more := len(told) - MAX_LISTED) > 0:
+    yield from described[:MAX_LISTED]
+    if (more := len(described) - MAX_LISTED) > 0:
         yield f"{table.caption_plural}: {more:,} more."
 
 

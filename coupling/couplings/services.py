@@ -133,7 +133,7 @@ def couple_by_hand(
     if holders := claims.claim(mapping, organization_id, [integration_id]):
         holder = holders[integration_id]
         fix = claims.ways_out(mapping)
-        raise Refusal(Reason.ALREADY_COUPLED, f"The row {holder.told}.", f"Choose another row, {fix}")
+        raise Refusal(Reason.ALREADY_COUPLED, f"The row {holder.description}.", f"Choose another row, {fix}")
     try:
         with transaction.atomic():
             made = Coupling.objects.create(

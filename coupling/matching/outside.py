@@ -64,7 +64,7 @@ def whys(
     """
     found: list[str] = []
     for at in range(count):
-        missed = filters.missed(conditions, {name: values[at] for name, values in columns.items()}.__getitem__)
+        missed = filters.unmet(conditions, {name: values[at] for name, values in columns.items()}.__getitem__)
         found.append(", ".join(_why(one.column, columns[one.column][at], infos, company_name) for one in missed))
     return found
 

@@ -239,7 +239,7 @@ class MatchingRun:
             return explanation.matched_on(searched)
         if isinstance(partner, claims.Holder):
             return (
-                f"The one row with the same {searched.same()} {partner.told}. Match on other fields, "
+                f"The one row with the same {searched.same()} {partner.description}. Match on other fields, "
                 f"{claims.ways_out(self.mapping)}"
             )
         return explanation.not_coupled(

@@ -120,15 +120,15 @@ class ChoicesForm(forms.Form):
         return given
 
     def _offer(self) -> None:
-        told = self.contents.told if self.contents else None
-        workbook = told is not None and told.kind == "workbook"
+        facts = self.contents.facts if self.contents else None
+        workbook = facts is not None and facts.kind == "workbook"
         encodings = [(codec, name) for codec, name in NAMES.items() if codec != "utf-8-sig"]
         separators = [(mark, name.capitalize()) for mark, name in SEPARATOR_NAMES.items()]
-        sheets = [(name, name) for name in (told.sheets if told else [])]
+        sheets = [(name, name) for name in (facts.sheets if facts else [])]
         found = {
-            "encoding": told.encoding if told else "",
-            "separator": SEPARATOR_NAMES.get(told.separator, told.separator) if told else "",
-            "sheet": told.sheet if told else "",
+            "encoding": facts.encoding if facts else "",
+            "separator": SEPARATOR_NAMES.get(facts.separator, facts.separator) if facts else "",
+            "sheet": facts.sheet if facts else "",
             "decimal": _decided(self.plan.decimal if self.plan else {}, styles.DECIMAL_NAMES),
             "dates": _decided(self.plan.dates if self.plan else {}, styles.ORDER_NAMES),
         }

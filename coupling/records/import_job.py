@@ -150,8 +150,8 @@ class _Import:
         resume = self.context.resume
         counters = self.context.job.counters
         if self.parameters.preview:
-            told = _in_words({**resume.get("counts", {}), "failed": counters.get("failed", 0)})
-            self.context.finish(f"Preview: {told} Nothing was written.")
+            summary = _in_words({**resume.get("counts", {}), "failed": counters.get("failed", 0)})
+            self.context.finish(f"Preview: {summary} Nothing was written.")
         message = _in_words(counters)
         if blanks := int(resume.get("blanks_kept", 0)):
             message += f" Blank cells that left the records' values as they were: {blanks:,}."

@@ -192,15 +192,17 @@ def _preview(job: Job, table: catalog.LocalTable, counts: dict[str, int]) -> lis
 
 def _refused(job: Job, count: int) -> FastTab:
     found = JobOutcome.objects.filter(job=job, outcome=Outcome.FAILED).order_by("position", "pk")[:SHOWN]
-    told = [(import_services.error_of(one), one) for one in found]
+    refused_rows = [(import_services.error_of(one), one) for one in found]
     rows = [
         (
             error["cell"] or f"Line {error['line']}", error["column"], _value(outcome),
             f"{error['cause']} {error['fix']}",
         )
-        for error, outcome in told
+        for error, outcome in refused_rows
     ]  # fmt: skip
-    return _tab("refused", "Refused rows", count, told, ("Where", "Column", "Value", "Why, and what to do"), rows)
+    return _tab(
+        "refused", "Refused rows", count, refused_rows, ("Where", "Column", "Value", "Why, and what to do"), rows
+    )
 
 
 def _value(outcome: JobOutcome) -> str:

@@ -115,5 +115,5 @@ def _previewed(job: Job) -> dict[str, Any]:
 def error_of(outcome: JobOutcome) -> dict[str, Any]:
     """Return a refused row: line, column, cell, cause, fix, reason."""
     detail = outcome.detail or {}
-    told = {name: detail.get(name, "") for name in ("line", "column", "cell", "cause", "fix")}
-    return {**told, "reason": outcome.reason}
+    shown = {name: detail.get(name, "") for name in ("line", "column", "cell", "cause", "fix")}
+    return {**shown, "reason": outcome.reason}

@@ -33,8 +33,8 @@ def record_changes(
     entries = []
     for pk, system_id in records.values_list("pk", "system_id"):
         one = changed[system_id]
-        told = str(table.model(**{table.key: one.key, table.title: one.title}))
+        shown = str(table.model(**{table.key: one.key, table.title: one.title}))
         new = one.outcome == "inserted"
         values = {change.field: [None if new else str(change.before), str(change.after)] for change in one.changes}
-        entries.append((kind, str(pk), pk, told, _ACTIONS[one.outcome], values, user_id, now, dict(about)))
+        entries.append((kind, str(pk), pk, shown, _ACTIONS[one.outcome], values, user_id, now, dict(about)))
     bulk.insert(LogEntry, _COLUMNS, entries)

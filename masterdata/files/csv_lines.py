@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from masterdata.files.encoding import Encoding, find_encoding, not_text
-from masterdata.files.types import Kind, Limits, Line, Options, Told, Unreadable
+from masterdata.files.types import FileFacts, Kind, Limits, Line, Options, Unreadable
 
 # Where two take a header apart equally well, the rarer in names comes first.
 SEPARATORS = ("\t", ";", "|", ",")
@@ -26,12 +26,12 @@ Raw = tuple[int, list[str], str]
 """A row: the number of its first line, its values, and what is wrong with its quotation marks."""
 
 
-def read_csv(content: bytes, options: Options, limits: Limits) -> tuple[Iterator[Raw], Told]:
+def read_csv(content: bytes, options: Options, limits: Limits) -> tuple[Iterator[Raw], FileFacts]:
     """Return the rows of a text file, and what was found out about it. Raises Unreadable."""
     encoding = find_encoding(content, options.encoding)
     declared, header = _first_lines(content, encoding)
     separator = _separator(options.separator) or declared or separator_of(header)
-    return _rows(content, encoding, separator, limits, skip=bool(declared)), Told(
+    return _rows(content, encoding, separator, limits, skip=bool(declared)), FileFacts(
         encoding=encoding.name, separator=separator
     )
 

@@ -22,7 +22,7 @@ from masterdata.files import styles
 from masterdata.files.columns import chosen_columns, columns_by_name
 from masterdata.files.csv_lines import SEPARATOR_NAMES
 from masterdata.files.reader import Contents, rows_from
-from masterdata.files.types import Kind, Line, Options, Told
+from masterdata.files.types import FileFacts, Kind, Line, Options
 from masterdata.files.values import NULL_TEXTS, BadValue, converter
 from masterdata.files.workbook import letters
 from masterdata.models import ChangedBy, Company
@@ -66,7 +66,7 @@ class Plan(msgspec.Struct):
     table: str
     columns: dict[str, tuple[int, str]]
     rows: int
-    told: Told
+    facts: FileFacts
     decimal: dict[str, str] = {}
     dates: dict[str, str] = {}
     blank_clears: bool = False
@@ -85,9 +85,9 @@ class Plan(msgspec.Struct):
     def decisions(self) -> dict[str, Any]:
         """Return what was decided, as commands print it."""
         return {
-            "encoding": self.told.encoding,
-            "separator": self.told.separator,
-            "sheet": self.told.sheet,
+            "encoding": self.facts.encoding,
+            "separator": self.facts.separator,
+            "sheet": self.facts.sheet,
             "columns": {name: word for name, (_, word) in self.columns.items()},
             "decimal": dict(self.decimal),
             "dates": dict(self.dates),
@@ -96,15 +96,15 @@ class Plan(msgspec.Struct):
 
     def sentences(self) -> list[str]:
         """Return what was decided, for people."""
-        told = self.told
+        facts = self.facts
         found = []
-        if told.kind == "workbook":
-            others = [name for name in told.sheets if name != told.sheet]
+        if facts.kind == "workbook":
+            others = [name for name in facts.sheets if name != facts.sheet]
             more = f" The workbook also shows {', '.join(others)}." if others else ""
-            found.append(f"Read from the sheet {told.sheet}.{more}")
+            found.append(f"Read from the sheet {facts.sheet}.{more}")
         else:
-            name = SEPARATOR_NAMES.get(told.separator, told.separator)
-            found.append(f"Read as {told.encoding}, values separated by {name}.")
+            name = SEPARATOR_NAMES.get(facts.separator, facts.separator)
+            found.append(f"Read as {facts.encoding}, values separated by {name}.")
         table = catalog.table(self.table)
         for name, style in self.decimal.items():
             word = styles.DECIMAL_NAMES.get(style, _OPEN)
@@ -172,7 +172,7 @@ def decide(
             fix=f'Name those to take with --columns "{table.key}={header[0]},...", or rename the columns in the file.',
         )
     )  # fmt: skip
-    plan = Plan(table.name, taken, contents.rows, contents.told, blank_clears=blank_clears)
+    plan = Plan(table.name, taken, contents.rows, contents.facts, blank_clears=blank_clears)
     types = {name: table.field(name).type for name in taken}
     numbers = {name: styles.Decimals() for name, type_ in types.items() if type_ in ("number", "integer")}
     dates = {name: styles.Dates() for name, type_ in types.items() if type_ in ("date", "datetime")}
@@ -245,7 +245,7 @@ class Rows:
         return Values(line.number, values, frozenset(blank))
 
     def _error(self, line: Line, position: int, word: str, name: str, bad: BadValue) -> RowError:
-        cell = f"{letters(position)}{line.number}" if self.plan.told.kind == "workbook" else ""
+        cell = f"{letters(position)}{line.number}" if self.plan.facts.kind == "workbook" else ""
         return RowError(
             line.number, word, bad.message, bad.fix, bad.reason, cell, line.values[position][:200], name,
             line.values[self._key_at],

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from masterdata.files.reading import check_size, read_content
-from masterdata.files.types import LIMITS, Limits, Line, Options, Told, Unreadable
+from masterdata.files.types import LIMITS, FileFacts, Limits, Line, Options, Unreadable
 
 _POLL_S = 0.05
 _ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ class Contents(msgspec.Struct):
 
     columns: list[str]
     rows: int
-    told: Told
+    facts: FileFacts
 
 
 def read_file(
@@ -133,7 +133,7 @@ def _read(path: Path, rows: Path, asked: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         refusal = _too_much(limits)
         return {"refused": [refusal.message, refusal.fix]}
-    return cast("dict[str, Any]", msgspec.to_builtins(Contents(sheet.columns, count, sheet.told)))
+    return cast("dict[str, Any]", msgspec.to_builtins(Contents(sheet.columns, count, sheet.facts)))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ def read_content(content: bytes, options: Options | None = None, limits: Limits 
     options = options or Options()
     check_size(len(content), limits)
     if content[:4] == b"PK\x03\x04":
-        cells, told = read_workbook(content, options, limits)
-        return _of_workbook(cells, limits, Sheet([], iter(()), told))
+        cells, facts = read_workbook(content, options, limits)
+        return _of_workbook(cells, limits, Sheet([], iter(()), facts))
     _refuse_other_kinds(content)
-    rows, told = read_csv(content, options, limits)
-    return _of_csv(rows, limits, Sheet([], iter(()), told))
+    rows, facts = read_csv(content, options, limits)
+    return _of_csv(rows, limits, Sheet([], iter(()), facts))
 
 
 def check_size(size: int, limits: Limits = LIMITS) -> None:
@@ -63,11 +63,11 @@ def _of_csv(rows: Iterator[tuple[int, list[str], str]], limits: Limits, sheet: S
     head = line_of(number, values)
     if Kind.UNDECODABLE in head.kinds:
         raise Unreadable(
-            f"Line {number}, the header, is not in {sheet.told.encoding}.",
+            f"Line {number}, the header, is not in {sheet.facts.encoding}.",
             "Save the file as UTF-8 (in Excel: CSV UTF-8), or choose its encoding (--encoding).",
         )
     sheet.columns = _header(head.values, limits)
-    sheet.lines = _counted(_csv_lines(filled, sheet.columns, sheet.told.separator), limits, len(sheet.columns))
+    sheet.lines = _counted(_csv_lines(filled, sheet.columns, sheet.facts.separator), limits, len(sheet.columns))
     return sheet
 
 

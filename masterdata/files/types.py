@@ -83,7 +83,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dates: str = ""
 
 
-class Told(msgspec.Struct):
+class FileFacts(msgspec.Struct):
     """What was found out about a file, or chosen."""
 
     kind: str = "csv"
@@ -100,4 +100,4 @@ class Sheet:
 
     columns: list[str]
     lines: Iterator[Line]
-    told: Told = field(default_factory=Told)
+    facts: FileFacts = field(default_factory=FileFacts)

@@ -22,7 +22,7 @@ from defusedxml.expatreader import DefusedExpatParser
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
-from masterdata.files.types import Kind, Limits, Options, Told, Unreadable
+from masterdata.files.types import FileFacts, Kind, Limits, Options, Unreadable
 
 Cells = tuple[int, list[tuple[int, str, str]]]
 """A row: its number, and (position, text, kind) of each cell that holds something."""
@@ -35,11 +35,11 @@ _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _LETTERS = re.compile(r"[A-Z]{1,3}")
 
 
-def read_workbook(content: bytes, options: Options, limits: Limits) -> tuple[Iterator[Cells], Told]:
+def read_workbook(content: bytes, options: Options, limits: Limits) -> tuple[Iterator[Cells], FileFacts]:
     """Return the rows of the sheet that the workbook shows, or of the chosen one. Raises Unreadable."""
     try:
         book = _Book(zipfile.ZipFile(BytesIO(content)), limits)
-        return _checked(book.rows(book.choose(options.sheet))), book.told
+        return _checked(book.rows(book.choose(options.sheet))), book.facts
     except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException, NotImplementedError, RuntimeError) as error:
         raise _damaged(error) from None
 
@@ -71,7 +71,7 @@ class _Book:
     def __init__(self, packed: zipfile.ZipFile, limits: Limits) -> None:
         self.packed, self.limits = packed, limits
         self.left = limits.unpacked
-        self.told = Told(kind="workbook")
+        self.facts = FileFacts(kind="workbook")
         names = set(packed.namelist())
         if "xl/workbook.bin" in names:
             raise Unreadable("The file is a binary workbook (.xlsb).", "Save it as .xlsx, and try again.")
@@ -96,17 +96,17 @@ class _Book:
             for one in self.tree.iter()
             if _local(one.tag) == "sheet" and one.get(_RELATION, "") in self.sheets_at
         ]
-        self.told.sheets = [name for name, shown, _ in sheets if shown]
+        self.facts.sheets = [name for name, shown, _ in sheets if shown]
         names = ", ".join(name for name, _, _ in sheets)
         if wanted:
             for name, _, at in sheets:
                 if name.casefold() == wanted.strip().casefold():
-                    self.told.sheet = name
+                    self.facts.sheet = name
                     return at
             raise Unreadable(f"The workbook has no sheet {wanted!r}. Its sheets are: {names}.", "Choose one of them.")
         for name, shown, at in sheets:
             if shown:
-                self.told.sheet = name
+                self.facts.sheet = name
                 return at
         if not sheets:
             raise Unreadable("The workbook has no sheet.", "Save the records as .xlsx or as CSV, and try again.")

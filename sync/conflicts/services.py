@@ -32,8 +32,8 @@ def settle(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> int:
         ids = by_mapping[mapping.pk]
         for start in range(0, len(ids), 500):
             UndoneRecord.objects.filter(pk__in=ids[start : start + 500]).update(settled_at=now)
-        told = {"accepted as it is": (None, f"{len(ids):,} records")}
-        audit.record_audit_entry(mapping, LogEntry.Action.UPDATE, told, user=user)
+        changes = {"accepted as it is": (None, f"{len(ids):,} records")}
+        audit.record_audit_entry(mapping, LogEntry.Action.UPDATE, changes, user=user)
     return sum(map(len, by_mapping.values()))
 
 

@@ -2,7 +2,15 @@
 
 import pytest
 
-from accounts.decisions import CHOICES, capabilities_of, choice_of, held_after, may_give_roles, names_shown
+from accounts.decisions import (
+    CHOICES,
+    capabilities_of,
+    choice_of,
+    describe_role,
+    held_after,
+    may_give_roles,
+    names_shown,
+)
 from core.roles import CAPABILITIES, Access, Can, Held, Role, capabilities_anywhere, capabilities_in, decide_access
 
 A, B = "alder", "birch"
@@ -159,3 +167,15 @@ def test_names_of_companies_as_a_person_reads_them(
     names: tuple[str, ...], visible: tuple[str, ...], shown: tuple[str, ...]
 ) -> None:
     assert names_shown(names, visible) == shown
+
+
+@pytest.mark.parametrize(
+    ("company", "text"),
+    [
+        (None, "Viewer in all companies"),
+        ("contoso", "Viewer in Contoso Ltd."),
+        ("gone", "Viewer in gone"),
+    ],
+)
+def test_a_role_as_a_sentence_names_it(company: str | None, text: str) -> None:
+    assert describe_role(Held(company, Role.VIEWER), {"contoso": "Contoso Ltd."}) == text

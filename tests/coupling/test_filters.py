@@ -212,4 +212,18 @@ def test_what_misses_a_condition(condition, text):
 def test_a_row_misses_the_conditions_that_it_does_not_meet():
     wanted = filters.parse_conditions(CUSTOMER, company=COMPANY)
     row = {"statecode": 1, "customertypecode": None, "tandem_companyid": None}
-    assert [one.column for one in filters.missed(wanted, row.get)] == ["statecode", "customertypecode"]
+    assert [one.column for one in filters.unmet(wanted, row.get)] == ["statecode", "customertypecode"]
+
+
+def test_with_multi_company_the_condition_on_the_company_does_not_count():
+    assert filters.names_company(CUSTOMER) and not filters.names_company(CUSTOMER[:2])
+    assert filters.in_force(CUSTOMER, multi_company=True) == CUSTOMER[:2]
+    assert filters.in_force(CUSTOMER, multi_company=False) == CUSTOMER
+
+
+@pytest.mark.parametrize(
+    ("column", "label", "caption"),
+    [("statecode", "", "Status"), ("statecode", "State of it", "State of it"), ("city", "", "city")],
+)
+def test_a_column_is_called_as_dataverse_calls_it(column, label, caption):
+    assert filters.caption_of(column, label) == caption

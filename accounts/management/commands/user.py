@@ -65,7 +65,7 @@ class Command(TandemCommand):
         where = self.company.slug if self.company else None
         taken = sorted(one for one in before - self._roles(user.username) if one.company != where)
         names = dict(Company.objects.values_list("slug", "name"))
-        lost = [decisions.told(one, names) for one in taken]
+        lost = [decisions.describe_role(one, names) for one in taken]
         if self.as_json:
             document = {"user": user.username, "role": options["role"], "created": created, "password": made or None}
             more = {"company": self.company.name} if self.company else {}

@@ -123,8 +123,8 @@ class Command(MappingCommand):
             job = waiting.run_to_end(job)
         kept = job is not None and IntegrationTableMapping.objects.filter(pk=mapping.pk).exists()
         if self.as_json:
-            told = jobs.summary(job) if job is not None else None
-            self.print_json({"deleted": "" if kept else mapping.name, "couplings": couplings, "job": told})
+            summary = jobs.summary(job) if job is not None else None
+            self.print_json({"deleted": "" if kept else mapping.name, "couplings": couplings, "job": summary})
         if job is not None and job.message:
             self.print_text(job.message)
         elif not kept:

@@ -117,8 +117,8 @@ class Command(CompanyCommand):
 
 def _told(row: dict[str, Any], *, changed: bool) -> str:
     """Return a row of a preview: "1 Alder; City: Oslo -> Bergen", "2 Birch; City: Bergen"."""
-    told = [f"{row['key']} {row['name']}".strip()]
+    parts = [f"{row['key']} {row['name']}".strip()]
     for one in row["fields"]:
         before, after = one["before"] or "(blank)", one["local_value"] or "(blank)"
-        told.append(f"{one['caption']}: {before} -> {after}" if changed else f"{one['caption']}: {after}")
-    return "; ".join(told)
+        parts.append(f"{one['caption']}: {before} -> {after}" if changed else f"{one['caption']}: {after}")
+    return "; ".join(parts)

@@ -64,8 +64,8 @@ def test_a_file_is_previewed_and_nothing_is_written_before_it_is_agreed(client, 
     assert "<h1" in text
     assert ">Import</h1>" in text
     assert "Nothing is written yet" in text
-    for told in ("Bergen", "Oslo", "&lt;b&gt;Birch&lt;/b&gt;", "Line 5", "The row has 2 values", "Import 3 rows"):
-        assert told in text
+    for facts in ("Bergen", "Oslo", "&lt;b&gt;Birch&lt;/b&gt;", "Line 5", "The row has 2 values", "Import 3 rows"):
+        assert facts in text
     assert Customer.objects.get().city == "Oslo"
     answer = client.post(url("import-start", company, pk=job.pk))
     started = Job.objects.latest("pk")

@@ -14,7 +14,7 @@ def read(content, **options):
 @pytest.mark.parametrize("content", [b"sep=;\r\nNo.;Name\r\n1;a,b\r\n", b"\xef\xbb\xbfSEP=;\nNo.;Name\n1;a,b\n"])
 def test_excel_s_line_sep_names_the_separator_and_is_no_header(content):
     sheet, (line,) = read(content)
-    assert (sheet.columns, sheet.told.separator) == (["No.", "Name"], ";")
+    assert (sheet.columns, sheet.facts.separator) == (["No.", "Name"], ";")
     assert (line.number, line.values) == (3, ["1", "a,b"])
 
 
@@ -24,7 +24,7 @@ def test_excel_s_line_sep_names_the_separator_and_is_no_header(content):
 def test_a_chosen_separator_counts(chosen, separator):
     content = f"no{separator}name\n1{separator}a"
     sheet, (line,) = read(content.encode(), separator=chosen)
-    assert (sheet.told.separator, line.values) == (separator, ["1", "a"])
+    assert (sheet.facts.separator, line.values) == (separator, ["1", "a"])
 
 
 @pytest.mark.parametrize("chosen", ["ab", '"', "x"])

@@ -13,7 +13,7 @@ from masterdata import catalog
 from masterdata.files.columns import UnknownColumns
 from masterdata.files.importing import PART, Plan, RowError, Rows, Values, apply_part, decide
 from masterdata.files.reader import read_file, rows_from
-from masterdata.files.types import Line, Options, Told
+from masterdata.files.types import FileFacts, Line, Options
 from masterdata.models import ChangedBy, Company, Contact, Customer
 from tests.example_app.models import Subscription
 
@@ -196,7 +196,7 @@ def test_every_row_is_counted_once_and_repeating_an_import_changes_nothing(compa
     columns = {"no": (0, "no"), "name": (1, "name"), "credit_limit": (2, "limit"), "blocked": (3, "blocked")}
     Customer.objects.filter(company=company).delete()
     for rows in (first, second):
-        plan = Plan(table.name, columns, len(rows), Told())
+        plan = Plan(table.name, columns, len(rows), FileFacts())
         given_lines = [Line(n, [value.strip() for value in row]) for n, row in enumerate(rows, 2)]
         done = put_in(plan, company, given_lines)
         assert done.total == len(rows) == done.inserted + done.modified + done.unchanged + done.failed

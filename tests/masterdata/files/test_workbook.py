@@ -54,7 +54,7 @@ def test_numbers_and_dates_are_what_the_cells_hold():
 def test_the_sheet_that_is_shown_is_read_or_the_chosen_one():
     content = workbook(HEADER, row(2, text("A2", "1")), sheets=[("Info", "hidden"), ("Customers", "visible")])
     sheet = read_content(content)
-    assert (sheet.told.sheet, sheet.told.sheets, len(list(sheet.lines))) == ("Customers", ["Customers"], 1)
+    assert (sheet.facts.sheet, sheet.facts.sheets, len(list(sheet.lines))) == ("Customers", ["Customers"], 1)
     with pytest.raises(Unreadable, match=r"no sheet 'Vendors'. Its sheets are: Info, Customers"):
         read_content(content, Options(sheet="Vendors"))
     hidden = workbook(HEADER, row(2, text("A2", "1")), sheets=[("A", "hidden"), ("B", "veryHidden")])
@@ -69,7 +69,7 @@ def test_several_sheets_are_told_beside_the_one_that_is_read():
     book.create_sheet("Second")
     book.active.append(["no"])
     book.active.append(["1"])
-    assert read_content(saved(book)).told.sheets == ["First", "Second"]
+    assert read_content(saved(book)).facts.sheets == ["First", "Second"]
 
 
 def test_a_value_beside_the_header_s_columns_is_reported():
