@@ -13,7 +13,8 @@ from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from accounts.admin_site import ReadOnly
 from core.roles import Can, Role, may
@@ -78,9 +79,18 @@ class FailureLogAdmin(OfAllCompanies, ReadOnly, AccessFailureLogAdmin):
 
 
 class PersonAdmin(OfAllCompanies, _UserAdmin):
-    """People. Who is a superuser and enters the admin follows from the role, so neither is set by hand."""
+    """People. Who is a superuser and enters the admin follows from the role, so neither is set by hand.
 
-    readonly_fields = ("is_superuser", "is_staff", "last_login", "date_joined")
+    Whoever is deactivated, is so on People, which leaves somebody who administers all companies.
+    """
+
+    readonly_fields = ("is_superuser", "is_staff", "is_active", "last_login", "date_joined")
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Set a person's new password; for one's own, lead to the page that asks for the old one."""
+        if str(id) == str(request.user.pk):
+            return HttpResponseRedirect(reverse("accounts:password"))
+        return super().user_change_password(request, id, form_url)
 
 
 class RoleGroupAdmin(OfAllCompanies, GroupAdmin):

@@ -140,6 +140,18 @@ def test_in_the_admin_a_person_moved_to_another_group_is_no_superuser_any_more(r
     assert not fresh(grace).is_superuser
 
 
+def test_the_admin_deactivates_nobody_and_asks_for_the_old_password_where_it_is_ones_own(root: User) -> None:
+    client = Client()
+    client.force_login(root, backend=BACKEND)
+    groups = [roles.ensure_groups()[Role.ADMINISTRATOR].pk]
+    client.post(f"/admin/auth/user/{root.pk}/change/", {"username": root.username, "groups": groups})
+    assert fresh(root).is_active
+    grace = User.objects.create_user("grace")
+    own, hers = (client.get(f"/admin/auth/user/{one.pk}/password/") for one in (root, grace))
+    assert (own.status_code, own["Location"]) == (302, "/password/")
+    assert hers.status_code == 200
+
+
 def test_the_last_administrator_of_all_companies_keeps_the_role(root: User, ada: User) -> None:
     with pytest.raises(Refusal, match="only active person"):
         roles.set_roles(person=root, company=None, roles=[Role.VIEWER], by=root)
