@@ -44,7 +44,12 @@ def mapping(company) -> IntegrationTableMapping:
     )  # fmt: skip
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+# Rows of such lists are large by nature, so that a run of large ones is no fault.
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+    deadline=None,
+)
 @given(
     st.lists(
         st.tuples(
