@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Group, User
 
 from coupling.couplings import services
 from coupling.models import Coupling
@@ -12,17 +11,15 @@ from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
 from masterdata.models import Customer
 from tests.coupling.conftest import counted, pairs, run
+from tests.sync.conftest import signed_in
 
 PHONE = [Criterion("phone_no", "telephone1")]
 RELEASE = "Release from Deleted Records"
 
 
 @pytest.fixture
-def operator(client, company):
-    user = User.objects.create_user("operator")
-    user.groups.add(Group.objects.get_or_create(name="Operator")[0])
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
+def operator(company):
+    return signed_in("Operator")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import re
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 
 from accounts.models import CompanyRole
 from core.roles import Role
@@ -15,17 +15,15 @@ from jobs.models import Job
 from tests.coupling.conftest import counted, pairs, run
 from tests.coupling.couplings.test_uncouple_job import company_ids
 from tests.coupling.test_commands import spoken
+from tests.sync.conftest import signed_in
 
 PHONE = [Criterion("phone_no", "telephone1")]
 URL = "/c/cronus/mappings/of/CUSTOMER/delete/"
 
 
 @pytest.fixture
-def administrator(client, company):
-    user = User.objects.create_user("administrator")
-    user.groups.add(Group.objects.get_or_create(name="Administrator")[0])
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
+def administrator(company):
+    return signed_in("Administrator")
 
 
 @pytest.fixture
