@@ -100,7 +100,7 @@ def skipped_listing(company: Company, *, settled: bool = False) -> listing.Listi
             "integration_name__icontains",
             "condition__icontains",
         ),
-        search_label="Search by number, name or condition",
+        search_label="Search by name or condition",
         key="id",
         selectable=True,
         row_label=cells.text,
