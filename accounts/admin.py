@@ -4,6 +4,8 @@ Sign-ins are there to read: who failed or came in is not for anybody to delete. 
 nothing for a person, so that they may try again at once; that is told.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from auditlog.admin import LogEntryAdmin
@@ -16,7 +18,9 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from accounts import roles
 from accounts.admin_site import ReadOnly
+from core.refusals import Refusal
 from core.roles import Can, Role, may
 
 # Types are generic, and a mixin has its base, for the type checker alone.
@@ -78,13 +82,38 @@ class FailureLogAdmin(OfAllCompanies, ReadOnly, AccessFailureLogAdmin):
     """Who failed to come in."""
 
 
+def _in_words(request: HttpRequest, answer: Callable[[], Any]) -> Any:
+    """Answer; where what is posted is refused, undo it and say so on the same page."""
+    if request.method != "POST":
+        return answer()
+    try:
+        with roles.changing():
+            return answer()
+    except Refusal as refusal:
+        messages.error(request, f"Nothing was changed. {refusal.user_message}")
+        return HttpResponseRedirect(request.get_full_path())
+
+
 class PersonAdmin(OfAllCompanies, _UserAdmin):
     """People. Who is a superuser and enters the admin follows from the role, so neither is set by hand.
 
-    Whoever is deactivated, is so on People, which leaves somebody who administers all companies.
+    Whoever is deactivated, is so on People. Nothing that is done here leaves nobody who administers all companies:
+    accounts.following refuses it, and the next page says why.
     """
 
     readonly_fields = ("is_superuser", "is_staff", "is_active", "last_login", "date_joined")
+
+    def changeform_view(self, request: HttpRequest, *given: Any, **named: Any) -> Any:
+        """Show or save a person."""
+        return _in_words(request, partial(super().changeform_view, request, *given, **named))
+
+    def delete_view(self, request: HttpRequest, *given: Any, **named: Any) -> Any:
+        """Ask, then delete a person."""
+        return _in_words(request, partial(super().delete_view, request, *given, **named))
+
+    def changelist_view(self, request: HttpRequest, *given: Any, **named: Any) -> Any:
+        """Show the people, or do something with those selected."""
+        return _in_words(request, partial(super().changelist_view, request, *given, **named))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
         """Set a person's new password; for one's own, lead to the page that asks for the old one."""

@@ -1,21 +1,27 @@
 """What follows from roles: the superuser and the groups of Django's admin; from deactivating somebody: no session.
 
+No change leaves nobody who administers all companies: it is refused, and so must be made in a transaction that undoes
+what was done of it (accounts.roles.changing). Changes in bulk, which send no signals, are watched (accounts.watched).
+
 CompanyRole is the truth. A role in all companies shows as the group of its name too, and an Administrator in all
 companies is a superuser: Django's admin asks for these. A change of groups made there changes the role. Signals, so
 that it holds whoever changes one of them: a page, a command, the admin, code of the business's own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from accounts import people, roles
 from accounts.models import CompanyRole
-from core.roles import Role, forget_held_roles
+from accounts.watched import WatchedQuerySet
+from core.roles import Held, Role, forget_held_roles
 
 _at_work: ContextVar[bool] = ContextVar("following roles", default=False)
 """Whether groups or roles are being changed by what follows from the other."""
@@ -24,11 +30,43 @@ _at_work: ContextVar[bool] = ContextVar("following roles", default=False)
 def connect() -> None:
     """Have the superuser and groups follow roles, and roles follow groups; called once, when the app loads."""
     person = get_user_model()
+    pre_save.connect(_role_is_saved, sender=CompanyRole, dispatch_uid="accounts.last")
+    post_delete.connect(_role_was_deleted, sender=CompanyRole, dispatch_uid="accounts.last")
     for changed in (post_save, post_delete):
         changed.connect(_role_changed, sender=CompanyRole, dispatch_uid="accounts.role")
     m2m_changed.connect(_groups_changed, sender=person.groups.through, dispatch_uid="accounts.groups")
     pre_save.connect(_person_is_saved, sender=person, dispatch_uid="accounts.person")
     post_save.connect(_person_was_saved, sender=person, dispatch_uid="accounts.person")
+    WatchedQuerySet.watch = staticmethod(_watch)
+    # On the class, so that the members of a group are watched, too: their manager is derived from it.
+    cast("Any", type(person._default_manager))._queryset_class = WatchedQuerySet
+
+
+_PERSON_ROW = {"pk", "id", "is_active", "is_superuser", "is_staff"}
+_ROLE_ROW = {"role", "company", "company_id", "person", "person_id"}
+
+
+@contextmanager
+def _watch(rows: QuerySet[Any], names: Collection[str]) -> Iterator[None]:
+    """Refuse a change in bulk that leaves no administrator, and have follow what follows from any other."""
+    of_roles = rows.model is CompanyRole
+    present = of_roles or rows.model is get_user_model()  # in a migration the model is one of the past
+    if not present or not (_ROLE_ROW if of_roles else _PERSON_ROW).intersection(names):
+        yield
+        return
+    with transaction.atomic() if connection.in_atomic_block else roles.changing():
+        known = get_user_model().objects
+        pks = set(rows.values_list("person_id" if of_roles else "pk", flat=True))
+        were_active = set(known.filter(pk__in=pks, is_active=True).values_list("pk", flat=True))
+        last = roles.administrators().filter(person__in=pks).select_related("person").first()
+        yield
+        if last is not None:
+            roles.make_sure_of_an_administrator(last.person)
+        with _alone():
+            for person in known.filter(pk__in=pks):
+                _follow(person)
+                if person.pk in were_active and not person.is_active:
+                    people.end_sessions(person)
 
 
 @contextmanager
@@ -38,6 +76,32 @@ def _alone() -> Iterator[None]:
         yield
     finally:
         _at_work.reset(token)
+
+
+def _role_is_saved(instance: CompanyRole, raw: bool, **_: Any) -> None:
+    """Refuse to have the last administrator's role be another one, or somebody else's."""
+    stored = None if raw or instance.pk is None else CompanyRole.objects.filter(pk=instance.pk).first()
+    if (
+        stored is not None
+        and _administers_all(stored)
+        and not (_administers_all(instance) and instance.person_id == stored.person_id)
+    ):
+        roles.make_sure_of_another_administrator(stored.person)
+
+
+def _role_was_deleted(instance: CompanyRole, **_: Any) -> None:
+    """Refuse to take the last administrator's role, with the person or alone. The transaction ends with that."""
+    person = get_user_model().objects.filter(pk=instance.person_id, is_active=True).first()
+    if person is not None and _administers_all(instance):
+        roles.make_sure_of_another_administrator(person)
+
+
+def _administers_all(row: CompanyRole) -> bool:
+    return row.company_id is None and row.role == Role.ADMINISTRATOR
+
+
+def _is_active(person_id: int) -> bool:
+    return get_user_model().objects.filter(pk=person_id, is_active=True).exists()
 
 
 def _role_changed(instance: CompanyRole, raw: bool = False, **_: Any) -> None:
@@ -88,8 +152,17 @@ def _follow(person: Any) -> None:
 
 
 def _person_is_saved(instance: Any, raw: bool, update_fields: Any, **_: Any) -> None:
-    """Undo a superuser set by hand on somebody who is there already: the role says who is one."""
-    if raw or instance.pk is None or (update_fields is not None and "is_superuser" not in update_fields):
+    """Undo a superuser set by hand on somebody who is there already: the role says who is one.
+
+    Refuse to deactivate the last administrator.
+    """
+    if raw or instance.pk is None:
+        return
+    named = {"is_superuser", "is_active"} if update_fields is None else set(update_fields)
+    deactivated = "is_active" in named and not instance.is_active and _is_active(instance.pk)
+    if deactivated and Held(None, Role.ADMINISTRATOR) in roles.stored_roles(instance):
+        roles.make_sure_of_another_administrator(instance)
+    if "is_superuser" not in named:
         return
     rows = CompanyRole.objects.filter(person_id=instance.pk, company=None, role=Role.ADMINISTRATOR)
     if instance.is_superuser != (administrator := rows.exists()):

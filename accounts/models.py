@@ -1,11 +1,13 @@
 """Who has which role in which company."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.watched import WatchedQuerySet
 from core.roles import Role
 from masterdata.models import Company
 
@@ -25,6 +27,8 @@ class CompanyRole(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     given_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = WatchedQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -49,3 +53,25 @@ class CompanyRole(models.Model):
             "company_id": self.company_id,
             "role": str(self.role),
         }
+
+
+class PasswordMail(models.Model):
+    """When somebody was last sent a link for a new password, so that nobody gets many, whichever process is asked."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    sent_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.sent_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def claim(cls, person: Any, pause_s: float) -> bool:
+        """Note that a mail is sent now, and return whether it may be: none was in the last `pause_s` seconds.
+
+        Of several who ask at the same time, one may.
+        """
+        now = timezone.now()
+        _, first = cls.objects.get_or_create(person=person, defaults={"sent_at": now})
+        if first:
+            return True
+        return cls.objects.filter(person=person, sent_at__lte=now - timedelta(seconds=pause_s)).update(sent_at=now) == 1

@@ -8,12 +8,11 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.validators import validate_email
-from django.db import transaction
 from django.utils import timezone
 
 from accounts import decisions, roles
 from core.refusals import Refusal
-from core.roles import Role
+from core.roles import Held, Role
 from masterdata.models import Company
 
 
@@ -27,7 +26,6 @@ def find_person(name: str) -> User | None:
     return get_user_model().objects.filter(username=name).first()
 
 
-@transaction.atomic
 def save_user(
     *,
     name: str,
@@ -44,6 +42,13 @@ def save_user(
     made for a new one that came without (blank otherwise). Raises django's ValidationError where the password is too
     weak, and Refusal as roles.set_roles does.
     """
+    with roles.changing():
+        return _save_user(name, role, password, company, e_mail, by)
+
+
+def _save_user(
+    name: str, role: Role, password: str | None, company: Company | None, e_mail: str | None, by: User | None
+) -> tuple[User, bool, str]:
     people = get_user_model()
     user = find_person(name) or people(username=name)
     created = user.pk is None
@@ -80,7 +85,6 @@ def _become(person: User, company: Company | None, role: Role, by: User | None) 
         roles.set_roles(person=person, company=where, roles=wanted, by=by)
 
 
-@transaction.atomic
 def set_active(*, person: User, active: bool, by: User) -> None:
     """Let the person sign in, or not any more; then their sessions end at once, and none comes back.
 
@@ -88,10 +92,16 @@ def set_active(*, person: User, active: bool, by: User) -> None:
     """
     if not active and person == by:
         raise Refusal("configuration", "You cannot deactivate yourself.", "Ask another administrator.")
-    if not active and person.is_superuser:
-        roles.make_sure_of_another_administrator(person)
+    with roles.changing():
+        if Held(None, Role.ADMINISTRATOR) not in roles.roles_now(by):
+            raise Refusal(
+                "not_permitted", f"{by} does not administer all companies any more, so nothing was changed.",
+                "Ask an Administrator in all companies.",
+            )  # fmt: skip
+        changed = get_user_model().objects.get(pk=person.pk)
+        changed.is_active = active
+        changed.save(update_fields=["is_active"])
     person.is_active = active
-    person.save(update_fields=["is_active"])
 
 
 def end_sessions(person: User) -> int:

@@ -1,15 +1,17 @@
 """Giving and taking roles. What follows from them, the superuser and groups, is in accounts.following."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
-from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import decisions
 from accounts.models import CompanyRole
+from core.locks import locked
 from core.refusals import Refusal
-from core.roles import Held, Role, held_roles
+from core.roles import Held, Role
 from masterdata.models import Company
 
 
@@ -24,48 +26,70 @@ def stored_roles(person: User) -> frozenset[Held]:
     return frozenset(Held(*row) for row in rows)
 
 
-@transaction.atomic
+def changing() -> AbstractContextManager[None]:
+    """Open a transaction beside which nobody else changes roles, or who may sign in.
+
+    Whatever changes them opens it before anything else in the database: one lock, so that no two changes wait for each
+    other, and none counts with what another one has just taken.
+    """
+    return locked("roles of people")
+
+
 def set_roles(*, person: User, company: Company | None, roles: Iterable[Role], by: User | None = None) -> None:
     """Have the person hold just these roles in the company, or in all (None); counts from their next request on.
 
     by: who gives and takes them; None for a command. Raises Refusal where they do not administer the company, or nobody
-    would be left who administers all; a command may do even that, since it can also give the role again.
+    would be left who administers all.
     """
-    if by is not None and not decisions.may_give_roles(held_roles(by), company.slug if company else None):
-        raise Refusal(
-            "not_permitted",
-            f"{by} does not administer {company or decisions.ALL_COMPANIES}, so the role of {person} there stays.",
-            "Ask an Administrator in all companies.",
-        )
-    lock_person(person)
-    wanted = {Role(role) for role in roles}
-    held = {Role(row.role): row for row in CompanyRole.objects.filter(person=person, company=company)}
-    if by is not None and company is None and Role.ADMINISTRATOR in held.keys() - wanted:
-        make_sure_of_another_administrator(person)
-    for role in sorted(held.keys() - wanted):
-        row = held[role]
-        row.person = person
-        row.delete()
-    for role in sorted(wanted - held.keys()):
-        CompanyRole.objects.create(person=person, company=company, role=role, given_by=by)
+    with changing():
+        if by is not None and not decisions.may_give_roles(roles_now(by), company.slug if company else None):
+            raise Refusal(
+                "not_permitted",
+                f"{by} does not administer {company or decisions.ALL_COMPANIES}, so the role of {person} there stays.",
+                "Ask an Administrator in all companies.",
+            )
+        wanted = {Role(role) for role in roles}
+        held = {Role(row.role): row for row in CompanyRole.objects.filter(person=person, company=company)}
+        for role in sorted(held.keys() - wanted):
+            row = held[role]
+            row.person = person
+            row.delete()
+        for role in sorted(wanted - held.keys()):
+            CompanyRole.objects.create(person=person, company=company, role=role, given_by=by)
+
+
+def roles_now(person: User) -> frozenset[Held]:
+    """Return the roles of somebody who changes those of others, who may have lost them while waiting to do so."""
+    active = get_user_model().objects.filter(pk=person.pk, is_active=True).exists()
+    return stored_roles(person) if active else frozenset()
 
 
 def make_sure_of_another_administrator(person: User) -> None:
-    """Refuse to go on where nobody else administers all companies. Raises Refusal."""
-    others = CompanyRole.objects.select_for_update().filter(company=None, role=Role.ADMINISTRATOR)
-    if not [row for row in others.select_related("person").order_by("pk") if row.person != person and is_active(row)]:
-        raise Refusal(
-            "last_administrator",
-            f"{person} is the only active person who is an Administrator in all companies.",
-            "Give somebody else that role first.",
-        )
+    """Refuse to go on where nobody but the person is active and administers all companies. Raises Refusal.
+
+    The one place of the rule; accounts.following asks whenever such a role is taken, or somebody deactivated.
+    """
+    if not administrators().exclude(person=person).exists():
+        raise _last(person)
 
 
-def is_active(row: CompanyRole) -> bool:
-    """Return whether the role's person may sign in."""
-    return bool(row.person.is_active)
+def make_sure_of_an_administrator(person: User) -> None:
+    """Refuse to leave a change as it was made where it left nobody who administers all companies. Raises Refusal.
+
+    person: who did until then, and is named.
+    """
+    if not administrators().exists():
+        raise _last(person)
 
 
-def lock_person(person: User) -> None:
-    """Have others who change the person's roles wait until this transaction has ended."""
-    get_user_model().objects.select_for_update().filter(pk=person.pk).first()
+def administrators() -> QuerySet[CompanyRole]:
+    """Return the roles of those who are active and administer all companies."""
+    return CompanyRole.objects.filter(company=None, role=Role.ADMINISTRATOR, person__is_active=True)
+
+
+def _last(person: User) -> Refusal:
+    return Refusal(
+        "last_administrator",
+        f"{person} is the only active person who is an Administrator in all companies.",
+        "Give somebody else that role first.",
+    )

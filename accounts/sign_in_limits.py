@@ -4,7 +4,6 @@ A try counts as failed before its password is looked at, and no more once it suc
 no more are looked at than of tries one after the other.
 """
 
-from ipaddress import ip_address
 from typing import Any
 
 from axes.attempts import get_cool_off_threshold
@@ -17,6 +16,7 @@ from django.db.models import F, QuerySet, Sum
 from django.http import HttpRequest
 
 from core.locks import locked
+from core.visitors import address_of
 
 LIMITS = {("username", "ip_address"): 5, ("ip_address",): 25, ("username",): 100}
 """Failures within the cool-off time after which no password is looked at any more.
@@ -27,27 +27,8 @@ who knows a name does not easily keep its owner out.
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """Return the visitor's address: the connection's own, or what the outermost trusted proxy wrote (TRUSTED_PROXIES).
-
-    Each proxy appends whom it was asked by, so of n proxies the n-th entry from the end is the last one that can be
-    believed; what stands before it is whatever the visitor sent.
-    """
-    own: str | None = request.META.get("REMOTE_ADDR") or None
-    written = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    if not settings.TRUSTED_PROXIES or len(written) < settings.TRUSTED_PROXIES:
-        return own
-    return _ip_address(written[-settings.TRUSTED_PROXIES]) or own
-
-
-def _ip_address(text: str) -> str | None:
-    """Return the IP address in an entry, without a port; None where it holds none."""
-    bare = text.partition("]")[0].lstrip("[") if text.startswith("[") else text
-    for candidate in (bare, bare.rpartition(":")[0]):
-        try:
-            return str(ip_address(candidate))
-        except ValueError:
-            continue
-    return None
+    """Return the visitor's address: see core.visitors."""
+    return address_of(request.META)
 
 
 def is_own_password(request: HttpRequest, username: str, password: str) -> bool:

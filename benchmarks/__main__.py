@@ -17,8 +17,8 @@ from pathlib import Path
 from benchmarks.telling import Line, table
 
 NAMES = (
-    "match", "couple", "asking", "reading", "sync", "update", "idle", "written", "durability", "pages", "throttled",
-    "waits",
+    "match", "couple", "disagreeing", "ladder", "asking", "reading", "sync", "update", "idle", "written", "durability",
+    "pages", "throttled", "waits",
 )  # fmt: skip
 WITH_DATABASE = frozenset(NAMES) - {"match", "asking", "reading"}
 

@@ -21,14 +21,14 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     """Couple without lease and checkpoints, with or without outcomes; how many, and the seconds."""
     from core import bulk
     from coupling import local_records
-    from coupling.couplings.couple_job import RECORDS_PER_CHECKPOINT, _Writer
+    from coupling.couplings.couple_writer import CouplingWriter, records_per_checkpoint
     from coupling.gateway import Gateway
     from coupling.matching import criteria
     from coupling.matching.decisions import Result
     from coupling.matching.run_matching import MatchingRun
     from coupling.models import Coupling
-    from jobs.models import JobOutcome
-    from jobs.running.context import _OUTCOME_FIELDS, Checkpoint, _outcomes
+    from jobs.models import JobOutcome, OutcomePart
+    from jobs.running.context import _OUTCOME_FIELDS, Checkpoint, _outcomes, _parts
 
     class Context:
         """Lets the job's own writer write, and keeps nothing."""
@@ -45,7 +45,10 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
                 yield point
                 rows = list(_outcomes(self.job, point.outcomes))
                 bulk.insert(JobOutcome, _OUTCOME_FIELDS, rows)
-                for (outcome, reason), n in Counter((row[1], row[2]) for row in rows).items():
+                OutcomePart.objects.bulk_create(_parts(self.job, point))
+                counted = Counter((row[1], row[2]) for row in rows)
+                counted.update({(one.outcome, ""): len(one.numbers) for one in point.derived})
+                for (outcome, reason), n in counted.items():
                     by = self.job.breakdown.setdefault(outcome, {})
                     by[reason] = by.get(reason, 0) + n
 
@@ -64,14 +67,14 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     )
     decisions = matching.run()
     if outcomes:
-        _Writer(Context(), own.mapping, matching, organization).write()
+        CouplingWriter(Context(), own.mapping, matching, organization).write()
     else:
         fields = (
             "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
         )  # fmt: skip
-        for start in range(0, len(decisions), RECORDS_PER_CHECKPOINT):
+        for start in range(0, len(decisions), records_per_checkpoint()):
             part = [
-                decisions.decision_at(at) for at in range(start, min(start + RECORDS_PER_CHECKPOINT, len(decisions)))
+                decisions.decision_at(at) for at in range(start, min(start + records_per_checkpoint(), len(decisions)))
             ]
             rows = [
                 (own.company.pk, own.mapping.pk, "customer", one.local_id, one.candidates[0].id, organization,

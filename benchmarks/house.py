@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,18 @@ class House:
         for part in rows.customers(size - first, first):
             bulk.insert(Customer, ("company_id", "no", *rows.FIELDS), [(self.company.pk, *one) for one in part])
 
-    def accounts(self, size: int) -> None:
-        """Load the accounts of benchmarks.rows, all inside the mapping's filter, in place of those there were."""
-        for part in rows.accounts(size):
+    def neighbour(self, size: int) -> None:
+        """Insert as many customers of another company, which no job of the first one looks at."""
+        from core import bulk
+        from masterdata.models import Company, Customer
+
+        other, _ = Company.objects.get_or_create(name="Neighbour", currency_code="USD")
+        for part in rows.customers(size):
+            bulk.insert(Customer, ("company_id", "no", *rows.FIELDS), [(other.pk, *one) for one in part])
+
+    def accounts(self, size: int, given: Callable[[int], Iterable[list[dict]]] = rows.accounts) -> None:
+        """Load accounts made by rule, all inside the mapping's filter, in place of those there were."""
+        for part in given(size):
             self.plain.control("POST", "load", {"accounts": [{**one, "customertypecode": 3} for one in part]})
 
     def keep(self) -> None:
@@ -111,7 +120,7 @@ class House:
         if self.database.vendor == "sqlite":
             with self.database.cursor() as cursor:
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self.database.close()
+            self._close()
             shutil.copy(self._file, self.folder / "kept.sqlite3")
         else:
             with self.database.cursor() as cursor:
@@ -120,20 +129,48 @@ class House:
     def back(self) -> None:
         """Throw away couplings, jobs and outcomes made since `keep`."""
         if self.database.vendor == "sqlite":
-            self.database.close()
+            self._close()
             for end in ("-wal", "-shm"):
                 Path(f"{self._file}{end}").unlink(missing_ok=True)
             shutil.copy(self.folder / "kept.sqlite3", self._file)
         else:
             with self.database.cursor() as cursor:
                 cursor.execute(
-                    "TRUNCATE coupling_coupling, coupling_couplingbase, jobs_joboutcome, jobs_jobrecord CASCADE"
+                    "TRUNCATE coupling_coupling, coupling_couplingbase, coupling_newcouplings, jobs_joboutcome, "
+                    "jobs_outcomepart, jobs_jobrecord CASCADE"
                 )
                 cursor.execute("CHECKPOINT")
+
+    def _close(self) -> None:
+        """Close every connection to the database, so that its file can be put in the place of another."""
+        from connection_setup.connection import service_waits
+
+        service_waits.close()
+        self.database.close()
 
     @property
     def _file(self) -> str:
         return str(self.database.settings_dict["NAME"])
+
+    def size(self, *tables: str) -> int:
+        """Return the bytes of tables with their indexes."""
+        with self.database.cursor() as cursor:
+            if self.database.vendor == "sqlite":
+                names = "SELECT name FROM sqlite_master WHERE tbl_name = %s"
+                statement = f"SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name IN ({names})"
+            else:
+                statement = "SELECT pg_total_relation_size(%s)"
+            total = 0
+            for table in tables:
+                cursor.execute(statement, [table])
+                total += int(cursor.fetchone()[0])
+            return total
+
+    def define(self, *statements: str) -> None:
+        """Carry out statements that make or drop tables."""
+        with self.database.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def insert(self, table: str, columns: Sequence[str], values: Sequence[tuple]) -> None:
         """Insert with the least that a bulk insert can be: prepared tuples to the driver, by COPY or executemany."""

@@ -23,7 +23,7 @@ def settle(own: House, first: int, size: int) -> None:
     from django.utils import timezone
 
     from core import bulk
-    from coupling.models import Coupling
+    from coupling.models import Coupling, CouplingBase
     from masterdata.models import Customer
 
     then = timezone.now() - timedelta(days=1)
@@ -36,10 +36,18 @@ def settle(own: House, first: int, size: int) -> None:
         )
         bulk.insert(
             Coupling,
-            ("company_id", "mapping_id", "table", "local_id", "integration_id", "version", "local_modified_at",
-             "last_job_id", "compared"),
-            [(own.company.pk, own.mapping.pk, "customer", *pair, 'W/"1"', then, 1, True) for pair in ids],
-        )  # fmt: skip
+            ("company_id", "mapping_id", "table", "local_id", "integration_id"),
+            [(own.company.pk, own.mapping.pk, "customer", *pair) for pair in ids],
+        )
+        new = Coupling.objects.filter(local_id__in=[local for local, _ in ids], mapping=own.mapping)
+        bulk.insert(
+            CouplingBase,
+            ("coupling_id", "company_id", "mapping_id", "version", "local_modified_at", "last_job_id", "compared"),
+            [
+                (pk, own.company.pk, own.mapping.pk, 'W/"1"', then, 1, True)
+                for pk in new.order_by("pk").values_list("pk", flat=True)
+            ],
+        )
     if own.database.vendor == "postgresql":
         with own.database.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
@@ -57,7 +65,7 @@ def database_time() -> Iterator[list[float]]:
         try:
             return execute(sql, parameters, many, context)
         finally:
-            if "coupling_coupling" in sql or "masterdata_customer" in sql or "sync_duepair" in sql:
+            if "coupling_" in sql or "masterdata_customer" in sql or "sync_duepair" in sql:
                 spent.append(time.perf_counter() - began)
 
     with connection.execute_wrapper(timed):

@@ -115,7 +115,7 @@ def couple(filled: Filled, *, spread: bool) -> None:
     from django.db import connection
 
     from core import bulk
-    from coupling.models import Coupling, UndoneRecord
+    from coupling.models import Coupling, CouplingBase, UndoneRecord
 
     pair = Coupling(
         company=filled.company, mapping=filled.mapping, table="customer", job_id=filled.job.pk,
@@ -126,15 +126,23 @@ def couple(filled: Filled, *, spread: bool) -> None:
     json = "::jsonb" if connection.vendor == "postgresql" else ""
     yes, no = ("TRUE", "FALSE") if connection.vendor == "postgresql" else ("1", "0")
     with _quickly(connection):
+        CouplingBase.objects.all()._raw_delete("default")
         Coupling.objects.all()._raw_delete("default")
         _spread(pair, filled.coupled, {
             "local_id": _uuid(1, f"({N} + ({N} - 1) / 9)" if spread else N), "integration_id": _uuid(7),
-            "skipped": f"CASE WHEN {N} <= {deep} THEN {yes} ELSE {no} END",
-            "last_to_reason": f"CASE WHEN {N} <= {deep} THEN 'value_too_long' ELSE '' END",
-            "conflict": f"CASE WHEN {N} > {deep} AND {N} <= {2 * deep} THEN {conflict}{json} END",
         })  # fmt: skip
+        number = "(id - (SELECT MIN(id) FROM coupling_coupling) + 1)"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO coupling_couplingbase (coupling_id, company_id, mapping_id, version, compared, "
+                "last_to_reason, last_from_reason, last_error, skipped, conflict) "
+                f"SELECT id, company_id, mapping_id, '', {yes}, CASE WHEN {number} <= {deep} THEN 'value_too_long' "
+                f"ELSE '' END, '', '', CASE WHEN {number} <= {deep} THEN {yes} ELSE {no} END, "
+                f"CASE WHEN {number} > {deep} AND {number} <= {2 * deep} THEN {conflict}{json} END "
+                "FROM coupling_coupling"
+            )
         UndoneRecord.objects.all()._raw_delete("default")
-        skipped = Coupling.objects.filter(skipped=True).values_list("pk", "local_id", "integration_id")
+        skipped = Coupling.objects.filter(base__skipped=True).values_list("pk", "local_id", "integration_id")
         bulk.insert(
             UndoneRecord,
             ("company_id", "mapping_id", "coupling_id", "local_id", "integration_id", "reason", "condition"),

@@ -1,7 +1,7 @@
 """Customers, and accounts that belong to nine of ten of them, made by rule: the same in every run.
 
 A tenth of the customers has no phone number, a third of the accounts no e-mail address; accounts come in another order
-and another writing than the customers.
+and another writing than the customers. Data that disagrees: see `disagreeing`.
 """
 
 import uuid
@@ -51,3 +51,23 @@ def accounts(size: int) -> Iterator[list[dict[str, str | None]]]:
             for at in range(start, min(size, start + PAGE))
             for other in ((at * 7919) % (size + size // 10),)
         ]
+
+
+def disagreeing(size: int) -> Iterator[list[dict[str, str | None]]]:
+    """Pages of accounts as people keep them: four of ten customers have none, and some are there twice.
+
+    Of ten accounts one has no phone number and no e-mail address, and one has the phone number, name and city of the
+    account before it.
+    """
+    for page in accounts(size):
+        before: dict[str, str | None] | None = None
+        for at, account in enumerate(page):
+            if at % 10 in (1, 3, 5, 7):
+                account |= {"name": f"Nobody's {account['name']}", "telephone1": f"+44 20 {account['accountid']}",
+                            "emailaddress1": None}  # fmt: skip
+            elif at % 10 == 8:
+                account |= {"telephone1": None, "emailaddress1": None}
+            elif at % 10 == 9 and before is not None:
+                account |= {name: before[name] for name in ("telephone1", "name", "address1_city")}
+            before = account
+        yield page

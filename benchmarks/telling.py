@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass
 class Line:
-    """One thing measured. `ratios`: one per repeat; `least`: whether the goal is to reach it, not to stay below."""
+    """One thing measured. `ratios`: one per repeat; `least`: whether the goal is to reach it, not to stay below.
+
+    processor: the same ratios of processor time; void: why the ratios of seconds on the clock say nothing, or "".
+    """
 
     what: str
     floor: str
@@ -16,6 +19,8 @@ class Line:
     goal: float | None = None
     least: bool = False
     note: str = ""
+    processor: list[float] = field(default_factory=list)
+    void: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -26,6 +31,8 @@ class Line:
     def met(self) -> str:
         if self.goal is None:
             return ""
+        if self.void:
+            return f"void: {self.void}"
         return "yes" if (self.median >= self.goal if self.least else self.median <= self.goal) else "no"
 
     def as_json(self) -> dict[str, Any]:
@@ -34,12 +41,13 @@ class Line:
 
 def table(lines: Sequence[Line]) -> str:
     """Return the lines as a Markdown table."""
-    rows = [("Measured", "Floor", "Median", "Min", "Max", "Goal", "Met")]
+    rows = [("Measured", "Floor", "Median", "Min", "Max", "Processor", "Goal", "Met")]
     for line in lines:
         goal = "" if line.goal is None else f"{'>=' if line.least else '<='} {shown(line.goal)}"
         what = f"{line.what} ({line.note})" if line.note else line.what
         spread = (shown(line.median), shown(min(line.ratios)), shown(max(line.ratios)))
-        rows.append((what, line.floor, *spread, goal, line.met))
+        processor = shown(statistics.median(line.processor)) if line.processor else ""
+        rows.append((what, line.floor, *spread, processor, goal, line.met))
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     ruled = [rows[0], tuple("-" * width for width in widths), *rows[1:]]
     return "\n".join(

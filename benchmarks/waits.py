@@ -22,7 +22,7 @@ client = client_for(Company.objects.get(pk=int(sys.argv[1])))
 def ask(_):
     while True:
         try:
-            return client.who_am_i()
+            return client.function("WhoAmI")
         except Throttled as told:
             time.sleep(told.retry_after)
 list(client.map(ask, range(int(sys.argv[2]))))

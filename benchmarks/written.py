@@ -67,17 +67,15 @@ def ours(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
 def floor(own: House, given: list[tuple[list[tuple], list[Any]]]) -> float:
     """Return the seconds of the driver alone."""
     from django.db import transaction
-    from django.utils import timezone
 
     hexed = own.database.vendor == "sqlite"
-    now = timezone.now() if not hexed else str(timezone.now())[:26]
 
     def raw(value: Any) -> Any:
         return value.hex if hexed and isinstance(value, uuid.UUID) else value
 
     prepared = [
         (
-            [(*map(raw, row), now, "", False, "", "", "", False) for row in couplings],
+            [(*map(raw, row[:5]), row[5].bytes if hexed else row[5], *row[6:], False) for row in couplings],
             [
                 (own.job, *row[:2], position, *map(raw, row[2:-1]), msgspec.json.encode(row[-1]).decode())
                 for position, row in enumerate(outcomes, start * WRITE + 1)

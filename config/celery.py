@@ -1,4 +1,4 @@
-"""Celery: run_job(job_id), and what beat sends, the tick and the nightly comparison; see settings.
+"""Celery: run_job(job_id), and what beat sends (the tick, the nightly comparison, the look at columns); see settings.
 
 No result backend (the Job row is the truth).
 """

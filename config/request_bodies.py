@@ -1,9 +1,9 @@
 """Bodies of requests: short ones are read before Django begins, and whoever sends slowly is cut off.
 
 The web server's threads read what visitors send, each for as long as it takes. So that nobody keeps them all: a body
-must arrive in settings.REQUEST_ARRIVAL_S seconds and as many more as its length takes at LEAST_RATE; few threads at a
-time may wait for short ones; and of a body that nobody read the rest is not waited for. Which bodies are too long is
-for ui.uploads.BodySizes to say, which knows who sends.
+must arrive in settings.REQUEST_ARRIVAL_S seconds and as many more as its length takes at LEAST_RATE; threads that do
+nothing else wait for short ones (config.web_worker), few of them for the same address; and of a body that nobody read
+the rest is not waited for. Which bodies are too long is for ui.uploads.BodySizes to say, which knows who sends.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import io
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -19,7 +20,13 @@ from django.conf import settings
 SHORT_BYTES = 64 * 1024
 """What is read ahead. Longer bodies hold files, and come from people who are signed in."""
 MOST_READING = 3
-"""Threads of a process that may wait for short bodies at a time: half of them (see config.serve)."""
+"""Threads of a process that may wait for short bodies at a time in the application, where the worker did not."""
+MOST_WAITING = 32
+"""Short bodies of a process that may take longer than PROMPT_S at a time: half of the threads that read."""
+MOST_OF_AN_ADDRESS = 8
+"""How many of them may come from one address, without a session; with one, as many again."""
+PROMPT_S = 1.0
+"""How long a body may take to arrive that needs no place among those that wait."""
 LEAST_RATE = 32 * 1024
 """Bytes a second that a body may not fall below for long."""
 _QUEUE_S = 1.0
@@ -95,6 +102,77 @@ def stop_reading(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RD)
 
 
+class Arrived(io.BytesIO):
+    """A short body that has arrived."""
+
+
+class Missing:
+    """A short body that did not arrive in time; busy: since too many others are waited for."""
+
+    failed = True
+    """As gunicorn names it: where the next request of the connection begins is not known."""
+
+    def __init__(self, busy: bool) -> None:
+        self.busy = busy
+
+    def read(self, _size: int = -1) -> bytes:
+        """Raise BodyCut."""
+        raise BodyCut("The body did not arrive in time.")
+
+
+class Places:
+    """How many short bodies are waited for: in all, and for each key, such as the address that sends them."""
+
+    def __init__(self, most: int = MOST_WAITING, most_of_a_key: int = MOST_OF_AN_ADDRESS) -> None:
+        self._most, self._most_of_a_key = most, most_of_a_key
+        self._taken: Counter[object] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, key: object) -> bool:
+        """Take a place; return whether there was one."""
+        with self._lock:
+            free = self._taken.total() < self._most and self._taken[key] < self._most_of_a_key
+            if free:
+                self._taken[key] += 1
+            return free
+
+    def give_back(self, key: object) -> None:
+        """Free a place that was taken."""
+        with self._lock:
+            self._taken[key] -= 1
+            if not self._taken[key]:
+                del self._taken[key]
+
+
+def read_ahead(stream: Any, connection: socket.socket, length: int, places: Places, key: object) -> Arrived | Missing:
+    """Read a short body, which needs a place once it takes longer than PROMPT_S seconds."""
+    body, decided = Body(stream, connection, length), threading.Lock()
+    state = {"arrived": False, "waits": False, "busy": False}
+
+    def wait_on() -> None:
+        with decided:
+            if state["arrived"]:
+                return
+            state["waits"] = places.take(key)
+            state["busy"] = not state["waits"]
+        if state["busy"]:
+            body.cut()
+
+    timer = threading.Timer(PROMPT_S, wait_on)
+    timer.daemon = True
+    timer.start()
+    try:
+        return Arrived(body.read())
+    except OSError:
+        return Missing(state["busy"])
+    finally:
+        timer.cancel()
+        with decided:
+            state["arrived"] = True
+        if state["waits"]:
+            places.give_back(key)
+
+
 class LimitedBodies:
     """Wraps a WSGI application."""
 
@@ -106,9 +184,13 @@ class LimitedBodies:
         """Answer a request, of which a short body is read before."""
         connection = environ.get("gunicorn.socket")
         length = _length(environ)
-        if connection is None or not (length or environ.get("HTTP_TRANSFER_ENCODING")):
+        given = environ.get("wsgi.input")
+        here = isinstance(given, Arrived)
+        if connection is None or here or not (length or environ.get("HTTP_TRANSFER_ENCODING")):
             return self._application(environ, start_response)
         body = Body(environ["wsgi.input"], connection, length)
+        if isinstance(given, Missing):
+            return _refused(body, start_response, *(_BUSY if given.busy else _LATE))
         environ["wsgi.input"] = body
         if 0 < length <= SHORT_BYTES:
             if not self._reading.acquire(timeout=_QUEUE_S):

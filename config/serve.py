@@ -240,7 +240,8 @@ class Site:
             child.process = None
         if child.process is None and now >= child.not_before and not self._stop.is_set():
             with child.log.open("ab") as log:
-                own = {"PORT": str(self.port), **self.environment}
+                # Checks that import every page are of no use to a worker; whoever starts the site makes them.
+                own = {"PORT": str(self.port), "CELERY_SKIP_CHECKS": "1", **self.environment}
                 child.process = spawn(child.arguments, environment=own, stdout=log, stderr=subprocess.STDOUT)
             child.started = now
 

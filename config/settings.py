@@ -215,8 +215,17 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tick": {"task": "jobs.tasks.tick", "schedule": JOB_TICK_S, "options": {"expires": JOB_TICK_S}},
-    # At night: it reads all couplings.
-    "find deleted records": {"task": "sync.tasks.find_deleted_records", "schedule": crontab(hour="2", minute="15")},
+    # Each mapping once a day: asked for every hour, so that what was missed is made up soon.
+    "find deleted records": {
+        "task": "sync.tasks.find_deleted_records",
+        "schedule": crontab(minute="15"),
+        "options": {"expires": 3600},
+    },
+    "look at columns": {
+        "task": "sync.tasks.look_at_columns",
+        "schedule": crontab(minute="40"),
+        "options": {"expires": 3600},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 
@@ -226,7 +235,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = env.choice("TIME_ZONE", "UTC", available_timezones(), "Europe/Berlin")
 USE_I18N = True
 USE_TZ = True
-USE_THOUSAND_SEPARATOR = True
+USE_THOUSAND_SEPARATOR = False  # a template writes ids and addresses too; the filter `words` groups what people read
 
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"

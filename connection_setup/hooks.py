@@ -1,12 +1,15 @@
-"""What the rooms above add to connecting, registered while their apps load: slots, questions, hooks of the switch.
+"""What the rooms above add to connecting, registered while their apps load: slots, questions, hooks, what is logged.
 
-A slot holds one provider. Questions, and what is called when a connection is enabled or disabled, may be many.
+A slot holds one provider. Questions, kinds of rows that the Change Log lists, and what is called when a connection is
+enabled, disabled or comes to belong to another organization, may be many.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
+
+from django.db.models import Model, QuerySet
 
 from core.roles import Can
 from masterdata.models import Company
@@ -36,11 +39,13 @@ class SynchronizationSetup:
     describe(company): what is set up already, as a sentence; "" while nothing is. apply(company, schedules): make what
     is missing, in the transaction that is open (no HTTP there), and return a sentence about it; what exists is never
     replaced. reset(company, user): put mappings and schedules back to their default, and return a sentence about it.
+    discards(company): what a reset would change now, a sentence for each mapping.
     """
 
     describe: Callable[[Company], str]
     apply: Callable[[Company, bool], str]
     reset: Callable[[Company, Any], str]
+    discards: Callable[[Company], Sequence[str]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,28 @@ class Question:
     needs: Can = Can.ADMINISTER
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A kind of row whose changes are listed in its company's Change Log, for whoever may read the company.
+
+    name: the word in the page's address; caption: what the page calls one. rows(company): those that are there.
+    captions: what pages call its columns; where given, no other one is listed. words: how the stored value of a JSON
+    column is said. Entries name their company and the row by what the model's get_additional_data() returns:
+    {"company_id", "of"}, which outlive the row.
+    """
+
+    name: str
+    caption: str
+    model: type[Model]
+    rows: Callable[[Company], "QuerySet[Any]"]
+    captions: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+
+
+_logged: list[Logged] = []
 _enabled: list[Hook] = []
 _disabled: list[Hook] = []
+_moved: list[Hook] = []
 _questions: list[Question] = []
 
 
@@ -106,6 +131,26 @@ def on_disabled(hook: Hook) -> None:
     """Call `hook(company, user)` when a connection is disabled, in the transaction that disables it: no HTTP there."""
     if hook not in _disabled:
         _disabled.append(hook)
+
+
+def on_moved(hook: Hook) -> None:
+    """Call `hook(company, user)` when a connection belongs to another organization than before, in that transaction.
+
+    No HTTP there: what was known of the tables and columns of the organization before is not so of this one.
+    """
+    if hook not in _moved:
+        _moved.append(hook)
+
+
+def log_changes(logged: Logged) -> None:
+    """Have the Change Log list the changes of a kind of row."""
+    if all(known.name != logged.name for known in _logged):
+        _logged.append(logged)
+
+
+def logged_rows() -> tuple[Logged, ...]:
+    """Return the kinds of rows whose changes the Change Log lists, beside those of the connection."""
+    return tuple(_logged)
 
 
 def add_question(question: Question) -> None:
@@ -129,6 +174,12 @@ def run_enabled(company: Company, user: Any) -> None:
 def run_disabled(company: Company, user: Any) -> None:
     """Call every hook of disabling."""
     for hook in _disabled:
+        hook(company, user)
+
+
+def run_moved(company: Company, user: Any) -> None:
+    """Call every hook of belonging to another organization."""
+    for hook in _moved:
         hook(company, user)
 
 
@@ -173,3 +224,8 @@ def apply_default_setup(company: Company, *, schedules: bool) -> str:
 def reset_setup(company: Company, user: Any) -> str:
     """Put mappings and schedules back to their default; return a sentence, "" where no room above has any."""
     return SYNCHRONIZATION_SETUP.provided.reset(company, user) if SYNCHRONIZATION_SETUP.provided else ""
+
+
+def discarded_by_reset(company: Company) -> Sequence[str]:
+    """Return what putting mappings back to their default would change, a sentence for each mapping."""
+    return SYNCHRONIZATION_SETUP.provided.discards(company) if SYNCHRONIZATION_SETUP.provided else ()

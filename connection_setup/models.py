@@ -209,11 +209,25 @@ class Dynamics365Connection(models.Model):
     company = models.OneToOneField(Company, on_delete=models.CASCADE, related_name="dynamics_365")
     enabled = models.BooleanField("Enabled", default=False)
     enabled_at = models.DateTimeField(null=True, blank=True)
+    unit_groups = models.BooleanField(
+        "Unit Group Mapping",
+        default=False,
+        help_text="Whether each item and resource has a unit group with its units; off: each unit is a group.",
+    )
+    extended_prices = models.BooleanField(
+        "Extended Prices",
+        default=False,
+        help_text="Whether price lists and their lines are mapped; off: the prices of customer price groups.",
+    )
     checks = models.JSONField(default=list, blank=True, help_text="The last test's results: name, state, message, fix.")
     checked_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.company}: Dynamics 365, {'enabled' if self.enabled else 'not enabled'}"
+
+    def get_additional_data(self) -> dict[str, int | str]:
+        """Return what the audit log keeps beside the id: the company, and what the Change Log calls the row."""
+        return {"company_id": self.company_id, "of": "Connection Setup"}
 
 
 class ServiceWait(models.Model):
@@ -226,3 +240,17 @@ class ServiceWait(models.Model):
 
     def __str__(self) -> str:
         return f"until {self.until:%Y-%m-%d %H:%M:%S}"
+
+
+class ServiceProcess(models.Model):
+    """When a process sent as a user of an environment; those that do now divide what Dataverse recommends it."""
+
+    key = models.CharField(max_length=64, help_text="Hash of the environment's origin and the user that signs in.")
+    process = models.CharField(max_length=32)
+    seen = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["key", "process"], name="service_process_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.process} at {self.seen:%Y-%m-%d %H:%M:%S}"

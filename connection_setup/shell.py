@@ -10,7 +10,7 @@ from connection_setup.captions import TITLE
 from connection_setup.connection import state
 from connection_setup.encryption import services as encryption
 from connection_setup.guide import assisted_setup, connect_step, environment_steps, first_steps, links
-from connection_setup.models import AssistedSetup, DataverseConnection
+from connection_setup.models import AssistedSetup, Dynamics365Connection
 from connection_setup.provisioning import sign_in
 from connection_setup.secrets import credentials
 from connection_setup.setup.notices import environment_changed_notice
@@ -51,7 +51,6 @@ ENTRIES = (
             ("Use Certificate Authentication", "certificate"),
             ("Replace Client Secret", "secret"),
             ("Administrator Sign-In", "administrator"),
-            ("Change Log", "change-log"),
             ("Dataverse User Environments", "environments"),
             ("Dataverse Business Units", "units"),
         )
@@ -59,6 +58,7 @@ ENTRIES = (
     *(
         Entry(title, f"connection_setup:{name}", group="Administration", needs=Can.READ)
         for title, name in (
+            ("Change Log", "change-log"),
             ("Integration Solutions", "solutions"),
             ("Integration User Roles", "user-roles"),
             ("Owning Team Roles", "team-roles"),
@@ -118,6 +118,13 @@ def register() -> None:
     environment_steps.register()
     connect_step.register()
     hooks.add_question(ENCRYPTION_QUESTION)
+    hooks.log_changes(
+        hooks.Logged(
+            "dynamics-365", "Dynamics 365", Dynamics365Connection,
+            lambda company: Dynamics365Connection.objects.filter(company=company),
+            captions={"enabled": "Enabled", "unit_groups": "Unit Group Mapping"},
+        )
+    )  # fmt: skip
     role_center_status(company_status)
     role_center_notice(environment_notice)
     list_notice(environment_notice)
@@ -149,12 +156,12 @@ ENCRYPTION_QUESTION = hooks.Question(
 
 def company_status(request: HttpRequest, company: Any) -> Status | None:
     """Return the connection's status for the role center."""
-    return captions.connection_status(_request_connection(request, company))
+    return captions.connection_status(state.connection_for_request(request, company))
 
 
 def not_connected_notice(request: HttpRequest, company: Any) -> Notice | None:
     """Return the role center's notice while the connection is not enabled, with the ways to enable it."""
-    connection = _request_connection(request, company)
+    connection = state.connection_for_request(request, company)
     if connection.enabled:
         return None
     why = "Nothing is coupled or synchronized until an administrator enables the connection."
@@ -166,12 +173,12 @@ def not_connected_notice(request: HttpRequest, company: Any) -> Notice | None:
 
 def environment_notice(request: HttpRequest, company: Any) -> Notice | None:
     """Return the notice that another organization answers, for the role center and every list."""
-    return environment_changed_notice(_request_connection(request, company))
+    return environment_changed_notice(state.connection_for_request(request, company))
 
 
 def expiry_notice(request: HttpRequest, company: Any) -> Notice | None:
     """Return the role center's notice that the credential expires within 30, 14, 7 or 1 days, or has expired."""
-    connection = _request_connection(request, company)
+    connection = state.connection_for_request(request, company)
     if connection.enabled and (problem := credentials.provider_problem(connection)):
         return Notice(problem.fix, "bad", problem.message)
     found = credentials.expiry(connection, timezone.localdate()) if connection.enabled else None
@@ -179,12 +186,3 @@ def expiry_notice(request: HttpRequest, company: Any) -> Notice | None:
         return None
     setup = Action(TITLE, company_url("connection_setup:setup", company), icon="plug")
     return Notice(found.fix, "warn" if found.warning_days > 7 else "bad", found.message, (setup,))
-
-
-def _request_connection(request: HttpRequest, company: Any) -> DataverseConnection:
-    """Return the company's connection; cache it for the request."""
-    cache = vars(request)
-    if "_dataverse_connection" not in cache:
-        cache["_dataverse_connection"] = state.connection_of(company)
-    connection: DataverseConnection = cache["_dataverse_connection"]
-    return connection

@@ -18,6 +18,8 @@ from django.db import IntegrityError, connections, models, router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
+from core.compact_ids import CompactUUIDField
+
 MAX_ROWS = 5000
 
 deleting = Signal()
@@ -105,6 +107,30 @@ def update(model: type[models.Model], key: str, fields: Sequence[str], rows: Ite
         return _unstage(cursor)
 
 
+def upsert(model: type[models.Model], key: str, fields: Sequence[str], rows: Iterable[Row]) -> int:
+    """Update rows found by `key`, a unique column, and insert those that are not there; tuples as `update` takes them.
+
+    Columns not named keep what they hold, and in new rows take the field's default. Returns the number of rows. Atomic.
+    """
+    connection, columns, adapters, makers = _plan(model, (key, *fields))
+    values = _adapted(rows, adapters, makers)
+    if not values:
+        return 0
+    quoted = [connection.ops.quote_name(column) for column in columns]
+    table, names = connection.ops.quote_name(model._meta.db_table), ", ".join(quoted)
+    sets = ", ".join(f"{column} = EXCLUDED.{column}" for column in quoted[1 : len(adapters)])
+    clause = f"ON CONFLICT ({quoted[0]}) DO UPDATE SET {sets}"  # nosec B608
+    with _together(connection), connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            row = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({row}) {clause}", values)  # nosec B608
+            return int(cursor.rowcount)
+        _grew(connection, table, len(values))
+        _stage(cursor, table, names, values)
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {_STAGE} {clause}")  # nosec B608
+        return _unstage(cursor)
+
+
 def delete(model: type[models.Model], key: str, values: Iterable[Any]) -> int:
     """Delete the rows whose `key` is among `values`, in parts a statement can hold. Nothing cascades. Atomic.
 
@@ -187,7 +213,7 @@ def _plan(
         [
             field
             for field in model._meta.concrete_fields
-            if field not in given and not isinstance(field, models.AutoField)
+            if field not in given and not isinstance(field, models.AutoField) and not _left_to_database(field)
         ]
         if defaults
         else []
@@ -195,6 +221,11 @@ def _plan(
     adapters = [_adapter(field, connection) for field in given]
     makers = tuple(_maker(field, _adapter(field, connection)) for field in rest)
     return connection, [str(field.column) for field in (*given, *rest)], adapters, makers
+
+
+def _left_to_database(field: "models.Field[Any, Any]") -> bool:
+    """Return whether the database computes a column, or has a default of its own for it."""
+    return field.generated or (not field.has_default() and field.db_default is not models.NOT_PROVIDED)
 
 
 def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
@@ -212,6 +243,8 @@ def _adapter(field: "models.Field[Any, Any]", connection: Any) -> Callable[[Any]
     """Return what turns a value into what the driver takes; get_db_prep_save is right for everything, and slow."""
     if isinstance(field, models.ForeignKey):
         return _adapter(field.target_field, connection)
+    if isinstance(field, CompactUUIDField):
+        return lambda value: field.get_db_prep_save(value, connection)
     if connection.vendor == "postgresql" and isinstance(field, models.UUIDField | models.DateTimeField):
         return _unchanged  # psycopg writes these itself
     if isinstance(field, models.UUIDField):

@@ -20,6 +20,16 @@ from django.db import OperationalError, ProgrammingError, connection
 from core.refusals import Explained, Refusal
 from core.roles import Can, may
 
+_MAY = {
+    Can.READ: "look at",
+    Can.PREVIEW: "try criteria out in",
+    Can.OPERATE: "start jobs in",
+    Can.MAP: "change mappings of",
+    Can.ADMINISTER: "administer",
+    Can.ADMINISTER_ALL: "administer",
+}
+"""What somebody may do with a company, as a sentence says it."""
+
 
 class TandemCommand(BaseCommand):
     """Print JSON when asked. Subclasses fill `arguments` and `run`."""
@@ -88,11 +98,16 @@ class TandemCommand(BaseCommand):
     def authorize(self, can: Can, company: Any = None) -> None:
         """Refuse where the person of --user may not do this in the company; without one, in all companies."""
         if self.acting is not None and not may(self.acting, can, company):
-            where = "in all companies" if company is None else f"in {company}"
+            everywhere = can is Can.ADMINISTER_ALL or company is None
+            giver, where = ("An Administrator in all companies", "") if everywhere else (
+                f"An Administrator of {company}", f' --company "{company}"'
+            )  # fmt: skip
+            role = "Administrator" if can in (Can.ADMINISTER, Can.ADMINISTER_ALL) else "ROLE"
             self.refuse(
                 "not_permitted",
-                f"{self.acting} has no role {where} with the right to {can}, so nothing was done.",
-                "An administrator gives roles on the page People, or by: manage.py user NAME --role ROLE",
+                f"{self.acting} may not {_MAY[can]} {'all companies' if everywhere else company}, so nothing was done.",
+                f"{giver} can give a role that allows it, on the page People or by: "
+                f"manage.py user {self.acting} --role {role}{where}",
             )
 
     def _person(self, name: str | None) -> User | None:

@@ -1,9 +1,12 @@
 """Whether our own database is away: not reachable, shutting down, full or too busy. What was asked may be right."""
 
+import logging
 import sqlite3
+from collections.abc import Callable
 
-import psycopg
-from django.db import OperationalError
+from django.db import OperationalError, connection
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 30
 """When whoever met an outage should try again."""
@@ -29,10 +32,22 @@ def is_database_outage(error: BaseException | None) -> bool:
     return False
 
 
+def reaches_database(who: str, work: Callable[[], object]) -> bool:
+    """Do the work. Return False, with a line in the log, where the database is away: whoever asks later goes on."""
+    try:
+        work()
+    except Exception as error:
+        if not is_database_outage(error):
+            raise
+        logger.warning("%s: The database cannot be reached (%s); waiting for it.", who, str(error).strip())
+        connection.close()
+        return False
+    return True
+
+
 def _is_away(driver: BaseException | None) -> bool:
     """Return what the driver's error says of it."""
     if isinstance(driver, sqlite3.Error):
         return (getattr(driver, "sqlite_errorcode", 0) & 0xFF) in _SQLITE
-    if isinstance(driver, psycopg.Error):
-        return driver.sqlstate is None or driver.sqlstate.startswith(_POSTGRESQL)
-    return False
+    sqlstate = getattr(driver, "sqlstate", "")  # of psycopg's errors, which nobody with SQLite has to load
+    return sqlstate is None or str(sqlstate).startswith(_POSTGRESQL)

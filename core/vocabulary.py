@@ -49,8 +49,12 @@ class Direction(Word):
 
     @classmethod
     def from_word(cls, word: str) -> "Direction":
-        """Return the direction that commands and addresses call `both`, `to` or `from`. Raises KeyError."""
-        return {"both": cls.BIDIRECTIONAL, "to": cls.TO, "from": cls.FROM}[word]
+        """Return the direction that commands and addresses call `both`, `to` or `from`, or by its value.
+
+        Raises KeyError.
+        """
+        short = {"both": cls.BIDIRECTIONAL, "to": cls.TO, "from": cls.FROM}
+        return {**short, **{one.value: one for one in short.values()}}[word]
 
 
 class ConflictOption(Word):
@@ -67,6 +71,14 @@ class DeletionOption(Word):
     ASK = "", ""
     RESTORE = "restore", "Restore records"
     UNCOUPLE = "uncouple", "Delete coupling"
+
+
+class BlankPolicy(Word):
+    """What a blank does to a value on the other side; DEFAULT is what the mapping says, for a field."""
+
+    DEFAULT = "", "As the mapping says"
+    SEND = "send", "A blank blanks the other side"
+    KEEP = "keep", "A blank never overwrites a value"
 
 
 class CompareAs(Word):

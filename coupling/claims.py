@@ -1,49 +1,44 @@
 """Claims: a Dataverse row belongs to the company whose record was coupled to it first.
 
 A coupling claims its row at once, before anything is written to it; other companies of this installation are refused
-it by name. Of the tables that all companies share (currencies, users, units, choices) no row is claimed, nor through a
-mapping of which Multi-Company Synchronization is enabled.
+it, by name to those who have a role in the company that holds it (jobs.mentions). Of the tables that all companies
+share (currencies, users, units, choices) no row is claimed, nor through a mapping of which Multi-Company
+Synchronization is enabled.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, QuerySet
 
 from connection_setup.models import DataverseConnection
-from coupling import filters, local_records
+from coupling import local_records
 from coupling.models import Coupling, IntegrationTableMapping
+from jobs.mentions import HIDDEN, Mention, Text
 
 _IDS_PER_QUERY = 500
 MAX_LISTED = 20
 """Rows that an upgrade lists one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """The company that a row belongs to, and the record there that it is coupled to ("S1 Shared Works")."""
 
-    company: str
+    company_id: int
     record: str
 
-    def __str__(self) -> str:
-        return f"{self.record} in {self.company}"
-
     @property
-    def description(self) -> str:
-        """Whose the row is, as the end of a sentence that begins with the row."""
-        return f"belongs to {self.company}, where it is coupled to {self.record}"
+    def mention(self) -> Mention:
+        """Return what stands for the company and its record in a text that others read, too."""
+        return Mention(self.company_id, self.record)
 
 
 def claims_rows(mapping: IntegrationTableMapping) -> bool:
-    """Return whether the mapping's couplings claim their rows: its table has a column for the company they belong to.
-
-    The filter of such a mapping names that column.
-    """
+    """Return whether the mapping's couplings claim their rows: its table has a column for their company."""
     shared = mapping.multi_company or mapping.uid_kind == "option"
-    return not shared and filters.names_company(mapping.integration_filter)
+    return not shared and bool(mapping.company_column)
 
 
 def ways_out(mapping: IntegrationTableMapping) -> str:
@@ -51,9 +46,15 @@ def ways_out(mapping: IntegrationTableMapping) -> str:
     return f"delete the coupling there, or switch Multi-Company Synchronization Enabled on for {mapping.name}."
 
 
-def refusal(mapping: IntegrationTableMapping, holder: Holder) -> str:
+def belongs(row: str, holder: Holder) -> Text:
+    """Return the sentence that says whose a row is. row: how it begins, such as "The row"."""
+    return Text(f"{row} belongs to {HIDDEN}.", (holder.mention,))
+
+
+def refusal(mapping: IntegrationTableMapping, holder: Holder) -> Text:
     """Return why a row cannot be coupled through the mapping, and what to do, as one text."""
-    return f"The row {holder.description}. To couple it here, {ways_out(mapping)}"
+    whose = belongs("The row", holder)
+    return whose._replace(text=f"{whose.text} To couple it here, {ways_out(mapping)}")
 
 
 def claim(mapping: IntegrationTableMapping, organization_id: UUID, row_ids: Sequence[UUID]) -> dict[UUID, Holder]:
@@ -117,7 +118,7 @@ def _holders(held: Iterable[Coupling]) -> dict[UUID, Holder]:
     holders: dict[UUID, Holder] = {}
     for mapping_id, couplings in by_mapping.items():
         named = local_records.read_named(mappings[mapping_id], [coupling.local_id for coupling in couplings])
-        company = str(mappings[mapping_id].company)
+        company = mappings[mapping_id].company_id
         holders |= {coupling.integration_id: Holder(company, named[coupling.local_id]) for coupling in couplings}
     return holders
 
@@ -144,6 +145,7 @@ def rows_of_several_companies() -> list[str]:
 def _sentence(mappings: Sequence[IntegrationTableMapping], couplings: "QuerySet[Coupling]", row_id: UUID) -> str:
     by_id = {mapping.pk: mapping for mapping in mappings}
     held = list(couplings.filter(integration_id=row_id).order_by("pk"))
-    holders = [next(iter(_holders([coupling]).values())) for coupling in held]
+    holders = [next(iter(_holders([coupling]).values())).record for coupling in held]
+    where = [f"{record} in {by_id[one.mapping_id].company}" for record, one in zip(holders, held, strict=True)]
     table = by_id[held[0].mapping_id].integration_table
-    return f"The {table} {row_id} is coupled to {' and to '.join(map(str, holders))}."
+    return f"The {table} {row_id} is coupled to {' and to '.join(where)}."

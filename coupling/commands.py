@@ -27,8 +27,10 @@ class MappingCommand(CompanyCommand):
         """Return the mapping of that name. Raises Refusal where there is none."""
         return mappings_services.get_mapping(self.company, name)
 
-    def selection(self, mapping: IntegrationTableMapping, keys: Sequence[str] | None) -> list[UUID] | None:
-        """Return the ids of the records named by number or code; None where none was named.
+    def selection(
+        self, mapping: IntegrationTableMapping, keys: Sequence[str] | None, *, option: str = "--select"
+    ) -> list[UUID] | None:
+        """Return the ids of the records named by number or code; None where none was named. option: where they stand.
 
         Raises Refusal for an unknown one.
         """
@@ -46,12 +48,31 @@ class MappingCommand(CompanyCommand):
             self.refuse(
                 "unknown_record",
                 f"{self.company} has no {table.caption.lower()} {', '.join(unknown[:10])}{more}, so nothing was done.",
-                "Check the numbers after --select.",
+                f"Check the numbers after {option}.",
             )
         return [found[key] for key in wanted]
 
+    def row_id(self, text: str) -> UUID:
+        """Return the id of a Dataverse row that is named. Raises Refusal for what is no GUID."""
+        try:
+            return UUID(text)
+        except ValueError:
+            self.refuse(
+                "value_invalid", f"{text!r} is no id of a Dataverse row, so nothing was done.", "Give the row's GUID."
+            )
+
     def finish(self, job: Job) -> None:
         """Wait for the job and its follow-ups, printing their progress; then print the result."""
+        job = self.wait_for(job)
+        result = jobs.summary(job)
+        if self.as_json:
+            self.print_json(result)
+        else:
+            self.print_result(result)
+        self.end_with(job)
+
+    def wait_for(self, job: Job) -> Job:
+        """Wait for the job and its follow-ups, printing their progress; return it as it ended."""
         printed_at, printed = 0.0, ""
 
         def print_job(row: Job) -> None:
@@ -63,16 +84,15 @@ class MappingCommand(CompanyCommand):
                 printed_at, printed = time.monotonic(), text
                 self.print_progress(text)
 
-        job = waiting.run_to_end(job, print_job)
-        result = jobs.summary(job)
-        if self.as_json:
-            self.print_json(result)
-        else:
-            self._print_result(result)
+        return waiting.run_to_end(job, print_job)
+
+    def end_with(self, job: Job) -> None:
+        """End with exit code 1 where the job failed, was cancelled or waits for a person."""
         if job.state in (State.FAILED, State.CANCELLED) or job.needs_person:
             raise SystemExit(1)
 
-    def _print_result(self, result: dict[str, Any], indent: str = "") -> None:
+    def print_result(self, result: dict[str, Any], indent: str = "") -> None:
+        """Print what came of a job and its follow-ups for people."""
         plan = f" ({result['plan']})" if result["plan"] else ""
         self.print_text(
             f"{indent}{result['mapping']} {result['type']}, job {result['job']}: {result['state']}{plan}, "
@@ -86,4 +106,4 @@ class MappingCommand(CompanyCommand):
         if result.get("message"):
             self.print_text(f"{indent}  {result['message']}")
         for followup in result["followups"]:
-            self._print_result(followup, indent + "  ")
+            self.print_result(followup, indent + "  ")

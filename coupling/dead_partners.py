@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from coupling.models import Coupling
-from jobs.models import JobOutcome, Type
+from django.db.models import Exists, OuterRef
+
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs import outcomes
+from jobs.models import Type
 from masterdata import catalog
 from masterdata.models import Company
 
@@ -36,6 +39,21 @@ def dead_couplings(company: Company, row_ids: Iterable[UUID]) -> list[Coupling]:
     return found
 
 
+def rows_of_dead_couplings(company: Company, mapping: IntegrationTableMapping | None = None) -> list[UUID]:
+    """Return the rows of all couplings whose record was deleted here; mapping: of that one alone."""
+    mappings = IntegrationTableMapping.objects.filter(company=company)
+    rows: list[UUID] = []
+    for one in mappings if mapping is None else [mapping]:
+        try:
+            records = catalog.table(one.table).rows(company)
+        except LookupError:  # see above
+            continue
+        couplings = Coupling.objects.filter(mapping=one, pending=False)
+        dead = couplings.filter(~Exists(records.filter(system_id=OuterRef("local_id"))))
+        rows += dead.values_list("integration_id", flat=True)
+    return rows
+
+
 def candidate_rows(details: Iterable[Any]) -> Iterator[UUID]:
     """Yield the ids of the taken rows that outcomes found, given their `detail`."""
     for detail in details:
@@ -48,10 +66,13 @@ def candidate_rows(details: Iterable[Any]) -> Iterator[UUID]:
 def rows_in_the_way(company: Company, local_ids: Iterable[UUID]) -> list[UUID]:
     """Return the taken rows that the newest coupling job of each of these records found."""
     rows: list[UUID] = []
+    own = IntegrationTableMapping.objects.filter(company=company).values_list("pk", flat=True)
+    mappings = list(own)  # the index by a record's id begins with them
     for part in _parts(local_ids):
-        reported = JobOutcome.objects.filter(local_id__in=part, job__company=company, job__type=Type.COUPLING)
-        newest: dict[Any, Any] = dict(reported.order_by("job_id", "pk").values_list("local_id", "detail"))
-        rows += candidate_rows(newest.values())
+        pairs = Coupling.objects.filter(mapping__in=mappings, local_id__in=part)
+        coupled = pairs.values_list("local_id", flat=True)
+        uncoupled = set(part).difference(coupled)  # what coupled since has no outcome row that would be newer
+        rows += candidate_rows(outcomes.newest_details(company, Type.COUPLING, uncoupled).values())
     return rows
 
 

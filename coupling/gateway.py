@@ -1,8 +1,8 @@
 """The gateway: the only way to Dataverse for coupling and synchronization.
 
 Its callers speak in mappings and columns; the Web API's names (entity sets, `_column_value`, bind annotations) stay
-inside. It reads in pages and writes in bulk. Before its first request, its client makes sure that the environment is
-the one the connection was made with: of another one nothing is read.
+inside. It reads in pages and writes in bulk. Before every read of a table and every batch of writes its client makes
+sure that the environment is the one the connection was made with: of another one nothing is read.
 """
 
 import math
@@ -14,19 +14,20 @@ from uuid import UUID
 
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
-from coupling import filters
-from coupling.filters import COMPANY_COLUMN
+from coupling import filters, row_bodies, row_filters
+from coupling.day_values import ReadColumns, day_columns, day_of
 from coupling.models import IntegrationTableMapping
-from coupling.rows import ColumnPage, Condition, RemoteRow, ScanPage, WriteResult
-from dataverse import bulk, odata, ranges, table_scan
+from coupling.rows import ColumnPage, RemoteRow, ScanPage, WriteResult
+from coupling.unmapped_rows import known_columns, unnamed_row
+from coupling.write_results import write_results
+from dataverse import bulk, metadata, odata, ranges, table_scan
+from dataverse.choices import ColumnChoices
 from dataverse.client import DataverseClient
-from dataverse.errors import Invalid, Throttled, VersionMismatch
-from dataverse.types import Page, Row, TableInfo, Usage
+from dataverse.errors import Invalid
+from dataverse.types import Page, Row, TableInfo, TableName, Usage
 
 PAGE_SIZE = 5000
 """Rows of a page, the most that the service gives at once."""
-
-_LOOKUPS = frozenset({"Lookup", "Customer", "Owner"})
 
 Part = TypeVar("Part")
 
@@ -40,12 +41,13 @@ class Gateway:
 
     def __init__(self, company: Any, usage: Usage | None = None, *, client: DataverseClient | None = None) -> None:
         self.company = company
-        self._connection = connection_of(company)
-        self._client: DataverseClient = client or client_for(company, usage)
+        self.connection = connection_of(company)
+        """The company's connection, as it was when this was made."""
+        self._client: DataverseClient = client or client_for(company, usage, self.connection)
 
     @property
     def organization_id(self) -> UUID:
-        """The organization behind the environment, which is the connection's own; asked for once.
+        """The organization behind the environment, which is the connection's own.
 
         Raises NotConnected (wrong_environment) when it is another, as does every other request.
         """
@@ -54,7 +56,7 @@ class Gateway:
     @property
     def company_row_id(self) -> UUID | None:
         """This company's row in tandem_company; None before the connection made one."""
-        row_id: UUID | None = self._connection.company_row_id
+        row_id: UUID | None = self.connection.company_row_id
         return row_id
 
     @property
@@ -64,57 +66,76 @@ class Gateway:
 
     # -- metadata --------------------------------------------------------------------------------------------------
 
+    def table_names(self) -> list[TableName]:
+        """Return the tables that the environment has, by what they are called; one request."""
+        return metadata.parse_table_names(self._client.function(metadata.TABLES))
+
     def table(self, mapping: IntegrationTableMapping) -> TableInfo:
         """Return the Dataverse table's metadata, which is read once per gateway."""
         return self._client.table(mapping.integration_table)
+
+    def table_again(self, mapping: IntegrationTableMapping) -> TableInfo:
+        """Return the Dataverse table's metadata as it is now: another process may have changed it."""
+        self._client.forget_tables()
+        return self.table(mapping)
 
     def remote_columns(self, mapping: IntegrationTableMapping, names: Iterable[str]) -> list[str]:
         """Return what to $select to read these columns. Raises Invalid (unknown_column), which names the column."""
         return [self._read_name(mapping, name) for name in dict.fromkeys(names)]
 
+    def choices(self, mapping: IntegrationTableMapping) -> ColumnChoices:
+        """Return the choices that the records of a mapping of choices are coupled with."""
+        return ColumnChoices(self._client, mapping.integration_table, mapping.uid_column)
+
+    def primary_column(self, mapping: IntegrationTableMapping) -> str:
+        """Return the column of a row's id."""
+        return mapping.uid_column or self.table(mapping).primary_id
+
+    def name_column(self, mapping: IntegrationTableMapping) -> str:
+        """Return the column that people know a row by."""
+        return mapping.name_column or self.table(mapping).primary_name or self.primary_column(mapping)
+
     def check_columns(self, mapping: IntegrationTableMapping, names: Iterable[str]) -> None:
         """Raise Invalid (unknown_column) when Dataverse has not all of the columns."""
         self.remote_columns(mapping, names)
 
-    def conditions(self, mapping: IntegrationTableMapping) -> list[Condition]:
-        """Return the integration table filter, with this company's row filled in.
-
-        Conditions on the company count only when the table has the column.
-        """
-        wanted = filters.parse_conditions(
-            filters.in_force(mapping.integration_filter, multi_company=mapping.multi_company),
-            company=self.company_row_id,
-        )
-        known = self.table(mapping).columns
-        return [condition for condition in wanted if condition.column != COMPANY_COLUMN or COMPANY_COLUMN in known]
+    def row_filter(self, mapping: IntegrationTableMapping) -> filters.Node:
+        """Return the integration table filter as it counts. Raises Invalid (unknown_column), BadFilter."""
+        return row_filters.row_filter(mapping, self.table(mapping).columns, self.company_row_id)
 
     def filter_text(self, mapping: IntegrationTableMapping, *, outside: bool = False) -> str:
         """Return the integration table filter as $filter text; outside: the filter of the rows that do not meet it."""
-        wanted = self.conditions(mapping)
-        self.check_columns(mapping, [condition.column for condition in wanted])
-        columns = self.table(mapping).columns
-        lookups = frozenset(name for name, info in columns.items() if info.type in _LOOKUPS)
-        return (filters.outside_text if outside else filters.filter_text)(wanted, lookups)
+        wanted = self.row_filter(mapping)
+        return (filters.outside_text if outside else filters.filter_text)(
+            wanted, row_filters.lookups(self.table(mapping).columns)
+        )
 
     def filter_columns(self, mapping: IntegrationTableMapping) -> list[str]:
         """Return the columns that `inside` looks at: to be read too where Dataverse cannot filter itself."""
-        return [condition.column for condition in self.conditions(mapping)]
+        return filters.field_names(self.row_filter(mapping))
 
     def inside(self, mapping: IntegrationTableMapping, row: RemoteRow) -> bool:
         """Return whether a row is inside the integration table filter, evaluated here."""
-        return filters.matches(self.conditions(mapping), row.values.get)
+        return filters.matches(self.row_filter(mapping), row.values.get)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def size(self, mapping: IntegrationTableMapping) -> int | None:
         """Return how many rows are inside the integration filter, by one request; None where there are 5000 or more."""
-        page = self._client.first_page(
-            mapping.entity_set,
-            select=[self._primary(mapping)],
-            filter=self.filter_text(mapping),
-            page_size=1,
-            count=True,
-        )
+        return self._count(mapping, self.filter_text(mapping))
+
+    def counts(self, mapping: IntegrationTableMapping, wanted: Sequence[filters.Node]) -> list[int | None]:
+        """Return how many rows of the table each filter finds, a request each; None for 5000 or more.
+
+        wanted: resolved with the table's columns. The mapping's own filter does not count.
+        """
+        lookups = row_filters.lookups(self.table(mapping).columns)
+        texts = [filters.filter_text(node, lookups) for node in wanted]
+        return list(self._client.map(lambda text: self._count(mapping, text), texts))
+
+    def _count(self, mapping: IntegrationTableMapping, text: str) -> int | None:
+        select = [self.primary_column(mapping)]
+        page = self._client.first_page(mapping.entity_set, select=select, filter=text, page_size=1, count=True)
         return page.count if page.count is not None and page.count < PAGE_SIZE else None
 
     def scan(
@@ -142,7 +163,11 @@ class Gateway:
                 [self._row(mapping, row, read) for row in page.rows], page.next_link, page.delta_link, page.deleted
             )
             following = page.next_link
-            page = self._client.page(following, page_size=page_size, track_changes=track_changes) if following else None
+            page = (
+                self._client.page(following, page_size=page_size, track_changes=track_changes, goes_on=True)
+                if following
+                else None
+            )
 
     def scan_columns(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> Iterator[ColumnPage]:
         """Yield all rows inside the integration filter, page by page and by column, in no order.
@@ -150,7 +175,7 @@ class Gateway:
         The next pages are on their way while the caller works on this one.
         """
         read = self._readers(mapping, columns)
-        primary = self._primary(mapping)
+        primary = self.primary_column(mapping)
         dated = ranges.COLUMN in self.table(mapping).columns
         pages = table_scan.scan(
             self._client,
@@ -174,27 +199,36 @@ class Gateway:
         for page in islice(pages, page_count):
             yield self._column_page(mapping, page.rows, read)
 
-    def _column_page(
-        self, mapping: IntegrationTableMapping, rows: Sequence[Row], read: Mapping[str, str]
-    ) -> ColumnPage:
-        primary, name = self._primary(mapping), self._name(mapping)
+    def _column_page(self, mapping: IntegrationTableMapping, rows: Sequence[Row], read: ReadColumns) -> ColumnPage:
+        primary, name = self.primary_column(mapping), self.name_column(mapping)
         return ColumnPage(
             [row[primary] for row in rows],
             [row.get(name) for row in rows],
-            {column: [row.get(wire) for row in rows] for column, wire in read.items()},
+            {column: [row.get(wire) for row in rows] for column, wire in read.wires.items()}
+            | {day.name: [day_of(row.get(day.name), day) for row in rows] for day in read.days},
         )
 
     def probe(
-        self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: Sequence[str], *, outside: bool = False
+        self,
+        mapping: IntegrationTableMapping,
+        columns: Sequence[str],
+        wanted: Sequence[str],
+        *,
+        outside: bool = False,
+        pages: int | None = None,
+        page_size: int = PAGE_SIZE,
     ) -> list[RemoteRow]:
-        """Return the rows that meet one of the $filter texts, inside the integration filter or outside; each once."""
+        """Return the rows that meet one of the $filter texts, inside the integration filter or outside; each once.
+
+        pages: at most so many of each text; None for all.
+        """
         own = self.filter_text(mapping, outside=outside)
-        read = self._readers(mapping, columns)
-        select = self._select(mapping, columns)
+        read, select = self._readers(mapping, columns), self._select(mapping, columns)
 
         def read_rows(text: str) -> list[Row]:
-            pages = self._client.pages(mapping.entity_set, select=select, filter=odata.all_of(own, text))
-            return [row for page in pages for row in page.rows]
+            text = odata.all_of(own, text)
+            found = self._client.pages(mapping.entity_set, select=select, filter=text, page_size=page_size)
+            return [row for page in islice(found, pages) for row in page.rows]
 
         found: dict[UUID, RemoteRow] = {}
         for rows in self._client.map(read_rows, wanted):
@@ -202,6 +236,20 @@ class Gateway:
                 made = self._row(mapping, row, read)
                 found[made.id] = made
         return list(found.values())
+
+    def look_up(
+        self, mapping: IntegrationTableMapping, columns: Sequence[str], wanted: str, *, link: str = "", page_size: int
+    ) -> ScanPage:
+        """Return a page of the rows that meet a $filter text, by name, whatever the mapping's filter says.
+
+        link: the next link of the page before.
+        """
+        select, name = self._select(mapping, columns), self.name_column(mapping)
+        page = self._client.page(link, page_size=page_size) if link else self._client.first_page(
+            mapping.entity_set, select=select, filter=wanted, order_by=name, page_size=page_size
+        )  # fmt: skip
+        read = self._readers(mapping, columns)
+        return ScanPage([self._row(mapping, row, read) for row in page.rows], page.next_link)
 
     def read(
         self, mapping: IntegrationTableMapping, columns: Sequence[str], ids: Iterable[UUID]
@@ -221,21 +269,32 @@ class Gateway:
     def rows(self, table: str, columns: Sequence[str], equal: Mapping[str, Any]) -> list[RemoteRow]:
         """Return all rows of another table of the environment that have these values; few are expected."""
         info = self._client.table(table)
-        read = {
-            name: odata.lookup(name) if info.columns[name].type in _LOOKUPS else name
-            for name in columns
-            if name in info.columns
-        }
-        pages = self._client.pages(
-            info.entity_set,
-            select=[info.primary_id, *read.values()],
-            filter=odata.all_of(*(odata.eq(name, value) for name, value in equal.items())),
-        )
+        read, wires = known_columns(info, columns), known_columns(info, equal)
+        text = odata.all_of(*(odata.eq(wires.get(name, name), value) for name, value in equal.items()))
+        pages = self._client.pages(info.entity_set, select=[info.primary_id, *read.values()], filter=text)
+        return [unnamed_row(info, row, read) for page in pages for row in page.rows]
+
+    def rows_by_id(self, table: str, columns: Sequence[str], ids: Iterable[UUID]) -> list[RemoteRow]:
+        """Return the rows of another table of the environment with these ids; those that are gone are missing."""
+        info = self._client.table(table)
+        read = known_columns(info, columns)
+        select = [info.primary_id, *read.values()]
+        parts = _parts(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
         return [
-            RemoteRow(UUID(row[info.primary_id]), "", {name: row.get(wire) for name, wire in read.items()}, "")
-            for page in pages
-            for row in page.rows
+            unnamed_row(info, row, read)
+            for found in self._client.map(lambda part: bulk.read(self._client, info, select, part), parts)
+            for row in found
         ]
+
+    def search(self, table: str, text: str, most: int) -> list[tuple[UUID, str]]:
+        """Return rows of another table of the environment whose name contains the text, by name; at most so many."""
+        info = self._client.table(table)
+        name = info.primary_name or info.primary_id
+        wanted = odata.contains(name, odata.literal_pattern(text)) if text and info.primary_name else ""
+        page = self._client.first_page(
+            info.entity_set, select=[info.primary_id, name], filter=wanted, order_by=name, page_size=most
+        )
+        return [(UUID(row[info.primary_id]), str(row.get(name) or "")) for row in page.rows]
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -250,7 +309,7 @@ class Gateway:
         """
         table = self._written(mapping)
         body = self._bodies(mapping)
-        return _results(bulk.create_all(self._client, table, [(row_id, body(values)) for row_id, values in items]))
+        return write_results(bulk.create_all(self._client, table, [(row_id, body(values)) for row_id, values in items]))
 
     def update(
         self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, Mapping[str, Any], str]]
@@ -259,12 +318,12 @@ class Gateway:
         table = self._written(mapping)
         body = self._bodies(mapping)
         changes = [(row_id, body(values), version) for row_id, values, version in items]
-        return _results(bulk.update_all(self._client, table, changes))
+        return write_results(bulk.update_all(self._client, table, changes))
 
     def delete(self, mapping: IntegrationTableMapping, items: Sequence[tuple[UUID, str]]) -> list[WriteResult]:
         """Delete rows, each only if its version is the one given ("" or "*": any). A row that is gone is done."""
         table = self._written(mapping)
-        return _results(bulk.delete_all(self._client, table, items))
+        return write_results(bulk.delete_all(self._client, table, items))
 
     def body(self, mapping: IntegrationTableMapping, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the JSON body that sets these columns; lookups become bindings."""
@@ -274,40 +333,15 @@ class Gateway:
 
     def _bodies(self, mapping: IntegrationTableMapping) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return what makes the bodies of many rows: what a lookup becomes is found once for each row it leads to."""
-        columns = self.table(mapping).columns
-        lookups = {name: column for name, column in columns.items() if column.type in _LOOKUPS}
-        bound: dict[tuple[str, Any], dict[str, str | None]] = {}
-
-        def bind(name: str, value: Any) -> dict[str, str | None]:
-            binds = lookups[name].binds
-            table, row_id = value if isinstance(value, tuple) else (next(iter(binds), ""), value)
-            if table not in binds:
-                raise Invalid(
-                    f"The column {name} of {mapping.integration_table} does not refer to {table or 'any table'}.",
-                    reason="configuration",
-                )
-            entity_set = self._client.table(table).entity_set if row_id is not None else ""
-            return odata.bind(binds[table], entity_set, row_id)
-
-        def body(values: Mapping[str, Any]) -> dict[str, Any]:
-            made: dict[str, Any] = {}
-            for name, value in values.items():
-                if name not in lookups:
-                    made[name] = value
-                    continue
-                key = (name, tuple(value) if isinstance(value, list) else value)
-                if (binding := bound.get(key)) is None:
-                    binding = bound[key] = bind(*key)
-                made |= binding
-            return made
-
-        return body
+        return row_bodies.body_maker(
+            mapping.integration_table, self.table(mapping).columns, lambda table: self._client.table(table).entity_set
+        )
 
     def _written(self, mapping: IntegrationTableMapping) -> TableInfo:
         """Return the table as it is written to: its address and key are the mapping's."""
         return replace(
             self.table(mapping), name=mapping.integration_table, entity_set=mapping.entity_set,
-            primary_id=self._primary(mapping),
+            primary_id=self.primary_column(mapping),
         )  # fmt: skip
 
     def _first(
@@ -327,10 +361,12 @@ class Gateway:
         )
 
     def _select(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> list[str]:
-        return self.remote_columns(mapping, [self._primary(mapping), self._name(mapping), *columns])
+        read = self.remote_columns(mapping, [self.primary_column(mapping), self.name_column(mapping), *columns])
+        return list(dict.fromkeys(name.partition("@")[0] for name in read))
 
-    def _readers(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> dict[str, str]:
-        return {name: self._read_name(mapping, name) for name in columns}
+    def _readers(self, mapping: IntegrationTableMapping, columns: Sequence[str]) -> ReadColumns:
+        wires = {name: self._read_name(mapping, name) for name in columns}
+        return ReadColumns(wires, day_columns(self.table(mapping).columns, columns))
 
     def _read_name(self, mapping: IntegrationTableMapping, name: str) -> str:
         column = self.table(mapping).columns.get(name)
@@ -342,41 +378,21 @@ class Gateway:
                 reason="unknown_column",
                 said=f"{mapping.integration_table}.{name}",
             )
-        return odata.lookup(name) if column.type in _LOOKUPS else name
+        if column.type == "EntityName":
+            self._client.names_tables = True
+            return odata.lookup_table(name)
+        return odata.lookup(name) if column.type in row_filters.LOOKUPS else name
 
-    def _primary(self, mapping: IntegrationTableMapping) -> str:
-        return mapping.uid_column or self.table(mapping).primary_id
-
-    def _name(self, mapping: IntegrationTableMapping) -> str:
-        return mapping.name_column or self.table(mapping).primary_name or self._primary(mapping)
-
-    def _row(self, mapping: IntegrationTableMapping, row: Row, read: Mapping[str, str]) -> RemoteRow:
+    def _row(self, mapping: IntegrationTableMapping, row: Row, read: ReadColumns) -> RemoteRow:
+        values = {name: row.get(wire) for name, wire in read.wires.items()}
+        for day in read.days:
+            values[day.name] = day_of(values[day.name], day)
         return RemoteRow(
-            UUID(row[self._primary(mapping)]),
-            str(row.get(self._name(mapping)) or ""),
-            {name: row.get(wire) for name, wire in read.items()},
+            UUID(row[self.primary_column(mapping)]),
+            str(row.get(self.name_column(mapping)) or ""),
+            values,
             row.get("@odata.etag", ""),
         )
-
-
-def _results(found: Iterable[bulk.RowResult]) -> list[WriteResult]:
-    return [_result(result) for result in found]
-
-
-def _result(result: bulk.RowResult) -> WriteResult:
-    error = result.error
-    if error is None:
-        return WriteResult(result.id, True, result.version)
-    return WriteResult(
-        result.id,
-        False,
-        "",
-        error.reason,
-        error.user_message,
-        error.detail,
-        isinstance(error, VersionMismatch),
-        error.retry_after if isinstance(error, Throttled) else None,
-    )
 
 
 def _parts(items: list[Part], size: int) -> Iterator[list[Part]]:

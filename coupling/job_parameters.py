@@ -9,13 +9,16 @@ from masterdata.files.types import Options
 class CouplingParameters(JobParameters, frozen=True):
     """What match-based coupling is asked to do.
 
-    create: records without a unique match are created in Dataverse; synchronize: what was coupled is synchronized;
+    create: records without a unique match are created in Dataverse; only_unmatched: of these no likely duplicates
+    (those with several matches, with a match that is taken or outside the filter, and near misses); synchronize: what
+    was coupled is synchronized;
     conflict: the side that wins then; blank_is_no_match: a blank local value matches nothing, instead of dropping its
     field; full_after: a full synchronization follows that creates, either way, what found no partner.
     """
 
     criteria: tuple[Criterion, ...] = ()
     create: bool = False
+    only_unmatched: bool = False
     synchronize: bool = False
     conflict: ConflictOption = ConflictOption.ASK
     blank_is_no_match: bool = False
@@ -39,7 +42,10 @@ class SyncParameters(JobParameters, frozen=True):
     full: every pair is compared, not only what changed; direction: narrows the mapping's own; conflict: the side that
     wins where both changed, and with a direction wherever they differ; create: whether what is uncoupled is created
     on the other side, None for what `creates` says; retry: what failed before does not count, so that it may fail once
-    more; deletion: what becomes of pairs one side of which was deleted, blank for what the mapping says.
+    more; deletion: what becomes of pairs one side of which was deleted, blank for what the mapping says;
+    delete_survivors: instead, the side that still exists is deleted too; find_deleted: pairs one side of which was
+    deleted are looked for, and nothing else is synchronized; only_new: of the selection, what is coupled is left as it
+    is.
     """
 
     full: bool = False
@@ -48,6 +54,9 @@ class SyncParameters(JobParameters, frozen=True):
     create: bool | None = None
     retry: bool = False
     deletion: DeletionOption = DeletionOption.ASK
+    delete_survivors: bool = False
+    find_deleted: bool = False
+    only_new: bool = False
 
     def creates(self, *, only_coupled: bool, whole: bool) -> bool:
         """Return whether uncoupled records are created.
@@ -62,7 +71,8 @@ class ImportParameters(JobParameters, frozen=True):
     """What an import is asked to do.
 
     table: the local table's word; file: the name it is kept under; file_name: what people call it; columns: field ->
-    column of the file, none for those named like fields; preview: nothing is written.
+    column of the file, none for those named like fields; blank_clears: blank cells clear what the record has,
+    blank_clears_of: field -> the same for its column alone; preview: nothing is written.
     """
 
     table: str
@@ -71,4 +81,5 @@ class ImportParameters(JobParameters, frozen=True):
     columns: dict[str, str] = {}
     options: Options = Options()
     blank_clears: bool = False
+    blank_clears_of: dict[str, bool] = {}
     preview: bool = False

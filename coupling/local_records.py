@@ -1,19 +1,21 @@
 """Local records read for coupling and synchronization: narrow columns, batches in key order, no model instances."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
+from connection_setup.connection.state import connection_of
+from connection_setup.models import OwnershipModel
 from core.refusals import NotUsable
-from coupling import filters
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling import filters, local_filters
+from coupling.models import Coupling, IntegrationTableMapping, pairs_of
 from coupling.rows import DELETED_HERE
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
+from masterdata.models.parties import Contact, ContactType
 
 BATCH_SIZE = 5000
 """Records read by one query."""
@@ -41,28 +43,44 @@ def get_field(mapping: IntegrationTableMapping, name: str) -> LocalField:
 
 def table_filter_q(mapping: IntegrationTableMapping) -> Q:
     """Return the mapping's table filter as a condition on local records. Raises Unusable, filters.BadFilter."""
+    return local_filters.records_q(get_table(mapping), table_filter(mapping)) & company_q(mapping)
+
+
+def table_filter(mapping: IntegrationTableMapping) -> filters.Node:
+    """Return the mapping's table filter with values as its fields have them. Raises Unusable, filters.BadFilter."""
     table = get_table(mapping)
-    wanted = Q()
-    for condition in filters.parse_conditions(mapping.table_filter):
-        get_field(mapping, condition.column)
-        column = cast("models.Field[Any, Any]", table.model._meta.get_field(condition.column))
-        values = condition.value if condition.operator == "in" else [condition.value]
-        blanks = [value for value in values if value is None or (isinstance(value, str) and not value.strip())]
-        one = Q()
-        if rest := [value for value in values if value not in blanks]:
-            one |= Q(**{f"{condition.column}__in": rest})
-        if blanks:
-            if not column.empty_strings_allowed or column.null:
-                one |= Q(**{f"{condition.column}__isnull": True})
-            if column.empty_strings_allowed:
-                one |= Q(**{condition.column: ""})
-        wanted &= ~one if condition.operator == "ne" else one
-    return wanted
+
+    def field_of(name: str) -> filters.FilterField:
+        try:
+            return local_filters.filter_field(table, name)
+        except LookupError as error:
+            raise Unusable(f"The mapping {mapping.name} cannot be used: {error.args[0]}") from None
+
+    return filters.resolve(filters.parse(mapping.table_filter), field_of)
+
+
+def company_q(mapping: IntegrationTableMapping) -> Q:
+    """Return what a table asks of its records beside the filter.
+
+    A contact belongs to a business that is a customer or vendor: its row belongs to the account of that one. Where the
+    team owns rows, an opportunity with a contact is one of such a person.
+    """
+    if mapping.table != mapping.integration_table:
+        return Q()
+    businesses = Contact.objects.filter(
+        company=OuterRef("company"), no=OuterRef("company_no"), type=ContactType.COMPANY
+    ).filter(~Q(customer_no="") | ~Q(vendor_no=""))
+    if mapping.table == "contact":
+        return Q(Exists(businesses))
+    if mapping.table != "opportunity" or connection_of(mapping.company).ownership_model != OwnershipModel.TEAM:
+        return Q()
+    persons = Contact.objects.filter(company=OuterRef("company"), no=OuterRef("contact_no"), type=ContactType.PERSON)
+    return Q(contact_no="") | Q(Exists(persons.filter(Exists(businesses))))
 
 
 def coupled_q(mapping: IntegrationTableMapping) -> Exists:
     """Return the condition that a record is coupled through the mapping."""
-    return Exists(Coupling.objects.filter(mapping=mapping, local_id=OuterRef("system_id")))
+    return Exists(pairs_of(mapping).filter(local_id=OuterRef("system_id")))
 
 
 def filtered_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
@@ -70,17 +88,20 @@ def filtered_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
     return get_table(mapping).records(mapping.company).filter(table_filter_q(mapping))
 
 
-def uncoupled_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
-    """Return the records inside the table filter that are not coupled, in key order: those to be matched."""
-    return filtered_records(mapping).filter(~coupled_q(mapping))
+def uncoupled_records(mapping: IntegrationTableMapping, inside: "QuerySet[Any] | None" = None) -> "QuerySet[Any]":
+    """Return the records inside the table filter that are not coupled, in key order: those to be matched.
+
+    inside: `filtered_records`, where they are at hand.
+    """
+    return (filtered_records(mapping) if inside is None else inside).filter(~coupled_q(mapping))
 
 
-def unconfirmed_records(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
+def unconfirmed_records(mapping: IntegrationTableMapping, inside: "QuerySet[Any] | None" = None) -> "QuerySet[Any]":
     """Return the records inside the table filter whose row Dataverse has not confirmed: not to be matched, and not
-    coupled yet.
+    coupled yet. inside: as above.
     """
     pending = Coupling.objects.filter(mapping=mapping, pending=True).values("local_id")
-    return filtered_records(mapping).filter(system_id__in=pending)
+    return (filtered_records(mapping) if inside is None else inside).filter(system_id__in=pending)
 
 
 def iter_batches(

@@ -1,17 +1,24 @@
 """Mappings and couplings as rows."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import BooleanField, F, Func, Q
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from core.vocabulary import CompareAs, ConflictOption, DeletionOption, Direction
+from core.logged import OfCompany
+from core.vocabulary import BlankPolicy, CompareAs, ConflictOption, DeletionOption, Direction
+from coupling.pair_models import UNSETTLED as UNSETTLED
+from coupling.pair_models import UNSETTLED_COUPLING as UNSETTLED_COUPLING
+from coupling.pair_models import Coupling as Coupling
+from coupling.pair_models import CouplingBase as CouplingBase
+from coupling.pair_models import Method as Method
+from coupling.pair_models import NewCouplings as NewCouplings
 from masterdata.models import Company
 
 
-class IntegrationTableMapping(models.Model):
+class IntegrationTableMapping(OfCompany, models.Model):
     """A local table and a Dataverse table that belong together, and how they are synchronized."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="mappings")
@@ -24,10 +31,22 @@ class IntegrationTableMapping(models.Model):
     uid_kind = models.CharField(max_length=8, choices=[("guid", "GUID"), ("option", "Option")], default="guid")
     name_column = models.CharField(max_length=128, blank=True, help_text="The column people know a row by.")
     direction = models.CharField(max_length=24, choices=Direction.choices, default=Direction.BIDIRECTIONAL)
-    table_filter = models.JSONField(default=list, blank=True, help_text="Conditions on local fields, all ANDed.")
-    integration_filter = models.JSONField("integration table filter", default=list, blank=True)
+    table_filter = models.JSONField(
+        default=dict, blank=True, help_text="The condition on local records, a tree as coupling.filters reads it."
+    )
+    integration_filter = models.JSONField(
+        "integration table filter", default=dict, blank=True, help_text="The condition on Dataverse rows, a tree too."
+    )
+    company_column = models.CharField(
+        max_length=128,
+        blank=True,
+        help_text="The lookup that says which company a row belongs to; blank: the table has none, companies share it.",
+    )
     insert_values = models.JSONField(
         default=dict, blank=True, help_text="Columns a new Dataverse row gets beside the mapped ones."
+    )
+    template = models.CharField(
+        "Template", max_length=20, blank=True, help_text="What records that come from Dataverse begin with here."
     )
     synch_only_coupled = models.BooleanField("Synch. Only Coupled Records", default=True)
     update_conflict = models.CharField(
@@ -35,6 +54,13 @@ class IntegrationTableMapping(models.Model):
     )
     deletion_conflict = models.CharField(
         "Resolve Deletion Conflicts", max_length=8, choices=DeletionOption.choices, blank=True, default=""
+    )
+    blanks = models.CharField(
+        "Blank values",
+        max_length=8,
+        choices=[(one.value, one.label) for one in (BlankPolicy.SEND, BlankPolicy.KEEP)],
+        default=BlankPolicy.SEND,
+        help_text="Whether a blank on one side blanks the other side, or never overwrites a value.",
     )
     synch_after_coupling = models.BooleanField("Synchronize After Coupling", default=False)
     create_new = models.BooleanField("Create New If Unable to Find a Match", default=False)
@@ -50,6 +76,7 @@ class IntegrationTableMapping(models.Model):
     scheduled = models.BooleanField(default=False)
     next_run_at = models.DateTimeField(null=True, blank=True)
     position = models.PositiveIntegerField(default=0, help_text="Its place in lists and in the order of default runs.")
+    user_defined = models.BooleanField("User Defined", default=False, help_text="Made by a person, not by default.")
 
     class Meta:
         ordering: ClassVar = ["position", "name"]
@@ -64,7 +91,9 @@ class IntegrationFieldMapping(models.Model):
 
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="fields")
     field = models.CharField(max_length=60, blank=True, help_text="The local field; blank for a constant to Dataverse.")
-    integration_field = models.CharField(max_length=128, blank=True)
+    integration_field = models.CharField(
+        max_length=128, blank=True, help_text="The column; blank for a constant to the local field."
+    )
     direction = models.CharField(max_length=24, choices=Direction.choices, default=Direction.BIDIRECTIONAL)
     enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(
@@ -78,11 +107,24 @@ class IntegrationFieldMapping(models.Model):
     update_conflict = models.CharField(
         "Resolve Update Conflicts", max_length=8, choices=ConflictOption.choices, blank=True, default=""
     )
+    rules = models.JSONField(
+        "transformation rules", default=list, blank=True, help_text="Rules as words (NAME or NAME=VALUE), in order."
+    )
+    transformation_direction = models.CharField(
+        max_length=24,
+        choices=[(one.value, one.label) for one in (Direction.TO, Direction.FROM)],
+        default=Direction.TO,
+        help_text="The way in which the rules rewrite values; that of the field where it is one-way.",
+    )
+    blanks = models.CharField(
+        "Blank values", max_length=8, choices=BlankPolicy.choices, blank=True, default=BlankPolicy.DEFAULT
+    )
     use_for_match = models.BooleanField("Match on this Field", default=False)
     case_sensitive = models.BooleanField("Case-sensitive Matching", default=False)
     match_priority = models.PositiveIntegerField("Match Priority", default=0)
     compare_as = models.CharField("Compare As", max_length=16, choices=CompareAs.choices, default=CompareAs.TEXT)
     position = models.PositiveIntegerField(default=0)
+    user_defined = models.BooleanField("User Defined", default=False, help_text="Made by a person, not by default.")
 
     class Meta:
         ordering: ClassVar = ["position", "id"]
@@ -90,15 +132,83 @@ class IntegrationFieldMapping(models.Model):
     def __str__(self) -> str:
         return f"{self.field or self.constant} - {self.integration_field}"
 
+    def get_additional_data(self) -> dict[str, Any]:
+        """Return what the audit log keeps beside ids, which outlives the field and its mapping."""
+        mapping = self.mapping
+        return {"company_id": mapping.company_id, "of": f"{mapping.name}, {self.field}={self.integration_field}"}
+
+
+class NewMappingDraft(models.Model):
+    """What a person has answered in the guide New Table Mapping until now; no mapping before the guide is finished."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    answers = models.JSONField(default=dict, help_text="By step, as coupling.mappings.guide reads them.")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["company", "user"], name="new_mapping_draft")]
+
+    def __str__(self) -> str:
+        return str(self.answers.get("name", {}).get("name", "")) or "New Table Mapping"
+
+
+class KnownColumns(models.Model):
+    """What the columns that a mapping uses were and are in Dataverse (coupling.mappings.drift)."""
+
+    mapping = models.OneToOneField(IntegrationTableMapping, on_delete=models.CASCADE, related_name="known_columns")
+    then = models.JSONField(
+        default=dict, help_text="Column -> what it was when it was first seen, or accepted by a person."
+    )
+    now = models.JSONField(default=dict, help_text="Column -> what it was at the last look.")
+    since = models.JSONField(default=dict, help_text="Change -> when it was found.")
+    emptied = models.JSONField(
+        default=dict, help_text="Column -> when it was found to be made anew in Dataverse, without its values."
+    )
+    looked_at = models.DateTimeField(null=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"columns of {self.mapping_id}"
+
+
+class LookUpTable(OfCompany, models.Model):
+    """What values become by the transformation rule `table`, by the name that rules call it by."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="look_up_tables")
+    name = models.CharField(max_length=60)
+    rows = models.JSONField(default=dict, blank=True, help_text="Value -> what it becomes; * is every other value.")
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["company", "name"], name="look_up_table_name_per_company")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def sorted_rows(self) -> list[tuple[str, str]]:
+        """Return the rows as they are listed: by value, what is for every other value last.
+
+        PostgreSQL keeps the rows of a JSON object in an order of its own.
+        """
+        return sorted(self.rows.items(), key=lambda row: (row[0] == "*", row))
+
 
 class OptionMapping(models.Model):
-    """A local record coupled with a choice of a Dataverse column."""
+    """A local record coupled with a choice of a Dataverse column: what Coupling is for rows."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="option_mappings")
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="options")
     local_id = models.UUIDField()
     value = models.IntegerField("option value")
     caption = models.CharField("option value caption", max_length=200)
+    local_text = models.CharField(
+        max_length=200, null=True, help_text="What the record is called here, at the last synchronization."
+    )
+    job_id = models.BigIntegerField(null=True, help_text="The job that made it.")
+    synchronized_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -110,98 +220,22 @@ class OptionMapping(models.Model):
         return self.caption
 
 
-class Method(models.TextChoices):
-    """How a pair came about."""
-
-    MATCHED = "matched", "Matched"
-    CREATED = "created", "Created"
-    MANUAL = "manual", "Chosen by hand"
-
-
-def _filled(column: str) -> Func:
-    """Return the condition that a text is not blank, without a parameter: SQLite takes no index of a part for those."""
-    return Func(F(column), template="(%(expressions)s <> '')", output_field=BooleanField())
+def pairs_of(mapping: IntegrationTableMapping) -> "QuerySet[Any]":
+    """Return the mapping's couplings: with rows, or with the choices of a column."""
+    model = OptionMapping if mapping.uid_kind == "option" else Coupling
+    pairs: QuerySet[Any] = model._default_manager.filter(mapping=mapping)
+    return pairs
 
 
-UNSETTLED = Q(compared=False) | (Q(_filled("last_to_reason")) | Q(_filled("last_from_reason"))) & Q(
-    skipped=False, conflict__isnull=True
-)
-"""Couplings that a run looks at although nobody told it of a change: those that no run has compared yet, and those that
-failed and wait for no person. Few are, and an index has those alone: a query finds them by it where it names this
-condition as it is here. No column that every run writes may stand in it: PostgreSQL would then write each index anew
-where it now changes a row in its place."""
+def couplings_of_table(company: Any, *tables: str) -> "QuerySet[Coupling]":
+    """Return the couplings of a company's records of these tables, to be found by records' ids; of all companies: None.
 
-
-class Coupling(models.Model):
-    """A local record and a Dataverse row that are the same thing."""
-
-    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
-    few_values: ClassVar[tuple[str, ...]] = ("table",)
-
-    # The indexes below begin with the company: one of its own would be written with each row and serve nobody.
-    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="couplings")
-    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, related_name="couplings")
-    table = models.CharField(
-        max_length=60, help_text="The local table; a Dataverse row is coupled once per local table."
-    )
-    local_id = models.UUIDField()
-    integration_id = models.UUIDField()
-    organization_id = models.UUIDField(
-        null=True, help_text="The organization it was made in; another one is never written."
-    )
-    method = models.CharField(max_length=8, choices=Method, default=Method.MATCHED)
-    job_id = models.BigIntegerField(null=True, help_text="The job that made it.")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    version = models.CharField(
-        max_length=40, blank=True, help_text="The Dataverse row's etag at the last synchronization."
-    )
-    local_modified_at = models.DateTimeField(
-        null=True, help_text="The local record's modified_at at the last synchronization."
-    )
-    synchronized_at = models.DateTimeField(null=True)
-    last_job_id = models.BigIntegerField(null=True, help_text="The last synchronization that settled this pair.")
-    compared = models.BooleanField(
-        default=False, help_text="A run has dealt with the pair, or it was created alike on both sides."
-    )
-    pending = models.BooleanField(
-        default=False, help_text="Dataverse has not confirmed the row yet (creation was sent)."
-    )
-    last_to_reason = models.CharField(max_length=24, blank=True, help_text="Why the last write to Dataverse failed.")
-    last_from_reason = models.CharField(max_length=24, blank=True, help_text="Why the last write to this side failed.")
-    last_error = models.TextField(blank=True)
-    skipped = models.BooleanField(
-        default=False, help_text="Failed twice the same way: left out of runs in which nothing about it changed."
-    )
-    conflict = models.JSONField(null=True, blank=True, help_text="Fields changed on both sides, waiting for a person.")
-
-    class Meta:
-        # Every index by an id costs a page of its own for nearly every coupling written, so there is one for each side:
-        # in this order they also find a record of any mapping, and a row of any table.
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["local_id", "mapping"], name="coupled_once_per_record"),
-            models.UniqueConstraint(fields=["company", "integration_id", "table"], name="coupled_once_per_row"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["company", "id"], condition=Q(conflict__isnull=False), name="coupling_conflict"),
-            models.Index(fields=["mapping", "local_id"], condition=Q(pending=True), name="coupling_pending"),
-            models.Index(fields=["mapping", "id"], condition=UNSETTLED, name="coupling_unsettled"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.local_id} - {self.integration_id}"
-
-
-class CouplingBase(models.Model):
-    """The values both sides agreed on at the last synchronization: field -> canonical value, packed (msgpack)."""
-
-    expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
-
-    coupling = models.OneToOneField(Coupling, on_delete=models.CASCADE, primary_key=True, related_name="base")
-    values = models.BinaryField()
-
-    def __str__(self) -> str:
-        return f"base of {self.coupling_id}"
+    They go by their mappings, with which the index by a record's id begins.
+    """
+    mappings = IntegrationTableMapping.objects.filter(table__in=tables, uid_kind="guid")
+    if company is not None:
+        mappings = mappings.filter(company=company)
+    return Coupling.objects.filter(mapping__in=mappings.order_by().values("pk"))
 
 
 class UndoneRecord(models.Model):
@@ -233,6 +267,9 @@ class UndoneRecord(models.Model):
         max_length=160, blank=True, help_text="The reference whose coupling ends it (sync.rules.values.Reference)."
     )
     successor_id = models.UUIDField(null=True, help_text="The row that its row was merged into.")
+    other_company_id = models.BigIntegerField(
+        null=True, help_text="The company that the condition does not name, see jobs.mentions."
+    )
     since = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=1, help_text="Runs in a row that met this condition.")
     last_at = models.DateTimeField(default=timezone.now)

@@ -27,7 +27,8 @@ NOT_ENABLED = "The connection is not enabled."
 
 def mapping_or_404(company: Company, name: str) -> IntegrationTableMapping:
     """Return the mapping of that name. Raises Http404 with a sentence."""
-    mapping = IntegrationTableMapping.objects.select_related("company").filter(company=company, name=name).first()
+    read_along = IntegrationTableMapping.objects.select_related("company", "known_columns")
+    mapping = read_along.filter(company=company, name=name).first()
     if mapping is None:
         raise Http404(f"{company} has no integration table mapping {name!r}.")
     return mapping

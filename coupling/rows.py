@@ -10,6 +10,11 @@ DELETED_HERE = "a record that was deleted here"
 """What the partner of a row is called that is gone."""
 
 
+def field_key(local: str, column: str) -> str:
+    """Return what a field mapping is known by among those of its mapping, in drift and runs: "city:address1_city"."""
+    return f"{local}:{column}"
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One field to match on. Fields of equal priority are ANDed; lower priorities are tried first."""
@@ -19,18 +24,6 @@ class Criterion:
     priority: int = 0
     case_sensitive: bool = False
     compare_as: CompareAs = CompareAs.TEXT
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One condition of a mapping's table filter or integration filter; all are ANDed.
-
-    operator: eq, ne, in. A None among the values of `in` matches a blank.
-    """
-
-    column: str
-    operator: str
-    value: Any
 
 
 @dataclass(frozen=True, slots=True)

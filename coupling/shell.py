@@ -6,21 +6,34 @@ from typing import Any
 from django.http import HttpRequest
 
 from connection_setup import hooks
+from connection_setup.guide import assisted_setup
 from core import unsettled
+from core.roles import Can
 from coupling import claims, local_records
 from coupling.couplings.couple_job import couple
+from coupling.couplings.coupled_records import CoupledRecords
 from coupling.couplings.release import outcome_actions
 from coupling.couplings.uncouple_job import uncouple
-from coupling.mappings import counts, defaults, sales
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.mapping_files.difference import filter_words, summary
+from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
+from coupling.mappings import column_looks, counts, defaults, drift_page, sales
+from coupling.models import (
+    Coupling,
+    IntegrationFieldMapping,
+    IntegrationTableMapping,
+    KnownColumns,
+    LookUpTable,
+    OptionMapping,
+)
 from coupling.records import lists as records
 from coupling.records.import_job import run_import
 from jobs import registry as jobs
 from jobs.models import Job, JobOutcome, Type
 from masterdata import catalog
+from masterdata.models import RecordTemplate
 from ui import registry
 from ui.cells import time_ago
-from ui.kit import Cue, State
+from ui.kit import Cue, State, Status
 from ui.links import company_url
 
 
@@ -31,12 +44,25 @@ def register() -> None:
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
     jobs.outcome_actions(outcome_actions)
+    jobs.derived_outcomes(Type.COUPLING, CoupledRecords())
     hooks.on_enabled(_follow_ownership)
+    hooks.on_moved(_forget_columns)
     hooks.SYNCHRONIZATION_SETUP.provide(
-        hooks.SynchronizationSetup(describe=_standing, apply=_default_mappings, reset=_reset)
+        hooks.SynchronizationSetup(describe=_standing, apply=_default_mappings, reset=_reset, discards=_discards)
     )
     hooks.add_question(_DEFAULT_SETUP)
     sales.register()
+    assisted_setup.register_setup(
+        assisted_setup.Setup(
+            "New Table Mapping",
+            "Maps a table of your own, or another one, with a table in Dataverse: fields, filters and schedule.",
+            5,
+            "coupling:new-mapping",
+            _manual_status,
+            group="Map",
+            help="mappings.md#new",
+        )
+    )
     unsettled.register(
         "Dataverse rows that several companies hold",
         claims.rows_of_several_companies,
@@ -45,20 +71,74 @@ def register() -> None:
     )
     hooks.MAPPED_TABLES.provide(_tables)
     hooks.COUPLING_COUNT.provide(lambda company: Coupling.objects.filter(company=company).count())
+    for logged in _LOGGED:
+        hooks.log_changes(logged)
     for entry in _ENTRIES:
         registry.tell_me(entry)
+    registry.role_center_notice(drift_page.role_center_notice)
+    registry.list_notice(drift_page.other_lists_notice)
     registry.cues("Coupled to Dataverse", coupled_cues, position=10)
 
 
+_LOGGED = (
+    hooks.Logged(
+        "mapping", "Mapping", IntegrationTableMapping,
+        lambda company: IntegrationTableMapping.objects.filter(company=company), captions=SETTINGS,
+        words={"table_filter": filter_words, "integration_filter": filter_words},
+    ),
+    hooks.Logged(
+        "field", "Field", IntegrationFieldMapping,
+        lambda company: IntegrationFieldMapping.objects.filter(mapping__company=company), captions=FIELD_SETTINGS,
+    ),
+    hooks.Logged(
+        "look-up-table", "Look-up Table", LookUpTable, lambda company: LookUpTable.objects.filter(company=company)
+    ),
+    hooks.Logged(
+        "accepted-columns", "Accepted Column Changes of", KnownColumns,
+        lambda company: KnownColumns.objects.filter(mapping__company=company),
+    ),
+    hooks.Logged(
+        "choice", "Choice of", OptionMapping, lambda company: OptionMapping.objects.filter(company=company),
+        captions={"choice": "Choice"},
+    ),
+    hooks.Logged(
+        "template", "Template", RecordTemplate, lambda company: RecordTemplate.objects.filter(company=company)
+    ),
+)  # fmt: skip
+"""What people change beside the connection."""
 _ENTRIES = (
     registry.Entry(
         "Integration Table Mappings",
         "coupling:mappings",
-        also=("Mappings", "Coupling", "Match-Based Coupling", "Delete Couplings"),
+        also=(
+            "Mappings",
+            "Coupling",
+            "Match-Based Coupling",
+            "Delete Couplings",
+            "Export Mappings",
+            "Import Mappings",
+            "Copy Mappings",
+        ),
         navigation=30,
     ),
     registry.Entry(
+        "New Table Mapping",
+        "coupling:new-mapping",
+        also=("New mapping", "Map a table", "Create New Integration Mappings"),
+        needs=Can.MAP,
+    ),
+    registry.Entry(
+        "Manual Integration Table Mappings",
+        "coupling:manual-mappings",
+        also=("Own mappings", "User-defined mappings", "Custom tables"),
+    ),
+    registry.Entry(
         "Integration Field Mapping List", "coupling:all-fields", also=("Field mappings", "Integration Field Mappings")
+    ),
+    registry.Entry("Look-up Tables", "coupling:look-up-tables", also=("Transformation rules", "Code translation")),
+    registry.Entry("Templates for New Records", "coupling:templates", also=("Config templates", "Defaults")),
+    registry.Entry(
+        "Dataverse Option Mapping", "coupling:all-options", also=("Option mappings", "Choices", "Option values")
     ),
     registry.Entry(
         "Select Coupling Criteria", "coupling:choose-criteria", also=("Match-Based Coupling", "Matching criteria")
@@ -90,6 +170,12 @@ def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:
     return {row.local_id: records.card_url(job.company, table, row.local_id) for row in outcomes if row.local_id}
 
 
+def _manual_status(company: Any) -> Status:
+    """Return how many mappings people made: the guide is for as many as are wanted."""
+    count = IntegrationTableMapping.objects.filter(company=company, user_defined=True).count()
+    return Status(f"{count} made", "ok") if count else Status("Not used yet")
+
+
 def _default_mappings(company: Any, schedules: bool) -> str:
     made = defaults.create_missing(company)
     if not made:
@@ -111,6 +197,11 @@ def _follow_ownership(company: Any, user: Any) -> None:
     defaults.apply_ownership_model(company)
 
 
+def _forget_columns(company: Any, user: Any) -> None:
+    del user
+    column_looks.forget(company)
+
+
 def _tables(company: Any) -> list[str]:
     """Return the Dataverse tables of the company's mappings; choices are columns of other tables."""
     own = IntegrationTableMapping.objects.filter(company=company, uid_kind="guid").order_by("position")
@@ -123,6 +214,10 @@ def _reset(company: Any, user: Any) -> str:
     made = defaults.reset_mappings(company)
     defaults.schedule_mappings(company)
     return f"{len(made)} mappings have their default settings, filters, fields, matching criteria and schedules again."
+
+
+def _discards(company: Any) -> list[str]:
+    return summary(defaults.reset_changes(company))
 
 
 def coupled_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:

@@ -5,6 +5,13 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from coupling.models import Coupling, UndoneRecord
+from jobs.mentions import Mention, Reader
+
+
+def read_condition(line: UndoneRecord, reader: Reader) -> str:
+    """Return what holds it back, as the reader sees it."""
+    mentions = [Mention(line.other_company_id)] if line.other_company_id is not None else []
+    return reader.read(line.condition, mentions)
 
 
 def left_undone(company: Any, *, settled: bool = False) -> "QuerySet[UndoneRecord]":

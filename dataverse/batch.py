@@ -68,8 +68,9 @@ def _encode_request(request: Request, root: str) -> list[bytes]:
 def decode(body: bytes, content_type: str) -> list[Part]:
     """Return the answers in a multipart body. Raises InvalidAnswer when it is not one or is cut off."""
     boundary = _boundary_of(content_type)
-    # A boundary stands at the beginning of a line; CRLF before it belongs to the boundary, not to the part.
-    pieces = re.split(rb"(?:^|\r?\n)--" + re.escape(boundary.encode()), body)
+    # A boundary stands at the beginning of a line; CRLF before it belongs to the boundary, not to the part. (A pattern
+    # would have to be compiled for each answer, since each has another boundary.)
+    pieces = [piece.removesuffix(b"\r") for piece in (b"\n" + body).split(f"\n--{boundary}".encode())]
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         raise InvalidAnswer(
             "Dataverse's answer to a batch is cut off, so what was done is read back before the work continues.",

@@ -172,7 +172,11 @@ def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: 
     if len(filters) == 1:
         pages = client.pages(table.entity_set, select=select, filter=filters[0])
         return [row for page in pages for row in page.rows]
-    requests = [Request("GET", odata.rows_path(table.entity_set, select=select, filter_text=text)) for text in filters]
+    headers = {"Prefer": odata.NAMES_TABLES} if client.names_tables else {}
+    requests = [
+        Request("GET", odata.rows_path(table.entity_set, select=select, filter_text=text), None, headers)
+        for text in filters
+    ]
     rows: list[Row] = []
     for answer in client.batch(requests) if requests else ():
         if answer.error is not None:

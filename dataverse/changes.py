@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from dataverse.errors import InvalidAnswer
+from dataverse.odata import NAMES_TABLES
 from dataverse.types import Page, Row
 
 TRACK_CHANGES = "odata.track-changes"
@@ -20,6 +21,14 @@ class _Body(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+
+
+def preferences(page_size: int, *, track_changes: bool, names_tables: bool) -> dict[str, str]:
+    """Return the header that asks for pages of that size; names_tables: with the table that each lookup leads to."""
+    asked = [f"odata.maxpagesize={page_size}"]
+    asked += [TRACK_CHANGES] if track_changes else []
+    asked += [NAMES_TABLES] if names_tables else []
+    return {"Prefer": ",".join(asked)}
 
 
 def parse_page(body: bytes) -> Page:

@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from dataverse.errors import DataverseError, Duplicate, Gone, InvalidAnswer, Una
 from dataverse.http_session import Timeouts
 from dataverse.lost_replies import versions_if_applied
 from dataverse.metadata_cache import cache_for
+from dataverse.organization import read_organization
 from dataverse.part_sizes import Bounds, PartSize
 from dataverse.throttle import StoredWaits
 from dataverse.tokens import token_source_for
@@ -53,8 +55,8 @@ class DataverseClient:
     """One environment, signed in by credentials or as a person. Thread-safe; connections and tokens outlive it.
 
     Every method raises DataverseError. `sleep` is called with the seconds to wait before a request is sent again;
-    `stored_waits` is where other processes find what one of them was told to wait. `accept` is called once, before the
-    first request, with who is signed in and where; what it raises, all raise.
+    `stored_waits` is where other processes find what one of them was told to wait. `accept` is called with who is
+    signed in and where, before every read of a table and every batch of writes; what it raises, all raise.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class DataverseClient:
         self._tables = cache_for(self._transport.origin)
         self._batches = BatchSender(self._send, self._transport, self._tables)
         self._lock = threading.Lock()
+        self.names_tables = False
         self._signed_in = SignedIn(lambda: self._json(self._transport.send("GET", "WhoAmI")), accept)
 
     # -- the environment -----------------------------------------------------------------------------------------
@@ -89,19 +92,22 @@ class DataverseClient:
         return self._transport.slots.limit
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield `work` of every item in order, as many at once as the service accepts; see `map_in_order`."""
-        self._signed_in.require_accepted()  # in the caller's thread, not in one of those that work
-        return map_in_order(work, items, self._transport.slots)
+        """Yield `work` of every item in order, as many at once as the service accepts; one read to `accept`."""
+        remaining = iter(items)
+        for first in remaining:  # without an item nothing is asked
+            self._signed_in.begin()  # in the caller's thread, not in one of those that work
+            yield from map_in_order(self._signed_in.part(work), chain([first], remaining), self._transport.slots)
 
     def map_parts(
         self, work: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item], size: PartSize, bounds: Bounds
     ) -> list[Result]:
         """Return what `work` returns for all items, given to it in parts of that size, side by side; see `map_parts`.
 
-        Raises what `work` raises; the parts that were under way then are waited for.
+        Raises what `work` raises; the parts under way then are waited for. To `accept` it is one batch of writes.
         """
-        self._signed_in.require_accepted()
-        return map_parts(work, items, size, bounds, self._transport.slots)
+        if items:
+            self._signed_in.begin()
+        return map_parts(self._signed_in.part(work), items, size, bounds, self._transport.slots)
 
     def part_size(self, kind: str, table: str) -> PartSize:
         """Return the size of the parts of one kind of writing to a table, as learned so far."""
@@ -116,35 +122,24 @@ class DataverseClient:
         self._tokens.forget()
 
     def who_am_i(self) -> WhoAmI:
-        """Return the token's user, its business unit and organization; with `accept`, as it was asked at first."""
+        """Return the token's user, its business unit and organization, as they are where the caller begins now."""
         return self._signed_in.who()
 
     def organization(self) -> Organization:
         """Return the organization with its base currency. Raises Gone when it is not shown to the user."""
-        columns = ["organizationid", "name", "languagecode", odata.lookup("basecurrencyid")]
-        rows = self.first_page("organizations", select=columns).rows
-        if not rows:
-            raise Gone(
-                "Dataverse shows no organization to the application user.",
-                "Give its security role read access to the table Organization.",
-            )
-        row = rows[0]
-        currency = row.get(odata.lookup("basecurrencyid"))
-        currency_row = self.get("transactioncurrencies", currency, select=["isocurrencycode"]) if currency else {}
-        return Organization(
-            id=UUID(row["organizationid"]),
-            name=row.get("name") or "",
-            base_currency_id=UUID(currency) if currency else None,
-            base_currency_code=currency_row.get("isocurrencycode") or "",
-            languages=(row["languagecode"],) if row.get("languagecode") else (),
-        )
+        return read_organization(self)
 
     def table(self, logical_name: str) -> TableInfo:
         """Return a table's metadata, read in one request and cached for the whole process for a minute.
 
         Raises Invalid (configuration) when there is no such table.
         """
-        return self._tables.get(logical_name, lambda: metadata.read_table(self.batch, logical_name))
+
+        def read() -> TableInfo:
+            self._signed_in.require_accepted(anew=True)
+            return metadata.read_table(self.batch, logical_name)
+
+        return self._tables.get(logical_name, read)
 
     def forget_tables(self) -> None:
         """Drop the cached table metadata: something outside changed it."""
@@ -171,8 +166,7 @@ class DataverseClient:
         )  # fmt: skip
         yield page
         while page.next_link:
-            page = self.page(page.next_link, page_size=page_size, track_changes=track_changes)
-            yield page
+            yield (page := self.page(page.next_link, page_size=page_size, track_changes=track_changes, goes_on=True))
 
     def first_page(
         self,
@@ -192,21 +186,26 @@ class DataverseClient:
         )
         return self.page(path, page_size=page_size, track_changes=track_changes)
 
-    def page(self, link: str, *, page_size: int = MAX_PAGE_SIZE, track_changes: bool = False) -> Page:
+    def page(
+        self, link: str, *, page_size: int = MAX_PAGE_SIZE, track_changes: bool = False, goes_on: bool = False
+    ) -> Page:
         """Return the page behind a stored next or delta link. Raises ChangesExpired when the delta link has expired.
 
-        A link to another origin raises InvalidAnswer and is not followed, whoever it comes from.
+        goes_on: this client read the page before it, so no read begins here. A link to another origin raises
+        InvalidAnswer and is not followed, whoever it comes from.
         """
-        prefer = f"odata.maxpagesize={page_size}" + (f",{changes.TRACK_CHANGES}" if track_changes else "")
-        page = changes.parse_page(self._send("GET", link, headers={"Prefer": prefer}).body)
-        for following in (page.next_link, page.delta_link):
-            if following:
-                self._transport.url(following)  # raises for another origin
+        if not goes_on:
+            self._signed_in.begin()
+        headers = changes.preferences(page_size, track_changes=track_changes, names_tables=self.names_tables)
+        page = changes.parse_page(self._send("GET", link, headers=headers).body)
+        for following in filter(None, (page.next_link, page.delta_link)):
+            self._transport.url(following)  # raises for another origin
         self._count_read(len(page.rows))
         return page
 
     def count(self, entity_set: str, *, filter: str = "") -> int:  # noqa: A002 - the query option's own name
         """Return how many rows there are, exactly. The service counts to 5000; beyond that all pages are read."""
+        self._signed_in.begin()
         answer = self._send("GET", f"{entity_set}/$count" + odata.query({"$filter": filter}))
         try:
             counted = int(answer.body.decode("utf-8-sig"))
@@ -219,6 +218,7 @@ class DataverseClient:
 
     def get(self, entity_set: str, row_id: UUID | str, *, select: Sequence[str]) -> Row:
         """Return one row. Raises Gone when it does not exist."""
+        self._signed_in.begin()
         path = odata.key(entity_set, row_id) + odata.query({"$select": ",".join(select)})
         row: Row = self._json(self._send("GET", path))
         self._count_read(1)
@@ -232,6 +232,7 @@ class DataverseClient:
         With `primary_id` (the key column's name) the row carries its own id: then the request is sent again after a
         lost answer, and Duplicate on that repeat means done. Otherwise nothing is sent twice.
         """
+        self._signed_in.begin()
         row_id = row.get(primary_id) if primary_id else None
         try:
             answer = self._send("POST", entity_set, body=bodies.encode(row))
@@ -250,6 +251,7 @@ class DataverseClient:
         if_match: the version the change is based on ("*": any). Raises VersionMismatch, Gone. After a lost answer the
         change is sent again; when its version is refused then, the row itself shows whether the first one was applied.
         """
+        self._signed_in.begin()
         path, body, headers = odata.key(entity_set, row_id), bodies.encode(changes), {"If-Match": if_match}
         try:
             answer = self._send("PATCH", path, body=body, headers=headers, repeatable=False)
@@ -268,6 +270,7 @@ class DataverseClient:
 
     def delete(self, entity_set: str, row_id: UUID | str, *, if_match: str = "*") -> None:
         """Delete a row. Raises VersionMismatch, Gone; after a lost answer a row that is gone counts as deleted."""
+        self._signed_in.begin()
         path, headers = odata.key(entity_set, row_id), {"If-Match": if_match}
         try:
             self._send("DELETE", path, headers=headers, repeatable=False)

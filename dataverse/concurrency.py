@@ -2,7 +2,8 @@
 
 It starts with one request, jumps to the parallelism the service recommends (the header x-ms-dop-hint), grows by one
 when all slots were used and nothing was refused, and halves when a service protection limit was reached. A limit is a
-user's, so the slots are shared by all clients of one user in this process; see `throttle` for the waits.
+user's, so the slots are shared by all clients of one user in this process, and divided among the processes that send
+as the user; see `throttle` for how many there are, and for the waits.
 """
 
 import threading
@@ -21,6 +22,14 @@ MAX_SLOTS = 32
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def share(recommended: int | None, processes: int, maximum: int = MAX_SLOTS) -> int:
+    """Return how many requests one of several processes may send at once as the same user.
+
+    One alone finds out by itself what the service bears beyond what it recommends; several divide what it recommends.
+    """
+    return maximum if processes <= 1 else max(1, min(maximum, (recommended or maximum) // processes))
 
 
 class Slot:
@@ -43,7 +52,8 @@ class RequestSlots:
     def __init__(self, maximum: int = MAX_SLOTS) -> None:
         self._maximum = maximum
         self._condition = threading.Condition()
-        self._limit = 1
+        self._learned = 1
+        self._processes = 1
         self._recommended: int | None = None
         self._in_use = 0
         self._all_used = False
@@ -58,6 +68,10 @@ class RequestSlots:
             return self._limit
 
     @property
+    def _limit(self) -> int:
+        return min(self._learned, share(self._recommended, self._processes, self._maximum))
+
+    @property
     def recommended(self) -> int | None:
         """How many requests at once the service recommends; None until it says so."""
         return self._recommended
@@ -65,10 +79,16 @@ class RequestSlots:
     def recommend(self, number: int) -> None:
         """Start with the number the service recommends; once a limit was reached it is only remembered."""
         with self._condition:
-            first, self._recommended = self._recommended is None, max(1, min(number, self._maximum))
-            if first and self._generation == 0 and self._limit < self._recommended:
-                self._limit = self._recommended
+            first, self._recommended = self._recommended is None, max(1, number)
+            if first and self._generation == 0:
+                self._learned = max(self._learned, min(self._recommended, self._maximum))
                 self._condition.notify_all()
+
+    def divide(self, processes: int) -> None:
+        """Keep to this process's share from now on, of what is divided among so many that send as the user."""
+        with self._condition:
+            self._processes = max(1, processes)
+            self._condition.notify_all()
 
     @contextmanager
     def take(self) -> Iterator[Slot]:
@@ -93,12 +113,13 @@ class RequestSlots:
             # Requests that were under way together are refused together: the limit was reached once.
             if slot.generation == self._generation:
                 self._generation += 1
-                self._limit = max(1, self._limit // 2)
+                self._learned = max(1, self._limit // 2)
             self._successes, self._all_used = 0, False
             return
         self._successes += 1
-        if self._successes >= self._limit and self._all_used and self._limit < self._maximum:
-            self._limit += 1
+        most = share(self._recommended, self._processes, self._maximum)
+        if self._successes >= self._limit and self._all_used and self._learned < most:
+            self._learned += 1
             self._successes, self._all_used = 0, False
 
 

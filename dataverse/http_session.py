@@ -57,11 +57,12 @@ class Session(requests.Session):
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """Return the machine's proxies and certificate bundle; for a sandbox no proxy and its own authority."""
+        loopback = clouds.is_loopback(urlsplit(str(url)).hostname or "")
+        if loopback and self._ca_file:  # nothing of the machine's counts, so it is not looked up
+            return {"proxies": {}, "stream": stream or self.stream, "verify": self._ca_file, "cert": cert}
         merged: Any = super().merge_environment_settings(url, proxies, stream, verify, cert)
-        if clouds.is_loopback(urlsplit(str(url)).hostname or ""):
+        if loopback:
             merged["proxies"] = {}
-            if self._ca_file:
-                merged["verify"] = self._ca_file
         return merged
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:

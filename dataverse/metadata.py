@@ -1,10 +1,12 @@
 """Table metadata, pure: the requests for it, and TableInfo from their answers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from dataverse import odata
 from dataverse.errors import Gone, Invalid, InvalidAnswer
-from dataverse.types import ColumnInfo, PartResult, Request, TableInfo
+from dataverse.types import ColumnInfo, PartResult, Request, TableInfo, TableName
 
 _CAST = "Microsoft.Dynamics.CRM."
 _CHOICES = "$expand=OptionSet"
@@ -16,7 +18,7 @@ _DETAILS: Mapping[str, str] = {
     "DecimalAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
     "DoubleAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
     "MoneyAttributeMetadata": "$select=LogicalName,MinValue,MaxValue,Precision",
-    "DateTimeAttributeMetadata": "$select=LogicalName,Format",
+    "DateTimeAttributeMetadata": "$select=LogicalName,Format,DateTimeBehavior",
     "PicklistAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
     "StateAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
     "StatusAttributeMetadata": f"$select=LogicalName&{_CHOICES}",
@@ -25,10 +27,34 @@ _DETAILS: Mapping[str, str] = {
 """What each type of column adds to the properties that all have."""
 
 
+TABLES = (
+    "EntityDefinitions?$select=LogicalName,EntitySetName,DisplayName,DisplayCollectionName"
+    "&$filter=IsIntersect%20eq%20false%20and%20IsPrivate%20eq%20false"
+)
+"""The path whose answer `parse_table_names` reads."""
+
+
+def parse_table_names(body: Any) -> list[TableName]:
+    """Return the environment's tables with a set of rows, by what they are called. Raises InvalidAnswer."""
+    try:
+        found = [
+            TableName(
+                one["LogicalName"],
+                label_text(one.get("DisplayName")) or one["LogicalName"],
+                label_text(one.get("DisplayCollectionName")) or label_text(one.get("DisplayName")),
+            )
+            for one in body["value"]
+            if one.get("EntitySetName")
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InvalidAnswer("Dataverse's list of its tables cannot be read.") from error
+    return sorted(found, key=lambda one: (one.label.casefold(), one.name))
+
+
 def requests_for(table: str) -> list[Request]:
     """Return the GETs whose answers, in this order, `parse_table_info` reads; one $batch carries them."""
     base = f"EntityDefinitions(LogicalName='{table}')"
-    columns = "LogicalName,AttributeType,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate"
+    columns = "LogicalName,AttributeType,AttributeOf,DisplayName,IsValidForCreate,IsValidForUpdate,RequiredLevel"
     relations = "ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName"
     paths = [
         f"{base}?$select=LogicalName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,ChangeTrackingEnabled",
@@ -76,12 +102,17 @@ def parse_table_info(bodies: Sequence[Any]) -> TableInfo:
         if property_name:
             binds.setdefault(relation["ReferencingAttribute"], {})[relation["ReferencedEntity"]] = property_name
     columns = {}
+    customers = {one["LogicalName"] for one in attributes["value"] if one.get("AttributeType") == "Customer"}
     for column in attributes["value"]:
-        # A column of another (the name of a lookup, the base value of money) cannot be asked for or written.
-        if column.get("AttributeOf"):
-            continue
-        name = column["LogicalName"]
-        columns[name] = _column(column, facts.get(name, {}), binds.get(name, {}))
+        name, whose = column["LogicalName"], column.get("AttributeOf")
+        if whose in customers and name == odata.table_of(str(whose)):
+            # Which table a lookup leads to comes with the lookup's value, so it can be read, and not written.
+            columns[name] = replace(
+                _column(column, {}, binds.get(str(whose), {})), for_create=False, for_update=False, required=""
+            )
+        # Another column of a column (the name of a lookup, the base value of money) cannot be asked for or written.
+        elif not whose:
+            columns[name] = _column(column, facts.get(name, {}), binds.get(name, {}))
     return TableInfo(
         name=definition["LogicalName"],
         entity_set=definition["EntitySetName"],
@@ -103,6 +134,8 @@ def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[
     if kind == "Owner" and (navigation := binds.get("owner")):
         # The relationship names the abstract table of owners; a row is given to a user or to a team.
         binds = {"systemuser": navigation, "team": navigation}
+    behavior = str((facts.get("DateTimeBehavior") or {}).get("Value") or "")
+    shows_day = facts.get("Format") == "DateOnly"
     return ColumnInfo(
         name=column["LogicalName"],
         type=kind,
@@ -111,11 +144,15 @@ def _column(column: Mapping[str, Any], facts: Mapping[str, Any], binds: Mapping[
         minimum=facts.get("MinValue"),
         maximum=facts.get("MaxValue"),
         precision=facts.get("Precision"),
-        date_only=facts.get("Format") == "DateOnly",
+        date_only=behavior == "DateOnly" or (shows_day and not behavior),
+        shows_day=shows_day,
+        behavior=behavior,
         choices=_choices(kind, facts.get("OptionSet") or {}),
         binds=dict(binds),
         for_create=column.get("IsValidForCreate", True) is not False,
         for_update=column.get("IsValidForUpdate", True) is not False,
+        required=str((column.get("RequiredLevel") or {}).get("Value") or ""),
+        metadata_id=str(column.get("MetadataId") or ""),
     )
 
 

@@ -4,6 +4,7 @@ Source: OData 4.0, URL Conventions, and the Web API's "Query data using the Web 
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import quote as _percent
 from uuid import UUID
 
+from dataverse import dates
 from dataverse.errors import Invalid
 from dataverse.types import ColumnInfo
 
@@ -74,6 +76,11 @@ def startswith(column: str, text: str) -> str:
     return f"startswith({column},{quote(text)})"
 
 
+def literal_pattern(text: str) -> str:
+    """Return a text for contains and startswith in which %, _ and [ stand for themselves."""
+    return re.sub(r"[%_\[]", r"[\g<0>]", text)
+
+
 def all_of(*parts: str) -> str:
     """Return the filter that all of the parts hold; blank ones are dropped."""
     return _join("and", parts)
@@ -104,6 +111,27 @@ def key(entity_set: str, row_id: UUID | str) -> str:
 def lookup(column: str) -> str:
     """Return the property a lookup is read by, `_column_value`."""
     return f"_{column}_value"
+
+
+LOOKUP_TABLE = "Microsoft.Dynamics.CRM.lookuplogicalname"
+"""The annotation that names, beside a lookup's value, the table that it leads to."""
+NAMES_TABLES = f'odata.include-annotations="{LOOKUP_TABLE}"'
+"""The preference that asks for it."""
+
+
+def table_of(column: str) -> str:
+    """Return the column that says which table a lookup leads to: parentcustomeridtype of parentcustomerid."""
+    return f"{column}type"
+
+
+def lookup_table(column: str) -> str:
+    """Return the property that such a column is read by: the annotation of its lookup."""
+    return f"{lookup(column.removesuffix('type'))}@{LOOKUP_TABLE}"
+
+
+def leads_to(column: str, table: str) -> str:
+    """Return the path that is blank unless a lookup leads to a table; `column`: the one of table_of."""
+    return f"{column.removesuffix('type')}_{table}/{table}id"
 
 
 def bind(navigation: str, entity_set: str, row_id: UUID | str | None) -> dict[str, str | None]:
@@ -201,8 +229,8 @@ def from_json(value: Any, column: ColumnInfo) -> Any:
         if column.type in _REFERENCE:
             return UUID(value)
         if column.type == "DateTime":
-            if column.date_only:
-                return date.fromisoformat(value[:10])
+            if column.date_only or column.shows_day:
+                return dates.day_from(value, column)
             return datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone(UTC)
     except (TypeError, ValueError, InvalidOperation):
         raise _wrong_type(value, column.label or column.name, f"a value of type {column.type}") from None
@@ -233,9 +261,13 @@ def _to_moment(value: Any, column: ColumnInfo, name: str) -> str:
         except ValueError:
             raise _wrong_type(value, name, "a date") from None
     if isinstance(value, datetime):
+        if dates.is_moment_of_day(column):
+            return dates.day_to(value.date(), column)
         return value.date().isoformat() if column.date_only else _utc_text(value)
     if isinstance(value, date):
-        return value.isoformat() if column.date_only else _utc_text(datetime.combine(value, time(), tzinfo=UTC))
+        if column.date_only or column.shows_day:
+            return dates.day_to(value, column)
+        return _utc_text(datetime.combine(value, time(), tzinfo=UTC))
     raise _wrong_type(value, name, "a date")
 
 

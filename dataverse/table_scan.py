@@ -83,7 +83,7 @@ def scan(
 def _following_pages(query: _Query, link: str | None) -> Iterator[Page]:
     """Yield the pages from a next link on."""
     while link:
-        page = query.client.page(link, page_size=query.page_size)
+        page = query.client.page(link, page_size=query.page_size, goes_on=True)
         yield page
         link = page.next_link
 

@@ -254,6 +254,8 @@ class Transport:
     def _send_once(self, request: _Prepared) -> Answer | None:
         """Send once. Return None when the user was asked to wait before this was sent: then nothing was sent."""
         token = self._tokens.token()
+        if processes := self.throttle.count_processes():
+            self.slots.divide(processes)
         with self.slots.take() as slot, check_before_send(lambda: not self.throttle.must_wait()):
             if self.throttle.remaining()[0] > 0:
                 return None

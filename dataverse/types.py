@@ -100,7 +100,10 @@ class ColumnInfo:
 
     type: its AttributeType (String, Memo, Integer, Decimal, Money, DateTime, Boolean, Picklist, State, Status, Lookup,
     Customer, Owner, Uniqueidentifier, ...); max_length: in UTF-16 units; binds: target table -> the navigation property
-    that a lookup is written through.
+    that a lookup is written through. Of a date: date_only: the Web API has the day alone; shows_day: people see the day
+    alone; behavior: UserLocal, DateOnly or TimeZoneIndependent, "" where it is not known (see dataverse.dates).
+    required: its RequiredLevel (None, Recommended, ApplicationRequired, SystemRequired), "" where it is not known;
+    metadata_id: another one under the same name says that the column was deleted and made anew.
     """
 
     name: str
@@ -111,10 +114,23 @@ class ColumnInfo:
     maximum: float | None = None
     precision: int | None = None
     date_only: bool = False
+    shows_day: bool = False
+    behavior: str = ""
     choices: Mapping[int, str] = field(default_factory=dict)
     binds: Mapping[str, str] = field(default_factory=dict)
     for_create: bool = True
     for_update: bool = True
+    required: str = ""
+    metadata_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """One table of the environment, as people choose it: its logical name, and what one row and several are called."""
+
+    name: str
+    label: str
+    plural: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Jobs and their outcomes in the Django admin: to read, filter and drill down; nothing is changed here."""
 
+import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
@@ -14,6 +16,7 @@ from django.utils.text import Truncator
 
 from accounts.admin_site import ReadOnly
 from jobs import display
+from jobs.mentions import PersonReading
 from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
 from masterdata.admin_scope import OfVisibleCompanies, narrowed
@@ -83,15 +86,20 @@ class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
 
     @admin.display(description="Outcomes")
     def outcomes_by_reason(self, job: Job) -> SafeString | str:
-        """Return each outcome and reason with its count, leading to its records."""
-        found = [
-            _outcomes_link(
-                job, f"{outcome}{f', {listings.reason_label(reason)}' if reason else ''}: {count:,}",
-                outcome__exact=outcome, reason__exact=reason,
-            )
-            for outcome, by in job.breakdown.items()
-            for reason, count in by.items()
-        ]  # fmt: skip
+        """Return each outcome and reason with its count, leading to its records.
+
+        Those without rows of their own are on the job's pages alone.
+        """
+        without_rows = set(job.outcome_parts.values_list("outcome", flat=True).distinct())
+        found = []
+        for outcome, by in job.breakdown.items():
+            for reason, count in by.items():
+                text = f"{outcome}{f', {listings.reason_label(reason)}' if reason else ''}: {count:,}"
+                if outcome in without_rows and not reason:
+                    url = listings.outcomes_url(job, job.company, outcome=outcome, reason="none")
+                    found.append(format_html('<a href="{}">{}</a>', url, text))
+                else:
+                    found.append(_outcomes_link(job, text, outcome__exact=outcome, reason__exact=reason))
         return _lines(found)
 
     @admin.display(description="Follow-up jobs")
@@ -116,11 +124,10 @@ class MappingFilter(admin.AllValuesFieldListFilter):
 
 @admin.register(JobOutcome)
 class JobOutcomeAdmin(OfVisibleCompanies, ReadOnly, _OutcomeAdmin):
-    """What became of single records."""
+    """What became of single records, of those that have a row of their own (jobs.outcomes reads all)."""
 
     company_lookup = "job__company"
 
-    list_display = ("id", "job_link", "outcome", "reason", "local_key", "local_name", "integration_name", "message")
     list_filter = ("outcome", "reason", "job__type", "job__state", ("job__mapping_name", MappingFilter))
     list_select_related = ("job",)
     search_fields = ("local_key__istartswith", "=local_id", "=integration_id")
@@ -129,7 +136,16 @@ class JobOutcomeAdmin(OfVisibleCompanies, ReadOnly, _OutcomeAdmin):
     paginator = LimitedPaginator
     list_per_page = 50
     ordering = ("-id",)
-    raw_id_fields = ("job",)
+    exclude = ("message", "detail")
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str | Callable[[Any], str | bool], ...]:
+        """Return the columns; the message as the person sees it."""
+        message, _ = _as_read_by(request)
+        return "id", "job_link", "outcome", "reason", "local_key", "local_name", "integration_name", message
+
+    def get_readonly_fields(self, request: HttpRequest, obj: JobOutcome | None = None) -> Any:
+        """Return what is shown of an outcome beside its own fields: message and detail as the person sees them."""
+        return [*super().get_readonly_fields(request, obj), *_as_read_by(request)]
 
     @admin.display(description="Job")
     def job_link(self, row: JobOutcome) -> SafeString:
@@ -139,6 +155,22 @@ class JobOutcomeAdmin(OfVisibleCompanies, ReadOnly, _OutcomeAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow the drill-down from a job, too."""
         return lookup == "job__id__exact" or super().lookup_allowed(lookup, value, cast(HttpRequest, request))
+
+
+def _as_read_by(request: HttpRequest) -> tuple[Callable[[JobOutcome], str], Callable[[JobOutcome], str]]:
+    """Return what shows an outcome's message and its detail as the person sees them (jobs.mentions)."""
+    reader = PersonReading(request.user)
+
+    @admin.display(description="Message", ordering="message")
+    def message(row: JobOutcome) -> str:
+        return reader.read_outcome(row.message, row.detail)[0]
+
+    @admin.display(description="Detail")
+    def detail(row: JobOutcome) -> str:
+        shown = reader.read_outcome("", row.detail)[1]
+        return json.dumps(shown, ensure_ascii=False) if shown is not None else ""
+
+    return message, detail
 
 
 def _outcomes_link(job: Job, text: str, **query: str) -> SafeString:

@@ -304,6 +304,8 @@ _SUPPORT = (("code", "Code"), ("status", "Status"), ("request_id", "Request id")
 
 def _value(field: dict[str, Any]) -> str:
     parts = [_plain(field.get("local_value")) or "(blank)"]
+    if "rewritten_value" in field:
+        parts.append(f"by its rules: {_plain(field['rewritten_value']) or '(blank)'}")
     if "before" in field:
         parts.append(f"before: {_plain(field['before']) or '(blank)'}")
     if "integration_value" in field:

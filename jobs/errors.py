@@ -2,13 +2,13 @@
 
 import re
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
 from core.error_reports import own_keys
-from core.refusals import Refusal
+from core.refusals import Refusal, joined
 from jobs.models import Reason
 
 
@@ -65,21 +65,40 @@ class JobFailed(SliceSignal):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job failed: the closed reason, what the user reads, what support needs."""
+    """Why a job failed: the closed reason, what the user reads, what support needs.
+
+    what, fix: what the user reads, in its parts, where they are known: what happened and why, what to do next.
+    """
 
     reason: Reason
     message: str
     detail: str = ""
+    what: str = ""
+    fix: str = ""
+
+    @classmethod
+    def of_parts(cls, reason: Reason, what: str, fix: str, detail: str = "") -> "Failure":
+        """Return the failure that reads what happened and what to do next as one text."""
+        return cls(reason, joined(what, fix), detail, what, fix)
+
+    def going_on(self, text: str) -> "Failure":
+        """Return it with another sentence about what happened."""
+        if not self.what:
+            return replace(self, message=f"{self.message} {text}")
+        return Failure.of_parts(self.reason, f"{self.what} {text}", self.fix, self.detail)
 
 
 INTERNAL_MESSAGE = (
     "Something in {product} itself went wrong, so the job stopped. Everything up to its last checkpoint is saved and "
-    "nothing after it was. Start the job again; if it stops again, send the text under Details to your support."
+    "nothing after it was."
 )
-LOST_MESSAGE = (
+INTERNAL_FIX = "Start the job again; if it stops again, send the text under Details to your support."
+LOST_WHAT = (
     "The worker that ran this job was lost {times} times in a row at the same place, so the job was stopped. "
-    "Everything up to its last checkpoint is saved. Check that the worker has enough memory, then start the job again."
+    "Everything up to its last checkpoint is saved."
 )
+LOST_FIX = "Check that the worker has enough memory, then start the job again."
+LOST_MESSAGE = joined(LOST_WHAT, LOST_FIX)
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -91,13 +110,18 @@ def failure_of(error: BaseException) -> Failure:
     reason = _reason(getattr(error, "reason", ""))
     message = str(getattr(error, "user_message", "") or (error if reason else "") or "")
     if not reason or not message:
-        return Failure(Reason.INTERNAL, INTERNAL_MESSAGE.format(product=settings.PRODUCT_NAME), _trace(error))
+        what = INTERNAL_MESSAGE.format(product=settings.PRODUCT_NAME)
+        return Failure.of_parts(Reason.INTERNAL, what, INTERNAL_FIX, _trace(error))
     parts = [str(getattr(error, "detail", "") or "")]
     for name, label in (("code", "Code"), ("status", "Status"), ("request_id", "Request id")):
         value = getattr(error, name, None)
         if value not in (None, "") and str(value) not in parts[0]:
             parts.append(f"{label}: {value}")
-    return Failure(reason, redact(message), redact("\n".join(filter(None, parts))))
+    detail = redact("\n".join(filter(None, parts)))
+    what, fix = (str(getattr(error, name, "") or "") for name in ("message", "fix"))
+    if joined(what, fix) == message:
+        return Failure.of_parts(reason, redact(what), redact(fix), detail)
+    return Failure(reason, redact(message), detail)
 
 
 def retry_after(error: BaseException) -> float | None:

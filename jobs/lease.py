@@ -19,7 +19,8 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from jobs.errors import LOST_MESSAGE, LeaseLost
+from core.refusals import joined
+from jobs.errors import LOST_FIX, LOST_WHAT, LeaseLost
 from jobs.models import Job, Reason, State
 from jobs.publishing import next_job_on_key, publish_waiting
 from jobs.states import MAX_LOST_WORKERS, Claim, Event, Snapshot, decide_claim, state_after
@@ -64,7 +65,7 @@ def claim(job_id: int) -> Job | NotClaimed:
         return NotClaimed(Claim.ENDED)
     if decision == Claim.GIVE_UP:
         end_unheld(
-            job, State.FAILED, reason=Reason.INTERNAL, message=LOST_MESSAGE.format(times=MAX_LOST_WORKERS),
+            job, State.FAILED, reason=Reason.INTERNAL, message=LOST_WHAT.format(times=MAX_LOST_WORKERS), fix=LOST_FIX,
             detail=f"Last worker: {job.worker}. Phase: {job.phase or 'none'}.",
         )  # fmt: skip
         return NotClaimed(Claim.ENDED)
@@ -77,7 +78,8 @@ def claim(job_id: int) -> Job | NotClaimed:
         with transaction.atomic():
             taken = _unchanged_row(job).update(
                 state=State.IN_PROCESS, fence=F("fence") + 1, worker=worker_name(), lease_until=lease_end(now),
-                not_before=None, message="", failure_reason="", started_at=Coalesce("started_at", now),
+                not_before=None, message="", failure_reason="", failure_message="", failure_fix="",
+                started_at=Coalesce("started_at", now),
                 attempts=F("attempts") + 1 if lost else F("attempts"),
             )  # fmt: skip
     except IntegrityError:
@@ -98,11 +100,15 @@ def holder_of(exclusive_key: str) -> int | None:
     return Job.objects.filter(exclusive_key=exclusive_key, state=State.IN_PROCESS).values_list("pk", flat=True).first()
 
 
-def end_unheld(job: Job, state: State, *, message: str, reason: str = "", detail: str = "") -> bool:
-    """End a job nobody works on, as it was read: whether it still was so. The fence grows: a late worker stops."""
+def end_unheld(job: Job, state: State, *, message: str, fix: str = "", reason: str = "", detail: str = "") -> bool:
+    """End a job nobody works on, as it was read: whether it still was so. The fence grows: a late worker stops.
+
+    message: what happened and why; fix: what to do next.
+    """
     ended = _unchanged_row(job).update(
-        state=state, fence=F("fence") + 1, ended_at=timezone.now(), message=message, detail=detail,
-        failure_reason=reason, lease_until=None, not_before=None, phase="",
+        state=state, fence=F("fence") + 1, ended_at=timezone.now(), detail=detail,
+        message=joined(message, fix), failure_reason=reason, failure_message=message if reason else "", failure_fix=fix,
+        lease_until=None, not_before=None, phase="",
     )  # fmt: skip
     if ended:
         publish_waiting(job.exclusive_key)

@@ -157,6 +157,8 @@ class Job(models.Model):
     message = models.TextField(blank=True, help_text="What the user reads.")
     detail = models.TextField(blank=True, help_text="What support needs: service code, request id, trace.")
     failure_reason = models.CharField(max_length=24, choices=Reason, blank=True, default=Reason.NONE)
+    failure_message = models.TextField(blank=True, help_text="What happened and why, of the message of a failed job.")
+    failure_fix = models.TextField(blank=True, help_text="What to do next, of the message of a failed job.")
 
     created_at = models.DateTimeField(default=timezone.now)
     not_before = models.DateTimeField(null=True, blank=True)
@@ -224,11 +226,15 @@ class JobRecord(models.Model):
 
 
 class JobOutcome(models.Model):
-    """What became of one record in one job, and why."""
+    """What became of one record in one job, and why.
+
+    Records that simply coupled have no row here: see OutcomePart, and jobs.outcomes, which reads both.
+    """
 
     expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="outcomes")
+    # The index of the lists begins with the job.
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, db_index=False, related_name="outcomes")
     outcome = models.CharField(max_length=12, choices=Outcome)
     reason = models.CharField(max_length=24, choices=Reason, blank=True, default=Reason.NONE)
     position = models.PositiveIntegerField(
@@ -246,9 +252,14 @@ class JobOutcome(models.Model):
         encoder=DjangoJSONEncoder,
         help_text="fields: compared values; candidates; trail of priorities; code and request id.",
     )
+    number = models.BigIntegerField(
+        null=True, blank=True,
+        help_text="The number by which parts of earlier jobs know it, where this outcome ended that: see OutcomePart.",
+    )  # fmt: skip
 
     class Meta:
         indexes: ClassVar = [
+            models.Index(fields=["number"], condition=Q(number__isnull=False), name="outcome_by_number"),
             # In the order of the lists, whose pages are sought by the position, whatever their number.
             models.Index(fields=["job", "outcome", "reason", "position", "id"], name="outcome_by_position"),
             models.Index(fields=["local_id"], name="outcome_by_local"),
@@ -256,6 +267,30 @@ class JobOutcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.local_key or self.integration_id}: {self.get_outcome_display()}"
+
+
+class OutcomePart(models.Model):
+    """Outcomes of one checkpoint that have no row each: all of one outcome, without a reason.
+
+    Each is known by a number, under which the room whose job it is finds its records (registry.derived_outcomes).
+    """
+
+    # The constraint below begins with the job.
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, db_index=False, related_name="outcome_parts")
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    first = models.PositiveBigIntegerField(help_text="The position of its first, counted as JobOutcome.position is.")
+    count = models.PositiveIntegerField()
+    numbers = models.BinaryField(help_text="The number of each, packed (jobs.outcome_parts).")
+    notes = models.BinaryField(default=bytes, blank=True, help_text="What is noted of each, packed; blank for nothing.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["job", "outcome", "first"], name="outcome_part_by_position")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.outcome} in job {self.job_id}"
 
 
 class Tick(models.Model):

@@ -1,9 +1,9 @@
 """What upper rooms bring while their apps load: kinds of jobs, work for the tick, lines for the queue page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from jobs.models import Job, JobOutcome
 
@@ -31,9 +31,26 @@ class Schedule:
     next_run: datetime | None = None
     every: str = ""
     url: str = ""
+    reason: str = ""
+    """Why it is on hold."""
+    reason_url: str = ""
+    """Where that is decided."""
 
 
 ScheduleProvider = Callable[[Any], Iterable[Schedule]]
+
+
+class DerivedOutcomes(Protocol):
+    """Finds what a kind of job keeps no rows of, by the numbers that its handler gave (Checkpoint.derive)."""
+
+    def rows(self, job: Job, outcome: str, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
+        """Return the outcomes of these numbers, in their order, not saved; they need no job, outcome and position."""
+
+    def find(self, job: Job, outcome: str, text: str) -> Iterable[int]:
+        """Return the numbers, of this job or others, whose records' number begins with a text or whose name has it."""
+
+    def note_matches(self, note: Any, text: str) -> bool:
+        """Return whether what is noted of an outcome has a text in it; given in lower case."""
 
 
 @dataclass(slots=True)
@@ -44,6 +61,7 @@ class _Registry:
     schedules: list[ScheduleProvider] = field(default_factory=list)
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
     outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
+    derived: dict[str, DerivedOutcomes] = field(default_factory=dict)
 
 
 registry = _Registry()
@@ -95,3 +113,8 @@ def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) ->
 def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
     """Add actions above a job's outcomes: the provider gets the request, the job and the outcome shown."""
     registry.outcome_actions.append(provider)
+
+
+def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model
+    """Let jobs of a type save outcomes without rows."""
+    registry.derived[type] = source

@@ -156,11 +156,16 @@ def waits_for(job: Job) -> Job | None:
     return Job.objects.filter(pk=before).first() if before not in (None, job.pk) else None
 
 
+def failure_of(job: Job) -> dict[str, str]:
+    """Return why a job failed or was cancelled, or waits for a person, in the shape of a refusal."""
+    reason, message = job.failure_reason or "cancelled", job.failure_message or job.message
+    return {"reason": reason, "message": message, "fix": job.failure_fix}
+
+
 def summary(job: Job, *, followups: bool = True) -> dict[str, Any]:
     """Return what came of a job and its follow-ups, in the shape the commands print."""
-    failed = {"reason": job.failure_reason, "message": job.message}
     return {
-        **({"error": failed} if job.state == State.FAILED or job.needs_person else {}),
+        **({"error": failure_of(job)} if job.state == State.FAILED or job.needs_person else {}),
         "job": job.pk,
         "type": job.type,
         "mapping": job.mapping_name,

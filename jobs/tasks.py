@@ -1,45 +1,26 @@
 """The two Celery tasks: run a job, and the tick. Acknowledged early: the sweep sends again what gets lost."""
 
-import logging
-from collections.abc import Callable
-
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
-from django.db import connection
 
-from core.database_outage import is_database_outage
+from core.database_outage import reaches_database
 from jobs import lease
 from jobs.publishing import publish
 from jobs.running import runner, sweep
-
-logger = logging.getLogger(__name__)
 
 
 @shared_task(name="jobs.tasks.run_job", ignore_result=True)
 def run_job(job_id: int) -> None:
     """Work on a job. Delivered twice, late or never, it does no harm: the row decides."""
-    if not _reaches_database(f"job {job_id}", lambda: runner.run(job_id)):
+    if not reaches_database(f"job {job_id}", lambda: runner.run(job_id)):
         publish(job_id, countdown=settings.JOB_TICK_S)
 
 
 @shared_task(name="jobs.tasks.tick", ignore_result=True)
 def tick() -> None:
     """Resume what was lost and start what is due (elected: two beats do no harm)."""
-    _reaches_database("tick", sweep.tick)
-
-
-def _reaches_database(who: str, work: Callable[[], object]) -> bool:
-    """Do the work. Returns False, with a line in the log, where the database is away: whoever asks later goes on."""
-    try:
-        work()
-    except Exception as error:
-        if not is_database_outage(error):
-            raise
-        logger.warning("%s: The database cannot be reached (%s); waiting for it.", who, str(error).strip())
-        connection.close()
-        return False
-    return True
+    reaches_database("tick", sweep.tick)
 
 
 @worker_shutting_down.connect

@@ -3,6 +3,8 @@
 Another app's registered model gets the same by admin.site.register(Subscription, RecordAdmin).
 """
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -14,6 +16,7 @@ from masterdata import catalog
 from masterdata.admin_scope import OfVisibleCompanies
 from masterdata.forms import SeenForm
 from masterdata.models import ChangedBy, Company, SynchronizedRecord
+from masterdata.visible_companies import administered_companies
 
 # The type is generic for the type checker alone.
 if TYPE_CHECKING:
@@ -54,21 +57,32 @@ class RecordAdmin(OfVisibleCompanies, _RecordAdmin):
     form = SeenForm
     list_per_page = 50
     list_select_related = ("company",)
-    readonly_fields = ("system_id", "created_at", "modified_at", "changed_by")
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the columns lists show by default."""
-        return (*catalog.table_of(self.model).default_columns, "company", "modified_at")
+        """Return the columns lists show by default, and whose the record is and when it was changed."""
+        table = catalog.table_of(self.model)
+        if table.columns is None:
+            return (*table.default_columns, "company", "modified_at")
+        return (*table.default_columns, *filter(None, (table.columns.company, table.columns.modified)))
+
+    def get_list_select_related(self, request: HttpRequest) -> Any:
+        """Read the companies along, where they are rows."""
+        columns = catalog.table_of(self.model).columns
+        return super().get_list_select_related(request) if columns is None else False
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:  # noqa: ARG002
         """Company, and every choice and yes-or-no."""
-        fields = catalog.table_of(self.model).fields
-        few = [(f.name, ChoiceFilter) if f.type == "choice" else f.name for f in fields if f.type in _FEW]
+        table = catalog.table_of(self.model)
+        few = [(f.name, ChoiceFilter) if f.type == "choice" else f.name for f in table.fields if f.type in _FEW]
+        if table.columns is not None:
+            return tuple(few)
         return (("company", admin.RelatedOnlyFieldListFilter), *few, "changed_by")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         """Return what is kept of a record by itself, once there is one."""
-        return self.readonly_fields if obj else ()
+        if obj is None or catalog.table_of(self.model).columns is not None:
+            return ()
+        return ("system_id", "created_at", "modified_at", "changed_by")
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:  # noqa: ARG002
         """Key, title, and what else people look for."""
@@ -79,8 +93,15 @@ class RecordAdmin(OfVisibleCompanies, _RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> "models.QuerySet[Any]":
         """Return the records in key order within each company."""
         table = catalog.table_of(self.model)
-        rows: models.QuerySet[Any] = super().get_queryset(request)
-        return rows.order_by("company__name", table.key)
+        if table.columns is None:
+            rows: models.QuerySet[Any] = super().get_queryset(request)
+            return rows.order_by("company__name", table.key)
+        rows = table.everywhere().order_by(*filter(None, (table.columns.company, table.key)))
+        if may(request.user, Can.ADMINISTER_ALL):
+            return rows
+        conditions = map(table.columns.condition, administered_companies(request.user))
+        own = [models.Q(**one) for one in conditions if one is not None]
+        return rows.filter(reduce(or_, own)) if own else rows.none()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Note that a person wrote it."""

@@ -26,17 +26,17 @@ def settle() -> list[str]:
 
     When a record was changed is not touched: nothing is sent to Dataverse for it.
     """
-    tables = [table for table in catalog.tables() if table.model.code_fields]
+    tables = [table for table in catalog.tables() if table.code_fields and table.columns is None]
     clashes: _Clashes = {}
     sentences = [sentence for table in tables for sentence in _settle_keys(table, clashes)]
     for table in tables:
-        for name in sorted(table.model.code_fields - {table.key}):
+        for name in sorted(table.code_fields - {table.key}):
             _settle_references(table, name, clashes)
     return sentences
 
 
 def _settle_keys(table: LocalTable, clashes: _Clashes) -> Iterator[str]:
-    if table.key not in table.model.code_fields:
+    if table.key not in table.code_fields:
         return
     records = table.model._default_manager.order_by()
     odd: dict[tuple[int, str], list[tuple[int, str]]] = defaultdict(list)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.dateparse import parse_datetime
 
+from masterdata import catalog
 from masterdata.models import normal_code
 
 
@@ -15,17 +16,21 @@ class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # made for any regis
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
+        self.changes = not self.instance._state.adding
+        if self.changes:
             self.fields["seen"].initial = self.instance.modified_at.isoformat()
+            fixed = catalog.table_of(self._meta.model).fixed_field
+            if fixed in self.fields:
+                self.fields[fixed].disabled = True
 
     def clean(self) -> dict[str, Any]:
         """Refuse a change over one made meanwhile."""
         cleaned: dict[str, Any] = super().clean() or {}
-        for name in self._meta.model.code_fields & cleaned.keys():
+        for name in catalog.table_of(self._meta.model).code_fields & cleaned.keys():
             if isinstance(code := cleaned[name], str):
                 cleaned[name] = normal_code(code)
-        if self.instance.pk:
-            rows = type(self.instance)._default_manager.filter(pk=self.instance.pk)
+        if self.changes:
+            rows = catalog.table_of(self._meta.model).everywhere().filter(pk=self.instance.pk)
             try:
                 seen = parse_datetime(cleaned.get("seen") or "")
             except ValueError:

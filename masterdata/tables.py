@@ -1,8 +1,11 @@
 """The tables of the local business system, as the catalog knows them."""
 
 from functools import partial
+from typing import Any
 
-from masterdata import catalog, models
+from django.db import connections
+
+from masterdata import catalog, models, unit_groups
 
 register = partial(catalog.register, upper_case_codes=True)
 
@@ -35,15 +38,82 @@ def register_all() -> None:
         models.Contact,
         key="no",
         title="name",
-        references={"company_no": "contact", "salesperson_code": "salesperson", "currency_code": "currency"},
+        references={
+            "company_no": "contact",
+            "customer_no": "customer",
+            "vendor_no": "vendor",
+            "salesperson_code": "salesperson",
+            "currency_code": "currency",
+        },
         default_columns=("no", "name", "company_name", "job_title", "phone_no", "e_mail"),
     )
     register(
         models.Item,
         key="no",
         title="description",
-        references={"base_unit_of_measure": "unit_of_measure", "vendor_no": "vendor"},
+        references={
+            "base_unit_of_measure": "unit_of_measure",
+            "base_unit_key": "item_unit_of_measure",
+            "vendor_no": "vendor",
+        },
         default_columns=("no", "description", "type", "base_unit_of_measure", "inventory", "unit_cost", "unit_price"),
+    )
+    register(
+        models.Resource,
+        key="no",
+        title="name",
+        references={
+            "base_unit_of_measure": "unit_of_measure",
+            "base_unit_key": "resource_unit_of_measure",
+            "vendor_no": "vendor",
+        },
+        default_columns=("no", "name", "type", "base_unit_of_measure", "unit_cost", "unit_price"),
+    )
+    register(
+        models.CustomerPriceGroup,
+        key="code",
+        title="description",
+        name="customer_price_group",
+    )
+    register(
+        models.SalesPrice,
+        key="no",
+        title="item_no",
+        name="sales_price",
+        references={
+            "sales_code": "customer_price_group",
+            "item_no": "item",
+            "unit_of_measure_code": "unit_of_measure",
+            "currency_code": "currency",
+        },
+        default_columns=("no", "sales_type", "sales_code", "item_no", "currency_code", "unit_price"),
+    )
+    register(
+        models.PriceListHeader,
+        key="code",
+        title="description",
+        name="price_list_header",
+        references={"currency_code": "currency"},
+        default_columns=("code", "description", "status", "currency_code", "starting_date", "ending_date"),
+    )
+    register(
+        models.PriceListLine,
+        key="no",
+        title="asset_no",
+        name="price_list_line",
+        references={
+            "price_list_code": "price_list_header",
+            "unit_of_measure_code": "unit_of_measure",
+            "currency_code": "currency",
+        },
+        default_columns=("no", "price_list_code", "asset_type", "asset_no", "currency_code", "unit_price"),
+    )
+    register(
+        models.Opportunity,
+        key="no",
+        title="description",
+        references={"contact_no": "contact", "contact_company_no": "contact", "salesperson_code": "salesperson"},
+        default_columns=("no", "description", "status", "contact_no", "salesperson_code", "estimated_value"),
     )
     register(
         models.Salesperson,
@@ -79,3 +149,36 @@ def register_all() -> None:
         name="unit_of_measure",
         default_columns=("code", "description", "international_standard_code"),
     )
+    register(
+        models.UnitGroup,
+        key="code",
+        title="source_no",
+        name="unit_group",
+        references={"base_unit_of_measure": "unit_of_measure"},
+        default_columns=("code", "source_type", "source_no", "base_unit_of_measure"),
+        prepare=unit_groups.add_missing,
+    )
+    for model, name, source, field in (
+        (models.ItemUnitOfMeasure, "item_unit_of_measure", "item", "item_no"),
+        (models.ResourceUnitOfMeasure, "resource_unit_of_measure", "resource", "resource_no"),
+    ):
+        register(
+            model,
+            key="key",
+            title="code",
+            name=name,
+            references={field: source, "code": "unit_of_measure", "unit_group_code": "unit_group"},
+            default_columns=("key", field, "code", "qty_per_unit_of_measure"),
+            prepare=unit_groups.add_missing,
+        )
+
+
+def give_ids(using: str, **_: Any) -> None:
+    """Give ids to what tables without a column for them hold already, where these tables are there.
+
+    A receiver of post_migrate.
+    """
+    there = set(connections[using].introspection.table_names())
+    for table in catalog.tables():
+        if table.columns is not None and table.model._meta.db_table in there:
+            table.give_ids()

@@ -19,7 +19,7 @@ from sandbox.data.writing import Caller
 from sandbox.identity.directory import DOMAIN, TENANT_ID, Directory
 from sandbox.identity.records import Application, Person, Secret
 from sandbox.metadata import catalog, integration
-from sandbox.metadata.model import Definition, OptionSet, Table
+from sandbox.metadata.model import Choice, Definition, OptionSet, Table
 
 VERSION = "9.2.24073.198"
 CLIENT_ID = "c2d1f0a4-63b5-4f0e-8d5e-6f2b8a3e9c41"
@@ -66,7 +66,8 @@ class Environment:
     """Everything that is served at one address. `lock` is held while rows are read or written.
 
     `empty`: without the integration solution and the application user. `tables` are by logical name, `sets` the same
-    tables by entity set, `choices` the global ones by name.
+    tables by entity set, `choices` the global ones by name, `unpublished` the options that a
+    column ("account.paymenttermscode") or a global choice (its name) gets when it is published.
     """
 
     def __init__(
@@ -97,9 +98,11 @@ class Environment:
         self.tables: dict[str, Table] = catalog.build_tables()
         self.sets: dict[str, Table] = {}
         self.choices: dict[str, OptionSet] = {}
+        self.unpublished: dict[str, tuple[Choice, ...]] = {}
         self.store = Store(self.tables)
         self._build()
         self._reset_point = self.snapshot()
+        self.first_columns = {name: dict(table.columns) for name, table in self.tables.items()}
 
     # -- content ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +186,7 @@ class Environment:
         self.sets.clear()
         self.sets.update({table.set: table for table in self.tables.values()})
         self.choices = dict(snapshot.choices)
+        self.unpublished.clear()
 
     # -- organization -------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,12 @@ import requests
 
 from sandbox.environment import Environment, Snapshot
 from sandbox.service.server import Server, connection_details
+
+
+def _direct_session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 @dataclass
@@ -27,6 +33,7 @@ class Sandbox:
     ca_file: str
     environment: Environment
     server: Server
+    _session: requests.Session = field(default_factory=_direct_session, init=False, repr=False)
 
     def line(self) -> dict[str, str]:
         """Return what `manage.py sandbox --json` prints as its first line."""
@@ -34,19 +41,21 @@ class Sandbox:
 
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Make a control call (path below /_sandbox/); return its JSON. Raises requests.HTTPError with its message."""
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(
-                method,
-                f"{self.environment_url}/_sandbox/{path}",
-                json=body,
-                verify=self.ca_file,
-                timeout=300,
-                headers={"Accept": "application/json"},
-            )
+        answer = self._session.request(
+            method,
+            f"{self.environment_url}/_sandbox/{path}",
+            json=body,
+            verify=self.ca_file,
+            timeout=300,
+            headers={"Accept": "application/json"},
+        )
         if answer.status_code >= 400:
             raise requests.HTTPError(f"{answer.status_code}: {answer.text}", response=answer)
         return answer.json()
+
+    def close(self) -> None:
+        """Make no more control calls over the connections there are."""
+        self._session.close()
 
     def load(self, content: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, int]:
         """Load rows by entity set; return the number of rows per set."""
@@ -75,7 +84,9 @@ def running(*, empty: bool = False, port: int = 0, ca_file: Path | str | None = 
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         server = Server(Environment(empty=empty), Path(ca_file or Path(folder) / "sandbox-ca.pem"), port)
         server.start()
+        sandbox = Sandbox(**connection_details(server), environment=server.environment, server=server)
         try:
-            yield Sandbox(**connection_details(server), environment=server.environment, server=server)
+            yield sandbox
         finally:
+            sandbox.close()
             server.stop()

@@ -2,19 +2,20 @@
 
 from typing import Any
 
+from jobs.mentions import Reader
 from jobs.models import Job
 from jobs.running.runner import OutcomeRow
 
 
-def outcome_object(row: OutcomeRow) -> dict[str, Any]:
-    """Return an outcome in the shape the commands print."""
-    detail = dict(row.detail or {})
+def outcome_object(row: OutcomeRow, reader: Reader) -> dict[str, Any]:
+    """Return an outcome in the shape the commands print, as the reader sees it."""
+    message, detail = reader.read_outcome(row.message, dict(row.detail or {}))
     return {
         "outcome": str(row.outcome),
         "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
         "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
         "reason": str(row.reason),
-        "message": row.message,
+        "message": message,
         "fields": detail.get("fields", []),
         "candidates": detail.get("candidates", []),
     }

@@ -28,6 +28,9 @@ class SynchState(models.Model):
         help_text="What `uncoupled` was when a run last found no record here to create a row for. While it is that "
         "still, only records changed since need a look.",
     )  # fmt: skip
+    compared_at = models.DateTimeField(
+        null=True, blank=True, help_text="When all its couplings were last compared with the records there are."
+    )
     unconfirmed_writes = models.BinaryField(
         default=bytes, blank=True, help_text="Writes sent whose answers were never saved, packed (msgpack)."
     )
@@ -59,6 +62,10 @@ class DuePair(models.Model):
     mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, db_index=False, related_name="+")
     tries = models.PositiveSmallIntegerField(default=0, help_text="How often it changed again meanwhile.")
     waits = models.CharField(max_length=12, choices=Waits, blank=True, default=Waits.NOTHING)
+    local_key = models.CharField(
+        max_length=80, blank=True, default="", help_text="The number or code of a record that was deleted."
+    )
+    local_name = models.CharField(max_length=200, blank=True, default="", help_text="The name of such a record.")
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["mapping", "waits"], name="due_pair_of_mapping")]

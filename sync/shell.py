@@ -8,10 +8,12 @@ from django.db.models.signals import post_delete
 from django.http import HttpRequest
 
 from connection_setup import hooks
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.organization import changed_organization, hold_reason_of
+from connection_setup.connection.state import connection_of
 from connection_setup.models import OwnershipModel
 from core import bulk
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.mappings import drift_page
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
 from jobs.models import Type
@@ -19,8 +21,12 @@ from jobs.registry import Schedule
 from masterdata import catalog
 from sync import guide_steps
 from sync.conflicts import conflicts_page, skipped_page
+from sync.coupling_setup import page as coupling_page
+from sync.coupling_setup.actions import outcome_actions
 from sync.deletions import services as deletions
+from sync.engine import field_rules
 from sync.engine.handler import handle
+from sync.engine.settled_pairs import SettledPairs
 from sync.environment import page as environment_page
 from sync.environment.job import carry_out
 from sync.full import page as review_page
@@ -51,6 +57,11 @@ _ENTRIES = (
         group="Administration",
         also=("Changed environment", "Another organization", "Point Back", "Copied, restored or reset environment"),
     ),
+    registry.Entry(
+        coupling_page.TITLE,
+        "sync:choose-coupling",
+        also=("Couple By Hand", "Couple a record", "Create Here from Dataverse", "Rows not coupled"),
+    ),
     registry.Entry(conflicts_page.TITLE, "sync:conflicts", also=("Conflicts",)),
     registry.Entry(skipped_page.TITLE, "sync:skipped", also=("Skipped records", "Retry", "Records left out")),
 )
@@ -76,12 +87,15 @@ _SALESPEOPLE = hooks.Question(
 def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.SYNCHRONIZATION, handle, label="synchronization")
+    jobs.derived_outcomes(Type.SYNCHRONIZATION, SettledPairs())
     jobs.register(Type.ENVIRONMENT, carry_out, label="environment change")
+    field_rules.register()
     hooks.SYNCHRONIZER.provide(_synchronize_modified)
     jobs.on_tick(_start_due)
     jobs.on_tick(full.on_tick)
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
+    jobs.outcome_actions(outcome_actions)
     catalog.records_deleted.connect(deletions.note_deleted)
     post_delete.connect(deletions.note_uncoupled, sender=Coupling)
     bulk.deleting.connect(deletions.note_uncoupled_in_bulk, sender=Coupling)
@@ -105,8 +119,10 @@ def _start_due(now: datetime) -> None:
 
 
 def scheduled(company: Any) -> Iterable[Schedule]:
-    """Yield a line of Job Queue Entries per scheduled mapping; on hold while the connection is not enabled."""
-    held = bool(unavailable_text(company))
+    """Yield a line of Job Queue Entries per scheduled mapping; on hold with the reason while nothing starts."""
+    connection = connection_of(company)
+    held, changed = hold_reason_of(connection), changed_organization(connection) is not None
+    decided_on = company_url("sync:environment" if changed else "connection_setup:setup", company) if held else ""
     for mapping in IntegrationTableMapping.objects.filter(company=company, scheduled=True):
         yield Schedule(
             f"{mapping.name}, synchronization",
@@ -114,16 +130,21 @@ def scheduled(company: Any) -> Iterable[Schedule]:
             state="On Hold" if held else "Ready",
             next_run=None if held else mapping.next_run_at,
             every=f"{mapping.every_minutes} min",
+            reason=held,
+            reason_url=decided_on,
         )
 
 
-def attention_cues(_request: HttpRequest, company: Any) -> Sequence[Cue]:
-    """Return how many pairs wait for a person because of conflicts, and how much else is left undone."""
-    conflicts = Coupling.objects.filter(company=company, conflict__isnull=False).count()
+def attention_cues(request: HttpRequest, company: Any) -> Sequence[Cue]:
+    """Return how many pairs wait for a person because of conflicts, how much else is left undone, and how many
+    mappings have columns that changed.
+    """
+    conflicts = CouplingBase.objects.filter(company=company, conflict__isnull=False).count()
     undone = left_undone(company).count()
     return [
         Cue(
             f"{conflicts:,}", "Update conflicts", company_url("sync:conflicts", company), "warn" if conflicts else "ok"
         ),
         Cue(f"{undone:,}", "Records left out", company_url("sync:skipped", company), "bad" if undone else "ok"),
+        drift_page.cue(request, company),
     ]

@@ -1,16 +1,36 @@
-"""The nightly task: compare all couplings with the records there are."""
+"""What beat sends beside the tick: the nightly comparison of couplings with records, the daily look at columns."""
 
 import logging
 
 from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
 
+from core.database_outage import reaches_database
+from coupling.mappings import daily_look
 from sync.deletions.services import find_deleted_records as find
+from sync.deletions.services import last_night
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task(name="sync.tasks.find_deleted_records", ignore_result=True)
 def find_deleted_records() -> None:
-    """Find records that were deleted past the application. Run twice, or not at all one night, it does no harm."""
-    if found := find():
+    """Find records that were deleted past the application, where that was not done since last night.
+
+    Asked for every hour, so that a night without a database or a broker is made up for. Run twice it does no harm.
+    """
+    if not reaches_database("find deleted records", _find):
+        find_deleted_records.apply_async(countdown=settings.JOB_TICK_S)
+
+
+def _find() -> None:
+    if found := find(since=last_night(timezone.now())):
         logger.info("%s coupled records were deleted here by other means; the next runs deal with their pairs", found)
+
+
+@shared_task(name="sync.tasks.look_at_columns", ignore_result=True)
+def look_at_columns() -> None:
+    """Look at the columns of mappings that were not looked at for a day. Run twice, it does no harm."""
+    for drift in daily_look.look_at_columns(timezone.now()):
+        logger.warning("%s of %s: %s", drift.mapping, drift.mapping.company, drift.text)

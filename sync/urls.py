@@ -3,6 +3,8 @@
 from django.urls import path
 
 from sync.conflicts import views as conflicts
+from sync.coupling_setup import rows_views
+from sync.coupling_setup import views as coupling_setup
 from sync.environment import views as environment
 from sync.full import views as full
 from sync.salespeople import views as salespeople
@@ -12,6 +14,8 @@ app_name = "sync"
 _review = "c/<slug:company>/dataverse-full-synch-review/"
 _environment = "c/<slug:company>/environment-changed/"
 _people = "c/<slug:company>/couple-dataverse-users-with-salespeople/"
+_records = "c/<slug:company>/records/<slug:table>/"
+_mapping = "c/<slug:company>/mappings/of/<str:mapping>/"
 _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
 urlpatterns = [
     path(_environment, environment.show, name="environment"),
@@ -40,11 +44,29 @@ urlpatterns = [
     path(_left_out + "accept/", conflicts.accept, name="accept"),
     path(_left_out + "couple-with-successor/", conflicts.couple_with_successor, name="couple-with-successor"),
     path(_left_out + "restore/", conflicts.restore, name="restore"),
+    path(_left_out + "synchronize/", conflicts.synchronize, name="synchronize-undone"),
+    path(_left_out + "delete-records/", conflicts.delete_records, name="delete-records"),
+    path(_left_out + "find-deleted/", conflicts.find_deleted, name="find-deleted"),
     path(_left_out + "delete-couplings/", conflicts.delete_couplings, name="delete-couplings"),
     path(
-        "c/<slug:company>/records/<slug:table>/synchronize/",
+        _records + "synchronize/",
         start.synchronize_selection,
         name="synchronize-selection",
     ),
-    path("c/<slug:company>/mappings/of/<str:mapping>/synchronize/", start.synchronize, name="synchronize-mapping"),
+    path(_mapping + "synchronize/", start.synchronize, name="synchronize-mapping"),
+    path("c/<slug:company>/set-up-coupling/", coupling_setup.choose, name="choose-coupling"),
+    path(_records + "<uuid:system_id>/set-up-coupling/", coupling_setup.set_up, name="set-up-coupling"),
+    path(_records + "set-up-coupling/", coupling_setup.from_records, name="set-up-coupling-records"),
+    path(_records + "create-in-dataverse/", coupling_setup.create_in_dataverse, name="create-in-dataverse"),
+    path(_left_out + "set-up-coupling/", coupling_setup.from_undone, name="set-up-coupling-undone"),
+    path(
+        "c/<slug:company>/resolve-update-conflicts/set-up-coupling/",
+        coupling_setup.from_conflicts,
+        name="set-up-coupling-conflicts",
+    ),
+    path(
+        "c/<slug:company>/jobs/<int:pk>/set-up-coupling/", coupling_setup.from_outcomes, name="set-up-coupling-outcomes"
+    ),
+    path(_mapping + "uncoupled-rows/", rows_views.uncoupled, name="uncoupled-rows"),
+    path(_mapping + "uncoupled-rows/create/", rows_views.create, name="create-here"),
 ]

@@ -23,8 +23,10 @@ def made(model: type[models.Model], number: int) -> models.Model:
 
 def filled(field: "models.Field[Any, Any]") -> bool:
     """Whether `made` has to think of something: not for keys, files, nor what may point to nothing."""
-    if field.primary_key or isinstance(field, models.UUIDField | models.JSONField | models.BinaryField):
+    if isinstance(field, models.UUIDField | models.JSONField | models.BinaryField):
         return False
+    if field.primary_key and (field.is_relation or isinstance(field, models.IntegerField)):
+        return False  # given by the database; a key that is a text is entered
     return not (field.is_relation and field.null)
 
 

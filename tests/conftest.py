@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import connections
+from django.db.models import AutoField
 from django.test import TransactionTestCase, override_settings
 from hypothesis import settings as hypothesis_settings
 
@@ -30,6 +33,13 @@ hypothesis_settings.register_profile("suite", deadline=None)
 hypothesis_settings.load_profile("suite")
 
 
+def pytest_collection_finish() -> None:
+    """Look for garbage only in what tests make, and less often: what was imported and collected stays until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     """SQLite tests run on a file, as the application does: an in-memory database locks whole tables between threads."""
@@ -43,11 +53,26 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[Tables]:
     """Provide the test database, to which every test that commits gives back what it held at first."""
     with django_db_blocker.unblock():
+        begin_ids_at(1_001)
         tables = Tables(connections["default"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: tables.restore())
         yield tables
     service_waits.close()
+
+
+def begin_ids_at(first: int) -> None:
+    """Begin the ids of what tests make there: one of four digits shows where it is written for people, as 1,001."""
+    connection = connections["default"]
+    models = [model for model in apps.get_models() if isinstance(model._meta.pk, AutoField)]
+    with connection.cursor() as cursor:
+        for model in models:
+            table, column = model._meta.db_table, model._meta.pk.column
+            if connection.vendor == "postgresql":
+                cursor.execute("SELECT setval(pg_get_serial_sequence(%s, %s), %s)", [f'"{table}"', column, first - 1])
+            else:
+                cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", [table])
+                cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, first - 1])
 
 
 @pytest.fixture(autouse=True)
@@ -63,22 +88,19 @@ def nothing_is_sent_inside_a_transaction() -> Iterator[None]:
     http_session.before_send.remove(check)
 
 
-@pytest.fixture(autouse=True)
-def plain_static_files(settings: Any) -> None:
-    """Pages name static files as they are: no test has to collect them first."""
+@pytest.fixture(scope="session", autouse=True)
+def settings_of_every_test() -> Iterator[None]:
+    """Set once: each change of a setting has much looked up anew.
+
+    Pages name static files as they are: no test has to collect them first. Passwords are hashed fast: a good hash takes
+    its time, which is nothing that these tests are about.
+    """
     plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
-
-
-def quickly_hashed() -> override_settings:
-    """Hash passwords fast: a good hash takes its time, which is nothing that these tests are about."""
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
-    return override_settings(PASSWORD_HASHERS=[quick, *django_settings.PASSWORD_HASHERS])
-
-
-@pytest.fixture(autouse=True)
-def quickly_hashed_passwords() -> Iterator[None]:
-    with quickly_hashed():
+    with override_settings(
+        STORAGES={**django_settings.STORAGES, "staticfiles": plain},
+        PASSWORD_HASHERS=[quick, *django_settings.PASSWORD_HASHERS],
+    ):
         yield
 
 
@@ -160,7 +182,9 @@ def connected(
 
 @pytest.fixture
 def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
-    """Provide a real Celery worker with its beat on the test's database."""
+    """Provide a real Celery worker with its beat on the test's database. That one passes its checks is tested with
+    `serve`.
+    """
     described = connections["default"].settings_dict
     if connections["default"].vendor == "sqlite":
         database = f"sqlite:///{described['NAME']}"
@@ -171,7 +195,13 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2", "-B"],
         cwd=django_settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": database, "JOB_TICK_S": "1", "LOG_LEVEL": "WARNING"},
+        env={
+            **os.environ,
+            "DATABASE_URL": database,
+            "JOB_TICK_S": "1",
+            "LOG_LEVEL": "WARNING",
+            "CELERY_SKIP_CHECKS": "1",
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -184,17 +214,20 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """Provide a SQLite database with all tables, to be copied into a state folder: migrating takes seconds."""
+    """Provide a SQLite database with all tables, to be copied into a state folder: migrating takes seconds.
+
+    The folder it is in is a site's own as `migrate` made it, started by somebody whose files others may read.
+    """
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "migrated"  # the parent is that of all workers
     folder.mkdir(mode=0o700, exist_ok=True)
-    database = folder / "tandem.sqlite3"
+    database = folder / "state" / "tandem.sqlite3"
     with (folder / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
-            environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(folder)}
+            environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(database.parent)}
             command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-            subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True)
+            subprocess.run(command, cwd=django_settings.BASE_DIR, env=environment, check=True, umask=0o022)
             (folder / "done").touch()
     assert not database.with_name(f"{database.name}-wal").exists(), "the file alone is not all of it"
     return database

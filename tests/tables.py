@@ -4,6 +4,10 @@ Django's own way empties every table, which takes PostgreSQL long however little
 and permissions made anew.
 """
 
+import contextlib
+import shutil
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
@@ -11,6 +15,19 @@ from django.db import connections, transaction
 
 Rows = dict[str, list[tuple[Any, ...]]]
 """Rows as the database has them, by table."""
+
+
+def one_migration_behind(state: Path, migrated: Path) -> None:
+    """Give a state folder a database in which one migration is still to be made, of those that `migrated` has."""
+    with contextlib.closing(sqlite3.connect(shutil.copy(migrated, state))) as database, database:
+        database.execute("DROP TABLE ui_userpreference")
+        assert database.execute("DELETE FROM django_migrations WHERE app = 'ui'").rowcount == 1
+
+
+def is_migrated(state: Path) -> bool:
+    """Return whether that migration has been made."""
+    with contextlib.closing(sqlite3.connect(state / "tandem.sqlite3")) as database:
+        return bool(database.execute("SELECT 1 FROM sqlite_master WHERE name = 'ui_userpreference'").fetchall())
 
 
 class Tables:

@@ -5,10 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+
+from tests.tables import is_migrated, one_migration_behind
 
 DOCS = Path(settings.BASE_DIR) / "docs"
 
@@ -20,7 +23,9 @@ from django.test import Client
 from django.urls import reverse
 from jobs import services as jobs
 from jobs.running.waiting import run_to_end
+from masterdata import catalog
 from masterdata.models import Company
+from rental.models import Machine, Tool
 from shop.models import Subscription
 
 owner = Company.objects.create(name="Alder Trading", currency_code="USD")
@@ -37,6 +42,16 @@ found = client.get(reverse("ui:search", args=[owner.slug]), {"q": "subscriptions
 assert f"/c/{owner.slug}/renewals/" in found, found
 rows = client.get(reverse("records:list", args=[owner.slug, "subscription"])).content.decode()
 assert "S2" in rows, rows
+
+Machine.objects.bulk_create([Machine(business=owner, serial_no=f"M{number}", label="Lathe") for number in range(3)])
+Tool.objects.create(code="T1", label="Hammer", branch="ALD")
+Tool.objects.create(code="T2", label="Saw", branch="BIR")
+for table, here in (("machine", "Lathe"), ("tool", "Hammer")):
+    rows = client.get(reverse("records:list", args=[owner.slug, table])).content.decode()
+    assert here in rows and "Saw" not in rows, rows
+    known = catalog.table(table).records(owner).last()
+    card = client.get(reverse("records:card", args=[owner.slug, table, known.system_id])).content.decode()
+    assert here in card and "Not coupled" in card, card
 
 job = run_to_end(jobs.start(company=owner, type="renewal", user=ada))
 assert (job.state, job.counters["modified"]) == ("finished", 3), (job.message, job.detail)
@@ -61,7 +76,10 @@ def commands() -> str:
 @pytest.mark.processes
 @pytest.mark.sample
 @pytest.mark.timeout(240)
-def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path, migrated: Path) -> None:
+    """That `migrate` makes all tables in an empty folder is what `migrated` is made by."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    one_migration_behind(tmp_path / "state", migrated)
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(tmp_path), "STATE_DIR": str(tmp_path / "state"),
         "PYTHON": sys.executable, "ROOT": str(settings.BASE_DIR),
@@ -71,6 +89,7 @@ def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path) -> 
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert is_migrated(tmp_path / "state")
     assert "is enabled." in done.stdout
     assert "CUSTOMER coupling, job 2: finished" in done.stdout
 
@@ -84,18 +103,19 @@ def blocks(page: str) -> dict[str, str]:
 @pytest.mark.timeout(180)
 def test_the_recipes_for_own_models_pages_and_jobs_work_as_they_are_printed(tmp_path: Path, migrated: Path) -> None:
     files = blocks("own-models.md") | blocks("own-pages.md")
-    assert set(files) == {f"shop/{name}.py" for name in ("models", "apps", "views", "urls", "jobs")}
-    for name, text in {**files, "shop/__init__.py": ""}.items():
+    own = {f"shop/{name}.py" for name in ("models", "apps", "views", "urls", "jobs")}
+    assert set(files) == own | {"rental/models.py", "rental/apps.py"}
+    for name, text in {**files, "shop/__init__.py": "", "rental/__init__.py": ""}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     (tmp_path / "state").mkdir()
     shutil.copy(migrated, tmp_path / "state" / "tandem.sqlite3")
     environment = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "EXTRA_APPS": "shop",
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path), "EXTRA_APPS": "shop,rental",
         "STATE_DIR": str(tmp_path / "state"), "DJANGO_SETTINGS_MODULE": "config.settings",
     }  # fmt: skip
     for command in (
-        ["manage.py", "makemigrations", "shop"],
+        ["manage.py", "makemigrations", "shop", "rental"],
         ["manage.py", "migrate", "--verbosity", "0"],
         ["manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
         ["-c", TRY_IT],
@@ -105,3 +125,11 @@ def test_the_recipes_for_own_models_pages_and_jobs_work_as_they_are_printed(tmp_
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "every step of it works\n"
+
+
+def test_what_mutation_testing_names_is_there() -> None:
+    chosen = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["mutmut"]
+    patterns = [*chosen["only_mutate"], *chosen["pytest_add_cli_args_test_selection"], *chosen["source_paths"]]
+    named = re.findall(r"^(?:\| `|## )([a-z_/0-9]+\.py)", (DOCS / "mutation-testing.md").read_text(), re.MULTILINE)
+    assert named
+    assert [one for one in (*patterns, *named) if not any(DOCS.parent.glob(one))] == []

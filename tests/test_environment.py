@@ -1,33 +1,46 @@
 """The environment: a bad value stops the start with a sentence that names it."""
 
 import os
+import re
 import shutil
 import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.starts import Starter
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def start(tmp_path: Path, command: str = "check", **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "STATE_DIR": str(tmp_path / "state"),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        **variables,
-    }
-    return subprocess.run(
-        [sys.executable, "manage.py", *command.split()],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Start = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def starter() -> Iterator[Starter]:
+    starter = Starter()
+    yield starter
+    starter.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path, starter: Starter) -> Start:
+    """Start manage.py with a state folder of its own and these variables alone: start("check", PORT="80")."""
+
+    def run(command: str = "check", **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "STATE_DIR": str(tmp_path / "state"),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            **variables,
+        }
+        return starter.run(command.split(), environment, tmp_path)
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -60,9 +73,9 @@ def start(tmp_path: Path, command: str = "check", **variables: str) -> subproces
     ],
 )
 def test_a_bad_value_stops_the_start_with_a_sentence_that_names_it(
-    tmp_path: Path, variables: dict[str, str], sentence: str
+    start: Start, variables: dict[str, str], sentence: str
 ) -> None:
-    done = start(tmp_path, **variables)
+    done = start(**variables)
     assert done.returncode == 1
     assert done.stderr.startswith(sentence)
     assert len(done.stderr.splitlines()) == 1
@@ -70,11 +83,11 @@ def test_a_bad_value_stops_the_start_with_a_sentence_that_names_it(
 
 
 @pytest.mark.parametrize("command", ["migrate", "company list", "serve"])
-def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, command: str) -> None:
+def test_a_database_that_is_not_there_is_told_in_a_sentence(start: Start, command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     url = f"postgresql://tandem:pass-word@127.0.0.1:{port}/tandem"
-    done = start(tmp_path, command, DATABASE_URL=url)
+    done = start(command, DATABASE_URL=url)
     assert done.returncode == 1
     assert "The database of DATABASE_URL cannot be reached: " in done.stderr
     assert "Check the address, and that the server runs." in done.stderr
@@ -82,17 +95,17 @@ def test_a_database_that_is_not_there_is_told_in_a_sentence(tmp_path: Path, comm
     assert "pass-word" not in done.stderr
 
 
-def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+def test_a_secret_may_come_from_a_file(tmp_path: Path, start: Start) -> None:
     secret = tmp_path / "key"
     secret.write_text("k" * 50 + "\n")
-    assert start(tmp_path, SECRET_KEY_FILE=str(secret)).returncode == 0
+    assert start(SECRET_KEY_FILE=str(secret)).returncode == 0
 
 
 ENABLE = "from connection_setup.encryption import services as encryption; encryption.enable(user=None)"
 
 
-def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path, migrated: Path) -> None:
-    assert start(tmp_path).returncode == 0
+def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path, migrated: Path, start: Start) -> None:
+    assert start().returncode == 0
     shutil.copy(migrated, tmp_path / "state")
     assert not (tmp_path / "state" / "field-encryption-key").exists(), "a key nobody asked for"
     shell = [sys.executable, "manage.py", "shell", "-c", ENABLE]
@@ -100,40 +113,34 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path, m
     subprocess.run(shell, cwd=ROOT, env=environment, check=True, capture_output=True)
     keys = [tmp_path / "state" / name for name in ("secret-key", "field-encryption-key")]
     first = [key.read_text() for key in keys]
-    assert start(tmp_path).returncode == 0
+    assert start().returncode == 0
     assert [key.read_text() for key in keys] == first
     assert all(key.stat().st_mode & 0o077 == 0 for key in keys)
 
 
-def test_nobody_else_can_read_what_is_made_or_was_left_open(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "STATE_DIR": str(state),
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+def test_nobody_else_can_read_what_is_made_or_was_left_open(tmp_path: Path, migrated: Path, start: Start) -> None:
+    assert {"tandem.sqlite3", "secret-key"} <= {path.name for path in migrated.parent.iterdir()}
+    assert open_to_others(migrated.parent) == []
+    state = shutil.copytree(migrated.parent, tmp_path / "state")
     before = os.umask(0o022)
     try:
-        subprocess.run(migrate, cwd=ROOT, env=environment, check=True, capture_output=True)
-        assert open_to_others(state) == []
         (state / "log").mkdir()
         (state / "log" / "web.log").touch()
         state.chmod(0o755)
         for path in state.glob("*.sqlite3*"):
             path.chmod(0o644)
-        assert start(tmp_path).returncode == 0
+        assert start().returncode == 0
     finally:
         os.umask(before)
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     assert [path for path in open_to_others(state) if path.name != "log"] == []
 
 
-def test_a_folder_that_is_not_ours_alone_keeps_its_rights(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_ours_alone_keeps_its_rights(tmp_path: Path, start: Start) -> None:
     state = tmp_path / "state"
     state.mkdir(mode=0o755)
     state.chmod(0o755)
-    assert start(tmp_path, SECRET_KEY="k" * 50, FIELD_ENCRYPTION_KEYS="A" * 43 + "=").returncode == 0
+    assert start(SECRET_KEY="k" * 50, FIELD_ENCRYPTION_KEYS="A" * 43 + "=").returncode == 0
     assert stat.S_IMODE(state.stat().st_mode) == 0o755
 
 
@@ -147,5 +154,31 @@ def test_secrets_written_into_env_for_compose_stay_out_of_the_repository_and_the
     assert ".env" in (ROOT / name).read_text(encoding="utf-8").splitlines()
 
 
-def test_compose_refuses_to_start_without_a_password_for_its_database() -> None:
-    assert (ROOT / "docker-compose.yml").read_text(encoding="utf-8").count("${POSTGRES_PASSWORD:?") == 2
+def test_compose_refuses_to_start_without_secrets_from_outside(start: Start) -> None:
+    """Each must be given (${NAME:?...}), with the sentence that says how; what the file says to write is taken."""
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    required = re.findall(r"\$\{(\w+):\?write \1=\.\.\. into \.env\}", text)
+    assert sorted(set(required)) == ["FIELD_ENCRYPTION_KEYS", "POSTGRES_PASSWORD", "SECRET_KEY"]
+    secrets = r"\w*(?:SECRET|PASSWORD|KEYS?|TOKEN)\w*"
+    given = re.findall(rf"^ +({secrets}): (.*)$", text, re.MULTILINE)
+    assert {name for name, value in given if not value.startswith("${")} == set(), "a secret stands in the file itself"
+    recipe = text[text.index("printf") : text.index("> .env")].replace("\n#", "\n")
+    made = subprocess.run(["sh", "-c", recipe], capture_output=True, text=True, check=True).stdout
+    variables = dict(line.split("=", 1) for line in made.splitlines())
+    assert sorted(variables) == sorted(set(required))
+    assert start(**variables).returncode == 0
+
+
+def test_what_was_sealed_before_secrets_came_from_outside_is_read_still(tmp_path: Path, start: Start) -> None:
+    """An installation whose key was made in the state folder names another: the old one goes on opening."""
+    assert start().returncode == 0
+    before = (tmp_path / "state" / "secret-key").read_text().strip()
+    script = "import django; django.setup(); from django.conf import settings; print(*settings.SECRET_KEYS_BEFORE)"
+    environment = {
+        "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state"), "SECRET_KEY": "k" * 50,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }  # fmt: skip
+    found = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [before]

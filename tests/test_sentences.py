@@ -51,8 +51,8 @@ NO_NAMES = {
     "UTF-8",
 }
 """Words in capitals that name nothing of a page."""
-NOT_YET = {"Alerts", "Resources"}
-"""Titles of the contract that are common words too: as words they stand in sentences about other things."""
+NOT_YET = {"Alerts"}
+"""A title of the contract that is a common word too: as such it stands in sentences about other things."""
 
 LINKS = "of|to|and|for|the|with|in|by|if|on|a|from|or|at"
 WORD = r"(?:Synch\.|[A-Z][\w/.'\-]*\w)"

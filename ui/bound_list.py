@@ -9,7 +9,7 @@ from django.http import HttpRequest, QueryDict
 from ui import paging, preferences
 from ui.cells import in_sentence, text_of
 from ui.kit import Cell, Notice
-from ui.listing import Column, Filter, Listing, RowCounter
+from ui.listing import Column, Filter, Listing, RowCounter, Source
 
 _OWN = {"page", "after", "before", "choose"}
 
@@ -83,6 +83,12 @@ class Bound:
         column = next(column for column in self.listing.columns if column.name == self.sort.lstrip("-"))
         return paging.ordered(rows, [("-" if self.sort.startswith("-") else "") + column.sort])
 
+    @cached_property
+    def source(self) -> Source | None:
+        """Where the rows come from, narrowed, if not from a query."""
+        source, text = self.listing.source, self.in_force.get("q", "")
+        return source.searched(text) if source is not None and text else source
+
     # -- columns
 
     @cached_property
@@ -132,16 +138,21 @@ class Bound:
     @cached_property
     def slice(self) -> paging.Slice:
         """The page of rows asked for, decorated."""
-        number = self.given.get("page", "")
-        found = paging.page(
-            self.matching,
-            number=int(number) if number.isascii() and number.isdigit() and len(number) < 8 else 1,
-            size=self.listing.page_size,
-            after=self.given.get("after", ""),
-            before=self.given.get("before", ""),
-            among=self.listing.rows,
-            last=paging.COUNT_LIMIT // self.listing.page_size if self._count_rows else None,
-            place=None if self.sort or self.in_force else self.listing.place,
+        asked = self.given.get("page", "")
+        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 8 else 1
+        found = (
+            paging.page(
+                self.matching,
+                number=number,
+                size=self.listing.page_size,
+                after=self.given.get("after", ""),
+                before=self.given.get("before", ""),
+                among=self.listing.rows,
+                last=paging.COUNT_LIMIT // self.listing.page_size if self._count_rows else None,
+                place=None if self.sort or self.in_force else self.listing.place,
+            )
+            if self.source is None
+            else paging.page_of(self.source, number=number, size=self.listing.page_size)
         )
         if self.listing.decorate and found.rows:
             self.listing.decorate(found.rows)
@@ -156,7 +167,8 @@ class Bound:
         cells = [(column, _value(row, column)) for column in self.columns]
         url = self.listing.row_url(row) if self.listing.row_url else ""
         label = self.listing.row_label(row) if self.listing.row_label else (text_of(cells[0][1]) or str(row))
-        return Row(str(getattr(row, self.listing.key)) if self.selectable else "", label, url, cells)
+        key = getattr(row, self.listing.key) if self.selectable else None
+        return Row("" if key is None else str(key), label, url, cells)
 
     @property
     def empty(self) -> Notice:
@@ -173,6 +185,8 @@ class Bound:
         """The number of rows that pass, and whether it is exact."""
         if self.listing.total is not None and not self.in_force:
             return self.listing.total, True
+        if self.source is not None:
+            return self.source.count, True
         if self.slice.number == 1 and not self.slice.has_next:
             return len(self.slice.rows), True
         if self.slice.skipped >= paging.COUNT_LIMIT:
@@ -235,7 +249,8 @@ class Bound:
         """The next page, sought from the last row; "" on the last page."""
         if not self.slice.has_next:
             return ""
-        return self.url(page=str(self.slice.number + 1), after=str(self.slice.rows[-1].pk))
+        beside = {} if self.source is not None else {"after": str(self.slice.rows[-1].pk)}
+        return self.url(page=str(self.slice.number + 1), **beside)
 
     @property
     def previous_url(self) -> str:
@@ -244,7 +259,8 @@ class Bound:
             return ""
         if self.slice.number == 2:
             return self.url()
-        return self.url(page=str(self.slice.number - 1), before=str(self.slice.rows[0].pk))
+        beside = {} if self.source is not None else {"before": str(self.slice.rows[0].pk)}
+        return self.url(page=str(self.slice.number - 1), **beside)
 
     @property
     def first_url(self) -> str:

@@ -110,6 +110,8 @@ class FastTab:
     template: str = ""
     """A template of the room's own for the body, given the page's context."""
     context: Mapping[str, Any] = field(default_factory=dict)
+    controls: Sequence[Any] = ()
+    """Bound form fields that the template shows: their errors count as the tab's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,8 @@ class Guide:
     """Where leaving the guide leads; it can be gone on with afterwards."""
     actions: Sequence[Action] = ()
     """What else can be done at this step, below the sections."""
+    wide: bool = False
+    """Whether the step needs the room of a table."""
 
 
 @dataclass(frozen=True, slots=True)

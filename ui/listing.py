@@ -9,7 +9,7 @@ An empty selection selects nothing; "all that match" travels as a signed copy of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from django.contrib import messages
 from django.core import signing
@@ -23,6 +23,20 @@ from ui.kit import Cell, Notice
 
 MAX_SEARCH = 200
 _SALT = "ui.listing"
+
+
+class Source(Protocol):
+    """Rows that are not all rows of one table, in an order of their own, found by their places in it."""
+
+    def searched(self, text: str) -> "Source":
+        """Return those that a search finds."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, span: slice) -> list[Any]:
+        """Return those from one place to before another."""
 
 
 RowCounter = Callable[["QuerySet[Any]"], tuple[int, bool]]
@@ -40,6 +54,8 @@ class Column:
     numeric: bool = False
     default: bool = True
     wrap: bool = False
+    narrow: Literal["", "narrow", "narrow halved"] = ""
+    """Its words go below each other before the list grows wider than the page; halved: on two lines."""
     header_hint: str = ""
 
 
@@ -59,9 +75,12 @@ class Filter:
         return (("yes", "Yes"), ("no", "No")) if self.kind == "bool" else self.choices
 
     def chosen(self, value: str) -> str:
-        """Return the caption of a value in force, or "" for a value that is none of the choices."""
+        """Return the caption of a value in force, or "" for a value that is none of the choices.
+
+        PostgreSQL takes no text with a NUL character, and no record holds one.
+        """
         if self.kind == "text":
-            return value[:MAX_SEARCH]
+            return "" if "\x00" in value else value[:MAX_SEARCH]
         return dict(self.options()).get(value, "")
 
 
@@ -96,6 +115,8 @@ class Listing:
     """Where the first so many rows of the whole list, in its own order, end, where the caller knows it."""
     row_label: Callable[[Any], str] | None = None
     """What a row's checkbox is called; the first column's text where absent."""
+    source: Source | None = None
+    """Where the rows shown come from, if not all of them are in `rows`, in which selections are looked up."""
 
     def narrowed(self, given: Mapping[str, str]) -> "QuerySet[Any]":
         """Return the rows that pass the search and the filters in `given`; unknown values are left out."""
@@ -193,7 +214,8 @@ def nothing_selected(request: HttpRequest, back: str) -> HttpResponse:
 
 def _keys(listing: Listing, given: Sequence[str]) -> list[Any]:
     """Return the given keys as values of the key's field; what cannot be one is left out."""
-    column = listing.rows.model._meta.get_field(listing.key)
+    annotated = listing.rows.query.annotations.get(listing.key)
+    column = annotated.output_field if annotated else listing.rows.model._meta.get_field(listing.key)
     keys: dict[Any, None] = {}
     for text in given:
         if "\x00" in text:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import BooleanField, F, Model, Q, QuerySet, Subquery
+from django.db.models import BooleanField, F, ForeignKey, Model, Q, QuerySet, Subquery
 from django.db.models.expressions import Col
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan, TupleLookupMixin
 from django.db.models.lookups import Exact
@@ -91,6 +91,16 @@ def page(
     return Slice(found[:size], 1, len(found) > size)
 
 
+def page_of(source: Any, *, number: int, size: int) -> Slice:
+    """Return one page of rows found by their places (listing.Source); the first where there is no such page."""
+    for wanted in (max(number, 1), 1):
+        skipped = (wanted - 1) * size
+        found = source[skipped : skipped + size + 1]
+        if found:
+            return Slice(found[:size], wanted, len(found) > size, skipped)
+    return Slice([], 1, has_next=False)
+
+
 def _skip_to(
     rows: "QuerySet[Any]", terms: Sequence[tuple[str, bool]] | None, start: int, number: int, place: Place | None
 ) -> list[Any]:
@@ -133,8 +143,12 @@ def _first(rows: "QuerySet[Any]", parts: list[Q], number: int) -> list[Any]:
 
 def _values(rows: "QuerySet[Any]", terms: Sequence[tuple[str, bool]], pk: str) -> Sequence[Any] | None:
     """Return what the columns in order hold in the row of that id; None where there is no such row."""
+    own = rows.model._meta.pk
+    # Rows known by another one's id: the id itself is compared, which finds nothing for a number too large for it.
+    by = f"{own.name}__{own.target_field.name}" if isinstance(own, ForeignKey) else "pk"
     try:
-        found: Sequence[Any] | None = rows.order_by().filter(pk=pk).values_list(*(name for name, _ in terms)).first()
+        chosen = rows.order_by().filter(**{by: pk})
+        found: Sequence[Any] | None = chosen.values_list(*(name for name, _ in terms)).first()
     except (ValueError, TypeError):
         return None
     return found

@@ -1,5 +1,6 @@
 """A Page as HTML: the whole page, or the one region that htmx asks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,8 @@ class Node:
     children: "tuple[Node, ...]" = ()
     first_action: bool = False
     """The first plain action after menus: a line stands before it."""
+    why_off: str = ""
+    """Why it cannot be used; said once for actions of the bar that stand side by side, by the last of them."""
 
     @property
     def is_menu(self) -> bool:
@@ -57,7 +60,7 @@ def page(request: HttpRequest, page: Page, *, status: int = 200) -> HttpResponse
             **context,
             "page": page,
             "listing": bound,
-            "nodes": _nodes(page.actions),
+            "nodes": _said_once(_nodes(page.actions)),
             "tabs": _tabs(request, page),
             "page_name": _name(request),
             "form_errors": _form_errors(page),
@@ -105,14 +108,17 @@ def confirm(
     company: Any = None,
     notice: Notice | None = None,
     careful: bool = False,
+    lines: Sequence[str] = (),
 ) -> HttpResponse:
     """Ask before doing: a page, or a dialog where a link with `dialog` opened it.
 
     text: what will happen, in numbers; action: the POST that does it (its values go along); back: where Cancel leads.
-    careful: the answer that stands out is Cancel.
+    careful: the answer that stands out is Cancel. lines: what it is about, each on a line of its own below the text.
     """
     asked = Page(title, company=company, notices=(notice,) if notice else ())
-    context = {"title": title, "text": text, "action": action, "back": back, "page": asked, "careful": careful}
+    context = {
+        "title": title, "text": text, "lines": lines, "action": action, "back": back, "page": asked, "careful": careful,
+    }  # fmt: skip
     if htmx_of(request) and htmx_of(request).target == "dialog-body":
         response = render_template(request, "ui/page/confirm_body.html", {**context, "in_dialog": True})
     else:
@@ -149,11 +155,20 @@ def _nodes(items: Any, prefix: str = "menu") -> tuple[Node, ...]:
         name = f"{prefix}-{position}"
         if isinstance(item, Menu):
             menus = True
-            nodes.append(Node(item, name, _nodes(item.items, name)))
+            nodes.append(Node(item, name, _nodes(item.items, name), why_off=item.off))
         else:
-            nodes.append(Node(item, name, first_action=menus))
+            nodes.append(Node(item, name, first_action=menus, why_off=item.off))
             menus = False
     return tuple(nodes)
+
+
+def _said_once(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Return the nodes of an action bar, with a reason that is the next one's too left out."""
+    following = [node.why_off for node in nodes[1:]] + [""]
+    return tuple(
+        replace(node, why_off="") if node.why_off == after else node
+        for node, after in zip(nodes, following, strict=False)
+    )
 
 
 def _name(request: HttpRequest) -> str:
@@ -171,7 +186,15 @@ def _tabs(request: HttpRequest, page: Page) -> list[Tab]:
 
 
 def _has_errors(tab: FastTab) -> bool:
-    return any(field.form_field is not None and field.form_field.errors for field in tab.fields)
+    return any(bound.errors for bound, _ in _controls(tab))
+
+
+def _controls(tab: FastTab) -> list[tuple[Any, str]]:
+    """Return a tab's bound form fields with their captions."""
+    given = [
+        (one.form_field, one.label or str(one.form_field.label)) for one in tab.fields if one.form_field is not None
+    ]
+    return given + [(bound, str(bound.label)) for bound in tab.controls]
 
 
 def _form_errors(page: Page) -> list[tuple[str, str, str]]:
@@ -179,11 +202,8 @@ def _form_errors(page: Page) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     forms: dict[int, Any] = {}
     for tab in page.fast_tabs:
-        for field in tab.fields:
-            bound = field.form_field
-            if bound is None:
-                continue
+        for bound, caption in _controls(tab):
             forms[id(bound.form)] = bound.form
-            found.extend((bound.auto_id, field.label or str(bound.label), str(error)) for error in bound.errors)
+            found.extend((bound.auto_id, caption, str(error)) for error in bound.errors)
     own = [("", "", str(error)) for form in forms.values() if form.is_bound for error in form.non_field_errors()]
     return own + found

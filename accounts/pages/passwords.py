@@ -1,6 +1,7 @@
 """A person's own password: changing it, and a link by mail for whoever forgot it. The steps are Django's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,14 @@ from django.contrib.auth import views as auth
 from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import password_validators_help_texts
-from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import PasswordMail
 from accounts.sign_in_limits import is_own_password
 from ui import render
 from ui.kit import Action, FastTab, Field, Link, Page
@@ -95,15 +97,27 @@ def change(request: HttpRequest) -> HttpResponse:
 class LinkForm(PasswordResetForm):
     """The address that the link goes to. Nobody gets many mails because somebody else keeps asking."""
 
-    def get_users(self, email: str) -> Iterator[User]:
-        """Yield the people with the address who got no link in the last MAIL_PAUSE_S seconds (from this process)."""
-        for person in super().get_users(email):
-            if cache.add(f"link-for-new-password:{person.pk}", True, MAIL_PAUSE_S):
-                yield person
-
-    def send_mail(self, *given: Any, **named: Any) -> None:
+    def send_mail(
+        self,
+        subject_template_name: str,
+        email_template_name: str,
+        context: dict[str, Any],
+        *given: Any,
+        **named: Any,
+    ) -> None:
         """Send the mail while the answer goes out: how long that takes would tell whether somebody has the address."""
-        Thread(target=super().send_mail, args=given, kwargs=named).start()
+        send = partial(super().send_mail, subject_template_name, email_template_name, context, *given, **named)
+        Thread(target=_send_once, args=(send, context["user"])).start()
+
+
+def _send_once(send: Callable[[], None], person: User) -> None:
+    """Send a link to somebody who got none in the last MAIL_PAUSE_S seconds, in a thread of its own."""
+    try:
+        if PasswordMail.claim(person, MAIL_PAUSE_S):
+            send()
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 class AskForLink(auth.PasswordResetView):

@@ -18,6 +18,7 @@ from core.roles import Can, may
 from masterdata.models import Company
 from ui.kit import Action, Page, Tip
 from ui.links import company_url
+from ui.searched import Choice, Pages, Search, searched_text
 
 TITLE = "People"
 PAGE_SIZE = 25
@@ -45,7 +46,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RoleChoice:
     """A person's choice in a column, as the page shows it."""
 
     field: str
@@ -82,7 +83,7 @@ def people_of(request: HttpRequest, columns: Sequence[Column], text: str) -> "Qu
 
 def searched(request: HttpRequest) -> str:
     """Return what is searched for."""
-    return str(_given(request).get("q", "")).replace("\x00", "").strip()[:200]
+    return searched_text(_given(request))
 
 
 def _given(request: HttpRequest) -> QueryDict:
@@ -130,14 +131,17 @@ def _context(
     shown = _shown(columns, only)
     people = people_of(request, columns, text)
     count = people.count()
-    last = max(1, -(-count // PAGE_SIZE))
-    number = _page_number(str(given.get("page", "1")), last)
-    held = Prefetch("company_roles", CompanyRole.objects.select_related("given_by"))
-    rows = list(people.prefetch_related(held)[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    everything = may(request.user, Can.ADMINISTER_ALL)
+    here = company_url("accounts:people", company)
 
     def page_url(at: int) -> str:
         return company_url("accounts:people", company, query={"q": text, "company": only, "page": at})
+
+    pages = Pages.of("people", str(given.get("page", "1")), count, PAGE_SIZE, page_url)
+    held = Prefetch("company_roles", CompanyRole.objects.select_related("given_by"))
+    rows = list(people.prefetch_related(held)[pages.shown])
+    everything = may(request.user, Can.ADMINISTER_ALL)
+    companies = [(column.company.slug, column.caption) for column in columns if column.company]
+    filtered = Choice("company", "Company", only, companies) if len(columns) > 1 else None
 
     return {
         "rows": [
@@ -148,11 +152,10 @@ def _context(
             }
             for one in rows
         ],
-        "columns": shown, "filters": columns if len(columns) > 1 else [], "only": only, "options": OPTIONS,
-        "text": text, "number": number, "last": last, "count": count, "narrowed": bool(text),
-        "here": company_url("accounts:people", company), "save_url": company_url("accounts:people-save", company),
+        "columns": shown, "only": only, "options": OPTIONS, "count": count, "narrowed": bool(text), "pages": pages,
+        "search": Search("people", "People", here, text, "Search by name or e-mail", filtered),
+        "save_url": company_url("accounts:people-save", company),
         "activate_url": company_url("accounts:people-activate", company) if everything else "",
-        "previous": page_url(number - 1) if number > 1 else "", "next": page_url(number + 1) if number < last else "",
     }  # fmt: skip
 
 
@@ -164,7 +167,7 @@ def _shown(columns: list[Column], only: str) -> list[Column]:
 
 def _choices(
     person: User, columns: Iterable[Column], typed: Mapping[Cell, str], problems: Mapping[Cell, str]
-) -> list[Choice]:
+) -> list[RoleChoice]:
     """Return the person's choice in each column."""
     held = list(person.company_roles.all())
     everywhere = choice_of(row.role for row in held if row.company_id is None)
@@ -178,7 +181,7 @@ def _choices(
         notes = [given_text(max(rows, key=lambda row: row.given_at))] if rows else []
         notes += [f"{everywhere} in all companies"] if unsaid else []
         found.append(
-            Choice(
+            RoleChoice(
                 field=cell.name,
                 column=column.caption,
                 caption=f"Role of {person} {where}",
@@ -195,8 +198,3 @@ def given_text(row: CompanyRole) -> str:
     """Return who gave a role, and when: "by ada, 29 Nov 2026"."""
     when = f"{timezone.localtime(row.given_at):%-d %b %Y}"
     return f"by {row.given_by}, {when}" if row.given_by else f"since {when}"
-
-
-def _page_number(text: str, last: int) -> int:
-    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
-    return min(max(1, wanted), last)

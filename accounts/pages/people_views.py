@@ -4,7 +4,6 @@ from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -114,8 +113,7 @@ def _save(request: HttpRequest, change: Change) -> str:
     if column is None or person is None:
         return "This person or company is not there any more."
     try:
-        with transaction.atomic():
-            roles.lock_person(person)
+        with roles.changing():
             _refuse_stale(person, column.company, change)
             wanted = CHOICES[change.choice]
             roles.set_roles(person=person, company=column.company, roles=wanted, by=_user(request))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from config.demo import words
+from config.demo import sales, words
 
 Row = dict[str, Any]
 
@@ -47,6 +47,9 @@ def _company(name: str, country: str, spread: dict[str, int], customers: int, *,
     for partner in partners[: customers // 2]:
         contacts += maker.contacts(partner, len(contacts))
     vendors = [maker.vendor(40_000 + 10 * n, home, salespeople) for n in range(customers // 10)]
+    for vendor in vendors[::2]:
+        contacts += maker.contacts(vendor, len(contacts))
+    items = maker.items(vendors)
     return DemoCompany(
         name,
         home,
@@ -76,9 +79,10 @@ def _company(name: str, country: str, spread: dict[str, int], customers: int, *,
             ],
             "salesperson": salespeople,
             "vendor": vendors,
-            "item": maker.items(vendors),
+            "item": items,
             "contact": contacts,
             "customer": partners,
+            **sales.local_tables(seed + 100, items, contacts, home),
         },
     )
 
@@ -139,12 +143,13 @@ class Maker:
     def contacts(self, partner: Row, before: int) -> list[Row]:
         """Return a business's contact card and one or two people there."""
         shared = {n: partner[n] for n in ("address", "post_code", "city", "county", "country_region_code", "phone_no")}
-        number = f"CT{before + 1:06}"
+        number, keeper = f"CT{before + 1:06}", partner.get("salesperson_code") or partner["purchaser_code"]
+        relation = "customer_no" if "salesperson_code" in partner else "vendor_no"
         found: list[Row] = [
             {
                 **_PERSON_BLANK, **shared, "no": number, "type": "Company", "name": partner["name"],
                 "company_no": number, "company_name": partner["name"], "e_mail": partner["e_mail"],
-                "home_page": partner["home_page"], "salesperson_code": partner["salesperson_code"],
+                "home_page": partner["home_page"], "salesperson_code": keeper, relation: partner["no"],
             }
         ]  # fmt: skip
         people = [partner["contact"].split(" ", 1)] if partner["contact"] else []
@@ -157,7 +162,7 @@ class Maker:
                     "name": f"{first} {last}", "first_name": first, "surname": last, "company_no": number,
                     "company_name": partner["name"], "job_title": self.random.choice(words.ROLES_AT_CUSTOMERS),
                     "e_mail": f"{slug(first)}.{slug(last)}@{domain}", "home_page": "",
-                    "salesperson_code": partner["salesperson_code"],
+                    "salesperson_code": keeper,
                 }
             )  # fmt: skip
         if people:
@@ -246,7 +251,7 @@ class Maker:
         raise ValueError("The demo's words are used up; ask for fewer customers.")
 
 
-_PERSON_BLANK: Row = {"first_name": "", "surname": "", "job_title": ""}
+_PERSON_BLANK: Row = {"first_name": "", "surname": "", "job_title": "", "customer_no": "", "vendor_no": ""}
 
 
 def slug(text: str) -> str:

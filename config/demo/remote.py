@@ -9,13 +9,17 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from config.demo import words
+from config.demo import sales, words
 from config.demo.data import DemoCompany, Maker, Row
 
 _NAMESPACE = uuid.UUID("6f0d3f0e-2b1c-4c59-9d1a-6d7f3a0c5e11")
 
-CUSTOMER, COMPETITOR, SUPPLIER, PROSPECT = 3, 1, 10, 8
+CUSTOMER, COMPETITOR, SUPPLIER, PROSPECT, VENDOR = 3, 1, 10, 8, 11
 """customertypecode."""
+TERMS = {"30 DAYS": 1}
+"""paymenttermscode, of the choices that every environment has: Net 30."""
+FREIGHT = {"FOB": 1}
+"""address1_freighttermscode, likewise: FOB."""
 
 
 def rows(
@@ -44,12 +48,16 @@ def rows(
                 "currencyprecision": 2,
             }
         )
+    accounts = _accounts(rng, company, known)
+    contacts = _contacts(rng, company, accounts)
     root = next((str(unit["businessunitid"]) for unit in units if not unit.get("_parentbusinessunitid_value")), None)
     return {
         "transactioncurrencies": made,
         # The last one has left: their customers show what happens when a salesperson has no user.
         "systemusers": [_user(person, root) for person in company.tables["salesperson"][:-1]],
-        "accounts": _accounts(rng, company, known),
+        "accounts": accounts,
+        "contacts": contacts,
+        **sales.remote_rows(company.tables, accounts, contacts, identity, known.get(company.currency_code, "")),
     }
 
 
@@ -105,6 +113,15 @@ def _accounts(rng: random.Random, company: DemoCompany, currencies: dict[str, st
         if n % 11 == 5:
             account.update(statecode=1, statuscode=2)
         accounts.append(account)
+    for vendor in company.tables["vendor"][: len(company.tables["vendor"]) * 3 // 4]:
+        account = _account(vendor, "vendor", vendor["no"], currencies, company.currency_code)
+        _retype(rng, account, vendor)
+        accounts.append({**account, "customertypecode": VENDOR})
+    for n in range(2):
+        stranger = elsewhere.vendor(95_000 + n, company.currency_code, company.tables["salesperson"])
+        account = _account(stranger, "stranger", stranger["no"], currencies, company.currency_code)
+        account.pop("accountnumber")
+        accounts.append({**account, "customertypecode": VENDOR})
     # A name longer than a customer's may be: shows what happens to a value that does not fit.
     accounts.append(
         {
@@ -136,11 +153,53 @@ def _account(customer: Row, kind: str, key: str, currencies: dict[str, str], hom
         "address1_stateorprovince": customer["county"],
         "address1_country": customer["country_region_code"],
         "address1_primarycontactname": customer["contact"],
-        "creditlimit": float(customer["credit_limit"]),
+        "creditlimit": float(customer.get("credit_limit", 0)),
+        "paymenttermscode": TERMS.get(customer["payment_terms_code"]),
+        "address1_freighttermscode": FREIGHT.get(customer["shipment_method_code"]),
         "customertypecode": CUSTOMER,
         "_transactioncurrencyid_value": currencies.get(customer["currency_code"] or home),
     }
     return {column: value for column, value in row.items() if value not in (None, "")}
+
+
+def _contacts(rng: random.Random, company: DemoCompany, accounts: list[Row]) -> list[Row]:
+    """Return people at the accounts: most of those known here, and the persons that strangers name as their contact."""
+    known = {row["accountid"]: row for row in accounts}
+    businesses = {row["no"]: row for row in company.tables["contact"] if row["type"] == "Company"}
+    found: list[Row] = []
+    for person in (row for row in company.tables["contact"] if row["type"] == "Person"):
+        business = businesses[person["company_no"]]
+        kind, number = ("customer", business["customer_no"]) if business["customer_no"] else (
+            "vendor", business["vendor_no"]
+        )  # fmt: skip
+        account = known.get(identity(kind, number))
+        if account is None or rng.random() < 0.3:
+            continue
+        contact = _contact(person["no"], person["first_name"], person["surname"], account)
+        contact |= {"emailaddress1": person["e_mail"], "telephone1": person["phone_no"]}
+        if rng.random() < 0.2:
+            contact["lastname"] = contact["lastname"].upper()
+        found.append({column: value for column, value in contact.items() if value not in (None, "")})
+        account.setdefault("_primarycontactid_value", contact["contactid"])
+    for account in accounts:
+        person_there = account.get("address1_primarycontactname", "").split(" ", 1)
+        stranger = account["customertypecode"] == CUSTOMER and "accountnumber" not in account
+        if stranger and len(person_there) == 2 and "_primarycontactid_value" not in account and rng.random() < 0.4:
+            first_name, surname = person_there
+            found.append(_contact(account["accountid"], first_name, surname, account))
+            account["_primarycontactid_value"] = found[-1]["contactid"]
+    return found
+
+
+def _contact(key: str, first_name: str, surname: str, account: Row) -> Row:
+    return {
+        "contactid": identity("contact", key),
+        "firstname": first_name,
+        "lastname": surname,
+        "_parentcustomerid_value": account["accountid"],
+        "parentcustomeridtype": "account",
+        "_transactioncurrencyid_value": account.get("_transactioncurrencyid_value"),
+    }
 
 
 def _retype(rng: random.Random, account: Row, customer: Row) -> None:

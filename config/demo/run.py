@@ -1,43 +1,25 @@
 """The main job on the demo's data: connect, couple by criteria, synchronize in full; then the same again."""
 
 import time
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from config.demo import data, remote, seed
+from config.demo import data, remote, rounds, seed
 from config.demo.environment import Environment
+from config.demo.rounds import CHOICES, SALES, DemoFailed, Round
 from config.demo.show import Screen
 from config.serve import Site, SiteFailed, free_port, prepare, ready_line, sign_in
 from config.state_in_use import hold_state_folder
 from connection_setup.connection import state as connections
+from connection_setup.dynamics365 import services as dynamics
 from connection_setup.enabling import services as enabling
-from core.vocabulary import CompareAs, ConflictOption
-from coupling.couplings import services as couplings
-from coupling.mappings import services as mappings
-from coupling.matching import criteria
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import Criterion
-from jobs.models import ENDED_STATES, Job, Reason, State
-from jobs.running import waiting
+from jobs.models import Reason, State
 from masterdata import catalog
 from masterdata.models import Company
-from sync.full import services as full
-
-# Mapping -> local field, priority, how it is compared.
-CRITERIA: dict[str, tuple[tuple[str, int, CompareAs], ...]] = {
-    "SALESPEOPLE": (("e_mail", 1, CompareAs.EMAIL), ("name", 2, CompareAs.TEXT)),
-    "CURRENCY": (("code", 1, CompareAs.TEXT),),
-    "CUSTOMER": (
-        ("phone_no", 1, CompareAs.PHONE),
-        ("name", 2, CompareAs.COMPANY_NAME),
-        ("city", 2, CompareAs.TEXT),
-    ),
-}
 
 _SETTINGS = (
     ("Environment URL", "environment_url"),
@@ -47,35 +29,7 @@ _SETTINGS = (
 )
 
 
-class DemoFailed(Exception):
-    """A step did not go as it should; the text says which and why."""
-
-
-@dataclass
-class Round:
-    """What one round of the jobs did: the jobs themselves, customers and accounts made, rows written there, seconds."""
-
-    jobs: list[Job] = field(default_factory=list)
-    customers: int = 0
-    accounts: int = 0
-    written: int = 0
-    seconds: float = 0.0
-
-    def count(self, counter: str, *, kind: str = "", mapping: str = "") -> int:
-        """Return a counter over all jobs, or those of a kind and mapping."""
-        return sum(
-            int(job.counters.get(counter, 0))
-            for job in self.jobs
-            if kind in ("", job.type) and mapping in ("", job.mapping_name)
-        )
-
-    def reasons(self, mapping: str) -> Counter[str]:
-        """Return why records were not coupled."""
-        found: Counter[str] = Counter()
-        for job in self.jobs:
-            if job.type == "coupling" and job.mapping_name == mapping:
-                found.update(job.reasons)
-        return found
+_LOADED = (("accounts", "accounts"), ("contacts", "contacts"), ("systemusers", "users"))
 
 
 class Demo:
@@ -136,13 +90,13 @@ class Demo:
             self.screen.line(f"  The sandbox at {environment.url} has its data already: {len(known):,} accounts.")
             return False
         environment.load(rows)
-        loaded = f"{len(rows['accounts']):,} accounts, {len(rows['systemusers']):,} users"
+        loaded = ", ".join(f"{len(rows[name]):,} {what}" for name, what in _LOADED)
         self.screen.line(f"  The sandbox at {environment.url}: {loaded}")
         return True
 
     def _show(self, company: Company, other: Company, environment: Environment) -> bool:
         self._connect(company, environment)
-        self._choose_criteria(company)
+        rounds.choose_criteria(company)
         first = self._round(company, environment, "Coupling by criteria, then synchronizing in full ...")
         second = self._round(company, environment, "The same jobs again ...")
         self._summary(company, other, first, second)
@@ -172,59 +126,19 @@ class Demo:
         if not report.ok:
             why = report.failed.user_message if report.failed else ""
             raise DemoFailed(f"The connection could not be enabled. {why}")
-
-    def _choose_criteria(self, company: Company) -> None:
-        """Keep the criteria on the mappings, as the page Select Coupling Criteria does."""
-        for name, fields in CRITERIA.items():
-            mapping = mappings.get_mapping(company, name)
-            columns = {one.field: one.integration_field for one in criteria.available_criteria(mapping)}
-            chosen = [Criterion(f, columns[f], priority, compare_as=how) for f, priority, how in fields]
-            mappings.save_criteria(
-                mapping=mapping,
-                settings=mappings.Settings(
-                    criteria=chosen, synchronize=True, create_new=mapping.create_new, conflicts=ConflictOption.SEND
-                ),
-            )
+        sales = dynamics.enable(company=company, user=None)
+        if sales.failed:
+            raise DemoFailed(f"Dynamics 365 could not be enabled. {sales.failed.user_message}")
+        self.screen.line("  ok     Dynamics 365 Sales: units, items, resources, prices and opportunities")
 
     def _round(self, company: Company, environment: Environment, title: str) -> Round:
         """Couple every mapping with criteria, then synchronize in full."""
         self.screen.heading(title)
-        done, began = Round(), time.monotonic()
         before = _sizes(company, environment)
-        for name in CRITERIA:
-            mapping = mappings.get_mapping(company, name)
-            self._finish(couplings.start_coupling(mapping=mapping), done)
-        self._full_synchronization(company, done)
-        done.seconds = time.monotonic() - began
+        done = rounds.play(company, self.screen)
         after = _sizes(company, environment)
         done.customers, done.accounts, done.written = (new - old for new, old in zip(after, before, strict=True))
         return done
-
-    def _full_synchronization(self, company: Company, done: Round) -> None:
-        for line in full.reset(company):
-            if line.name == "CUSTOMER":
-                # Coupling came first, so what is left on either side is really new.
-                full.recommend_full(line)
-        full.start(company)
-        ended: set[int] = set()
-        while waiting := [line.job for line in full.lines(company) if line.job and line.job.pk not in ended]:
-            for job in waiting:
-                self._finish(job, done)
-                ended.add(job.pk)
-            full.advance(company)
-        for line in full.lines(company):
-            if line.status not in ("", State.FINISHED):
-                raise DemoFailed(f"The full synchronization of {line.name} ended as {line.status}. {line.message}")
-
-    def _finish(self, job: Job, done: Round) -> None:
-        """Wait for a job and what follows from it."""
-        job = waiting.run_to_end(job, on_progress=self.screen.progress)
-        open_jobs = [job]
-        while open_jobs:
-            one = open_jobs.pop(0)
-            done.jobs.append(one)
-            self.screen.done(one)
-            open_jobs += Job.objects.filter(parent=one, state__in=ENDED_STATES).order_by("pk")
 
     # -- summary --------------------------------------------------------------------------------------------------
 
@@ -237,6 +151,12 @@ class Demo:
             ("Customers coupled by criteria", *_both(first, second, "coupled", "coupling", "CUSTOMER")),
             ("Not coupled", *_both(first, second, "failed", "coupling", "CUSTOMER")),
             *((f"    {labels.get(reason, reason)}", n, again[reason]) for reason, n in reasons.most_common()),
+            ("Vendors coupled by criteria", *_both(first, second, "coupled", "coupling", "VENDOR")),
+            ("Contacts coupled by criteria", *_both(first, second, "coupled", "coupling", "CONTACT")),
+            ("Choices coupled by criteria", *_sum(first, second, "coupled", "coupling", CHOICES)),
+            ("Choices created in Dataverse", *_sum(first, second, "inserted", "synchronization", CHOICES)),
+            ("Records of sales coupled by criteria", *_sum(first, second, "coupled", "coupling", SALES)),
+            ("Records of sales created on either side", *_sum(first, second, "inserted", "synchronization", SALES)),
             ("Customers created here", first.customers, second.customers),
             ("Accounts created in Dataverse", first.accounts, second.accounts),
             ("Records modified", *_both(first, second, "modified", "synchronization")),
@@ -247,6 +167,12 @@ class Demo:
             ("Seconds", f"{first.seconds:.1f}", f"{second.seconds:.1f}"),
         ]
         self.screen.table(("", "first", "again"), rows)
+        self.screen.line()
+        self.screen.table(
+            ("", "coupled", *(f"{what} {where}" for what in ("created", "changed") for where in ("here", "there")),
+             "failed", "again"),
+            [(name, *numbers, sum(second.of(name)[:5])) for name, numbers in first.by_mapping().items()],
+        )  # fmt: skip
         coupled = Coupling.objects.filter(mapping=mapping).count()
         total = catalog.table("customer").records(company).count()
         self.screen.line()
@@ -271,6 +197,12 @@ def _sizes(company: Company, environment: Environment) -> tuple[int, int, int]:
 
 def _both(first: Round, second: Round, counter: str, kind: str, mapping: str = "") -> tuple[int, int]:
     return first.count(counter, kind=kind, mapping=mapping), second.count(counter, kind=kind, mapping=mapping)
+
+
+def _sum(first: Round, second: Round, counter: str, kind: str, names: Sequence[str]) -> tuple[int, int]:
+    """Return a counter of both rounds over several mappings."""
+    one, other = (sum(done.count(counter, kind=kind, mapping=name) for name in names) for done in (first, second))
+    return one, other
 
 
 def _port(screen: Screen) -> int:

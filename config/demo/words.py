@@ -138,7 +138,7 @@ CURRENCIES = (
 )
 PAYMENT_TERMS = (
     ("14 DAYS", "Net 14 days", "14D", "", "0"),
-    ("30 DAYS", "Net 30 days", "30D", "", "0"),
+    ("30 DAYS", "Net 30", "30D", "", "0"),
     ("1M(8D)", "1 month, 2 % within 8 days", "1M", "8D", "2"),
     ("COD", "Cash on delivery", "0D", "", "0"),
 )
@@ -165,5 +165,25 @@ ITEM_NAMES = (
     "Coat stand", "Conference table", "Room divider", "Storage box", "Task light", "Standing desk", "Cable tray",
 )  # fmt: skip
 ITEM_KINDS = ("small", "large", "birch", "walnut", "grey", "black")
+RESOURCES = (
+    ("Assembly crew", "Person"), ("Interior planning", "Person"), ("Delivery van", "Machine"),
+    ("Upholstery workshop", "Person"), ("Edge bander", "Machine"), ("Old panel saw", "Machine"),
+)  # fmt: skip
+PRODUCTS_ELSEWHERE = (
+    ("Acoustic panel", "PCS", 1), ("Desk divider", "PCS", 1), ("Lighting survey", "HOUR", 3),
+    ("Relocation service", "HOUR", 3),
+)  # fmt: skip
+"""Name, unit and type of products that only Dataverse has."""
+PRICE_GROUPS = (
+    ("DEALER", "Dealers", "USD", "0.75"), ("RETAIL", "Retail shops", "USD", "0.9"),
+    ("EUROPE", "Dealers in Europe", "EUR", "0.7"),
+)  # fmt: skip
+"""Code, description and currency of groups of customers, and which part of an item's price they pay."""
+PRICE_LISTS = (
+    ("SPRING", "Spring prices", "", "Active", "0.95"), ("EXPORT", "Prices abroad", "EUR", "Active", "0.8"),
+    ("AUTUMN", "Next autumn", "", "Draft", "0.85"),
+)  # fmt: skip
+"""Code, description, currency (blank: the local one) and status of price lists, and which part of a price they take."""
+PROJECTS = ("New desks", "A meeting room", "Shelves", "Office chairs", "A reception", "Lighting")
 JOB_TITLES = ("Sales Representative", "Account Manager", "Sales Manager", "Purchaser")
 ROLES_AT_CUSTOMERS = ("Owner", "Buyer", "Accountant", "Warehouse Manager", "Assistant")

@@ -22,12 +22,16 @@ def run_checks(client: Dataverse, expected: Expectations) -> Report:
         who = client.who_am_i()
         made += [
             judges.signed_in(expected),
+            Check(judges.ACCESS, "ok", "The environment lets the application in."),
             Check(judges.MODE, "ok", "The environment is not in administration mode."),
         ]
         place = judges.ORGANIZATION
         answers = batch.ask(client, who, expected)
     except DataverseError as error:
-        return Report(tuple(error_checks.with_failed(made, error_checks.check_for_error(error, place, expected, hint))))
+        failed = error_checks.check_for_error(error, place, expected, hint)
+        if failed.name == judges.ACCESS:
+            made = error_checks.with_failed(made, judges.signed_in(expected))
+        return Report(tuple(error_checks.with_failed(made, failed)))
     for name, judge in judges.JUDGES.items():
         try:
             made += judge.judge(answers, expected)

@@ -19,6 +19,9 @@ _PLACES = {
     Kind.THROTTLED: judges.LIMITS,
 }
 
+_NOT_LET_IN = frozenset({"0x80095ffc", "0x80095ffe"})
+"""App access control and the IP firewall refuse the application before its user is looked at."""
+
 
 def check_for_error(error: DataverseError, place: str, expected: Expectations, hint: str = "") -> Check:
     """Return the failed check that an error belongs to: `place`, unless the error's kind says where.
@@ -26,6 +29,8 @@ def check_for_error(error: DataverseError, place: str, expected: Expectations, h
     hint: what is known about the tenant, added to the fix of a refused sign-in.
     """
     name = _PLACES.get(error.kind, place)
+    if error.code.lower() in _NOT_LET_IN:
+        name = judges.ACCESS
     if error.kind is Kind.CONFIGURATION and error.reason == "sign_in":
         name = SIGN_IN
     elif error.kind is Kind.UNAVAILABLE and error.status:

@@ -25,6 +25,7 @@ from dataverse.errors import DataverseError, Gone
 from dataverse.types import Organization, PartResult, Ping, WhoAmI
 
 CLOCK = "Clock"
+ACCESS = "Access of the application"
 MODE = "Administration mode"
 ORGANIZATION = "Organization"
 VERSION = "Version"

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 from accounts import access
 from connection_setup.companies import change_log_page, page
 from connection_setup.connection import state
-from core.roles import Can, requires
+from core.roles import Can, may, requires
 from ui import render
 
 
@@ -19,9 +19,11 @@ def show(request: HttpRequest, company: str) -> HttpResponse:
     return render.page(request, page.build_page(owner, access.visible_companies(request), administered))
 
 
-@requires(Can.ADMINISTER)
+@requires(Can.READ)
 @require_safe
 def change_log(request: HttpRequest, company: str) -> HttpResponse:
-    """Show who changed what of the connection."""
-    connection = state.connection_of(access.company_or_404(request, company))
-    return render.page(request, change_log_page.build_page(connection))
+    """Show who changed what of the company's mappings, and to its administrators what of the connection."""
+    owner = access.company_or_404(request, company)
+    administrator = may(request.user, Can.ADMINISTER, owner)
+    page = change_log_page.build_page(state.connection_for_request(request, owner), administrator=administrator)
+    return render.page(request, page)

@@ -26,13 +26,18 @@ from dataverse.types import Certificate, ClientSecret, Credentials, Environment,
 from masterdata.models import Company
 
 
-def client_for(company: Company, usage: Usage | None = None) -> DataverseClient:
+def client_for(
+    company: Company, usage: Usage | None = None, connection: DataverseConnection | None = None
+) -> DataverseClient:
     """Return a client for the company's enabled connection; `usage` counts its requests. Raises NotConnected.
 
-    Before its first request it asks which organization answers, and where that is not the connection's own, this and
-    every later request raise NotConnected (wrong_environment): of another organization nothing is read.
+    connection: the company's, where it was read already.
+
+    Before every read of a table and every batch of writes it asks which organization answers, and where that is not the
+    connection's own, this and every later request raise NotConnected (wrong_environment): of another organization
+    nothing is read.
     """
-    connection = connection_of(company)
+    connection = connection or connection_of(company)
     if off := disabled_reason(connection):
         raise off
     try:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from connection_setup import hooks
 from connection_setup.connection import clients, organization
 from connection_setup.connection.organization import KnownOrganization
 from connection_setup.connection.settings import apply_settings, missing_settings
@@ -80,6 +81,9 @@ def take_over(*, company: Company, expected: UUID, user: Any) -> None:
         other = organization.other_organization(stored)
         name = other.name if other is not None and other.id == expected else ""
         organization.belong_to(stored, KnownOrganization(expected, name))
-        stored.checks, stored.checked_at = [], None  # they were about the other one
+        # They were about the other one.
+        stored.checks, stored.checked_at = [], None
+        stored.base_currency_id, stored.base_currency_code = None, ""
         stored.changed_at = timezone.now()
         stored.save()
+        hooks.run_moved(company, user)

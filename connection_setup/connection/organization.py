@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from connection_setup import captions, hooks
 from connection_setup.connection.settings import CREDENTIALS
-from connection_setup.connection.state import NotConnected
+from connection_setup.connection.state import NotConnected, connection_of
 from connection_setup.models import DataverseConnection
+from masterdata.models import Company
 
 LEADING = (*CREDENTIALS, "sandbox_ca_file")
 """The settings that lead to an organization, and that a secret belongs to; none is one."""
@@ -55,6 +56,18 @@ def changed_organization(connection: DataverseConnection) -> KnownOrganization |
     if other is None or connection.organization_id is None:
         return None
     return other if connection.enabled or hooks.count_couplings(connection.company) else None
+
+
+def hold_reason(company: Company) -> str:
+    """Return in a few words why nothing starts by schedule in a company now; "" where it does."""
+    return hold_reason_of(connection_of(company))
+
+
+def hold_reason_of(connection: DataverseConnection) -> str:
+    """Return what hold_reason does, for a company's connection that was read already."""
+    if not connection.enabled:
+        return "The connection is not enabled"
+    return "The environment changed" if other_organization(connection) else ""
 
 
 def record_answer(connection: DataverseConnection, found: UUID, read_name: Callable[[], str]) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from auditlog.context import set_actor
+from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.audit import actor_is_set
@@ -21,8 +22,20 @@ class NotConnected(Refusal):
 
 def connection_of(company: Company) -> DataverseConnection:
     """Return the company's connection; one with default settings, not saved yet, where there is none."""
-    found = DataverseConnection.objects.filter(company=company).select_related("company").first()
-    return found or DataverseConnection(company=company)
+    found = DataverseConnection.objects.filter(company=company).first()
+    if found is None:
+        return DataverseConnection(company=company)
+    found.company = company
+    return found
+
+
+def connection_for_request(request: HttpRequest, company: Company) -> DataverseConnection:
+    """Return the company's connection; asked for once in a request."""
+    cache = vars(request)
+    if "_dataverse_connection" not in cache:
+        cache["_dataverse_connection"] = connection_of(company)
+    connection: DataverseConnection = cache["_dataverse_connection"]
+    return connection
 
 
 def unavailable_reason(company: Company) -> NotConnected | None:

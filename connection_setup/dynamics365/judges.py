@@ -59,7 +59,9 @@ def privileges(needed: Mapping[str, str], held: Sequence[str]) -> Check:
     """
     missing = sorted(name for key, name in needed.items() if key not in held)
     if not missing:
-        return Check(PRIVILEGES, "ok", "The application's user may read and write products and units.")
+        return Check(
+            PRIVILEGES, "ok", "The application's user may read and write products, units, prices and opportunities."
+        )
     return Check(
         PRIVILEGES,
         "error",

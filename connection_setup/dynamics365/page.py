@@ -30,12 +30,17 @@ def build_page(setup: Dynamics365Connection, *, administrator: bool) -> Page:
         help="dynamics-365",
         tip=Tip(
             "What this page does",
-            "It adds Dynamics 365 Sales to the connection to Dataverse: units are coupled with unit groups, and items "
-            "with products. Address and sign-in are those of Dataverse Connection Setup.",
+            "It adds Dynamics 365 Sales to the connection to Dataverse: units are coupled with unit groups, items and "
+            "resources with products, prices with price lists, and opportunities. Address and sign-in are those of "
+            "Dataverse Connection Setup.",
         ),
         actions=_actions(setup, connection, administrator),
         notices=_notices(setup, connection, report),
-        fast_tabs=(_connection_tab(setup, connection, administrator), _checks_tab(setup, report), _tables_tab()),
+        fast_tabs=(
+            _connection_tab(setup, connection, administrator),
+            _checks_tab(setup, report),
+            _tables_tab(unit_groups=setup.unit_groups, extended_prices=setup.extended_prices),
+        ),
         form_url=company_url("connection_setup:dynamics-toggle", company) if administrator else "",
         submit=Action("Save", icon="save") if administrator else None,
         submit_without_scripts=True,
@@ -114,6 +119,20 @@ def _actions(
         off=not_permitted or not_usable,
         dialog=True,
     )
+    units = Action(
+        f"Turn Unit Group Mapping {'Off' if setup.unit_groups else 'On'}",
+        company_url("connection_setup:dynamics-units", company),
+        icon="settings",
+        off=not_permitted or ("Disable Dynamics 365 first." if setup.enabled else ""),
+        dialog=True,
+    )
+    prices = Action(
+        f"Turn Extended Prices {'Off' if setup.extended_prices else 'On'}",
+        company_url("connection_setup:dynamics-prices", company),
+        icon="settings",
+        off=not_permitted or ("Disable Dynamics 365 first." if setup.enabled else ""),
+        dialog=True,
+    )
     full = Action("Run Full Synchronization", optional_url("sync:review", company), icon="sync", off=not_usable)
     queue = Action("Synch. Job Queue Entries", optional_url("jobs:queue", company), icon="job")
     encryption = Action(
@@ -121,7 +140,7 @@ def _actions(
     )
     return (
         Menu("Connection", (test, toggle, certificate), icon="plug"),
-        Menu("Mapping", (mappings, defaults), icon="settings"),
+        Menu("Mapping", (mappings, defaults, units, prices), icon="settings"),
         Menu("Synchronization", (full, queue), icon="sync"),
         Menu("Encryption", (encryption,), icon="lock"),
         test,
@@ -144,7 +163,7 @@ def _connection_tab(setup: Dynamics365Connection, connection: DataverseConnectio
     hint = (
         "Synchronization runs on its schedules. Turning this off puts them on hold; couplings are kept."
         if setup.enabled
-        else "Turning this on tests the environment, and adds UNIT OF MEASURE and ITEM-PRODUCT with their schedules."
+        else "Turning this on tests the environment, and adds the mappings of the sales tables with their schedules."
     )
     toggle = company_url("connection_setup:dynamics-toggle", company)
     enabled = (
@@ -164,6 +183,18 @@ def _connection_tab(setup: Dynamics365Connection, connection: DataverseConnectio
             ),
             Field("Authentication Type", str(connection.get_authentication_type_display())),
             enabled,
+            Field(
+                "Unit Group Mapping",
+                "Yes" if setup.unit_groups else "No",
+                hint="Yes: each item and resource has a unit group with its units. No: each unit is a unit group. "
+                "It can be changed while Dynamics 365 is disabled.",
+            ),
+            Field(
+                "Extended Prices",
+                "Yes" if setup.extended_prices else "No",
+                hint="Yes: price lists and their lines. No: the prices of customer price groups. It can be changed "
+                "while Dynamics 365 is disabled.",
+            ),
             Field(
                 "Active scheduled synchronization jobs",
                 Status(f"{active} of {total}", "warn" if setup.enabled and active < total else ""),
@@ -202,24 +233,82 @@ def _checks_tab(setup: Dynamics365Connection, report: Report) -> FastTab:
     )
 
 
-def _tables_tab() -> FastTab:
-    rows = (
+def _tables_tab(*, unit_groups: bool, extended_prices: bool) -> FastTab:
+    measures = (
         (
             "UNIT OF MEASURE",
             "Units of Measure",
             "Unit groups (uomschedule)",
             "To Dataverse: one unit group per unit, with the unit as its base unit",
         ),
+    )
+    groups = (
+        (
+            "UNIT GROUP",
+            "Unit Groups",
+            "Unit groups (uomschedule)",
+            "To Dataverse: one unit group per item and resource, kept by itself",
+        ),
+        (
+            "ITEM UOM, RESOURCE UOM",
+            "Item and Resource Units of Measure",
+            "Units (uom)",
+            "To Dataverse: the units of each group, with their quantities",
+        ),
+    )
+    price_groups = (
+        (
+            "CUSTPRCGRP-PRICE",
+            "Customer Price Groups",
+            "Price lists (pricelevel)",
+            "To Dataverse: a price list for each group, in the currency of the group's prices",
+        ),
+        (
+            "SALESPRC-PRODPRICE",
+            "Sales Prices",
+            "Price list items (productpricelevel)",
+            "To Dataverse: the prices of customer price groups",
+        ),
+    )
+    price_lists = (
+        (
+            "PLHEADER-PRICE",
+            "Price Lists",
+            "Price lists (pricelevel)",
+            "To Dataverse: code, description, currency and dates; active while the status is Active",
+        ),
+        (
+            "PLLINE-PRODPRICE",
+            "Price List Lines",
+            "Price list items (productpricelevel)",
+            "To Dataverse: the prices of items and resources that begin at no quantity",
+        ),
+    )
+    rows = (
+        *(groups if unit_groups else measures),
         (
             "ITEM-PRODUCT",
             "Items",
             "Products (product)",
             "Both ways: name and unit. To Dataverse: number, price, cost and stock. New products are published",
         ),
+        (
+            "RESOURCE-PRODUCT",
+            "Resources",
+            "Products (product)",
+            "Products of the type Services. Both ways: name. To Dataverse: number, price, cost, capacity and unit",
+        ),
+        *(price_lists if extended_prices else price_groups),
+        (
+            "OPPORTUNITY",
+            "Opportunities",
+            "Opportunities (opportunity)",
+            "Both ways: the topic. To Dataverse: contact, account, owner, value and date. Only when you run it",
+        ),
     )
     return FastTab(
         "tables",
         "What Is Synchronized",
-        gist="Units and items",
+        gist="Units, items, resources, prices and opportunities",
         table=Table("What is synchronized", ("Mapping", "Here", "In Dynamics 365", "How"), rows, wrap=frozenset({3})),
     )

@@ -19,12 +19,16 @@ TABLES_READ = {
     "uoms": "uomid",
     "pricelevels": "pricelevelid",
     "productpricelevels": "productpricelevelid",
+    "opportunities": "opportunityid",
 }
 """Entity set -> key of the sales tables."""
 RIGHTS = {
     "product": ("Create", "Read", "Write", "Append", "AppendTo"),
     "uomschedule": ("Create", "Read", "Write"),
     "uom": ("Read", "AppendTo"),
+    "pricelevel": ("Create", "Read", "Write", "Append", "AppendTo"),
+    "productpricelevel": ("Create", "Read", "Write", "Append", "Delete"),
+    "opportunity": ("Create", "Read", "Write", "Append"),
 }
 """Table -> the privilege types that synchronization needs on it."""
 

@@ -4,7 +4,7 @@ Address and credentials are those of the connection to Dataverse, which must be 
 above, which registers them with `register_mappings`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Mappings:
     reset: Hook
     schedules: Callable[[Any], tuple[int, int]]
     """How many of the scheduled synchronizations of a company are active, and how many there are."""
+    discards: Callable[[Any], Sequence[str]] = lambda _: ()
+    """What a reset would change now, a sentence for each mapping."""
 
 
 _mappings: list[Mappings] = []
@@ -52,6 +54,11 @@ def get_setup(company: Company) -> Dynamics365Connection:
 def is_enabled(company: Company) -> bool:
     """Return whether sales tables are synchronized."""
     return Dynamics365Connection.objects.filter(company=company, enabled=True).exists()
+
+
+def discarded_by_reset(company: Company) -> list[str]:
+    """Return what a reset of the sales tables would change, a sentence for each mapping."""
+    return [sentence for mappings in _mappings for sentence in mappings.discards(company)]
 
 
 def count_schedules(company: Company) -> tuple[int, int]:
@@ -102,6 +109,42 @@ def disable(*, company: Company, user: Any) -> Dynamics365Connection:
             for mappings in _mappings:
                 mappings.disabled(company, user)
     return setup
+
+
+def map_unit_groups(*, company: Company, user: Any, on: bool) -> Dynamics365Connection:
+    """Choose how units are mapped: each item and resource with a unit group of its own, or each unit as a unit group.
+
+    Raises Refusal while it is enabled: the mappings follow when it is enabled next.
+    """
+    return _choose(company, user, "unit_groups", on=on)
+
+
+def map_price_lists(*, company: Company, user: Any, on: bool) -> Dynamics365Connection:
+    """Choose how prices are mapped: price lists with their lines, or the prices of customer price groups.
+
+    Raises Refusal while it is enabled: the mappings follow when it is enabled next.
+    """
+    return _choose(company, user, "extended_prices", on=on)
+
+
+def _choose(company: Company, user: Any, name: str, *, on: bool) -> Dynamics365Connection:
+    with audit_as(user), transaction.atomic():
+        setup = _locked(company)
+        if setup.enabled and getattr(setup, name) != on:
+            raise Refusal(
+                "configuration",
+                f"{caption(name)} cannot be changed while Dynamics 365 is enabled.",
+                "Disable it first, and enable it again afterwards.",
+            )
+        setattr(setup, name, on)
+        setup.save()
+    return setup
+
+
+def caption(name: str) -> str:
+    """Return what people call a setting."""
+    field = Dynamics365Connection._meta.get_field(name)
+    return str(getattr(field, "verbose_name", name))
 
 
 def reset(*, company: Company, user: Any) -> None:

@@ -1,5 +1,8 @@
 """Views of Dynamics 365 Connection Setup."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -68,8 +71,8 @@ def disable(request: HttpRequest, company: str) -> HttpResponse:
     return render.confirm(
         request,
         title="Disable Dynamics 365?",
-        text="The schedules of UNIT OF MEASURE and ITEM-PRODUCT are put on hold, and these mappings are not "
-        "synchronized until Dynamics 365 is enabled again. Mappings and couplings are kept. Nothing is removed in "
+        text="The schedules of the sales tables are put on hold, and their mappings are not synchronized until "
+        "Dynamics 365 is enabled again. Mappings and couplings are kept. Nothing is removed in "
         "Dynamics 365.",
         action=Action("Disable", company_url("connection_setup:dynamics-disable", owner), "post", primary=True),
         back=company_url("connection_setup:dynamics", owner),
@@ -89,14 +92,15 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
             messages.warning(request, f"Nothing was changed. {refusal.user_message}")
         else:
             messages.success(
-                request, "UNIT OF MEASURE and ITEM-PRODUCT are reset to their defaults. Couplings are kept."
+                request, "The mappings of the sales tables are reset to their defaults. Couplings are kept."
             )
         return _redirect_to_page(request, owner)
     return render.confirm(
         request,
         title="Use Default Synchronization Setup?",
-        text="The mappings UNIT OF MEASURE and ITEM-PRODUCT are reset to their default settings, filters, fields and "
-        "schedules. What was customized on them is deleted. Couplings are kept.",
+        text="The mappings of the sales tables are reset to their default settings, filters, fields and schedules. "
+        "What was customized on them is deleted. Couplings are kept.",
+        lines=dynamics.discarded_by_reset(owner),
         action=Action(
             "Use Default Synchronization Setup",
             company_url("connection_setup:dynamics-reset", owner),
@@ -106,6 +110,73 @@ def reset(request: HttpRequest, company: str) -> HttpResponse:
         back=company_url("connection_setup:dynamics", owner),
         company=owner,
     )
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def units(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then turn Unit Group Mapping on or off."""
+    return _turn(request, company_or_404(request, company), _UNITS)
+
+
+@requires(Can.ADMINISTER)
+@require_http_methods(["GET", "HEAD", "POST"])
+def prices(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask, then turn Extended Prices on or off."""
+    return _turn(request, company_or_404(request, company), _PRICES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """How something is mapped: on and off are what either means, warning what to know before."""
+
+    name: str
+    page: str
+    choose: Callable[..., object]
+    on: str
+    off: str
+    warning: str
+
+
+_UNITS = _Setting(
+    "unit_groups", "dynamics-units", dynamics.map_unit_groups,
+    "Each item and resource gets a unit group of its own, with all of its units.",
+    "Each unit of measure becomes a unit group with that one unit.",
+    "Dynamics 365 may refuse another unit group for products that are coupled already: retire these, or delete their "
+    "couplings first.",
+)  # fmt: skip
+_PRICES = _Setting(
+    "extended_prices", "dynamics-prices", dynamics.map_price_lists,
+    "Price lists and their lines are synchronized, in place of the prices of customer price groups.",
+    "The prices of customer price groups are synchronized, in place of price lists and their lines.",
+    "What is in Dynamics 365 already stays there.",
+)  # fmt: skip
+
+
+def _turn(request: HttpRequest, owner: Company, setting: _Setting) -> HttpResponse:
+    caption, chosen = dynamics.caption(setting.name), request.POST.get("turn")
+    # What was asked is done: another person may have answered the same question since.
+    on = chosen == "on" if chosen in ("on", "off") else not getattr(dynamics.get_setup(owner), setting.name)
+    word = "on" if on else "off"
+    if request.method == "POST" and chosen == word:
+        try:
+            setting.choose(company=owner, user=request.user, on=on)
+        except Refusal as refusal:
+            messages.warning(request, f"Nothing was changed. {refusal.user_message}")
+        else:
+            messages.success(request, f"{caption}: {word}. Enable Dynamics 365 for it to take effect.")
+        return _redirect_to_page(request, owner)
+    return render.confirm(
+        request,
+        title=f"Turn {caption} {word}?",
+        text=f"{setting.on if on else setting.off} {setting.warning}",
+        action=Action(
+            f"Turn {caption} {word.title()}", company_url(f"connection_setup:{setting.page}", owner), "post",
+            primary=True, values={"turn": word},
+        ),
+        back=company_url("connection_setup:dynamics", owner),
+        company=owner,
+    )  # fmt: skip
 
 
 def _enable(request: HttpRequest, company: Company) -> HttpResponse:

@@ -231,6 +231,7 @@ def _switch(work: Enabling) -> Result:
         stored.business_unit_id, stored.business_unit_name = work.found_id("unit"), found["unit_name"]
         stored.owning_team_id, stored.company_row_id = work.found_id("team"), work.found_id("row")
         stored.integration_user_id = work.who.user_id
+        moved = stored.organization_id not in (None, work.who.organization_id)
         organization.belong_to(stored, organization.KnownOrganization(work.who.organization_id, own.name))
         stored.base_currency_id, stored.base_currency_code = (
             own.base_currency_id, own.base_currency_code,
@@ -238,6 +239,8 @@ def _switch(work: Enabling) -> Result:
         stored.changed_at = timezone.now()
         stored.save()
         sign_in.drop_preparations(work.company)
+        if moved:
+            hooks.run_moved(work.company, work.user)
         if work.with_defaults:
             found["defaults"] = hooks.apply_default_setup(work.company, schedules=work.interactive)
         hooks.run_enabled(work.company, work.user)

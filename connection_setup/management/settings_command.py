@@ -54,7 +54,9 @@ class SettingsCommand(CompanyCommand):
         if secret_file:
             kind = AuthenticationType.CERTIFICATE if options["certificate_file"] else AuthenticationType.CLIENT_SECRET
             values["authentication_type"] = kind.value
-        return values, self._text(secret_file).strip() if secret_file else ""
+        return values, self._text(
+            secret_file, "PEM" if options["certificate_file"] else ""
+        ).strip() if secret_file else ""
 
     def _sandbox(self, file: str) -> tuple[dict[str, Any], str]:
         """Return the settings in the line that `manage.py sandbox --json` printed, with the secret."""
@@ -71,8 +73,12 @@ class SettingsCommand(CompanyCommand):
         except (ValueError, KeyError, TypeError):
             self.usage_error(f"{file} does not hold the line that `manage.py sandbox --json` printed.")
 
-    def _text(self, file: str) -> str:
+    def _text(self, file: str, kind: str = "") -> str:
         try:
             return Path(file).read_text(encoding="utf-8-sig")  # Windows puts a mark before the text
         except (OSError, UnicodeDecodeError) as error:
-            self.usage_error(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}.")
+            why = (
+                getattr(error, "strerror", None)
+                or f"it is not text{f' ({kind}), as a .pfx file is not' if kind else ''}"
+            )
+            self.usage_error(f"{file} cannot be read: {why}.")

@@ -46,6 +46,8 @@ NEEDED_RIGHTS: Mapping[str, Sequence[str]] = {
     "publisher": ("Read",),
 }
 """Table -> rights that the role gives; a right that a table does not have is left out."""
+CHOICE_PRIVILEGES = ("prvWriteAttribute", "prvPublishCustomization")
+"""What adding a choice to a column and showing it takes: for mappings of payment terms and the like."""
 
 
 class Definer(Protocol):
@@ -213,7 +215,9 @@ def _privileges(client: Definer) -> dict[str, str]:
                 found[str(one["Name"])] = str(one["PrivilegeId"])
         if not found:
             raise ConfigurationError(f"Dataverse names no privileges of the table {table}.", "Try again.")
-    return found
+    about_choices = odata.any_of(*(odata.eq("name", name) for name in CHOICE_PRIVILEGES))
+    rows = client.first_page("privileges", select=["privilegeid", "name"], filter=about_choices).rows
+    return found | {str(row["name"]): str(row["privilegeid"]) for row in rows}
 
 
 # -- the application's user ---------------------------------------------------------------------------------

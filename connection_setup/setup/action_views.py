@@ -34,19 +34,26 @@ def default_setup(request: HttpRequest, company: str) -> HttpResponse:
         messages.error(request, f"Nothing was changed. {off.user_message}")
         return HttpResponseRedirect(back)
     if request.method != "POST":
+        discarded = hooks.discarded_by_reset(owner)
         return render.confirm(
             request,
             title="Use Default Synchronization Setup?",
             text="Mappings with their filters, field mappings, matching criteria and schedules are reset to their "
-            "defaults. What was changed there is lost. Couplings and data stay as they are.",
+            "defaults. What was changed there is lost. "
+            f"{'This would change:' if discarded else 'They are as they are by default now.'}",
+            lines=[*discarded, "Couplings and data stay as they are."],
             action=Action("Use default setup", company_url("connection_setup:default-setup", owner), "post"),
             back=back,
             company=owner,
             careful=True,
         )
-    with state.audit_as(request.user):
-        result = hooks.reset_setup(owner, request.user)
-    messages.success(request, result or "There is no mapping that has defaults.")
+    try:
+        with state.audit_as(request.user), transaction.atomic():
+            result = hooks.reset_setup(owner, request.user)
+    except Refusal as refusal:
+        messages.error(request, f"Nothing was changed. {refusal.user_message}")
+    else:
+        messages.success(request, result or "There is no mapping that has defaults.")
     return HttpResponseRedirect(back)
 
 

@@ -90,7 +90,7 @@ class _Menus:
                 note="" if preparing_off else "Prepares, then enables",
             ),
             Action("Register an Application", self._url("registration"), icon="guide", off=self.not_administrator),
-            Action("Change Log", self._url("change-log"), icon="list", off=self.not_administrator),
+            Action("Change Log", self._url("change-log"), icon="list"),
         ]
 
     def integration_menu(self) -> list[Action]:

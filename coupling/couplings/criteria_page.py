@@ -13,7 +13,7 @@ from coupling import local_records
 from coupling.couplings import services
 from coupling.couplings.criteria_form import CriteriaForm
 from coupling.couplings.preview import Preview
-from coupling.mappings.list_page import integration_filter, table_filter
+from coupling.mappings.filter_words import integration_filter_text, table_filter_text
 from coupling.mappings.services import Settings
 from coupling.matching import criteria
 from coupling.matching.field_statistics import FieldStatistics, field_statistics
@@ -94,8 +94,8 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | Non
                 "filters",
                 "Filters",
                 [
-                    Field("Table Filter", table_filter(mapping) or "All records"),
-                    Field("Integration Table Filter", integration_filter(mapping) or "All rows"),
+                    Field("Table Filter", table_filter_text(mapping)),
+                    Field("Integration Table Filter", integration_filter_text(mapping)),
                 ],
                 gist="Which records and rows take part",
             ),

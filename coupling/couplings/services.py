@@ -1,6 +1,7 @@
 """Services of coupling: start, preview, couple by hand. Writes are atomic; what takes long is queued as a job."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.db import IntegrityError, transaction
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling import claims, local_records
+from coupling.couplings.by_hand_rules import Pair, Refused, Standing, decide
 from coupling.couplings.pending import is_being_created
 from coupling.couplings.preview import Preview
 from coupling.gateway import Gateway
@@ -23,6 +25,7 @@ from dataverse.errors import DataverseError
 from jobs import audit
 from jobs import services as jobs
 from jobs.errors import EmptySelection
+from jobs.mentions import PersonReading
 from jobs.models import Job, Reason, Trigger, Type
 
 
@@ -32,6 +35,7 @@ def start_coupling(
     selection: Iterable[UUID] | None = None,
     criteria: Sequence[Criterion] | None = None,
     create_new: bool | None = None,
+    only_unmatched: bool = False,
     synchronize: bool | None = None,
     conflicts: str | None = None,
     user: Any = None,
@@ -42,8 +46,9 @@ def start_coupling(
 ) -> Job:
     """Queue match-based coupling of the mapping's uncoupled records, or of a selection among them.
 
-    What is not given counts as stored on the mapping; later edits do not change the queued job. full_after: a full
-    synchronization follows that creates, either way, what found no partner. strict: a run without criteria is refused
+    What is not given counts as stored on the mapping; later edits do not change the queued job. only_unmatched: what is
+    created leaves out likely duplicates (see CouplingParameters). full_after: a full synchronization follows that
+    creates, either way, what found no partner. strict: a run without criteria is refused
     here (NoCriteria); otherwise the job itself ends failed with that reason (full synchronization, schedules). Raises
     Refusal, EmptySelection, BadCriteria.
     """
@@ -51,15 +56,7 @@ def start_coupling(
     given = list(criteria if criteria is not None else stored_criteria(mapping))
     if given or strict:
         given = check_criteria(mapping, given)
-    create = mapping.create_new if create_new is None else create_new
-    if create and mapping.direction == Direction.FROM:
-        if create_new:
-            raise Refusal(
-                Reason.CONFIGURATION,
-                f"{mapping.name} only takes data from Dataverse, so nothing can be created there.",
-                "Leave Create New If Unable to Find a Match off, or change the mapping's direction.",
-            )
-        create = False
+    create = _creates(mapping, create_new)
     chosen = (mapping.update_conflict if conflicts is None else conflicts) or ConflictOption.ASK
     if mapping.direction != Direction.BIDIRECTIONAL:
         chosen = ConflictOption.ASK
@@ -73,6 +70,7 @@ def start_coupling(
         parameters=CouplingParameters(
             criteria=tuple(given),
             create=create,
+            only_unmatched=only_unmatched,
             synchronize=mapping.synch_after_coupling if synchronize is None else synchronize,
             conflict=ConflictOption(chosen),
             blank_is_no_match=mapping.blank_is_no_match,
@@ -83,6 +81,18 @@ def start_coupling(
         trigger=trigger,
         parent=parent,
     )
+
+
+def _creates(mapping: IntegrationTableMapping, create_new: bool | None) -> bool:
+    """Return whether a coupling creates what finds no match; None: what the mapping says. Raises Refusal."""
+    create = mapping.create_new if create_new is None else create_new
+    if create_new and mapping.direction == Direction.FROM:
+        raise Refusal(
+            Reason.CONFIGURATION,
+            f"{mapping.name} only takes data from Dataverse, so nothing can be created there.",
+            "Leave Create New If Unable to Find a Match off, or change the mapping's direction.",
+        )
+    return create and mapping.direction != Direction.FROM
 
 
 def start_uncoupling(
@@ -124,79 +134,125 @@ def description(mapping: IntegrationTableMapping) -> str:
 
 @transaction.atomic
 def couple_by_hand(
-    *, mapping: IntegrationTableMapping, local_id: UUID, integration_id: UUID, organization_id: UUID, user: Any = None
+    *,
+    mapping: IntegrationTableMapping,
+    local_id: UUID,
+    integration_id: UUID,
+    organization_id: UUID,
+    user: Any = None,
+    seen: Standing | None = None,
 ) -> Coupling:
     """Couple a record with a row a person chose; nothing is transferred.
 
-    Raises Refusal where either is coupled, or where the row belongs to another company.
+    user: who asks; None for a command that acts with all rights. seen: what Dataverse said about the row just before.
+    Raises Refusal where either is coupled, or where the row belongs to another company, which it names to those who
+    have a role there.
     """
-    if holders := claims.claim(mapping, organization_id, [integration_id]):
-        holder = holders[integration_id]
-        fix = claims.ways_out(mapping)
-        raise Refusal(Reason.ALREADY_COUPLED, f"The row {holder.description}.", f"Choose another row, {fix}")
-    try:
-        with transaction.atomic():
-            made = Coupling.objects.create(
-                company=mapping.company,
-                mapping=mapping,
-                table=mapping.table,
-                local_id=local_id,
-                integration_id=integration_id,
-                organization_id=organization_id,
-                method=Method.MANUAL,
-            )
-            values = {"mapping": mapping.name, "local_id": local_id, "integration_id": integration_id}
-            audit.record_audit_entry(
-                made, LogEntry.Action.CREATE, {name: (None, value) for name, value in values.items()}, user=user
-            )
-            return made
-    except IntegrityError:
-        pass
-    other = (
-        Coupling.objects.filter(company=mapping.company, table=mapping.table, integration_id=integration_id).first()
-        or Coupling.objects.filter(mapping=mapping, local_id=local_id).first()
-    )
-    if other is None:
-        raise Refusal(
-            Reason.ALREADY_COUPLED,
-            "Somebody coupled and uncoupled the record or the row at the same moment, so nothing was done.",
-            "Try again.",
-        )
-    partner = local_records.read_keys_and_names(mapping, [other.local_id]).get(other.local_id)
-    if is_being_created(other):
-        raise Refusal(
-            Reason.ALREADY_COUPLED,
-            f"The row is being created by job {other.job_id}, which has not ended.",
-            "Wait for its end, or cancel it.",
-        )
-    if partner is None:  # the partner was deleted here: its coupling is void
-        CouplingBase.objects.filter(coupling=other).delete()
-        other.delete()
-        return couple_by_hand(
-            mapping=mapping,
-            local_id=local_id,
-            integration_id=integration_id,
-            organization_id=organization_id,
-            user=user,
-        )
-    if other.local_id == local_id:
-        raise Refusal(
-            Reason.ALREADY_COUPLED,
-            "The record is coupled already.",
-            "Delete that coupling first.",
-        )
+    holders = claims.claim(mapping, organization_id, [integration_id])
+    for _ in range(_ATTEMPTS):
+        of_row, of_record = _pairs(mapping, local_id, integration_id)
+        pairs = pair_of(mapping, of_row), pair_of(mapping, of_record)
+        standing = standing_of(mapping, *pairs, holders.get(integration_id), user)
+        verdict = decide(replace(standing, **_seen_of(seen)))
+        if isinstance(verdict, Refused):
+            raise Refusal(verdict.reason, verdict.message, verdict.fix)
+        if of_row is not None:  # its record was deleted here: it is void
+            delete_coupling(of_row, user)
+        try:
+            with transaction.atomic():
+                return _insert(mapping, local_id, integration_id, organization_id, user)
+        except IntegrityError:
+            continue
     raise Refusal(
         Reason.ALREADY_COUPLED,
-        f"The row is coupled already to {' '.join(partner).strip()}.",
-        "Delete that coupling first, or choose another row.",
+        "Somebody coupled and uncoupled the record or the row at the same moment, so nothing was done.",
+        "Try again.",
     )
+
+
+_ATTEMPTS = 3
+"""How often the standing of a record and a row is looked at anew when somebody else changed it meanwhile."""
+
+
+def _seen_of(seen: Standing | None) -> dict[str, Any]:
+    """Return what Dataverse said about a row, which the tables here do not know."""
+    if seen is None:
+        return {}
+    held = {"held": seen.held, "ways_out": seen.ways_out} if seen.held else {}
+    return {"row_found": seen.row_found, "outside": seen.outside, **held}
+
+
+def _pairs(mapping: IntegrationTableMapping, local_id: UUID, row_id: UUID) -> tuple[Coupling | None, Coupling | None]:
+    """Return the coupling that the row has with a record of the mapping's table, and the one that the record has."""
+    of_row = Coupling.objects.filter(company=mapping.company, table=mapping.table, integration_id=row_id).first()
+    return of_row, Coupling.objects.filter(mapping=mapping, local_id=local_id).first()
+
+
+def standing_of(
+    mapping: IntegrationTableMapping,
+    of_row: Pair | None,
+    of_record: Pair | None,
+    holder: claims.Holder | None,
+    user: Any,
+) -> Standing:
+    """Return how a record and a row stand by the tables here, as the person reads it."""
+    return Standing(
+        mapping.company.name,
+        mapping.name,
+        of_choices=mapping.uid_kind == "option",
+        held=PersonReading(user).read(*claims.belongs("The row", holder)) if holder is not None else "",
+        ways_out=claims.ways_out(mapping),
+        of_record=of_record,
+        of_row=of_row,
+    )
+
+
+def pair_of(mapping: IntegrationTableMapping, coupling: Coupling | None) -> Pair | None:
+    """Return a coupling of the mapping's table as a decision sees it."""
+    if coupling is None:
+        return None
+    key_and_name = local_records.read_keys_and_names(mapping, [coupling.local_id]).get(coupling.local_id, ("", ""))
+    creating = coupling.job_id if is_being_created(coupling) else None
+    return Pair(" ".join(key_and_name).strip(), f"the row {coupling.integration_id}", creating)
+
+
+def delete_coupling(coupling: Coupling, user: Any) -> None:
+    """Delete one coupling past any job, and its base. By the audit entry jobs of before still know its record and row
+    (pair_outcomes).
+    """
+    changes = {"local_id": (coupling.local_id, None), "integration_id": (coupling.integration_id, None)}
+    audit.record_audit_entry(coupling, LogEntry.Action.DELETE, changes, user=user)
+    CouplingBase.objects.filter(coupling=coupling).delete()
+    coupling.delete()
+
+
+def _insert(
+    mapping: IntegrationTableMapping, local_id: UUID, row_id: UUID, organization_id: UUID, user: Any
+) -> Coupling:
+    """Insert a coupling that a person made, and its audit entry. Raises IntegrityError where either is coupled."""
+    made = Coupling.objects.create(
+        company=mapping.company,
+        mapping=mapping,
+        table=mapping.table,
+        local_id=local_id,
+        integration_id=row_id,
+        organization_id=organization_id,
+        method=Method.MANUAL,
+    )
+    values = {"mapping": mapping.name, "local_id": local_id, "integration_id": row_id}
+    changes = {name: (None, value) for name, value in values.items()}
+    audit.record_audit_entry(made, LogEntry.Action.CREATE, changes, user=user)
+    return made
 
 
 def incomparable(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -> dict[tuple[str, str], BadCriteria]:
     """Return those of the criteria whose two sides cannot be compared, by field and column, with the refusal.
 
-    Asks for the table's columns; while Dataverse cannot be asked nothing is known, and the job looks again.
+    Asks for the table's columns; while Dataverse cannot be asked nothing is known, and the job looks again. What is
+    matched with captions of choices is text, and can be compared.
     """
+    if mapping.uid_kind == "option":
+        return {}
     try:
         columns = Gateway(mapping.company).table(mapping).columns
     except (Refusal, DataverseError):
@@ -217,10 +273,12 @@ def preview(
     mapping: IntegrationTableMapping,
     selection: Iterable[UUID] | None = None,
     criteria: Sequence[Criterion] | None = None,
+    create_new: bool | None = None,
+    only_unmatched: bool = False,
     gateway: Gateway | None = None,
     on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None,
 ) -> Preview:
-    """Return what match-based coupling would do; nothing is written.
+    """Return what match-based coupling would do; nothing is written. See start_coupling.
 
     on_part: called after each part read, with the phase, how many records of it are done and how many there are (None
     where unknown); it may raise to stop. Raises Refusal, EmptySelection, BadCriteria, DataverseError.
@@ -230,4 +288,13 @@ def preview(
     chosen = None if selection is None else list(selection)
     if chosen is not None and not chosen:
         raise EmptySelection
-    return Preview.make(mapping, given, gateway or Gateway(mapping.company), chosen, on_part)
+    creates = _creates(mapping, create_new)
+    return Preview.make(
+        mapping,
+        given,
+        gateway or Gateway(mapping.company),
+        chosen,
+        on_part,
+        creates=creates,
+        only_unmatched=only_unmatched,
+    )

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from core import bulk
 from coupling import local_records
+from coupling.couplings.contact_relations import uncouple_follow_ups
+from coupling.couplings.coupled_records import kept_of_ended
 from coupling.couplings.pending import is_being_created
-from coupling.filters import COMPANY_COLUMN
 from coupling.gateway import Gateway
 from coupling.job_parameters import UncouplingParameters
 from coupling.mappings.services import get_mapping
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
+from coupling.matching.choice_rows import choice_name
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, OptionMapping, UndoneRecord, pairs_of
 from coupling.rows import WriteResult
 from jobs.errors import Ended
 from jobs.models import Outcome, Reason
@@ -33,8 +35,11 @@ def uncouple(context: JobContext) -> None:
     """Handle one slice of an uncoupling job; it resumes behind the last coupling, or selected record, done."""
     mapping = get_mapping(context.company, context.job.mapping_name)
     gateway = Gateway(context.company, context.usage)
-    uncoupling = _Uncoupling(context, mapping, gateway, gateway.organization_id)
     asked = UncouplingParameters.load(context.parameters)
+    if mapping.uid_kind == "option":
+        _release_choices(context, mapping)
+        context.finish(f"{context.job.counters.get('uncoupled', 0):,} uncoupled.")
+    uncoupling = _Uncoupling(context, mapping, gateway, gateway.organization_id)
     if context.job.selection_only:
         uncoupling.delete_selected()
     elif asked.all:
@@ -42,7 +47,40 @@ def uncouple(context: JobContext) -> None:
     done = f"{context.job.counters.get('uncoupled', 0):,} uncoupled."
     if asked.delete_mapping:
         _delete_mapping(context, mapping, done)
-    context.finish(done)
+    context.finish(done, follow_ups=list(uncouple_follow_ups(mapping, context.job, gateway)))
+
+
+def _release_choices(context: JobContext, mapping: IntegrationTableMapping) -> None:
+    """Delete the couplings with choices, of the selection or all; Dataverse keeps no mark of whose a choice is."""
+    if context.job.processed:
+        return
+    pairs = {pair.local_id: pair for pair in pairs_of(mapping).order_by("pk")}
+    selected = [local_id for part in context.selection() for local_id in part] if context.job.selection_only else None
+    wanted = list(pairs) if selected is None else selected
+    names = local_records.read_keys_and_names(mapping, wanted)
+    deleted = [pairs[local_id] for local_id in wanted if local_id in pairs]
+    outcomes = [
+        OutcomeRow(
+            Outcome.UNCOUPLED, Reason.NONE, one.local_id, *names.get(one.local_id, ("", "")),
+            integration_name=choice_name(one.value, one.caption),
+        )
+        for one in deleted
+    ]  # fmt: skip
+    outcomes += [_not_coupled_outcome(local_id, names) for local_id in wanted if local_id not in pairs]
+    with context.checkpoint() as point:
+        bulk.delete(OptionMapping, "id", [one.pk for one in deleted])
+        point.total = len(outcomes)
+        point.phase = "Deleting couplings"
+        point.outcomes += outcomes
+        point.processed(len(outcomes))
+
+
+def _not_coupled_outcome(row_id: UUID, names: Names) -> OutcomeRow:
+    """Return the outcome of a selected record that has no coupling."""
+    return OutcomeRow(
+        Outcome.SKIPPED, Reason.NOT_COUPLED if row_id in names else Reason.RECORD_GONE, row_id,
+        *names.get(row_id, ("", "")), message="The record is not coupled, so there was nothing to undo.",
+    )  # fmt: skip
 
 
 def _delete_mapping(context: JobContext, mapping: IntegrationTableMapping, done: str) -> NoReturn:
@@ -109,14 +147,9 @@ class _Uncoupling:
         }
         deleted = [coupling.pk for coupling in part if coupling.integration_id not in refused]
         outcomes = [self._outcome(coupling, names, results.get(coupling.integration_id), refused) for coupling in part]
-        outcomes += [
-            OutcomeRow(
-                Outcome.SKIPPED, Reason.NOT_COUPLED if row_id in names else Reason.RECORD_GONE, row_id,
-                *names.get(row_id, ("", "")), message="The record is not coupled, so there was nothing to undo.",
-            )
-            for row_id in not_coupled
-        ]  # fmt: skip
+        outcomes += [_not_coupled_outcome(row_id, names) for row_id in not_coupled]
         outcomes += [self._being_created_outcome(coupling, names) for coupling in being_created]
+        outcomes = kept_of_ended(outcomes)
         with self.context.checkpoint() as point:
             bulk.delete(CouplingBase, "coupling", deleted)
             bulk.delete(UndoneRecord, "coupling", deleted)
@@ -149,7 +182,9 @@ class _Uncoupling:
                 message=f"The coupling was kept, because the row could not be released: {result.message}",
                 detail={"support": result.detail},
             )  # fmt: skip
-        return OutcomeRow(Outcome.UNCOUPLED, Reason.NONE, coupling.local_id, key, name, coupling.integration_id)
+        return OutcomeRow(
+            Outcome.UNCOUPLED, Reason.NONE, coupling.local_id, key, name, coupling.integration_id, number=coupling.pk
+        )
 
 
 def clear_company_column(
@@ -159,15 +194,15 @@ def clear_company_column(
 
     A row that changed since it was read is read again, so that no other company's mark is taken off.
     """
-    company_row_id = gateway.company_row_id
-    if company_row_id is None or not ids or COMPANY_COLUMN not in gateway.table(mapping).columns:
+    company_row_id, column = gateway.company_row_id, mapping.company_column
+    if company_row_id is None or not ids or column not in gateway.table(mapping).columns:
         return {}
     results: dict[UUID, WriteResult] = {}
     for _ in range(ATTEMPTS):
         changes: list[tuple[UUID, dict[str, Any], str]] = [
-            (row.id, {COMPANY_COLUMN: None}, row.version)
-            for row in gateway.read(mapping, [COMPANY_COLUMN], ids).values()
-            if str(row.values[COMPANY_COLUMN] or "").lower() == str(company_row_id)
+            (row.id, {column: None}, row.version)
+            for row in gateway.read(mapping, [column], ids).values()
+            if str(row.values[column] or "").lower() == str(company_row_id)
         ]
         # Refused and no longer this company's: cleared by a request whose answer was lost, or another company's by now.
         results |= {row_id: WriteResult(row_id, ok=True) for row_id in ids if row_id in results}

@@ -11,7 +11,7 @@ from accounts import access
 from connection_setup.connection.state import unavailable_text
 from core.roles import Can, requires
 from coupling.couplings import services
-from coupling.models import Coupling, IntegrationTableMapping, Selection
+from coupling.models import IntegrationTableMapping, Selection, pairs_of
 from coupling.page_parts import EXPLAINED, job_log_url, mapping_or_404, mapping_url, show_error
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
@@ -37,7 +37,7 @@ def uncouple_mappings(request: HttpRequest, company: str) -> HttpResponse:
     back = company_url("coupling:mappings", owner)
     given = request.POST if request.method == "POST" else request.GET
     chosen = IntegrationTableMapping.objects.filter(company=owner, pk__in=ids.parse_ids(given.getlist("id")))
-    counted = [(one, Coupling.objects.filter(mapping=one).count()) for one in chosen.select_related("company")]
+    counted = [(one, pairs_of(one).count()) for one in chosen.select_related("company")]
     coupled = [(one, count) for one, count in counted if count]
     if not counted:
         return listing.nothing_selected(request, back)

@@ -1,37 +1,45 @@
 """Card of an integration table mapping: its settings, filters, conflict options and criteria."""
 
-from typing import Any
+from dataclasses import replace
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.views.decorators.http import require_http_methods
 
 from accounts import access
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.organization import hold_reason_of
+from connection_setup.connection.state import connection_of, disabled_reason
 from core.refusals import NotUsable
 from core.roles import Can, may, requires
-from core.vocabulary import ConflictOption, DeletionOption, Direction
-from coupling.mappings import counts
-from coupling.mappings.list_page import integration_filter, off_notice, table_cell, table_filter, troubleshooting
-from coupling.mappings.services import save_mapping
+from core.vocabulary import BlankPolicy, ConflictOption, DeletionOption, Direction
+from coupling.mappings import column_looks, counts, drift_page, outside_counts, overlaps
+from coupling.mappings.edit import LEAST_MINUTES, MOST_MINUTES, Changes, Columns, change_mapping, live_columns
+from coupling.mappings.filters_tab import DO, Builders, builders, filters_tab, wants_builders
+from coupling.mappings.insert_values import lines_of, parse_lines
+from coupling.mappings.list_page import next_run, off_notice, table_cell, troubleshooting
 from coupling.matching import criteria
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import (
     ASK_A_PERSON,
+    EXPLAINED,
     NOT_ENABLED,
     crumbs,
     job_log_url,
     mapping_or_404,
     mapping_url,
     permission_reason,
+    show_error,
 )
+from dataverse.errors import DataverseError
+from masterdata import record_templates
 from masterdata.models import Company
 from ui import render
 from ui.cells import time_ago
 from ui.kit import Action, FactBox, FastTab, Field, Link, Page
-from ui.links import company_url
+from ui.links import company_url, optional_url
 
 
 class MappingForm(forms.Form):
@@ -60,12 +68,66 @@ class MappingForm(forms.Form):
         choices=[("", ASK_A_PERSON), *((value, label) for value, label in DeletionOption.choices if value)],
         help_text="What happens when one side of a pair was deleted.",
     )
+    blanks = forms.ChoiceField(
+        label="Blank Values",
+        required=False,
+        choices=[(value, label) for value, label in BlankPolicy.choices if value],
+        help_text="What a blank on one side does to a value on the other; a field may have a choice of its own.",
+    )
     blank_is_no_match = forms.BooleanField(
         label="Blank values: don't match",
         required=False,
         help_text="Off: a field that is blank here does not count when matching.",
     )
-    every_minutes = forms.IntegerField(label="Synchronize every (minutes)", min_value=1, max_value=10_080)
+    scheduled = forms.BooleanField(
+        label="Runs by itself",
+        required=False,
+        help_text="Off: it is synchronized when somebody starts it. A running job goes on.",
+    )
+    every_minutes = forms.IntegerField(
+        label="Synchronize every (minutes)", min_value=LEAST_MINUTES, max_value=MOST_MINUTES
+    )
+
+    template = forms.ChoiceField(
+        label="Template",
+        required=False,
+        help_text="What records that come from Dataverse begin with in fields that no column fills.",
+    )
+
+    insert_values = forms.CharField(
+        label="New Dataverse rows get",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "input"}),
+        help_text="One a line, COLUMN=VALUE: what a new row gets beside the mapped columns.",
+    )
+
+    def __init__(self, mapping: IntegrationTableMapping, data: QueryDict | None) -> None:
+        stored = {name: getattr(mapping, name) for name in self.base_fields}
+        super().__init__(data, initial=stored | {"insert_values": lines_of(mapping.insert_values)})
+        known = record_templates.codes_for(mapping.company_id, mapping.table)
+        if mapping.template:
+            known.setdefault(mapping.template, "which is not there any more")
+        self.fields["template"].choices = [  # type: ignore[attr-defined]  # a ChoiceField
+            ("", "None"),
+            *((code, f"{code} {text}".strip()) for code, text in known.items()),
+        ]
+
+    def clean_template(self) -> str | None:
+        """Return the choice; None where none was sent, which leaves it as it is."""
+        return self.cleaned_data["template"] if "template" in self.data else None
+
+    def clean_insert_values(self) -> dict[str, str] | None:
+        """Return the values by column; None where none were sent, which leaves them as they are."""
+        if "insert_values" not in self.data:
+            return None
+        try:
+            return parse_lines(self.cleaned_data["insert_values"])
+        except NotUsable as error:
+            raise forms.ValidationError(error.user_message) from None
+
+    def clean_blanks(self) -> str | None:
+        """Return the choice; None where none was sent, which leaves it as it is."""
+        return self.cleaned_data["blanks"] or None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,38 +137,112 @@ def mapping_card(request: HttpRequest, company: str, mapping: str) -> HttpRespon
     owner = access.company_or_404(request, company)
     one = mapping_or_404(owner, mapping)
     may_map = may(request.user, Can.MAP, owner)
-    form = MappingForm(request.POST if request.method == "POST" else None, initial=_initial(one))
-    if request.method == "POST":
-        if not may_map:
-            raise PermissionDenied("This needs the right to map.")
-        if form.is_valid():
-            try:
-                save_mapping(mapping=one, values=form.cleaned_data)
-            except NotUsable as error:
-                form.add_error("direction", error.user_message)
-            else:
-                messages.success(request, f"{one.name} is saved.")
-                return HttpResponseRedirect(request.path)
-    return render.page(request, _card(request, owner, one, form, may_map), status=400 if form.errors else 200)
+    if request.method == "POST" and not may_map:
+        raise PermissionDenied("This needs the right to map.")
+    sent = request.POST if request.method == "POST" else None
+    form = MappingForm(one, sent)
+    builds = may_map and wants_builders(request)
+    made = _builders(request, one, sent) if builds else None
+    refused = builds and made is None and sent is not None
+    looks = made is not None and sent is not None and (DO in sent or DO in request.GET or made.searches)
+    saves = sent is not None and not looks and not refused
+    if saves and form.is_valid() and _save(request, one, form, made):
+        return HttpResponseRedirect(request.path)
+    if made is not None:
+        if looks:
+            made.do(request.POST.get(DO, ""), saving=DO not in request.GET)
+        made.count()
+    return render.page(
+        request, _card(request, owner, one, form, may_map, made), status=400 if saves or refused else 200
+    )
 
 
-def _initial(mapping: IntegrationTableMapping) -> dict[str, Any]:
-    return {name: getattr(mapping, name) for name in MappingForm.base_fields}
+def _builders(request: HttpRequest, one: IntegrationTableMapping, sent: QueryDict | None) -> Builders | None:
+    try:
+        return builders(one, sent)
+    except NotUsable as error:
+        messages.error(request, error.user_message)
+        return None
 
 
-def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, form: MappingForm, may_map: bool) -> Page:
-    off = NOT_ENABLED if (why := unavailable_text(owner)) else ""
+def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm, made: Builders | None) -> bool:
+    """Store what the form and the builders say, and tell what that means. Returns whether it was stored."""
+    try:
+        filled = made.changes() if made is not None else {}
+        changes = Changes(**form.cleaned_data, **filled)
+        changed = change_mapping(mapping=one, changes=changes, columns=_columns(one, changes, made))
+    except DataverseError as error:
+        form.add_error(None, error.user_message)
+        return False
+    except NotUsable as error:
+        if made is None or not made.refuse(error):
+            form.add_error(error.field if error.field in form.fields else None, error.user_message)
+        return False
+    messages.success(request, f"{one.name} is saved.")
+    for sentence in changed.advice:
+        messages.warning(request, sentence)
+    try:
+        for sentence in outside_counts.sentences(one, changed.names):
+            messages.info(request, sentence)
+    except EXPLAINED as error:
+        show_error(request, error)
+    return True
+
+
+def _columns(one: IntegrationTableMapping, changes: Changes, made: Builders | None) -> Columns | None:
+    """Return the table's columns, where the builders have them or what new rows get is changed; None otherwise."""
+    if made is not None:
+        return made.columns
+    given = changes.insert_values
+    return live_columns(one) if given is not None and lines_of(given) != lines_of(one.insert_values) else None
+
+
+def _with_others(tab: FastTab, mapping: IntegrationTableMapping) -> FastTab:
+    """Return the tab of filters with the mappings that share a table, and whether they can take the same."""
+    others = [Field(caption, " ".join(said)) for caption, said in overlaps.texts(mapping).items()]
+    return replace(tab, fields=[*tab.fields, *others])
+
+
+def _schedule_tab(mapping: IntegrationTableMapping, *fields: Field, run: str) -> FastTab:
+    """Return the tab of when the mapping runs by itself. run: when it does next, or why it does not."""
+    queue = Link("Job Queue Entries", company_url("jobs:queue", mapping.company))
+    gist = f"every {mapping.every_minutes:,} min, next {run}" if mapping.scheduled else "not scheduled"
+    return FastTab(
+        "schedule", "Schedule", [*fields, Field("Next run", run), Field("Job Queue Entry", queue)], gist=gist
+    )
+
+
+def _card(
+    request: HttpRequest,
+    owner: Company,
+    one: IntegrationTableMapping,
+    form: MappingForm,
+    may_map: bool,
+    made: Builders | None,
+) -> Page:
+    connection = connection_of(owner)
+    reason = disabled_reason(connection)
+    why = reason.user_message if reason is not None else ""
+    off = NOT_ENABLED if why else ""
     numbers = counts.count_records(owner, [one])[one.pk]
-    switched = list(one.fields.values_list("enabled", flat=True))
+    run = next_run(one, hold_reason_of(connection))
+    prefetch_related_objects([one], "fields")
+    drift, maps_not = column_looks.loaded(one), permission_reason(request, owner, Can.MAP)
+    switched = [mapped.enabled for mapped in one.fields.all()]
 
     def field(name: str) -> Field:
         if may_map:
             return Field(form_field=form[name])
         value = getattr(one, name)
         shown = getattr(one, f"get_{name}_display", lambda: value)()
-        return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else ASK_A_PERSON)
+        shown = lines_of(value) if name == "insert_values" else shown
+        blank = "None" if name in ("template", "insert_values") else ASK_A_PERSON
+        return Field(str(MappingForm.base_fields[name].label), shown if shown != "" else blank)
 
+    of_rows = one.uid_kind != "option"  # a choice has a caption alone, which goes one way
+    conflicts = ("update_conflict", "deletion_conflict", "blanks") if of_rows else ("deletion_conflict",)
     tabs = [
+        *drift_page.tab(drift),
         FastTab(
             "general",
             "General",
@@ -115,22 +251,14 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                 Field("Integration Table", one.integration_table),
                 field("direction"),
                 field("synch_only_coupled"),
-                field("multi_company"),
-                field("every_minutes"),
+                *([field("multi_company"), field("template"), field("insert_values")] if of_rows else []),
                 Field("Integration Field", f"{one.uid_column} ({one.get_uid_kind_display()})"),
             ],
             gist=str(one.get_direction_display()),
         ),
-        FastTab(
-            "filters",
-            "Filters",
-            [
-                Field("Table Filter", table_filter(one) or "All records"),
-                Field("Integration Table Filter", integration_filter(one) or "All rows"),
-            ],
-            gist="Which records and rows take part",
-        ),
-        FastTab("conflicts", "Conflicts", [field("update_conflict"), field("deletion_conflict")]),
+        _with_others(filters_tab(one, made, may_map=may_map), one),
+        _schedule_tab(one, field("scheduled"), field("every_minutes"), run=run),
+        FastTab("conflicts", "Conflicts", [field(name) for name in conflicts]),
         FastTab("matching", "Matching", [Field("Match on", _match_on(one)), field("blank_is_no_match")]),
     ]
     return Page(
@@ -138,17 +266,20 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
         crumbs=crumbs(owner),
         company=owner,
         help="mappings.md",
-        notices=[off_notice(owner, why)] if why else [],
+        notices=[*([off_notice(owner, why)] if why else []), *drift_page.notice(drift, off=maps_not)],
         actions=[
             Action("Fields", mapping_url("fields", one), icon="columns"),
+            *([Action("Options", mapping_url("options", one), icon="list")] if one.uid_kind == "option" else []),
             Action("Match-Based Coupling", mapping_url("criteria", one), icon="couple", off=off),
+            *_synchronize(owner, one, off or permission_reason(request, owner, Can.OPERATE)),
+            Action("Look at Columns", mapping_url("look-at-columns", one), "post", "sync", off=off or maps_not),
             Action(
                 "Delete Couplings", company_url("coupling:uncouple-mappings", owner, query={"id": one.pk}),
                 icon="uncouple", off=off or permission_reason(request, owner, Can.OPERATE), dialog=True,
             ),
             Action(
                 "Delete Mapping", mapping_url("delete-mapping", one), icon="delete",
-                off=permission_reason(request, owner, Can.MAP), dialog=True,
+                off=maps_not, dialog=True,
             ),
             Action("Integration Coupling Job Log", job_log_url(owner, type="coupling", mapping=one.name), icon="job"),
         ],
@@ -168,12 +299,21 @@ def _card(request: HttpRequest, owner: Company, one: IntegrationTableMapping, fo
                     ("Left Out", numbers.undone),
                     ("Counted", time_ago(numbers.counted_at) if numbers.counted_at else ""),
                     ("Fields", Link(f"{len(switched)}, {sum(switched)} enabled", mapping_url("fields", one))),
-                    ("Next run", time_ago(one.next_run_at) or "not scheduled"),
+                    ("Next run", run),
                 ],
             ),
             troubleshooting(owner, counts.latest_jobs(owner), one),
         ],
     )  # fmt: skip
+
+
+def _synchronize(owner: Company, one: IntegrationTableMapping, off: str) -> list[Action]:
+    url = optional_url("sync:synchronize-mapping", owner, mapping=one.name)
+    rows = optional_url("sync:uncoupled-rows", owner, mapping=one.name) if one.uid_kind == "guid" else ""
+    return [
+        *([Action("Synchronize Modified Records", url, icon="sync", off=off)] if url else []),
+        *([Action("Create Here from Dataverse", rows, icon="import", off=off)] if rows else []),
+    ]
 
 
 def _match_on(mapping: IntegrationTableMapping) -> str:

@@ -1,18 +1,20 @@
 """Counts of each mapping's records, couplings and conflicts, in one query for all mappings; the last job of each."""
 
+import hashlib
 import time
+from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, F, Func, IntegerField, OuterRef, QuerySet, Subquery, TextField, Value
 from django.utils import timezone
 
 from coupling import filters, local_records
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, OptionMapping
 from coupling.undone import left_undone
 from jobs.models import Job
 from masterdata.models import Company
@@ -44,7 +46,8 @@ class Counts:
 
 
 _JUST_NOW = timedelta(seconds=5)
-_COUNTED = ("records", "uncoupled", "unconfirmed", "couplings", "pending", "undone", "conflicts")
+_AT_ONCE = 100
+"""Mappings counted by one query, of which SQLite unites at most 500 parts."""
 
 LARGE = 200_000
 STORED_S = 30
@@ -57,7 +60,8 @@ records."""
 def count_records(company: Company, mappings: Iterable[IntegrationTableMapping]) -> dict[int, Counts]:
     """Return the numbers by the mapping's id; of large tables as they stood within the last minutes."""
     chosen = list(mappings)
-    key = f"coupling.counts.{company.pk}.{'.'.join(str(mapping.pk) for mapping in chosen)}"
+    ids = ".".join(str(mapping.pk) for mapping in chosen)
+    key = f"coupling.counts.{company.pk}.{hashlib.sha256(ids.encode()).hexdigest()}"
     stored: dict[int, Counts] | None = cache.get(key)
     if stored is not None:
         return stored
@@ -69,40 +73,66 @@ def count_records(company: Company, mappings: Iterable[IntegrationTableMapping])
 
 
 def _counted(company: Company, chosen: list[IntegrationTableMapping]) -> dict[int, Counts]:
-    counts: dict[str, Any] = {}
-    counted_at = timezone.now()
-    unusable: set[int] = set()
-    for mapping in chosen:
-        try:
-            inside, uncoupled = local_records.filtered_records(mapping), local_records.uncoupled_records(mapping)
-            unconfirmed = local_records.unconfirmed_records(mapping)
-        except (local_records.Unusable, filters.BadFilter):
-            unusable.add(mapping.pk)
-            continue
-        couplings = Coupling.objects.filter(mapping=mapping)
-        by_company = couplings.filter(company=company)  # as the index of conflicting ones begins
-        counts |= {
-            f"records_{mapping.pk}": _count(inside),
-            f"uncoupled_{mapping.pk}": _count(uncoupled),
-            f"unconfirmed_{mapping.pk}": _count(unconfirmed),
-            f"couplings_{mapping.pk}": _count(couplings),
-            f"pending_{mapping.pk}": _count(couplings.filter(pending=True)),
-            f"undone_{mapping.pk}": _count(left_undone(company).filter(mapping=mapping)),
-            f"conflicts_{mapping.pk}": _count(by_company.filter(conflict__isnull=False)),
-        }
-    found: dict[str, Any] = dict(Company.objects.filter(pk=company.pk).values(**counts)[0]) if counts else {}
     numbers: dict[int, Counts] = {}
-    for mapping in chosen:
-        if mapping.pk in unusable:
-            numbers[mapping.pk] = Counts(usable=False)
-        else:
-            one = {name: int(found[f"{name}_{mapping.pk}"]) for name in _COUNTED}
-            numbers[mapping.pk] = Counts(
-                records=one["records"], uncoupled=one["uncoupled"] + one["unconfirmed"],
-                coupled=one["couplings"] - one["pending"], pending=one["pending"], undone=one["undone"],
-                conflicts=one["conflicts"], counted_at=counted_at,
-            )  # fmt: skip
+    for start in range(0, len(chosen), _AT_ONCE):
+        numbers |= _counted_at_once(company, chosen[start : start + _AT_ONCE])
     return numbers
+
+
+def _counted_at_once(company: Company, chosen: list[IntegrationTableMapping]) -> dict[int, Counts]:
+    counted_at = timezone.now()
+    parts: list[QuerySet[Any, Any]] = []
+    usable: list[IntegrationTableMapping] = []
+    for mapping in chosen:
+        with suppress(local_records.Unusable, filters.BadFilter):
+            parts += _records_of(mapping)
+            usable.append(mapping)
+    found: dict[tuple[int, str], int] = defaultdict(int)
+    if parts:
+        parts += _pairs_and_undone(company, usable)
+        found.update({(mapping, what): number for mapping, what, number in parts[0].union(*parts[1:], all=True)})
+    numbers = {mapping.pk: Counts(usable=False) for mapping in chosen}
+    for pk in [mapping.pk for mapping in usable]:
+        numbers[pk] = Counts(
+            records=found[pk, "records"], uncoupled=found[pk, "uncoupled"] + found[pk, "unconfirmed"],
+            coupled=found[pk, "pairs"] - found[pk, "pending"], pending=found[pk, "pending"],
+            undone=found[pk, "undone"], conflicts=found[pk, "conflicts"], counted_at=counted_at,
+        )  # fmt: skip
+    return numbers
+
+
+def _records_of(mapping: IntegrationTableMapping) -> "list[QuerySet[Any, Any]]":
+    """Return the parts about a mapping's local records. Raises Unusable, filters.BadFilter."""
+    inside = local_records.filtered_records(mapping)
+    parts = {
+        "records": inside,
+        "uncoupled": local_records.uncoupled_records(mapping, inside),
+        "unconfirmed": local_records.unconfirmed_records(mapping, inside),
+    }
+    number = Func(F("pk"), function="COUNT", output_field=IntegerField())  # an aggregate would group by the rest
+    return [
+        rows.order_by().values_list(Value(mapping.pk, IntegerField()), Value(what, TextField()), number)
+        for what, rows in parts.items()
+    ]
+
+
+def _pairs_and_undone(company: Company, mappings: list[IntegrationTableMapping]) -> "list[QuerySet[Any, Any]]":
+    """Return the parts that count for all mappings at once; a mapping of which there is nothing is missing."""
+    couplings = Coupling.objects.filter(mapping__in=mappings)
+    of_options = [mapping.pk for mapping in mappings if mapping.uid_kind == "option"]
+    of_rows = [mapping.pk for mapping in mappings if mapping.uid_kind != "option"]  # as coupling.models.pairs_of
+    parts: list[tuple[str, QuerySet[Any]]] = [
+        ("pairs", Coupling.objects.filter(mapping__in=of_rows)),
+        ("pairs", OptionMapping.objects.filter(mapping__in=of_options)),
+        ("pending", couplings.filter(pending=True)),
+        ("undone", left_undone(company).filter(mapping__in=mappings)),
+        ("conflicts", CouplingBase.objects.filter(company=company, mapping__in=mappings, conflict__isnull=False)),
+    ]
+    return [
+        rows.order_by().values("mapping_id").annotate(_what=Value(what, TextField()), _n=Count("pk"))
+        .values_list("mapping_id", "_what", "_n")
+        for what, rows in parts
+    ]  # fmt: skip
 
 
 def latest_jobs(company: Company) -> dict[str, Job]:
@@ -111,9 +141,3 @@ def latest_jobs(company: Company) -> dict[str, Job]:
     ids = IntegrationTableMapping.objects.filter(company=company).values(job=Subquery(newest))
     jobs = Job.objects.filter(pk__in=ids).defer("parameters", "resume", "detail")
     return {job.mapping_name: job for job in jobs}
-
-
-def _count(rows: "QuerySet[Any]") -> Any:
-    """Return a query's number of rows, as a part of another query."""
-    counted = rows.order_by().values("company").annotate(n=Count("pk")).values("n")
-    return Coalesce(Subquery(counted, output_field=IntegerField()), 0)

@@ -5,32 +5,30 @@ from types import MappingProxyType
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
-from connection_setup import hooks
+from connection_setup.connection.organization import hold_reason
 from connection_setup.connection.state import unavailable_text
-from core.refusals import NotUsable
 from core.roles import Can, requires
 from core.vocabulary import Direction
-from coupling import filters, local_records
-from coupling.mappings import counts, defaults
+from coupling import local_records
+from coupling.mappings import column_looks, counts, drift_page
+from coupling.mappings.column_looks import Drift
+from coupling.mappings.filter_words import integration_filter_text, table_filter_text
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import (
     ASK_A_PERSON,
     NOT_ENABLED,
-    field_captions,
     job_log_url,
     mapping_url,
     permission_reason,
-    show_error,
 )
 from coupling.undone import left_undone
 from jobs.models import Job
 from masterdata.models import Company
-from ui import ids, listing, render
+from ui import listing, render
 from ui.cells import time_ago
 from ui.kit import Action, Cell, Cue, FactBox, Link, Menu, Notice, Page, Status, Tip
 from ui.links import company_url, optional_url
@@ -45,15 +43,20 @@ def mappings(request: HttpRequest, company: str) -> HttpResponse:
     owner = access.company_or_404(request, company)
     jobs = counts.latest_jobs(owner)
     off = unavailable_text(owner)
-    own = IntegrationTableMapping.objects.filter(company=owner).select_related("company")
+    own = IntegrationTableMapping.objects.filter(company=owner).select_related("company", "known_columns")
     numbers = counts.count_records(owner, own)
-    shown = mapping_listing(owner, jobs, numbers, off=off)
+    found = {mapping.pk: column_looks.loaded(mapping) for mapping in own}
+    drifts = {pk: drift for pk, drift in found.items() if drift.changes}
+    shown = mapping_listing(owner, jobs, numbers, drifts, off=off)
     page = Page(
         "Integration Table Mappings",
         company=owner,
         tip=_TIP,
         help="mappings.md",
-        notices=[off_notice(owner, off)] if off and shown.rows.exists() else [],
+        notices=[
+            *([off_notice(owner, off)] if off and shown.rows.exists() else []),
+            *drift_page.list_notice(drifts.values()),
+        ],
         actions=_list_actions(request, owner, NOT_ENABLED if off else ""),
         listing=shown,
         fact_boxes=[troubleshooting(owner, jobs), *_about_counts(numbers)],
@@ -72,18 +75,21 @@ def mapping_listing(
     company: Company,
     jobs: Mapping[str, Job] = MappingProxyType({}),
     numbers: Mapping[int, counts.Counts] = MappingProxyType({}),
+    drifts: Mapping[int, Drift] = MappingProxyType({}),
     *,
     off: str = "",
 ) -> listing.Listing:
     """Return the list of a company's mappings, as its page and the views of its actions see it.
 
-    jobs, numbers: the last jobs and the counts, for the page; off: why the connection cannot be used, for a list that
-    is empty.
+    jobs, numbers, drifts: the last jobs, the counts and what changed about columns, for the page; off: why the
+    connection cannot be used, for a list that is empty.
     """
 
     def decorate(rows: list[Any]) -> None:
+        held = hold_reason(company)
         for row in rows:
             row.counted, row.last_job = numbers.get(row.pk, counts.Counts()), jobs.get(row.name)
+            row.next_run = next_run(row, held)
 
     return listing.Listing(
         id="mappings",
@@ -101,18 +107,30 @@ def mapping_listing(
         ],
         columns=[
             listing.Column("name", "Name", "name", sort="name"),
-            listing.Column("table", "Table", table_cell),
-            listing.Column("table_filter", "Table Filter", table_filter, default=False, wrap=True),
-            listing.Column("direction", "Direction", lambda row: row.get_direction_display(), sort="direction"),
-            listing.Column("integration_table", "Integration Table", _integration_table, sort="integration_table"),
             listing.Column(
-                "integration_filter", "Integration Table Filter", integration_filter, default=False, wrap=True
+                "columns", "Columns", lambda row: drift_page.cell(drifts.get(row.pk)), default=bool(drifts),
+                narrow="narrow",
+            ),
+            listing.Column("table", "Table", table_cell, narrow="narrow"),
+            listing.Column("table_filter", "Table Filter", table_filter_text, default=False, wrap=True),
+            listing.Column(
+                "direction", "Direction", lambda row: row.get_direction_display(), sort="direction",
+                narrow="narrow halved",
+            ),
+            listing.Column(
+                "integration_table", "Integration Table", _integration_table, sort="integration_table",
+                narrow="narrow",
+            ),
+            listing.Column(
+                "integration_filter", "Integration Table Filter", integration_filter_text, default=False, wrap=True
             ),
             listing.Column("records", "Records", lambda row: row.counted.records, numeric=True),
             listing.Column("coupled", "Coupled", lambda row: row.counted.coupled, numeric=True),
             listing.Column("uncoupled", "Uncoupled", _uncoupled, numeric=True),
             listing.Column("errors", "Errors", _errors, numeric=True),
-            listing.Column("left_out", "Left Out", _left_out, numeric=True),
+            listing.Column(
+                "left_out", "Left Out", _left_out, numeric=True, default=any(one.undone for one in numbers.values())
+            ),
             listing.Column("last_run", "Last run", _last_run),
             listing.Column(
                 "only_coupled", "Synch. Only Coupled Records", "synch_only_coupled", sort="synch_only_coupled",
@@ -122,7 +140,7 @@ def mapping_listing(
                 "multi_company", "Multi-Company Synchronization Enabled", "multi_company", sort="multi_company",
                 default=False,
             ),
-            listing.Column("uid", "Integration Field", "uid_column", default=False),
+            listing.Column("uid", "Integration Field", _uid_cell, default=False),
             listing.Column("uid_kind", "Integration Field Type", lambda row: row.get_uid_kind_display(), default=False),
             listing.Column(
                 "deletion", "Resolve Deletion Conflicts",
@@ -132,7 +150,8 @@ def mapping_listing(
                 "update", "Resolve Update Conflicts",
                 lambda row: row.get_update_conflict_display() or ASK_A_PERSON, default=False,
             ),
-            listing.Column("next_run", "Next run", lambda row: time_ago(row.next_run_at), default=False),
+            listing.Column("next_run", "Next run", "next_run", default=False),
+            listing.Column("user_defined", "User Defined", "user_defined", sort="user_defined", default=False),
         ],
         empty=_no_mappings(company, off),
     )  # fmt: skip
@@ -162,20 +181,13 @@ def table_cell(row: Any) -> Cell:
     return Link(table.caption_plural, optional_url("records:list", row.company, table=table.name))
 
 
-def table_filter(row: Any) -> str:
-    """Return the table filter of a mapping as text, with the fields' captions."""
-    names = field_captions(row)
-    return filters.readable(row.table_filter, lambda name: names.get(name, name))
-
-
-def integration_filter(row: Any) -> str:
-    """Return the integration table filter of a mapping as text, as it counts."""
-    stored = filters.in_force(row.integration_filter, multi_company=row.multi_company)
-    return filters.readable(stored, filters.caption_of)
-
-
 def _integration_table(row: Any) -> str:
     return f"{row.integration_table} (choice)" if row.uid_kind == "option" else row.integration_table
+
+
+def _uid_cell(row: Any) -> Cell:
+    """Return the column that a row goes by; that of choices leads to Dataverse Option Mapping."""
+    return Link(row.uid_column, mapping_url("options", row)) if row.uid_kind == "option" else str(row.uid_column)
 
 
 def _uncoupled(row: Any) -> Cell:
@@ -228,11 +240,38 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
             [
                 act("Fields", "fields", "columns"),
                 act("Edit", "edit", "edit"),
+                act("Options", "options", "list"),
                 act("Use Default Synchronization Setup", "reset", "reset", maps),
+                Action(
+                    "Add Missing Default Mappings",
+                    company_url("coupling:add-defaults", company),
+                    icon="add",
+                    off=maps,
+                    dialog=True,
+                ),
                 act("Delete Mapping", "delete", "delete", maps),
+                Action(
+                    "Manual Integration Table Mappings", company_url("coupling:manual-mappings", company), icon="table"
+                ),
                 Action("Job Queue Entry", optional_url("jobs:queue", company), icon="job"),
+                Action("Change Log", optional_url("connection_setup:change-log", company), icon="list"),
             ],
             icon="table",
+        ),
+        Menu(
+            "File",
+            [
+                act("Export Selected", "export", "export"),
+                Action("Export All", company_url("coupling:export-mappings", company), icon="export"),
+                Action(
+                    "Import",
+                    company_url("coupling:import-mappings", company),
+                    icon="import",
+                    off=permission_reason(request, company, Can.ADMINISTER),
+                ),
+                act("Copy to Another Company", "copy", "copy"),
+            ],
+            icon="copy",
         ),
         Menu("Synchronization", synchronization, icon="sync"),
         Menu(
@@ -253,6 +292,7 @@ def _list_actions(request: HttpRequest, company: Company, off: str) -> list[Acti
         ),
         act("Fields", "fields", "columns"),
         act("Match-Based Coupling", "match", "couple", off),
+        Action("New Table Mapping", company_url("coupling:new-mapping", company), icon="add", off=maps),
     ]
 
 
@@ -260,6 +300,13 @@ def _about_counts(numbers: Mapping[int, counts.Counts]) -> list[FactBox]:
     """Return when the numbers were true; none where there are none."""
     times = [one.counted_at for one in numbers.values() if one.counted_at is not None]
     return [FactBox("About the counts", [("Counted", time_ago(min(times)))])] if times else []
+
+
+def next_run(mapping: IntegrationTableMapping, held: str) -> str:
+    """Return when the mapping is synchronized next by schedule. held: why nothing starts now, "" where it does."""
+    if not mapping.scheduled:
+        return "not scheduled"
+    return f"On hold: {held}" if held else time_ago(mapping.next_run_at) or "in a moment"
 
 
 def off_notice(company: Company, off: str) -> Notice:
@@ -291,6 +338,13 @@ def troubleshooting(
     )  # fmt: skip
 
 
+_OF_SEVERAL = {
+    "uncouple": "coupling:uncouple-mappings", "reset": "coupling:reset", "export": "coupling:export-mappings",
+    "copy": "coupling:copy-mappings",
+}  # fmt: skip
+"""Actions on several mappings at once, and their pages."""
+
+
 @require_POST
 @requires(Can.READ)
 def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
@@ -300,10 +354,9 @@ def selected(request: HttpRequest, company: str, what: str) -> HttpResponse:
     chosen = list(listing.selected(request, mapping_listing(owner)).rows)
     if not chosen:
         return listing.nothing_selected(request, back)
-    if what in ("uncouple", "reset"):
+    if what in _OF_SEVERAL:
         query = "&".join(f"id={mapping.pk}" for mapping in chosen)
-        url = company_url("coupling:uncouple-mappings" if what == "uncouple" else "coupling:reset", owner)
-        return HttpResponseRedirect(f"{url}?{query}")
+        return HttpResponseRedirect(f"{company_url(_OF_SEVERAL[what], owner)}?{query}")
     if len(chosen) > 1:
         messages.warning(request, "Several mappings are selected. Select the one you mean, then choose the action.")
         return HttpResponseRedirect(back)
@@ -314,7 +367,7 @@ def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -
     logs = {"coupling-log": "coupling", "uncoupling-log": "uncoupling", "synch-log": "synchronization"}
     if what in logs:
         return job_log_url(company, type=logs[what], mapping=mapping.name)
-    own = {"fields": "fields", "edit": "mapping", "match": "criteria", "delete": "delete-mapping"}
+    own = {"options": "options", "fields": "fields", "edit": "mapping", "match": "criteria", "delete": "delete-mapping"}
     if what in own:
         return mapping_url(own[what], mapping)
     full = {"full": "1"} if what == "full" else {}
@@ -323,59 +376,3 @@ def _action_url(company: Company, mapping: IntegrationTableMapping, what: str) -
     ):
         return url
     raise Http404(f"There is no action {what!r} on mappings.")
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@requires(Can.MAP)
-def reset(request: HttpRequest, company: str) -> HttpResponse:
-    """Ask, then reset the selected mappings to their default."""
-    owner = access.company_or_404(request, company)
-    back = company_url("coupling:mappings", owner)
-    given = request.POST if request.method == "POST" else request.GET
-    wanted = ids.parse_ids(given.getlist("id"))
-    mappings = IntegrationTableMapping.objects.filter(company=owner)
-    names = list(mappings.filter(pk__in=wanted).values_list("name", flat=True))
-    if not names and not mappings.exists():
-        return _first_setup(request, owner, back)
-    if not names:
-        return listing.nothing_selected(request, back)
-    if request.method == "POST":
-        try:
-            defaults.reset_mappings(owner, names)
-        except NotUsable as error:
-            show_error(request, error)
-        else:
-            messages.success(request, f"{', '.join(names)}: settings, filters and field mappings are the default ones.")
-        return HttpResponseRedirect(back)
-    return render.confirm(
-        request,
-        title="Use Default Synchronization Setup",
-        text=f"{', '.join(names)}: settings, filters, field mappings and matching criteria go back to their default. "
-        "What was changed there is lost. Couplings and data stay as they are.",
-        action=Action(
-            "Use default setup", request.path, "post", "reset", values={"id": ",".join(map(str, wanted))}, primary=True
-        ),
-        back=back,
-        company=owner,
-    )
-
-
-def _first_setup(request: HttpRequest, owner: Company, back: str) -> HttpResponse:
-    """Ask, then create the default mappings with their schedules, where a company has none yet."""
-    if why := unavailable_text(owner):
-        messages.warning(request, why)
-        return HttpResponseRedirect(back)
-    if request.method == "POST":
-        with transaction.atomic():
-            outcome = hooks.apply_default_setup(owner, schedules=True)
-        messages.success(request, outcome)
-        return HttpResponseRedirect(back)
-    return render.confirm(
-        request,
-        title="Use Default Synchronization Setup",
-        text=f"The default mappings are made, with their schedules: {', '.join(defaults.default_names())}. Records "
-        "which are coupled are then kept alike on both sides. Nothing is coupled or created by it.",
-        action=Action("Use default setup", request.path, "post", "reset", primary=True),
-        back=back,
-        company=owner,
-    )

@@ -11,6 +11,7 @@ from connection_setup.dynamics365 import services as dynamics
 from core.refusals import NotUsable, Refusal
 from core.vocabulary import CompareAs, Direction
 from coupling.mappings import defaults
+from coupling.mappings.field_edit import require_single_source
 from coupling.matching.criteria import available_criteria, check_criteria, field_caption
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from coupling.rows import Criterion
@@ -45,6 +46,8 @@ def require_usable(mapping: IntegrationTableMapping) -> None:
     """Raise Refusal (not_enabled) when the connection, or the setup that the mapping is part of, is off."""
     require_enabled(mapping.company)
     if mapping.name in defaults.disabled_names(mapping.company):
+        if mapping.name in defaults.other_way_names(mapping.company) and dynamics.is_enabled(mapping.company):
+            raise defaults.other_way(mapping.name)
         raise Refusal(
             Reason.NOT_ENABLED,
             f"{mapping.name} is part of {dynamics.TITLE}, which is not enabled.",
@@ -104,29 +107,10 @@ def _store(field: IntegrationFieldMapping, **values: bool | int | str) -> None:
 
 
 @transaction.atomic
-def save_mapping(*, mapping: IntegrationTableMapping, values: dict[str, Any]) -> None:
-    """Store a mapping's settings. Raises NotUsable for a direction that none of its enabled fields has."""
-    direction = values["direction"]
-    if direction != mapping.direction:
-        enabled = mapping.fields.filter(enabled=True)
-        if enabled.exists() and not enabled.filter(direction=direction).exists():
-            raise NotUsable(
-                f"No enabled field of {mapping.name} goes {Direction(direction).label.lower()}, so nothing would be "
-                "synchronized.",
-                "Choose a direction that its fields have; Integration Field Mapping List shows them.",
-            )
-    names = (
-        "direction", "synch_only_coupled", "multi_company", "update_conflict", "deletion_conflict", "blank_is_no_match",
-        "every_minutes",
-    )  # fmt: skip
-    for name in names:
-        setattr(mapping, name, values[name])
-    mapping.save(update_fields=names)
-
-
-@transaction.atomic
 def switch_fields(*, mapping: IntegrationTableMapping, fields: Sequence[IntegrationFieldMapping], enabled: bool) -> int:
-    """Switch field mappings on or off. Returns how many changed. Raises NotUsable for one that cannot be on."""
+    """Switch field mappings on or off, all or none. Returns how many changed. Raises NotUsable for one that cannot be
+    on: Tandem switched it off, or another one writes to the same column or field.
+    """
     for field in fields:
         if enabled and field.disabled_reason:
             raise NotUsable(
@@ -137,4 +121,7 @@ def switch_fields(*, mapping: IntegrationTableMapping, fields: Sequence[Integrat
     for field in changed:
         field.enabled = enabled
         field.save(update_fields=["enabled"])
+    if enabled:
+        for field in changed:
+            require_single_source(field)
     return len(changed)

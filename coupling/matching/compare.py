@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from core.vocabulary import CompareAs
 from coupling.matching.countries import region_of
+from coupling.matching.legal_forms import JOINED, without_form
 from coupling.matching.phones import holds_several, phones
 from coupling.matching.placeholders import is_placeholder, without_placeholders
 from coupling.rows import Criterion
@@ -32,14 +33,6 @@ class Column(Protocol):
 _JOIN = "\x00"
 """Stands between values while a column is normalised, and between the parts of a composite key. Values that contain it
 are escaped, so that no two different lists of parts give the same key."""
-
-_LEGAL_FORMS = (
-    "ab ag aktiengesellschaft aps as asa bhd bv bvba co company corp corporation cv doo dooel eeig ehf "
-    "eirl eurl ev gbr gesmbh gmbh inc incorporated jsc kft kg kgaa kk lda limitada limited llc llp lp ltd "
-    "ltda mbh nv oao ohg ood ooo oy oyj plc pte pty pvt sa sae sapi sarl sas sc sca scop scs se senc sia "
-    "sl slu snc soc spa spk spol spzoo srl sro sti tbk uab ug unlimited ver zao zoo zrt "
-)
-_FORMS = frozenset(_LEGAL_FORMS.split())
 
 
 def canonical_column(criterion: Criterion, country: str = "") -> Column:
@@ -211,15 +204,11 @@ def company_name(value: Any) -> str:
     """Return a company's name without case, punctuation and legal form: "Fabrikam, Inc." equals "FABRIKAM"."""
     folded = unicodedata.normalize("NFC", str(value)).casefold()
     folded = folded.replace("&", " and ").replace("+", " and ")
-    # Dots and apostrophes join ("G.m.b.H.", "O'Neil"); every other sign parts.
     letters = "".join(
-        sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else "" if sign in ".'’`´" else " "
+        sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else "" if sign in JOINED else " "
         for sign in folded
     )
-    words = letters.split()
-    while len(words) > 1 and (words[-1] in _FORMS or words[-1] == "and"):
-        words.pop()
-    return " ".join(words)
+    return without_form(" ".join(letters.split()))
 
 
 def join_keys(columns: Sequence[Sequence[str]]) -> list[str]:

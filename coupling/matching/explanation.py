@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from coupling.matching import compare
+from coupling.matching import compare, near_misses
 from coupling.matching.decisions import Decision, Result
 from coupling.rows import DELETED_HERE, Criterion
 
@@ -55,6 +55,11 @@ def matched_on(searched: Searched) -> str:
     return f"Matched on {captions(searched.used)} alone: {left_out}."
 
 
+def will_be_created(*, of_choices: bool) -> str:
+    """Return the sentence that a record without a match is created in Dataverse, as a row or as a choice."""
+    return f"A new {'choice' if of_choices else 'row'} will be created in Dataverse."
+
+
 def not_coupled(
     decision: Decision,
     searched: Searched,
@@ -63,15 +68,20 @@ def not_coupled(
     blank_is_no_match: bool,
     partner: str = "",
     outside: str = "",
+    near: str = "",
+    closest: str = "",
+    noun: str = "row",
 ) -> str:
     """Return why a record was not coupled, and what to do next, as one text.
 
-    partner: the record that has the row; outside: a sentence about rows outside the filter that it would have matched.
+    noun: what was searched, a row or a choice; partner: the record that has the row; outside: a sentence about rows
+    outside the filter that it would have matched; near: one about a row that it nearly matches; closest: one about the
+    row that is closest to it.
     """
     same = searched.same()
     if decision.result is Result.MULTIPLE:
         return (
-            f"{decision.row_count:,} rows in Dataverse have the same {same}, so none was chosen. Add a field that "
+            f"{decision.row_count:,} {noun}s in Dataverse have the same {same}, so none was chosen. Add a field that "
             "tells them apart, or merge the duplicates there."
         )
     if decision.result is Result.ALREADY_COUPLED:
@@ -79,7 +89,7 @@ def not_coupled(
         fix = "Match on other fields, or check whether the two records here are duplicates."
         if partner == DELETED_HERE:
             fix = "Choose Release from Deleted Records, then couple it again."
-        return f"The one row with the same {same} is already coupled to {whom}. {fix}"
+        return f"The one {noun} with the same {same} is already coupled to {whom}. {fix}"
     if all(tried.result is Result.BLANK for tried in decision.trail):
         return _without_value(searched, mapping, blank_is_no_match=blank_is_no_match)
     also = " (every priority was tried)" if len(decision.trail) > 1 else ""
@@ -87,7 +97,38 @@ def not_coupled(
     what_next = "Match on other fields, or create it there."
     if outside:
         what_next = f"{outside} Change them in Dataverse if they should take part, or match on other fields."
-    return f"{_ended(f'No row {where} has the same {same}{also}')} {what_next}"
+    elif near:
+        what_next = f"{near} Correct the one that is wrong, and couple again."
+    elif closest:
+        what_next = (
+            f"{closest} If it is the same, write it alike on both sides and couple again; else match on other fields, "
+            "or create it there."
+        )
+    return f"{_ended(f'No {noun} {where} has the same {same}{also}')} {what_next}"
+
+
+def nearly_matched(searched: Searched, values: Sequence[Any]) -> str:
+    """Return in what a row differs from a record as a near miss (coupling.matching.near_misses); "" for none.
+
+    values: the row's, field by field of `searched`.
+    """
+    told = []
+    for field, value in zip(searched.fields, values, strict=True):
+        if field not in searched.used:
+            continue
+        told.append(near_misses.sentence(
+            field.caption, field.value, value, case_sensitive=field.criterion.case_sensitive
+        ))  # fmt: skip
+    return f"{'; '.join(filter(None, told))}." if any(told) else ""
+
+
+def closest_row(searched: Searched, values: Sequence[Any]) -> str:
+    """Return the value of the closest row, by the first field that is compared as text. See nearly_matched."""
+    for field, value in zip(searched.fields, values, strict=True):
+        if near_misses.has_near_misses([field.criterion]):
+            told = near_misses.closest_sentence(field.caption, field.value, value)
+            return f"{told}." if told else ""
+    return ""
 
 
 def _ended(sentence: str) -> str:

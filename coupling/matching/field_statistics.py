@@ -1,16 +1,24 @@
-"""Statistics of local fields: in how many records a field is filled, and how many of its values are distinct."""
+"""Statistics of local fields: in how many records a field is filled, and how many of its values are distinct.
 
+Blank is what matching takes as blank: nothing but whitespace, and in phone, mail and name fields a placeholder.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, TextField
-from django.db.models.functions import Cast, Lower, Trim
+from django.db.models.functions import Cast, Length, Lower, Trim
 
 from coupling import local_records
+from coupling.matching.criteria import to_criterion
+from coupling.matching.placeholders import kind_of, without_placeholders
 from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
+from coupling.rows import Criterion
 
 SAMPLE_SIZE = 20_000
 """Records measured at most, the first in key order: a page must not count a million values in twenty columns."""
+_TEXTS = ("text", "code", "reference", "choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +34,61 @@ class FieldStatistics:
 
 
 def field_statistics(mapping: IntegrationTableMapping, rows: list[IntegrationFieldMapping]) -> FieldStatistics:
-    """Measure the fields of some field mappings on the records inside the table filter; one query or two."""
+    """Measure the fields of some field mappings on the records inside the table filter; three queries at most."""
     table = local_records.get_table(mapping)
     records = local_records.filtered_records(mapping)
     total = records.order_by().count()
     sample: Any = records.order_by()
     if total > SAMPLE_SIZE:
         sample = table.model._default_manager.filter(pk__in=records.values("pk")[:SAMPLE_SIZE])
+    types = {row.field: local_records.get_field(mapping, row.field).type for row in rows}
+    with_placeholders: dict[str, Criterion] = {}
+    for row in rows:
+        if types[row.field] in _TEXTS and kind_of(criterion := to_criterion(row)):
+            with_placeholders.setdefault(row.field, criterion)
+    found: dict[str, tuple[int, int]] = {}
+    if total:
+        found = _read(sample, with_placeholders)
+        found |= _counted(sample, {name: type_ for name, type_ in types.items() if name not in found})
+    count = min(total, SAMPLE_SIZE)
+    fields: dict[str, tuple[int, int]] = {}
+    for name in types:
+        filled, distinct = found.get(name, (0, 0))
+        fields[name] = (
+            round(100 * filled / count) if count else 0,
+            round(100 * distinct / filled) if filled else 0,
+        )
+    return FieldStatistics(count, total > SAMPLE_SIZE, fields)
+
+
+def _counted(sample: Any, types: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Return (filled, distinct) of the fields, counted by the database."""
+    texts = {f"text__{name}": Trim(Cast(name, TextField())) for name, type_ in types.items() if type_ in _TEXTS}
     aggregates: dict[str, Any] = {}
-    for name in {row.field for row in rows}:
-        field = local_records.get_field(mapping, name)
-        if field.type in ("text", "code", "reference", "choice"):
-            filled = ~Q(**{name: ""}) & Q(**{f"{name}__isnull": False})
-            value: Any = Lower(Trim(Cast(name, TextField())))
+    for name in types:
+        text = f"text__{name}"
+        if text in texts:
+            filled = Q(**{f"length__{name}__gt": 0})
+            value: Any = Lower(text)
         else:
             filled, value = Q(**{f"{name}__isnull": False}), name
         aggregates[f"filled__{name}"] = Count("pk", filter=filled)
         aggregates[f"distinct__{name}"] = Count(value, filter=filled, distinct=True)
-    found = sample.aggregate(**aggregates) if aggregates and total else {}
-    count = min(total, SAMPLE_SIZE)
-    fields: dict[str, tuple[int, int]] = {}
-    for name in {row.field for row in rows}:
-        filled_count, distinct = found.get(f"filled__{name}", 0), found.get(f"distinct__{name}", 0)
-        fields[name] = (
-            round(100 * filled_count / count) if count else 0,
-            round(100 * distinct / filled_count) if filled_count else 0,
-        )
-    return FieldStatistics(count, total > SAMPLE_SIZE, fields)
+    if not aggregates:
+        return {}
+    lengths = {f"length__{text.removeprefix('text__')}": Length(text) for text in texts}
+    found = sample.annotate(**texts).annotate(**lengths).aggregate(**aggregates)
+    return {name: (found[f"filled__{name}"], found[f"distinct__{name}"]) for name in types}
+
+
+def _read(sample: Any, criteria: Mapping[str, Criterion]) -> dict[str, tuple[int, int]]:
+    """Return (filled, distinct) of the fields that have placeholders, whose values are looked at one by one."""
+    if not criteria:
+        return {}
+    found = {}
+    columns: Sequence[tuple[Any, ...]] = list(zip(*sample.values_list(*criteria), strict=True))
+    for (name, criterion), values in zip(criteria.items(), columns, strict=False):
+        keys = ["" if value is None else str(value).strip().casefold() for value in values]
+        keys = [key for key in without_placeholders(criterion, keys, values) if key]
+        found[name] = len(keys), len(set(keys))
+    return found

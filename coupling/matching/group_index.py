@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from coupling.matching import compare
 from coupling.matching.key_index import KeyIndex, Slots
+from coupling.matching.near_misses import NearRows, has_near_misses
 from coupling.rows import Criterion
 
 Canonical = list[list[str]]
@@ -20,9 +21,11 @@ Canonical = list[list[str]]
 
 
 class GroupIndex:
-    """The keys of the criteria of one priority. See Matcher for country and blank_is_no_match."""
+    """The keys of the criteria of one priority. See Matcher for country, blank_is_no_match, near_misses."""
 
-    def __init__(self, criteria: Sequence[Criterion], country: str, *, blank_is_no_match: bool) -> None:
+    def __init__(
+        self, criteria: Sequence[Criterion], country: str, *, blank_is_no_match: bool, near_misses: bool = False
+    ) -> None:
         self._criteria = criteria
         self._country = country
         self._columns = [compare.canonical_column(criterion, country) for criterion in criteria]
@@ -32,6 +35,7 @@ class GroupIndex:
         self._count = 0
         self._masks: set[tuple[bool, ...]] = set()
         """Which fields count, of all candidates."""
+        self._near = NearRows(criteria) if near_misses and has_near_misses(criteria) else None
 
     # -- local candidates --------------------------------------------------------------------------------------------
 
@@ -40,6 +44,8 @@ class GroupIndex:
         given = [columns[criterion.local] for criterion in self._criteria]
         canonical = self._canonical(given, countries)
         keys = [self._local_keys(canonical)]
+        if self._near is not None:
+            self._near.add(canonical, keys[0])
         keys += [self._local_keys(further, at) for at, further in self._further(canonical, given, countries)]
         while len(self._indexes) < len(keys):
             self._indexes.append(KeyIndex())
@@ -71,6 +77,7 @@ class GroupIndex:
         """Yield, for each index and way to read the rows, which slot each of `count` rows has there; 0 for none."""
         given = [columns[criterion.integration] for criterion in self._criteria]
         canonical = self._canonical(given, countries)
+        matched = np.zeros(count, np.bool_)
         readings: list[tuple[int | None, Canonical]] = [(None, canonical), *self._further(canonical, given, countries)]
         for replaced, texts in readings:
             blanks = [len(texts) > 1 and "" in column for column in texts]
@@ -85,7 +92,19 @@ class GroupIndex:
                     if used and has_blank:
                         keys = [key if value else "" for key, value in zip(keys, column, strict=True)]
                 for index in self._indexes:
-                    yield index, index.find_slots(keys)
+                    slots = index.find_slots(keys)
+                    matched |= slots != 0
+                    yield index, slots
+        if self._near is not None:
+            self._near.look(canonical, self._masks, given, np.flatnonzero(~matched).tolist(), self.only_rows()[0] != 0)
+
+    def look_near(self, columns: Mapping[str, Sequence[Any]], countries: Sequence[Any] | None, count: int) -> None:
+        """Look at rows for near misses alone."""
+        if self._near is not None:
+            given = [columns[criterion.integration] for criterion in self._criteria]
+            self._near.look(
+                self._canonical(given, countries), self._masks, given, range(count), self.only_rows()[0] != 0
+            )
 
     # -- both ----------------------------------------------------------------------------------------------------------
 
@@ -121,10 +140,35 @@ class GroupIndex:
         """Return whether a candidate has a row."""
         return any(index.first[index.slots[position]] for index in self._indexes)
 
+    @property
+    def near_rows(self) -> Mapping[int, tuple[Any, ...]]:
+        """The rows stored as near misses."""
+        return self._near.rows if self._near is not None else {}
+
+    def near_miss(self, position: int) -> tuple[Any, ...] | None:
+        """Return the values, criterion by criterion, of a row that nearly has a candidate's; None for none."""
+        return self._near.at(position) if self._near is not None else None
+
+    def closest_row(self, position: int) -> tuple[Any, ...] | None:
+        """Return the values, criterion by criterion, of the row that is closest to a candidate; None for none."""
+        return self._near.closest_at(position) if self._near is not None else None
+
+    def positions_of_near_misses(self) -> list[int]:
+        """Return the positions of the candidates that have one, whatever else they have."""
+        return self._near.positions() if self._near is not None else []
+
+    def let_go(self) -> None:
+        """Drop what only looking at rows needs."""
+        for index in self._indexes:
+            index.let_go()
+        if self._near is not None:
+            self._near.let_go()
+
     def without_rows(self) -> "GroupIndex":
         """Return an index of the same candidates without rows, for a second set of them."""
         other = copy(self)
         other._indexes = [index.without_rows() for index in self._indexes]
+        other._near = None
         return other
 
     def rows(self, position: int) -> list[int]:

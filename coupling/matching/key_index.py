@@ -150,6 +150,13 @@ class KeyIndex:
         other.first, other.more = np.zeros_like(self.first), {}
         return other
 
+    def let_go(self) -> None:
+        """Drop what only looking keys up needs: from now on nothing is added and nothing is looked up."""
+        self._sort()
+        self._texts = _Texts.of(())
+        self._hash_of = self._hashes = np.empty(0, np.uint64)
+        self._owners, self._starts, self._collided = np.empty(0, np.uint32), np.zeros(3, np.int64), {}
+
     def stores_further_row(self, slot: int) -> bool:
         """Return whether a further row of the slot is stored; count it here where it is not."""
         more = self.more.get(slot)

@@ -25,7 +25,8 @@ import numpy as np
 
 from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
 from coupling.matching.group_index import GroupIndex
-from coupling.matching.key_index import KeyIndex, Places, Slots, encode
+from coupling.matching.key_index import encode
+from coupling.matching.remote_page import RemotePage
 from coupling.rows import Criterion, RemoteRow
 
 _SHOWN_FIRST = (Result.MULTIPLE, Result.ALREADY_COUPLED)
@@ -52,7 +53,8 @@ class Matcher:
 
     blank_is_no_match: a blank local value makes its whole group match nothing, instead of dropping the field.
     country: the company's (ISO 3166), for phone numbers without a prefix; countries: the local field and the Dataverse
-    column with a record's own country, which counts first.
+    column with a record's own country, which counts first. near_misses: note for each record, beside its matches, a row
+    that differs in invisible characters, spacing, punctuation or legal form alone.
     """
 
     def __init__(
@@ -62,11 +64,13 @@ class Matcher:
         blank_is_no_match: bool = False,
         country: str = "",
         countries: tuple[str, str] | None = None,
+        near_misses: bool = False,
     ) -> None:
         self.groups = tuple(groups)
         self._country_field, self._country_column = countries or ("", "")
         self._indexes = [
-            GroupIndex(group.criteria, country, blank_is_no_match=blank_is_no_match) for group in self.groups
+            GroupIndex(group.criteria, country, blank_is_no_match=blank_is_no_match, near_misses=near_misses)
+            for group in self.groups
         ]
         self._ids = bytearray()
         self._found_ids = bytearray()
@@ -89,6 +93,11 @@ class Matcher:
         other._found_ids, other._found_names, other._found_ends = bytearray(), bytearray(), array("Q", [0])
         return other
 
+    def let_go(self) -> None:
+        """Drop what only comparing rows needs, more than half of what is stored: from now on none is compared."""
+        for index in self._indexes:
+            index.let_go()
+
     # -- the local side --------------------------------------------------------------------------------------------
 
     def add(self, ids: Sequence[bytes], columns: Mapping[str, Sequence[object]]) -> None:
@@ -109,7 +118,7 @@ class Matcher:
         self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]
     ) -> None:
         """Compare one page of Dataverse rows: ids as texts, names, and by column the values. Each row comes once."""
-        page = _RemotePage(self, _raw(ids))
+        page = RemotePage(ids, self._found_ids)
         countries = columns.get(self._country_column)
         for group_index in self._indexes:
             for index, slots in group_index.find(columns, countries, len(ids)):
@@ -118,15 +127,20 @@ class Matcher:
 
     def add_remote_rows(self, rows: Sequence[RemoteRow]) -> None:
         """Compare rows given as records: for probes and small tables."""
+        self.add_remote_page([row.id.hex for row in rows], [row.name for row in rows], self._columns_of(rows))
+
+    def look_near(self, rows: Sequence[RemoteRow]) -> None:
+        """Look for near misses alone among some rows, also once all is decided."""
+        columns = self._columns_of(rows)
+        for group_index in self._indexes:
+            group_index.look_near(columns, columns.get(self._country_column), len(rows))
+
+    def _columns_of(self, rows: Sequence[RemoteRow]) -> dict[str, list[object]]:
         wanted = {criterion.integration for group in self.groups for criterion in group.criteria}
         wanted |= {self._country_column} - {""}
-        self.add_remote_page(
-            [row.id.hex for row in rows],
-            [row.name for row in rows],
-            {name: [row.values.get(name) for row in rows] for name in wanted},
-        )
+        return {name: [row.values.get(name) for row in rows] for name in wanted}
 
-    def _store(self, page: "_RemotePage", names: Sequence[str | None]) -> None:
+    def _store(self, page: RemotePage, names: Sequence[str | None]) -> None:
         """Store the page's rows that are somebody's candidates."""
         rows = page.stored
         self._found_ids += np.frombuffer(page.raw, "V16")[rows].tobytes()
@@ -167,71 +181,6 @@ class Matcher:
         )
 
 
-class _RemotePage:
-    """One page while it is compared: which of its rows are stored, in the order they were found."""
-
-    def __init__(self, matcher: Matcher, raw: bytes) -> None:
-        self.raw = raw
-        self.stored: list[int] = []
-        self._numbers = np.zeros(len(raw) // 16, np.uint32)
-        self._before = matcher.stored_rows
-        self._earlier = matcher._found_ids
-
-    def add_hits(self, index: KeyIndex, slots: Slots) -> None:
-        """Note which rows have which slots of a priority; row by row, 0 for none."""
-        rows = np.flatnonzero(slots)
-        hits = slots[rows]
-        alone = index.first[hits] == 0
-        ordered = np.sort(hits)
-        twice = ordered[1:][ordered[1:] == ordered[:-1]]
-        if len(twice):
-            alone &= ~np.isin(hits, twice)
-        self._number(rows[alone])
-        index.first[hits[alone]] = self._numbers[rows[alone]]
-        # The others are second rows of somebody, and rows of one page with the same slot.
-        for row, slot in zip(rows[~alone].tolist(), hits[~alone].tolist(), strict=True):
-            self._add_further_hit(index, slot, row)
-
-    def _number(self, rows: Places) -> None:
-        """Give these rows of the page numbers, those that have none yet."""
-        fresh = rows[self._numbers[rows] == 0]
-        first = self._before + len(self.stored) + 1
-        self._numbers[fresh] = np.arange(first, first + len(fresh))
-        self.stored += fresh.tolist()
-
-    def _add_further_hit(self, index: KeyIndex, slot: int, row: int) -> None:
-        again = index.first[slot]
-        if again:
-            # The service gives a row twice when its table changed between two pages; it counts once.
-            if any(self._is(number, row) for number in index.rows(slot)):
-                return
-            if not index.stores_further_row(slot):
-                return
-        self._number(np.array([row]))
-        number = int(self._numbers[row])
-        if again:
-            index.add_further_row(slot, number)
-        else:
-            index.first[slot] = number
-
-    def _is(self, number: int, row: int) -> bool:
-        """Return whether the row stored under a number is this page's row."""
-        if number > self._before:
-            at = 16 * self.stored[number - self._before - 1]
-            known: bytes | bytearray = self.raw[at : at + 16]
-        else:
-            known = self._earlier[16 * number - 16 : 16 * number]
-        return known == self.raw[16 * row : 16 * row + 16]
-
-
-def _raw(ids: Sequence[str]) -> bytes:
-    """Return the ids of a page, 16 bytes each. Raises ValueError for one that is no GUID."""
-    raw = bytes.fromhex("".join(ids).replace("-", ""))
-    if len(raw) != 16 * len(ids) or not set(map(len, ids)) <= {32, 36}:
-        raise ValueError("A row's id is not a GUID.")
-    return raw
-
-
 class Decisions:
     """All decisions of a matcher, in key order; iterate it, or ask for one by position."""
 
@@ -250,6 +199,10 @@ class Decisions:
     def __iter__(self) -> Iterator[Decision]:
         return map(self.decision_at, range(len(self)))
 
+    def let_go(self) -> None:
+        """Drop what only comparing further rows needs: see Matcher."""
+        self._matcher.let_go()
+
     def id_at(self, position: int) -> bytes:
         """Return the 16 bytes of the local id at a position."""
         return bytes(self._matcher._ids[16 * position : 16 * position + 16])
@@ -266,6 +219,30 @@ class Decisions:
     def has_rows(self, position: int) -> bool:
         """Return whether any row has a key of the record at a position."""
         return any(index.has_rows(position) for index in self._matcher._indexes)
+
+    def near_miss_at(self, position: int) -> tuple[int, tuple[object, ...]] | None:
+        """Return the group and the values of a row that nearly has those of the record at a position; None for none."""
+        if self.result_at(position) is not Result.NO_MATCH:
+            return None
+        for number, index in enumerate(self._matcher._indexes):
+            if (values := index.near_miss(position)) is not None:
+                return number, values
+        return None
+
+    def closest_row_at(self, position: int) -> tuple[int, tuple[object, ...]] | None:
+        """Return the group and the values of the row that is closest to the record at a position; None for none."""
+        if self.result_at(position) is not Result.NO_MATCH:
+            return None
+        for number, index in enumerate(self._matcher._indexes):
+            if (values := index.closest_row(position)) is not None:
+                return number, values
+        return None
+
+    def positions_of_near_misses(self) -> list[int]:
+        """Return the positions of the records without a match that have a near miss."""
+        indexes = self._matcher._indexes
+        found = sorted({position for index in indexes for position in index.positions_of_near_misses()})
+        return [position for position in found if self.result_at(position) is Result.NO_MATCH]
 
     def positions_with_rows(self) -> list[int]:
         """Return the positions of the records that any row has a key of."""
@@ -299,6 +276,19 @@ class Decisions:
         """Return the Dataverse row that the record at a position gets; None for none."""
         row = self._decided[position]
         return UUID(bytes=self._found_id(row)) if row else None
+
+    def group_at(self, position: int) -> int | None:
+        """Return the place of the priority that coupled the record at a position; None where none did."""
+        by = self._by[position]
+        return by - 1 if by else None
+
+    def row_name_at(self, position: int) -> str:
+        """Return the name of the row that the record at a position gets."""
+        return self._name(self._decided[position])
+
+    def tried_before(self, position: int) -> list[PriorityResult]:
+        """Return what the priorities before the one that coupled the record at a position gave."""
+        return [self._priority_result(number, position) for number in range(max(self._by[position] - 1, 0))]
 
     def decision_at(self, position: int) -> Decision:
         """Return the decision on the record at a position."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from coupling import filters
+from coupling.filters.words import WordsOf, describe, words_of_columns
 from coupling.matching.decisions import Result
 from coupling.matching.match import Decisions
-from coupling.rows import Condition
 from dataverse.types import ColumnInfo
 
 
@@ -52,36 +52,37 @@ class OutsideRows:
 
 
 def whys(
-    conditions: Sequence[Condition],
+    row_filter: filters.Node,
     infos: Mapping[str, ColumnInfo],
     columns: Mapping[str, Sequence[Any]],
     count: int,
+    company_column: str,
     company_name: Callable[[str], str],
 ) -> list[str]:
     """Return for each of `count` rows which conditions it misses: "Status is Inactive, Relationship Type is blank".
 
-    columns: the rows' values by column; company_name: the name of the company whose row in Dataverse has that id.
+    columns: the rows' values by column; company_column: the one that says whose a row is; company_name: the name of the
+    company whose row in Dataverse has that id.
     """
+    words = words_of_columns(infos)
     found: list[str] = []
     for at in range(count):
-        missed = filters.unmet(conditions, {name: values[at] for name, values in columns.items()}.__getitem__)
-        found.append(", ".join(_why(one.column, columns[one.column][at], infos, company_name) for one in missed))
+
+        def value_of(name: str, at: int = at) -> Any:
+            return columns[name][at]
+
+        missed = filters.unmet(row_filter, value_of)
+        found.append(", ".join(_why(one, value_of, words, company_column, company_name) for one in missed))
     return found
 
 
-def _why(column: str, value: Any, infos: Mapping[str, ColumnInfo], company_name: Callable[[str], str]) -> str:
-    if column == filters.COMPANY_COLUMN and value:
-        return f"it belongs to {company_name(str(value))}"
-    info = infos.get(column)
-    caption = filters.caption_of(column, info.label if info is not None else "")
-    return f"{caption} is {_shown(value, info)}"
-
-
-def _shown(value: Any, info: ColumnInfo | None) -> str:
-    if value is None or value == "":
-        return "blank"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) and info is not None and value in info.choices:
-        return info.choices[value]
-    return str(value)
+def _why(
+    missed: filters.Node,
+    value_of: Callable[[str], Any],
+    words: WordsOf,
+    company_column: str,
+    company_name: Callable[[str], str],
+) -> str:
+    if company_column in filters.field_names(missed) and (company := value_of(company_column)):
+        return f"Company is {company_name(str(company))}"
+    return describe([missed], value_of, words)

@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from coupling import claims, local_records
+from coupling.matching.choice_rows import row_id_of, value_of
 from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.run_matching import MatchingRun
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, pairs_of
 from coupling.rows import DELETED_HERE
+from jobs.mentions import HIDDEN
 
 _IDS_PER_QUERY = 500
 
@@ -17,9 +19,13 @@ Partner = str | claims.Holder
 
 
 def candidate_to_json(candidate: Candidate, partners: Mapping[UUID, Partner]) -> dict[str, Any]:
-    """Return a candidate as outcomes and previews show it. partners: see partner_names."""
+    """Return a candidate as outcomes keep it (jobs.mentions.Reader reads it). partners: see partner_names."""
     partner = partners.get(candidate.id)
-    return {"id": str(candidate.id), "name": candidate.name, "coupled_to": None if partner is None else str(partner)}
+    row_id = str(value_of(candidate.id)) if candidate.id.int < 1 << 32 else str(candidate.id)
+    found: dict[str, Any] = {"id": row_id, "name": candidate.name, "coupled_to": partner}
+    if isinstance(partner, claims.Holder):
+        found |= {"coupled_to": HIDDEN, "mention": partner.mention.to_json()}
+    return found
 
 
 def partner_names(
@@ -48,6 +54,11 @@ def partner_names(
 
 def _stored_partners(mapping: IntegrationTableMapping, row_ids: list[UUID]) -> dict[UUID, str]:
     """Return the company's records of any table that these Dataverse rows are coupled to."""
+    if mapping.uid_kind == "option":
+        pairs = pairs_of(mapping).filter(value__in=[value_of(row_id) for row_id in row_ids])
+        holders = {row_id_of(value): local_id for value, local_id in pairs.values_list("value", "local_id")}
+        named = local_records.read_named(mapping, holders.values())
+        return {row_id: named[local_id] for row_id, local_id in holders.items()}
     couplings = Coupling.objects.filter(company=mapping.company, integration_id__in=row_ids).select_related("mapping")
     by_mapping: dict[IntegrationTableMapping, dict[UUID, UUID]] = {}
     for coupling in couplings:

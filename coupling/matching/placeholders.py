@@ -1,6 +1,6 @@
 """Placeholders: what people enter where a value must stand, and is no phone number, mail address or name. No Django.
 
-Which of the three a criterion compares says its Compare As, or else the words in the names of its field and column.
+Which of the three a criterion compares say the words in the names of its field and column, or else its Compare As.
 """
 
 import re
@@ -16,8 +16,9 @@ _STATED = {CompareAs.PHONE: "phone", CompareAs.EMAIL: "email", CompareAs.COMPANY
 _IN_NAMES = (
     ("phone", re.compile(r"phone|fax|mobile|pager|telex")),
     ("email", re.compile(r"e_?mail")),
-    ("name", re.compile(r"name")),
 )
+"""A field that is called like one of these holds them, whatever it is compared as."""
+_NAME = re.compile(r"name")
 _WORDS = frozenset(
     [
         "n/a",
@@ -71,15 +72,13 @@ _DIGIT = re.compile(r"[^\D0]")
 @cache
 def kind_of(criterion: Criterion) -> str:
     """Return what a criterion compares: "phone", "email" or "name"; "" for anything else, which has no placeholders."""
+    names = f"{criterion.local} {criterion.integration}".casefold()
+    for kind, pattern in _IN_NAMES:
+        if pattern.search(names):
+            return kind
     if criterion.compare_as in _STATED:
         return _STATED[criterion.compare_as]
-    if criterion.compare_as is not CompareAs.TEXT:
-        return ""
-    for name in (criterion.local, criterion.integration):
-        for kind, pattern in _IN_NAMES:
-            if pattern.search(name.casefold()):
-                return kind
-    return ""
+    return "name" if criterion.compare_as is CompareAs.TEXT and _NAME.search(names) else ""
 
 
 def without_placeholders(criterion: Criterion, keys: list[str], values: Sequence[Any]) -> list[str]:

@@ -4,6 +4,7 @@ The cost is the number of requests. A probe must find every row that a scan woul
 (they find a little more) and the matcher compares exactly afterwards; where no such filter can be said, all is scanned.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from uuid import UUID
 from core.vocabulary import CompareAs
 from coupling.matching import compare
 from coupling.matching.match import Group
+from coupling.matching.placeholders import visible
 from coupling.rows import Criterion
 from dataverse import odata
 
@@ -25,6 +27,7 @@ NO_COUNTERPART = "\x02no counterpart\x02"
 """Precedes a value that has no counterpart in Dataverse: it is a value, and no row has it."""
 _MAX_CONDITIONS, _MAX_LENGTH = 300, 12_000
 """Conditions and characters of one filter; Dataverse takes 500 conditions and 32,000 characters once encoded."""
+_RUN = re.compile(r"[A-Za-z0-9]{3,}")
 _SURE_PREFIX = 4
 """From this length on a prefix is as good as the whole value."""
 
@@ -76,6 +79,33 @@ def probe_filters(
             terms[odata.all_of(*conditions)] = None
         texts += _pack_terms(list(terms))
     return texts
+
+
+def near_filters(
+    groups: Sequence[Group], records: Sequence[Mapping[str, Any]], column_types: Mapping[str, str]
+) -> list[str]:
+    """Return the $filter texts that find most rows whose text nearly is a record's: by its first run of plain letters.
+
+    A text without such a run is not asked for. See probe_filters for the arguments.
+    """
+    terms: dict[str, None] = {}
+    for group in groups:
+        texts = [one for one in group.criteria if one.compare_as in (CompareAs.TEXT, CompareAs.COMPANY_NAME)]
+        for criterion in texts[:1]:
+            if column_types.get(criterion.integration) not in {"String", "Memo"}:
+                continue
+            for record in records:
+                value = record[criterion.local]
+                if isinstance(value, str) and not compare.blank(criterion, value) and not _has_no_counterpart(value):
+                    terms |= dict.fromkeys(_near_terms(criterion.integration, visible(value).strip()))
+    return _pack_terms(list(terms))
+
+
+def _near_terms(column: str, value: str) -> list[str]:
+    run = _RUN.search(value.replace("ss", " ").replace("SS", " "))
+    if run is None:
+        return []
+    return [odata.startswith(column, run[0]) if value.startswith(run[0]) else odata.contains(column, run[0])]
 
 
 def _pack_terms(terms: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """One run of match-based coupling up to its decisions, for the job and for the preview: nothing is written here."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -11,22 +11,26 @@ from django.db.models import QuerySet
 from connection_setup.connection.state import connection_of
 from connection_setup.models import DataverseConnection
 from core.vocabulary import CompareAs
-from coupling import claims, local_records
+from coupling import claims, filters, local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, explanation, read_plan
+from coupling.matching.choice_rows import ChoiceRows, row_id_of
 from coupling.matching.comparable import by_value
 from coupling.matching.decisions import Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.matching.outside import OutsideRows, whys
 from coupling.matching.translation import translation_of
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, pairs_of
 from coupling.rows import ColumnPage, Criterion
+from jobs.mentions import Text, mark, take_marks
 
 COUNTRY = "country_region_code"
 """The local field with a record's country."""
 MAX_OUTSIDE_PAGES = 20
 """Pages of rows outside the filter that are looked at for what unmatched records would have matched."""
+MAX_NEAR_PROBES = 2
+"""Requests up to which rows that unmatched records nearly match are asked for, one page each."""
 MAX_OUTSIDE_PROBES = 3
 """Requests up to which such rows are asked for by filter instead."""
 
@@ -60,11 +64,15 @@ class MatchingRun:
         """
         if not self.given:
             raise criteria.NoCriteria(self.mapping.name)
+        self._rows: Gateway | ChoiceRows = self.gateway
         self.organization_id = connection_of(self.mapping.company).organization_id
         self.table = local_records.get_table(self.mapping)
         self.countries = self._countries()
-        self.gateway.check_columns(self.mapping, self.columns)
-        infos = self.gateway.table(self.mapping).columns
+        if self.mapping.uid_kind == "option":
+            self._rows = ChoiceRows(self.gateway, self.mapping)
+            self.given = [replace(one, integration=one.local) for one in self.given]
+        self._rows.check_columns(self.mapping, self.columns)
+        infos = self._rows.table(self.mapping).columns
         self.column_types = {name: infos[name].type for name in self.columns}
         translations = {one: translation_of(self.mapping, one, infos[one.integration]) for one in self.given}
         self._translations = {one.local: found for one, found in translations.items() if found is not None}
@@ -95,7 +103,7 @@ class MatchingRun:
         mapped = self.mapping.fields.filter(field=COUNTRY, constant="").exclude(integration_field="").first()
         if mapped is None or not any(field.name == COUNTRY for field in self.table.fields):
             return None
-        column = self.gateway.table(self.mapping).columns.get(mapped.integration_field)
+        column = self._rows.table(self.mapping).columns.get(mapped.integration_field)
         return (COUNTRY, mapped.integration_field) if column is not None and column.type == "String" else None
 
     def run(self, *, coupled: Callable[[list[bytes]], Iterable[bytes]] | None = None) -> Decisions:
@@ -109,6 +117,7 @@ class MatchingRun:
             blank_is_no_match=self.blank_is_no_match,
             country=self.mapping.company.country_code,
             countries=self.countries,
+            near_misses=True,
         )
         probed: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)
@@ -123,42 +132,62 @@ class MatchingRun:
         self.on_part("Deciding", 0, None)
         self.decisions = matcher.decide(coupled or coupled_row_finder(self.mapping, self.organization_id))
         self.outside = self._look_outside(matcher, probed)
+        self._look_for_near_misses(matcher, probed)
+        self.decisions.let_go()
+        if self.outside is not None:
+            self.outside.decisions.let_go()
         return self.decisions
+
+    def _look_for_near_misses(self, matcher: Matcher, probed: list[dict[str, Any]]) -> None:
+        """Ask for rows that unmatched records nearly match, where not all rows were read; in few requests, or not."""
+        if self.plan.kind != "probe" or self.mapping.uid_kind == "option":  # choices are all read
+            return
+        unmatched = self._unmatched(probed, but=self.outside)
+        wanted = read_plan.near_filters(self.groups, unmatched, self.column_types)
+        if 0 < len(wanted) <= MAX_NEAR_PROBES:
+            matcher.look_near(self.gateway.probe(self.mapping, self.columns, wanted, pages=1))
+
+    def _unmatched(self, probed: list[dict[str, Any]], but: OutsideRows | None = None) -> list[dict[str, Any]]:
+        """Return the values of the records that have no match, of those that were to be probed.
+
+        but: rows outside the filter; records that would have matched one are left out.
+        """
+        return [
+            values
+            for position, values in enumerate(probed)
+            if self.decisions.result_at(position) is Result.NO_MATCH and not (but and but.match_at(position))
+        ]
 
     def _look_outside(self, matcher: Matcher, probed: list[dict[str, Any]]) -> OutsideRows | None:
         """Look among the rows outside the mapping's filter for those that unmatched records would have matched.
 
         probed: the values of the first records, all where there are few. None where nothing is to be looked for.
         """
-        conditions = self.gateway.conditions(self.mapping)
-        if not conditions or not self.decisions.count_results()[Result.NO_MATCH]:
+        row_filter = self._rows.row_filter(self.mapping)
+        if row_filter == filters.EVERYTHING or not self.decisions.count_results()[Result.NO_MATCH]:
             return None
         self.on_part("Looking at rows outside the filter", 0, None)
-        infos, other = self.gateway.table(self.mapping).columns, matcher.for_other_rows()
+        infos, other = self._rows.table(self.mapping).columns, matcher.for_other_rows()
         names = lru_cache(_company_name)
-        for page in self._outside_pages([condition.column for condition in conditions], probed):
-            other.add_remote_page(page.ids, whys(conditions, infos, page.columns, len(page.ids), names), page.columns)
+        for page in self._outside_pages(filters.field_names(row_filter), probed):
+            found = whys(row_filter, infos, page.columns, len(page.ids), self.mapping.company_column, names)
+            other.add_remote_page(page.ids, found, page.columns)
         return OutsideRows(other.decide())
 
     def _outside_pages(self, filtered: Sequence[str], probed: list[dict[str, Any]]) -> Iterator[ColumnPage]:
         """Yield rows outside the filter, with the columns it is about: those asked for by filter, or the first ones."""
         columns = list(dict.fromkeys([*self.columns, *filtered]))
         if len(probed) == len(self.decisions):
-            unmatched = [
-                values
-                for values, decision in zip(probed, self.decisions, strict=True)
-                if decision.result is Result.NO_MATCH
-            ]
-            wanted = read_plan.probe_filters(self.groups, unmatched, self.column_types)
+            wanted = read_plan.probe_filters(self.groups, self._unmatched(probed), self.column_types)
             if wanted is not None and len(wanted) <= MAX_OUTSIDE_PROBES:
-                rows = self.gateway.probe(self.mapping, columns, wanted, outside=True)
+                rows = self._rows.probe(self.mapping, columns, wanted, outside=True)
                 yield ColumnPage(
                     [row.id.hex for row in rows],
                     [row.name for row in rows],
                     {name: [row.values.get(name) for row in rows] for name in columns},
                 )
                 return
-        yield from self.gateway.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
+        yield from self._rows.scan_outside(self.mapping, columns, MAX_OUTSIDE_PAGES)
 
     def _plan(self, probed: list[dict[str, Any]] | None) -> read_plan.Plan:
         wanted = read_plan.probe_filters(self.groups, probed, self.column_types) if probed is not None else None
@@ -166,17 +195,17 @@ class MatchingRun:
             return read_plan.choose_plan(wanted, None)
         if wanted is None:
             return read_plan.choose_plan(None, None)
-        return read_plan.choose_plan(wanted, self.gateway.size(self.mapping))
+        return read_plan.choose_plan(wanted, self._rows.size(self.mapping))
 
     def _compare(self, matcher: Matcher) -> None:
         phase = f"Comparing rows of {self.mapping.integration_table}"
         self.on_part(phase, 0, None)
         if self.plan.kind == "probe":
-            rows = self.gateway.probe(self.mapping, self.columns, self.plan.filters)
+            rows = self._rows.probe(self.mapping, self.columns, self.plan.filters)
             matcher.add_remote_rows(rows)
             self.rows_compared = len(rows)
             return
-        for page in self.gateway.scan_columns(self.mapping, self.columns):
+        for page in self._rows.scan_columns(self.mapping, self.columns):
             matcher.add_remote_page(page.ids, page.names, page.columns)
             self.rows_compared += len(page.ids)
             self.on_part(phase, self.rows_compared, None)
@@ -204,13 +233,13 @@ class MatchingRun:
         found = self._translations.get(one.local)
         return found.note(value) if found is not None else ""
 
-    @staticmethod
-    def compared_fields(searched: Searched) -> list[dict[str, Any]]:
+    def compared_fields(self, searched: Searched) -> list[dict[str, Any]]:
         """Return the fields that took part, with the local values."""
+        own = self.mapping.uid_column if self.mapping.uid_kind == "option" else ""
         return [
             {
                 "local": field.criterion.local,
-                "integration": field.criterion.integration,
+                "integration": own or field.criterion.integration,
                 "local_value": to_json_value(field.value),
             }
             for field in searched.used
@@ -230,26 +259,40 @@ class MatchingRun:
 
     def explain(
         self, decision: Decision, searched: Searched, row: Sequence[Any], partner: "str | claims.Holder" = ""
-    ) -> str:
+    ) -> Text:
         """Return why a record was not coupled, and what to do next, as one text; of one that was, what was left out.
 
         row: the values of `fields`.
         """
         if decision.result is Result.COUPLED:
-            return explanation.matched_on(searched)
+            return Text(explanation.matched_on(searched))
         if isinstance(partner, claims.Holder):
-            return (
-                f"The one row with the same {searched.same()} {partner.description}. Match on other fields, "
-                f"{claims.ways_out(self.mapping)}"
+            whose = claims.belongs(f"The one row with the same {searched.same()}", partner)
+            ways_out = f"Match on other fields, {claims.ways_out(self.mapping)}"
+            return whose._replace(text=f"{whose.text} {ways_out}")
+        return take_marks(
+            explanation.not_coupled(
+                decision,
+                searched,
+                mapping=self.mapping.name,
+                blank_is_no_match=self.blank_is_no_match,
+                partner=partner,
+                outside=self._outside(decision, row),
+                near=self._near(decision, row),
+                closest=self._closest(decision, row),
+                noun="choice" if self.mapping.uid_kind == "option" else "row",
             )
-        return explanation.not_coupled(
-            decision,
-            searched,
-            mapping=self.mapping.name,
-            blank_is_no_match=self.blank_is_no_match,
-            partner=partner,
-            outside=self._outside(decision, row),
         )
+
+    def _near(self, decision: Decision, row: Sequence[Any]) -> str:
+        """Return in what a row in Dataverse that the record nearly matches differs from it; "" for none."""
+        found = self.decisions.near_miss_at(decision.position)
+        return explanation.nearly_matched(self.searched(decision, row, found[0]), found[1]) if found else ""
+
+    def _closest(self, decision: Decision, row: Sequence[Any]) -> str:
+        """Return which row in Dataverse is closest to the record; "" for none."""
+        found = self.decisions.closest_row_at(decision.position)
+        return explanation.closest_row(self.searched(decision, row, found[0]), found[1]) if found else ""
 
     def _outside(self, decision: Decision, row: Sequence[Any]) -> str:
         """Return what holds back the rows outside the filter that the record would have matched; "" for none."""
@@ -261,15 +304,29 @@ class MatchingRun:
         fields = explanation.captions(self.searched(decision, row, found.group).used)
         return found.sentence(self.mapping.integration_table, self.mapping.entity_set, fields)
 
+    def is_likely_duplicate(self, decision: Decision) -> bool:
+        """Return whether a record without a unique match has a row in Dataverse already, by all that is known."""
+        return (
+            decision.result is not Result.NO_MATCH
+            or (self.outside is not None and self.outside.match_at(decision.position) is not None)
+            or self.decisions.near_miss_at(decision.position) is not None
+        )
+
+    def count_near_misses(self) -> int:
+        """Return how many records without a match, not held back either, nearly match a row."""
+        near = self.decisions.positions_of_near_misses()
+        outside = self.outside
+        return len(near) if outside is None else sum(outside.match_at(position) is None for position in near)
+
     def count_held_back(self) -> int:
         """Return how many records without a match would have matched rows outside the filter."""
         return self.outside.count_held_back(self.decisions) if self.outside is not None else 0
 
 
 def _company_name(row_id: str) -> str:
-    """Return the name of the company whose row in Dataverse has that id."""
-    found = DataverseConnection.objects.filter(company_row_id=row_id).select_related("company").first()
-    return str(found.company) if found is not None else "another company"
+    """Return what stands for the company whose row in Dataverse has that id, to be read by jobs.mentions.Reader."""
+    found = DataverseConnection.objects.filter(company_row_id=row_id).first()
+    return mark(found.company_id) if found is not None else "another company"
 
 
 def coupled_row_finder(
@@ -279,6 +336,8 @@ def coupled_row_finder(
 
     Taken are rows coupled to a record of any table of the company, and those that belong to another company.
     """
+    if mapping.uid_kind == "option":
+        return lambda _: [row_id_of(value).bytes for value in pairs_of(mapping).values_list("value", flat=True)]
     couplings = Coupling.objects.filter(company=mapping.company)
     any_at_all: list[bool] = []
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coupling import local_records
+from coupling.contact_accounts import CONTACT, PARENT, accounts_of_companies
 from coupling.matching import comparable
 from coupling.matching.criteria import BadCriteria
 from coupling.matching.read_plan import NO_COUNTERPART
@@ -63,6 +64,9 @@ def _refusal(field: LocalField, why: str) -> BadCriteria:
 def _lookup(mapping: IntegrationTableMapping, field: LocalField, column: ColumnInfo) -> Translation:
     """Return the rows of a lookup by the codes of the records that are coupled to them."""
     table = catalog.table(field.references)
+    if (mapping.table, field.name, column.name) == (CONTACT, "company_no", PARENT):
+        companies = {_folded(code): row for code, row in accounts_of_companies(mapping.company).items()}
+        return Translation(companies, "company {value} is not coupled")
     related = IntegrationTableMapping.objects.filter(
         company=mapping.company, table=field.references, uid_kind="guid", integration_table__in=list(column.binds)
     ).first()
@@ -83,10 +87,7 @@ def _choice(mapping: IntegrationTableMapping, field: LocalField, column: ColumnI
     by_caption = {_folded(label): number for number, label in column.choices.items()}
     numbers = {str(number): number for number in column.choices}
     if field.type == "choice":
-        own = {
-            _folded(key): by_caption.get(_folded(key), by_caption.get(_folded(label))) for key, label in field.choices
-        }
-        found = {key: number for key, number in own.items() if key and number is not None}
+        found = {_folded(key): number for key, number in choice_values(field, column).items()}
         if not found:
             raise _refusal(field, f"none of its choices is called like one of {caption} in Dataverse.")
         return Translation(found, lacks)
@@ -113,6 +114,13 @@ def _choice(mapping: IntegrationTableMapping, field: LocalField, column: ColumnI
             "like one.",
         )
     return Translation(found, lacks)
+
+
+def choice_values(field: LocalField, column: ColumnInfo) -> dict[str, int]:
+    """Return the choices of a column by the stored values of a local field's choices that are called like them."""
+    by_caption = {_folded(label): number for number, label in column.choices.items()}
+    own = {key: by_caption.get(_folded(key), by_caption.get(_folded(label))) for key, label in field.choices}
+    return {key: number for key, number in own.items() if key and number is not None}
 
 
 def _given(value: Any) -> bool:

@@ -4,9 +4,10 @@ from typing import Any, cast
 
 from django import forms
 
+from core.refusals import NotUsable
 from masterdata.catalog import LocalTable
 from masterdata.forms import SeenForm
-from masterdata.models import ChangedBy, Company, SynchronizedRecord
+from masterdata.models import Company
 
 GROUPS = (
     ("address", "Address & Contact", (
@@ -47,18 +48,18 @@ class RecordForm(SeenForm):
         """Refuse a number that is taken, and a change that would overwrite another made meanwhile."""
         cleaned = super().clean()
         key = cleaned.get(self.table.key)
-        taken = self.table.records(self.company).filter(**{self.table.key: key}).exclude(pk=self.instance.pk)
+        taken = self.table.stored(self.company).filter(**{self.table.key: key}).exclude(pk=self.instance.pk)
         if key and taken.exists():
             self.add_error(self.table.key, f"{key} is taken by another record.")
+        try:
+            self.table.belongs(self.instance, self.company)
+        except NotUsable as error:
+            raise forms.ValidationError(error.user_message) from None
         return cleaned
 
     def store(self) -> Any:
         """Save what a person entered. Returns the record."""
-        record: SynchronizedRecord = self.save(commit=False)
-        record.company = self.company
-        record.changed_by = ChangedBy.PERSON
-        record.save()
-        return record
+        return self.save()
 
 
 def record_form(table: LocalTable, company: Company, *, data: Any = None, record: Any = None) -> RecordForm:

@@ -1,6 +1,6 @@
 """The forms of the page Import: which file for what, and what was decided about it, each choosable again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -11,7 +11,7 @@ from masterdata.files import styles
 from masterdata.files.columns import guess_columns
 from masterdata.files.csv_lines import SEPARATOR_NAMES
 from masterdata.files.encoding import NAMES
-from masterdata.files.importing import Plan
+from masterdata.files.plan import DATES, NUMBERS, OPEN, Plan
 from masterdata.files.reader import Contents
 from masterdata.files.types import LIMITS, Options
 from masterdata.models import Company
@@ -19,7 +19,8 @@ from masterdata.models import Company
 MOST_COLUMNS = 100
 """Columns of a file that a person chooses a field for; of wider files the table's own columns are taken by name."""
 
-_OPEN = "not decided"
+_DECIMALS = [(mark, name.capitalize()) for mark, name in styles.DECIMAL_NAMES.items()]
+_ORDERS = [(order, name.capitalize()) for order, name in styles.ORDER_NAMES.items()]
 
 
 class FileForm(forms.Form):
@@ -73,6 +74,7 @@ class ChoicesForm(forms.Form):
         self.header = contents.columns[:MOST_COLUMNS] if contents else []
         self._offer()
         self._offer_columns()
+        self._offer_styles()
         for name in Options.__struct_fields__:
             if name in self.fields:
                 self.initial[name] = getattr(parameters.options, name)
@@ -86,7 +88,15 @@ class ChoicesForm(forms.Form):
     def options(self) -> Options:
         """Return what was chosen about the file."""
         given = self.cleaned_data
-        return Options(**{name: given.get(name) or "" for name in Options.__struct_fields__})
+        whole = ("encoding", "separator", "sheet", "decimal", "dates")
+        return Options(
+            **{name: given.get(name) or "" for name in whole},
+            decimal_of=self._by_field("decimal", NUMBERS), dates_of=self._by_field("dates", DATES),
+        )  # fmt: skip
+
+    def blank_clears_of(self) -> dict[str, bool]:
+        """Return field -> whether its column's blank cells clear it, where that was chosen for the column."""
+        return {name: word == "clear" for name, word in self._by_field("blanks").items()}
 
     def columns(self) -> dict[str, str]:
         """Return field -> column as chosen; none where it is what the names say, or where a column's choice was not
@@ -119,6 +129,18 @@ class ChoicesForm(forms.Form):
             self.add_error(self.column_names[0], f"No column gives {caption}. Choose the column that holds it.")
         return given
 
+    def _by_field(self, what: str, types: Collection[str] = ()) -> dict[str, str]:
+        """Return field -> what was chosen for its column alone; types: what fields it may be chosen for, blank for all.
+
+        Where a column was given another field meanwhile, the choice goes along if it can be one for it.
+        """
+        found = {}
+        for position, name in enumerate(self.column_names):
+            field, choice = self.cleaned_data.get(name), self.cleaned_data.get(f"{what}-{position}")
+            if field and choice and (not types or self.table.field(field).type in types):
+                found[field] = choice
+        return {name: choice for name, choice in found.items() if types or not self.table.field(name).required}
+
     def _offer(self) -> None:
         facts = self.contents.facts if self.contents else None
         workbook = facts is not None and facts.kind == "workbook"
@@ -136,8 +158,8 @@ class ChoicesForm(forms.Form):
             "encoding": encodings,
             "separator": separators,
             "sheet": sheets,
-            "decimal": [(mark, name.capitalize()) for mark, name in styles.DECIMAL_NAMES.items()],
-            "dates": [(order, name.capitalize()) for order, name in styles.ORDER_NAMES.items()],
+            "decimal": _DECIMALS,
+            "dates": _ORDERS,
         }
         for name, known in choices.items():
             own = getattr(self.parameters.options, name)
@@ -147,7 +169,7 @@ class ChoicesForm(forms.Form):
         types = {field.type for field in self.table.fields}
         for name, shown in (
             ("encoding", not workbook), ("separator", not workbook), ("sheet", workbook and len(sheets) > 1),
-            ("decimal", bool(types & {"number", "integer"})), ("dates", bool(types & {"date", "datetime"})),
+            ("decimal", bool(types & {*NUMBERS})), ("dates", bool(types & {*DATES})),
         ):  # fmt: skip
             if not shown:
                 del self.fields[name]
@@ -159,18 +181,51 @@ class ChoicesForm(forms.Form):
         fields = [("", "Leave out"), *((field.name, field.caption) for field in self.table.fields)]
         for position, word in enumerate(self.header):
             name = f"column-{position}"
-            self.fields[name] = forms.ChoiceField(
-                label=word or f"Column {position + 1}", required=False, choices=fields
-            )
-            self.initial[name] = chosen.get(word, "") if word else ""
+            label = word or f"Column {position + 1}"
+            self._choose(name, label, chosen.get(word, "") if word else "", fields)
+
+    def _offer_styles(self) -> None:
+        """Offer, beside each column that is taken, how it is written, and what its blank cells do."""
+        plan, parameters = self.plan, self.parameters
+        for name, (position, word) in plan.columns.items() if plan else ():
+            if plan is None or position >= len(self.header):
+                continue
+            options = parameters.options
+            if name in plan.decimal:
+                first = _first(options.decimal, styles.DECIMAL_NAMES, plan.style_of(name))
+                self._choose(f"decimal-{position}", f"Decimal mark of {word}", options.decimal_of.get(name, ""), [
+                    ("", first), *_DECIMALS,
+                ])  # fmt: skip
+            if name in plan.dates:
+                first = _first(options.dates, styles.ORDER_NAMES, plan.style_of(name))
+                self._choose(f"dates-{position}", f"Order in the dates of {word}", options.dates_of.get(name, ""), [
+                    ("", first), *_ORDERS,
+                ])  # fmt: skip
+            if name in plan.blanks():
+                own = parameters.blank_clears_of.get(name)
+                chosen = "" if own is None else "clear" if own else "keep"
+                every = "clear the field" if parameters.blank_clears else "leave the value"
+                self._choose(f"blanks-{position}", f"Blank cells of {word}", chosen, [
+                    ("", f"As for all columns: {every}"), ("keep", "Leave the value"), ("clear", "Clear the field"),
+                ])  # fmt: skip
+
+    def _choose(self, name: str, label: str, chosen: str, choices: list[tuple[str, str]]) -> None:
+        select = forms.Select(attrs={"aria-label": label})
+        self.fields[name] = forms.ChoiceField(label=label, required=False, choices=choices, widget=select)
+        self.initial[name] = chosen
+
+
+def _first(chosen: str, names: dict[str, str], found: str) -> str:
+    """Return the choice that leaves a column as it is: what was chosen for all of them, else what was found."""
+    return f"As for all columns: {names[chosen]}" if chosen else _automatic(found)
 
 
 def _automatic(found: str) -> str:
     """Return the choice of what was found out, as it is offered."""
-    return "Not decided" if found == _OPEN else f"Found: {found}"
+    return "Not decided" if found == OPEN else f"Found: {found}"
 
 
 def _decided(found: dict[str, str], names: dict[str, str]) -> str:
     """Return what the columns' own styles are: one word where they agree."""
-    words = {names.get(style, _OPEN) for style in found.values()}
+    words = {names.get(style, OPEN) for style in found.values()}
     return words.pop() if len(words) == 1 else "by column" if words else ""

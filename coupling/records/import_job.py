@@ -1,14 +1,18 @@
 """The import job: a file is read by a process of its own, then its rows go in, part by part, an outcome for each.
 
-A preview goes the same way and writes nothing: refused rows are its outcomes, the others are counted, and some shown.
+A preview goes the same way and writes no record: refused rows are its outcomes, the others are counted, some shown on
+the page, and all kept beside the file.
 """
 
 import time
+from collections import Counter
 from itertools import islice
 from typing import Any, NoReturn
 
 from core.refusals import Refusal
 from coupling.job_parameters import ImportParameters
+from coupling.records import import_preview
+from coupling.records.import_preview import PreviewRow
 from jobs import lease
 from jobs.errors import Ended
 from jobs.models import Job, Outcome, Reason
@@ -18,21 +22,20 @@ from masterdata.files import audit
 from masterdata.files.columns import UnknownColumns
 from masterdata.files.importing import (
     PART,
-    Plan,
     RowError,
     RowResult,
     Rows,
     Values,
     apply_part,
-    decide,
 )
 from masterdata.files.kept import KeptFile
+from masterdata.files.plan import Plan, decide
 from masterdata.files.reader import Contents, read_file, rows_from
 from masterdata.files.types import Unreadable
 from ui.cells import text_of
 
 SHOWN = 100
-"""Rows of each kind that a preview shows."""
+"""Rows of each kind that a preview's page shows; all of them are in its file of rows."""
 _ASK_S = 1.0
 _READING = "Reading the file"
 
@@ -72,7 +75,10 @@ class _Import:
         plan = decide(
             table=self.table, contents=self._contents(), rows=self.file.rows, columns=self.parameters.columns,
             options=self.parameters.options, blank_clears=self.parameters.blank_clears,
+            blank_clears_of=self.parameters.blank_clears_of,
         )  # fmt: skip
+        if self.parameters.preview:
+            import_preview.remove_earlier(self.context.job)
         with self.context.checkpoint() as point:
             point.total = plan.rows
             point.resume = {"plan": plan.dump(), "offset": 0}
@@ -118,10 +124,13 @@ class _Import:
             with self.context.checkpoint() as point:
                 results = apply_part(plan, self.context.company, good, write=not self.parameters.preview)
                 point.outcomes += [self._refused(one) for one in bad]
-                kept = int(self.context.resume.get("blanks_kept", 0)) + sum(one.blanks_kept for one in results)
-                point.resume |= {"offset": offset, "blanks_kept": kept}
+                kept = Counter(self.context.resume.get("blanks_kept_of", {}))
+                kept.update(name for one in results for name in one.kept)
+                point.resume |= {"offset": offset, "blanks_kept_of": dict(kept), "blanks_kept": kept.total()}
                 if self.parameters.preview:
-                    point.resume |= self._previewed(results)
+                    end = int(self.context.resume.get(import_preview.END, 0))
+                    end = import_preview.append(self.context.job, end, map(self._preview_row, results))
+                    point.resume |= {**self._previewed(results), import_preview.END: end}
                 else:
                     point.outcomes += [self._outcome(one) for one in results]
                     self._audit(results)
@@ -166,7 +175,7 @@ class _Import:
         reason = Reason.UNKNOWN_COLUMN if isinstance(refusal, UnknownColumns) else Reason.UNREADABLE_FILE
         with self.context.checkpoint() as point:
             point.resume["refused"] = {"reason": refusal.reason, "message": refusal.message, "fix": refusal.fix}
-            point.fail(reason, refusal.user_message)
+            point.fail(refusal, reason)
 
     def _previewed(self, results: list[RowResult]) -> dict[str, Any]:
         """Return counts and examples, as the job keeps them."""
@@ -180,6 +189,12 @@ class _Import:
                     {"line": one.line, "key": one.key, "name": one.title[:80], "fields": self._fields(one)}
                 )
         return {"counts": counts, **shown}
+
+    def _preview_row(self, result: RowResult) -> PreviewRow:
+        fields = [
+            (self.table.field(one.field).caption, text_of(one.before), text_of(one.after)) for one in result.changes
+        ]
+        return PreviewRow(result.line, result.outcome, result.key, result.title, fields)
 
     def _fields(self, result: RowResult) -> list[dict[str, str]]:
         return [

@@ -5,19 +5,20 @@ from typing import Any
 
 from core.refusals import joined
 from coupling.job_parameters import ImportParameters
-from coupling.records import import_services, lists
+from coupling.records import import_preview, import_services, lists
 from coupling.records.import_form import ChoicesForm, FileForm
-from jobs import display
+from jobs import display, outcomes
 from jobs.models import Job, JobOutcome, Outcome
 from jobs.pages import lists as job_lists
 from masterdata import catalog
+from masterdata.files.plan import Plan
 from masterdata.models import Company
 from ui.kit import Action, Cue, FastTab, Field, Link, Notice, Page, Table
 from ui.links import company_url
 
 TITLE = "Import"
 SHOWN = 100
-"""Refused rows that the page shows; all of them are in the list behind it."""
+"""Refused rows that the page shows; all of them are in the list behind it, and in the preview's file of rows."""
 
 
 def choose_page(company: Company, form: FileForm) -> Page:
@@ -55,12 +56,15 @@ def preview_page(company: Company, job: Job, form: ChoicesForm) -> Page:
         )  # fmt: skip
     refusal = import_services.refusal_of(job)
     counts = _counts(job)
+    rows_url = company_url("records:import-preview-rows", company, pk=job.pk)
+    rows = [Action("All Rows (CSV)", rows_url, icon="export")] if import_preview.is_kept(job) else []
     return Page(
         TITLE,
         company=company,
         crumbs=crumbs,
         help="records.md#import",
         notices=[_refusal(refusal) if refusal else _notice(company, job, parameters, counts)],
+        actions=[] if refusal else rows,
         cues=[] if refusal else _cues(company, job, counts),
         fast_tabs=_decisions(form, job, refused=refusal is not None),
         form_url=company_url("records:import-again", company, pk=job.pk),
@@ -128,27 +132,61 @@ def _decisions(form: ChoicesForm, job: Job, *, refused: bool) -> list[FastTab]:
         else "Otherwise a blank cell leaves what the record has."
     )
     names = [name for name in ("encoding", "separator", "sheet", "decimal", "dates") if name in form.fields]
+    each = "For all columns; below, each can have its own."
+    hints = {"decimal": each, "dates": each}
     tabs = [
         FastTab(
             "decided",
             "What was decided",
             [
-                *(Field(form_field=form[name]) for name in names),
+                *(Field(form_field=form[name], hint=hints.get(name, "")) for name in names),
                 Field(form_field=form["blank_clears"], hint=hint),
             ],
             gist=" ".join(plan.sentences()[:2]) if plan else "",
         )
     ]
-    columns = [Field(form_field=form[name]) for name in form.column_names]
-    if columns:
-        taken = sum(bool(form[name].value()) for name in form.column_names)
+    if form.column_names:
+        rows = _columns(form, job, plan)
+        taken = sum(bool(row["field"].value()) for row in rows)
         tabs.append(
             FastTab(
-                "columns", "Columns", columns, gist=f"{taken} of {len(columns)} columns are taken",
-                open=refused and job.failure_reason == "unknown_column",
+                "columns", "Columns", gist=f"{taken} of {len(rows)} columns are taken",
+                template="coupling/records/import_columns.html", context={"columns": rows},
+                controls=[form[name] for name in form.column_names],
+                open=not refused or job.failure_reason == "unknown_column",
             )
         )  # fmt: skip
     return tabs
+
+
+def _columns(form: ChoicesForm, job: Job, plan: Plan | None) -> list[dict[str, Any]]:
+    """Return each column of the file: the field it holds, how it is written, what its blank cells do; each with its
+    choice.
+    """
+    fields = {position: name for name, (position, _) in plan.columns.items()} if plan else {}
+    kept = job.resume.get("blanks_kept_of", {})
+    rows = []
+    for position, name in enumerate(form.column_names):
+        field = fields.get(position, "")
+        style = next((key for what in ("decimal", "dates") if (key := f"{what}-{position}") in form.fields), "")
+        blanks = f"blanks-{position}"
+        rows.append({
+            "word": form.fields[name].label,
+            "field": form[name],
+            "style": form[style] if style else None,
+            "told": _style_told(plan, field) if plan and style else "",
+            "blanks": form[blanks] if blanks in form.fields else None,
+            "kept": int(kept.get(field, 0)),
+        })  # fmt: skip
+    return rows
+
+
+def _style_told(plan: Plan, field: str) -> str:
+    """Return how a column is read, by an example where it has one."""
+    word = plan.style_of(field)
+    if several := plan.readings_of(field):
+        return f"{word[:1].upper()}{word[1:]}. {several}"
+    return f"Such as {plan.examples[field]}." if plan.examples.get(field) else ""
 
 
 def _after(field: dict[str, str]) -> str:
@@ -191,7 +229,7 @@ def _preview(job: Job, table: catalog.LocalTable, counts: dict[str, int]) -> lis
 
 
 def _refused(job: Job, count: int) -> FastTab:
-    found = JobOutcome.objects.filter(job=job, outcome=Outcome.FAILED).order_by("position", "pk")[:SHOWN]
+    found = outcomes.failed(job).order_by("position", "pk")[:SHOWN]
     refused_rows = [(import_services.error_of(one), one) for one in found]
     rows = [
         (
@@ -213,6 +251,6 @@ def _value(outcome: JobOutcome) -> str:
 def _tab(
     name: str, title: str, count: int, shown: Sequence[Any], head: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> FastTab:
-    gist = f"{count:,}" if count <= len(shown) else f"the first {len(shown)} of {count:,}"
+    gist = f"{count:,}" if count <= len(shown) else f"the first {len(shown)} of {count:,}; all: All Rows (CSV), above"
     table = Table(f"{title}, {gist}", head, rows, wrap=frozenset(range(1, len(head))), stack=True)
     return FastTab(name, title, table=table, gist=gist)

@@ -7,12 +7,14 @@ from django.db import transaction
 
 from core.refusals import Refusal
 from coupling.job_parameters import ImportParameters
+from jobs import outcomes
 from jobs import services as jobs
-from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, State, Type
+from jobs.models import OPEN_STATES, Job, JobOutcome, State, Type
+from jobs.services import failure_of
 from masterdata import catalog
 from masterdata.files import kept
-from masterdata.files.importing import Plan
 from masterdata.files.kept import KeptFile
+from masterdata.files.plan import Plan
 from masterdata.files.types import Options
 from masterdata.models import Company
 
@@ -29,6 +31,7 @@ def start_import(
     columns: Mapping[str, str] | None = None,
     options: Options | None = None,
     blank_clears: bool = False,
+    blank_clears_of: Mapping[str, bool] | None = None,
     preview: bool = False,
     user: Any = None,
 ) -> Job:
@@ -40,7 +43,8 @@ def start_import(
     kept.remove_old(needed={file.name, *files_needed()})
     parameters = ImportParameters(
         table=table.name, file=file.name, file_name=file_name[:120], columns=dict(columns or {}),
-        options=options or Options(), blank_clears=blank_clears, preview=preview,
+        options=options or Options(), blank_clears=blank_clears, blank_clears_of=dict(blank_clears_of or {}),
+        preview=preview,
     )  # fmt: skip
     return jobs.start(
         company=company,
@@ -67,7 +71,7 @@ def start_previewed(*, job: Job, user: Any = None) -> Job:
         return started or start_import(
             company=job.company, table=catalog.table(parameters.table), file=KeptFile(parameters.file),
             file_name=parameters.file_name, columns=parameters.columns, options=parameters.options,
-            blank_clears=parameters.blank_clears, user=user,
+            blank_clears=parameters.blank_clears, blank_clears_of=parameters.blank_clears_of, user=user,
         )  # fmt: skip
 
 
@@ -87,7 +91,7 @@ def refusal_of(job: Job) -> dict[str, str] | None:
     if job.resume.get("refused"):
         return dict(job.resume["refused"])
     if job.state in (State.FAILED, State.CANCELLED):
-        return {"reason": job.failure_reason or "cancelled", "message": job.message, "fix": ""}
+        return failure_of(job)
     return None
 
 
@@ -96,13 +100,17 @@ def document_of(job: Job) -> dict[str, Any]:
     parameters = ImportParameters.load(job.parameters)
     counts = {**job.counters, **job.resume.get("counts", {})}
     plan = plan_of(job)
-    failed = JobOutcome.objects.filter(job=job, outcome=Outcome.FAILED).order_by("pk")
+    failed = outcomes.failed(job).order_by("pk")
     return {
         "table": parameters.table,
         "file": parameters.file_name,
         **{name: int(counts.get(name, 0)) for name in ("total", "inserted", "modified", "unchanged", "failed")},
         "errors": [error_of(outcome) for outcome in failed[:MOST_ERRORS]],
-        "decisions": {**(plan.decisions() if plan else {}), "blanks_kept": int(job.resume.get("blanks_kept", 0))},
+        "decisions": {
+            **(plan.decisions() if plan else {}),
+            "blanks_kept": int(job.resume.get("blanks_kept", 0)),
+            "blanks_kept_of": dict(job.resume.get("blanks_kept_of", {})),
+        },
         **(_previewed(job) if parameters.preview else {}),
     }
 

@@ -16,7 +16,7 @@ from accounts.access import company_or_404
 from core.refusals import Refusal
 from core.roles import Can, requires
 from coupling.job_parameters import ImportParameters
-from coupling.records import import_page, import_services, lists
+from coupling.records import import_page, import_preview, import_services, lists
 from coupling.records.import_form import ChoicesForm, FileForm
 from jobs.models import Job, Type
 from jobs.pages import lists as job_lists
@@ -64,6 +64,23 @@ def preview(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     return render.page(request, import_page.preview_page(owner, job, _form(job)))
 
 
+@require_safe
+@requires(Can.ADMINISTER)
+def preview_rows(request: HttpRequest, company: str, pk: int) -> HttpResponseBase:
+    """Send every row of a preview as CSV: what would become of it, field by field."""
+    owner = company_or_404(request, company)
+    job = _job(owner, pk)
+    if not import_preview.is_kept(job):
+        messages.error(
+            request, "The rows of this preview are no longer kept. Choose the file again to have them previewed anew."
+        )
+        return _to_preview(request, owner, job)
+    rows = writing.csv_lines(import_preview.HEADER, import_preview.table_rows(job))
+    answer = StreamingHttpResponse(rows, content_type=writing.FORMATS["csv"])
+    answer["Content-Disposition"] = f'attachment; filename="preview-{job.pk}.csv"'
+    return answer
+
+
 @require_POST
 @requires(Can.ADMINISTER)
 def again(request: HttpRequest, company: str, pk: int) -> HttpResponse:
@@ -78,7 +95,8 @@ def again(request: HttpRequest, company: str, pk: int) -> HttpResponse:
         next_job = import_services.start_import(
             company=owner, table=catalog.table(parameters.table), file=KeptFile(parameters.file),
             file_name=parameters.file_name, columns=form.columns(), options=form.options(),
-            blank_clears=form.cleaned_data["blank_clears"], preview=True, user=request.user,
+            blank_clears=form.cleaned_data["blank_clears"], blank_clears_of=form.blank_clears_of(),
+            preview=True, user=request.user,
         )  # fmt: skip
     except Refusal as refusal:
         return _file_is_gone(request, owner, parameters, refusal)

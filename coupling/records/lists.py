@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest
 
-from connection_setup.connection.state import unavailable_text
+from connection_setup.connection.state import connection_for_request, disabled_reason
 from core.roles import Can, may
 from coupling.dead_partners import RELEASE
-from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
+from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, couplings_of_table
 from coupling.records import counts
 from masterdata import catalog
 from masterdata.catalog import LocalField, LocalTable
@@ -25,8 +26,14 @@ from ui.registry import Entry, Found, find_records, tell_me_source
 
 SEARCHED = ("city", "phone_no", "e_mail", "company_name")
 IN_NAVIGATION = {"customer": 40}
-OTHER_NAMES = {"salesperson": ("Salespersons", "Purchasers"), "unit_of_measure": ("UOM",)}
+OTHER_NAMES = {
+    "salesperson": ("Salespersons", "Purchasers"),
+    "unit_of_measure": ("UOM",),
+    "customer_price_group": ("Price groups",),
+}
 HITS_PER_TABLE = 4
+IDS_GIVEN_S = 60
+"""Seconds after which a list looks again for records without an id."""
 
 
 def register() -> None:
@@ -51,6 +58,12 @@ def list_url(company: Company, table: LocalTable) -> str:
 def card_url(company: Company, table: LocalTable, system_id: UUID) -> str:
     """Return the address of a record's card."""
     return company_url("records:card", company, table=table.name, system_id=system_id)
+
+
+def give_ids_now_and_then(table: LocalTable) -> None:
+    """Have records that were stored past `save()` listed as well; looked for once a minute, by whoever comes."""
+    if table.columns is not None and cache.add(f"coupling.records.lists.ids.{table.name}", True, IDS_GIVEN_S):
+        table.give_ids()
 
 
 def mappings_of(company: Company, table: LocalTable) -> "list[IntegrationTableMapping]":
@@ -102,9 +115,9 @@ def selected_records(request: HttpRequest, company: Company, table: LocalTable) 
 
 
 def mark_coupled(rows: Sequence[Any], company: Company, table: LocalTable) -> None:
-    """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column. One query."""
+    """Set `coupled_to_dataverse` on each row: paired with a row, or with a choice of a column."""
     ids = [row.system_id for row in rows]
-    pairs = Coupling.objects.filter(company=company, table=table.name, local_id__in=ids, pending=False)
+    pairs = couplings_of_table(company, table.name).filter(local_id__in=ids, pending=False)
     options = OptionMapping.objects.filter(company=company, mapping__table=table.name, local_id__in=ids)
     found = set(pairs.values_list("local_id", flat=True).union(options.values_list("local_id", flat=True)))
     for row in rows:
@@ -124,7 +137,8 @@ def dataverse_menu(
     It is off, with the reason, while the connection is not enabled; an action is off where the role does not allow it.
     """
     mappings = mappings_of(company, table) if mappings is None else mappings
-    off = unavailable_text(company)
+    disabled = disabled_reason(connection_for_request(request, company))
+    off = disabled.user_message if disabled is not None else ""
     if not off and not mappings:
         off = f"No integration table mapping for {table.caption_plural} yet."
     denied = "" if may(request.user, Can.OPERATE, company) else "Your role may look, not change."
@@ -143,11 +157,16 @@ def dataverse_menu(
     def job_log(kind: str) -> str:
         return company_url("jobs:list", company, query={"type": kind, "mapping": mapping})
 
+    set_up = act("Set Up Coupling", "sync:set-up-coupling-records", "edit")
+    if record is not None and set_up:
+        url = company_url("sync:set-up-coupling", company, table=table.name, system_id=record.system_id)
+        set_up = [Action("Set Up Coupling", url, icon="edit", off=denied)]
+    here = optional_url("sync:uncoupled-rows", company, mapping=mapping) if mapping and record is None else ""
     coupling = Menu(
         "Coupling",
         [
             *act("Match-Based Coupling", "coupling:criteria-selection", "couple"),
-            *act("Set Up Coupling", "coupling:set-up-coupling", "edit"),
+            *set_up,
             *act("Delete Coupling", "coupling:uncouple-selection", "uncouple"),
             *act(RELEASE, "coupling:release-records", "uncouple"),
             Action("Integration Coupling Job Log", job_log("coupling"), icon="job"),
@@ -162,6 +181,8 @@ def dataverse_menu(
                 [
                     *act("Synchronize Now", "sync:synchronize-selection", "sync"),
                     coupling,
+                    *act("Create in Dataverse", "sync:create-in-dataverse", "add"),
+                    *([Action("Create Here from Dataverse", here, icon="import")] if here else []),
                     Action("Synchronization Log", job_log("synchronization"), icon="list"),
                 ],
                 icon="dataverse",
@@ -230,6 +251,6 @@ def _find(request: HttpRequest, company: Company, text: str) -> Iterable[Found]:
         hits = table.records(company).filter(
             Q(**{f"{table.key}__istartswith": text}) | Q(**{f"{table.title}__icontains": text})
         )
-        for row in hits.only("system_id", table.key, table.title)[:HITS_PER_TABLE]:
+        for row in table.only(hits, table.key, table.title)[:HITS_PER_TABLE]:
             key, title = str(getattr(row, table.key)), str(getattr(row, table.title))
             yield Found(title or key, card_url(company, table, row.system_id), table.caption_plural, key)

@@ -12,12 +12,14 @@ from accounts.access import company_or_404
 from connection_setup.connection.state import connection_of
 from core.roles import Can, may, requires
 from coupling.dead_partners import RELEASE, dead_couplings, rows_in_the_way
-from coupling.models import Coupling, OptionMapping, UndoneRecord
+from coupling.models import Coupling, OptionMapping, UndoneRecord, couplings_of_table
 from coupling.records import lists as records
 from coupling.records.forms import RecordForm, field_groups, record_form
-from coupling.undone import left_undone
+from coupling.undone import left_undone, read_condition
+from jobs.mentions import PersonReading, Reader
+from jobs.models import Job
 from masterdata.catalog import LocalField, LocalTable
-from masterdata.models import Company
+from masterdata.models import ChangedBy, Company
 from ui import render
 from ui.cells import in_sentence, text_of, time_ago
 from ui.kit import Action, Cell, FactBox, FastTab, Field, Link, Menu, Page, Status
@@ -30,6 +32,7 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
     """Show all records of a table."""
     owner, what = company_or_404(request, company), records.table_or_404(table)
     mappings = records.mappings_of(owner, what)
+    records.give_ids_now_and_then(what)
     actions: list[Action | Menu] = [records.dataverse_menu(request, owner, what, mappings=mappings)]
     if may(request.user, Can.ADMINISTER, owner):
         actions += [
@@ -37,6 +40,9 @@ def record_list(request: HttpRequest, company: str, table: str) -> HttpResponse:
             Action("Import", company_url("records:import", owner, query={"table": what.name}), icon="import"),
         ]
     actions.append(_export_menu(request, owner, what))
+    if not mappings and may(request.user, Can.MAP, owner):
+        guide = company_url("coupling:new-mapping", owner, query={"table": what.name})
+        actions.append(Action("New Table Mapping", guide, icon="add"))
     return render.page(
         request,
         Page(
@@ -75,7 +81,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
         )
         for tab, title, names in field_groups(what)
     ]
-    box, state = _dataverse(owner, what, record)
+    box, state = _dataverse(owner, what, record, PersonReading(request.user))
     return render.page(
         request,
         Page(
@@ -85,7 +91,7 @@ def card(request: HttpRequest, company: str, table: str, system_id: UUID) -> Htt
             state=state,
             actions=actions,
             fast_tabs=tabs,
-            fact_boxes=(box, _history(record)),
+            fact_boxes=(box, _history(what, record)),
             help="records",
         ),
     )
@@ -207,10 +213,10 @@ def _gist(record: Any, table: LocalTable, names: list[str]) -> str:
     return " · ".join([value for value in values if value][:3])
 
 
-def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox, Status | None]:
+def _dataverse(owner: Company, table: LocalTable, record: Any, reader: Reader) -> tuple[FactBox, Status | None]:
     """Return the fact box about the record's row in Dataverse, and the state in the page's head."""
     pairs = list(
-        Coupling.objects.filter(company=owner, table=table.name, local_id=record.system_id).select_related("mapping")
+        couplings_of_table(owner, table.name).filter(local_id=record.system_id).select_related("mapping", "base")
     )
     if not pairs:
         option = (
@@ -223,10 +229,13 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
                 ("Value", option.value),
             ]
             return FactBox("Dataverse", facts), Status("Coupled to Dataverse", "ok")
-        text = "Not coupled. Choose Related, Dataverse, Coupling, Match-Based Coupling to find its row."
+        text = (
+            "Not coupled. Choose Related, Dataverse, Coupling, then Match-Based Coupling to find its row, or Set Up "
+            "Coupling to choose it."
+        )
         undone = left_undone(owner).filter(coupling=None, local_id=record.system_id, mapping__table=table.name).first()
         if undone is not None:
-            return _undone_box(owner, undone), Status("Not created in Dataverse", "bad")
+            return _undone_box(owner, undone, reader), Status("Not created in Dataverse", "bad")
         if dead_couplings(owner, rows_in_the_way(owner, [record.system_id])):
             text = (
                 "Not coupled. The row that matches it is coupled with a record that was deleted here. Choose Related, "
@@ -239,7 +248,7 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
     facts = [
         ("Mapping", pair.mapping.name),
         ("Row", Link("Open in Dataverse", row) if address else str(pair.integration_id)),
-        ("Coupled", f"{pair.get_method_display()}, {time_ago(pair.created_at)}"),
+        ("Coupled", f"{pair.get_method_display()}{_when_coupled(pair)}"),
         ("Last synchronization", time_ago(pair.synchronized_at) or "Not yet"),
     ]
     state = Status("Coupled to Dataverse", "ok")
@@ -253,24 +262,35 @@ def _dataverse(owner: Company, table: LocalTable, record: Any) -> tuple[FactBox,
     elif undone is not None:
         state = Status("Left out of synchronization", "warn")
     if undone is not None:
-        return _undone_box(owner, undone, facts), state
+        return _undone_box(owner, undone, reader, facts), state
     return FactBox("Dataverse", facts, text=f"Last error: {pair.last_error}" if pair.last_error else ""), state
 
 
-def _undone_box(owner: Company, undone: UndoneRecord, facts: Sequence[tuple[str, Cell]] = ()) -> FactBox:
+def _when_coupled(pair: Coupling) -> str:
+    """Return when a pair was coupled, behind a comma; where a job made it that is gone, nobody knows."""
+    made_at = pair.created_at
+    if made_at is None and pair.job_id is not None:
+        made_at = Job.objects.filter(pk=pair.job_id).values_list("started_at", flat=True).first()
+    return f", {time_ago(made_at)}" if made_at else ""
+
+
+def _undone_box(
+    owner: Company, undone: UndoneRecord, reader: Reader, facts: Sequence[tuple[str, Cell]] = ()
+) -> FactBox:
     """Return the fact box of a record that synchronization left undone, with what holds it back."""
     url = optional_url("sync:skipped", owner, query={"q": undone.local_key})
     listed = Action("Coupled Data Synchronization Errors", url, icon="warning") if url else None
     since: tuple[str, Cell] = ("Left undone since", time_ago(undone.since))
-    return FactBox("Dataverse", [*facts, since], text=undone.condition, action=listed)
+    return FactBox("Dataverse", [*facts, since], text=read_condition(undone, reader), action=listed)
 
 
-def _history(record: Any) -> FactBox:
-    facts = (
+def _history(table: LocalTable, record: Any) -> FactBox:
+    facts: list[tuple[str, Cell]] = [
         ("Last modified", time_ago(record.modified_at)),
-        ("By", str(record.get_changed_by_display())),
-        ("Created", time_ago(record.created_at)),
-    )
+        ("By", ChangedBy(record.changed_by).label),
+    ]
+    if table.columns is None:
+        facts.append(("Created", time_ago(record.created_at)))
     return FactBox("History", facts)
 
 

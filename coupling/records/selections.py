@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from core import bulk
-from coupling.models import Coupling, IntegrationTableMapping, Selection, SelectionRecord
+from coupling.models import IntegrationTableMapping, Selection, SelectionRecord, pairs_of
 from ui import ids
 
 LIFETIME = timedelta(days=2)
@@ -53,7 +53,7 @@ def iter_ids(selection: Selection) -> Iterator[UUID]:
 
 def count_coupled(selection: Selection) -> int:
     """Return how many of the selected records are coupled through the mapping."""
-    couplings = Coupling.objects.filter(mapping=selection.mapping, local_id=OuterRef("local_id"))
+    couplings = pairs_of(selection.mapping).filter(local_id=OuterRef("local_id"))
     return selection.records.filter(Exists(couplings)).count()
 
 

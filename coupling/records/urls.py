@@ -8,6 +8,7 @@ app_name = "records"
 urlpatterns = [
     path("c/<slug:company>/import/", import_views.choose, name="import"),
     path("c/<slug:company>/import/<int:pk>/", import_views.preview, name="import-preview"),
+    path("c/<slug:company>/import/<int:pk>/rows/", import_views.preview_rows, name="import-preview-rows"),
     path("c/<slug:company>/import/<int:pk>/again/", import_views.again, name="import-again"),
     path("c/<slug:company>/import/<int:pk>/start/", import_views.start, name="import-start"),
     path("c/<slug:company>/records/<slug:table>/export/<slug:kind>/", import_views.export, name="export"),

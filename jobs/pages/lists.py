@@ -4,11 +4,14 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from core import collation
 from jobs import display
+from jobs import outcomes as outcomes_read
+from jobs.mentions import NOBODY, Reader
 from jobs.models import OPEN_STATES, Job, JobOutcome, Outcome, Reason, State, Type
+from jobs.outcomes import SEARCHED, JobOutcomes, has_parts
 from jobs.registry import registry
 from masterdata.models import Company
 from ui.kit import Cell, Link, Notice, Status
@@ -136,10 +139,12 @@ def queue(company: Company, *, selectable: bool = False) -> Listing:
     )
 
 
-def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectable: bool = False) -> Listing:
+def outcomes(
+    job: Job, outcome: str = "", reason: str | None = None, *, reader: Reader = NOBODY, selectable: bool = False
+) -> Listing:
     """Return what became of a job's records: all, those of one outcome, or of one reason within it.
 
-    selectable: whether there are actions on selected ones.
+    reader: who reads what they say of other companies; selectable: whether there are actions on selected ones.
     """
     rows: QuerySet[JobOutcome] = JobOutcome.objects.filter(job=job)
     if outcome:
@@ -150,7 +155,8 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectab
     coupling, imported = job.type == Type.COUPLING, job.type == Type.IMPORT
     rows_known = not (coupling and outcome == Outcome.FAILED) and not imported
 
-    def links(found: list[Any]) -> None:
+    def prepare(found: list[Any]) -> None:
+        reader.read_rows(found)
         addresses: dict[Any, str] = {}
         for provider in registry.record_links:
             addresses.update(provider(job, found))
@@ -172,14 +178,14 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectab
             Column("name", "Name", "local_name"),
             Column("integration", "Dataverse Row", "integration_name", wrap=True, default=rows_known),
             *([] if outcome else [Column("outcome", "Outcome", outcome_status)]),
-            Column("reason", "Reason", reason_status),
+            Column("reason", "Reason", reason_status, default=outcome != Outcome.COUPLED),
             Column("why", "Why", "message", wrap=True),
             Column(
                 "fields",
                 "Fields" if imported else "Compared Fields",
                 lambda row: display.fields_text(row.detail),
                 wrap=True,
-                default=open_question,
+                default=open_question or (coupling and outcome == Outcome.COUPLED),
             ),
             Column(
                 "candidates",
@@ -193,13 +199,14 @@ def outcomes(job: Job, outcome: str = "", reason: str | None = None, *, selectab
             Column("integration_id", "Dataverse Row ID", "integration_id", default=False),
             Column("local_id", "Record ID", "local_id", default=False),
         ],
-        search=("local_key__istartswith", "local_name__icontains", "integration_name__icontains"),
+        search=SEARCHED,
         search_label="Search by number or name",
         key="id",
         selectable=selectable,
         total=total(job, outcome, reason),
         place=partial(_place, job, outcome, reason),
-        decorate=links,
+        source=JobOutcomes(job, outcome, reason) if has_parts(job) else None,
+        decorate=prepare,
         row_label=lambda row: row.local_key or row.integration_name or str(row.pk),
         empty=Notice("No record had this outcome in this job.", title="Nothing here"),
     )
@@ -255,15 +262,14 @@ def reason_status(row: JobOutcome) -> Cell:
 
 def with_errors(company: Company) -> "QuerySet[Job]":
     """Return the company's jobs that have failed records, newest first."""
-    failed = JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)
-    return Job.objects.filter(Exists(failed), company=company)
+    return outcomes_read.with_errors(Job.objects.filter(company=company))
 
 
 def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
     if value == "open":
         return found.filter(state__in=OPEN_STATES)
     if value == "errors":
-        return found.filter(Exists(JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)))
+        return outcomes_read.with_errors(found)
     return found.filter(state=value)
 
 

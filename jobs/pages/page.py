@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from core.roles import Can, may
 from jobs import display, services
+from jobs.mentions import PersonReading
 from jobs.models import Job, Outcome, State, Trigger
 from jobs.pages import lists as listings
 from jobs.registry import registry
@@ -47,7 +48,9 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
         progress=display.progress(job, poll_url=url, waits_for=waits_for),
         cues=counters(job, company),
         fast_tabs=_tabs(job, company),
-        listing=listings.outcomes(job, Outcome.FAILED, selectable=bool(on_failed)) if failed else None,
+        listing=listings.outcomes(job, Outcome.FAILED, reader=PersonReading(request.user), selectable=bool(on_failed))
+        if failed
+        else None,
     )
 
 
@@ -77,7 +80,8 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
     export = company_url("jobs:export", company, pk=job.pk)
     query = request.GET.urlencode()
     actions = _outcome_actions(request, job, outcome)
-    listing = listings.outcomes(job, outcome, reason, selectable=bool(actions))
+    reader = PersonReading(request.user)
+    listing = listings.outcomes(job, outcome, reason, reader=reader, selectable=bool(actions))
     return Page(
         title=page_title,
         company=company,

@@ -1,7 +1,7 @@
 """The job log: lists, the job card, outcomes, export, cancel, and the queue."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -18,13 +18,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import access
 from core.roles import Can, may, requires
 from jobs import display, services
+from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, JobOutcome, Outcome, Reason
+from jobs.outcomes import JobOutcomes
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
-from jobs.registry import registry
+from jobs.registry import Schedule, registry
 from masterdata.models import Company
 from ui import render
-from ui.kit import Action, FastTab, Link, Page, Table
+from ui.kit import Action, Cell, FastTab, Link, Page, Table
 from ui.links import company_url
 from ui.listing import nothing_selected, selected
 
@@ -90,8 +92,9 @@ def export(request: HttpRequest, company: str, pk: int) -> HttpResponseBase:
     """Send the outcomes list as CSV, narrowed and searched as the page is."""
     _, job = _company_and_job(request, company, pk)
     outcome, reason = _narrowed(request)
-    rows = listings.outcomes(job, outcome, reason).narrowed(request.GET.dict())
-    response = StreamingHttpResponse(_csv(rows), content_type="text/csv; charset=utf-8")
+    listing = listings.outcomes(job, outcome, reason)
+    rows = JobOutcomes(job, outcome, reason, text=listing.searched(request.GET.dict()))
+    response = StreamingHttpResponse(_csv(rows, PersonReading(request.user)), content_type="text/csv; charset=utf-8")
     name = f"job-{job.pk}{f'-{outcome}' if outcome else ''}{f'-{reason}' if reason else ''}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -124,11 +127,7 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
     """Job Queue Entries: what is in process, queued, postponed; and what starts by schedule."""
     found = access.company_or_404(request, company)
     lines = [line for provider in registry.schedules for line in provider(found)]
-    rows = [(Link(line.description, line.url), line.mapping, line.state, line.next_run, line.every) for line in lines]
-    head = ("Description", "Mapping", "Status", "Earliest Start", "Recurs")
-    tabs = (
-        [FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")] if rows else []
-    )
+    tabs = [_schedules(lines)] if lines else []
     may_cancel = may(request.user, Can.OPERATE, found)
     cancel_them = Action("Cancel", company_url("jobs:cancel-selected", found), "post", icon="cancel", selection=True)
     page = Page(
@@ -143,6 +142,19 @@ def queue(request: HttpRequest, company: str) -> HttpResponse:
         listing=listings.queue(found, selectable=may_cancel),
     )
     return render.page(request, page)
+
+
+def _schedules(lines: Sequence[Schedule]) -> FastTab:
+    """Return what starts by schedule, with the reason of what is on hold where something is."""
+    head = ["Description", "Mapping", "Status", "Earliest Start", "Recurs"]
+    rows: list[list[Cell]] = [
+        [Link(one.description, one.url), one.mapping, one.state, one.next_run, one.every] for one in lines
+    ]
+    if any(one.reason for one in lines):
+        head.insert(3, "Reason")
+        for row, one in zip(rows, lines, strict=True):
+            row.insert(3, Link(one.reason, one.reason_url) if one.reason_url else one.reason)
+    return FastTab("schedules", "Schedules", table=Table("Schedules", head, rows), gist=f"{len(rows)}")
 
 
 @require_POST
@@ -203,11 +215,12 @@ class _Echo:
         return text
 
 
-def _csv(rows: Any) -> Iterator[str]:
+def _csv(rows: Any, reader: Reader) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff"  # spreadsheets then read it as UTF-8
     yield writer.writerow(_CSV_HEAD)
-    for row in rows.iterator(chunk_size=2000):
+    for row in rows:
+        reader.read_rows([row])
         yield writer.writerow([_escape_formula(text) for text in _line(row)])
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
@@ -14,12 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from core import bulk
+from core.refusals import Refusal
 from dataverse.types import Usage
 from jobs import lease as leases
 from jobs import services
 from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEnded, Yielded
 from jobs.lease import Lease
-from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, Reason, State, Trigger
+from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, OutcomePart, Reason, State, Trigger
+from jobs.outcome_parts import pack_notes, pack_numbers
 from jobs.publishing import publish_waiting
 from jobs.states import Event, state_after
 
@@ -38,11 +40,21 @@ class OutcomeRow(NamedTuple):
     integration_name: str = ""
     message: str = ""
     detail: Mapping[str, Any] | None = None
+    number: int | None = None
+    """The number under which parts of earlier jobs know it, which nobody else will from now on."""
+
+
+class DerivedRows(NamedTuple):
+    """Outcomes of one kind that get no row each: the number of each, and what is noted of it."""
+
+    outcome: str
+    numbers: Sequence[int]
+    notes: Sequence[Any]
 
 
 _OUTCOME_FIELDS = (
     "job_id", "outcome", "reason", "position", "local_id", "local_key", "local_name", "integration_id",
-    "integration_name", "message", "detail",
+    "integration_name", "message", "detail", "number",
 )  # fmt: skip
 
 
@@ -93,6 +105,7 @@ class Checkpoint:
     """
 
     outcomes: list[OutcomeRow] = field(default_factory=list)
+    derived: list[DerivedRows] = field(default_factory=list)
     resume: dict[str, Any] = field(default_factory=dict)
     phase: str = ""
     total: int | None = None
@@ -101,6 +114,14 @@ class Checkpoint:
     counts: dict[str, int] = field(default_factory=dict)
     follow_ups: list[dict[str, Any]] = field(default_factory=list)
     end: tuple[Event, str, Failure | None] | None = None
+
+    def derive(self, outcome: str, numbers: Sequence[int], notes: Sequence[Any] = ()) -> None:
+        """Add outcomes without rows: registry.derived_outcomes finds their records by these numbers.
+
+        notes: what is noted of each, as JSON has it; none where there is nothing to note of any.
+        """
+        if numbers:
+            self.derived.append(DerivedRows(outcome, numbers, notes or [None] * len(numbers)))
 
     def processed(self, n: int) -> None:
         """Move the progress on by `n` records."""
@@ -130,9 +151,10 @@ class Checkpoint:
         """End the job as finished with this checkpoint."""
         self.end = (Event.FINISH, message, None)
 
-    def fail(self, reason: Reason, message: str, detail: str = "") -> None:
-        """End the job as failed with this checkpoint."""
-        self.end = (Event.FAIL, message, Failure(Reason(reason), message, detail))
+    def fail(self, refusal: Refusal, reason: Reason | None = None) -> None:
+        """End the job as failed with this checkpoint. reason: of the closed list, where it is not the refusal's own."""
+        failure = Failure.of_parts(Reason(reason or refusal.reason), refusal.message, refusal.fix, refusal.detail)
+        self.end = (Event.FAIL, failure.message, failure)
 
 
 class JobContext:
@@ -219,9 +241,12 @@ class JobContext:
             point.finish(message)
         raise Ended
 
-    def fail(self, reason: Reason | str, message: str, detail: str = "") -> NoReturn:
-        """End the job as failed: the closed reason, the user's sentence, support's text. Does not return."""
-        raise JobFailed(Failure(Reason(reason), message, detail))
+    def fail(self, reason: Reason | str, message: str, detail: str = "", *, fix: str = "") -> NoReturn:
+        """End the job as failed. Does not return.
+
+        reason: of the closed list; message: what happened and why; detail: for support; fix: what to do next.
+        """
+        raise JobFailed(Failure.of_parts(Reason(reason), message, fix, detail))
 
     def postpone(self, seconds: float, why: str) -> NoReturn:
         """Give the worker back and go on, from the last checkpoint, in `seconds`. Does not return."""
@@ -246,7 +271,10 @@ class JobContext:
         breakdown = {outcome: dict(by) for outcome, by in job.breakdown.items()}
         for name, n in point.counts.items():
             counters[name] = counters.get(name, 0) + n
-        for (outcome, reason), n in Counter((row.outcome, row.reason) for row in point.outcomes).items():
+        added = Counter((row.outcome, row.reason) for row in point.outcomes)
+        for derived in point.derived:
+            added[derived.outcome, Reason.NONE.value] += len(derived.numbers)
+        for (outcome, reason), n in added.items():
             counter = _COUNTER_OF[outcome]
             counters[counter] = counters.get(counter, 0) + n
             by = breakdown.setdefault(str(outcome), {})
@@ -258,6 +286,8 @@ class JobContext:
             counters["total"] = point.total
         if point.outcomes:
             bulk.insert(JobOutcome, _OUTCOME_FIELDS, _outcomes(job, point.outcomes))
+        if point.derived:
+            OutcomePart.objects.bulk_create(_parts(job, point))
         for follow_up in point.follow_ups:
             services.start(
                 **{
@@ -308,6 +338,13 @@ class JobContext:
             raise signal
 
 
+def failure_columns(failure: Failure | None) -> dict[str, Any]:
+    """Return the columns that say why a job failed, or waits for a person."""
+    if failure is None:
+        return {"failure_reason": Reason.NONE, "failure_message": "", "failure_fix": ""}
+    return {"failure_reason": failure.reason, "failure_message": failure.what, "failure_fix": failure.fix}
+
+
 def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None = None) -> dict[str, Any]:
     """Return the columns that end a job in process by an event (finish, fail, cancel)."""
     return {
@@ -315,7 +352,7 @@ def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None
         "ended_at": timezone.now(), "lease_until": None, "not_before": None,
         "message": message, "phase": "",
         "detail": failure.detail if failure else job.detail,
-        "failure_reason": failure.reason if failure else Reason.NONE,
+        **failure_columns(failure),
     }  # fmt: skip
 
 
@@ -328,8 +365,21 @@ def _outcomes(job: Job, rows: Iterable[OutcomeRow]) -> Iterator[tuple[Any, ...]]
         yield (
             job.pk, row.outcome, row.reason, position, row.local_id, _fit(row.local_key, 80),
             _fit(row.local_name, 200), row.integration_id, _fit(row.integration_name, 200), _fit(row.message, 10_000),
-            row.detail,
+            row.detail, row.number,
         )  # fmt: skip
+
+
+def _parts(job: Job, point: Checkpoint) -> Iterator[OutcomePart]:
+    """Yield what has no rows, numbered on from the rows of the same checkpoint."""
+    last = Counter(row.outcome for row in point.outcomes if not row.reason)
+    for outcome, by in job.breakdown.items():
+        last[outcome] += by.get(Reason.NONE.value, 0)
+    for derived in point.derived:
+        yield OutcomePart(
+            job_id=job.pk, outcome=derived.outcome, first=last[derived.outcome] + 1, count=len(derived.numbers),
+            numbers=pack_numbers(derived.numbers), notes=pack_notes(derived.notes),
+        )  # fmt: skip
+        last[derived.outcome] += len(derived.numbers)
 
 
 def _fit(text: str, length: int) -> str:

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.db.models import Exists, F, Q
 from django.utils import timezone
 
+from core.refusals import joined
 from jobs import lease as leases
 from jobs.display import duration
 from jobs.errors import (
@@ -35,7 +37,7 @@ from jobs.models import Job, Reason, State
 from jobs.publishing import publish, publish_on_commit, publish_waiting, running_holders
 from jobs.registry import kind
 from jobs.running import garbage
-from jobs.running.context import Checkpoint, JobContext, OutcomeRow, end_columns
+from jobs.running.context import Checkpoint, JobContext, OutcomeRow, end_columns, failure_columns
 from jobs.states import MAX_LOST_WORKERS, Event, state_after
 
 __all__ = ["Checkpoint", "JobContext", "OutcomeRow", "run"]
@@ -149,7 +151,12 @@ def _on_error(context: JobContext, error: Exception) -> None:
     """
     failure = failure_of(error)
     if (wait := person_wait(error)) is not None:
-        _postpone(context, wait, f"{failure.message} It goes on by itself then.", failure_reason=failure.reason)
+        later = "It goes on by itself then."
+        if failure.what:
+            failure = Failure.of_parts(failure.reason, failure.what, joined(failure.fix, later))
+        else:
+            failure = failure.going_on(later)
+        _postpone(context, wait, failure.message, **failure_columns(failure))
         return
     wait = retry_after(error)
     if is_outage(error):
@@ -179,8 +186,8 @@ def _retry_during_outage(
     gone = (now - since).total_seconds()
     limit = settings.JOB_OUTAGE_S
     if not contact or gone >= limit:
-        text = f" Dataverse was asked again for {duration(gone)}; what was done until then is saved." if gone else ""
-        return Failure(failure.reason, failure.message + text, failure.detail), None, since
+        asked = f"Dataverse was asked again for {duration(gone)}; what was done until then is saved."
+        return failure.going_on(asked) if gone else failure, None, since
     wait = max(min(_FIRST_OUTAGE_WAIT_S, limit / 8), min(gone, _LONGEST_OUTAGE_WAIT_S), named or 0.0)
     until = f"{timezone.localtime(since + timedelta(seconds=limit)):%H:%M}"
     text = f"{failure.message} The job goes on by itself when Dataverse answers again; it asks until {until}."
@@ -196,16 +203,12 @@ def _on_database_error(context: JobContext, error: Exception) -> bool:
     try:
         if job.attempts + 1 >= MAX_LOST_WORKERS:
             failure = failure_of(error)
-            _end(context, Event.FAIL, message=failure.message, failure=Failure(Reason.INTERNAL, *_texts(failure)))
+            _end(context, Event.FAIL, message=failure.message, failure=replace(failure, reason=Reason.INTERNAL))
         else:
             _postpone(context, 2.0, "Waiting for the database", attempts=F("attempts") + 1)
     except (OperationalError, InterfaceError, LeaseLost) as again:
         logger.warning("job %s: its lease runs out by itself (%s)", job.pk, again)
     return False
-
-
-def _texts(failure: Failure) -> tuple[str, str]:
-    return failure.message, failure.detail
 
 
 def _write(context: JobContext, **columns: Any) -> None:

@@ -28,13 +28,14 @@ def record_changes(
     changed = {one.system_id: one for one in results if one.outcome in _ACTIONS}
     if not changed:
         return
-    records = table.model._default_manager.filter(system_id__in=list(changed))
+    records = table.everywhere().filter(system_id__in=list(changed))
     kind, now = ContentType.objects.get_for_model(table.model).pk, timezone.now()
     entries = []
     for pk, system_id in records.values_list("pk", "system_id"):
         one = changed[system_id]
-        shown = str(table.model(**{table.key: one.key, table.title: one.title}))
+        shown = table.text_of(key=one.key, title=one.title)
         new = one.outcome == "inserted"
         values = {change.field: [None if new else str(change.before), str(change.after)] for change in one.changes}
-        entries.append((kind, str(pk), pk, shown, _ACTIONS[one.outcome], values, user_id, now, dict(about)))
+        number = pk if isinstance(pk, int) else None
+        entries.append((kind, str(pk), number, shown, _ACTIONS[one.outcome], values, user_id, now, dict(about)))
     bulk.insert(LogEntry, _COLUMNS, entries)

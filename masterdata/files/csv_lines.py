@@ -39,8 +39,15 @@ def read_csv(content: bytes, options: Options, limits: Limits) -> tuple[Iterator
 def separator_of(text: str) -> str:
     """Return the separator that takes the header apart into most columns."""
     header = next((line for line in text.splitlines() if line.strip()), "")
-    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in SEPARATORS}
-    return max(SEPARATORS, key=lambda mark: counts[mark])
+    return max(SEPARATORS, key=lambda mark: _columns(header, mark))
+
+
+def _columns(header: str, mark: str) -> int:
+    """Return into how many columns a separator takes a header apart; 0 where one would be longer than any is read."""
+    try:
+        return len(next(csv.reader([header], delimiter=mark), []))
+    except csv.Error:
+        return 0
 
 
 def _separator(chosen: str) -> str:

@@ -1,12 +1,19 @@
 """Which encoding a text file has. Sure, or refused with the choices; never guessed. No Django.
 
-Bytes that are no UTF-8 are tried as each code page that people's programs write. A code page fits where every word with
-other than ASCII letters could stand in a language that uses it. Where several fit and do not give the same text, the
-one that needs fewer languages is taken; else the file is refused, with each reading shown.
+Bytes that are no UTF-8 are read in each code page that charset-normalizer finds possible of those that people's
+programs write. A code page fits where every word with other than ASCII letters could stand in a language that uses it.
+Where several fit and do not give the same text, the one that needs fewer languages is taken, of those that need as many
+the one of Windows; else the file is refused, with each reading shown.
+
+charset-normalizer does not choose: it was tried (3.5.2) on made files of 1 to 2,000 names in 22 languages, 549 in the
+code pages of Windows and 636 in those of ISO 8859 and KOI8. By itself it read 219 and 215 of them rightly, told which
+code pages there are 261 and 299, and nearly all others wrongly. Its candidates, ranked by the letters below, gave 476
+and 553 right readings, 73 and 81 refusals, 0 and 2 wrong readings. The right reading was always among its candidates.
 """
 
 import codecs
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
@@ -16,35 +23,50 @@ from masterdata.files.types import Unreadable
 _SAMPLE = 200_000
 """Bytes of lines beyond ASCII that are looked at."""
 
+_CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґђјљњћџѓќўѕ"
+_GREEK = "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐ"
+_WESTERN = (
+    "äöüßé", "àâæçéèêëîïôœùûüÿ", "áéíñóúüçªº", "àçéèíïóòúü", "àáâãçéêíóôõú", "àèéìíîòóùú", "áéëïíóöüè",
+    "æøåéèêóòâôüö", "åäöéüàè", "áðéíóúýþæö",
+)  # fmt: skip
+_CENTRAL = (
+    "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíľňóôšťúýžĺŕ", "áéíóöőúüű", "ăâîşţ", "čćđšž", "äöüßé", "ëç",
+)  # fmt: skip
+_TURKISH = ("ğışçöüâîû",)
+_BALTIC = ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž", "äöüßé")
+"""The letters beyond ASCII of each language that such a code page serves."""
+_WHOLE = (_CYRILLIC, _GREEK)
+"""Alphabets that words are written in as a whole."""
+_PAGES: dict[str, tuple[str, str | tuple[str, ...]]] = {
+    "cp1250": ("Windows-1250 (Central European)", _CENTRAL),
+    "cp1251": ("Windows-1251 (Cyrillic)", _CYRILLIC),
+    "cp1252": ("Windows-1252 (Western European)", _WESTERN),
+    "cp1253": ("Windows-1253 (Greek)", _GREEK),
+    "cp1254": ("Windows-1254 (Turkish)", _TURKISH),
+    "cp1257": ("Windows-1257 (Baltic)", _BALTIC),
+    "iso8859-1": ("ISO-8859-1 (Western European)", _WESTERN),
+    "iso8859-2": ("ISO-8859-2 (Central European)", _CENTRAL),
+    "iso8859-4": ("ISO-8859-4 (Baltic)", _BALTIC),
+    "iso8859-5": ("ISO-8859-5 (Cyrillic)", _CYRILLIC),
+    "iso8859-7": ("ISO-8859-7 (Greek)", _GREEK),
+    "iso8859-9": ("ISO-8859-9 (Turkish)", _TURKISH),
+    "iso8859-13": ("ISO-8859-13 (Baltic)", _BALTIC),
+    "iso8859-15": ("ISO-8859-15 (Western European)", _WESTERN),
+    "koi8-r": ("KOI8-R (Cyrillic)", _CYRILLIC),
+    "koi8-u": ("KOI8-U (Cyrillic)", _CYRILLIC),
+    "cp850": ("DOS 850 (Western European)", _WESTERN),
+    "cp852": ("DOS 852 (Central European)", _CENTRAL),
+    "cp866": ("DOS 866 (Cyrillic)", _CYRILLIC),
+}
+"""Those that are looked for: codec -> name, letters; those of Windows come first."""
 NAMES = {
     "utf-8": "UTF-8",
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
-    "cp1250": "Windows-1250 (Central European)",
-    "cp1251": "Windows-1251 (Cyrillic)",
-    "cp1252": "Windows-1252 (Western European)",
-    "cp1253": "Windows-1253 (Greek)",
-    "cp1254": "Windows-1254 (Turkish)",
-    "cp1257": "Windows-1257 (Baltic)",
+    **{codec: name for codec, (name, _) in _PAGES.items()},
 }
 """Those a person is offered; any that Python knows may be given."""
 
-_CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґђјљњћџѓќўѕ"
-_GREEK = "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐ"
-_LATIN: dict[str, tuple[str, ...]] = {
-    "cp1252": (
-        "äöüßé", "àâæçéèêëîïôœùûüÿ", "áéíñóúüçªº", "àçéèíïóòúü", "àáâãçéêíóôõú", "àèéìíîòóùú", "áéëïíóöüè",
-        "æøåéèêóòâôüö", "åäöéüàè", "áðéíóúýþæö",
-    ),
-    "cp1250": (
-        "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíľňóôšťúýžĺŕ", "áéíóöőúüű", "ăâîşţ", "čćđšž", "äöüßé", "ëç",
-    ),
-    "cp1254": ("ğışçöüâîû",),
-    "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "õäöüšž", "äöüßé"),
-}  # fmt: skip
-"""The letters beyond ASCII of each language that a code page serves."""
-_WHOLE: dict[str, str] = {"cp1251": _CYRILLIC, "cp1253": _GREEK}
-"""Alphabets that words are written in as a whole."""
 _SYMBOLS = set("€§°©®«»„“”‚‘’–—…·´¨™№ºª¿¡£²³½¼¾×\xa0\xad&")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -121,46 +143,46 @@ def _is_utf8(line: bytes) -> bool:
 
 def _legacy(lines: list[bytes]) -> Encoding:
     sample = b"\n".join(lines)
-    fits: list[tuple[int, str, str]] = []
-    for codec in (*_LATIN, *_WHOLE):
-        try:
-            text = sample.decode(codec)
-        except UnicodeDecodeError:
-            continue
-        languages = _languages_needed(text, codec)
-        if languages:
-            fits.append((languages, codec, text))
+    fits: list[tuple[int, bool, str, str]] = []
+    order = [*_PAGES]
+    for codec, text in _readings(sample):
+        if languages := _languages_needed(text, _PAGES[codec][1]):
+            fits.append((languages, not codec.startswith("cp125"), codec, text))
     if not fits:
         raise _unknown(sample)
-    fewest = min(languages for languages, _, _ in fits)
-    best = [(codec, text) for languages, codec, text in fits if languages == fewest]
-    if len({text for _, text in best}) > 1:
-        raise _ambiguous(best)
-    return Encoding(best[0][0], NAMES[best[0][0]])
+    fewest = min(fits)[:2]
+    best = sorted((order.index(codec), codec, text) for *rank, codec, text in fits if tuple(rank) == fewest)
+    if len({text for *_, text in best}) > 1:
+        raise _ambiguous([(codec, text) for _, codec, text in best])
+    return Encoding(best[0][1], NAMES[best[0][1]])
 
 
-def _languages_needed(text: str, codec: str) -> int:
+def _readings(sample: bytes) -> Iterator[tuple[str, str]]:
+    """Yield each code page that can be the sample's, with the text that it makes of it."""
+    for found in from_bytes(sample, cp_isolation=[*_PAGES], threshold=1.0, enable_fallback=False):
+        same = {codecs.lookup(name).name for name in (found.encoding, *found.could_be_from_charset)}
+        yield from ((codec, str(found)) for codec in _PAGES if codec in same)
+
+
+def _languages_needed(text: str, letters: str | tuple[str, ...]) -> int:
     """Return how many languages together can have written the text in a code page, and one for each word of an odd
-    shape; 0 where none can.
+    shape; 0 where none can. letters: see _PAGES.
     """
     if any(not (char.isascii() or char.isalpha() or char in _SYMBOLS) for char in text):
         return 0
-    if re.search(r"[^\W\d_][€§°©®«»„“”¿¡£²³½¼¾×№…][^\W\d_]", text):
+    if re.search(r"[^\W\d_][€§°«»„“”¿¡£²³×№…][^\W\d_]|[©®½¼¾][^\W\d_]", text):
         return 0
     words = {word for word in _WORD.findall(text) if not word.isascii()}
     # No language puts a capital behind a small letter: БиЮнб is not what somebody wrote.
     misshapen = sum(not (word[1:].islower() or word.isupper() or len(word) == 1) for word in words)
-    if codec in _WHOLE:
-        alphabet = set(_WHOLE[codec])
-        return 1 + misshapen if all(set(word.lower()) <= alphabet for word in words) else 0
-    beyond = [{char for char in _lower(word) if not char.isascii()} for word in words if word not in _SYMBOLS]
+    if letters in _WHOLE:
+        return 1 + misshapen if all(set(word.lower()) <= set(letters) for word in words) else 0
     if any(word[0] in "ĺŕĹŔ" for word in words):
         return 0
-    alphabets = [set(letters) for letters in _LATIN[codec]]
-    left = beyond
+    left = [{char for char in _lower(word) if not char.isascii()} for word in words if word not in _SYMBOLS]
     for needed in range(1, 4):
-        best = max(alphabets, key=lambda alphabet: sum(letters <= alphabet for letters in left))
-        left = [letters for letters in left if not letters <= best]
+        best = max(map(set, letters), key=lambda alphabet: sum(used <= alphabet for used in left))
+        left = [used for used in left if not used <= best]
         if not left:
             return needed + misshapen
     return 0

@@ -1,31 +1,27 @@
 """Master data from a file: known records are updated, new ones inserted, bad rows refused by row and cell.
 
 The one importer, for the job that page and command start. A file is read by a process of its own (files.reader); here
-its rows become values (`decide`, `Rows`) and go in, part by part, each in the caller's transaction (`apply_part`).
+its rows become values (`Rows`), as was decided (files.plan), and go in, part by part, each in the caller's transaction
+(`apply_part`).
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.utils import timezone
 
-from core import bulk
 from core.ids import new_id
 from masterdata import catalog
 from masterdata.catalog import LocalTable
-from masterdata.files import styles
-from masterdata.files.columns import chosen_columns, columns_by_name
-from masterdata.files.csv_lines import SEPARATOR_NAMES
-from masterdata.files.reader import Contents, rows_from
-from masterdata.files.types import FileFacts, Kind, Line, Options
+from masterdata.files.plan import Plan, is_spaced
+from masterdata.files.types import Line
 from masterdata.files.values import NULL_TEXTS, BadValue, converter
 from masterdata.files.workbook import letters
 from masterdata.models import ChangedBy, Company
+from masterdata.record_writing import insert_records, update_records
 
 PART = 2000
 """Rows of one transaction, so that a long import does not hold the database."""
@@ -35,7 +31,6 @@ _TOTAL = re.compile(
     r"celkem|összesen|итого|всего)\b",
     re.IGNORECASE,
 )
-_OPEN = "not decided, so what may mean two things is refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,67 +51,6 @@ class RowError:
     key: str = ""
 
 
-class Plan(msgspec.Struct):
-    """What was decided about a file for a table; kept with the job, so that it is decided once.
-
-    columns: field -> (position in a row, the file's word for it); decimal, dates: field -> how the column is written;
-    spaced_keys: numbers or codes of the table hold spaces; last: the last row's line.
-    """
-
-    table: str
-    columns: dict[str, tuple[int, str]]
-    rows: int
-    facts: FileFacts
-    decimal: dict[str, str] = {}
-    dates: dict[str, str] = {}
-    blank_clears: bool = False
-    spaced_keys: bool = False
-    last: int = 0
-
-    def dump(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return dict(msgspec.to_builtins(self))
-
-    @classmethod
-    def load(cls, kept: Mapping[str, Any]) -> "Plan":
-        """Return what `dump` gave."""
-        return msgspec.convert(dict(kept), cls)
-
-    def decisions(self) -> dict[str, Any]:
-        """Return what was decided, as commands print it."""
-        return {
-            "encoding": self.facts.encoding,
-            "separator": self.facts.separator,
-            "sheet": self.facts.sheet,
-            "columns": {name: word for name, (_, word) in self.columns.items()},
-            "decimal": dict(self.decimal),
-            "dates": dict(self.dates),
-            "blank_clears": self.blank_clears,
-        }
-
-    def sentences(self) -> list[str]:
-        """Return what was decided, for people."""
-        facts = self.facts
-        found = []
-        if facts.kind == "workbook":
-            others = [name for name in facts.sheets if name != facts.sheet]
-            more = f" The workbook also shows {', '.join(others)}." if others else ""
-            found.append(f"Read from the sheet {facts.sheet}.{more}")
-        else:
-            name = SEPARATOR_NAMES.get(facts.separator, facts.separator)
-            found.append(f"Read as {facts.encoding}, values separated by {name}.")
-        table = catalog.table(self.table)
-        for name, style in self.decimal.items():
-            word = styles.DECIMAL_NAMES.get(style, _OPEN)
-            found.append(f"Decimal mark of {table.field(name).caption}: {word}.")
-        for name, order in self.dates.items():
-            word = styles.ORDER_NAMES.get(order, _OPEN)
-            found.append(f"Dates of {table.field(name).caption}: {word}.")
-        if self.blank_clears:
-            found.append("Blank cells clear the field.")
-        return found
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """A field's value before and after."""
@@ -128,7 +62,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of a good row: inserted, modified or unchanged; blanks_kept: fields that its blank cells left."""
+    """What became of a good row: inserted, modified or unchanged; kept: fields whose value its blank cells left."""
 
     outcome: str
     line: int
@@ -136,7 +70,12 @@ class RowResult:
     key: str
     title: str
     changes: tuple[Change, ...] = ()
-    blanks_kept: int = 0
+    kept: tuple[str, ...] = ()
+
+    @property
+    def blanks_kept(self) -> int:
+        """How many blank cells left a value as it was."""
+        return len(self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,54 +85,6 @@ class Values:
     line: int
     values: dict[str, Any]
     blank: frozenset[str] = field(default_factory=frozenset)
-
-
-def decide(
-    *,
-    table: LocalTable,
-    contents: Contents,
-    rows: Path,
-    columns: Mapping[str, str] | None = None,
-    options: Options | None = None,
-    blank_clears: bool = False,
-) -> Plan:
-    """Decide what a file's columns mean and how they are written, from all of its rows.
-
-    columns: field -> column of the file; only these are read. Without it every column must be named like a field or its
-    caption. Raises UnknownColumns.
-    """
-    options = options or Options()
-    header = contents.columns
-    taken = (
-        chosen_columns(table, header, columns)
-        if columns
-        else columns_by_name(
-            table, header,
-            fix=f'Name those to take with --columns "{table.key}={header[0]},...", or rename the columns in the file.',
-        )
-    )  # fmt: skip
-    plan = Plan(table.name, taken, contents.rows, contents.facts, blank_clears=blank_clears)
-    types = {name: table.field(name).type for name in taken}
-    numbers = {name: styles.Decimals() for name, type_ in types.items() if type_ in ("number", "integer")}
-    dates = {name: styles.Dates() for name, type_ in types.items() if type_ in ("date", "datetime")}
-    place = {name: position for name, (position, _) in taken.items()}
-    styled: dict[str, styles.Decimals | styles.Dates] = {**numbers, **dates}
-    spaced = last_spaced = False
-    for line, _ in rows_from(rows):
-        if line.problem:
-            continue
-        for name, found in styled.items():
-            if line.kind(place[name]) == Kind.TEXT:
-                found.add(line.values[place[name]])
-        spaced = spaced or last_spaced
-        last_spaced = _is_spaced(line.values[place[table.key]])
-        plan.last = line.number
-    plan.spaced_keys = spaced
-    own = {found.style() for found in numbers.values()} - {"", styles.MIXED}
-    elsewhere = own.pop() if len(own) == 1 else ""
-    plan.decimal = {name: style for name, d in numbers.items() if (style := options.decimal or d.style(elsewhere))}
-    plan.dates = {name: order for name, d in dates.items() if (order := options.dates or d.order())}
-    return plan
 
 
 class Rows:
@@ -229,14 +120,17 @@ class Rows:
             ))  # fmt: skip
         values: dict[str, Any] = {}
         blank = set()
+        refused: list[RowError] = []
         for name, position, word, convert in self._readers:
             text = line.values[position]
             try:
                 values[name] = convert(text, line.kind(position))
             except BadValue as bad:
-                return self._error(line, position, word, name, bad)
+                refused.append(self._error(line, position, word, name, bad))
             if not text or text in NULL_TEXTS:
                 blank.add(name)
+        if refused:
+            return _together(refused)
         key = str(values[self.table.key])
         if (first := self._seen.setdefault(key, line.number)) != line.number:
             caption = self.table.field(self.table.key).caption
@@ -257,7 +151,14 @@ class Rows:
         if _TOTAL.match(key) and (":" in key or not any(re.search(r"[^\W\d_]", value) for value in others)):
             return ":" in key or bool(others) or line.number == self.plan.last
         alone = not others and len(line.values) > 1 and line.number == self.plan.last and self.plan.rows > 1
-        return alone and _is_spaced(key) and not self.plan.spaced_keys
+        return alone and is_spaced(key) and not self.plan.spaced_keys
+
+
+def _together(errors: Sequence[RowError]) -> RowError:
+    """Return the first of a row's errors, with what is wrong in its other cells too: one look shows them all."""
+    first, *others = errors
+    more = [f"{one.cause.rstrip('.')} ({one.cell})." if one.cell else one.cause for one in others]
+    return replace(first, cause=" ".join([first.cause, *more]))
 
 
 def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: bool = True) -> list[RowResult]:
@@ -265,9 +166,9 @@ def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: b
     if not rows:
         return []
     table = catalog.table(plan.table)
-    model, key = table.model, table.key
+    key = table.key
     given = list(plan.columns)
-    derived = [name for name in model.derives if name not in given]
+    derived = [name for name in table.derives if name not in given]
     names = [*given, *derived]
     existing = _existing(table, company, [row.values[key] for row in rows], names, lock=write)
     now = timezone.now()
@@ -281,7 +182,7 @@ def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: b
         title = str(new.get(table.title, "") or "")
         if old is None:
             system_id = new_id()
-            inserts.append((system_id, company.pk, now, now, ChangedBy.IMPORT.value, *values))
+            inserts.append((system_id, *values))
             filled = tuple(Change(name, "", new[name]) for name in given if name not in row.blank)
             results.append(RowResult("inserted", row.line, system_id, str(new[key]), title, filled))
             continue
@@ -289,26 +190,31 @@ def apply_part(plan: Plan, company: Company, rows: Sequence[Values], *, write: b
             Change(name, old[name], value) for name, value in zip(names, values, strict=True) if value != old[name]
         )
         if changes:
-            updates.append((old["id"], now, ChangedBy.IMPORT.value, *values))
+            updates.append((old["system_id"], *values))
         outcome = "modified" if changes else "unchanged"
         results.append(RowResult(outcome, row.line, old["system_id"], str(old[key]), title, changes, kept))
     if write:
-        bulk.insert(model, ("system_id", "company_id", "created_at", "modified_at", "changed_by", *names), inserts)
-        bulk.update(model, "id", ("modified_at", "changed_by", *names), updates)
+        insert_records(table, company, names, inserts, now=now, changed_by=ChangedBy.IMPORT)
+        update_records(table, names, updates, now=now, changed_by=ChangedBy.IMPORT)
     return results
 
 
-def _merged(plan: Plan, table: LocalTable, row: Values, old: dict[str, Any] | None) -> tuple[dict[str, Any], int]:
-    """Return a record's values with a row's over them, and how many of its blank cells left a value as it was."""
-    taken, kept = dict(row.values), 0
+def _merged(
+    plan: Plan, table: LocalTable, row: Values, old: dict[str, Any] | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return a record's values with a row's over them, and the fields whose value its blank cells left as it was."""
+    taken, kept = dict(row.values), []
     if old is not None:
         taken[table.key] = old[table.key]
-        for name in () if plan.blank_clears else row.blank:
-            kept += taken[name] != old[name]
+        for name in row.blank:
+            if plan.clears(name):
+                continue
+            if taken[name] != old[name]:
+                kept.append(name)
             taken[name] = old[name]
     new = {**(old or {}), **taken}
-    new.update(table.model.derived({**new, **taken}) if table.model.derives else {})
-    return new, kept
+    new.update(table.derived({**new, **taken}))
+    return new, tuple(kept)
 
 
 class _Known:
@@ -325,7 +231,7 @@ class _Known:
 
 
 def _existing(table: LocalTable, company: Company, keys: Sequence[Any], names: Sequence[str], *, lock: bool) -> _Known:
-    wanted = {*names, *table.model.derived_from, table.key, table.title}
+    wanted = {*names, *table.derived_from, table.key, table.title}
     asked = dict.fromkeys(keys)
     if table.upper_case_codes:
         asked |= dict.fromkeys(form for key in keys for form in (str(key).upper(), str(key).lower()))
@@ -336,9 +242,7 @@ def _existing(table: LocalTable, company: Company, keys: Sequence[Any], names: S
     every = list(asked)
     for start in range(0, len(every), PART):
         part = every[start : start + PART]
-        found += records.filter(**{f"{table.key}__in": part}).values("id", "system_id", *wanted)
+        if lock:
+            table.give_ids(table.stored(company).filter(**{f"{table.key}__in": part}))
+        found += records.filter(**{f"{table.key}__in": part}).values("system_id", *wanted)
     return _Known(table, found)
-
-
-def _is_spaced(key: str) -> bool:
-    return " " in key or ":" in key

@@ -55,20 +55,27 @@ def read_file(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd=_ROOT
     )
     try:
-        cast("BinaryIO", process.stdin).write(asked)
-        cast("BinaryIO", process.stdin).close()
-        until = time.monotonic() + limits.wall_s
-        while process.poll() is None:
-            if time.monotonic() > until:
-                raise _too_long(limits.wall_s)
-            poll()
-            time.sleep(_POLL_S)
-        answer = cast("BinaryIO", process.stdout).read()
+        answer = _communicate(process, asked, limits, poll)
     finally:
         process.kill()
         process.wait()
-        cast("BinaryIO", process.stdout).close()
+        for pipe in (process.stdin, process.stdout):
+            cast("BinaryIO", pipe).close()
     return _answer(answer, process.returncode, limits)
+
+
+def _communicate(process: "subprocess.Popen[bytes]", asked: bytes, limits: Limits, poll: Callable[[], None]) -> bytes:
+    """Return what the process answers; it is read while the process runs, which would wait for a reader otherwise."""
+    until = time.monotonic() + limits.wall_s
+    given: bytes | None = asked
+    while True:
+        try:
+            return process.communicate(given, timeout=_POLL_S)[0]
+        except subprocess.TimeoutExpired:
+            given = None  # it is kept, and goes on being written
+        if time.monotonic() > until:
+            raise _too_long(limits.wall_s)
+        poll()
 
 
 def rows_from(rows: Path, offset: int = 0) -> Iterator[tuple[Line, int]]:

@@ -14,6 +14,10 @@ _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PAGES = (b"<html", b"<!doctype", b"<table", b"<body", b"<meta", b"<div")
 
 
+MOST_NAMED = 5
+"""Columns that a sentence names one by one."""
+
+
 def read_content(content: bytes, options: Options | None = None, limits: Limits = LIMITS) -> Sheet:
     """Read a file's bytes, a CSV file or an Excel workbook. Raises Unreadable, also while its lines are read.
 
@@ -99,7 +103,9 @@ def _header(values: list[str], limits: Limits) -> list[str]:
         )
     doubles = sorted(name for name, times in Counter(values).items() if name and times > 1)
     if doubles:
-        named = ", ".join(map(repr, doubles))
+        named = ", ".join(map(repr, doubles[:MOST_NAMED]))
+        if (more := len(doubles) - MOST_NAMED) > 0:
+            named += f" and {more:,} others"
         raise Unreadable(f"The header names {named} more than once.", "Give each column a name of its own.")
     return values
 

@@ -29,13 +29,33 @@ def ungrouped(text: str) -> str:
     return text.replace("\u00a0", "").replace("\u202f", "").replace(" ", "").replace("'", "").replace("’", "")
 
 
+def in_plain_digits(text: str, decimal: str) -> str:
+    """Return a number without the groups of thousands that go with a decimal mark, and with a point for the mark."""
+    return ungrouped(text).replace("," if decimal == "." else ".", "").replace(",", ".")
+
+
+def readings(text: str) -> dict[str, str]:
+    """Return what a text that may mean several things means in each style; nothing where there is but one meaning.
+
+    A number has a reading for each decimal mark, a date for each order.
+    """
+    if _EITHER.fullmatch(ungrouped(text)):
+        return {mark: in_plain_digits(text, mark) for mark in DECIMAL_NAMES}
+    days = {order: found[0].isoformat() for order in ORDERS if (found := parts_as_date(text, order))}
+    return days if len(set(days.values())) > 1 else {}
+
+
 @dataclass(slots=True)
 class Decimals:
-    """What a column's numbers say of their decimal mark."""
+    """What a column's numbers say of their decimal mark.
+
+    example: the first that may mean two things, else the first with a mark.
+    """
 
     point: int = 0
     comma: int = 0
     either: int = 0
+    example: str = ""
 
     def add(self, text: str) -> None:
         """Count one more text."""
@@ -45,7 +65,11 @@ class Decimals:
         elif _COMMA.fullmatch(number):
             self.comma += 1
         elif _EITHER.fullmatch(number):
+            self.example = self.example if self.either else text
             self.either += 1
+        else:
+            return
+        self.example = self.example or text
 
     def style(self, elsewhere: str = "") -> str:
         """Return ".", "," or MIXED; "" where the column has no decimals. elsewhere: what other columns decided."""
@@ -58,11 +82,17 @@ class Decimals:
 
 @dataclass(slots=True)
 class Dates:
-    """What a column's dates say of the order of their parts."""
+    """What a column's dates say of the order of their parts.
+
+    example: the first that may be several days, else the first.
+    """
 
     fits: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ORDERS, 0))
     dotted: int = 0
     count: int = 0
+    example: str = ""
+    several: bool = False
+    """The example may be several days."""
 
     def add(self, text: str) -> None:
         """Count one more text."""
@@ -71,8 +101,13 @@ class Dates:
             return
         self.count += 1
         self.dotted += found[2] == "."
+        days = set()
         for order in ORDERS:
-            self.fits[order] += parts_as_date(text, order) is not None
+            if (day := parts_as_date(text, order)) is not None:
+                self.fits[order] += 1
+                days.add(day)
+        if not self.example or (len(days) > 1 and not self.several):
+            self.example, self.several = text, len(days) > 1
 
     def order(self) -> str:
         """Return dmy, mdy or ymd; MIXED where two are as likely; "" where all dates are ISO's."""

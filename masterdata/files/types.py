@@ -73,7 +73,7 @@ LIMITS = Limits()
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a person chose about a file; blank: found out.
 
-    decimal: "," or "."; dates: dmy, mdy or ymd.
+    decimal: "," or "."; dates: dmy, mdy or ymd; decimal_of, dates_of: field -> the same for its column alone.
     """
 
     encoding: str = ""
@@ -81,6 +81,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sheet: str = ""
     decimal: str = ""
     dates: str = ""
+    decimal_of: dict[str, str] = {}
+    dates_of: dict[str, str] = {}
 
 
 class FileFacts(msgspec.Struct):

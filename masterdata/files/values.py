@@ -42,7 +42,7 @@ def converter(table: LocalTable, field: LocalField, *, decimal: str = "", dates:
     column = cast("models.Field[Any, Any]", table.model._meta.get_field(field.name))
     blank = _blank(column)
     convert = _CONVERTERS.get(field.type, _text)
-    is_code = field.name in table.model.code_fields
+    is_code = field.name in table.code_fields
 
     def converted(text: str, kind: str = Kind.TEXT) -> Any:
         if text in NULL_TEXTS:
@@ -56,7 +56,7 @@ def converter(table: LocalTable, field: LocalField, *, decimal: str = "", dates:
             raise BadValue(cause.format(caption=field.caption, text=_short(text)), fix, "unreadable")
         if convert is _text:
             text = unmarked(text)
-            _refuse_lost_digits(text, kind, field)
+            _refuse_lost_text(text, kind, field)
             text = normal_code(text) if is_code else text
         elif kind == Kind.TEXT:
             text = _plainly_written(text, field, decimal, dates)
@@ -86,8 +86,14 @@ _UNREADABLE = {
 }
 
 
-def _refuse_lost_digits(text: str, kind: str, field: LocalField) -> None:
-    """Check that a text is not what a spreadsheet left of a long number. Raises BadValue."""
+def _refuse_lost_text(text: str, kind: str, field: LocalField) -> None:
+    """Check that a text is not what a spreadsheet made of another: of a long number, or of "3-1". Raises BadValue."""
+    if kind == Kind.DATE:
+        raise BadValue(
+            f"{field.caption} is a date in the workbook ({_short(text)}); what was typed there is lost.",
+            f"Give {field.caption} the format Text in the spreadsheet, enter the value again and import again.",
+            "unreadable",
+        )
     if styles.SCIENTIFIC.fullmatch(text) or (kind == Kind.NUMBER and len(text.lstrip("-").partition(".")[0]) > 15):
         raise BadValue(
             f"{field.caption} is {_short(text)!r}: a spreadsheet has shortened a long number, and its digits are lost.",
@@ -110,15 +116,13 @@ def _plainly_written(text: str, field: LocalField, decimal: str, dates: str) -> 
 def _in_style(text: str, decimal: str) -> str:
     found = styles.Decimals()
     found.add(text)
-    plain = styles.ungrouped(text)
     if found.either:
         if decimal == styles.MIXED:
             raise BadValue(
                 f"{text!r} may mean thousands or decimals, and the column does not say which.",
                 "Choose the decimal mark, point or comma (--decimal).",
             )
-        group = "," if decimal == "." else "."
-        return plain.replace(group, "").replace(",", ".")
+        return styles.in_plain_digits(text, decimal)
     if (found.point and decimal == ",") or (found.comma and decimal == "."):
         name = styles.DECIMAL_NAMES[decimal]
         raise BadValue(

@@ -1,7 +1,8 @@
 """An Excel workbook as rows, read as a stream: what its cells hold, whatever the sheet says about its size. No Django.
 
 openpyxl reads a formula without a stored result as blank, keeps every shared text and pads rows to the last column, so
-the parts are read here, by an expat that takes no entities (defusedxml).
+the parts are read here, by an expat that takes no entities (defusedxml). What is used of openpyxl is imported where it
+is used: it would be a good part of what every program of ours takes to start, and few read a workbook.
 """
 
 import re
@@ -19,8 +20,6 @@ from xml.sax.handler import ContentHandler  # nosec B406 - the interface alone
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from defusedxml.expatreader import DefusedExpatParser
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
-from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
 from masterdata.files.types import FileFacts, Kind, Limits, Options, Unreadable
 
@@ -120,7 +119,7 @@ class _Book:
         dates = self._date_styles()
         properties = next((one for one in self.tree.iter() if _local(one.tag) == "workbookPr"), None)
         since_1904 = properties is not None and properties.get("date1904", "0") in ("1", "true")
-        handler = _SheetHandler(texts, dates, CALENDAR_MAC_1904 if since_1904 else CALENDAR_WINDOWS_1900, self.limits)
+        handler = _SheetHandler(texts, dates, _moments_since(since_1904), self.limits)
         for _ in self._fed(at, handler):
             yield from handler.taken()
         yield from handler.taken()
@@ -135,6 +134,8 @@ class _Book:
 
     def _date_styles(self) -> set[int]:
         """Return the numbers of the styles that show a number as a date."""
+        from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
+
         if not self.styles_at:
             return set()
         tree = self._whole(self.styles_at)
@@ -199,20 +200,26 @@ class _TextsHandler(ContentHandler):
         self.parts: list[str] = []
         self.inside = self.reading = False
 
-    def startElement(self, name: str, attrs: Any) -> None:  # noqa: ARG002, N802 - the library's
+    def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the library's
         """See ContentHandler."""
         match _local(name):
+            case "sst":
+                self._check(int(attrs.get("uniqueCount") or 0))  # what it says may be too small, and is not relied on
             case "si":
-                if len(self.texts) >= self.limits.texts:
-                    raise Unreadable(
-                        f"The workbook holds more than {self.limits.texts:,} texts.",
-                        "Save the sheet as CSV in several files, and import them one after the other.",
-                    )
+                self._check(len(self.texts) + 1)
                 self.parts = []
             case "t":
                 self.inside = not self.reading
             case "rPh":
                 self.reading = True
+
+    def _check(self, count: int) -> None:
+        """Check how many texts there are. Raises Unreadable."""
+        if count > self.limits.texts:
+            raise Unreadable(
+                f"The workbook holds more than {self.limits.texts:,} texts.",
+                "Save the sheet as CSV in several files, and import them one after the other.",
+            )
 
     def endElement(self, name: str) -> None:  # noqa: N802 - the library's
         """See ContentHandler."""
@@ -233,9 +240,9 @@ class _TextsHandler(ContentHandler):
 class _SheetHandler(ContentHandler):
     """The cells of a sheet, row by row."""
 
-    def __init__(self, texts: list[str], dates: set[int], epoch: datetime, limits: Limits) -> None:
+    def __init__(self, texts: list[str], dates: set[int], moment_of: "_MomentOf", limits: Limits) -> None:
         super().__init__()
-        self.texts, self.dates, self.epoch, self.limits = texts, dates, epoch, limits
+        self.texts, self.dates, self.moment_of, self.limits = texts, dates, moment_of, limits
         self.rows: list[Cells] = []
         self.row: list[tuple[int, str, str]] = []
         self.number = self.position = 0
@@ -330,12 +337,23 @@ class _SheetHandler(ContentHandler):
     def _number(self, value: float) -> tuple[str, str]:
         if self.style and int(self.style) in self.dates:
             try:
-                moment = from_excel(value, self.epoch)
+                moment = self.moment_of(value)
             except (ValueError, OverflowError):
                 return f"{value:g} as a date", Kind.ERROR
             return _moment(moment)
         text = format(Decimal(repr(value)), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text, Kind.NUMBER
+
+
+_MomentOf = Callable[[float], datetime | date | time | timedelta]
+"""What a number stands for where it is shown as a date. Raises ValueError, OverflowError."""
+
+
+def _moments_since(since_1904: bool) -> _MomentOf:
+    from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+
+    epoch = CALENDAR_MAC_1904 if since_1904 else CALENDAR_WINDOWS_1900
+    return lambda number: from_excel(number, epoch)
 
 
 def _moment(value: datetime | date | time | timedelta) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from masterdata.models.base import SynchronizedRecord
 from masterdata.models.terms import one_code_per_company
@@ -160,6 +161,12 @@ class Contact(Party):
         "Company No.", max_length=20, blank=True, help_text="The number of the contact that is the person's business."
     )
     company_name = models.CharField("Company Name", max_length=100, blank=True)
+    customer_no = models.CharField(
+        "Customer No.", max_length=20, blank=True, help_text="The customer that this business is; blank for persons."
+    )
+    vendor_no = models.CharField(
+        "Vendor No.", max_length=20, blank=True, help_text="The vendor that this business is; blank for persons."
+    )
     salutation_code = models.CharField("Salutation Code", max_length=10, blank=True)
     first_name = models.CharField("First Name", max_length=30, blank=True)
     middle_name = models.CharField("Middle Name", max_length=30, blank=True)
@@ -177,6 +184,9 @@ class Contact(Party):
         indexes: ClassVar = [
             *SynchronizedRecord.Meta.indexes,
             models.Index(fields=["company", "name", "id"], name="masterdata_contact_name"),
+            # Which contact a customer or vendor is; few contacts are one.
+            models.Index(fields=["company", "customer_no"], condition=~Q(customer_no=""), name="contact_customer"),
+            models.Index(fields=["company", "vendor_no"], condition=~Q(vendor_no=""), name="contact_vendor"),
         ]
 
     derives: ClassVar = ("name",)

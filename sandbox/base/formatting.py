@@ -24,7 +24,7 @@ def format_value(column: Column, value: object, symbol: str = "$") -> str | None
     if kind == "DateTime" and isinstance(value, str):
         found = datetime.fromisoformat(value.replace("Z", "+00:00"))
         day = f"{found.month}/{found.day}/{found.year}"
-        if column.date_only:
+        if column.date_only or column.format == "DateOnly":
             return day
         return f"{day} {found.hour % 12 or 12}:{found.minute:02d} {'PM' if found.hour >= 12 else 'AM'}"
     return None

@@ -5,7 +5,6 @@ from typing import Any
 
 from sandbox.base.errors import ServiceError, payload_error
 from sandbox.base.values import from_json
-from sandbox.data import privileges
 from sandbox.data.writing import Caller
 from sandbox.environment import Environment
 from sandbox.metadata.model import Table
@@ -22,10 +21,6 @@ class CustomizerBase:
     def __init__(self, environment: Environment, caller: Caller) -> None:
         self.environment = environment
         self.caller = caller
-
-    def publish(self) -> None:
-        """Check the privilege to publish; changes take effect without it. Raises 403."""
-        privileges.require_named_privilege(self.caller, "prvPublishCustomization")
 
     def _find_table(self, name: Any) -> Table:
         found = self.environment.tables.get(str(name))

@@ -21,13 +21,14 @@ from sandbox.data.store import Transaction
 from sandbox.metadata import common
 from sandbox.metadata.model import Choice, Column, Table, parse_columns
 
-_TYPES = frozenset(
+TYPES = frozenset(
     {
         "String", "Memo", "Integer", "BigInt", "Decimal", "Double", "Money", "DateTime", "Boolean", "Picklist",
         "MultiSelectPicklist",
     }
 )  # fmt: skip
-_RANGES = {
+_BEHAVIORS = frozenset({"UserLocal", "DateOnly", "TimeZoneIndependent"})
+RANGES = {
     "Integer": (-2147483648.0, 2147483647.0),
     "Decimal": (-1e11, 1e11),
     "Double": (-1e11, 1e11),
@@ -54,7 +55,7 @@ class ColumnCustomizer(ChoiceCustomizer):
         changed = replace(changed, required=read_required_level(body, column.required))
         if column.type in MAX_LENGTHS and body.get("MaxLength") is not None:
             changed = replace(changed, max_length=read_max_length(body, column.type))
-        if column.type in _RANGES:
+        if column.type in RANGES:
             changed = replace(
                 changed,
                 minimum=_read_number(body, "MinValue", column.minimum),
@@ -85,6 +86,7 @@ class ColumnCustomizer(ChoiceCustomizer):
                 store.update(table.name, position, {k: v for k, v in row.items() if k not in removed}, transaction)
         for name in removed:
             del table.columns[name]
+            table.deletions[name] = table.deletions.get(name, 0) + 1
             rows.decoded.pop(name, None)
         table.rebuild_index()
 
@@ -105,7 +107,7 @@ class ColumnCustomizer(ChoiceCustomizer):
             )
         if kind == "Lookup":
             raise invalid_definition("A lookup attribute is created together with its relationship.")
-        if kind not in _TYPES:
+        if kind not in TYPES:
             raise not_covered(f"attributes of the type '{kind}'")
         column = self._build_column(kind, name, schema_name, body)
         if primary:
@@ -140,8 +142,8 @@ class ColumnCustomizer(ChoiceCustomizer):
             column = replace(
                 column, max_length=read_max_length(body, kind), format=str(named or body.get("Format") or "Text")
             )
-        elif kind in _RANGES:
-            low, high = _RANGES[kind]
+        elif kind in RANGES:
+            low, high = RANGES[kind]
             places = body.get("Precision")
             column = replace(
                 column,
@@ -150,9 +152,7 @@ class ColumnCustomizer(ChoiceCustomizer):
                 precision=None if kind == "Integer" else (places if isinstance(places, int) else 2),
             )
         elif kind == "DateTime":
-            behavior = body.get("DateTimeBehavior") or {}
-            only = body.get("Format") == "DateOnly" or behavior.get("Value") == "DateOnly"
-            column = replace(column, date_only=only)
+            column = _with_behavior(column, body)
         elif kind == "Boolean":
             options = body.get("OptionSet") or {}
             no, yes = (
@@ -186,3 +186,18 @@ class ColumnCustomizer(ChoiceCustomizer):
 def _read_number(body: Mapping[str, Any], name: str, default: float | None) -> float | None:
     value = body.get(name)
     return float(value) if isinstance(value, int | float) else default
+
+
+def _with_behavior(column: Column, body: Mapping[str, Any]) -> Column:
+    """Return a date column with its behavior and format: UserLocal where none is given, whatever the format.
+
+    Raises ServiceError.
+    """
+    given = body.get("DateTimeBehavior")
+    behavior = str((given.get("Value") if isinstance(given, Mapping) else given) or "UserLocal")
+    shown = str(body.get("Format") or ("DateOnly" if behavior == "DateOnly" else "DateAndTime"))
+    if behavior not in _BEHAVIORS or shown not in {"DateOnly", "DateAndTime"}:
+        raise ServiceError(400, "0x80040203", f"The DateTimeBehavior '{behavior}' with Format '{shown}' is not valid.")
+    if behavior == "DateOnly" and shown == "DateAndTime":
+        raise ServiceError(400, "0x80040203", "Format DateAndTime cannot be used with the DateTimeBehavior DateOnly.")
+    return replace(column, date_only=behavior == "DateOnly", behavior=behavior, format=shown)

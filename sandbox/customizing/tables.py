@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid5
 
 from sandbox.base.errors import ServiceError
 from sandbox.customizing.base import (
@@ -17,7 +16,7 @@ from sandbox.customizing.relationships import RelationshipCustomizer
 from sandbox.data import privileges
 from sandbox.data.store import Rows, Transaction
 from sandbox.metadata import common
-from sandbox.metadata.model import LOOKUPS, NAMESPACE, Key, Table
+from sandbox.metadata.model import LOOKUPS, Key, Table, metadata_id
 
 _KEY_TYPES = frozenset({"String", "Integer", "Decimal", "DateTime", "Picklist", *LOOKUPS})
 _MAX_KEYS, _MAX_KEY_COLUMNS = 10, 16
@@ -164,4 +163,4 @@ class Customizer(RelationshipCustomizer):
 
 def key_id(table: Table, key: Key) -> str:
     """Return the MetadataId of an alternate key."""
-    return str(uuid5(NAMESPACE, f"key {table.name} {key.name}"))
+    return str(metadata_id(f"key {table.name} {key.name}"))

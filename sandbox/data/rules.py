@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sandbox.base.errors import ServiceError, invalid_argument
 from sandbox.base.values import from_json
-from sandbox.data import keys, privileges
+from sandbox.data import keys, privileges, sales_rules
 from sandbox.data.privileges import require_privilege, require_row_access
 from sandbox.data.store import Fragments, Store
 from sandbox.data.writing import Writer
@@ -22,6 +22,7 @@ _UNIQUE = {
     "solution": ("uniquename",),
     "publisher": ("uniquename",),
     "product": ("productnumber",),
+    "productpricelevel": ("pricelevelid", "productid", "uomid"),
 }
 _REQUIRED = {
     "businessunit": ("name",),
@@ -66,8 +67,10 @@ def create(
     for name in _REQUIRED.get(table.name, ()):
         if not row.get(name):
             raise invalid_argument(f"The required column '{name}' of '{table.name}' has no value.")
+    if not all(row.get(name) for name in table.enforced):
+        raise ServiceError(400, "0x80040200", "Required field missing.")
     _check_unique(store, table, position)
-    _check_default_unit(store, table, position)
+    sales_rules.check_default_unit(store, table, position)
     keys.check_unique(store, table, position, writer.now)
     is_within = privileges.row_access_test(store, writer.caller, table, mask) if table.owned else None
     if is_within is not None and not is_within(position):
@@ -77,31 +80,8 @@ def create(
     if table.name == "role":
         _complete_role(writer, created_id)
     if table.name == "uomschedule" and row.get("baseuomname"):
-        _create_base_unit(writer, created_id, row)
+        sales_rules.create_base_unit(writer, created_id, row)
     return created_id
-
-
-def _create_base_unit(writer: Writer, group_id: str, row: Fragments) -> None:
-    """Create the base unit of a new unit group."""
-    store = writer.store
-    name = from_json(row["baseuomname"])
-    body = {"name": name, "quantity": 1, "uomscheduleid@odata.bind": f"/uomschedules({group_id})"}
-    unit_id = writer.create(store.tables["uom"], body)
-    rows = store.rows["uom"]
-    position = rows.index[unit_id.encode()]
-    whole = {**rows.fragments(position), "isschedulebaseuom": b"true", "organizationid": row.get("organizationid", b"")}
-    rows.replace(position, {name: value for name, value in whole.items() if value}, rows.versions[position])
-
-
-def _check_default_unit(store: Store, table: Table, position: int) -> None:
-    """Raise unless a product's default unit is one of its unit group."""
-    if table.name != "product":
-        return
-    products, units = store.rows["product"], store.rows["uom"]
-    unit = units.index.get(products.fragment(position, "defaultuomid")[1:-1])
-    group = products.fragment(position, "defaultuomscheduleid")
-    if unit is not None and units.fragment(unit, "uomscheduleid") != group:
-        raise invalid_argument("The default unit of a product must be a unit of its unit group.")
 
 
 def _complete_role(writer: Writer, role_id: str) -> None:
@@ -143,10 +123,12 @@ def update(writer: Writer, table: Table, position: int, body: Mapping[str, Any])
     _require_reference_privileges(writer, table, body)
     if table.owned and body.get("ownerid@odata.bind") is not None:
         require_row_access(writer.store, writer.caller, "assign", table, position)
+    sales_rules.check_closed(writer.store, table, position)
     writer.update(table, position, body)
+    sales_rules.check_retired(writer.store, table, position)
     if table.name in _UNIQUE:
         _check_unique(writer.store, table, position)
-    _check_default_unit(writer.store, table, position)
+    sales_rules.check_default_unit(writer.store, table, position)
     keys.check_unique(writer.store, table, position, writer.now)
 
 
@@ -264,6 +246,10 @@ def _check_unique(store: Store, table: Table, position: int) -> None:
                     "0x80048cf3",
                     "Cannot insert duplicate currency record. Currency with the same currency code already exist in "
                     "the system.",
+                )
+            if table.name == "productpricelevel":
+                raise ServiceError(
+                    400, "0x80043b08", "This product and unit combination has a price for this price list."
                 )
             shown = from_json(rows.fragment(position, names[0]))
             raise ServiceError(

@@ -279,6 +279,8 @@ class Seed:
         self._grant(integration.ROLE, _INTEGRATED, every, "Global")
         self._grant(integration.ROLE, ("businessunit", "team"), setup, "Global")
         self._grant(integration.ROLE, ("role",), ("assign",), "Global")
+        about_choices = dict.fromkeys(("prvWriteAttribute", "prvPublishCustomization"), "Global")
+        privileges.grant(self.store, self.row_id(f"role {integration.ROLE}"), about_choices, self.transaction)
 
     def _grant(self, role: str, tables: Iterable[str], rights: Iterable[str], depth: str) -> None:
         known = self.store.tables

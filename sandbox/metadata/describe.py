@@ -1,9 +1,8 @@
 """JSON of tables, columns and relationships in the metadata part of the Web API."""
 
 from typing import Any
-from uuid import uuid5
 
-from sandbox.metadata.model import LOOKUPS, NAMESPACE, Column, Key, OptionSet, Table
+from sandbox.metadata.model import LOOKUPS, Column, Key, OptionSet, Table, metadata_id
 
 LANGUAGE = 1033
 CRM = "Microsoft.Dynamics.CRM."
@@ -41,7 +40,7 @@ def label(text: str) -> dict[str, Any]:
         "Label": text,
         "LanguageCode": LANGUAGE,
         "IsManaged": True,
-        "MetadataId": str(uuid5(NAMESPACE, f"label {text}")),
+        "MetadataId": str(metadata_id(f"label {text}")),
         "HasChanged": None,
     }
     return {"LocalizedLabels": [one], "UserLocalizedLabel": one}
@@ -94,8 +93,8 @@ def type_name(column: Column) -> str:
     return f"{kind}AttributeMetadata" if column.type != "Uniqueidentifier" else "UniqueIdentifierAttributeMetadata"
 
 
-def attribute(table: Table, column: Column) -> dict[str, Any]:
-    """Return the properties that columns of all types have."""
+def attribute(table: Table, column: Column, number: int) -> dict[str, Any]:
+    """Return the properties that columns of all types have; `number`: the column's own, from 1."""
     kind = column.type
     return {
         "@odata.type": f"#{CRM}{type_name(column)}",
@@ -106,7 +105,7 @@ def attribute(table: Table, column: Column) -> dict[str, Any]:
         "AttributeType": kind,
         "AttributeTypeName": {"Value": f"{kind}Type"},
         "AttributeOf": column.attribute_of or None,
-        "ColumnNumber": list(table.columns).index(column.name) + 1,
+        "ColumnNumber": number,
         "DisplayName": label(column.label),
         "Description": label(""),
         "RequiredLevel": _property(column.required, "canmodifyrequirementlevelsettings"),
@@ -143,7 +142,7 @@ def type_properties(column: Column) -> dict[str, Any]:
         "PrecisionSource": 2,
         "IsBaseCurrency": column.name.endswith("_base"),
         "CalculationOf": column.name.removesuffix("_base") if column.name.endswith("_base") else None,
-        "DateTimeBehavior": {"Value": "DateOnly" if column.date_only else "UserLocal"},
+        "DateTimeBehavior": {"Value": column.behavior or ("DateOnly" if column.date_only else "UserLocal")},
         "DefaultValue": bool(column.default),
         "DefaultFormValue": -1,
         "Targets": list(column.targets),
@@ -159,7 +158,7 @@ def _bound(column: Column, value: float | None) -> float | int | None:
 
 def _format(column: Column) -> str:
     if column.type == "DateTime":
-        return "DateOnly" if column.date_only else "DateAndTime"
+        return column.format or ("DateOnly" if column.date_only else "DateAndTime")
     if column.type == "Integer":
         return "None"
     return column.format or "Text"
@@ -172,7 +171,7 @@ def option_set(table: Table, column: Column) -> dict[str, Any] | None:
     name = column.choice_set or f"{table.name}_{column.name}"
     described: dict[str, Any] = {
         "@odata.type": f"#{CRM}{'BooleanOptionSetMetadata' if column.type == 'Boolean' else 'OptionSetMetadata'}",
-        "MetadataId": str(uuid5(NAMESPACE, f"options {name}")),
+        "MetadataId": str(metadata_id(f"options {name}")),
         "Name": name,
         "OptionSetType": "Picklist" if column.type == "MultiSelectPicklist" else column.type,
         "IsGlobal": bool(column.choice_set),
@@ -212,7 +211,7 @@ def key(table: Table, known: Key, now: float) -> dict[str, Any]:
     """Return an alternate key, with its state at a time in seconds since 1970."""
     return {
         "@odata.type": f"#{CRM}EntityKeyMetadata",
-        "MetadataId": str(uuid5(NAMESPACE, f"key {table.name} {known.name}")),
+        "MetadataId": str(metadata_id(f"key {table.name} {known.name}")),
         "DisplayName": label(known.label),
         "EntityLogicalName": table.name,
         "LogicalName": known.name,
@@ -306,7 +305,7 @@ def _relationship(tables: dict[str, Table], table: Table, column: Column, target
 
 def relationship_id(name: str) -> str:
     """Return the MetadataId of a relationship, by its schema name."""
-    return str(uuid5(NAMESPACE, f"relationship {name}"))
+    return str(metadata_id(f"relationship {name}"))
 
 
 _KNOWN_RELATIONSHIPS = {

@@ -10,10 +10,18 @@ Flags: ! business required, !! system required, * set by the service, + set at c
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 NAMESPACE = uuid5(NAMESPACE_URL, "https://tandem.invalid/sandbox/metadata")
+
+
+@cache
+def metadata_id(name: str) -> UUID:
+    """Return the MetadataId of what has this name; each is worked out once, since every answer is full of them."""
+    return uuid5(NAMESPACE, name)
+
 
 INDEX_DELAY_S = 1.0
 """How long after its creation an alternate key becomes active."""
@@ -48,7 +56,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `binds` pairs each target table of a lookup with the navigation property that sets it."""
+    """One column. `binds` pairs each target table of a lookup with the navigation property that sets it.
+
+    date_only: the Web API has a day alone, which is so where the behavior is DateOnly.
+    """
 
     name: str
     schema_name: str
@@ -59,11 +70,15 @@ class Column:
     maximum: float | None = None
     precision: int | None = None
     date_only: bool = False
+    behavior: str = ""
+    """Of a date and time: UserLocal, DateOnly or TimeZoneIndependent."""
     format: str = ""
     choices: tuple[Choice, ...] = ()
     targets: tuple[str, ...] = ()
     binds: tuple[tuple[str, str], ...] = ()
     required: str = "None"
+    enforced: bool = False
+    """Whether a row without a value is refused."""
     for_create: bool = True
     for_update: bool = True
     default: bool | int | None = None
@@ -149,7 +164,7 @@ class OptionSet:
     @property
     def id(self) -> UUID:
         """MetadataId of the choice."""
-        return uuid5(NAMESPACE, f"options {self.name}")
+        return metadata_id(f"options {self.name}")
 
 
 @dataclass(slots=True)
@@ -171,15 +186,21 @@ class Table:
     custom: bool = False
     associations: dict[str, Association] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
+    deletions: dict[str, int] = field(default_factory=dict)
+    """How often a column of that name was deleted: one made anew has another MetadataId."""
     properties: dict[str, Column] = field(init=False, default_factory=dict)
+    enforced: tuple[str, ...] = field(init=False, default=())
     navigation: dict[str, tuple[Column, tuple[str, ...]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.rebuild_index()
 
     def rebuild_index(self) -> None:
-        """Derive `properties` (by name in the Web API) and `navigation` (lookup and target tables by name)."""
+        """Derive `properties` (by name in the Web API), `navigation` (lookup and target tables by name) and `enforced`
+        (the columns without whose values a row is refused).
+        """
         self.properties = {column.web_name: column for column in self.columns.values() if column.exposed}
+        self.enforced = tuple(column.name for column in self.columns.values() if column.enforced)
         self.navigation = {}
         for column in self.columns.values():
             for target, nav in column.binds:
@@ -201,11 +222,12 @@ class Table:
     @property
     def id(self) -> UUID:
         """MetadataId of the table."""
-        return uuid5(NAMESPACE, self.name)
+        return metadata_id(self.name)
 
     def column_id(self, column: str) -> UUID:
         """Return the MetadataId of a column."""
-        return uuid5(NAMESPACE, f"{self.name}.{column}")
+        again = self.deletions.get(column)
+        return metadata_id(f"{self.name}.{column}" + (f" {again}" if again else ""))
 
     @property
     def owned(self) -> bool:
@@ -294,6 +316,11 @@ def parse_column(line: str, *, custom: bool = False) -> list[Column]:
     elif word in {"b", "dt", "date", "g", "big"}:
         types = {"b": "Boolean", "dt": "DateTime", "date": "DateTime", "g": "Uniqueidentifier", "big": "BigInt"}
         values.update(type=types[word], date_only=word == "date")
+        if types[word] == "DateTime":
+            values.update(
+                behavior="DateOnly" if word == "date" else "UserLocal",
+                format="DateOnly" if word == "date" else "DateAndTime",
+            )
         if word == "b":
             labels = [part.strip() for part in rest.split("/")] if rest else ["No", "Yes"]
             values.update(choices=(Choice(0, labels[0]), Choice(1, labels[1])), default=False)

@@ -21,6 +21,7 @@ from sandbox.identity.records import Application, Person
 from sandbox.identity.tenant import local_origins
 from sandbox.odata.options import parse
 from sandbox.service import pages
+from sandbox.service.column_call import change_column
 from sandbox.service.control_bodies import (
     JSON_HEADERS,
     InvalidCall,
@@ -57,6 +58,7 @@ class Control:
             ("GET", "style.css"): self._get_style,
             ("GET", "rows"): self._get_rows,
             ("POST", "reset"): self._reset,
+            ("POST", "columns"): lambda request, _: change_column(self.environment, request),
             ("POST", "load"): self._load,
             ("GET", "requests"): self._get_requests,
             ("DELETE", "requests"): self._clear_requests,

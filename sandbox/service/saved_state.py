@@ -17,7 +17,7 @@ import msgspec
 from sandbox.data.store import Rows, SavedRows
 from sandbox.environment import Credentials, Environment
 from sandbox.identity.records import Application, Person, Secret
-from sandbox.metadata.model import OptionSet, Table
+from sandbox.metadata.model import Choice, OptionSet, Table
 
 FILE = "environment.rows"
 _FORMAT = 3
@@ -56,6 +56,7 @@ def write(environment: Environment, folder: Path) -> None:
             "links": links,
             "tables": list(saved),
             "definitions": [msgspec.to_builtins(table) for table in environment.tables.values()],
+            "unpublished": msgspec.to_builtins(environment.unpublished),
             "choices": [msgspec.to_builtins(one) for one in environment.choices.values()],
         }
         shared = {name: list(rows.shared) for name, rows in environment.store.rows.items()}
@@ -94,6 +95,7 @@ def _read_file(path: Path) -> Environment:
             [msgspec.convert(_without_derived(one), Table) for one in head["definitions"]],
             [msgspec.convert(one, OptionSet) for one in head["choices"]],
         )
+        environment.unpublished = msgspec.convert(head.get("unpublished", {}), dict[str, tuple[Choice, ...]])
         for name in head["tables"]:
             _read_rows(environment.store.rows[name], messages)
     environment.store.links = {name: {(one, two) for one, two in pairs} for name, pairs in head["links"].items()}

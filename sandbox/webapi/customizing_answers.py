@@ -67,7 +67,8 @@ def answer_action(
         raise method_not_allowed(operation.method, f"the action '{name}'")
     customizer = Customizer(context.environment, context.caller)
     if name in _PUBLISH_ACTIONS:
-        customizer.publish()
+        parameters = str(body.get("ParameterXml") or "") if name == "PublishXml" else None
+        customizer.publish(parameters)
         return Response(204)
     if name == "CreateEntities":
         asked = dict(parse_pairs(operation.query))

@@ -17,6 +17,7 @@ from sandbox.odata.options import Expand, Options
 from sandbox.odata.paths import PREFIX, Segment
 from sandbox.odata.syntax import And, Compare, Expression, Literal, Not, Or, Path
 
+_TYPES_WITHOUT_COLUMNS = {"MultiSelectPicklistAttributeMetadata", "ImageAttributeMetadata"}
 _UNSUPPORTED_OPTIONS = ("$top", "$apply", "$orderby", "$skiptoken", "$deltatoken")
 
 
@@ -176,7 +177,9 @@ class _Definitions:
         if one.options.expand:
             raise query_error("The query option '$expand' isn't supported within $expand of metadata.")
         lists: dict[str, Callable[[], list[dict[str, Any]]]] = {
-            "Attributes": lambda: [describe.attribute(table, column) for column in table.columns.values()],
+            "Attributes": lambda: [
+                describe.attribute(table, one, n) for n, one in enumerate(table.columns.values(), 1)
+            ],
             "ManyToOneRelationships": lambda: describe.many_to_one(self.tables, table),
             "OneToManyRelationships": lambda: describe.one_to_many(self.tables, table),
             "ManyToManyRelationships": lambda: describe.many_to_many(self.tables, table),
@@ -221,14 +224,14 @@ class _Definitions:
         cast = ""
         if rest and rest[0].name.startswith(PREFIX):
             cast, rest = rest[0].name.removeprefix(PREFIX), rest[1:]
-            known = {describe.type_name(column) for one in self.tables.values() for column in one.columns.values()}
-            if cast not in known | {"MultiSelectPicklistAttributeMetadata", "ImageAttributeMetadata"}:
+            columns = (column for one in self.tables.values() for column in one.columns.values())
+            if cast not in _TYPES_WITHOUT_COLUMNS and all(describe.type_name(column) != cast for column in columns):
                 raise query_error(f"The type '{PREFIX}{cast}' can't be used as a cast here.")
         if first.key is None:
             if rest:
                 raise resource_not_found(rest[0].name)
-            columns = [one for one in table.columns.values() if not cast or describe.type_name(one) == cast]
-            return _to_json({"@odata.context": context, "value": self._describe_columns(table, columns, options, cast)})
+            of_type = [one for one in table.columns.values() if not cast or describe.type_name(one) == cast]
+            return _to_json({"@odata.context": context, "value": self._describe_columns(table, of_type, options, cast)})
         column = self.find_column(table, first.key)
         if cast and describe.type_name(column) != cast:
             raise ServiceError(404, "0x80060888", f"'{column.name}' is no {cast}.")
@@ -265,9 +268,9 @@ class _Definitions:
                     f"Could not find a property named '{one.name}' on type 'Microsoft.Dynamics.CRM."
                     f"{cast or 'AttributeMetadata'}'."
                 )
-        described = []
+        described, numbers = [], {name: number for number, name in enumerate(table.columns, 1)}
         for column in columns:
-            whole = describe.attribute(table, column)
+            whole = describe.attribute(table, column, numbers[column.name])
             if cast:
                 whole.update(describe.type_properties(column))
             if options.filter is not None and not _matches(options.filter, whole, cast or "AttributeMetadata"):
@@ -288,7 +291,7 @@ def _filter_and_select(rows: list[dict[str, Any]], options: Options, kind: str) 
 def _select(whole: dict[str, Any], select: tuple[str, ...], kind: str) -> dict[str, Any]:
     if not select:
         return dict(whole)
-    selected = {name: value for name, value in whole.items() if name.startswith("@")}
+    selected = {name: value for name, value in whole.items() if name[0] == "@"}
     for name in select:
         if name not in whole:
             raise query_error(f"Could not find a property named '{name}' on type 'Microsoft.Dynamics.CRM.{kind}'.")

@@ -186,6 +186,20 @@
     bar.append(body);
     alerts.replaceChildren(bar);
   }
+
+  // What is typed while a part of its form is on its way stays, and goes on its way in turn.
+  let typed = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const one = document.activeElement, { target, requestConfig } = event.detail;
+    const inside = target.matches?.("[data-keep-typed]") && target.contains(one) && one.matches("input[id]");
+    typed = inside && one.value !== requestConfig.parameters[one.name] ? { id: one.id, value: one.value } : null;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const one = typed && document.getElementById(typed.id);
+    if (one) { one.value = typed.value; one.dispatchEvent(new Event("change", { bubbles: true })); }
+    typed = null;
+  });
+
   document.addEventListener("htmx:responseError", () => complain("The server did not answer as expected. Reload the page and try again."));
   document.addEventListener("htmx:sendError", () => complain("The server cannot be reached. What you see may be out of date."));
   document.addEventListener("htmx:beforeSwap", (event) => {

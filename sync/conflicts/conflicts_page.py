@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from coupling.models import Coupling
+from coupling.models import CouplingBase
 from masterdata.models import Company
-from sync.conflicts.coupling_rows import CouplingCells, couplings_of, mapping_filter, not_connected
+from sync.conflicts.coupling_rows import CouplingCells, conflicts_of, mapping_filter, not_connected
 from ui import listing
 from ui.kit import Action, Notice, Page, Tip
 from ui.links import company_url
@@ -19,6 +19,7 @@ def conflicts_page(company: Company, *, unavailable: str, off: str) -> Page:
         url = company_url("sync:resolve", company)
         return Action(label, url, "post", icon, selection=True, off=off, values={"choice": choice})
 
+    set_up = company_url("sync:set-up-coupling-conflicts", company)
     return Page(
         TITLE,
         company=company,
@@ -31,6 +32,7 @@ def conflicts_page(company: Company, *, unavailable: str, off: str) -> Page:
         actions=[
             act("Send Data Update to Dataverse", "send", "import"),
             act("Get Data Update from Dataverse", "get", "export"),
+            Action("Set Up Coupling", set_up, "post", "edit", selection=True, off=off),
         ],
         notices=not_connected(unavailable),
         listing=conflicts_listing(company),
@@ -43,7 +45,7 @@ def conflicts_listing(company: Company) -> listing.Listing:
     return listing.Listing(
         id="update-conflicts",
         caption="Pairs changed on both sides",
-        rows=couplings_of(company).filter(conflict__isnull=False),
+        rows=conflicts_of(company),
         columns=[
             listing.Column("record", "Record", cells.record),
             listing.Column("mapping", "Mapping", "mapping.name", sort="mapping__name"),
@@ -53,8 +55,8 @@ def conflicts_listing(company: Company) -> listing.Listing:
             listing.Column("base", "Value before", lambda row: _values(row, "base_value", "(never synchronized)"),
                            wrap=True),
         ],
-        filters=mapping_filter(company, conflict__isnull=False),
-        key="id",
+        filters=mapping_filter(company),
+        key="coupling_id",
         selectable=True,
         row_label=cells.text,
         decorate=cells.load,
@@ -62,7 +64,7 @@ def conflicts_listing(company: Company) -> listing.Listing:
     )  # fmt: skip
 
 
-def _values(row: Coupling, name: str, missing: str = "(blank)") -> str:
+def _values(row: CouplingBase, name: str, missing: str = "(blank)") -> str:
     """Return one value per conflicting field, in the fields' order; `missing`: what stands for none."""
     fields: list[dict[str, Any]] = (row.conflict or {}).get("fields", [])
     values = (field.get(name) for field in fields)

@@ -1,14 +1,13 @@
-"""What the pages about single couplings share: names of records, cells, the filter by mapping, the state of actions."""
+"""What the pages about single pairs share: names of records, cells, the filter by mapping, the state of actions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Exists, OuterRef, QuerySet
 
 from core.roles import Can, may
 from coupling import local_records
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import CouplingBase, IntegrationTableMapping
 from coupling.records import lists as records
 from masterdata import catalog
 from masterdata.models import Company
@@ -16,48 +15,48 @@ from ui import listing
 from ui.kit import Cell, Link, Notice, Status
 
 
-def couplings_of(company: Company) -> "QuerySet[Coupling]":
-    """Return the company's couplings with their mappings, in the order they were made."""
-    return Coupling.objects.filter(company=company).select_related("mapping__company").order_by("id")
+def conflicts_of(company: Company) -> "QuerySet[CouplingBase]":
+    """Return the bases of the company's pairs with conflicts, with pairs and mappings, in the order they were made."""
+    bases = CouplingBase.objects.filter(company=company, conflict__isnull=False)
+    return bases.select_related("coupling", "mapping__company").order_by("pk")
 
 
 class CouplingCells:
-    """Cells of a page of couplings; `load` reads what they show, in one query per mapping."""
+    """Cells of a page of pairs by their bases; `load` reads what they show, in one query per mapping."""
 
     def __init__(self, company: Company) -> None:
         self.company = company
         self._names: dict[int, tuple[str, str]] = {}
 
-    def load(self, rows: Sequence[Coupling]) -> None:
+    def load(self, rows: Sequence[CouplingBase]) -> None:
         """Read the names of the rows' records: a listing's `decorate`."""
-        by_mapping: dict[int, list[Coupling]] = {}
+        by_mapping: dict[int, list[CouplingBase]] = {}
         for row in rows:
             by_mapping.setdefault(row.mapping_id, []).append(row)
         for found in by_mapping.values():
-            names = local_records.read_keys_and_names(found[0].mapping, [row.local_id for row in found])
-            self._names |= {row.pk: names[row.local_id] for row in found if row.local_id in names}
+            names = local_records.read_keys_and_names(found[0].mapping, [row.coupling.local_id for row in found])
+            self._names |= {row.pk: names[row.coupling.local_id] for row in found if row.coupling.local_id in names}
 
-    def exists(self, row: Coupling) -> bool:
+    def exists(self, row: CouplingBase) -> bool:
         """Return whether the local record exists."""
         return bool(self._names.get(row.pk, ("", ""))[0])
 
-    def text(self, row: Coupling) -> str:
+    def text(self, row: CouplingBase) -> str:
         """Return key and name of the local record."""
         return " ".join(self._names.get(row.pk, ())).strip() or "(deleted)"
 
-    def record(self, row: Coupling) -> Cell:
+    def record(self, row: CouplingBase) -> Cell:
         """Return the local record, as a link to its card."""
         if not self.exists(row):
             return Status(self.text(row), "bad")
-        return Link(self.text(row), records.card_url(self.company, catalog.table(row.table), row.local_id))
+        return Link(
+            self.text(row), records.card_url(self.company, catalog.table(row.coupling.table), row.coupling.local_id)
+        )
 
 
-def mapping_filter(company: Company, **such: Any) -> list[listing.Filter]:
-    """Return the filter by mapping, where several mappings have such couplings.
-
-    It asks mapping by mapping, which the indexes answer, and not coupling by coupling.
-    """
-    found = Coupling.objects.filter(company=company, mapping=OuterRef("pk"), **such)
+def mapping_filter(company: Company) -> list[listing.Filter]:
+    """Return the filter by mapping, where several mappings have conflicts."""
+    found = CouplingBase.objects.filter(company=company, mapping=OuterRef("pk"), conflict__isnull=False)
     mappings = IntegrationTableMapping.objects.filter(company=company).filter(Exists(found)).order_by("name")
     names = list(mappings.values_list("name", flat=True))
     if len(names) < 2:

@@ -1,4 +1,4 @@
-"""The verbs of Coupled Data Synchronization Errors: settle what stays as it is, couple with the row merged into."""
+"""The verbs of Coupled Data Synchronization Errors: settle, synchronize, restore or delete what is left undone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,19 +6,23 @@ from uuid import UUID
 
 from auditlog.models import LogEntry
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from connection_setup.connection.state import connection_of
 from core.refusals import NotUsable, Refusal
-from core.vocabulary import DeletionOption
-from coupling.couplings.services import couple_by_hand, start_uncoupling
+from core.vocabulary import ConflictOption, DeletionOption, Direction
+from coupling.couplings.services import couple_by_hand, delete_coupling, start_uncoupling
+from coupling.mappings.defaults import disabled_names
 from coupling.mappings.services import exclusive_key, require_enabled
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
 from jobs import audit
 from jobs.errors import EmptySelection
 from jobs.models import OPEN_STATES, Job, Reason
 from sync.start.services import start_synchronization
+
+DELETED = (Reason.LOCAL_DELETED, Reason.INTEGRATION_DELETED)
+"""The reasons of pairs one side of which was deleted."""
 
 
 @transaction.atomic
@@ -40,13 +44,7 @@ def settle(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> int:
 @transaction.atomic
 def uncouple(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
     """Queue the deletion of these pairs' couplings, one job per mapping. Raises EmptySelection for none, Refusal."""
-    by_mapping: dict[int, list[UUID]] = {}
-    for mapping_id, local_id in undone.exclude(coupling=None).values_list("mapping_id", "coupling__local_id"):
-        by_mapping.setdefault(mapping_id, []).append(local_id)
-    if not by_mapping:
-        raise EmptySelection
-    mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(by_mapping)
-    return [start_uncoupling(mapping=mappings[pk], selection=ids, user=user) for pk, ids in by_mapping.items()]
+    return [start_uncoupling(mapping=mapping, selection=ids, user=user) for mapping, ids in _pairs(undone)]
 
 
 @transaction.atomic
@@ -55,20 +53,92 @@ def restore(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
 
     Raises EmptySelection where nothing of them was deleted, Refusal.
     """
+    return [
+        start_synchronization(
+            mapping=mapping, selection=ids, deletion=DeletionOption.RESTORE, retry=True, user=user,
+            one_record=len(ids) == 1, text="Restore what was deleted",
+        )
+        for mapping, ids in _pairs(undone.filter(reason__in=DELETED))
+    ]  # fmt: skip
+
+
+@transaction.atomic
+def delete_survivors(*, undone: "QuerySet[UndoneRecord]", user: Any = None) -> list[Job]:
+    """Queue the deletion of the sides of these pairs that still exist, one job per mapping.
+
+    Raises EmptySelection where nothing of them was deleted, Refusal.
+    """
+    return [
+        start_synchronization(
+            mapping=mapping, selection=ids, delete_survivors=True, retry=True, user=user, one_record=len(ids) == 1,
+            text="Delete the other side of what was deleted",
+        )
+        for mapping, ids in _pairs(undone.filter(reason__in=DELETED))
+    ]  # fmt: skip
+
+
+@transaction.atomic
+def synchronize(
+    *,
+    undone: "QuerySet[UndoneRecord]",
+    direction: Direction = Direction.BIDIRECTIONAL,
+    conflict: ConflictOption = ConflictOption.ASK,
+    user: Any = None,
+) -> list[Job]:
+    """Queue a synchronization of these pairs, one job per mapping; those a side of which was deleted are left out.
+
+    direction, conflict: for the mappings that go both ways; others go theirs. Raises EmptySelection for none, Refusal.
+    """
+    jobs = []
+    for mapping, ids in _pairs(undone.exclude(reason__in=DELETED)):
+        both_ways = mapping.direction == Direction.BIDIRECTIONAL
+        jobs.append(
+            start_synchronization(
+                mapping=mapping, selection=ids, retry=True, user=user, one_record=len(ids) == 1,
+                direction=direction if both_ways else Direction.BIDIRECTIONAL,
+                conflict=conflict if both_ways else ConflictOption.ASK, text="Synchronize what was left out",
+            )
+        )  # fmt: skip
+    return jobs
+
+
+@transaction.atomic
+def find_deleted(*, company: Any, mapping: IntegrationTableMapping | None = None, user: Any = None) -> list[Job]:
+    """Queue a look for pairs one side of which was deleted, one job per mapping that has pairs.
+
+    mapping: only that one. What is found goes by the mapping's Resolve Deletion Conflicts; without a choice there it
+    stands on the list. Raises EmptySelection where nothing is coupled, Refusal.
+    """
+    require_enabled(company)
+    mappings = IntegrationTableMapping.objects.select_related("company").filter(
+        Exists(Coupling.objects.filter(mapping=OuterRef("pk"))), company=company, uid_kind="guid"
+    ).exclude(name__in=disabled_names(company))  # fmt: skip
+    chosen = mappings if mapping is None else mappings.filter(pk=mapping.pk)
+    started = [
+        start_synchronization(mapping=one, find_deleted=True, user=user, text=f"{one.name}, find what was deleted")
+        for one in chosen
+    ]
+    if not started:
+        raise EmptySelection
+    return started
+
+
+def count_survivors(undone: "QuerySet[UndoneRecord]") -> tuple[int, int]:
+    """Return how many records here and how many Dataverse rows `delete_survivors` would delete, as far as is known."""
+    pairs = undone.exclude(coupling=None)
+    here = pairs.filter(reason=Reason.INTEGRATION_DELETED).count()
+    return here, pairs.filter(reason=Reason.LOCAL_DELETED).count()
+
+
+def _pairs(undone: "QuerySet[UndoneRecord]") -> list[tuple[IntegrationTableMapping, list[UUID]]]:
+    """Return the mappings of these pairs, each with the ids of their records. Raises EmptySelection for none."""
     by_mapping: dict[int, list[UUID]] = {}
-    deleted = undone.filter(reason__in=[Reason.LOCAL_DELETED, Reason.INTEGRATION_DELETED]).exclude(coupling=None)
-    for mapping_id, local_id in deleted.values_list("mapping_id", "coupling__local_id"):
+    for mapping_id, local_id in undone.exclude(coupling=None).values_list("mapping_id", "coupling__local_id"):
         by_mapping.setdefault(mapping_id, []).append(local_id)
     if not by_mapping:
         raise EmptySelection
     mappings = IntegrationTableMapping.objects.select_related("company").in_bulk(by_mapping)
-    return [
-        start_synchronization(
-            mapping=mappings[pk], selection=ids, deletion=DeletionOption.RESTORE, retry=True, user=user,
-            one_record=len(ids) == 1, text="Restore what was deleted",
-        )
-        for pk, ids in by_mapping.items()
-    ]  # fmt: skip
+    return [(mappings[pk], ids) for pk, ids in by_mapping.items()]
 
 
 def couple_with_successors(
@@ -106,8 +176,7 @@ def _couple_with_successor(line: UndoneRecord, user: Any) -> UUID:
     organization_id = connection_of(mapping.company).organization_id
     if pair is None or line.successor_id is None or organization_id is None:
         raise NotUsable("It is not coupled any more.")
-    CouplingBase.objects.filter(coupling=pair).delete()
-    pair.delete()
+    delete_coupling(pair, user)
     couple_by_hand(
         mapping=mapping, local_id=pair.local_id, integration_id=line.successor_id,
         organization_id=organization_id, user=user,

@@ -8,7 +8,8 @@ from django.db.models import Exists, OuterRef
 from coupling import local_records
 from coupling.models import IntegrationTableMapping, UndoneRecord
 from coupling.records import lists as records
-from coupling.undone import left_undone
+from coupling.undone import left_undone, read_condition
+from jobs.mentions import NOBODY, Reader
 from jobs.models import Job, Reason
 from jobs.pages import lists as listings
 from masterdata import catalog
@@ -21,10 +22,13 @@ from ui.links import company_url
 TITLE = "Coupled Data Synchronization Errors"
 
 
-def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str) -> Page:
-    """Return the page.
+def skipped_page(
+    company: Company, reader: Reader, *, settled: bool, unavailable: str, off: str, off_deleting: str
+) -> Page:
+    """Return the page as the reader sees it.
 
-    settled: what people accepted as it is; unavailable: why Dataverse cannot be used; off: why the actions are off.
+    settled: what people accepted as it is; unavailable: why Dataverse cannot be used; off: why the actions are off;
+    off_deleting: why Delete Records is.
     """
     values = {"settled": "yes"} if settled else {}
 
@@ -34,15 +38,21 @@ def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str)
 
     actions = [act("Retry", "retry", "run")]
     if not settled:
-        actions += [
-            act("Retry All", "retry-all", "sync", selection=False),
-            act("Accept", "accept", "check", why="" if unavailable else off),
-            act("Couple with Merged Row", "couple-with-successor", "couple"),
-        ]
+        actions.append(act("Retry All", "retry-all", "sync", selection=False))
+    actions.append(act("Synchronize", "synchronize-undone", "sync"))
+    if not settled:
+        actions.append(act("Couple with Merged Row", "couple-with-successor", "couple"))
+    actions.append(act("Set Up Coupling", "set-up-coupling-undone", "edit"))
     actions += [
         act("Restore Records", "restore", "reset"),
         act("Delete Couplings", "delete-couplings", "uncouple"),
     ]
+    if not settled:
+        url = company_url("sync:find-deleted", company)
+        actions.append(Action("Find for Deleted", url, icon="search", off=off, dialog=True))
+    actions.append(act("Delete Records", "delete-records", "delete", why=off_deleting))
+    if not settled:
+        actions.append(act("Accept", "accept", "check", why="" if unavailable else off))
     return Page(
         TITLE,
         company=company,
@@ -50,12 +60,12 @@ def skipped_page(company: Company, *, settled: bool, unavailable: str, off: str)
             "Each line says what holds it back",
             "A line goes by itself when its cause does: the related record is coupled, the row is active again, the "
             "value is corrected. Where it stays so, settle it: retry, delete the coupling, couple with the row that "
-            "it was merged into, or accept it as it is.",
+            "it was merged into, restore or delete what was deleted on one side, or accept it as it is.",
         ),
         help="synchronization#skipped",
         actions=[*actions, _other_list(company, settled)],
         notices=not_connected(unavailable),
-        listing=skipped_listing(company, settled=settled),
+        listing=skipped_listing(company, reader, settled=settled),
     )
 
 
@@ -67,7 +77,7 @@ def _other_list(company: Company, settled: bool) -> Action:
     return Action("Show What Was Accepted", url, icon="list")
 
 
-def skipped_listing(company: Company, *, settled: bool = False) -> listing.Listing:
+def skipped_listing(company: Company, reader: Reader = NOBODY, *, settled: bool = False) -> listing.Listing:
     """Return the list of what is left undone; or of what people settled."""
     cells = _Cells(company)
     nothing = (
@@ -84,7 +94,7 @@ def skipped_listing(company: Company, *, settled: bool = False) -> listing.Listi
             listing.Column("record", "Description", cells.record),
             listing.Column("mapping", "Mapping", "mapping.name", sort="mapping__name"),
             listing.Column("reason", "Reason", _reason, sort="reason"),
-            listing.Column("error", "Error Message", "condition", wrap=True),
+            listing.Column("error", "Error Message", lambda row: read_condition(row, reader), wrap=True),
             listing.Column("since", "Since", "since", sort="since"),
             listing.Column("attempts", "Attempts", "attempts", numeric=True, default=False),
             listing.Column("look_at", "Next Attempt", cells.next_attempt, default=False),

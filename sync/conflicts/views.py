@@ -1,28 +1,40 @@
 """Views of Resolve Update Conflicts and Coupled Data Synchronization Errors, and what can be done there."""
 
 from collections.abc import Callable
+from functools import partial
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import Refusal
-from core.roles import Can, requires
+from core.roles import Can, may, requires
+from core.vocabulary import Direction
 from coupling.models import UndoneRecord
 from jobs.errors import EmptySelection
+from jobs.mentions import PersonReading
 from jobs.models import Job
 from masterdata.models import Company
 from sync.conflicts import services
 from sync.conflicts.conflicts_page import conflicts_listing, conflicts_page
 from sync.conflicts.coupling_rows import off_reason
-from sync.conflicts.skipped_page import skipped_listing, skipped_page
+from sync.conflicts.skipped_page import TITLE, skipped_listing, skipped_page
+from sync.start import direction as start_direction
 from sync.start import services as start
 from sync.start.pages import redirect_to_jobs
 from ui import listing, render
+from ui.kit import Action, Link
 from ui.links import company_url
+
+_FIND_TEXT = (
+    "Every coupling with a row is looked at: whether its record still exists here, and its row in Dataverse. "
+    "Nothing else is synchronized. A pair one side of which was deleted goes by its mapping's Resolve Deletion "
+    "Conflicts; where nothing is chosen there, it stands on this list until you restore it, delete the other side too, "
+    "or delete the coupling."
+)
 
 
 @require_safe
@@ -61,7 +73,11 @@ def skipped(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_or_404(request, company)
     unavailable = unavailable_text(owner)
     off = off_reason(request.user, owner, unavailable)
-    page = skipped_page(owner, settled=_is_settled(request), unavailable=unavailable, off=off)
+    off_deleting = off or ("" if may(request.user, Can.ADMINISTER, owner) else "An administrator deletes records.")
+    page = skipped_page(
+        owner, PersonReading(request.user), settled=_is_settled(request), unavailable=unavailable, off=off,
+        off_deleting=off_deleting,
+    )  # fmt: skip
     return render.page(request, page)
 
 
@@ -150,6 +166,82 @@ def couple_with_successor(request: HttpRequest, company: str) -> HttpResponse:
 def restore(request: HttpRequest, company: str) -> HttpResponse:
     """Queue the creation of what was deleted, on the side where it was."""
     return _start(request, company, services.restore, "Nothing of the selected records was deleted on one side alone.")
+
+
+@require_POST
+@requires(Can.OPERATE)
+def synchronize(request: HttpRequest, company: str) -> HttpResponse:
+    """Synchronize the selected pairs now; ask for the direction where both are possible."""
+    owner = company_or_404(request, company)
+    selected = _selected(request, owner)
+    way = request.POST.get("way", "")
+    pairs = selected.rows.exclude(coupling=None).exclude(reason__in=services.DELETED)
+    if way not in start_direction.WAYS and pairs.filter(mapping__direction=Direction.BIDIRECTIONAL).exists():
+        count = pairs.count()
+        what = "1 pair" if count == 1 else f"{count:,} pairs"
+        back = Link(TITLE, _back_url(request, owner))
+        carried = {"settled": "yes"} if _is_settled(request) else {}
+        return start_direction.ask_direction(request, owner, what, selected, back, carried)
+    direction, conflict = start_direction.WAYS.get(way, start_direction.WAYS["merge"])
+    return _start(
+        request, company, partial(services.synchronize, direction=direction, conflict=conflict),
+        "None of the selected records is a pair of which both sides exist.",
+    )  # fmt: skip
+
+
+@require_POST
+@requires(Can.ADMINISTER)
+def delete_records(request: HttpRequest, company: str) -> HttpResponse:
+    """Delete the side that still exists of the selected pairs, after asking."""
+    nothing = "Nothing of the selected records was deleted on one side alone."
+    owner = company_or_404(request, company)
+    selected = _selected(request, owner)
+    here, there = services.count_survivors(selected.rows)
+    if request.POST.get("confirmed") == "yes" or not here + there:
+        return _start(request, company, services.delete_survivors, nothing)
+    values = {"selection": selected.token, "confirmed": "yes", "settled": "yes" if _is_settled(request) else ""}
+    return render.confirm(
+        request,
+        title="Delete Records",
+        text=f"This deletes {_survivors(here, there)}, whose other side was deleted, and the couplings. It cannot be "
+        "undone.",
+        action=Action("Delete Records", request.path, "post", "delete", values=values),
+        back=_back_url(request, owner),
+        company=owner,
+        careful=True,
+    )
+
+
+def _survivors(here: int, there: int) -> str:
+    records = "1 record here" if here == 1 else f"{here:,} records here"
+    rows = "1 Dataverse row" if there == 1 else f"{there:,} Dataverse rows"
+    return " and ".join(text for count, text in ((here, records), (there, rows)) if count)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Can.OPERATE)
+def find_deleted(request: HttpRequest, company: str) -> HttpResponse:
+    """Look for pairs one side of which was deleted, after asking."""
+    owner = company_or_404(request, company)
+    back = company_url("sync:skipped", owner)
+    if request.method != "POST":
+        return render.confirm(
+            request,
+            title="Find for Deleted",
+            text=_FIND_TEXT,
+            action=Action("Find for Deleted", request.path, "post", "search", primary=True),
+            back=back,
+            company=owner,
+        )
+    try:
+        started = services.find_deleted(company=owner, user=request.user)
+    except EmptySelection:
+        messages.warning(request, "Nothing is coupled, so there is nothing to look for.")
+        return HttpResponseRedirect(back)
+    except Refusal as error:
+        messages.error(request, error.user_message)
+        return HttpResponseRedirect(back)
+    return redirect_to_jobs(request, owner, started, back)
 
 
 @require_POST

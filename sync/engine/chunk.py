@@ -10,17 +10,18 @@ from jobs.running.context import OutcomeRow
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.rules.values import Value
 
+LIMITED = "Dataverse limits how much may be sent, and asked to wait."
+
 
 class CouplingState(NamedTuple):
-    """The columns of a coupling that are written once a run has dealt with the pair; `id` finds the coupling."""
+    """The columns of a pair's base that are written once a run has dealt with it, but for the values agreed on."""
 
-    id: int
+    coupling_id: int
     version: str
     local_modified_at: datetime | None
     synchronized_at: datetime | None
     last_job_id: int
     compared: bool = True
-    pending: bool = False
     last_to_reason: str = ""
     last_from_reason: str = ""
     last_error: str = ""
@@ -29,20 +30,19 @@ class CouplingState(NamedTuple):
 
 
 class ConfirmedCoupling(NamedTuple):
-    """The columns of a pending coupling that are written once its row exists; `id` finds the coupling."""
+    """The columns of a pending pair's base that are written once its row exists."""
 
-    id: int
+    coupling_id: int
     version: str
     local_modified_at: datetime | None
     synchronized_at: datetime | None
     last_job_id: int
-    pending: bool = False
 
 
 class ClearedFailures(NamedTuple):
-    """The columns of a coupling whose failures and conflict are over; `id` finds the coupling."""
+    """The columns of the base of a pair whose failures and conflict are over."""
 
-    id: int
+    coupling_id: int
     last_to_reason: str = ""
     last_from_reason: str = ""
     last_error: str = ""
@@ -63,6 +63,7 @@ class Undone(NamedTuple):
     condition: str
     waits_for: str = ""
     successor_id: UUID | None = None
+    other_company_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -81,7 +82,10 @@ class LocalUpdate:
 
 @dataclass(slots=True)
 class NewLocalRecord:
-    """A local record to insert for a Dataverse row; `coupling` when it takes the place of a deleted one."""
+    """A local record to insert for a Dataverse row; `coupling` when it takes the place of a deleted one.
+
+    unmarked: the row says nothing about its company, and is to be marked as this one's.
+    """
 
     integration_id: UUID
     name: str
@@ -89,6 +93,7 @@ class NewLocalRecord:
     fields: dict[str, Any]
     base: dict[str, Value]
     coupling: CouplingRow | None = None
+    unmarked: bool = False
 
 
 @dataclass(slots=True)
@@ -127,6 +132,8 @@ class ChunkChanges:
     """
 
     outcomes: list[OutcomeRow] = field(default_factory=list)
+    unchanged: list[tuple[int, OutcomeRow]] = field(default_factory=list)
+    """Outcomes of pairs that were found settled, by their couplings: they get no rows (settled_pairs)."""
     couplings: list[CouplingState] = field(default_factory=list)
     touched: list[int] = field(default_factory=list)
     """Couplings of which only the job and the time change."""
@@ -135,6 +142,8 @@ class ChunkChanges:
     bases: dict[int, bytes] = field(default_factory=dict)
     local_updates: list[LocalUpdate] = field(default_factory=list)
     local_inserts: list[NewLocalRecord] = field(default_factory=list)
+    local_deletes: list[tuple[Pair, OutcomeRow]] = field(default_factory=list)
+    """Pairs whose row was deleted and whose record is to be deleted too."""
     uncoupled: list[int] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     """Pending couplings whose row was not created."""
@@ -167,3 +176,17 @@ class Chunk:
     remote_inserts: list[NewRemoteRow] = field(default_factory=list)
     to_release: list[tuple[Pair, OutcomeRow]] = field(default_factory=list)
     """Pairs to uncouple whose row still exists and may carry our company's mark."""
+    to_delete: list[tuple[Pair, OutcomeRow]] = field(default_factory=list)
+    """Pairs whose record was deleted here and whose row is to be deleted too."""
+    blanks: bool = False
+    """Whether a blank in Dataverse counts as a change of a pair."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether something is to be written to Dataverse."""
+        return bool(self.remote_updates or self.remote_inserts) or self.ends_pairs
+
+    @property
+    def ends_pairs(self) -> bool:
+        """Whether pairs end with a write to Dataverse."""
+        return bool(self.to_release or self.to_delete)

@@ -3,65 +3,55 @@
 The rules are in sync.rules; the Decider brings them the values and turns their decisions into a Chunk.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from connection_setup.connection.state import connection_of
 from core.ids import new_id
 from core.vocabulary import ConflictOption, DeletionOption, Direction
 from coupling import claims, filters
-from coupling.filters import COMPANY_COLUMN
 from coupling.gateway import Gateway
+from coupling.mappings import column_looks
+from coupling.mappings.column_looks import Drift
 from coupling.models import IntegrationTableMapping
 from coupling.rows import RemoteRow
 from jobs.models import Outcome, Reason
+from sync.engine.changed_columns import ChangedColumns, usable_fields
 from sync.engine.chunk import Chunk, LocalUpdate, NewLocalRecord, NewRemoteRow, RemoteUpdate
-from sync.engine.field_specs import Fields, build_fields
+from sync.engine.company_marks import needs_mark
+from sync.engine.contact_links import link_companies
 from sync.engine.field_values import FieldValues, SideValues
+from sync.engine.inactive_rows import InactiveRows
+from sync.engine.options import Options
 from sync.engine.outside import OutsideRows, explain_record
+from sync.engine.own_columns import own_columns
 from sync.engine.pairs import CouplingRow, Pair, PairReader, Record
+from sync.engine.price_assets import link_assets
+from sync.engine.record_template import apply_template
 from sync.engine.recorder import Recorder
-from sync.engine.table_rules import RelatedRows, table_rule_for
+from sync.engine.table_rules import RowRules
 from sync.engine.unconfirmed_writes import UnconfirmedWrites
 from sync.models import Waits
-from sync.rules.canonical import canonical_remote
+from sync.rules.bases import local_base, remote_base
 from sync.rules.new_rows import NewRow
 from sync.rules.plan import (
     CannotTransfer,
     Conflict,
     DeleteCoupling,
+    DeleteSurvivor,
     DeletionToResolve,
     Restore,
     Unchanged,
     Write,
+    base_of_new,
     decide,
     decide_missing,
     decide_new,
     intersect_direction,
 )
 from sync.rules.transfer import columns_for, fields_for
-from sync.rules.values import Problem, Reference, Side, Value
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a run was asked for.
-
-    allowed: which way it may write; chosen: the side that wins where both changed; overwrite: the side that wins
-    wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
-    failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
-    mapping says.
-    """
-
-    allowed: Direction = Direction.BIDIRECTIONAL
-    chosen: ConflictOption = ConflictOption.ASK
-    overwrite: ConflictOption = ConflictOption.ASK
-    creates: bool = False
-    retries: bool = False
-    deletion: DeletionOption = DeletionOption.ASK
+from sync.rules.values import Problem, Side, Value, explain, first_reference
 
 
 class Decider:
@@ -78,31 +68,41 @@ class Decider:
         options: Options,
         *,
         job_id: int = 0,
+        drift: Drift | None = None,
     ) -> None:
         self.mapping, self.gateway, self.options, self.job_id = mapping, gateway, options, job_id
-        self.connection = connection_of(mapping.company)
+        self.connection = gateway.connection
         self.table_info = gateway.table(mapping)
-        rows = list(mapping.fields.filter(enabled=True).exclude(integration_field=""))
-        self.fields: Fields = build_fields(mapping, rows, self.table_info, self.connection)
+        self.drift = drift or column_looks.preview(mapping, self.table_info.columns)
+        self.drift.require_usable()
+        self.row_rules = RowRules(mapping, gateway)
+        local_currency = self.row_rules.related.local_currency
+        self.fields = usable_fields(mapping, self.table_info, local_currency, self.drift)
+        if not self.fields.know_their_choices:
+            self.table_info = gateway.table_again(mapping)
+            self.fields = usable_fields(mapping, self.table_info, local_currency, self.drift)
+        self.changed_columns = ChangedColumns(self.fields, self.drift)
+        apply_template(self.fields, mapping)
+        self.inactive = InactiveRows(mapping, self.fields, self.table_info)
+        self.companies = link_companies(self.fields, mapping)
+        link_assets(self.fields, mapping)
         self.rules = self.fields.rules
-        self.table_rule = table_rule_for(mapping.integration_table)
-        self.related_rows = RelatedRows(gateway, mapping.company.currency_code)
-        rule_fields = self.table_rule.local_fields if self.table_rule is not None else ()
-        not_negative = self.table_rule.not_negative if self.table_rule is not None else frozenset[str]()
-        self.values = FieldValues(self.fields, not_negative)
-        filtered_by = [condition.column for condition in filters.parse_conditions(mapping.table_filter)]
-        self.reader = PairReader(mapping, list(dict.fromkeys([*self.fields.local_names, *rule_fields, *filtered_by])))
+        self.values = FieldValues(self.fields, self.row_rules.not_negative)
+        names = [*self.fields.local_names, *self.row_rules.local_fields]
+        names += [*self.inactive.local_names, *filters.field_names(filters.parse(mapping.table_filter))]
+        self.reader = PairReader(mapping, list(dict.fromkeys(names)))
         self.recorder = Recorder(mapping, job_id, self.fields)
         self.unconfirmed = UnconfirmedWrites.load(mapping)
-        self.conditions = gateway.conditions(mapping)
-        self.outside = OutsideRows(mapping, gateway, self.conditions)
-        mapped = [spec.column.name for spec in self.fields.specs.values()]
-        self.columns = list(dict.fromkeys([*mapped, *(condition.column for condition in self.conditions)]))
+        self.row_filter = gateway.row_filter(mapping)
+        self._is_inside = filters.tester(self.row_filter)
+        self.outside = OutsideRows(mapping, gateway, self.row_filter)
+        filtered = filters.field_names(self.row_filter)
+        self.columns = list(dict.fromkeys([*self.fields.columns, *self.inactive.columns, *filtered]))
         gateway.check_columns(mapping, self.columns)
 
     def matches_filter(self, row: RemoteRow) -> bool:
         """Return whether a Dataverse row is inside the integration table filter."""
-        return filters.matches(self.conditions, row.values.get)
+        return self._is_inside(row.values.get)
 
     def decide(self, pairs: Sequence[Pair], rows: Sequence[RemoteRow] = (), records: Sequence[Record] = ()) -> Chunk:
         """Decide about pairs, uncoupled Dataverse rows to create here, and local records to create in Dataverse."""
@@ -120,7 +120,9 @@ class Decider:
                 chunk.changes.outcomes.append(self.recorder.held_row(row.id, row.name, holders[row.id]))
             else:
                 self._insert_local(chunk, row)
-        for record, new in zip(records, self.values.new_rows(records), strict=True):
+        new_rows = self.values.new_rows(records)
+        self.row_rules.load([record.values for record in records], [new.columns for new in new_rows])
+        for record, new in zip(records, new_rows, strict=True):
             self._insert_remote(chunk, record, new)
         return chunk
 
@@ -148,11 +150,13 @@ class Decider:
         remote_values = pair.base if pair.remote is None else self.values.remote_values(pair.remote)
         sides = SideValues(self.values.local_values(pair.local), remote_values)
         if not pair.local.matches_filter:
-            waits = Waits.RECORD if sides.remote_values != pair.base else ""
+            base = self.changed_columns.active(pair.base)
+            changed = pair.remote is not None and sides.remote_values != remote_base(base)
+            waits = Waits.RECORD if changed else ""
             why = explain_record(self.mapping, self.reader.table, pair.local.values)
             self.recorder.leave_outside(changes, pair, why, waits)
         elif pair.remote is not None and pair.remote.id in outside:
-            waits = Waits.ROW if sides.local_values != pair.base else ""
+            waits = Waits.ROW if sides.local_values != local_base(self.changed_columns.active(pair.base)) else ""
             self.recorder.leave_outside(changes, pair, self.outside.explain(pair.remote), waits)
         else:
             self._decide_values(chunk, pair, pair.local, sides)
@@ -161,36 +165,45 @@ class Decider:
         """Decide about a pair of which both sides exist, inside both filters."""
         coupling = pair.coupling
         unconfirmed = self.unconfirmed.get(coupling.id) if pair.remote is not None else None
-        base: Mapping[str, Value] = pair.base
+        base = self.changed_columns.base_of(pair, sides)
         if unconfirmed is not None:
             base = unconfirmed.merge_into_base(base, sides.remote_values)
         decision = decide(
             self.rules, base, sides.local_values, sides.remote_values,
             conflict=ConflictOption(self.mapping.update_conflict), allowed=self.options.allowed,
             overwrite=self.options.overwrite, chosen=self.options.chosen,
+            alike=self.values.alike_but_for_rules(local, pair.remote), kept=self.fields.stopped.keys(),
         )  # fmt: skip
         version = pair.remote.version if pair.remote is not None else coupling.version
+        chunk.blanks |= self.changed_columns.takes_blanks(decision)
         match decision:
             case Conflict():
                 self.recorder.record_conflict(chunk.changes, pair, decision)
             case CannotTransfer():
                 problems = [(name, problem) for name, _, problem in decision.problems]
                 self._fail_pair(chunk, pair, decision.side, problems, sides)
+            case Unchanged(base=base, deferred=deferred) if blocked := self._blocked(pair.remote, local):
+                detail = {"fields": self.inactive.compared_fields(blocked)}
+                outcome = self.recorder.outcome(Outcome.MODIFIED, pair, detail=detail)
+                chunk.changes.local_updates.append(LocalUpdate(pair, blocked, outcome, dict(base), version, deferred))
             case Unchanged(base=base, deferred=deferred):
                 self.recorder.record_success(
                     chunk.changes, coupling, version=version, local_modified_at=local.modified_at,
                     base=None if base == pair.base else base, deferred=deferred,
                 )  # fmt: skip
                 # This job wrote the row before it was interrupted.
-                written = (
-                    unconfirmed is not None
-                    and unconfirmed.job == self.job_id
-                    and unconfirmed.was_applied(sides.remote_values)
-                )
-                outcome = Outcome.MODIFIED if written else Outcome.UNCHANGED
-                chunk.changes.outcomes.append(self.recorder.outcome(outcome, pair))
+                written = unconfirmed is not None and unconfirmed.was_applied_by(self.job_id, sides.remote_values)
+                found = self.recorder.outcome(Outcome.MODIFIED if written else Outcome.UNCHANGED, pair)
+                if written:
+                    chunk.changes.outcomes.append(found)
+                else:
+                    chunk.changes.unchanged.append((coupling.id, found))
             case Write():
                 self._write(chunk, pair, decision, sides, version)
+
+    def _blocked(self, row: RemoteRow | None, record: Record | None) -> dict[str, Any]:
+        """Return what is written here because the row is inactive, where the run may write here."""
+        return {} if self.options.allowed == Direction.TO else self.inactive.fields_of(row, record)
 
     def _write(self, chunk: Chunk, pair: Pair, decision: Write, sides: SideValues, version: str) -> None:
         specs = self.fields.specs
@@ -202,17 +215,19 @@ class Decider:
         if problems:
             self._fail_pair(chunk, pair, Side.LOCAL, problems, sides)
             return
-        if columns and self.table_rule is not None and self.table_rule.update_columns is not None:
-            further = self.table_rule.update_columns(columns, self.related_rows)
+        if columns and pair.local is not None:
+            further = self.row_rules.changed_columns(pair.local.values, columns, pair.coupling.integration_id)
             if isinstance(further, Problem):
                 self._fail_pair(chunk, pair, Side.INTEGRATION, [(next(iter(specs)), further)], sides)
                 return
             columns |= further
-        if columns and COMPANY_COLUMN in self._own_columns and not self.mapping.multi_company:
-            # A row that belongs to no company in Dataverse is marked as this company's.
-            columns[COMPANY_COLUMN] = self._own_columns[COMPANY_COLUMN]
+        if columns:
+            columns |= self.mark  # a row that belongs to no company in Dataverse is marked as this company's
         written = {**dict.fromkeys(decision.to_remote, "integration"), **dict.fromkeys(decision.to_local, "local")}
         detail = {"fields": self.values.compared_fields(list(written), pair.local, sides, written)}
+        blocked = self._blocked(pair.remote, pair.local)
+        detail["fields"] += self.inactive.compared_fields(blocked)
+        fields |= blocked
         outcome = self.recorder.outcome(Outcome.MODIFIED, pair, detail=detail)
         if columns:
             chunk.remote_updates.append(
@@ -231,7 +246,13 @@ class Decider:
         names = [name for name, _ in problems]
         detail = {"fields": self.values.compared_fields(names, pair.local, sides)}
         self.recorder.fail(
-            chunk.changes, pair, side, problems[0][1].reason, _explain(problems), detail, reference=_reference(problems)
+            chunk.changes,
+            pair,
+            side,
+            problems[0][1].reason,
+            explain(problems),
+            detail,
+            reference=first_reference(problems),
         )
 
     def _decide_missing(self, chunk: Chunk, pair: Pair) -> None:
@@ -245,6 +266,7 @@ class Decider:
             remote_gone=remote_gone,
             option=DeletionOption(self.options.deletion or self.mapping.deletion_conflict),
             allowed=intersect_direction(allowed, Direction(self.mapping.direction)) or allowed,
+            delete_survivor=self.options.delete_survivors,
         )
         reason = Reason.INTEGRATION_DELETED if remote_gone else Reason.LOCAL_DELETED
         where = "in Dataverse" if remote_gone else "here"
@@ -259,6 +281,10 @@ class Decider:
                 else:
                     outcome = self.recorder.outcome(Outcome.UNCOUPLED, pair, reason=reason, message=message)
                     chunk.to_release.append((pair, outcome))
+            case DeleteSurvivor(side=side):
+                message = f"The other record was deleted {where}, and a person chose to delete this one too."
+                outcome = self.recorder.outcome(Outcome.DELETED, pair, reason=reason, message=message)
+                (chunk.changes.local_deletes if side is Side.LOCAL else chunk.to_delete).append((pair, outcome))
             case Restore(side=Side.INTEGRATION):
                 assert pair.local is not None
                 (new,) = self.values.new_rows([pair.local])
@@ -270,7 +296,7 @@ class Decider:
                 side = Side.INTEGRATION if remote_gone else Side.LOCAL
                 message = (
                     f"The record it is coupled to was deleted {where}. Choose an option for Resolve Deletion Conflicts "
-                    "on the mapping's card; or choose Restore Records or Delete Couplings for this one."
+                    "on the mapping's card; or choose Restore Records, Delete Records or Delete Couplings for this one."
                 )
                 self.recorder.fail(chunk.changes, pair, side, reason, message)
 
@@ -279,21 +305,24 @@ class Decider:
     def _insert_local(self, chunk: Chunk, row: RemoteRow, pair: Pair | None = None) -> None:
         """Create a local record for a Dataverse row, in place of the deleted one of a pair."""
         found = decide_new(self.rules, self.values.remote_values(row), side=Side.LOCAL)
-        problems: list[tuple[str, Problem]]
+        problems: list[tuple[str, Problem]] = []
         fields: dict[str, Any] = {}
         base: dict[str, Value] = {}
-        if isinstance(found, CannotTransfer):
+        if self.fields.template_problem is not None:
+            problems = [("", self.fields.template_problem)]
+        elif isinstance(found, CannotTransfer):
             problems = [(name, problem) for name, _, problem in found.problems]
         else:
-            base = {**self._local_defaults, **found.values}
+            base = {**self._local_defaults, **base_of_new(self.fields.two_way_rules, found.values, Side.LOCAL)}
             fields, problems = fields_for(self.fields.specs, found.values)
         if not problems:
-            chunk.changes.local_inserts.append(
-                NewLocalRecord(row.id, row.name, row.version, fields, base, pair.coupling if pair else None)
-            )
+            fields |= self._blocked(row, None)
+            coupling, unmarked = pair.coupling if pair else None, needs_mark(self.mapping, self.mark, row)
+            new = NewLocalRecord(row.id, row.name, row.version, fields, base, coupling, unmarked)
+            chunk.changes.local_inserts.append(new)
             return
-        reason, message = problems[0][1].reason, _explain(problems)
-        reference = _reference(problems)
+        reason, message = problems[0][1].reason, explain(problems)
+        reference = first_reference(problems)
         if pair is not None:
             self.recorder.fail(chunk.changes, pair, Side.LOCAL, reason, message, reference=reference)
             return
@@ -321,9 +350,11 @@ class Decider:
     ) -> None:
         """Create a row for a record, in place of the deleted one of a pair; `coupling`: the pending one it has."""
         problems = new.problems
+        if (change := self.drift.no_new_rows) is not None:
+            problems = [("", Problem(Reason.CONFIGURATION.value, change.message, change.fix))]
         columns = {**self._own_columns, **new.columns}
-        if self.table_rule is not None and not problems:
-            further = self.table_rule.new_row_columns(record.values, columns, self.related_rows)
+        if not problems:
+            further = self.row_rules.new_columns(record.values, columns)
             if isinstance(further, Problem):
                 problems = [("", further)]
             else:
@@ -331,54 +362,37 @@ class Decider:
         if not problems:
             row_id = coupling.integration_id if coupling else new_id()
             stored = coupling or (replaces.coupling if replaces else None)
-            base = {**new.base, **self._remote_blanks}
+            base = {**base_of_new(self.fields.two_way_rules, new.base, Side.INTEGRATION), **self._remote_blanks}
             chunk.remote_inserts.append(NewRemoteRow(row_id, columns, record, base, stored, replaces))
             return
-        reason, message = problems[0][1].reason, _explain(problems)
+        reason, message = problems[0][1].reason, explain(problems)
         names = [name for name, _ in problems if name]
         sides = SideValues(self.values.local_values(record), {})
         detail = {"fields": self.values.compared_fields(names, record, sides)}
         if replaces is not None:
             self.recorder.fail(
-                chunk.changes, replaces, Side.INTEGRATION, reason, message, detail, reference=_reference(problems)
+                chunk.changes, replaces, Side.INTEGRATION, reason, message, detail, reference=first_reference(problems)
             )
             return
-        self.recorder.fail_record(chunk.changes, record, reason, message, detail, reference=_reference(problems))
+        self.recorder.fail_record(chunk.changes, record, reason, message, detail, reference=first_reference(problems))
 
     @cached_property
     def _local_defaults(self) -> dict[str, Value]:
-        """The base of one-way fields to Dataverse for a record that comes from there: what it starts with here."""
+        """The base of fields in which a record that comes from there gets no value: what it starts with here."""
         return self.fields.local_defaults(self.reader.table.model)
 
     @cached_property
     def _remote_blanks(self) -> dict[str, Value]:
-        """The base of one-way fields from Dataverse for a row that comes from here: it starts blank there."""
-        found = {
-            name: canonical_remote(spec, None)
-            for name, spec in self.fields.specs.items()
-            if spec.direction == Direction.FROM
-        }
-        return {name: value for name, value in found.items() if not isinstance(value, Problem)}
+        """The base of fields in which a row that comes from here gets no value: it starts blank there."""
+        return self.fields.remote_blanks()
+
+    @cached_property
+    def mark(self) -> dict[str, Any]:
+        """The column that marks a row as this company's; none where rows are everybody's."""
+        column = self.mapping.company_column
+        marks = column in self._own_columns and not self.mapping.multi_company
+        return {column: self._own_columns[column]} if marks else {}
 
     @cached_property
     def _own_columns(self) -> dict[str, Any]:
-        """What a new row gets beside the mapped columns: the mapping's own values, the owner and the company."""
-        known = self.table_info.columns
-        columns = {name: value for name, value in self.mapping.insert_values.items() if name in known}
-        owner = self.connection.owning_team_id
-        if owner is not None and "team" in (known["ownerid"].binds if "ownerid" in known else {}):
-            columns["ownerid"] = ("team", str(owner))
-        company: UUID | None = self.gateway.company_row_id
-        if company is not None and COMPANY_COLUMN in known and known[COMPANY_COLUMN].binds:
-            columns[COMPANY_COLUMN] = (next(iter(known[COMPANY_COLUMN].binds)), str(company))
-        return columns
-
-
-def _reference(problems: Sequence[tuple[str, Problem]]) -> Reference | None:
-    """Return the first reference that the problems wait for."""
-    return next((problem.reference for _, problem in problems if problem.reference), None)
-
-
-def _explain(problems: Sequence[tuple[str, Problem]]) -> str:
-    """Return the sentences of problems, each once."""
-    return " ".join(dict.fromkeys(problem.user_message for _, problem in problems))
+        return own_columns(self.mapping, self.table_info.columns, self.connection, self.gateway.company_row_id)

@@ -2,16 +2,25 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from core.vocabulary import Direction
 from coupling.rows import RemoteRow
 from sync.engine.field_specs import Fields
 from sync.engine.pairs import Record
 from sync.engine.recorder import display_value
-from sync.rules.canonical import FieldSpec, local_reader, remote_reader
+from sync.rules.canonical import (
+    FieldSpec,
+    canonical_local,
+    canonical_remote,
+    decimal_text,
+    local_reader,
+    remote_reader,
+)
 from sync.rules.new_rows import NewField, NewRow, new_rows
 from sync.rules.plan import receives
-from sync.rules.values import Side, ValueOrProblem
+from sync.rules.values import Problem, Side, ValueOrProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,9 @@ class FieldValues:
             for name, spec in specs
         ]
         self._remote_readers = [(name, spec.column.name, remote_reader(spec)) for name, spec in specs]
+        self._two_way = [
+            spec for spec in fields.specs.values() if spec.rewrite and spec.direction == Direction.BIDIRECTIONAL
+        ]
         self._new_fields = [
             NewField(name, spec, read)
             for (name, spec), (_, _, read) in zip(specs, self._local_readers, strict=True)
@@ -53,6 +65,19 @@ class FieldValues:
         """Return what local records become in Dataverse, by their mapped fields alone."""
         return new_rows(self._new_fields, [record.values for record in records])
 
+    def alike_but_for_rules(self, record: Record, row: RemoteRow | None) -> frozenset[str]:
+        """Return the bidirectional fields whose values are alike as they are, whatever their rules make of them."""
+        if row is None or not self._two_way:
+            return frozenset()
+        return frozenset(
+            spec.name
+            for spec in self._two_way
+            if _equal(
+                canonical_local(spec, record.values.get(spec.local_name)),
+                canonical_remote(spec, row.values.get(spec.column.name)),
+            )
+        )
+
     def compared_fields(
         self, names: Sequence[str], record: Record | None, sides: SideValues, written: Mapping[str, str] | None = None
     ) -> list[dict[str, Any]]:
@@ -65,6 +90,10 @@ class FieldValues:
                 "local_value": _display_local(record, spec, sides.local_values.get(name)),
                 "integration_value": display_value(sides.remote_values.get(name)),
             }  # fmt: skip
+            if spec.rewrite is not None and record is not None and spec.rewrites == Side.LOCAL:
+                # Both are told: what the record holds, and what its rules made of it.
+                row["rewritten_value"] = row["local_value"]
+                row["local_value"] = display_value(_as_it_is(record.values.get(spec.local_name)))
             if written and name in written:
                 row["written"] = written[name]
             found.append(row)
@@ -81,6 +110,14 @@ def _local_reader(spec: FieldSpec, *, not_negative: bool) -> Callable[[Any], Val
         return "0" if isinstance(found, str) and found.startswith("-") else found
 
     return read_not_negative
+
+
+def _equal(one: ValueOrProblem, other: ValueOrProblem) -> bool:
+    return not isinstance(one, Problem) and one == other
+
+
+def _as_it_is(value: Any) -> Any:
+    return decimal_text(value) if isinstance(value, Decimal) else value
 
 
 def _display_local(record: Record | None, spec: FieldSpec, value: ValueOrProblem) -> Any:

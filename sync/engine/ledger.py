@@ -1,31 +1,31 @@
 """Saving a chunk: couplings, bases, local records and outcomes, in bulk, in one fenced transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError, QuerySet, RestrictedError
 from django.utils import timezone
 
 from core import bulk
 from core.ids import new_id
 from coupling import claims
+from coupling.contact_accounts import PARTNERS
+from coupling.couplings.coupled_records import kept_of_ended
 from coupling.models import Coupling, CouplingBase, Method, UndoneRecord
 from jobs.models import Outcome
 from jobs.running.context import OutcomeRow
+from masterdata.catalog import LocalTable
 from masterdata.models import ChangedBy
+from masterdata.record_writing import insert_records, update_records
 from sync import number_series
-from sync.engine.chunk import (
-    ChunkChanges,
-    ClearedFailures,
-    ConfirmedCoupling,
-    CouplingState,
-    LocalUpdate,
-    NewLocalRecord,
-)
+from sync.engine.chunk import ChunkChanges, CouplingState, LocalUpdate, NewLocalRecord
+from sync.engine.contact_companies import pass_on_to_companies, wake_persons
 from sync.engine.field_specs import Fields, default_of
+from sync.engine.pair_states import save_states
 from sync.engine.pairs import Pair, PairReader
 from sync.engine.recorder import Recorder
 from sync.engine.undone import UndoneLedger
@@ -48,33 +48,20 @@ class Ledger:
         """The organization that new couplings belong to; the worker sets it once it is verified."""
 
     def save(self, changes: ChunkChanges) -> list[OutcomeRow]:
-        """Write everything and return the outcomes to record. Call it inside a checkpoint.
+        """Write everything and return the outcomes to record with rows. Call it inside a checkpoint.
 
         A local record that somebody changed since it was read is not written: its pair becomes due, so that the run
         compares it again.
         """
-        outcomes = [*changes.outcomes, *self._write_local(changes), *self._insert_local(changes)]
-        self._save_couplings(changes)
+        written = [*self._write_local(changes), *self._insert_local(changes), *self._delete_local(changes)]
+        outcomes = [*changes.outcomes, *written]
+        if changes.uncoupled:
+            outcomes = kept_of_ended(outcomes)
+        save_states(self.mapping, changes, job_id=self.job_id, now=self.recorder.now)
         self._delete_couplings(changes.uncoupled + changes.dropped)
-        if changes.bases:
-            bulk.delete(CouplingBase, "coupling_id", changes.bases)
-            bulk.insert(CouplingBase, ("coupling_id", "values"), list(changes.bases.items()))
         self._save_due(changes)
-        self.undone.save(changes.undone, outcomes)
+        self.undone.save(changes.undone, [*outcomes, *(outcome for _, outcome in changes.unchanged)])
         return outcomes
-
-    def _save_couplings(self, changes: ChunkChanges) -> None:
-        if changes.couplings:
-            bulk.update(Coupling, "id", CouplingState._fields[1:], changes.couplings)
-        for start in range(0, len(changes.touched), 500):
-            part = Coupling.objects.filter(pk__in=changes.touched[start : start + 500])
-            part.update(last_job_id=self.job_id, synchronized_at=self.recorder.now)
-        if changes.confirmed:
-            bulk.update(Coupling, "id", ConfirmedCoupling._fields[1:], changes.confirmed)
-        if changes.cleared:
-            bulk.update(Coupling, "id", ClearedFailures._fields[1:], changes.cleared)
-        if changes.restore_failed:
-            bulk.update(Coupling, "id", ("integration_id",), changes.restore_failed)
 
     @staticmethod
     def _delete_couplings(ids: Sequence[int]) -> None:
@@ -103,12 +90,13 @@ class Ledger:
         """Write the fields of local records; return the outcomes of their pairs."""
         if not changes.local_updates:
             return []
-        model, names = self.reader.table.model, self.fields.written_names
-        derived = _derived(model, names)
+        table, names = self.reader.table, self.fields.stored_names
+        derived = _derived(table, names)
         current = self._current_values(changes.local_updates)
         now = timezone.now()
         writable: list[LocalUpdate] = []
         rows: list[tuple[Any, ...]] = []
+        fixed: list[OutcomeRow] = []
         for update in changes.local_updates:
             record_id = update.pair.coupling.local_id
             row = current.get(record_id)
@@ -117,22 +105,36 @@ class Ledger:
                 changes.due.setdefault(update.pair.coupling.id, 0)  # somebody changed or deleted it meanwhile
                 continue
             values = {**row, **update.fields}
-            values |= model.derived(values)
-            rows.append((record_id, *(values[name] for name in (*names, *derived)), now, ChangedBy.SYNCHRONIZATION))
+            values |= table.derived(values)
+            if table.fixed_field in update.fields and values[table.fixed_field] != row[table.fixed_field]:
+                fixed.append(self._end_local_update(changes, update, self._fixed_problem(row), now))
+                continue
+            rows.append((record_id, *(values[name] for name in (*names, *derived))))
             writable.append(update)
-        problems = self._update_records((*names, *derived, "modified_at", "changed_by"), rows)
-        return [
+        problems = self._update_records((*names, *derived), rows, now)
+        if self.mapping.table in PARTNERS:
+            done = [one for one, problem in zip(writable, problems, strict=True) if problem is None]
+            pass_on_to_companies(self.mapping, [one.pair.coupling.local_id for one in done], now)
+        return fixed + [
             self._end_local_update(changes, update, problem, now)
             for update, problem in zip(writable, problems, strict=True)
         ]
 
+    def _fixed_problem(self, row: Mapping[str, Any]) -> Problem:
+        """Return the problem of a record whose primary key would change."""
+        field = self.reader.table.field(self.reader.table.fixed_field)
+        return Problem(
+            "value_invalid",
+            f"{field.caption} is the primary key of the table here, which never changes: it stays {row[field.name]}.",
+            f"Enter {row[field.name]} in Dataverse again.",
+        )
+
     def _current_values(self, updates: Sequence[LocalUpdate]) -> dict[UUID, dict[str, Any]]:
         """Return what the records hold now, locked where the database can."""
-        model = self.reader.table.model
         query = self.reader.company_records.filter(system_id__in=[one.pair.coupling.local_id for one in updates])
         if connection.vendor == "postgresql":
             query = query.select_for_update()
-        read = dict.fromkeys((*model.derived_from, *self.fields.written_names))
+        read = dict.fromkeys((*self.reader.table.derived_from, *self.fields.stored_names))
         return {row["system_id"]: row for row in query.values("system_id", "modified_at", *read)}
 
     def _end_local_update(
@@ -149,15 +151,48 @@ class Ledger:
         )
         return changes.outcomes.pop()
 
-    def _update_records(self, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> list[Problem | None]:
+    def _update_records(self, names: Sequence[str], rows: list[tuple[Any, ...]], now: datetime) -> list[Problem | None]:
         """Update records; where a value is taken already, one by one. Return the problem of each that cannot be."""
-        model = self.reader.table.model
+        write = partial(
+            update_records, self.reader.table, names, now=now, changed_by=ChangedBy.SYNCHRONIZATION
+        )  # fmt: skip
         try:
             with transaction.atomic():
-                bulk.update(model, "system_id", columns, rows)
+                write(rows)
         except IntegrityError:
-            return [_problem_of(partial(bulk.update, model, "system_id", columns, [row])) for row in rows]
+            return [_problem_of(partial(write, [row])) for row in rows]
         return [None] * len(rows)
+
+    def _delete_local(self, changes: ChunkChanges) -> list[OutcomeRow]:
+        """Delete local records and uncouple their pairs; return the outcomes.
+
+        A record that somebody changed since it was read is kept: its pair becomes due.
+        """
+        if not changes.local_deletes:
+            return []
+        records = self.reader.company_records
+        ids = [pair.coupling.local_id for pair, _ in changes.local_deletes]
+        current = dict(records.filter(system_id__in=ids).values_list("system_id", "modified_at"))
+        unchanged: list[tuple[Pair, OutcomeRow]] = []
+        for pair, outcome in changes.local_deletes:
+            assert pair.local is not None
+            if current.get(pair.local.id, pair.local.modified_at) == pair.local.modified_at:
+                unchanged.append((pair, outcome))
+            else:
+                changes.due.setdefault(pair.coupling.id, 0)
+        problems = _deletion_problems(records, [pair.coupling.local_id for pair, _ in unchanged])
+        return [
+            self._end_local_delete(changes, pair, outcome, problem)
+            for (pair, outcome), problem in zip(unchanged, problems, strict=True)
+        ]
+
+    def _end_local_delete(self, changes: ChunkChanges, pair: Pair, outcome: OutcomeRow, problem: str) -> OutcomeRow:
+        if problem:  # the reason stays that of the deletion, so that it is offered for restoring and deleting again
+            self.recorder.fail(changes, pair, Side.INTEGRATION, outcome.reason, problem)
+            return changes.outcomes.pop()
+        changes.uncoupled.append(pair.coupling.id)
+        changes.answered.append(pair.coupling.id)
+        return outcome
 
     def _insert_local(self, changes: ChunkChanges) -> list[OutcomeRow]:
         """Insert local records for Dataverse rows; return the outcomes."""
@@ -166,8 +201,9 @@ class Ledger:
         inserts, outcomes = self._claim_rows(changes.local_inserts)
         insertable: list[_NewRecord] = []
         keys, used = self._new_keys(inserts)
+        lacking = self._lacking_problem()
         for new, key in zip(inserts, keys, strict=True):
-            problem = self._key_problem(key, used)
+            problem = lacking or self._key_problem(key, used)
             if problem:
                 outcomes.append(self._not_inserted(changes, new, problem))
                 continue
@@ -206,7 +242,7 @@ class Ledger:
         """Return a key for each new record, from its fields or from the number series, and those that are taken."""
         table, company = self.reader.table, self.mapping.company
         if table.key not in self.fields.written_names:
-            return number_series.next_free_keys(company, table, len(inserts)), set()
+            return number_series.next_free_keys(company, table, len(inserts), first=self.fields.first_key), set()
         keys = [str(new.fields.get(table.key) or "") for new in inserts]
         return keys, number_series.taken_keys(company, table, keys)
 
@@ -219,11 +255,28 @@ class Ledger:
             changes, new.integration_id, new.name, problem.reason, problem.user_message
         )  # fmt: skip
 
+    def _lacking_problem(self) -> Problem | None:
+        """Return the problem of all new records where the table needs a value that the mapping does not give."""
+        table = self.reader.table
+        if not (lacking := table.unfilled((table.key, *self.fields.written_names, *self.fields.template))):
+            return None
+        return Problem(
+            "value_invalid",
+            f"A new record would have no {lacking[0]}, which the table of {table.caption_plural} needs.",
+            "Map a column to it, have a developer give the field a default, or create the record here and couple it.",
+        )
+
     def _key_problem(self, key: str, used: set[str]) -> Problem | None:
         caption = self.reader.table.field(self.reader.table.key).caption
         if not key:
             return Problem(
                 "value_invalid", f"The new record would have no {caption}.", "Fill in the mapped column in Dataverse."
+            )
+        if (room := number_series.room_for(self.reader.table, key)) is not None:
+            return Problem(
+                "value_too_long",
+                f"The next number of the series is {key}, and {caption} holds {room} characters.",
+                "Begin another series: give the mapping a template for new records with a shorter first number.",
             )
         if key.upper() in used:
             return Problem(
@@ -241,21 +294,26 @@ class Ledger:
         self._insert_rows(records, now)
         new = [(one, local_id) for one, local_id, _ in records if one.coupling is None]
         bases = {local_id: {**one.base, **self.fields.numbers(key)} for one, local_id, key in records}
+        alike = self.fields.alike_when_created(Side.LOCAL)
         bulk.insert(
             Coupling,
-            ("company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
-             "version", "local_modified_at", "synchronized_at", "last_job_id", "compared"),
+            ("company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id"),
             [
                 (self.mapping.company_id, self.mapping.pk, self.mapping.table, local_id, one.integration_id,
-                 self.organization_id, Method.CREATED, self.job_id, one.version, now, self.recorder.now, self.job_id,
-                 True)
+                 self.organization_id, Method.CREATED, self.job_id)
                 for one, local_id in new
             ],
         )  # fmt: skip
         query = self.reader.couplings.filter(local_id__in=[local_id for _, local_id in new])
         ids = dict(query.values_list("local_id", "id"))
-        for _, local_id in new:
-            changes.bases[ids[local_id]] = pack(bases[local_id])
+        for one, local_id in new:
+            coupling_id = ids[local_id]
+            changes.bases[coupling_id] = pack(bases[local_id])
+            changes.couplings.append(
+                CouplingState(coupling_id, one.version, now, self.recorder.now, self.job_id, compared=alike)
+            )
+        if self.mapping.table in PARTNERS:
+            wake_persons(self.mapping.company_id)
         restored = []
         for one, local_id, _ in records:
             if one.coupling is not None:
@@ -267,22 +325,21 @@ class Ledger:
             bulk.update(Coupling, "id", ("local_id",), restored)
 
     def _insert_rows(self, records: Sequence[_NewRecord], now: datetime) -> None:
-        table = self.reader.table
-        model = table.model
-        names = [name for name in self.fields.written_names if name != table.key]
-        derived = _derived(model, names)
-        defaults = {name: default_of(model, name) for name in (*derived, *model.derived_from)}
+        table, template = self.reader.table, self.fields.template
+        written = [name for name in self.fields.stored_names if name != table.key]
+        names = list(dict.fromkeys([*written, *template]))
+        derived = _derived(table, names)
+        unread = (*derived, *table.derived_from, *self.fields.also_written)
+        defaults = {name: default_of(table.model, name) for name in unread} | template
         rows = []
         for one, local_id, key in records:
             values = {**defaults, table.key: key, **one.fields}
-            values |= model.derived(values)
-            written = (values[name] for name in (*names, *derived))
-            rows.append((self.mapping.company_id, local_id, key, *written, now, now, ChangedBy.SYNCHRONIZATION))
-        bulk.insert(
-            model,
-            ("company_id", "system_id", table.key, *names, *derived, "created_at", "modified_at", "changed_by"),
-            rows,
-        )
+            values |= table.derived(values)
+            rows.append((local_id, key, *(values[name] for name in (*names, *derived))))
+        insert_records(
+            table, self.mapping.company, (table.key, *names, *derived), rows, now=now,
+            changed_by=ChangedBy.SYNCHRONIZATION,
+        )  # fmt: skip
 
 
 def forget_due(coupling_ids: Iterable[int]) -> None:
@@ -301,11 +358,26 @@ def _problem_of(write: Callable[[], Any]) -> Problem | None:
         return Problem(
             "duplicate",
             "Another record here has a value that must not occur twice.",
-            "Change it here or in Dataverse, or couple the two records.",
+            "Change it here or in Dataverse, or have Match-Based Coupling couple the two records.",
         )
     return None
 
 
-def _derived(model: Any, names: Sequence[str]) -> list[str]:
-    """Return the fields that the model derives from others and that are not written as they are."""
-    return [name for name in model.derives if name not in names]
+def _deletion_problems(records: "QuerySet[Any]", ids: Sequence[UUID]) -> list[str]:
+    """Delete records as a person does, where it must be one by one. Return for each why it cannot be, or ""."""
+    try:
+        with transaction.atomic():
+            records.filter(system_id__in=ids).delete()
+    except (IntegrityError, ProtectedError, RestrictedError):
+        if len(ids) == 1:
+            return [
+                "The row was deleted in Dataverse, and the record here could not be, because other records refer to "
+                "it. Delete those first, or choose Restore Records or Delete Couplings."
+            ]
+        return [problem for record_id in ids for problem in _deletion_problems(records, [record_id])]
+    return [""] * len(ids)
+
+
+def _derived(table: LocalTable, names: Sequence[str]) -> list[str]:
+    """Return the fields that the table derives from others and that are not written as they are."""
+    return [name for name in table.derives if name not in names]

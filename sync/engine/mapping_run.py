@@ -2,7 +2,7 @@
 
 Stages, each re-entered from its checkpoint:
 
-    integration   pages of the table, or of its changes since the last run (From, Bidirectional)
+    integration   pages of the table, or of its changes since the last run (From, Bidirectional; To for deletions alone)
     local         records changed here since the last run, against the base (To, Bidirectional)
     pairs         pairs that need both sides read: new ones, failed ones, those that changed meanwhile, deleted ones;
                   in a full run every pair without an outcome
@@ -14,7 +14,9 @@ transaction that ends it, so that a run that breaks off is repeated from where t
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -23,20 +25,20 @@ from django.db.models import F as Column
 from django.utils import timezone
 
 from core.vocabulary import Direction
-from coupling.models import UNSETTLED, Coupling
+from coupling.models import Coupling
 from coupling.rows import RemoteRow, ScanPage
-from dataverse.errors import ChangesExpired
+from dataverse.errors import ChangesExpired, Invalid
 from jobs.running.context import Checkpoint
+from sync.engine.adoption import adopt_existing
 from sync.engine.chunk import Chunk
+from sync.engine.column_changes import asks_for_gone_column
 from sync.engine.fingerprint import fingerprint
-from sync.engine.pairs import CHUNK, CouplingRow, Pair, read_couplings
+from sync.engine.pair_states import forget_settled, unsettled
+from sync.engine.pairs import CHUNK, CouplingRow, Pair, behind, expected_total, position, read_couplings
 from sync.engine.run import Run, due_now, keep_position
 from sync.engine.undone import UndoneLedger
 from sync.engine.worker import SetPosition
 from sync.models import DuePair, SynchState, Waits
-
-COMMIT_OVERLAP = timedelta(minutes=15)
-"""A transaction may commit after a later one was read: records changed this long before the mark are read again."""
 
 
 class MappingRun(Run):
@@ -49,6 +51,11 @@ class MappingRun(Run):
         """Work through the stages from where the job stands, and end it."""
         if "stage" not in self.context.resume:
             self._begin()
+        elif self.context.resume.get("drift", []) != self.drift.mark:
+            # Pairs that have their outcome were compared by other fields: so the next run compares everything, too.
+            link = self.context.resume["link"] if self.watches_deletions else ""
+            mark = self.drift.mark
+            self._compare_all(stage=STAGES[0], after=0, row=0, fingerprint="", drift=mark, link=link)
         work: dict[str, Callable[[], None]] = {
             "integration": self._read_changes, "local": self._compare_changed_records, "pairs": self._compare_pairs,
             "create": self._create_rows,
@@ -63,21 +70,28 @@ class MappingRun(Run):
     def _begin(self) -> None:
         """Decide whether everything is compared, and where reading begins."""
         state = SynchState.objects.filter(mapping=self.mapping).first()
-        current = fingerprint(self.mapping, creates=self.options.creates)
+        own = partial(fingerprint, self.mapping, drift=self.drift, connection=self.gateway.connection)
+        current, creates = own(creates=self.options.creates), self.options.creates
         # A run that does not create may resume from one that did: that one has looked at more.
-        as_good = {current} if self.options.creates else {current, fingerprint(self.mapping, creates=True)}
-        known = state is not None and state.fingerprint in as_good
+        known = state is not None and state.fingerprint in {current, current if creates else own(creates=True)}
         full = self.parameters.full or not known
-        if not full and self.reads_from_dataverse and state is not None and not state.delta_link:
+        link = state.delta_link if state is not None else ""
+        if not full and (self.reads_from_dataverse or self.watches_deletions) and not link:
             full = True
-        self.load_table_metadata()
+        if full and not (self.watches_deletions and f"/{self.mapping.entity_set}?" in link):
+            link = ""  # what tells of deletions alone goes on telling, whatever the fields and filters
         undone, now = self.undone, timezone.now()
-        total = self._expected_total() if full else None
+        self.worker.reader.table.find_changes(self.mapping.company)
+        total = (
+            expected_total(self.worker.reader, creates=self.options.creates and self.writes_to_dataverse)
+            if full
+            else None
+        )
         with self.context.checkpoint() as point:
             undone.wake(now)
             point.resume |= {
                 "stage": STAGES[0], "started": now.isoformat(), "full": full, "fingerprint": current,
-                "link": state.delta_link if state is not None and not full else "",
+                "link": link, "drift": self.drift.mark,
                 "saves": not self.restricted or known,
             }  # fmt: skip
             mark = state.local_high_water if state is not None and not full else None
@@ -86,17 +100,11 @@ class MappingRun(Run):
             if total:
                 point.total = total
 
-    def _expected_total(self) -> int:
-        """Return how many outcomes a full run has at least: those of all pairs, and of the rows to be created.
-
-        How many records are created here shows only once the rows have been read; the total then grows with them.
-        """
-        total = self.couplings.count()
-        if self.options.creates and self.writes_to_dataverse:
-            reader = self.worker.reader
-            coupled = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
-            total += reader.company_records.filter(reader.table_filter).filter(~Exists(coupled)).count()
-        return total
+    def _compare_all(self, **position: Any) -> None:
+        """Have everything compared from now on; `position`: of the job's resume state."""
+        with self.context.checkpoint() as point:
+            point.resume |= {"full": True, "link": "", "next": "", "mark": "", **position}
+            point.plan = "full"
 
     def _enter(self, stage: str) -> None:
         if self.context.resume["stage"] != stage:
@@ -111,8 +119,7 @@ class MappingRun(Run):
         if not (self.whole and resume.get("saves")):
             return
         state, _ = SynchState.objects.get_or_create(mapping=self.mapping)
-        if self.reads_from_dataverse:
-            state.delta_link = resume.get("delta", state.delta_link)
+        state.delta_link = resume.get("delta", state.delta_link)
         if self.writes_to_dataverse:
             state.local_high_water = self.started
         state.fingerprint, state.none_left_at = resume["fingerprint"], self._none_left_at
@@ -121,8 +128,7 @@ class MappingRun(Run):
             state.creating = False
             columns.append("creating")
         state.save(update_fields=columns)
-        # Couplings are also deleted by rooms that do not know of due pairs.
-        DuePair.objects.filter(mapping=self.mapping).filter(~Exists(self.couplings.filter(pk=OuterRef("pk")))).delete()
+        forget_settled(self.mapping)
 
     @property
     def started(self) -> datetime:
@@ -134,28 +140,29 @@ class MappingRun(Run):
         """What runs of this mapping left undone."""
         return self.worker.ledger.undone
 
-    @property
-    def full(self) -> bool:
-        """Whether this run compares every pair."""
-        return bool(self.context.resume.get("full"))
-
     # -- Dataverse's side -------------------------------------------------------------------------------------------
+
+    @property
+    def watches_deletions(self) -> bool:
+        """Whether changes are read for the rows that were deleted alone: the mapping goes to Dataverse only."""
+        return self.mapping.direction == Direction.TO and self.worker.table_info.change_tracking
 
     def _read_changes(self) -> None:
         """Compare the pairs of rows that changed in Dataverse; in a full run of all rows."""
-        resume = self.context.resume
-        if not self.reads_from_dataverse or (self.restricted and not self.full and not resume["link"]):
+        resume, deletions = self.context.resume, self.watches_deletions
+        reads = self.reads_from_dataverse or deletions
+        if not reads or (self.restricted and not self.full and not resume["link"]):
             return
         link = resume.get("next") or resume["link"] or None
-        tracked = self.worker.table_info.change_tracking
+        tracked, columns = self.worker.table_info.change_tracking, [] if deletions else self.worker.columns
         try:
-            for page in self.gateway.scan(self.mapping, self.worker.columns, link=link, track_changes=tracked):
-                self._process_page(page)
-        except ChangesExpired:
-            # An expired link does not say what changed: compare everything.
-            with self.context.checkpoint() as point:
-                point.resume |= {"full": True, "link": "", "next": "", "mark": ""}
-                point.plan = "full"
+            for page in self.gateway.scan(self.mapping, columns, link=link, track_changes=tracked):
+                self._process_page(replace(page, rows=[]) if deletions else page)
+        except (ChangesExpired, Invalid) as error:
+            if not (isinstance(error, ChangesExpired) or asks_for_gone_column(error, link)):
+                raise
+            # An expired link does not say what changed, nor does one that asks for a column which is gone.
+            self._compare_all()
             self._read_changes()
 
     def _process_page(self, page: ScanPage) -> None:
@@ -229,28 +236,20 @@ class MappingRun(Run):
             return
         own = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("system_id"))
         changed = self._touched_records().annotate(
-            _synced=Subquery(own.values("local_modified_at")[:1]), _coupled=Exists(own)
+            _synced=Subquery(own.values("base__local_modified_at")[:1]), _coupled=Exists(own)
         ).filter(_coupled=True).filter(Q(_synced=None) | ~Q(_synced=Column("modified_at")))  # fmt: skip
         while True:
             after = self.context.resume.get("after", 0)
-            part = dict(changed.filter(pk__gt=after).order_by("pk").values_list("pk", "system_id")[:CHUNK])
+            part = list(behind(changed, after).order_by("pk").values_list("pk", "system_id")[:CHUNK])
             if not part:
                 return
-            self._compare_with_base(list(part.values()), last=max(part))
+            self._compare_with_base([row_id for _, row_id in part], last=position(part[-1][0]))
 
     def _touched_records(self) -> "QuerySet[Any]":
-        """Return the records that were written since the mark, coupled or not.
+        mark = self.context.resume.get("mark")
+        return self.worker.reader.records_since(datetime.fromisoformat(mark) if mark else None)
 
-        A few are named: in the order of their keys a database may read all of the company's records to find them.
-        """
-        records = self.worker.reader.company_records
-        if not (mark := self.context.resume.get("mark")):
-            return records
-        touched = records.filter(modified_at__gt=datetime.fromisoformat(mark) - COMMIT_OVERLAP)
-        few = list(touched.order_by("modified_at").values_list("pk", flat=True)[: CHUNK + 1])
-        return records.filter(pk__in=few) if len(few) <= CHUNK else touched
-
-    def _compare_with_base(self, ids: list[UUID], *, last: int) -> None:
+    def _compare_with_base(self, ids: list[UUID], *, last: int | str) -> None:
         def set_position(point: Checkpoint) -> None:
             point.resume["after"] = last
             point.phase = _PHASES["local"]
@@ -299,7 +298,7 @@ class MappingRun(Run):
             return read_couplings(query[:CHUNK])
         record = self.worker.reader.company_records.filter(system_id=OuterRef("local_id"))
         groups = (
-            query.filter(UNSETTLED),
+            *unsettled(self.mapping, query, after),
             query.filter(self._is_due(*self._over_in_this_run())),
             query.filter(self._is_due(Waits.RECORD)).filter(Exists(record.filter(self.worker.reader.table_filter))),
         )
@@ -352,13 +351,14 @@ class MappingRun(Run):
         query = self._uncoupled_records(self._touched_records() if all_known else self.worker.reader.company_records)
         after = self.context.resume.get("after", 0)
         while True:
-            records, last = self.worker.reader.read_next_records(query.filter(pk__gt=after), CHUNK)
+            records, last = self.worker.reader.read_next_records(behind(query, after), CHUNK)
             if not records:
                 looked_at_all = self.options.creates and not self.has_untraced_outcomes
                 self._none_left_at = uncoupled if looked_at_all and not after else None
                 return
             after = last
-            yield self.worker.decide([], records=records), _advance_to(after)
+            pairs, others = adopt_existing(self.context, self.worker, self.not_reported(records))
+            yield self.worker.decide(pairs, records=others), _advance_to(after)
 
     def _known_uncoupled(self) -> tuple[int, int | None]:
         """Return how often couplings were deleted, and how often when a run last found no record to create a row for.
@@ -379,7 +379,7 @@ class MappingRun(Run):
         return query
 
 
-def _advance_to(after: int) -> SetPosition:
+def _advance_to(after: int | str) -> SetPosition:
     """Return what sets the position behind this key."""
 
     def set_position(point: Checkpoint) -> None:

@@ -14,9 +14,12 @@ from coupling.mappings.services import require_enabled
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Outcome
 from jobs.running.context import OutcomeRow
+from sync.engine import choice_run
+from sync.engine.adoption import existing_rows
 from sync.engine.chunk import Chunk
-from sync.engine.decisions import Decider, Options
-from sync.engine.pairs import CHUNK, CouplingRow, read_couplings
+from sync.engine.decisions import Decider
+from sync.engine.options import Options
+from sync.engine.pairs import CHUNK, CouplingRow, behind, read_couplings
 from sync.start.services import require_direction
 
 
@@ -46,8 +49,17 @@ class Preview:
         parameters = SyncParameters(direction=self.direction, create=self.create)
         creates = parameters.creates(only_coupled=self.mapping.synch_only_coupled, whole=self.selection is None)
         gateway = self.gateway or Gateway(self.mapping.company)
+        if self.mapping.uid_kind == "option":
+            selected = None if self.selection is None else list(self.selection)
+            yield from choice_run.preview(self.mapping, gateway, parameters, selected=selected)
+            self.requests = gateway.requests
+            return
         decider = Decider(self.mapping, gateway, Options(allowed=allowed, creates=creates))
+        if decider.companies is not None:
+            decider.companies.expects_new = True
         selected = None if self.selection is None else list(self.selection)
+        if selected is None:
+            decider.reader.table.find_changes(self.mapping.company)
         for part in _in_chunks(Coupling.objects.filter(mapping=self.mapping, pending=False), selected):
             rows = gateway.read(self.mapping, decider.columns, [coupling.integration_id for coupling in part])
             yield from _chunk_outcomes(decider.decide(decider.reader.read_pairs(part, rows)))
@@ -64,11 +76,20 @@ class Preview:
             query = query.filter(system_id__in=selected)
         records, last = decider.reader.read_next_records(query, CHUNK)
         while records:
-            yield from _chunk_outcomes(decider.decide([], records=records))
-            records, last = decider.reader.read_next_records(query.filter(pk__gt=last), CHUNK)
+            there = existing_rows(decider, records)
+            for record in records:
+                if record.id in there:
+                    yield OutcomeRow(
+                        Outcome.COUPLED, local_id=record.id, local_key=record.key, local_name=record.name,
+                        integration_id=there[record.id],
+                        message="It would be coupled with the row that is there already, and compared with it.",
+                    )  # fmt: skip
+            others = [record for record in records if record.id not in there]
+            yield from _chunk_outcomes(decider.decide([], records=others))
+            records, last = decider.reader.read_next_records(behind(query, last), CHUNK)
 
     def _created_here(self, decider: Decider, gateway: Gateway) -> Iterator[OutcomeRow]:
-        taken = Coupling.objects.filter(company=self.mapping.company, table=self.mapping.table)
+        taken = Coupling.objects.filter(company=self.mapping.company)  # through any mapping: one record for a row
         for page in gateway.scan(self.mapping, decider.columns):
             ids = [row.id for row in page.rows]
             coupled = set(taken.filter(integration_id__in=ids).values_list("integration_id", flat=True))
@@ -90,8 +111,9 @@ def _in_chunks(query: "QuerySet[Coupling]", selected: Sequence[UUID] | None) -> 
 def _chunk_outcomes(chunk: Chunk) -> Iterator[OutcomeRow]:
     """Yield the outcomes that a decided chunk would have."""
     yield from chunk.changes.outcomes
+    yield from (outcome for _, outcome in chunk.changes.unchanged)
     yield from (update.outcome for update in chunk.remote_updates)
-    yield from (outcome for _, outcome in chunk.to_release)
+    yield from (outcome for _, outcome in (*chunk.to_release, *chunk.to_delete, *chunk.changes.local_deletes))
     yield from (update.outcome for update in chunk.changes.local_updates)
     for row in chunk.remote_inserts:
         yield OutcomeRow(

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from coupling.claims import Holder, refusal
 from coupling.models import IntegrationTableMapping
+from jobs.mentions import Mention, Text
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
 from sync.engine.chunk import ChunkChanges, ClearedFailures, ConfirmedCoupling, CouplingState, Undone
@@ -23,6 +24,8 @@ from sync.rules.values import Problem, Reference, Side
 
 _NO_FAILURE: dict[str, Any] = {"last_to_reason": "", "last_from_reason": "", "last_error": "", "skipped": False}
 """The columns of a coupling whose failures are over."""
+_ENDING = (Outcome.UNCOUPLED, Outcome.DELETED)
+"""Outcomes after which there is no coupling any more."""
 _VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)
 
 
@@ -37,14 +40,15 @@ class Recorder:
         self, outcome: str, pair: Pair, *, reason: str = "", message: str = "", detail: Mapping[str, Any] | None = None
     ) -> OutcomeRow:
         """Return an outcome with both sides' identification."""
-        local, remote = pair.local, pair.remote
-        key, name = key_and_name(local)
+        remote = pair.remote
+        key, name = pair.key_and_name
         return OutcomeRow(
             outcome, reason,
             local_id=pair.coupling.local_id, local_key=key, local_name=name,
             integration_id=pair.coupling.integration_id,
             integration_name=remote.name if remote else self._name_in_base(pair),
             message=message, detail=detail,
+            number=pair.coupling.id if outcome in _ENDING else None,
         )  # fmt: skip
 
     def _name_in_base(self, pair: Pair) -> str:
@@ -126,14 +130,15 @@ class Recorder:
         *,
         reference: Reference | None = None,
         successor_id: UUID | None = None,
+        company_id: int | None = None,
     ) -> None:
         coupling = pair.coupling
         row_name = pair.remote.name if pair.remote else self._name_in_base(pair)
         waits_for = str(reference) if reference else ""
         changes.undone.append(
             Undone(
-                coupling.id, coupling.local_id, coupling.integration_id, *key_and_name(pair.local), row_name, reason,
-                condition, waits_for, successor_id,
+                coupling.id, coupling.local_id, coupling.integration_id, *pair.key_and_name, row_name, reason,
+                condition, waits_for, successor_id, company_id,
             )
         )  # fmt: skip
 
@@ -146,10 +151,15 @@ class Recorder:
         changes.no_longer_due.append(pair.coupling.id)
         if waits:
             changes.waiting[pair.coupling.id] = waits
-        self._leave_pair(changes, pair, Reason.OUTSIDE_FILTER, why.text, successor_id=why.successor_id)
+        self._leave_pair(
+            changes, pair, Reason.OUTSIDE_FILTER, why.text, successor_id=why.successor_id, company_id=why.company_id
+        )
+        mentions = Text(why.text, (Mention(why.company_id),) if why.company_id is not None else ())
         changes.outcomes.append(
-            self.outcome(Outcome.SKIPPED, pair, reason=Reason.OUTSIDE_FILTER, message=why.text)
-        )  # fmt: skip
+            self.outcome(
+                Outcome.SKIPPED, pair, reason=Reason.OUTSIDE_FILTER, message=why.text, detail=mentions.detail() or None
+            )
+        )
 
     def fail(
         self,
@@ -247,9 +257,10 @@ class Recorder:
 
     def held_row(self, row_id: UUID, name: str, holder: Holder) -> OutcomeRow:
         """Return the outcome of an uncoupled row that no record is created for: it belongs to another company."""
+        text = refusal(self.mapping, holder)
         return OutcomeRow(
             Outcome.SKIPPED, Reason.ALREADY_COUPLED, integration_id=row_id, integration_name=name,
-            message=refusal(self.mapping, holder),
+            message=text.text, detail=text.detail(),
         )  # fmt: skip
 
     def uncouple(self, changes: ChunkChanges, pair: Pair, reason: str, message: str) -> None:

@@ -11,10 +11,9 @@ from coupling.models import Coupling
 from coupling.rows import RemoteRow, WriteResult
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
-from sync.engine.chunk import Chunk
+from sync.engine.chunk import LIMITED, Chunk
 from sync.engine.pairs import CHUNK, CouplingRow, Pair, Record, read_couplings
 from sync.engine.run import Run
-from sync.engine.worker import LIMITED
 from sync.models import SynchState
 
 REQUEST_LIFETIME = timedelta(minutes=10)
@@ -48,7 +47,7 @@ class _Origin:
     """The job that made a pending coupling, and when."""
 
     job_id: int | None
-    created_at: datetime
+    created_at: datetime | None
 
 
 class _PendingBatch:
@@ -153,7 +152,8 @@ class _PendingBatch:
     def _may_drop(self, coupling: CouplingRow) -> bool:
         """Return whether no request can be under way that creates the row."""
         origin = self.origins[coupling.id]
-        return origin.job_id not in self.open_jobs and origin.created_at < timezone.now() - REQUEST_LIFETIME
+        ended = timezone.now() - REQUEST_LIFETIME
+        return origin.job_id not in self.open_jobs and (origin.created_at is None or origin.created_at < ended)
 
 
 def _mark_reported(point: Checkpoint) -> None:

@@ -2,20 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NoReturn
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.vocabulary import ConflictOption, Direction
+from coupling.couplings.contact_relations import primary_contact_follow_ups
 from coupling.gateway import Gateway
 from coupling.job_parameters import SyncParameters
+from coupling.mappings import column_looks
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import RemoteRow
 from jobs.models import Job, Outcome
 from jobs.running.context import Checkpoint, JobContext
-from sync.engine.decisions import Options
-from sync.engine.pairs import CouplingRow
+from sync.engine.chunk import LIMITED
+from sync.engine.options import Options
+from sync.engine.pairs import CHUNK, CouplingRow, Record
+from sync.engine.settled_pairs import ReportedPairs
 from sync.engine.worker import SetPosition, Worker
 from sync.models import DuePair, Waits
 from sync.start.services import require_direction
@@ -37,6 +42,7 @@ class Run(ABC):
             creates=parameters.creates(only_coupled=mapping.synch_only_coupled, whole=self.whole),
             retries=parameters.retry,
             deletion=parameters.deletion,
+            delete_survivors=parameters.delete_survivors,
         )
         self.gateway = Gateway(context.company, context.usage)
         self.restricted = one_way and mapping.direction == Direction.BIDIRECTIONAL
@@ -46,18 +52,16 @@ class Run(ABC):
         self.interrupted = self._other_job_ran()
         self.none_pending = False
         """Whether all couplings were looked through, and none was pending."""
-        self._worker: Worker | None = None
+        self.drift = column_looks.look(mapping, self.gateway.table(mapping).columns)
+        """What changed about the mapping's columns; looked at once in a slice, by the metadata that it reads anyway."""
+        self.drift.require_usable()
+        # It reads metadata now: where it is first needed, a checkpoint may be open, in which nothing is sent.
+        self.worker = Worker(context, mapping, self.gateway, self.options, self.drift)
+        """What decides, sends and saves."""
 
     @abstractmethod
     def execute(self) -> NoReturn:
         """Work on from where the job stands, and end it."""
-
-    @property
-    def worker(self) -> Worker:
-        """What decides, sends and saves; made when it is first needed, since it reads the table's metadata."""
-        if self._worker is None:
-            self._worker = Worker(self.context, self.mapping, self.gateway, self.options)
-        return self._worker
 
     @property
     def couplings(self) -> "QuerySet[Coupling]":
@@ -65,11 +69,11 @@ class Run(ABC):
         return self.worker.reader.couplings
 
     def _other_job_ran(self) -> bool:
-        """Return whether another job worked on the mapping since this one started: it yielded, or was postponed."""
+        """Return whether another job, of any type, worked on the mapping since this one started."""
         job = self.context.job
         if not job.processed:
             return False
-        others = Job.objects.filter(exclusive_key=job.exclusive_key, type=job.type).exclude(pk=job.pk)
+        others = Job.objects.filter(exclusive_key=job.exclusive_key).exclude(pk=job.pk)
         return others.filter(Q(ended_at__gt=job.started_at) | Q(ended_at=None, started_at__isnull=False)).exists()
 
     @property
@@ -82,31 +86,76 @@ class Run(ABC):
         if not self.has_untraced_outcomes:
             return set()
         known = self.context.job.outcomes.filter(local_id__in=ids).values_list("local_id", flat=True)
-        return {local_id for local_id in known if local_id is not None}
+        return {local_id for local_id in known if local_id is not None} | self.reported_pairs.ended(ids)
+
+    @cached_property
+    def reported_pairs(self) -> ReportedPairs:
+        """What earlier slices told of without rows."""
+        return ReportedPairs(self.context.job, self.mapping)
+
+    def not_reported(self, records: Sequence[Record]) -> list[Record]:
+        """Return those of these uncoupled records that earlier slices did not tell of without a row."""
+        reported = self.reported_pairs.ended(record.id for record in records) if self.has_untraced_outcomes else set()
+        return [record for record in records if record.id not in reported]
+
+    def take_up(self) -> None:
+        """Mark the pairs that have their outcome without a row as this job's again, where another one ran meanwhile.
+
+        Mark the rows, too, that the worker before this one had no time to mark as the company's.
+        """
+        if self.interrupted and len(self.reported_pairs.numbers):
+            with self.context.checkpoint():
+                self.reported_pairs.mark_again()
+        self.worker.marking.send(self.worker.mark)
 
     def unprocessed(self) -> "QuerySet[Coupling]":
         """Return the mapping's couplings that are not pending and that have no outcome in this job."""
         job = self.context.job
-        query = self.couplings.filter(pending=False).filter(~Q(last_job_id=job.pk) | Q(last_job_id=None))
+        query = self.couplings.filter(pending=False).filter(~Q(base__last_job_id=job.pk) | Q(base__last_job_id=None))
         if self.interrupted:
             query = query.filter(~Exists(job.outcomes.filter(local_id=OuterRef("local_id"))))
         return query
 
-    def load_table_metadata(self) -> None:
-        """Read the table's metadata, which every run needs, before the first checkpoint.
-
-        Where Dataverse cannot be reached, the job then fails at once, as one that had not started.
-        """
-        self.gateway.table(self.mapping)
-
     def end(self, save_state: Callable[[], None] | None = None) -> NoReturn:
         """End the job as finished; `save_state` is called in the transaction that ends it."""
+        unkept = self._keep_default_prices()
         with self.context.checkpoint() as point:
             if save_state is not None:
                 save_state()
+            for follow_up in primary_contact_follow_ups(self.mapping, self.context.job):
+                point.follow_up(**follow_up)
             point.total = self.context.job.processed
-            point.finish()
+            point.finish(" ".join(filter(None, (self.drift.text, self.worker.marking.refusal, unkept))))
         raise AssertionError("A finished job has ended its slice.")
+
+    def _keep_default_prices(self) -> str:
+        """Give products their lines in the default price list: those that this job dealt with, in a full run all.
+
+        A run that only looked for changes, and made none, leaves the list alone. Returns what people read about lines
+        that could not be written.
+        """
+        worker, job = self.worker, self.context.job
+        asked = job.counters.get("inserted") or job.counters.get("modified") or self.full or not self.whole
+        if not worker.prices.keeps or not self.writes_to_dataverse or not asked:
+            return ""
+        pairs = self.couplings.filter(pending=False).order_by("pk")
+        pairs = pairs if self.full else pairs.filter(base__last_job_id=job.pk)
+        while True:
+            after, unkept = self.context.resume.get("prices", (0, ""))
+            part = dict(pairs.filter(pk__gt=after).values_list("pk", "integration_id")[:CHUNK])
+            if not part:
+                return str(unkept)
+            kept = worker.prices.keep(list(part.values()))
+            if kept.wait_s is not None:
+                self.context.postpone(kept.wait_s, LIMITED)
+            with self.context.checkpoint() as point:
+                point.phase = "Keeping the default price list"
+                point.resume["prices"] = (max(part), unkept or kept.sentence)
+
+    @property
+    def full(self) -> bool:
+        """Whether this run compares every pair."""
+        return bool(self.context.resume.get("full"))
 
     def read_both_sides(self, couplings: Sequence[CouplingRow], set_position: SetPosition) -> None:
         """Process pairs of which both sides are read."""
@@ -127,10 +176,9 @@ class Run(ABC):
             return []
         matching = [row for row in rows if self.worker.matches_filter(row)]
         ids = [row.id for row in matching]
-        taken = set(
-            Coupling.objects.filter(company=self.context.company, table=self.mapping.table, integration_id__in=ids)
-            .values_list("integration_id", flat=True)
-        )  # fmt: skip
+        # Coupled through any mapping: of an account that is a vendor here no customer is made.
+        coupled = Coupling.objects.filter(company=self.context.company, integration_id__in=ids)
+        taken = set(coupled.values_list("integration_id", flat=True))
         reported: set[UUID | None] = set()
         if self.context.job.processed:
             # Rows of a page that is read again, or of pairs uncoupled by this job, have their outcome.
@@ -138,6 +186,8 @@ class Run(ABC):
                 outcome__in=[Outcome.FAILED, Outcome.UNCOUPLED], integration_id__in=ids
             )
             reported = set(known.values_list("integration_id", flat=True))
+            if self.has_untraced_outcomes:
+                reported |= self.reported_pairs.ended_rows(ids)
         return [row for row in matching if row.id not in taken and row.id not in reported]
 
 

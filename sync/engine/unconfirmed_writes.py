@@ -25,15 +25,20 @@ class UnconfirmedWrite:
     values: dict[str, Value]
     previous: str = ""
 
-    def was_applied(self, remote_values: Mapping[str, ValueOrProblem]) -> bool:
-        """Return whether the row holds all that was sent."""
-        return all(remote_values.get(name) == value for name, value in self.values.items())
+    def was_applied_by(self, job_id: int, remote_values: Mapping[str, ValueOrProblem]) -> bool:
+        """Return whether this job sent it, and the row holds all of it as far as its columns are there still."""
+        return self.job == job_id and all(
+            remote_values[name] == value for name, value in self.values.items() if name in remote_values
+        )
 
     def merge_into_base(
         self, base: Mapping[str, Value], remote_values: Mapping[str, ValueOrProblem]
     ) -> dict[str, Value]:
         """Return the base with those values that were sent and that the row holds."""
-        return {**base, **{name: value for name, value in self.values.items() if remote_values.get(name) == value}}
+        held = {
+            name: value for name, value in self.values.items() if name in remote_values and remote_values[name] == value
+        }
+        return {**base, **held}
 
 
 @dataclass(slots=True)

@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from core import bulk
 from core.vocabulary import Direction
-from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, UndoneRecord
+from coupling.contact_accounts import CONTACT, accounts_of_companies
+from coupling.models import Coupling, IntegrationTableMapping, OptionMapping, UndoneRecord, couplings_of_table
 from jobs.models import Outcome, Reason
 from jobs.running.context import OutcomeRow
 from masterdata import catalog
-from sync.engine.chunk import Undone
+from sync.engine.chunk import RemoteUpdate, Undone
 from sync.models import DuePair
 from sync.rules.backoff import pause_after
 from sync.rules.values import Reference
@@ -27,7 +28,7 @@ _ENDS = frozenset({
 """Outcomes after which nothing is undone; conflicts wait on a page of their own."""
 _COLUMNS = (
     "coupling_id", "local_id", "integration_id", "local_key", "local_name", "integration_name", "reason", "condition",
-    "waits_for", "successor_id",
+    "waits_for", "successor_id", "other_company_id",
 )  # fmt: skip
 _STATE = ("attempts", "last_at", "look_at", "settled_at", "job_id")
 
@@ -88,7 +89,9 @@ class UndoneLedger:
         changed: list[tuple[Any, ...]] = []
         for key, one in undone.items():
             row = known.get(key)
-            same = row is not None and (row.reason, row.condition) == (one.reason, one.condition)
+            same = row is not None and (row.reason, row.condition, row.other_company_id) == (
+                one.reason, one.condition, one.other_company_id,
+            )  # fmt: skip
             attempts = row.attempts + 1 if row is not None and same else 1
             settled_at = row.settled_at if row is not None and same else None
             state = (attempts, now, self._look_at(one, attempts, now), settled_at, self.job_id)
@@ -150,9 +153,7 @@ class UndoneLedger:
             return
         pair = Coupling.objects.filter(pk=OuterRef("coupling_id"))
         record = Coupling.objects.filter(mapping=self.mapping, local_id=OuterRef("local_id"), pending=False)
-        row = Coupling.objects.filter(
-            company=self.mapping.company_id, table=self.mapping.table, integration_id=OuterRef("integration_id")
-        )
+        row = Coupling.objects.filter(company=self.mapping.company_id, integration_id=OuterRef("integration_id"))
         uncoupled = Q(coupling=None)
         gone = uncoupled & Q(local_id__isnull=False) & ~Q(Exists(wanted.filter(system_id=OuterRef("local_id"))))
         coupled = uncoupled & (Q(Exists(record)) | Q(Exists(row)))
@@ -182,12 +183,20 @@ def _coupled_now(mapping: IntegrationTableMapping, waiting: Iterable[str]) -> li
         by_table.setdefault(reference.table, []).append(reference)
     found: list[str] = []
     for table, references in by_table.items():
-        couplings = Coupling.objects.filter(company=mapping.company_id, table=table, pending=False)
+        couplings = couplings_of_table(mapping.company_id, table).filter(pending=False)
+        rows_of_any_table = Coupling.objects.filter(company=mapping.company_id, pending=False)
         options = OptionMapping.objects.filter(company=mapping.company_id, mapping__table=table)
         local = catalog.table(table)
-        for part in _parts(reference.row_id for reference in references if reference.row_id):
-            rows = couplings.filter(integration_id__in=part).values_list("integration_id", flat=True)
+        chosen = [reference.row_id for reference in references if reference.row_id.lstrip("-").isdigit()]
+        for part in _parts(chosen):
+            values = options.filter(value__in=[int(value) for value in part]).values_list("value", flat=True)
+            found += [str(Reference(table, row_id=str(value))) for value in values]
+        for part in _parts(one.row_id for one in references if one.row_id and one.row_id not in chosen):
+            rows = rows_of_any_table.filter(integration_id__in=part).values_list("integration_id", flat=True)
             found += [str(Reference(table, row_id=str(row_id))) for row_id in rows]
+        if table == CONTACT:  # companies are coupled by their customers and vendors
+            codes = accounts_of_companies(mapping.company, [one.code for one in references if one.code])
+            found += [str(Reference(table, code=code)) for code in codes]
         for part in _parts(reference.code for reference in references if reference.code):
             records = local.records(mapping.company).filter(**{f"{local.key}__in": part})
             own = OuterRef("system_id")
@@ -196,3 +205,10 @@ def _coupled_now(mapping: IntegrationTableMapping, waiting: Iterable[str]) -> li
             )  # fmt: skip
             found += [str(Reference(table, code=str(code))) for code in coupled.values_list(local.key, flat=True)]
     return found
+
+
+def tries_of(updates: Iterable[RemoteUpdate]) -> dict[int, int]:
+    """Return by coupling id how often these pairs have changed while they were written."""
+    ids = [one.pair.coupling.id for one in updates]
+    known = dict(DuePair.objects.filter(coupling_id__in=ids).values_list("coupling_id", "tries"))
+    return {coupling_id: known.get(coupling_id, 0) for coupling_id in ids}

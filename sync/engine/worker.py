@@ -19,21 +19,30 @@ from uuid import UUID
 from connection_setup.captions import ENVIRONMENT_CHANGED
 from core import bulk
 from core.refusals import Refusal
-from coupling.couplings.uncouple_job import clear_company_column
 from coupling.gateway import Gateway
+from coupling.mappings.column_looks import Drift
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
-from coupling.rows import WriteResult
+from coupling.rows import RemoteRow, WriteResult
 from jobs import lease
 from jobs.errors import Cancelled, SliceEnded, Yielded
 from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
-from sync.engine.chunk import Chunk, ChunkChanges, LocalUpdate, NewRemoteRow, RemoteUpdate
-from sync.engine.decisions import Decider, Options
+from sync.engine.chunk import LIMITED, Chunk, ChunkChanges, LocalUpdate, NewRemoteRow, RemoteUpdate
+from sync.engine.column_changes import LaterLook
+from sync.engine.company_marks import Marking
+from sync.engine.contact_companies import settle_companies
+from sync.engine.decisions import Decider
+from sync.engine.default_prices import DefaultPrices
+from sync.engine.ended_pairs import end_pairs
 from sync.engine.ledger import Ledger, forget_due
+from sync.engine.options import Options
 from sync.engine.pairs import CouplingRow, Pair, Record
 from sync.engine.recorder import key_and_name
+from sync.engine.settled_pairs import note_of
 from sync.engine.unconfirmed_writes import UnconfirmedWrite
-from sync.models import DuePair, SynchState
+from sync.engine.undone import tries_of
+from sync.models import SynchState
+from sync.rules.bases import remote_base
 from sync.rules.transfer import pack
 from sync.rules.values import Side, Value
 
@@ -42,26 +51,38 @@ SetPosition = Callable[[Checkpoint], None]
 
 _PENDING_COLUMNS = (
     "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id", "pending",
-    "compared",
 )  # fmt: skip
 CHUNKS_IN_FLIGHT = 2
 """How many chunks of new rows are sent at once, so that Dataverse need not wait for the next one."""
 MAX_TRIES = 3
 """How often a pair may change while it is written before it fails."""
-LIMITED = "Dataverse limits how much may be sent, and asked to wait."
 
 
 class Worker(Decider):
     """Works on chunks of one job's mapping: decides, sends, saves."""
 
     def __init__(
-        self, context: JobContext, mapping: IntegrationTableMapping, gateway: Gateway, options: Options
+        self,
+        context: JobContext,
+        mapping: IntegrationTableMapping,
+        gateway: Gateway,
+        options: Options,
+        drift: Drift,
     ) -> None:
-        super().__init__(mapping, gateway, options, job_id=context.job.pk)
+        super().__init__(mapping, gateway, options, job_id=context.job.pk, drift=drift)
         self.context = context
+        self.later_look = LaterLook(mapping, gateway, drift)
         self.ledger = Ledger(self.recorder, self.fields, self.reader)
+        self.prices = DefaultPrices(mapping, gateway, self.row_rules.related)
+        self.marking = Marking(context, gateway, mapping)
         self.creating = False
         """Whether this worker has sent rows for creation."""
+
+    def decide(self, pairs: Sequence[Pair], rows: Sequence[RemoteRow] = (), records: Sequence[Record] = ()) -> Chunk:
+        """Decide as the Decider does, once the companies of contacts that come here have contacts of their own."""
+        if self.companies is not None:
+            settle_companies(self.context, self.reader, self.companies, self.options.allowed, pairs, rows)
+        return super().decide(pairs, rows, records)
 
     @property
     def organization_id(self) -> UUID:
@@ -84,14 +105,17 @@ class Worker(Decider):
 
         What Dataverse's limit stopped stays pending or due, and the job is postponed.
         """
+        if chunk.blanks:
+            self.later_look.take()
         self._prepare(chunk)
-        release_wait_s = self._release_rows(chunk) if chunk.to_release else None
-        self._send_and_save(chunk, set_position, self._create(chunk), release_wait_s)
+        wait_s = end_pairs(self.gateway, self.recorder, chunk)
+        self._send_and_save(chunk, set_position, self._create(chunk), wait_s)
 
     def process_new_chunks(self, chunks: Iterable[tuple[Chunk, SetPosition]]) -> None:
-        """Send and save chunks of nothing but new rows; while Dataverse creates those of one, the next is prepared.
+        """Send and save chunks of new rows; while Dataverse creates those of one, the next is prepared.
 
-        They are saved in their order. Where the job is stopped, what has been sent is saved first.
+        They are saved in their order. One with pairs, of rows that were there already, is waited for where more than
+        updates may come of them. Where the job is stopped, what has been sent is saved first.
         """
         in_flight: deque[tuple[Chunk, SetPosition, Future[list[WriteResult]]]] = deque()
 
@@ -102,6 +126,11 @@ class Worker(Decider):
         sender = ThreadPoolExecutor(CHUNKS_IN_FLIGHT, "create")
         try:
             for chunk, set_position in chunks:
+                if chunk.blanks or chunk.ends_pairs:
+                    while in_flight:
+                        save_oldest()
+                    self.process_chunk(chunk, set_position)
+                    continue
                 self._prepare(chunk)
                 in_flight.append((chunk, set_position, sender.submit(self._create, chunk)))
                 if len(in_flight) > CHUNKS_IN_FLIGHT:
@@ -117,9 +146,10 @@ class Worker(Decider):
             sender.shutdown(cancel_futures=True)  # what was not sent stays pending, for the next slice
 
     def _prepare(self, chunk: Chunk) -> None:
-        if chunk.remote_updates or chunk.remote_inserts or chunk.to_release or chunk.changes.any:
+        if chunk.sends or chunk.changes.any:
             _ = self.organization_id  # what another organization answers must change nothing here either
         self._store_intents(chunk)
+        self.prices.prepare(chunk)
 
     # -- intents ----------------------------------------------------------------------------------------------------
 
@@ -160,7 +190,7 @@ class Worker(Decider):
             Coupling, _PENDING_COLUMNS,
             [
                 (self.mapping.company_id, self.mapping.pk, self.mapping.table, one.record.id, one.id, organization_id,
-                 Method.CREATED, self.job_id, True, True)
+                 Method.CREATED, self.job_id, True)
                 for one in new
             ],
             ignore_conflicts=True,
@@ -172,14 +202,13 @@ class Worker(Decider):
                     one.coupling = CouplingRow(inserted[one.id], one.record.id, one.id, pending=True)
             # Without a coupling: somebody coupled the record at this moment, so no row is created for it.
             chunk.remote_inserts = [one for one in chunk.remote_inserts if one.coupling is not None]
+        alike, mapping = self.fields.alike_when_created(Side.INTEGRATION), self.mapping
         bases = [
-            (one.coupling.id, pack(one.base))
+            (one.coupling.id, mapping.company_id, mapping.pk, pack(one.base), alike)
             for one in chunk.remote_inserts
             if one.coupling is not None and one.replaces is None
-        ]
-        if len(bases) > len(new):  # some are sent again, and have a base
-            bulk.delete(CouplingBase, "coupling_id", [coupling_id for coupling_id, _ in bases])
-        bulk.insert(CouplingBase, ("coupling_id", "values"), bases)
+        ]  # some are sent again, and have a base
+        bulk.upsert(CouplingBase, "coupling_id", ("company_id", "mapping_id", "values", "compared"), bases)
 
     def _pending_ids(self, new: Sequence[NewRemoteRow]) -> dict[UUID, int]:
         """Return the ids of the pending couplings just inserted, by row id; without those of records coupled meanwhile.
@@ -195,12 +224,14 @@ class Worker(Decider):
         for one in restored:
             assert one.coupling is not None and one.replaces is not None
             previous = one.replaces.coupling.integration_id
-            self.unconfirmed.add(one.coupling.id, UnconfirmedWrite(self.job_id, one.base, str(previous)))
-            changed.append((one.coupling.id, one.id, organization_id, self.job_id, "", True))
+            self.unconfirmed.add(
+                one.coupling.id, UnconfirmedWrite(self.job_id, dict(remote_base(one.base)), str(previous))
+            )
+            changed.append((one.coupling.id, one.id, organization_id, self.job_id, True))
         if changed:
             forget_due(coupling_id for coupling_id, *_ in changed)
-            columns = ("integration_id", "organization_id", "job_id", "version", "pending")
-            bulk.update(Coupling, "id", columns, changed)
+            bulk.update(Coupling, "id", ("integration_id", "organization_id", "job_id", "pending"), changed)
+            bulk.update(CouplingBase, "coupling_id", ("version",), [(coupling_id, "") for coupling_id, *_ in changed])
 
     # -- sending and saving -----------------------------------------------------------------------------------------
 
@@ -213,23 +244,30 @@ class Worker(Decider):
         chunk: Chunk,
         set_position: SetPosition,
         created: Sequence[WriteResult],
-        release_wait_s: float | None = None,
+        asked_wait_s: float | None = None,
     ) -> None:
-        """Send the updates of a chunk and save it; `release_wait_s`: seconds that Dataverse asked to wait already."""
+        """Send the updates of a chunk and save it; `asked_wait_s`: seconds that Dataverse asked to wait already."""
+        self.later_look.into(created)
         wait_s = self._record_created(chunk, created)
-        wait_s = wait_s if release_wait_s is None else release_wait_s
+        wait_s = wait_s if asked_wait_s is None else asked_wait_s
         if wait_s is None:
+            self.prices.withdraw(chunk)
             updates = [
                 (one.pair.coupling.integration_id, one.columns, self._expected_version(one.pair))
                 for one in chunk.remote_updates
             ]
-            wait_s = self._record_updated(chunk, self.gateway.update(self.mapping, updates) if updates else [])
+            updated = self.gateway.update(self.mapping, updates) if updates else []
+            self.later_look.into(updated)
+            wait_s = self._record_updated(chunk, updated)
         else:
-            chunk.changes.due |= self._tries(chunk.remote_updates)
+            chunk.changes.due |= tries_of(chunk.remote_updates)
         with self.context.checkpoint() as point:
             outcomes = self.ledger.save(chunk.changes)
             point.outcomes += outcomes
-            point.processed(len(outcomes))
+            self.marking.note(point, chunk.changes.local_inserts, outcomes)
+            unchanged = chunk.changes.unchanged
+            point.derive(Outcome.UNCHANGED, [pk for pk, _ in unchanged], [note_of(one) for _, one in unchanged])
+            point.processed(len(outcomes) + len(unchanged))
             self.unconfirmed.remove(
                 coupling_id for coupling_id in chunk.changes.answered if coupling_id not in chunk.changes.due
             )
@@ -239,35 +277,7 @@ class Worker(Decider):
             set_position(point)
         if wait_s is not None:
             self.context.postpone(wait_s, LIMITED)
-
-    def _release_rows(self, chunk: Chunk) -> float | None:
-        """Clear our company's mark on the rows of pairs to uncouple; where that fails, the pair stays coupled.
-
-        Returns the seconds to wait where Dataverse's limit stopped it.
-        """
-        row_ids = [pair.coupling.integration_id for pair, _ in chunk.to_release]
-        results, wait_s = clear_company_column(self.gateway, self.mapping, row_ids), None
-        for pair, outcome in chunk.to_release:
-            result = results.get(pair.coupling.integration_id)
-            if result is None or result.ok or result.reason == Reason.RECORD_GONE:
-                chunk.changes.uncoupled.append(pair.coupling.id)
-                chunk.changes.answered.append(pair.coupling.id)
-                chunk.changes.outcomes.append(outcome)
-            elif result.retry_after is not None:
-                wait_s = max(wait_s or 0.0, result.retry_after)
-                chunk.changes.due[pair.coupling.id] = 0
-            else:
-                message = f"The coupling was kept, because the row could not be released: {result.message}"
-                reason, detail = result.reason or Reason.REFUSED, {"support": result.detail}
-                self.recorder.fail(chunk.changes, pair, Side.INTEGRATION, reason, message, detail)
-        return wait_s
-
-    @staticmethod
-    def _tries(updates: Sequence[RemoteUpdate]) -> dict[int, int]:
-        """Return by coupling id how often these pairs have changed while they were written."""
-        ids = [one.pair.coupling.id for one in updates]
-        known = dict(DuePair.objects.filter(coupling_id__in=ids).values_list("coupling_id", "tries"))
-        return {coupling_id: known.get(coupling_id, 0) for coupling_id in ids}
+        self.marking.send(self.mark)
 
     def _expected_version(self, pair: Pair) -> str:
         """Return the version that a row must still have to be updated; "" where it is overwritten at any."""
@@ -277,7 +287,7 @@ class Worker(Decider):
 
     def publish(self, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
         """Change new rows to what they could not be created as. Return the results by row id, none without a rule."""
-        after_create = self.table_rule.after_create if self.table_rule is not None else None
+        after_create = self.row_rules.after_create
         if not after_create or not ids:
             return {}
         updates = [(row_id, after_create, "") for row_id in ids]
@@ -352,7 +362,7 @@ class Worker(Decider):
         """Record what became of updates. Return the seconds to wait where Dataverse's limit stopped some."""
         wait_s: float | None = None
         changes = chunk.changes
-        tries = self._tries(chunk.remote_updates) if any(not result.ok for result in results) else {}
+        tries = tries_of(chunk.remote_updates) if any(not result.ok for result in results) else {}
         for one, result in zip(chunk.remote_updates, results, strict=True):
             coupling_id = one.pair.coupling.id
             if result.ok:

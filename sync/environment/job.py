@@ -16,7 +16,8 @@ from connection_setup.connection import moving
 from connection_setup.connection.state import connection_of
 from core import bulk
 from coupling import local_records
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
+from coupling.couplings.coupled_records import kept_of_ended
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, OptionMapping, UndoneRecord
 from jobs.models import Job, Outcome, Reason, State
 from jobs.running.context import JobContext, OutcomeRow
 from sync.environment import services
@@ -57,6 +58,7 @@ class _Work:
             for model in (SynchState, UndoneRecord, DuePair):
                 model.objects.filter(mapping__company=self.company).delete()
             FullSynchReviewLine.objects.filter(company=self.company).delete()
+            self._forget_choices()
             dropped = self.context.job.counters.get("uncoupled", 0)
             point.finish(
                 f"{dropped:,} couplings were dropped. Records, rows and settings stay as they are. Choose Enable on "
@@ -73,6 +75,7 @@ class _Work:
         self._drop(without_row, Reason.RECORD_GONE, "It has no row with this id, so the coupling was dropped.")
         with self.context.checkpoint() as point:
             moving.take_over(company=self.company, expected=self.organization, user=self.context.job.requested_by)
+            self._forget_choices()
             # Everything is compared by the next runs: the delta links are the other organization's.
             states = SynchState.objects.filter(mapping__company=self.company)
             states.update(delta_link="", fingerprint="", local_high_water=None)
@@ -83,6 +86,13 @@ class _Work:
                 "answers now. An administrator enables it, or where it is enabled chooses Test Connection, to see that "
                 "all it needs is there."
             )
+
+    def _forget_choices(self) -> None:
+        """Forget which choices records are coupled with: a value may be another choice in another organization.
+
+        Match-based coupling finds them by their captions.
+        """
+        OptionMapping.objects.filter(company=self.company).delete()
 
     def give_back(self) -> None:
         """Mark every coupling as the own organization's, as it was before a choice that was not carried out."""
@@ -122,11 +132,12 @@ class _Work:
         for part in self._chunks(query, total):
             ids = [one.pk for one in part]
             with self.context.checkpoint() as point:
+                ended = kept_of_ended(self._outcomes(part, Outcome.UNCOUPLED, reason, message))
                 bulk.delete(DuePair, "coupling_id", ids)
                 bulk.delete(CouplingBase, "coupling_id", ids)
                 bulk.delete(Coupling, "id", ids)
                 point.phase = "Dropping couplings"
-                point.outcomes += self._outcomes(part, Outcome.UNCOUPLED, reason, message)
+                point.outcomes += ended
                 point.processed(len(part))
                 point.resume["after"] = part[-1].pk
 
@@ -154,7 +165,8 @@ class _Work:
         for one in part:
             key, name = names.get((one.mapping_id, one.local_id), ("", ""))
             text = f"{self.mappings[one.mapping_id].name}: {message}"
-            yield OutcomeRow(outcome, reason, one.local_id, key, name, one.integration_id, message=text)
+            number = one.pk if outcome == Outcome.UNCOUPLED else None
+            yield OutcomeRow(outcome, reason, one.local_id, key, name, one.integration_id, message=text, number=number)
 
     def _names(self, mapping_id: int, part: list[Coupling]) -> dict[UUID, tuple[str, str]]:
         try:

@@ -21,13 +21,17 @@ from coupling.gateway import Gateway
 from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping, require_enabled
 from coupling.matching import criteria
-from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
+from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import OPEN_STATES, Job, State, Trigger, Type
 from sync.full.recommendations import BROKEN, Facts, Kind, Line, next_step, recommend
 from sync.models import FullSynchReviewLine
 from sync.start.services import start_synchronization
 
-_KINDS = {"salesperson": Kind.SALESPEOPLE, "currency": Kind.CURRENCY, "unit_of_measure": Kind.UNITS}
+_KINDS = {
+    "salesperson": Kind.SALESPEOPLE,
+    "currency": Kind.CURRENCY,
+    **dict.fromkeys(("unit_of_measure", "unit_group", "item_unit_of_measure", "resource_unit_of_measure"), Kind.UNITS),
+}
 
 
 def lines(company: Any, *, removed: bool = False) -> list[FullSynchReviewLine]:
@@ -84,12 +88,11 @@ def _save_lines(company: Any, counted: Sequence[tuple[IntegrationTableMapping, F
 
 def _count(mapping: IntegrationTableMapping, gateway: Gateway) -> Facts:
     kind = Kind.OPTION if mapping.uid_kind == "option" else _KINDS.get(mapping.table, Kind.TABLE)
+    local_records.get_table(mapping).find_changes(mapping.company)
+    local_count = local_records.uncoupled_records(mapping).order_by().count()
     if kind is Kind.OPTION:
-        coupled = OptionMapping.objects.filter(mapping=mapping).count()
-        local_count = max(0, local_records.filtered_records(mapping).order_by().count() - coupled)
         remote_count, only_base_currency = 0, False
     else:
-        local_count = local_records.uncoupled_records(mapping).order_by().count()
         local_count += local_records.unconfirmed_records(mapping).order_by().count()
         remote_count, only_base_currency = _count_remote(mapping, gateway, currencies=kind is Kind.CURRENCY)
     return Facts(
@@ -110,7 +113,7 @@ def _count_remote(mapping: IntegrationTableMapping, gateway: Gateway, *, currenc
     for page in gateway.scan(mapping, columns):
         ids = [row.id for row in page.rows]
         known = set(
-            Coupling.objects.filter(company=mapping.company, table=mapping.table, integration_id__in=ids, pending=False)
+            Coupling.objects.filter(company=mapping.company, integration_id__in=ids, pending=False)
             .values_list("integration_id", flat=True)
         )  # fmt: skip
         count += len(ids) - len(known | claims.find_held(mapping, organization_id, ids))

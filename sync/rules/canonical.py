@@ -4,7 +4,7 @@ A FieldSpec describes one mapped field. A value that has no canonical form is a 
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
@@ -14,8 +14,12 @@ from uuid import UUID
 
 from core.vocabulary import ConflictOption, Direction
 from dataverse.types import ColumnInfo
-from sync.rules.plan import FieldRule
-from sync.rules.values import Links, LocalColumn, Problem, Reference, Value, ValueOrProblem
+from sync.rules.quotes import list_labels, quote
+from sync.rules.rule_errors import RuleFailed
+from sync.rules.values import Links, LocalColumn, Problem, Reference, Side, Value, ValueOrProblem
+
+Rewrite = Callable[[Any], Any]
+"""Transformation rules (sync.rules.transformations.Chain); raises RuleFailed for a value they do not work for."""
 
 KINDS = {
     "String": "text", "Memo": "text", "EntityName": "text",
@@ -26,8 +30,6 @@ KINDS = {
     "Lookup": "reference", "Customer": "reference", "Owner": "reference",
     "Uniqueidentifier": "guid",
 }  # fmt: skip
-_MAX_LISTED = 8
-"""How many choices a sentence names at most."""
 _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0", ""}
 
 
@@ -35,8 +37,10 @@ _YES, _NO = {"true", "yes", "1"}, {"false", "no", "0", ""}
 class FieldSpec:
     """One mapped field: the local field, the Dataverse column, and how values are transferred between them.
 
-    `field` is None for a constant that is only sent. `links` is set for references and for local keys mapped to a
-    choice.
+    `field` is None for a constant that is only sent; `constant_here`: the constant is what the local field gets, and
+    there is no column. `links` is set for references and for local keys mapped to a choice. `rewrite`: what the
+    field's transformation rules make of a value of the side `rewrites`, before it is transferred. `check`: why the
+    local field does not take a value, "" where it does.
     """
 
     name: str
@@ -49,19 +53,25 @@ class FieldSpec:
     not_null: bool = False
     identifies: bool = False
     links: Links | None = None
-
-    @property
-    def rule(self) -> FieldRule:
-        """The field as the plan sees it."""
-        return FieldRule(self.name, self.direction, self.conflict, self.not_null, self.identifies)
+    constant_here: bool = False
+    keep_blank: bool = False
+    rewrite: Rewrite | None = None
+    rewrites: Side = Side.LOCAL
+    check: Callable[[Any], str] | None = None
 
     @cached_property
     def kind(self) -> str:
-        """One of text, integer, number, date, datetime, boolean, choice, link and guid."""
+        """One of text, integer, number, date, datetime, boolean, choice, state, link and guid.
+
+        A state is that of a row against a yes or no here, such as Blocked: yes is every state but the first, active.
+        """
         kind = KINDS.get(self.column.type, "text")
+        if self.column.type == "State" and self.field is not None and self.field.type == "boolean":
+            return "state"
         if kind == "reference" or (kind == "choice" and self.links is not None):
             return "link"
-        if kind == "datetime" and (self.column.date_only or (self.field is not None and self.field.type == "date")):
+        shows_day = self.column.date_only or self.column.shows_day
+        if kind == "datetime" and (shows_day or (self.field is not None and self.field.type == "date")):
             return "date"
         return kind
 
@@ -104,7 +114,7 @@ class FieldSpec:
 
 def canonical_local(spec: FieldSpec, value: Any) -> ValueOrProblem:
     """Return the canonical form of a local value; a Problem where it has none that Dataverse would understand."""
-    if spec.field is None or (spec.constant and value in (None, "", 0, False)):
+    if spec.field is None or (spec.constant and not spec.constant_here and value in (None, "", 0, False)):
         value = spec.constant
     if spec.kind == "link":
         return _local_reference(spec, value)
@@ -124,14 +134,50 @@ def canonical_remote(spec: FieldSpec, value: Any) -> ValueOrProblem:
 
 def local_reader(spec: FieldSpec) -> Callable[[Any], ValueOrProblem]:
     """Return canonical_local for one field; what does not depend on the value is decided once for all values."""
+    if spec.rewrite is not None and spec.rewrites == Side.LOCAL:
+        return partial(_rewritten_local, spec, spec.rewrite)
     plain_text = spec.kind == "text" and spec.field is not None and spec.field.type != "number"
-    return _text_reader(spec) if plain_text and not spec.constant else partial(canonical_local, spec)
+    return (
+        _text_reader(spec)
+        if plain_text and (not spec.constant or spec.constant_here)
+        else partial(canonical_local, spec)
+    )
 
 
 def remote_reader(spec: FieldSpec) -> Callable[[Any], ValueOrProblem]:
     """Return canonical_remote for one column, as local_reader does."""
+    if spec.constant_here:
+        return partial(_constant_remote, spec)
+    if spec.rewrite is not None and spec.rewrites == Side.INTEGRATION:
+        return partial(_rewritten_remote, spec, spec.rewrite)
     plain_text = spec.kind == "text" and (spec.field is None or spec.field.type != "number")
     return _text_reader(spec) if plain_text else partial(canonical_remote, spec)
+
+
+def _rewritten_local(spec: FieldSpec, rewrite: Rewrite, value: Any) -> ValueOrProblem:
+    try:
+        return canonical_local(spec, rewrite(value))
+    except RuleFailed as error:
+        return _rule_problem(spec.caption, value, error)
+
+
+def _rewritten_remote(spec: FieldSpec, rewrite: Rewrite, value: Any) -> ValueOrProblem:
+    choices = spec.column.choices
+    told = choices.get(value, value) if choices and isinstance(value, int) else value
+    try:
+        found = rewrite(told)
+    except RuleFailed as error:
+        return _rule_problem(spec.column_caption, told, error)
+    return _plain(spec, found, spec.column_caption)
+
+
+def _rule_problem(caption: str, value: Any, error: RuleFailed) -> Problem:
+    return Problem("value_invalid", f"{caption} holds {quote(value)}, and {error.why}.", error.fix)
+
+
+def _constant_remote(spec: FieldSpec, _value: Any) -> ValueOrProblem:
+    """Return the constant that a local field gets: the column stands for it, and has the field's own kind."""
+    return spec.constant if spec.kind == "text" else _plain(spec, spec.constant, spec.caption)
 
 
 def _text_reader(spec: FieldSpec) -> Callable[[Any], str | None]:
@@ -166,7 +212,7 @@ def _plain(spec: FieldSpec, value: Any, caption: str) -> ValueOrProblem:
 
 def _text(spec: FieldSpec, value: Any) -> Value:
     if spec.field is not None and spec.field.type == "number" and isinstance(value, Decimal):
-        return _decimal_text(value)
+        return decimal_text(value)
     return _text_reader(spec)(value)
 
 
@@ -178,10 +224,11 @@ def _number(spec: FieldSpec, value: Any) -> Value:
         raise ValueError(value)
     if spec.decimals is not None:
         number = round(number, spec.decimals)
-    return _decimal_text(number)
+    return decimal_text(number)
 
 
-def _decimal_text(number: Decimal) -> str:
+def decimal_text(number: Decimal) -> str:
+    """Return a number's one spelling, without an exponent and without zeros at its end."""
     if number == 0:
         return "0"
     spelled = f"{number:f}"
@@ -242,9 +289,13 @@ def _guid(_: FieldSpec, value: Any) -> Value:
     return str(found) if found.int else None
 
 
+def _state(_: FieldSpec, value: Any) -> Value:
+    return bool(value)
+
+
 _CANONICAL: dict[str, Callable[[FieldSpec, Any], Value]] = {
     "text": _text, "number": _number, "integer": canonical_integer, "boolean": canonical_boolean, "date": _date,
-    "datetime": _datetime, "guid": _guid,
+    "datetime": _datetime, "guid": _guid, "state": _state,
 }  # fmt: skip
 
 
@@ -276,14 +327,11 @@ def unknown_choice_problem(spec: FieldSpec, value: Any) -> Problem:
 
 
 def _local_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
-    code = _text_reader(spec)(value)
-    if code is None:
-        return None
-    links = spec.links
+    code, links = _text_reader(spec)(value), spec.links
     if links is None:
-        return _no_mapping_problem(spec)
-    if links.blank_code and code.casefold() == links.blank_code.casefold():
-        return None
+        return None if code is None else _no_mapping_problem(spec)
+    if code is None or (links.blank_code and code.casefold() == links.blank_code.casefold()):
+        return _blank_reference(spec, links)
     partner = links.partners.get(code)
     if partner is not None:
         return partner if isinstance(partner, int) else (None if partner == links.blank_partner else partner)
@@ -297,6 +345,19 @@ def _local_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
     )
 
 
+def _blank_reference(spec: FieldSpec, links: Links) -> ValueOrProblem:
+    """Return what a blank code is; a Problem where it is sent as a row that Dataverse does not have."""
+    sent = spec.direction != Direction.FROM and not spec.clear_on_failed
+    if not sent or not links.blank_code or links.blank_partner:
+        return None
+    return Problem(
+        "reference_not_coupled",
+        f"{spec.caption} stands for the local {links.caption}, {links.blank_code}, which Dataverse does not have.",
+        f"Add {links.blank_code} in Dataverse, or enter it here, as a {links.caption} with its exchange rate, and "
+        "synchronize it. Then run this again.",
+    )
+
+
 def _remote_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
     partner = value if isinstance(value, int) else _guid(spec, value)
     if partner is None or (spec.links is not None and partner == spec.links.blank_partner):
@@ -307,6 +368,14 @@ def _remote_reference(spec: FieldSpec, value: Any) -> ValueOrProblem:
         return None
     if spec.links is None:
         return _no_mapping_problem(spec)
+    if isinstance(partner, int):
+        return Problem(
+            "reference_not_coupled",
+            f"{spec.column_caption} is {quote(spec.column.choices.get(partner) or partner)}, a choice that no "
+            f"{spec.links.caption} here are coupled to.",
+            "Couple one with it; the next run then goes on with this by itself.",
+            Reference(spec.links.table, row_id=str(partner)),
+        )
     return Problem(
         "reference_not_coupled",
         f"{spec.column_caption} points to a row that no {spec.links.caption} here is coupled to.",
@@ -321,16 +390,3 @@ def _no_mapping_problem(spec: FieldSpec) -> Problem:
         f"{spec.caption} refers to a table that has no integration table mapping.",
         "Disable this field on Integration Field Mapping List.",
     )
-
-
-def list_labels(labels: Iterable[str]) -> str:
-    """Return the first labels as part of a sentence, and how many more there are."""
-    known = [label for label in labels if label.strip()]
-    more = len(known) - _MAX_LISTED
-    return ", ".join(known[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
-
-
-def quote(value: Any) -> str:
-    """Return a value as a sentence quotes it, shortened to 60 characters."""
-    word = str(value)
-    return f"“{word[:57]}...”" if len(word) > 60 else f"“{word}”"

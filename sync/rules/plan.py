@@ -12,13 +12,23 @@ Every mapped field is compared with the value both sides agreed on at the last s
 - A number that identifies a row in Dataverse is kept there, also where its master is here: it is replaced where it is
   blank or was sent from here, or where a person chose to send.
 - What was written becomes the base, so that our own writes, read back, compare as unchanged.
+- Transformation rules rewrite the value of the side they belong to as it is read, so that what is compared, stored as
+  base and written is what they make of it: rules to Dataverse make "ADA" of a local "Ada", and "ADA" there is alike.
+  What such a bidirectional field gets from the other side is written as it is there, and read anew it may differ from
+  it: "Eve" from Dataverse is "Eve" here, and is read as "EVE". That is no change. So the base holds both: the row's
+  value, and, under a name of its own, the record's. Each side is compared with its own, and nothing goes back and
+  forth, whatever the rules do. Where they are changed, what they make of the value differs from the base, which is a
+  change of that side: it is transferred once.
+- Where blanks are kept, a blank overwrites no value. The two sides stay apart, which the base holds in the same way,
+  until either changes; where both changed, the one with a value wins over the blank one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
 from core.vocabulary import ConflictOption, DeletionOption, Direction
+from sync.rules.bases import LOCAL
 from sync.rules.values import Problem, Side, Value, ValueOrProblem
 
 
@@ -29,6 +39,8 @@ class NoBase(Enum):
 
 
 NO_BASE = NoBase.NO_BASE
+_NO_VALUE = "\0"
+"""What a base holds for a value that cannot be transferred: no text is this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,8 @@ class FieldRule:
     """One mapped field: its name among the values, which way it flows, its own conflict option.
 
     With `not_null` an empty value is never sent to Dataverse. `identifies`: it is the number people know a record by.
+    `keep_blank`: a blank never overwrites a value. `reread`: what the side `rewrites`, whose values transformation
+    rules rewrite, is read as once a value of the other side is written to it; None where they cannot differ.
     """
 
     name: str
@@ -43,6 +57,9 @@ class FieldRule:
     conflict: ConflictOption = ConflictOption.ASK
     not_null: bool = False
     identifies: bool = False
+    keep_blank: bool = False
+    reread: Callable[[Value], ValueOrProblem] | None = None
+    rewrites: Side = Side.LOCAL
 
     @property
     def keeps_numbers(self) -> bool:
@@ -144,31 +161,41 @@ def decide(
     allowed: Direction = Direction.BIDIRECTIONAL,
     overwrite: ConflictOption = ConflictOption.ASK,
     chosen: ConflictOption = ConflictOption.ASK,
+    alike: Collection[str] = (),
+    kept: Collection[str] = (),
 ) -> Decision:
     """Decide about one pair.
 
     conflict: the mapping's option; a field's own goes before it. allowed: which way this run may write; a change that
     would go the other way is deferred to a later run. chosen: a person's choice for what conflicts in this run, before
-    every option. overwrite: a person chose one side to win wherever the two differ.
+    every option. overwrite: a person chose one side to win wherever the two differ. alike: fields without a base whose
+    values are equal but for their transformation rules: what those make of them is no conflict, it is transferred.
+    kept: fields that take no part now, and whose base stays for when they do again.
     """
-    names = {rule.name for rule in rules}
+    names = {rule.name for rule in rules} | {one for name in kept for one in (name, name + LOCAL)}
     result = _PairResult(base={name: value for name, value in base.items() if name in names})
     for rule in rules:
         local, remote = local_values[rule.name], remote_values[rule.name]
         if local == remote and not isinstance(local, Problem):
             result.base[rule.name] = local
             continue
-        before = base.get(rule.name, NO_BASE)
+        known = base.get(rule.name, NO_BASE)
+        before = (known, known)
+        if (apart := rule.name + LOCAL) in base:
+            result.base[apart] = base[apart]
+            before = (base[apart], known)
+        elif known is NO_BASE and rule.name in alike:
+            before = _before_the_rules(rule, local, remote)
         if overwrite:
             action = _action_when_overwriting(rule, overwrite)
         else:
             action = _choose_action(rule, local, remote, before, chosen or rule.conflict or conflict)
         if action is _Action.ASK:
-            result.conflicts.append(FieldConflict(rule.name, local, remote, before))
+            result.conflicts.append(FieldConflict(rule.name, local, remote, before[1]))
         elif action is _Action.SEND:
-            _send(result, rule, local, allowed)
+            _send(result, rule, local, remote, allowed)
         elif action is _Action.GET:
-            _get(result, rule, remote, allowed)
+            _get(result, rule, local, remote, allowed)
         elif action is _Action.KEEP and not isinstance(local, Problem):
             result.base[rule.name] = local  # it does not count as a change again
     if result.problems:
@@ -180,11 +207,25 @@ def decide(
     return Unchanged(result.base, result.deferred)
 
 
+_Before = tuple[Value | NoBase, Value | NoBase]
+"""What the record and the row held at the last synchronization."""
+
+
+def _before_the_rules(rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem) -> _Before:
+    """Return what both sides of a field without a base hold, which are equal but for its rules."""
+    written = _storable(remote if rule.rewrites == Side.LOCAL else local)
+    return written, written
+
+
+def _storable(value: ValueOrProblem) -> Value:
+    return _NO_VALUE if isinstance(value, Problem) else value
+
+
 def _choose_action(
-    rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem, before: Value | NoBase, option: ConflictOption
+    rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem, before: _Before, option: ConflictOption
 ) -> _Action:
     # Nothing equals NO_BASE: without history both sides count as changed.
-    local_changed, remote_changed = local != before, remote != before
+    local_changed, remote_changed = _storable(local) != before[0], _storable(remote) != before[1]
     if rule.keeps_numbers and local_changed and option != ConflictOption.SEND and remote_changed and remote is not None:
         return _Action.KEEP
     if rule.direction == Direction.TO:
@@ -192,10 +233,14 @@ def _choose_action(
     if rule.direction == Direction.FROM:
         return _Action.GET if remote_changed else _Action.NONE
     if local_changed and remote_changed:
+        if rule.keep_blank and (local is None or remote is None):
+            return _Action.GET if local is None else _Action.SEND
         return {ConflictOption.SEND: _Action.SEND, ConflictOption.GET: _Action.GET, ConflictOption.ASK: _Action.ASK}[
             option
         ]
-    return _Action.SEND if local_changed else _Action.GET
+    if local_changed:
+        return _Action.SEND
+    return _Action.GET if remote_changed else _Action.NONE
 
 
 def _action_when_overwriting(rule: FieldRule, overwrite: ConflictOption) -> _Action:
@@ -204,24 +249,58 @@ def _action_when_overwriting(rule: FieldRule, overwrite: ConflictOption) -> _Act
     return _Action.NONE if rule.direction == Direction.TO else _Action.GET
 
 
-def _send(result: _PairResult, rule: FieldRule, value: ValueOrProblem, allowed: Direction) -> None:
-    if allowed == Direction.FROM:
+def _send(
+    result: _PairResult, rule: FieldRule, value: ValueOrProblem, remote: ValueOrProblem, allowed: Direction
+) -> None:
+    if value is None and rule.keep_blank:
+        _settle(result.base, rule, None, remote)
+    elif allowed == Direction.FROM:
         result.deferred = True
     elif isinstance(value, Problem):
         result.problems.append((rule.name, Side.INTEGRATION, value))
     elif value is None and rule.not_null:
         result.base[rule.name] = None  # the column keeps what it has; the blank does not count as a change again
     else:
-        result.to_remote[rule.name] = result.base[rule.name] = value
+        result.to_remote[rule.name] = value
+        _settle(result.base, rule, value, _read_back(rule, Side.INTEGRATION, value))
 
 
-def _get(result: _PairResult, rule: FieldRule, value: ValueOrProblem, allowed: Direction) -> None:
-    if allowed == Direction.TO:
+def _get(
+    result: _PairResult, rule: FieldRule, local: ValueOrProblem, value: ValueOrProblem, allowed: Direction
+) -> None:
+    if value is None and rule.keep_blank:
+        _settle(result.base, rule, local, None)
+    elif allowed == Direction.TO:
         result.deferred = True
     elif isinstance(value, Problem):
         result.problems.append((rule.name, Side.LOCAL, value))
     else:
-        result.to_local[rule.name] = result.base[rule.name] = value
+        result.to_local[rule.name] = value
+        _settle(result.base, rule, _read_back(rule, Side.LOCAL, value), value)
+
+
+def _read_back(rule: FieldRule, side: Side, value: Value) -> ValueOrProblem:
+    """Return what a side is read as once a value of the other one is written to it."""
+    return rule.reread(value) if rule.reread is not None and rule.rewrites == side else value
+
+
+def _settle(base: dict[str, Value], rule: FieldRule, local: ValueOrProblem, remote: ValueOrProblem) -> None:
+    """Store in a base what each side is read as from now on."""
+    base.pop(rule.name + LOCAL, None)
+    base[rule.name] = _storable(remote)
+    if _storable(local) != base[rule.name]:
+        base[rule.name + LOCAL] = _storable(local)
+
+
+def base_of_new(rules: Iterable[FieldRule], values: Mapping[str, Value], side: Side) -> dict[str, Value]:
+    """Return the base of a pair whose record on `side` is new and gets these values; rules: those with `reread`."""
+    base = dict(values)
+    for rule in rules:
+        if rule.name in values:
+            value = values[rule.name]
+            read = _read_back(rule, side, value)
+            _settle(base, rule, *((read, value) if side == Side.LOCAL else (value, read)))
+    return base
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +348,13 @@ class DeleteCoupling:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteSurvivor:
+    """Delete the side that still exists, and the coupling."""
+
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
 class DeletionToResolve:
     """One side was deleted and no option says what to do: the pair fails with `reason`."""
 
@@ -276,15 +362,18 @@ class DeletionToResolve:
 
 
 def decide_missing(
-    *, local_gone: bool, remote_gone: bool, option: DeletionOption, allowed: Direction
-) -> Restore | DeleteCoupling | DeletionToResolve:
+    *, local_gone: bool, remote_gone: bool, option: DeletionOption, allowed: Direction, delete_survivor: bool = False
+) -> Restore | DeleteCoupling | DeleteSurvivor | DeletionToResolve:
     """Decide what becomes of a pair one side of which was deleted.
 
     A pair of which both sides are gone is uncoupled whatever the option says. Restoring needs a direction that flows
-    from the surviving side; where there is none, the pair fails as if no option were set.
+    from the surviving side; where there is none, the pair fails as if no option were set. delete_survivor: a person
+    chose to delete the other side too, which counts before the option.
     """
     if local_gone and remote_gone:
         return DeleteCoupling(both_gone=True)
+    if delete_survivor:
+        return DeleteSurvivor(Side.LOCAL if remote_gone else Side.INTEGRATION)
     if option == DeletionOption.UNCOUPLE:
         return DeleteCoupling()
     if option == DeletionOption.RESTORE:

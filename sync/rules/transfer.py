@@ -3,23 +3,26 @@
 Every value is checked against the limits of the column or field first; what it cannot take is a Problem.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
+from core.vocabulary import Direction
 from sync.rules.canonical import (
     KINDS,
     FieldSpec,
     canonical_boolean,
     canonical_integer,
-    list_labels,
-    quote,
+    local_reader,
+    remote_reader,
     unknown_choice_problem,
 )
-from sync.rules.values import LocalColumn, Problem, Value
+from sync.rules.plan import FieldRule
+from sync.rules.quotes import list_labels, quote
+from sync.rules.values import LocalColumn, Problem, Side, Value, ValueOrProblem
 
 _TEXT_TYPES = ("text", "code", "reference")
 
@@ -40,6 +43,8 @@ def to_remote(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
         if column.max_length is not None and value is not None and _utf16_length(str(value)) > column.max_length:
             return _too_long(spec.caption, str(value), spec.column_caption, column.max_length)
         return {column.name: value}
+    if spec.kind == "state":
+        return {column.name: 1 if value else 0}
     if spec.kind == "number":
         number = Decimal(str(value or 0))
         if (column.minimum is not None and number < Decimal(str(column.minimum))) or (
@@ -75,9 +80,9 @@ def to_new_row(spec: FieldSpec, value: Value) -> dict[str, Any] | Problem:
     """Return what to_remote does, for a row that does not exist yet.
 
     A blank choice, number or yes-no is sent as such, so that the table's default does not come back as a change;
-    blank text, dates and references are left out.
+    blank text, dates and references are left out, and so is the active state, in which rows begin.
     """
-    if value is None and spec.omitted_when_blank:
+    if (value is None and spec.omitted_when_blank) or (spec.kind == "state" and not value):
         return {}
     return to_remote(spec, value)
 
@@ -86,6 +91,20 @@ def to_local(spec: FieldSpec, value: Value) -> Any:
     """Return what the local field is written with, a Problem where it cannot take it. The spec must have a field."""
     field = spec.field
     assert field is not None
+    found = _local_value(spec, field, value)
+    why = spec.check(found) if spec.check is not None and not isinstance(found, Problem) else ""
+    if not why:
+        return found
+    holds = f"The constant is {quote(value)}" if spec.constant_here else f"{spec.column_caption} holds {quote(value)}"
+    where = "Change the constant" if spec.constant_here else "Correct it in Dataverse"
+    return Problem(
+        "value_invalid",
+        f"{holds}, which {field.caption} does not take: {why}",
+        f"{where}, or turn off Validate Field on Integration Field Mapping List if it only breaks a rule of the field.",
+    )
+
+
+def _local_value(spec: FieldSpec, field: LocalColumn, value: Value) -> Any:
     if spec.kind == "link":
         return _local_code(spec, field, value)
     if spec.kind == "choice":
@@ -191,6 +210,37 @@ def _utf16_length(text: str) -> int:
 
 def _limit_text(limit: float | None) -> str:
     return "any number" if limit is None else f"{limit:,.10g}"
+
+
+# -- the field as the plan sees it ----------------------------------------------------------------------------------
+
+
+def field_rule(spec: FieldSpec) -> FieldRule:
+    """Return a mapped field as the plan sees it."""
+    two_way = spec.rewrite is not None and spec.direction == Direction.BIDIRECTIONAL
+    return FieldRule(
+        spec.name, spec.direction, spec.conflict, spec.not_null, spec.identifies, spec.keep_blank,
+        _reread(spec) if two_way else None, spec.rewrites,
+    )  # fmt: skip
+
+
+def _reread(spec: FieldSpec) -> Callable[[Value], ValueOrProblem]:
+    """Return what the side whose values are rewritten is read as once a value of the other one is written to it."""
+    if spec.rewrites == Side.LOCAL:
+        read_local = local_reader(spec)
+
+        def from_local(value: Value) -> ValueOrProblem:
+            written = to_local(spec, value)
+            return value if isinstance(written, Problem) else read_local(written)
+
+        return from_local
+    read_remote = remote_reader(spec)
+
+    def from_remote(value: Value) -> ValueOrProblem:
+        written = to_remote(spec, value)
+        return value if isinstance(written, Problem) else read_remote(written[spec.column.name])
+
+    return from_remote
 
 
 # -- many fields at once --------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The words and records that the pure modules of synchronization share. No Django."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -96,3 +96,13 @@ class Links:
     table: str = ""
     blank_partner: str | None = None
     blank_code: str = ""
+
+
+def first_reference(problems: Sequence[tuple[str, Problem]]) -> Reference | None:
+    """Return the first reference that the problems wait for."""
+    return next((problem.reference for _, problem in problems if problem.reference), None)
+
+
+def explain(problems: Sequence[tuple[str, Problem]]) -> str:
+    """Return the sentences of problems, each once."""
+    return " ".join(dict.fromkeys(problem.user_message for _, problem in problems))

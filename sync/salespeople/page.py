@@ -17,6 +17,7 @@ from sync.salespeople import services as salespeople
 from sync.salespeople.services import User
 from ui.kit import Action, FactBox, Link, Menu, Notice, Page, Tip
 from ui.links import company_url
+from ui.searched import Choice, Pages, Search, searched_text
 
 TITLE = "Couple Dataverse Users with Salespeople"
 PAGE_SIZE = 25
@@ -102,41 +103,39 @@ def _context(
 ) -> dict[str, Any]:
     """Return what the template shows: the users of one page, searched and filtered, and the links to others."""
     given = request.POST if request.method == "POST" else request.GET
-    text = str(given.get("q", "")).replace("\x00", "").strip()[:200]
+    text = searched_text(given)
     only = str(given.get("coupled", ""))
     found = [one for one in users if not text or one.contains(text)]
     if only in ("yes", "no"):
         found = [one for one in found if bool(one.code) is (only == "yes")]
-    last = max(1, -(-len(found) // PAGE_SIZE))
-    number = _page_number(str(given.get("page", "1")), last)
-    people = salespeople.list_salespeople(company) if editable else []
-    rows = [
-        {
-            "user": one,
-            "value": typed.get(one.id, one.code),
-            "problem": problems.get(one.id, ""),
-            "member": {True: "Yes", False: "No", None: "Not known"}[one.is_member],
-        }
-        for one in found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-    ]
     here = company_url("sync:salespeople", company)
 
     def page_url(at: int) -> str:
         query = {"q": text, "coupled": only if only in ("yes", "no") else "", "page": at}
         return company_url("sync:salespeople", company, query=query)
 
+    pages = Pages.of("Dataverse users", str(given.get("page", "1")), len(found), PAGE_SIZE, page_url)
+    coupled = Choice("coupled", "Coupled", only, [("yes", "Yes"), ("no", "No")])
+    people = salespeople.list_salespeople(company) if editable else []
+    rows = [
+        {
+            "user": one,
+            "caption": f"Salesperson of {one.name}",
+            "value": typed.get(one.id, one.code),
+            "problem": problems.get(one.id, ""),
+            "member": {True: "Yes", False: "No", None: "Not known"}[one.is_member],
+        }
+        for one in found[pages.shown]
+    ]
+
     return {
-        "rows": rows, "people": people, "menu": len(people) <= MAX_MENU, "editable": editable, "text": text,
-        "only": only, "number": number, "last": last, "count": len(found), "total": len(users), "here": here,
+        "rows": rows, "people": people, "menu": len(people) <= MAX_MENU, "editable": editable,
+        "options": [("", ""), *((code, f"{code} {name}") for code, name in people)],
+        "only": only, "count": len(found), "total": len(users), "pages": pages,
+        "search": Search("users", "Dataverse users", here, text, "Search by name or e-mail", coupled),
         "save_url": company_url("sync:salespeople-save", company),
-        "previous": page_url(number - 1) if number > 1 else "", "next": page_url(number + 1) if number < last else "",
         "narrowed": bool(text or only in ("yes", "no")), "cancel_url": guide.return_url(request, company),
     }  # fmt: skip
-
-
-def _page_number(text: str, last: int) -> int:
-    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
-    return min(max(1, wanted), last)
 
 
 def _actions(request: HttpRequest, company: Company, off: str) -> tuple[Action | Menu, ...]:

@@ -10,19 +10,18 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from auditlog.models import LogEntry
 from django.db import transaction
 
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from connection_setup.provisioning import team_members
-from coupling.couplings.services import couple_by_hand
+from core.refusals import NotUsable
+from coupling.couplings.services import couple_by_hand, delete_coupling
 from coupling.gateway import Gateway
 from coupling.mappings.defaults import SALESPEOPLE
 from coupling.mappings.services import get_mapping
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping
 from dataverse.errors import DataverseError
-from jobs import audit
 from masterdata import catalog
 from masterdata.models import Company, Salesperson
 from sync import number_series
@@ -243,10 +242,7 @@ def _check_chosen_once(changed: Mapping[UUID, _Person | None], result: ChoiceRes
 
 def _delete(couplings: Iterable[Coupling], user: Any) -> None:
     for one in couplings:
-        changes = {"local_id": (one.local_id, None), "integration_id": (one.integration_id, None)}
-        audit.record_audit_entry(one, LogEntry.Action.DELETE, changes, user=user)
-        CouplingBase.objects.filter(coupling=one).delete()
-        one.delete()
+        delete_coupling(one, user)
 
 
 @transaction.atomic
@@ -275,7 +271,13 @@ def create_salespeople(
         IntegrationTableMapping.objects.select_for_update().get(pk=mapping.pk)
         coupled = set(Coupling.objects.filter(company=company, table=TABLE).values_list("integration_id", flat=True))
         new = [one for one in users if one.id not in coupled and (selected is None or one.id in selected)]
-        for one, code in zip(new, number_series.next_free_keys(company, table, len(new)), strict=True):
+        codes = number_series.next_free_keys(company, table, len(new))
+        if codes and (room := number_series.room_for(table, codes[-1])) is not None:
+            raise NotUsable(
+                f"The next code of the series is {codes[-1]}, and a salesperson's code holds {room} characters.",
+                "Nobody was created. Create these salespeople here with codes of their own, then couple them.",
+            )
+        for one, code in zip(new, codes, strict=True):
             person = Salesperson.objects.create(
                 company=company, code=code, name=one.name[:50], e_mail=one.email[:80], phone_no=one.phone[:30]
             )

@@ -1,6 +1,5 @@
-"""Starting synchronizations of selected records of a list, and of a mapping: the questions asked, and the views."""
+"""Starting synchronizations of selected records of a list, and of a mapping: the views."""
 
-from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -10,7 +9,7 @@ from accounts.access import company_or_404
 from connection_setup.connection.state import unavailable_text
 from core.refusals import NotUsable, Refusal
 from core.roles import Can, requires
-from core.vocabulary import ConflictOption, Direction
+from core.vocabulary import Direction
 from coupling.mappings.services import require_enabled
 from coupling.models import IntegrationTableMapping
 from coupling.records import lists as records
@@ -19,32 +18,10 @@ from jobs.pages.started import redirect_to_job
 from masterdata.catalog import LocalTable
 from masterdata.models import Company
 from sync.start import services
+from sync.start.direction import WAYS, ask_direction
 from ui import listing, render
-from ui.kit import Action, FastTab, Field, Link, Page
+from ui.kit import Action, Link
 from ui.links import company_url
-
-_CHOICES = {
-    "merge": (Direction.BIDIRECTIONAL, ConflictOption.ASK),
-    "to": (Direction.TO, ConflictOption.SEND),
-    "from": (Direction.FROM, ConflictOption.GET),
-}
-"""What a person chooses -> the job's direction, and the side that wins."""
-
-
-class _DirectionForm(forms.Form):
-    """Asks which way selected records are synchronized; carries the selection along."""
-
-    way = forms.ChoiceField(
-        label="Direction",
-        widget=forms.RadioSelect,
-        initial="merge",
-        choices=[
-            ("merge", "Merge data. Changes of both sides are kept; what both changed waits for you."),
-            ("to", "Send data update to Dataverse. Our values win wherever the two sides differ."),
-            ("from", "Get data update from Dataverse. Its values win wherever the two sides differ."),
-        ],
-    )
-    selection = forms.CharField(widget=forms.HiddenInput)
 
 
 @require_POST
@@ -59,9 +36,11 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
     way = request.POST.get("way", "")
     try:
         mapping = _mapping_of(owner, local_table)
-        if mapping.direction == Direction.BIDIRECTIONAL and way not in _CHOICES:
-            return _ask_direction(request, owner, mapping, selected, back)
-        direction, conflict = _CHOICES.get(way, _CHOICES["merge"])
+        if mapping.direction == Direction.BIDIRECTIONAL and way not in WAYS:
+            count = "1 record" if selected.count == 1 else f"{selected.count:,} records"
+            crumb = Link(local_table.caption_plural, back)
+            return ask_direction(request, owner, f"{count} of {mapping.name}", selected, crumb)
+        direction, conflict = WAYS.get(way, WAYS["merge"])
         job = services.start_synchronization(
             mapping=mapping, selection=selected.rows.values_list("system_id", flat=True).iterator(),
             direction=direction, conflict=conflict, user=request.user, one_record=selected.count == 1,
@@ -75,30 +54,10 @@ def synchronize_selection(request: HttpRequest, company: str, table: str) -> Htt
 def _mapping_of(company: Company, table: LocalTable) -> IntegrationTableMapping:
     """Return the mapping that records of a table are synchronized by. Raises Refusal where nothing can be."""
     require_enabled(company)
-    mapping = next((one for one in records.mappings_of(company, table) if one.uid_kind == "guid"), None)
+    mapping = next(iter(records.mappings_of(company, table)), None)
     if mapping is None:
         raise NotUsable(f"{table.caption_plural} have no integration table mapping to synchronize by.")
     return mapping
-
-
-def _ask_direction(
-    request: HttpRequest, company: Company, mapping: IntegrationTableMapping, selected: listing.Selection, back: str
-) -> HttpResponse:
-    count = "1 record" if selected.count == 1 else f"{selected.count:,} records"
-    form = _DirectionForm(initial={"way": "merge", "selection": selected.token})
-    return render.page(
-        request,
-        Page(
-            "Synchronize Now",
-            company=company,
-            crumbs=(Link(records.table_or_404(mapping.table).caption_plural, back),),
-            help="synchronization",
-            form_url=request.path,
-            fast_tabs=[FastTab("way", f"{count} of {mapping.name}", [Field(form_field=one) for one in form])],
-            submit=Action("Synchronize", icon="sync"),
-            cancel=Link("Cancel", back),
-        ),
-    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

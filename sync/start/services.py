@@ -39,11 +39,14 @@ def start_synchronization(
     text: str = "",
     retry: bool = False,
     deletion: DeletionOption = DeletionOption.ASK,
+    delete_survivors: bool = False,
+    find_deleted: bool = False,
+    only_new: bool = False,
 ) -> Job:
     """Queue a synchronization of a mapping, or of selected records of it.
 
-    full, direction, create, conflict, retry, deletion: see SyncParameters. text: what the job is called, blank for the
-    mapping's description. Raises Refusal, EmptySelection.
+    full, direction, create, conflict, retry, deletion, delete_survivors, find_deleted, only_new: see SyncParameters.
+    text: what the job is called, blank for the mapping's description. Raises Refusal, EmptySelection.
     """
     require_usable(mapping)
     allowed = require_direction(mapping, direction)
@@ -55,7 +58,15 @@ def start_synchronization(
         direction=str(allowed),
         description=text or description(mapping),
         parameters=SyncParameters(
-            full=full, direction=direction, conflict=conflict, create=create, retry=retry, deletion=deletion
+            full=full,
+            direction=direction,
+            conflict=conflict,
+            create=create,
+            retry=retry,
+            deletion=deletion,
+            delete_survivors=delete_survivors,
+            find_deleted=find_deleted,
+            only_new=only_new,
         ).dump(),
         selection=selection,
         selection_side=selection_side,
@@ -68,10 +79,6 @@ def start_synchronization(
 
 def require_direction(mapping: IntegrationTableMapping, direction: Direction) -> Direction:
     """Return which way a run may write that is asked for a direction. Raises NotUsable where it may not at all."""
-    if mapping.uid_kind == "option":
-        raise NotUsable(
-            f"{mapping.name} couples records with the choices of a column, which have no rows to synchronize."
-        )
     allowed = intersect_direction(direction, Direction(mapping.direction))
     if allowed is None:
         way = "to the integration table" if mapping.direction == Direction.TO else "from the integration table"
@@ -82,12 +89,12 @@ def require_direction(mapping: IntegrationTableMapping, direction: Direction) ->
 
 
 def synchronize_in_order(*, company: Any, user: Any = None) -> list[Job]:
-    """Queue a synchronization of every mapping that has rows, those that others depend on first. Raises Refusal."""
+    """Queue a synchronization of every mapping, those that others depend on first. Raises Refusal."""
     require_enabled(company)
     mappings = {
         mapping.name: mapping
         for mapping in IntegrationTableMapping.objects.select_related("company")
-        .filter(company=company, uid_kind="guid")
+        .filter(company=company)
         .exclude(name__in=defaults.disabled_names(company))
     }
     waves = sort_into_waves({name: mapping.dependencies for name, mapping in mappings.items()})
@@ -105,7 +112,7 @@ def resolve(*, company: Any, couplings: Iterable[int], choice: str, user: Any = 
     if choice not in (ConflictOption.SEND, ConflictOption.GET):
         raise NotUsable("No side was chosen.", "Choose which side counts.")
     option = ConflictOption(choice)
-    chosen = Coupling.objects.filter(company=company, pk__in=list(couplings), conflict__isnull=False)
+    chosen = Coupling.objects.filter(company=company, pk__in=list(couplings), base__conflict__isnull=False)
     action = "Send our values to Dataverse" if option is ConflictOption.SEND else "Get the values of Dataverse"
     ids = list(chosen.values_list("pk", flat=True))
     return _start_per_mapping(ids, user=user, conflict=option, text=f"{action} where both sides changed")
@@ -171,11 +178,14 @@ def _start_per_mapping(
 
 
 def run_due(now: datetime) -> list[Job]:
-    """Start what is scheduled and due: one open job per mapping at most. Called by the tick."""
+    """Start what is scheduled and due: one open job per mapping at most. Called by the tick.
+
+    Nothing is started, and nothing is put off, while another organization answers and nobody has chosen what to do.
+    """
     started = []
     due = IntegrationTableMapping.objects.select_related("company").filter(
-        Q(next_run_at__lte=now) | Q(next_run_at=None), scheduled=True, uid_kind="guid",
-        company__connection__enabled=True,
+        Q(next_run_at__lte=now) | Q(next_run_at=None), scheduled=True,
+        company__connection__enabled=True, company__connection__other_organization_id=None,
     )  # fmt: skip
     for mapping in due.order_by("company_id", "position")[:100]:
         if mapping.name in defaults.disabled_names(mapping.company):

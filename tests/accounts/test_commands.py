@@ -8,60 +8,86 @@ from typing import Any
 import pytest
 from auditlog.models import LogEntry
 from django.contrib.auth.models import User
-from django.core.management import call_command, get_commands, load_command_class
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import roles
 from accounts.models import CompanyRole
 from core.commands import TandemCommand
 from core.roles import Held, Role
 from jobs.models import Job, State, Type
-from masterdata.models import Company, Customer
+from masterdata.models import Company
 
 pytestmark = pytest.mark.django_db
 
 FILE = "customers.csv"
 
-LINES: dict[str, tuple[str, ...]] = {
+FILL = {
+    "mapping": "CUSTOMER", "table": "customer", "file": FILE, "id": "JOB", "name": "grace", "company": "Alder",
+    "role": "Viewer", "all": "", "local": "10000", "integration": "11111111-1111-1111-1111-111111111111", "here": "",
+}  # fmt: skip
+"""What stands for the arguments that a command must have."""
+
+VARIANTS: dict[str, tuple[str, ...]] = {
     "company create": ("company", "create", "Cedar", "--currency", "EUR"),
-    "connection disable": ("connection", "disable", "--company", "Alder"),
-    "connection enable": ("connection", "enable", "--company", "Alder"),
-    "connection status": ("connection", "status", "--company", "Alder"),
-    "connection test": ("connection", "test", "--company", "Alder"),
-    "couple": ("couple", "CUSTOMER", "--company", "Alder"),
     "couple --preview": ("couple", "CUSTOMER", "--company", "Alder", "--preview"),
-    "environment show": ("environment", "show", "--company", "Alder"),
-    "environment drop": ("environment", "drop", "--company", "Alder"),
-    "fullsync": ("fullsync", "--company", "Alder"),
-    "job": ("job", "JOB"),
-    "jobs": ("jobs", "--company", "Alder"),
-    "mapping delete": ("mapping", "delete", "--company", "Alder", "CUSTOMER"),
-    "mapping list": ("mapping", "list", "--company", "Alder"),
-    "mapping reset": ("mapping", "reset", "--company", "Alder"),
-    "mapping show": ("mapping", "show", "--company", "Alder", "CUSTOMER"),
-    "masterdata import": ("masterdata", "import", "customer", FILE, "--company", "Alder"),
-    "rotate_keys": ("rotate_keys",),
-    "skipped list": ("skipped", "list", "--company", "Alder"),
-    "skipped retry": ("skipped", "retry", "--company", "Alder"),
-    "synchronize": ("synchronize", "CUSTOMER", "--company", "Alder"),
+    "mapping drift --accept": ("mapping", "drift", "CUSTOMER", "--company", "Alder", "--accept"),
+    "mapping options --pair": ("mapping", "options", "CUSTOMER", "--company", "Alder", "--pair", "A=1"),
+    "skipped accept": ("skipped", "accept", "--company", "Alder", "--reason", "local_deleted"),
+    "skipped delete": ("skipped", "delete", "--company", "Alder", "--reason", "local_deleted"),
+    "skipped uncouple": ("skipped", "uncouple", "--company", "Alder", "--reason", "local_deleted"),
     "synchronize --preview": ("synchronize", "CUSTOMER", "--company", "Alder", "--preview"),
-    "uncouple": ("uncouple", "CUSTOMER", "--company", "Alder", "--all"),
-    "user": ("user", "grace", "--role", "Viewer"),
     "user --company": ("user", "vera", "--role", "Mapper", "--company", "Alder"),
 }
-"""Every command, as it is called about the company Alder."""
+"""Lines with more than they must have, where that makes another thing of them."""
 
-LOOKING = {"connection status", "job", "jobs", "mapping list", "mapping show", "skipped list"}
+
+def every_action() -> dict[str, tuple[str, ...]]:
+    """Return a line for every action of every command, found in their parsers: what is new is among them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, app in sorted(get_commands().items()):
+        command = load_command_class(app, name)
+        if not isinstance(command, TandemCommand):
+            continue
+        parser = command.create_parser("manage.py", name)
+        positional = [one for one in parser._actions if not one.option_strings]
+        groups = [group._group_actions[-1] for group in parser._mutually_exclusive_groups if group.required]
+        verbs = next((list(one.choices) for one in positional if one.choices), [""])
+        rest = [FILL[one.dest] for one in positional if not one.choices and one.nargs not in ("?", "*")]
+        for option in [*(one for one in parser._actions if one.option_strings and one.required), *groups]:
+            rest += filter(None, (option.option_strings[0], FILL[option.dest]))
+        for verb in verbs:
+            found[f"{name} {verb}".strip()] = (name, *filter(None, [verb]), *rest)
+    return found
+
+
+LINES = every_action() | VARIANTS
+"""Every action of every command, as it is called about the company Alder."""
+
+LOOKING = {
+    "company list", "connection status", "job", "jobs", "mapping copy", "mapping drift", "mapping export",
+    "mapping list", "mapping options", "mapping show", "skipped list",
+}  # fmt: skip
 """Of these, what changes nothing."""
 
 ALLOWED = {
     Role.VIEWER: LOOKING,
-    Role.MAPPER: LOOKING | {"mapping delete", "mapping reset", "couple --preview", "synchronize --preview"},
+    Role.MAPPER: LOOKING | {
+        "mapping add-defaults", "mapping delete", "mapping drift --accept", "mapping field", "mapping new",
+        "mapping reset", "mapping set", "mapping table", "couple --preview", "synchronize --preview",
+    },
     Role.OPERATOR: LOOKING | {
-        "couple", "couple --preview", "fullsync", "skipped retry", "synchronize", "synchronize --preview", "uncouple",
+        "couple", "couple --preview", "create", "fullsync", "mapping options --pair", "pair", "synchronize",
+        "synchronize --preview", "uncouple",
+        *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},
 }  # fmt: skip
-"""What a role in Alder allows."""
+"""What a role in Alder allows; of what is new, nothing but to its administrators."""
+
+ABOUT_ALL = {"company create", "rotate_keys", "user"}
+"""What is about no company in particular."""
 
 
 @pytest.fixture
@@ -88,8 +114,18 @@ def run(*line: str) -> tuple[int, dict[str, Any]]:
         call_command(*line, "--json", stdout=out, stderr=StringIO())
     except SystemExit as stop:
         code = int(stop.code or 0)
+    except CommandError as wrong:
+        code = wrong.returncode
     text = out.getvalue().strip()
     return code, json.loads(text) if text else {}
+
+
+def run_and_watch(*line: str) -> tuple[int, dict[str, Any], list[str]]:
+    """Run a command; give its exit code, the last JSON document it printed, and the statements that wrote."""
+    with CaptureQueriesContext(connection) as seen:
+        code, document = run(*line)
+    statements = [one["sql"] for one in seen.captured_queries]
+    return code, document, [sql for sql in statements if sql.startswith(("INSERT", "UPDATE", "DELETE"))]
 
 
 def named(line: tuple[str, ...], folder: Path, job: Job) -> list[str]:
@@ -103,39 +139,39 @@ def job(alder: Company) -> Job:
     return Job.objects.create(company=alder, type=Type.COUPLING, state=State.FINISHED, mapping_name="CUSTOMER")
 
 
-def test_every_command_that_works_on_data_takes_user() -> None:
-    known = {line[0] for line in LINES.values()}
-    ours = {name for name, app in get_commands().items() if isinstance(load_command_class(app, name), TandemCommand)}
-    assert ours == known
-
-
-@pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", LINES)
-def test_a_command_keeps_to_the_role_in_its_company(
-    alder: Company, birch: Company, job: Job, tmp_path: Path, name: str, role: Role
-) -> None:
-    """Refused for want of a right, or not: that the connection is not enabled is another reason."""
-    person("vera", Role.VIEWER, None)
-    person("ada", role, alder)
-    code, document = run(*named(LINES[name], tmp_path, job), "--user", "ada")
-    reason = document.get("error", {}).get("reason", "")
-    assert (reason != "not_permitted") is (name in ALLOWED[role]), document
-    assert (code, reason)[0] == 1 or name in ALLOWED[role]
-
-
-@pytest.mark.parametrize("name", LINES)
-def test_a_company_of_others_is_as_unknown_as_one_that_is_not_there(
+def test_an_action_keeps_to_the_role_in_its_company(
     alder: Company, birch: Company, job: Job, tmp_path: Path, name: str
 ) -> None:
+    """Refused for want of a right, with nothing written, or not: that nothing is connected is another reason.
+
+    To somebody of another company, Alder is as unknown as a company that is not there.
+    """
     person("vera", Role.VIEWER, alder)
-    person("ada", Role.ADMINISTRATOR, birch)
-    code, document = run(*named(LINES[name], tmp_path, job), "--user", "ada")
-    assert code == 1
-    expected = {"job": "unknown_job"} | dict.fromkeys(("company create", "rotate_keys", "user"), "not_permitted")
-    assert document["error"]["reason"] == expected.get(name, "unknown_company")
-    assert "The companies are: Birch." in document["error"]["message"] or name in expected
+    line = named(LINES[name], tmp_path, job)
+    code, document, writes = run_and_watch(*line, "--user", person("stranger", Role.ADMINISTRATOR, birch).username)
+    expected = {"job": "unknown_job", "company list": ""} | dict.fromkeys(ABOUT_ALL, "not_permitted")
+    error = document.get("error", {"reason": "", "message": ""})
+    assert error["reason"] == expected.get(name, "unknown_company")
+    assert "The companies are: Birch." in error["message"] or name in expected
     assert "Alder" not in json.dumps(document).replace("'Alder'", "")
-    assert not Customer.objects.exists()
+    assert (code, writes) == (0 if name == "company list" else 1, [])
+    for role in Role:
+        code, document, writes = run_and_watch(*line, "--user", person(role.lower(), role, alder).username)
+        allowed = name in ALLOWED[role]
+        assert (document.get("error", {}).get("reason") == "not_permitted") is not allowed, (role, document)
+        assert allowed or (code, writes) == (1, []), role
+
+
+def test_somebody_without_any_role_is_refused_everything(alder: Company, job: Job, tmp_path: Path) -> None:
+    User.objects.create_user("nobody")
+    for name, line in LINES.items():
+        code, document, writes = run_and_watch(*named(line, tmp_path, job), "--user", "nobody")
+        if name == "company list":
+            assert document == {"companies": []}
+            continue
+        expected = "not_permitted" if name in ABOUT_ALL else "unknown_job" if name == "job" else "unknown_company"
+        assert (code, document["error"]["reason"], writes) == (1, expected, []), name
 
 
 def test_the_list_of_companies_is_that_of_the_person(alder: Company, birch: Company) -> None:
@@ -184,7 +220,8 @@ def test_a_role_in_a_company_is_given_beside_those_in_others(alder: Company, bir
 
 
 def test_a_role_that_would_still_allow_more_is_taken_and_told(alder: Company, birch: Company) -> None:
-    run("user", "ada", "--role", "Administrator")
+    for name in ("root", "ada"):
+        run("user", name, "--role", "Administrator")
     assert run("user", "ada", "--role", "Viewer", "--company", "Alder")[1]["taken"] == [
         "Administrator in all companies"
     ]
@@ -233,3 +270,23 @@ def test_a_mail_address_is_stored_or_refused(alder: Company) -> None:
     code, document = run("user", "ada", "--role", "Viewer", "--e-mail", "ada at example")
     assert (code, document["error"]["reason"]) == (1, "invalid")
     assert User.objects.get(username="ada").email == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (("company", "create", "Cedar", "--currency", "EUR"),
+         "vera may not administer all companies, so nothing was done. An Administrator in all companies can give a "
+         "role that allows it, on the page People or by: manage.py user vera --role Administrator"),
+        (("synchronize", "CUSTOMER", "--company", "Alder"),
+         "vera may not start jobs in Alder, so nothing was done. An Administrator of Alder can give a role that allows "
+         'it, on the page People or by: manage.py user vera --role ROLE --company "Alder"'),
+    ],
+)  # fmt: skip
+def test_who_may_not_is_told_what_and_what_to_do(alder: Company, line: tuple[str, ...], said: str) -> None:
+    vera = User.objects.create_user("vera")
+    roles.set_roles(person=vera, company=alder, roles=[Role.VIEWER])
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command(*line, "--user", "vera", stderr=out)
+    assert out.getvalue().strip() == said

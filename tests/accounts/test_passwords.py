@@ -1,6 +1,8 @@
 """Everybody changes their own password; whoever forgot it gets a link by mail, where mail is set up."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
@@ -11,7 +13,12 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.core.cache import cache
 from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
+from django.db.models import F
 from django.test import Client
+
+from accounts.models import PasswordMail
+from accounts.pages.passwords import MAIL_PAUSE_S
 
 pytestmark = pytest.mark.django_db
 
@@ -177,6 +184,32 @@ def test_whoever_keeps_asking_does_not_fill_a_mailbox(ada: User, with_mail: None
     assert [sent.to for sent in mail.outbox] == [["ada@example.com"], ["grace@example.com"]]
 
 
+def test_the_pause_between_mails_holds_for_all_web_processes_and_ends(ada: User, with_mail: None) -> None:
+    asked = {"email": "ada@example.com"}
+    for _ in range(2):
+        Client().post("/password/forgotten/", asked)
+        cache.clear()  # as a process has it that did not send the mail
+    assert len(mail.outbox) == 1
+    PasswordMail.objects.update(sent_at=F("sent_at") - timedelta(seconds=MAIL_PAUSE_S))
+    Client().post("/password/forgotten/", asked)
+    assert len(mail.outbox) == 2
+
+
+def test_of_those_who_ask_at_the_same_time_one_gets_the_mail_sent(transactional_db: None) -> None:
+    ada = User.objects.create_user("ada", "ada@example.com", OLD)
+
+    def claim(_: int) -> bool:
+        try:
+            return PasswordMail.claim(ada, MAIL_PAUSE_S)
+        finally:
+            connection.close()
+
+    for _ in range(2):
+        with ThreadPoolExecutor(4) as pool:
+            assert sorted(pool.map(claim, range(4))) == [False, False, False, True]
+        PasswordMail.objects.update(sent_at=F("sent_at") - timedelta(seconds=MAIL_PAUSE_S))
+
+
 @pytest.mark.parametrize("given", ["nobody@example.com", "gone@example.com"])
 def test_whether_an_address_is_known_is_not_told(ada: User, with_mail: None, given: str) -> None:
     User.objects.create_user("gone", "gone@example.com", OLD, is_active=False)
@@ -187,7 +220,10 @@ def test_whether_an_address_is_known_is_not_told(ada: User, with_mail: None, giv
     assert (sent, len(mail.outbox)) == (1, 1)
 
 
-def test_nor_does_the_time_tell_it_that_a_mail_takes(ada: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nor_does_the_time_tell_it_that_a_mail_takes(
+    transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_user("ada", "ada@example.com", OLD)
     settings.MAIL_IS_SET_UP = True
     cache.clear()
     answered, sent = Event(), Event()

@@ -11,7 +11,7 @@ Tests are left out, with the reason, where no Chromium is found (CHROMIUM, or on
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,12 @@ from django.test import Client
 
 from core.roles import Role
 
+SIDE_BY_SIDE = 2
+"""Browsers at once, however many processes there are: one keeps a core busy, with the site that it shows."""
 WIDTHS = (1440, 390)
 SCHEMES = ("light", "dark")
+COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules of axe that look at colours: all that a scheme can break where it shows what the other one shows."""
 
 
 def chromium() -> str:
@@ -40,12 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here drives Chromium; without one it is left out, and says so."""
     here = Path(__file__).parent
     found = chromium()
-    for item in items:
-        if here in Path(item.path).parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            if not found:
-                item.add_marker(pytest.mark.skip(reason="no Chromium: set CHROMIUM, or put chromium on the path"))
+    for number, item in enumerate(item for item in items if here in Path(item.path).parents):
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.xdist_group(f"browser {number % SIDE_BY_SIDE}"))
+        if not found:
+            item.add_marker(pytest.mark.skip(reason="no Chromium: set CHROMIUM, or put chromium on the path"))
 
 
 @dataclass(frozen=True)
@@ -145,17 +148,19 @@ def axe() -> Callable[..., None]:
     """Assert that axe finds nothing against WCAG 2.2 AA on the page: axe(page), axe(page, "#main")."""
     import axe_playwright_python.base as axe_core
 
-    def run(page: Any, scope: str = "") -> None:
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+    def run(page: Any, scope: str = "", rules: Sequence[str] = ()) -> None:
         # evaluate() speaks to the page from outside, so the page's content security policy stays as strict as it is.
         if not page.evaluate("'axe' in window"):
             page.evaluate(axe_core.AXE_SCRIPT)
         found = page.evaluate(
-            """(scope) => axe.run(scope || document, {
-                runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+            """([scope, runOnly]) => axe.run(scope || document, {
+                runOnly,
                 resultTypes: ["violations"],
                 preload: false,  // style sheets are fetched once more for rules that are not among these
             })""",
-            scope,
+            [scope, {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": tags}],
         )
         said = [
             f"{one['id']} ({one['impact']}): {one['help']}\n"
@@ -188,6 +193,13 @@ def screenshot(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
     return take
 
 
+SHOWN = """[...document.querySelectorAll("*")].map((one) => {
+    const box = one.getBoundingClientRect();
+    return one.checkVisibility() ? [one.tagName, ...[box.x, box.y, box.width, box.height].map(Math.round)] : "";
+}).join()"""
+"""What the page shows, element by element, and where."""
+
+
 class Looks:
     """Looks at pages at every width and in light and dark, and keeps what is wrong with them."""
 
@@ -211,11 +223,14 @@ class Looks:
         """Look at what is shown now."""
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
+            examined = None
             for scheme in SCHEMES:
                 self.wear(width, scheme)
                 self.screenshot(self.page, name)
+                shown = self.page.evaluate(SHOWN)
                 try:
-                    self.axe(self.page)
+                    self.axe(self.page, rules=COLOURS if shown == examined else ())
+                    examined = shown
                 except AssertionError as error:
                     self.complaints.append(f"{name}, {width}, {scheme}: {error}")
             if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):

@@ -93,7 +93,7 @@ def test_test_connection_in_the_menu_takes_along_what_was_typed(page: Any, compa
     page.get_by_role("button", name="Connection", exact=True).click()
     page.locator("[popover]").get_by_role("button", name="Test Connection").click()
     page.get_by_text("The connection test was successful.").wait_for()
-    assert page.get_by_role("row").count() == 13
+    assert page.get_by_role("row").count() == 14
 
 
 def test_everything_works_without_scripts(contexts: Callable[..., Any], company: Company, sandbox: Sandbox) -> None:

@@ -12,9 +12,17 @@ from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from coupling.models import (
+    Coupling,
+    CouplingBase,
+    IntegrationFieldMapping,
+    IntegrationTableMapping,
+    LookUpTable,
+    OptionMapping,
+    UndoneRecord,
+)
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Customer, PaymentTerms, RecordTemplate
 from sync.models import FullSynchReviewLine
 from tests.browser.conftest import Looks
 from tests.every_url.conftest import client_of
@@ -51,12 +59,21 @@ def company(transactional_db: Any) -> Company:
             "local": "Phone No.", "integration": "telephone1",
             "local_value": "0121 2", "integration_value": "0121 20", "base_value": "0121",
         }  # fmt: skip
-        Coupling.objects.create(
-            company=company, mapping=mapping, table="customer", local_id=record.system_id, integration_id=uuid.uuid4(),
-            skipped=number == 1, last_error="Name is too long." if number == 1 else "",
-            last_to_reason=Reason.VALUE_TOO_LONG if number == 1 else "",
-            conflict={"fields": [field], "at": timezone.now().isoformat()} if number == 2 else None,
-        )  # fmt: skip
+        pair = Coupling.objects.create(
+            company=company, mapping=mapping, table="customer", local_id=record.system_id, integration_id=uuid.uuid4()
+        )
+        if number == 1:
+            CouplingBase.objects.filter(pk=pair.pk).update(
+                skipped=True, last_error="Name is too long.", last_to_reason=Reason.VALUE_TOO_LONG
+            )
+        if number == 2:
+            conflict = {"fields": [field], "at": timezone.now().isoformat()}
+            CouplingBase.objects.filter(pk=pair.pk).update(conflict=conflict)
+    choices = IntegrationTableMapping.objects.get(company=company, name="PAYMENT TERMS")
+    terms = PaymentTerms.objects.create(company=company, code="1M(8D)", description="1 month, 2 % within 8 days")
+    OptionMapping.objects.create(
+        company=company, mapping=choices, local_id=terms.system_id, value=831_200_000, caption="1M(8D)"
+    )
     left_out = Coupling.objects.filter(company=company).order_by("pk")
     for pair, condition in zip(left_out, CONDITIONS, strict=False):
         UndoneRecord.objects.create(
@@ -94,10 +111,16 @@ def places(company: Company) -> dict[str, str]:
     job = Job.objects.filter(company=company, state=State.FINISHED).order_by("id").last()
     running = Job.objects.filter(company=company, state=State.POSTPONED).order_by("id").last()
     administrator = client_of(Role.ADMINISTRATOR)
+    field = IntegrationFieldMapping.objects.filter(mapping__company=company, mapping__name="CUSTOMER").first()
+    table = LookUpTable.objects.get_or_create(company=company, name="Grade", defaults={"rows": {"A": "Good"}})[0]
+    template = RecordTemplate.objects.get_or_create(company=company, code="SHOP", table="customer")[0]
     given = {
         **here, "table": "customer", "system_id": record and record.system_id, "mapping": "CUSTOMER",
         "pk": job and job.pk, "name": "index", "what": "fields", "to": "off", "step": "before-you-start", "kind": "csv",
-        "uidb64": "MQ", "token": "not-a-token",
+        "part": "name",
+        "uidb64": "MQ", "token": "not-a-token", "table_id": table.pk, "field": field and field.pk,
+        "side": "table", "how": "leaving", "tree": "e30",
+        "template_id": template.pk,
     }  # fmt: skip
     for endpoint in ENDPOINTS:
         if endpoint.name in NO_PAGES or any(given[name] is None for name in endpoint.parameters):
@@ -120,10 +143,11 @@ def places(company: Company) -> dict[str, str]:
     return found
 
 
-NO_PAGES = {"ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key"} | {
-    "records:import-preview"
-}
-"""What leads elsewhere, or is looked at below; the preview of an import in test_import.py."""
+NO_PAGES = {
+    "ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key",
+    "records:import-preview", "records:import-preview-rows", "coupling:export-mappings",
+}  # fmt: skip
+"""What leads elsewhere, is a file, or is looked at below; the preview of an import in test_import.py."""
 WRONG = {"not found": 404}
 
 

@@ -233,6 +233,7 @@ def test_where_the_window_is_not_seen_the_sign_in_goes_on_in_this_one(
     to_the_sign_in(page, empty)
     with page.expect_popup() as opened:
         page.get_by_role("button", name="Sign in with administrator user").click()
+    opened.value.get_by_label("User name").wait_for()  # closed before, the sign-in would not have begun
     opened.value.close()
     page.get_by_role("button", name="Sign in in this window").click()
     sign_in_at_microsoft(page, empty)

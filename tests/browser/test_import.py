@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from core.roles import Role
-from jobs.models import Job
+from jobs.models import Job, State
 from jobs.running import waiting
 from masterdata.models import Company, Customer
 from tests.browser.conftest import SCHEMES, WIDTHS, watch
@@ -52,6 +52,32 @@ def written(page: Any) -> None:
     page.reload()
 
 
+def fits(page: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page does not scroll sideways"
+
+
+def worked_on(page: Any, rows: str, *, reloads: bool) -> None:
+    """Have the job done by a worker, and see on the page how far it is meanwhile."""
+    seen: list[int] = []
+
+    def look(job: Job) -> None:
+        if seen or not job.processed or job.ended:
+            return
+        if reloads:
+            page.reload()
+        progress = page.get_by_role("region", name="Progress")
+        progress.get_by_text(f"{job.processed:,} of {rows}").wait_for()
+        assert 0 < int(progress.get_by_role("progressbar").get_attribute("value")) < 100
+        assert Job.objects.get(pk=job.pk).state == State.IN_PROCESS
+        fits(page)
+        seen.append(job.processed)
+
+    waiting.run_to_end(Job.objects.latest("pk"), on_progress=look)
+    assert seen
+    if reloads:
+        page.reload()
+
+
 def test_a_workbook_is_previewed_with_before_and_after_and_imported(
     page: Any, company: Company, tmp_path: Path, axe: Any
 ) -> None:
@@ -73,14 +99,30 @@ def test_a_workbook_is_previewed_with_before_and_after_and_imported(
     ]  # fmt: skip
 
 
-def test_the_page_goes_on_by_itself_when_its_file_has_been_read(page: Any, company: Company, tmp_path: Path) -> None:
-    (tmp_path / "customers.csv").write_text("no,name\n1,Cedar\n")
+@pytest.mark.parametrize(("width", "java_script"), [(390, True), (1440, False)])
+def test_the_page_shows_the_job_under_way_and_goes_on_to_its_result(
+    contexts: Callable[..., Any], company: Company, tmp_path: Path, width: int, java_script: bool
+) -> None:
+    """By itself where there are scripts."""
+    page = contexts(width=width, java_script=java_script).new_page()
+    text = "no,name,city\n10000,Alder,Bergen\n" + "".join(f"{n},Customer {n},Bath\n" for n in range(2100))
+    (tmp_path / "customers.csv").write_text(text)
     page.goto(PAGE)
     page.get_by_label("File").set_input_files(str(tmp_path / "customers.csv"))
     page.get_by_role("button", name="Preview").click()
     page.get_by_text("Starts as soon as a worker is free").wait_for()
-    waiting.run_to_end(Job.objects.latest("pk"))
-    page.get_by_role("button", name="Import 1 row").wait_for()
+    worked_on(page, "2,101", reloads=not java_script)
+    page.get_by_role("button", name="Import 2,101 rows").wait_for()
+    changed = page.get_by_role("table", name="Changed records")
+    for value in ("Oslo", "Bergen"):
+        shown = changed.get_by_text(value).bounding_box()
+        assert 0 <= shown["x"] < shown["x"] + shown["width"] <= width, f"{value} is on the screen"
+    page.get_by_role("button", name="Import 2,101 rows").click()
+    page.wait_for_url("**/jobs/*/")
+    page.get_by_text("Starts as soon as a worker is free").wait_for()
+    worked_on(page, "2,101", reloads=not java_script)
+    page.get_by_text("2,100 new, 1 changed, 0 unchanged, 0 refused.").wait_for()
+    fits(page)
 
 
 def test_bad_rows_are_told_by_cell_with_what_to_do_and_the_others_go_in(
@@ -140,6 +182,27 @@ def test_it_is_walked_without_scripts_too(
     assert [line.split(",")[0] for line in lines[1:]] == ["3"]
 
 
+@pytest.mark.parametrize("java_script", [True, False])
+def test_a_number_that_may_mean_two_things_is_settled_beside_its_column(
+    contexts: Callable[..., Any], company: Company, tmp_path: Path, java_script: bool
+) -> None:
+    page, file = contexts(width=390, java_script=java_script).new_page(), tmp_path / "customers.csv"
+    file.write_text("no;name;credit_limit\n3;Fir;1.234\n10000;;5\n")
+    choose(page, file)
+    table = page.get_by_role("table", name="Columns of the file")
+    assert "1.234 is 1.234 with a point, 1234 with a comma." in table.inner_text()
+    assert "Over a value that the record has: 1" in table.inner_text()
+    page.get_by_label("Decimal mark of credit_limit").select_option("Comma")
+    page.get_by_label("Blank cells of name").select_option("Clear the field")
+    page.get_by_role("button", name="Preview again").click()
+    page.wait_for_load_state()
+    previewed(page)
+    fits(page)
+    page.get_by_role("button", name="Import 2 rows").click()
+    written(page)
+    assert dict(Customer.objects.values_list("name", "credit_limit")) == {"Fir": 1234, "": 5}
+
+
 def test_it_is_walked_with_the_keyboard_alone(page: Any, company: Company, tmp_path: Path) -> None:
     keys, file = Keys(page), tmp_path / "customers.csv"
     page.on("filechooser", lambda chooser: None)  # dialogs are caught from now on: asked for late, a key may be quicker
@@ -178,9 +241,10 @@ def test_axe_finds_nothing_on_the_pages_of_an_import(
     page.get_by_text("Choose below which field each column holds").wait_for()
     axe(page)
     screenshot(page, "import columns")
-    (tmp_path / "customers.csv").write_text("no,name,city,credit_limit\n10000,Alder,Bergen,\n3,Fir,,1\n4,Elm,,much\n")
+    rows = "10000;Alder;Bergen;\n3;Fir;;1\n4;Elm;;much\n5;Oak;;1.234\n"
+    (tmp_path / "customers.csv").write_text(f"no;name;city;credit_limit\n{rows}")
     choose(page, tmp_path / "customers.csv")
     page.get_by_role("button", name="Import 2 rows").wait_for()
     axe(page)
     screenshot(page, "import preview")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page does not scroll sideways"
+    fits(page)

@@ -153,7 +153,7 @@ def test_alt_q_tells_where_to_go(page: Any, url: str) -> None:
     page.goto(url)
     page.keyboard.press("Alt+q")
     page.keyboard.type("units of")
-    expect(page.get_by_role("link", name="Units of Measure")).to_be_visible()
+    expect(page.get_by_role("link", name="Units of Measure", exact=True)).to_be_visible()
     expect(page.locator("#announcer")).to_contain_text("found")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

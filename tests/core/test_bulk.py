@@ -1,12 +1,10 @@
 """Bulk writes give what the ORM would have written; run on SQLite, and on PostgreSQL with TEST_DATABASE_URL."""
 
-import importlib
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -127,10 +125,28 @@ def test_bytes_survive(company, mapping):
         company=company, mapping=mapping, table="customer", local_id=uuid.uuid4(), integration_id=uuid.uuid4()
     )
     packed = bytes(range(256))
-    assert bulk.insert(CouplingBase, ("coupling_id", "values"), [(coupling.pk, packed)]) == 1
+    row = (coupling.pk, company.pk, mapping.pk, packed)
+    assert bulk.upsert(CouplingBase, "coupling_id", ("company_id", "mapping_id", "values"), [row]) == 1
     assert bytes(CouplingBase.objects.get().values) == packed
     assert bulk.update(CouplingBase, "coupling_id", ("values",), [(coupling.pk, packed[::-1])]) == 1
     assert bytes(CouplingBase.objects.get().values) == packed[::-1]
+
+
+def test_rows_that_are_there_are_updated_and_others_inserted(company, mapping):
+    """What is not named keeps its value where the row is there, and takes the default where it is not."""
+    pairs = [(company.pk, mapping.pk, "customer", uuid.uuid4(), uuid.uuid4()) for _ in range(3)]
+    bulk.insert(Coupling, ("company_id", "mapping_id", "table", "local_id", "integration_id"), pairs)
+    first, second, third = Coupling.objects.order_by("pk").values_list("pk", flat=True)
+    owner, columns = (company.pk, mapping.pk), ("company_id", "mapping_id", "version")
+    assert bulk.upsert(CouplingBase, "coupling_id", columns, [(first, *owner, "1"), (second, *owner, "1")]) == 2
+    CouplingBase.objects.update(values=b"agreed", last_error="No.")
+    assert bulk.upsert(CouplingBase, "coupling_id", columns, [(second, *owner, "2"), (third, *owner, "2")]) == 2
+    found = {pk: (bytes(values or b""), *rest) for pk, values, *rest in CouplingBase.objects.values_list(
+        "pk", "values", "version", "last_error", "compared")}  # fmt: skip
+    assert found == {
+        first: (b"agreed", "1", "No.", False), second: (b"agreed", "2", "No.", False), third: (b"", "2", "", False),
+    }  # fmt: skip
+    assert bulk.upsert(CouplingBase, "coupling_id", columns, []) == 0
 
 
 @pytest.mark.parametrize("key", ["id", "local_id"])
@@ -227,22 +243,24 @@ def test_rows_are_inserted_from_a_query_once_per_value(job):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs TEST_DATABASE_URL")
 def test_nearly_every_coupling_that_is_confirmed_stays_on_its_page(company, mapping):
-    migration = importlib.import_module("coupling.migrations.0003_room_for_updates")
-    with connection.schema_editor() as editor:
-        migration.leave_room(apps, editor)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE coupling_couplingbase SET (fillfactor = 50)")  # as the migration 0020 does
     fields = ("company_id", "mapping_id", "table", "local_id", "integration_id", "pending")
     rows = [(company.pk, mapping.pk, "customer", uuid.uuid4(), uuid.uuid4(), True) for _ in range(2000)]
     bulk.insert(Coupling, fields, rows)
+    bases = [(pk, company.pk, mapping.pk, bytes(150)) for pk in Coupling.objects.values_list("pk", flat=True)]
+    bulk.insert(CouplingBase, ("coupling_id", "company_id", "mapping_id", "values"), bases)
 
     def pages():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT id, ctid::text FROM coupling_coupling")
+            cursor.execute("SELECT coupling_id, ctid::text FROM coupling_couplingbase")
             return {key: place.strip("()").split(",")[0] for key, place in cursor.fetchall()}
 
     before = pages()
-    confirmed = [(key, "1", timezone.now(), False) for key in before]
-    assert bulk.update(Coupling, "id", ("version", "synchronized_at", "pending"), confirmed) == 2000
+    confirmed = [(key, company.pk, mapping.pk, "1", timezone.now()) for key in before]
+    columns = ("company_id", "mapping_id", "version", "synchronized_at")
+    assert bulk.upsert(CouplingBase, "coupling_id", columns, confirmed) == 2000
     moved = [key for key, page in pages().items() if page != before[key]]
     assert len(moved) < 200, len(moved)
-    with connection.schema_editor() as editor:
-        migration.fill_up(apps, editor)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE coupling_couplingbase RESET (fillfactor)")

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.models import QuerySet
 
-from coupling.models import Coupling, UndoneRecord
+from coupling.models import Coupling, UndoneRecord, couplings_of_table
 from jobs.models import JobOutcome
 from masterdata.models import Customer
 
@@ -23,7 +23,9 @@ pytestmark = [
     [
         (Customer.objects.filter(company=1), "system_id"),
         (Coupling.objects.filter(mapping=1), "local_id"),
-        (Coupling.objects.filter(company=1, table="customer"), "local_id"),
+        (couplings_of_table(1, "customer"), "local_id"),
+        (Coupling.objects.filter(mapping__in=[1, 2]), "local_id"),
+        (Coupling.objects.filter(mapping=1, company=1, table="customer"), "local_id"),
         (Coupling.objects.filter(company=1), "integration_id"),
         (Coupling.objects.filter(mapping=1, company=1, table="customer"), "integration_id"),
         (JobOutcome.objects.filter(job=1), "local_id"),

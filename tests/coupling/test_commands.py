@@ -6,8 +6,11 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from coupling.models import Coupling
+from coupling.mappings import defaults
+from coupling.models import Coupling, IntegrationTableMapping
 from jobs.models import Job
+from jobs.outcomes import JobOutcomes
+from masterdata.models import Customer
 from tests.coupling.conftest import match_on
 
 
@@ -103,11 +106,52 @@ def test_a_preview_is_one_object_per_record_and_the_summary_last(customers, acco
     account_of(made[:2])
     lines, code = spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--preview")
     assert code == 0
-    assert [line["outcome"] for line in lines[:-1]] == ["coupled", "coupled", "failed"]
+    assert [line["outcome"] for line in lines[:-1]] == ["couple", "couple", "fail"]
     assert lines[0]["local"]["key"] == "10000"
-    assert lines[2]["reason"] == "no_match"
-    assert lines[-1]["counters"]["coupled"] == 2
+    assert lines[0]["integration"]["name"] == f"Account {made[0].no}"
+    assert (lines[2]["reason"], lines[2]["integration"]) == ("no_match", None)
+    assert (lines[-1]["state"], lines[-1]["counters"]["coupled"], lines[-1]["reasons"]) == (
+        "preview", 2, {"no_match": 1}
+    )  # fmt: skip
     assert not Coupling.objects.exists()
+
+
+def test_a_preview_says_of_each_record_what_the_job_would_do_and_sends_no_write(
+    customers, account_of, company, customer_mapping, remote
+):
+    made = customers(4)
+    account_of(made[:2])
+    spoken("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--select", "10000")
+    Customer.objects.filter(pk=made[3].pk).update(blocked="All")
+    numbers = [one.no for one in made]
+    remote.control("DELETE", "requests")
+    (*lines, told), code = spoken(
+        "couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--create-new", "--preview", "--select",
+        *numbers,
+    )  # fmt: skip
+    assert code == 0
+    assert remote.requests()["writes"] == 0
+    assert {line["local"]["key"]: (line["outcome"], line["reason"]) for line in lines} == {
+        numbers[0]: ("skip", "already_coupled"), numbers[1]: ("couple", ""), numbers[2]: ("create", "create_queued"),
+        numbers[3]: ("skip", "outside_filter"),
+    }  # fmt: skip
+    keys = {"outcome", "local", "integration", "reason", "message", "fields", "candidates"}
+    assert all(set(line) >= keys for line in lines)
+    (job,), _ = spoken(
+        "couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--create-new", "--select", *numbers
+    )
+    assert (told["counters"], told["reasons"]) == (job["counters"], job["reasons"])
+    assert set(told) >= set(job) - {"message"}
+    messages = {row.local_key: row.message for row in JobOutcomes(Job.objects.get(pk=job["job"]))}
+    assert {line["local"]["key"]: line["message"] for line in lines} == messages
+
+
+def test_a_preview_of_creating_is_refused_where_nothing_can_be_created(customers, customer_mapping):
+    customers(1)
+    IntegrationTableMapping.objects.update(direction="from_integration_table")
+    asked = ("couple", "CUSTOMER", "--company", "Cronus", "--match", "phone_no", "--create-new")
+    (previewed,), code = spoken(*asked, "--preview")
+    assert (previewed, code) == (spoken(*asked)[0][0], 1)
 
 
 def test_create_new_and_synchronize_are_follow_ups(customers, account_of, remote):
@@ -120,6 +164,26 @@ def test_create_new_and_synchronize_are_follow_ups(customers, account_of, remote
     assert result["reasons"] == {"create_queued": 2}
     assert sum(one["counters"]["inserted"] for one in result["followups"]) == 2
     assert {row["name"] for row in remote.rows("accounts")} == {one.name for one in made}
+
+
+def test_create_new_unmatched_leaves_likely_duplicates_and_the_preview_says_the_same(customers, accounts, remote):
+    names = ("Coupled", "Several", "Taken", "Taken", "Near by", "Outside", "New Harbour")
+    customers([{"name": name} for name in names])
+    accounts([{"name": name} for name in ("Coupled", "Several", "Several", "Taken", "Nearby", "New Harbor")])
+    accounts([{"name": "Outside", "customertypecode": 11}])
+    asked = ("couple", "CUSTOMER", "--company", "Cronus", "--match", "name", "--create-new", "unmatched")
+    (*lines, told), code = spoken(*asked, "--preview")
+    assert [(line["outcome"], line["reason"]) for line in lines] == [
+        ("couple", ""), ("fail", "multiple_matches"), ("couple", ""), ("fail", "already_coupled"), ("fail", "no_match"),
+        ("fail", "no_match"), ("create", "create_queued"),
+    ]  # fmt: skip
+    assert 'The closest Name in Dataverse is "New Harbor" (95 % alike). If it is the same,' in lines[-1]["message"]
+    (job,), _ = spoken(*asked)
+    assert (told["counters"], told["reasons"], code) == (job["counters"], job["reasons"], 0)
+    assert [one["counters"]["inserted"] for one in job["followups"]] == [1]
+    assert len(remote.rows("accounts")) == 8
+    (job,), _ = spoken(*asked[:-1], "all")
+    assert [one["counters"]["inserted"] for one in job["followups"]] == [4]
 
 
 def test_the_errors_of_a_job_say_what_was_compared(customers, accounts):
@@ -148,13 +212,14 @@ def test_uncouple_takes_some_or_all_but_never_neither(customers, account_of):
 def test_mappings_are_listed_shown_and_reset(customers, company):
     customers(2)
     (listed,), _ = spoken("mapping", "list", "--company", "Cronus")
-    assert [one["name"] for one in listed["mappings"]] == ["SALESPEOPLE", "CURRENCY", "CUSTOMER"]
-    assert listed["mappings"][2]["uncoupled"] == 2
+    base = [name for name in defaults.default_names() if name not in defaults.names_of_part(defaults.DYNAMICS_365)]
+    assert [one["name"] for one in listed["mappings"]] == base
+    assert {one["name"]: one["uncoupled"] for one in listed["mappings"]}["CUSTOMER"] == 2
     (shown,), _ = spoken("mapping", "show", "CUSTOMER", "--company", "Cronus")
     fields = {one["field"]: one["integration_field"] for one in shown["fields"]}
     assert fields["phone_no"] == "telephone1"
     (reset,), code = spoken("mapping", "reset", "CUSTOMER", "--company", "Cronus")
-    assert (reset, code) == ({"reset": ["CUSTOMER"]}, 0)
+    assert (reset, code) == ({"reset": ["CUSTOMER"], "applied": True, "summary": [], "changes": []}, 0)
 
 
 def test_a_failed_job_ends_with_exit_code_one(customers, customer_mapping):

@@ -9,29 +9,32 @@ from hypothesis import strategies as st
 
 from core.vocabulary import CompareAs
 from coupling import filters
+from coupling.filters import Condition, all_of, parse
 from coupling.matching import read_plan
 from coupling.matching.compare import canonical_column
 from coupling.matching.match import group_by_priority
-from coupling.rows import Condition, Criterion
+from coupling.rows import Criterion
 
 COMPANY = UUID(int=7)
-CUSTOMER = [
-    {"column": "statecode", "operator": "eq", "value": 0, "label": "Active"},
-    {"column": "customertypecode", "operator": "eq", "value": 3},
-    {"column": "tandem_companyid", "operator": "in", "value": ["@company", None]},
-]
+CUSTOMER = {
+    "all": [
+        {"field": "statecode", "op": "eq", "value": 0, "label": "Active"},
+        {"field": "customertypecode", "op": "eq", "value": 3},
+    ]
+}
+OWN = Condition("tandem_companyid", "in", [COMPANY, None])
+LOOKUPS = frozenset({"tandem_companyid"})
+
+
+def customers() -> filters.Node:
+    return all_of(parse(CUSTOMER), OWN)
 
 
 def test_a_filter_becomes_the_text_dataverse_reads():
-    text = filters.filter_text(filters.parse_conditions(CUSTOMER, company=COMPANY), frozenset({"tandem_companyid"}))
-    assert text == (
+    assert filters.filter_text(customers(), LOOKUPS) == (
         "(statecode eq 0 and customertypecode eq 3 and "
         f"(_tandem_companyid_value eq {COMPANY} or _tandem_companyid_value eq null))"
     )
-
-
-def test_a_condition_on_the_company_counts_only_once_its_row_exists():
-    assert [one.column for one in filters.parse_conditions(CUSTOMER)] == ["statecode", "customertypecode"]
 
 
 @pytest.mark.parametrize(
@@ -45,61 +48,112 @@ def test_a_condition_on_the_company_counts_only_once_its_row_exists():
     ],
 )
 def test_a_filter_is_evaluated_here_as_dataverse_would(row, expected):
-    assert filters.matches(filters.parse_conditions(CUSTOMER, company=COMPANY), row.get) is expected
+    assert filters.matches(customers(), row.get) is expected
 
 
 @pytest.mark.parametrize(
     ("operator", "value", "given", "expected"),
     [
-        ("ne", 3, 4, True), ("ne", 3, 3, False), ("ne", 3, None, False), ("ne", None, 3, True),
+        ("ne", 3, 4, True), ("ne", 3, 3, False), ("ne", 3, None, True), ("ne", None, 3, True),
         ("ne", None, None, False),
         ("eq", None, None, True), ("eq", "abc", "ABC", True), ("eq", False, 0, False), ("eq", False, False, True),
+        ("eq", 3, None, False), ("in", [3, None], None, True), ("in", [3], None, False), ("not_in", [3], None, True),
+        ("not_in", [3, None], None, False), ("not_in", [3, None], 4, True), ("not_in", [3], 3, False),
+        ("lt", 3, None, False), ("ge", 3, None, False), ("begins_with", "a", None, False), ("contains", "a", "", False),
+        ("blank", None, None, True), ("blank", None, "", True), ("blank", None, 0, False),
+        ("not_blank", None, False, True), ("not_blank", None, None, False),
+        ("eq", None, "", True), ("ne", None, "", False),
     ],
 )  # fmt: skip
 def test_a_comparison_with_a_blank_is_true_only_where_it_asks_for_one(operator, value, given, expected):
-    assert filters.matches([Condition("a", operator, value)], {"a": given}.get) is expected
+    assert filters.matches(Condition("a", operator, value), {"a": given}.get) is expected
+
+
+OPS = "eq, ne, lt, le, gt, ge, in, not_in, begins_with, contains, blank, not_blank"
 
 
 @pytest.mark.parametrize(
     ("stored", "message"),
     [
-        (
-            [{"column": "a", "operator": "like", "value": 1}],
-            "The filter on a uses 'like', which is not one of eq, ne, in.",
-        ),
-        ([{"operator": "eq"}], "A filter condition cannot be read: {'operator': 'eq'}."),
-        ([{"column": "a", "operator": "in", "value": 1}], "The filter on a uses 'in', which is not one of eq, ne, in."),
-        (["x"], "A filter condition cannot be read: 'x'."),
+        ({"field": "a", "op": "like", "value": 1}, f"The filter on a uses 'like', which is not one of {OPS}."),
+        ({"op": "eq"}, "A filter condition cannot be read: {'op': 'eq'}."),
+        ({"field": "a", "op": "in", "value": 1}, "The filter on a uses 'in', which needs a list of values, not 1."),
+        ({"field": "a", "op": "in", "value": []}, "The filter on a uses 'in', which needs a list of values, not []."),
+        ({"all": ["x"]}, "A filter condition cannot be read: 'x'."),
+        ([{"column": "a", "operator": "eq", "value": 1}],
+         "A filter condition cannot be read: [{'column': 'a', 'operator': 'eq', 'value': 1}]."),
+        ({"field": "a", "op": "eq"}, "The filter on a uses 'eq' without a value."),
+        ({"field": "a", "op": "lt", "value": None},
+         "The filter on a uses 'lt' with a blank, which nothing is compared with."),
+        ({"field": "a", "op": "blank", "value": 1}, "The filter on a uses 'blank', which takes no value: 1."),
+        ({"field": "a", "op": "eq", "value": {"b": 1}},
+         "The filter on a compares with {'b': 1}, which is no single value."),
+        ({"field": "a", "op": "eq", "value": 1, "not": 2},
+         "The filter on a has a part 'not'; a condition has field, op, value and label."),
+        ({"all": [], "any": []}, "A group of a filter has 'all' alone, but here 'any' too."),
+        ({"any": []}, "The group 'any' of a filter has no conditions."),
+        ({"any": {"field": "a"}}, "The group 'any' of a filter needs a list of conditions, not {'field': 'a'}."),
+        ({"all": [{"any": [{"all": [{"field": "a", "op": "blank"}]}]}]},
+         "A filter may have a group inside a group, but no deeper: the group 'all' is at level 3."),
+        ({"field": "a", "op": "in", "value": list(range(501))},
+         "The filter compares with 501 values; it may compare with 500."),
     ],
-)
+)  # fmt: skip
 def test_a_filter_that_cannot_be_read_is_refused_with_a_sentence(stored, message):
     with pytest.raises(filters.BadFilter) as refused:
-        filters.parse_conditions(stored)
+        filters.parse(stored)
     assert (refused.value.message, refused.value.fix) == (message, filters.RESET)
 
 
-def test_conditions_after_one_on_the_company_still_count():
-    last = {"column": "name", "operator": "ne", "value": "x"}
-    assert filters.parse_conditions([*CUSTOMER, last])[-1] == Condition("name", "ne", "x")
-    assert filters.filter_text([Condition("name", "ne", "x")]) == "name ne 'x'"
+@pytest.mark.parametrize(
+    ("stored", "kept"),
+    [
+        ({}, {}),
+        ({"all": []}, {}),
+        (CUSTOMER, CUSTOMER),
+        ({"field": "a", "op": "eq", "value": " "}, {"field": "a", "op": "eq", "value": None}),
+        ({"field": "a", "op": "blank", "value": None}, {"field": "a", "op": "blank"}),
+        ({"any": [{"all": [{"field": "a", "op": "lt", "value": 2.5}]}]},) * 2,
+        ({"field": "a", "op": "not_in", "value": [1, None]},) * 2,
+    ],
+)
+def test_a_filter_is_stored_as_it_was_given(stored, kept):
+    assert filters.dump(filters.parse(stored)) == kept
+
+
+def test_conditions_that_all_must_hold_stand_beside_each_other():
+    last = {"field": "name", "op": "ne", "value": "x"}
+    whole = all_of(customers(), parse(last))
+    assert list(filters.conditions(whole))[-1] == Condition("name", "ne", "x")
+    assert filters.field_names(whole) == ["statecode", "customertypecode", "tandem_companyid", "name"]
+    assert all_of(filters.EVERYTHING, OWN) == OWN
+    assert filters.filter_text(Condition("name", "ne", "x")) == "(name ne 'x' or name eq null)"
+    assert filters.filter_text(filters.EVERYTHING) == ""
 
 
 @pytest.mark.parametrize(
     ("stored", "text"),
     [
-        (CUSTOMER, "statecode is Active, customertypecode is 3, tandem_companyid is this company or blank"),
-        ([{"column": "donotphone", "operator": "ne", "value": True}], "donotphone is not yes"),
-        ([{"column": "donotphone", "operator": "in", "value": [False, ""]}], "donotphone is no or blank"),
+        ({}, ""),
+        (CUSTOMER, "statecode is Active, customertypecode is 3"),
+        ({"field": "donotphone", "op": "ne", "value": True}, "donotphone is not Yes"),
+        ({"field": "donotphone", "op": "in", "value": [False, ""]}, "donotphone is No or blank"),
+        ({"all": [{"field": "a", "op": "blank"}, {"any": [{"field": "b", "op": "begins_with", "value": "x"},
+                                                          {"field": "c", "op": "not_in", "value": [1, 2]}]}]},
+         "a is blank, (b begins with x or c is not 1 or 2)"),
+        ({"any": [{"field": "a", "op": "ge", "value": 5}, {"all": [{"field": "b", "op": "lt", "value": 2},
+                                                                   {"field": "c", "op": "not_blank"}]}]},
+         "a is at least 5 or (b is less than 2 and c is not blank)"),
     ],
-)
+)  # fmt: skip
 def test_a_filter_reads_as_a_sentence(stored, text):
-    assert filters.readable(stored) == text
+    assert filters.readable(filters.parse(stored)) == text
 
 
 def test_a_text_that_looks_like_a_number_is_no_number():
-    assert not filters.matches([Condition("a", "eq", "1.0")], {"a": 1}.get)
-    assert filters.matches([Condition("a", "eq", "1")], {"a": 1}.get)
-    assert not filters.matches([Condition("a", "eq", "None")], {"a": None}.get)
+    assert not filters.matches(Condition("a", "eq", "1.0"), {"a": 1}.get)
+    assert filters.matches(Condition("a", "eq", "1"), {"a": 1}.get)
+    assert not filters.matches(Condition("a", "eq", "None"), {"a": None}.get)
 
 
 KINDS = {"telephone1": "String", "name": "String", "ownerid": "Owner", "creditlimit": "Money"}
@@ -187,38 +241,62 @@ def test_a_probe_finds_every_row_that_a_scan_would_match(mine, theirs):
 
 
 def test_the_rows_outside_are_those_that_miss_a_condition():
-    text = filters.outside_text(filters.parse_conditions(CUSTOMER, company=COMPANY), frozenset({"tandem_companyid"}))
-    assert text == (
+    assert filters.outside_text(customers(), LOOKUPS) == (
         "((statecode ne 0 or statecode eq null) or (customertypecode ne 3 or customertypecode eq null) or "
         f"(_tandem_companyid_value ne null and _tandem_companyid_value ne {COMPANY}))"
     )
-    assert filters.outside_text([]) == ""
+    assert filters.outside_text(filters.EVERYTHING) == ""
 
 
 @pytest.mark.parametrize(
-    ("condition", "text"),
+    ("condition", "inside", "outside"),
     [
-        (("a", "eq", None), "a ne null"),
-        (("a", "ne", None), "a eq null"),
-        (("a", "ne", 4), "(a eq 4 or a eq null)"),
-        (("a", "in", [1, 2]), "((a ne 1 and a ne 2) or a eq null)"),
-        (("a", "in", [None]), "a ne null"),
+        (("a", "eq", None), "a eq null", "a ne null"),
+        (("a", "eq", 4), "a eq 4", "(a ne 4 or a eq null)"),
+        (("a", "ne", None), "a ne null", "a eq null"),
+        (("a", "ne", 4), "(a ne 4 or a eq null)", "a eq 4"),
+        (("a", "in", [1, 2]), "(a eq 1 or a eq 2)", "((a ne 1 and a ne 2) or a eq null)"),
+        (("a", "in", [None]), "a eq null", "a ne null"),
+        (("a", "not_in", [1, 2]), "((a ne 1 and a ne 2) or a eq null)", "(a eq 1 or a eq 2)"),
+        (("a", "not_in", [1, None]), "(a ne null and a ne 1)", "(a eq 1 or a eq null)"),
+        (("a", "lt", 3), "a lt 3", "(a ge 3 or a eq null)"),
+        (("a", "ge", 3), "a ge 3", "(a lt 3 or a eq null)"),
+        (("a", "le", 3), "a le 3", "(a gt 3 or a eq null)"),
+        (("a", "gt", 3), "a gt 3", "(a le 3 or a eq null)"),
+        (("a", "begins_with", "O'N_%["), "startswith(a,'O''N[_][%][[]')",
+         "(not startswith(a,'O''N[_][%][[]') or a eq null)"),
+        (("a", "contains", "x"), "contains(a,'x')", "(not contains(a,'x') or a eq null)"),
+        (("a", "blank"), "a eq null", "a ne null"),
+        (("a", "not_blank"), "a ne null", "a eq null"),
     ],
-)
-def test_what_misses_a_condition(condition, text):
-    assert filters.outside_text([Condition(*condition)]) == text
+)  # fmt: skip
+def test_what_meets_a_condition_and_what_misses_it(condition, inside, outside):
+    assert filters.filter_text(Condition(*condition)) == inside
+    assert filters.outside_text(Condition(*condition)) == outside
+
+
+def test_groups_are_turned_round_for_what_is_outside():
+    either = parse(
+        {
+            "any": [
+                {"field": "a", "op": "eq", "value": 1},
+                {"all": [{"field": "b", "op": "blank"}, {"field": "c", "op": "blank"}]},
+            ]
+        }
+    )
+    assert filters.filter_text(either) == "(a eq 1 or (b eq null and c eq null))"
+    assert filters.outside_text(either) == "((a ne 1 or a eq null) and (b ne null or c ne null))"
 
 
 def test_a_row_misses_the_conditions_that_it_does_not_meet():
-    wanted = filters.parse_conditions(CUSTOMER, company=COMPANY)
     row = {"statecode": 1, "customertypecode": None, "tandem_companyid": None}
-    assert [one.column for one in filters.unmet(wanted, row.get)] == ["statecode", "customertypecode"]
+    assert [one.field for one in filters.unmet(customers(), row.get)] == ["statecode", "customertypecode"]
 
 
-def test_with_multi_company_the_condition_on_the_company_does_not_count():
-    assert filters.names_company(CUSTOMER) and not filters.names_company(CUSTOMER[:2])
-    assert filters.in_force(CUSTOMER, multi_company=True) == CUSTOMER[:2]
-    assert filters.in_force(CUSTOMER, multi_company=False) == CUSTOMER
+def test_of_a_group_of_which_one_must_hold_the_whole_is_missed():
+    either = parse({"any": [{"field": "a", "op": "eq", "value": 1}, {"field": "b", "op": "blank"}]})
+    assert filters.unmet(either, {"a": 2, "b": 3}.get) == [either]
+    assert filters.unmet(either, {"a": 2}.get) == []
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,33 @@ def test_a_lookup_to_nowhere_is_refused_before_sending(gateway, customer_mapping
     assert gateway.body(customer_mapping, {"transactioncurrencyid": None}) == {"transactioncurrencyid@odata.bind": None}
     people = IntegrationTableMapping.objects.get(company=company, name="SALESPEOPLE")
     assert gateway.table(people).name == "systemuser"
+
+
+def test_the_condition_on_the_company_is_added_unless_multi_company_is_on(company, customer_mapping):
+    gateway, row_id = Gateway(company), company.connection.company_row_id
+    own = f"(_tandem_companyid_value eq {row_id} or _tandem_companyid_value eq null)"
+    customer_mapping.integration_filter = {}
+    assert gateway.filter_text(customer_mapping) == own
+    customer_mapping.multi_company = True
+    assert gateway.filter_text(customer_mapping) == ""
+    customer_mapping.multi_company = False
+    customer_mapping.integration_filter = {"field": "name", "op": "not_blank"}
+    assert gateway.filter_text(customer_mapping) == f"(name ne null and {own})"
+    customer_mapping.company_column = ""
+    assert gateway.filter_text(customer_mapping) == "name ne null"
+
+
+def test_the_condition_on_the_company_counts_only_once_its_row_exists(company, customer_mapping):
+    customer_mapping.integration_filter = {}
+    gateway = Gateway(company)
+    gateway.connection.company_row_id = None
+    assert gateway.filter_text(customer_mapping) == ""
+
+
+def test_a_filter_on_a_column_that_is_gone_is_named_with_the_way_out(gateway, customer_mapping):
+    customer_mapping.integration_filter = {"field": "gone", "op": "not_blank"}
+    with pytest.raises(Invalid) as refused:
+        gateway.filter_text(customer_mapping)
+    assert refused.value.reason == "unknown_column"
+    assert "The integration table filter of CUSTOMER names 'gone'" in refused.value.message
+    assert "manage.py mapping set" in refused.value.fix

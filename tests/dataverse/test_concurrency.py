@@ -4,7 +4,10 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from dataverse.concurrency import RequestSlots, slots_for
+import pytest
+
+from dataverse.concurrency import RequestSlots, share, slots_for
+from dataverse.throttle import Counting
 
 
 def crowd(slots: RequestSlots, requests: int, *, limit: int | None = None, took_s: float = 0.002) -> int:
@@ -85,6 +88,34 @@ def test_a_later_recommendation_does_not_undo_what_was_learned() -> None:
         slot.mark_throttled()
     slots.recommend(8)
     assert (slots.limit, slots.recommended) == (4, 8)
+
+
+@pytest.mark.parametrize(
+    ("recommended", "processes", "slots"),
+    [
+        (4, 1, 32),  # one alone goes on trying what the service bears
+        (4, 2, 2), (4, 3, 1), (4, 4, 1), (4, 9, 1), (52, 4, 13), (52, 1, 32), (None, 4, 8), (None, 1, 32),
+    ],
+)  # fmt: skip
+def test_processes_divide_what_the_service_recommends(recommended: int | None, processes: int, slots: int) -> None:
+    assert share(recommended, processes) == slots
+
+
+def test_a_process_keeps_to_its_share_and_has_all_it_learned_once_it_is_alone_again() -> None:
+    slots = RequestSlots()
+    slots.recommend(8)
+    slots.divide(2)
+    assert slots.limit == 4
+    crowd(slots, 100, limit=8)
+    assert slots.limit == 4
+    slots.divide(1)
+    assert slots.limit == 8
+
+
+def test_a_process_counts_itself_once_it_has_gone_on_sending_and_then_now_and_then() -> None:
+    counting = Counting()
+    sent_at = [0.0, 0.5, 1.0, 1.1, 9.0, 11.0, 11.5, 60.0, 60.5, 61.0]
+    assert [at for at in sent_at if counting.is_due(at)] == [1.0, 11.0, 61.0]
 
 
 def test_one_slot_always_remains() -> None:

@@ -71,6 +71,11 @@ def test_parts_of_a_filter_are_joined_with_brackets_and_blanks_dropped() -> None
     assert odata.all_of() == ""
 
 
+def test_a_pattern_s_marks_can_stand_for_themselves() -> None:
+    assert odata.literal_pattern("50% [a_b]") == "50[%] [[]a[_]b]"
+    assert odata.contains("name", odata.literal_pattern("O'Neil_")) == "contains(name,'O''Neil[_]')"
+
+
 def test_a_list_of_values_becomes_a_chain_of_or_and_an_empty_one_is_refused() -> None:
     assert odata.one_of("statecode", [0, 1]) == "(statecode eq 0 or statecode eq 1)"
     assert odata.one_of("name", ["x"]) == "name eq 'x'"

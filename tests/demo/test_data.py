@@ -102,6 +102,18 @@ def test_there_are_doubles_blanks_strangers_and_rows_outside_the_filter():
     assert sum(customer["blocked"] != "" for customer in FIRST.tables["customer"]) == 10
 
 
+def test_people_and_vendors_are_there_too_and_some_rows_name_choices_and_primary_contacts():
+    vendors = [row for row in ACCOUNTS.values() if row["customertypecode"] == remote.VENDOR]
+    assert len(vendors) == 32
+    contacts = {row["contactid"]: row for row in ROWS["contacts"]}
+    assert {row["_parentcustomerid_value"] for row in contacts.values()} <= set(ACCOUNTS)
+    primary = {row["_primarycontactid_value"] for row in ACCOUNTS.values() if "_primarycontactid_value" in row}
+    assert len(primary) > 100 and primary <= set(contacts)
+    assert sum(row.get("paymenttermscode") == 1 for row in ACCOUNTS.values()) > 20
+    businesses = [row for row in FIRST.tables["contact"] if row["type"] == "Company"]
+    assert all(bool(row["customer_no"]) != bool(row["vendor_no"]) for row in businesses)
+
+
 def test_currencies_that_are_there_are_used_and_only_missing_ones_made():
     there = [
         {"isocurrencycode": "EUR", "transactioncurrencyid": "e"},
@@ -121,4 +133,5 @@ def test_seeding_twice_leaves_everything_as_it_is(db):
     assert (first.currency_code, second.currency_code) == ("USD", "USD")
     assert Company.objects.count() == 2
     for table in catalog.tables():
-        assert table.name == "subscription" or table.records(first).exists()
+        of_the_example = table.model._meta.app_label == "example_app"
+        assert of_the_example or table.records(first).exists(), table.name

@@ -1,5 +1,7 @@
 """Two companies with something behind every endpoint, and a person per role."""
 
+import copy
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,34 +10,70 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.roles import set_roles as give_roles
 from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
+from coupling import claims
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from coupling.matching.decisions import Candidate
+from coupling.matching.partners import candidate_to_json
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, LookUpTable, UndoneRecord
 from dataverse import transport
 from dataverse.client import DataverseClient
+from jobs.mentions import HIDDEN
 from jobs.models import Job, JobOutcome, Outcome, Reason, State, Type
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Customer, RecordTemplate
 from sync.models import FullSynchReviewLine
-from tests.conftest import quickly_hashed
 from tests.every_url.urls import Endpoint
-from tests.tables import Tables
+from tests.tables import Rows, Tables
 
 PASSWORD = "correct horse battery staple"
+
+STAFF_THERE = "staff-there"
+STAFF = [*((role, False) for role in (Role.MAPPER, Role.OPERATOR, Role.VIEWER, None)), (Role.VIEWER, True)]
+"""Everybody but administrators, marked as staff: with their role alone, and with every permission of Django's."""
 
 _signed_in: dict[str, str] = {}
 """The sessions of `places`, by the person's name: signing in is not what the thousands of tests on it are about."""
 
 
 _methods: dict[Endpoint, set[str]] = {}
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def carries(answer: Any, *, kept: bool = False) -> None:
+    """Assert the headers every answer has; `kept`: a static file, which browsers may keep."""
+    for name, value in HEADERS.items():
+        assert answer.get(name) == value, f"{name}: {answer.get(name)!r}"
+    policy = answer.get("Content-Security-Policy", "")
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "camera=()" in answer["Permissions-Policy"]
+    if not kept:
+        assert "no-store" in answer["Cache-Control"]
+        assert "private" in answer["Cache-Control"]
+
+
+class Browser(Client):
+    """One that finds fault with every answer which does not carry its headers."""
+
+    def request(self, **request: Any) -> Any:
+        answer = super().request(**request)
+        carries(answer, kept=request["PATH_INFO"].startswith("/static/"))
+        return answer
 
 
 @dataclass(frozen=True)
@@ -48,6 +86,8 @@ class Place:
     job: Job
     coupling: Coupling
     undone: UndoneRecord
+    look_up_table: LookUpTable
+    template: RecordTemplate
 
     @property
     def given(self) -> dict[str, Any]:
@@ -55,7 +95,9 @@ class Place:
         return {
             "company": self.company.slug, "table": "customer", "system_id": self.customer.system_id,
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
-            "step": "before-you-start", "kind": "csv",
+            "step": "before-you-start", "kind": "csv", "part": "name", "field": self.mapping.fields.earliest("pk").pk,
+            "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
+            "template_id": self.template.pk,
             "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
@@ -89,11 +131,12 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     pairs = [
         Coupling.objects.create(
             company=company, mapping=mapping, table="customer", local_id=one.system_id, integration_id=uuid.uuid4(),
-            skipped=number == 0, last_to_reason=Reason.VALUE_TOO_LONG if number == 0 else "",
-            conflict={"fields": [{"local": "Name", "integration": "name"}]} if number == 1 else None,
         )
-        for number, one in enumerate(some[:2])
+        for one in some[:2]
     ]  # fmt: skip
+    bases = CouplingBase.objects.filter(mapping=mapping)
+    bases.filter(pk=pairs[0].pk).update(skipped=True, last_to_reason=Reason.VALUE_TOO_LONG)
+    bases.filter(pk=pairs[1].pk).update(conflict={"fields": [{"local": "Name", "integration": "name"}]})
     undone = [
         UndoneRecord.objects.create(
             company=company, mapping=mapping, coupling=pairs[0], local_id=some[0].system_id,
@@ -109,24 +152,72 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
         company=company, name=mapping.name, direction="bidirectional", recommendation=Recommendation.FULL,
         local_count=3, integration_count=1,
     )  # fmt: skip
-    return Place(company, some[0], mapping, job, pairs[0], undone[0])
+    table = LookUpTable.objects.create(company=company, name=f"{prefix}GRADE", rows={"A": "Good"})
+    template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
+    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template)
 
 
-@pytest.fixture(scope="module")
-def places(django_db_setup: Tables, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
-    """Both companies and everybody, once for a module; what a test changes is rolled back after it."""
-    with django_db_blocker.unblock(), quickly_hashed():
+def mention(one: Place, other: Place) -> None:
+    """Have a job of `one` say that the other company holds a row, and a line of what is undone, as a run would."""
+    holder = claims.Holder(other.company.pk, f"{other.customer.no} {other.customer.name}")
+    text = claims.refusal(one.mapping, holder)
+    candidate = candidate_to_json(Candidate(uuid.uuid4(), "Shared Works", coupled=True), {})
+    candidate |= {"coupled_to": HIDDEN, "mention": holder.mention.to_json()}
+    JobOutcome.objects.create(
+        job=one.job, outcome=Outcome.FAILED, reason=Reason.ALREADY_COUPLED, local_id=one.customer.system_id,
+        local_key=one.customer.no, message=text.text, detail={"candidates": [candidate], **text.detail()},
+    )  # fmt: skip
+    counts: dict[str, Any] = {"counters": {"failed": 2, "total": 2}}
+    counts["breakdown"] = {"failed": {"no_match": 1, "already_coupled": 1}}
+    Job.objects.filter(pk=one.job.pk).update(**counts)
+    UndoneRecord.objects.filter(pk=one.undone.pk).update(
+        condition=f"The Dataverse row belongs to {HIDDEN}.", other_company_id=other.company.pk
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Both companies and everybody, as they were made: what they are in the tests' hands, and their rows."""
+
+    made: tuple[Place, Place]
+    sessions: dict[str, str]
+    rows: Rows
+
+
+@pytest.fixture(scope="session")
+def _scene(django_db_setup: Tables, django_db_blocker: Any) -> Scene:
+    """Made once for all modules of this folder; the database is left as it was."""
+    with django_db_blocker.unblock():
+        before = django_db_setup.rows()
         made = place("CRONUS International", "C"), place("Northwind Traders", "N")
-        for role in (*Role, None):
-            person(role)
-            _signed_in[_name(role)] = client_of(role).cookies[settings.SESSION_COOKIE_NAME].value
+        for one, other in (made, made[::-1]):
+            mention(one, other)
+        sessions = {_name(role): _session_of(person(role)) for role in (*Role, None)}
         for role in Role:
             for name, roles in members(role, *made).items():
                 one = person(None, name)
                 for of, its in roles.items():
                     give_roles(person=one, company=of.company, roles=[its])
-                _signed_in[name] = client_of(None, name=name).cookies[settings.SESSION_COOKIE_NAME].value
-    yield made
+                sessions[name] = _session_of(one)
+        sessions |= {name: _session_of(one) for name, one in staff(made[1])}
+        scene = Scene(made, sessions, django_db_setup.since(before))
+        django_db_setup.restore()
+    return scene
+
+
+def _session_of(user: User) -> str:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+@pytest.fixture(scope="module")
+def places(_scene: Scene, django_db_setup: Tables, django_db_blocker: Any) -> Iterator[tuple[Place, Place]]:
+    """Both companies and everybody, put there for a module; what a test changes is rolled back after it."""
+    with django_db_blocker.unblock():
+        django_db_setup.put(_scene.rows)
+    _signed_in.update(_scene.sessions)
+    yield copy.deepcopy(_scene.made)
     _signed_in.clear()
     with django_db_blocker.unblock():
         django_db_setup.restore()
@@ -143,13 +234,30 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DataverseClient.__init__.__kwdefaults__, "sleep", lambda _: None)
 
 
+@pytest.fixture
+def refusals_are_not_logged() -> Iterator[None]:
+    """Thousands are provoked, and a log with all their tracebacks helps nobody."""
+    loggers = [logging.getLogger(name) for name in ("django.request", "django.security")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
 @contextmanager
 def nothing_written() -> Iterator[None]:
     """Assert that no row changes of any table but the session's."""
-    with CaptureQueriesContext(connection) as asked:
+    writes: list[str] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE", "REPLACE")) and '"django_session"' not in sql:
+            writes.append(sql)
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
         yield
-    writes = [one["sql"] for one in asked.captured_queries if one["sql"].split()[0] in {"INSERT", "UPDATE", "DELETE"}]
-    writes = [sql for sql in writes if '"django_session"' not in sql]
     assert not writes, writes
 
 
@@ -168,6 +276,30 @@ def members(role: Role, here: Place, there: Place) -> dict[str, dict[Place, Role
     return {f"{_name(role)}-there": {there: role}, f"{_name(role)}-there-viewer-here": {there: role, here: Role.VIEWER}}
 
 
+def staff(there: Place) -> Iterator[tuple[str, User]]:
+    """Yield those marked as staff, made here: an administrator of one company with every permission of Django's, and
+    everybody but administrators, with their role alone and with every permission.
+    """
+    everything = Permission.objects.all()
+    one = person(None, STAFF_THERE)
+    give_roles(person=one, company=there.company, roles=[Role.ADMINISTRATOR])
+    one.user_permissions.set(everything)
+    User.objects.filter(pk=one.pk).update(is_staff=True)
+    yield STAFF_THERE, one
+    for role, all_of_them in STAFF:
+        name = staff_name(role, all_of_them)
+        one = User.objects.create_user(name, password=PASSWORD, is_staff=True)
+        if role:
+            one.groups.add(Group.objects.get(name=role))
+        if all_of_them:
+            one.user_permissions.set(everything)
+        yield name, one
+
+
+def staff_name(role: Role | None, everything: bool) -> str:
+    return f"staff-{role}-{everything}"
+
+
 def person(role: Role | None, name: str = "") -> User:
     """Somebody with that role in all companies, made as the command does; None for somebody who has none yet."""
     user = User.objects.create_user(name or _name(role), password=PASSWORD)
@@ -178,7 +310,7 @@ def person(role: Role | None, name: str = "") -> User:
 
 def client_of(role: Role | None, *, csrf: bool = False, name: str = "") -> Client:
     """Return a browser in which somebody of that role or name is signed in; to `places` they already are."""
-    client = Client(enforce_csrf_checks=csrf, raise_request_exception=False)
+    client = Browser(enforce_csrf_checks=csrf, raise_request_exception=False)
     name = name or _name(role)
     if name in _signed_in:
         client.cookies[settings.SESSION_COOKIE_NAME] = _signed_in[name]
@@ -191,10 +323,18 @@ def client_of(role: Role | None, *, csrf: bool = False, name: str = "") -> Clien
 def methods(endpoint: Endpoint, url: str) -> set[str]:
     """Return the methods an endpoint takes: what it says when asked with one that it does not. Each is asked once."""
     if endpoint not in _methods:
-        answer = client_of(Role.ADMINISTRATOR).put(url)
-        assert answer.status_code == 405, f"{endpoint.name} takes PUT: {answer.status_code}"
-        _methods[endpoint] = {one.strip() for one in answer["Allow"].split(",")} - {"HEAD", "OPTIONS"}
+        known = {one.strip() for one in refused(client_of(Role.ADMINISTRATOR), "PUT", url)["Allow"].split(",")}
+        assert known <= {"GET", "HEAD", "POST", "OPTIONS"}
+        _methods[endpoint] = known - {"HEAD", "OPTIONS"}
     return _methods[endpoint]
+
+
+def refused(client: Client, method: str, url: str) -> Any:
+    """Assert that the method is none that the address takes, and that it does nothing; the answer."""
+    with nothing_written():
+        answer = client.generic(method, url, "selected=1", "application/x-www-form-urlencoded")
+    assert answer.status_code == 405, f"{method}: {answer.status_code}"
+    return answer
 
 
 def _name(role: Role | None) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
 from django.db import models
 from django.test import Client
 
 from core.roles import Role
 from tests.admin_records import made, registered
-from tests.every_url.conftest import Place, client_of, nothing_written
+from tests.every_url.conftest import STAFF, Place, client_of, nothing_written, staff_name
 from tests.every_url.urls import ADMIN_ENDPOINTS, Endpoint
+from tests.every_url.walk import for_each
 
 PAGES = {"changelist", "add", "history", "delete", "change", "password_change"}
 """What is known of a model's pages; another kind of page has to be given its place here."""
@@ -25,24 +25,18 @@ COMMON = {
 }  # fmt: skip
 BEFORE_SIGN_IN = {"admin:login", "admin:logout"}
 
-OTHERS = [*((role, False) for role in (Role.MAPPER, Role.OPERATOR, Role.VIEWER, None)), (Role.VIEWER, True)]
-"""Everybody but administrators, marked as staff: with their role alone, and with every permission of Django's."""
+WRITE = {
+    "post": "yes",
+    "action": "delete_selected",
+    "confirm": "yes",
+    "format": "csv",
+    "input_format": "0",
+    "name": "OWNED",
+}
 
-WRITES = [
-    {},
-    {
-        "post": "yes",
-        "action": "delete_selected",
-        "confirm": "yes",
-        "format": "csv",
-        "input_format": "0",
-        "name": "OWNED",
-    },
-]
+each_endpoint = for_each([one for one in ADMIN_ENDPOINTS if one.name not in BEFORE_SIGN_IN])
 
-each_endpoint = pytest.mark.parametrize(
-    "endpoint", [pytest.param(one, id=one.name) for one in ADMIN_ENDPOINTS if one.name not in BEFORE_SIGN_IN]
-)
+pytestmark = pytest.mark.usefixtures("refusals_are_not_logged")
 
 
 @pytest.fixture
@@ -66,14 +60,7 @@ def addresses(endpoint: Endpoint, records: dict[str, models.Model]) -> Iterator[
 
 def staff(role: Role | None, everything: bool) -> Client:
     """Return a browser in which somebody with that role is signed in, marked as staff."""
-    user = User.objects.create_user(f"staff-{role}-{everything}", is_staff=True)
-    if role:
-        user.groups.add(Group.objects.get(name=role))
-    if everything:
-        user.user_permissions.set(Permission.objects.all())
-    client = Client(raise_request_exception=False)
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
+    return client_of(None, name=staff_name(role, everything))
 
 
 def test_every_kind_of_page_is_known() -> None:
@@ -91,13 +78,12 @@ def test_whoever_is_staff_without_being_an_administrator_reads_and_writes_nothin
 ) -> None:
     urls, selected = list(addresses(endpoint, records)), [record.pk for record in records.values()]
     assert urls
-    for role, everything in OTHERS:
+    for role, everything in STAFF:
         client = staff(role, everything)
         who = f"{role or 'no role'}, {'every permission' if everything else 'no permission'}"
         for url in urls:
             with nothing_written():
-                answers: list[Any] = [client.get(url)]
-                answers += [client.post(url, {**data, "_selected_action": selected}) for data in WRITES]
+                answers: list[Any] = [client.get(url), client.post(url, {**WRITE, "_selected_action": selected})]
             for answer in answers:
                 assert answer.status_code in (302, 403, 405), (who, url, answer.status_code)
                 if answer.status_code == 302:
@@ -121,4 +107,4 @@ def test_an_administrator_reads_every_page(records: dict[str, models.Model], end
 def test_nobody_is_led_to_an_admin_that_is_closed_to_them(here: Place) -> None:
     page = f"/c/{here.company.slug}/"
     assert b'href="/admin/"' in client_of(Role.ADMINISTRATOR).get(page).content
-    assert b'href="/admin/"' not in staff(Role.MAPPER, True).get(page).content
+    assert b'href="/admin/"' not in staff(Role.VIEWER, True).get(page).content

@@ -9,8 +9,9 @@ from django.conf import settings
 
 
 def started(*, site: str, code: str = "", **more: str) -> "subprocess.CompletedProcess[str]":
+    """Run the deployment checks in a process of their own, or code on nothing but the settings."""
     command = (
-        [sys.executable, "-c", f"import django; django.setup(); from django.conf import settings; {code}"]
+        [sys.executable, "-c", f"from django.conf import settings; {code}"]
         if code
         else [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     )

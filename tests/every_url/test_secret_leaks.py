@@ -26,10 +26,11 @@ from connection_setup.provisioning import consent
 from connection_setup.secrets import keyring, sealing
 from core.vocabulary import Direction
 from coupling.mappings.services import get_mapping
+from coupling.models import IntegrationFieldMapping, LookUpTable
 from dataverse.client import DataverseClient
 from dataverse.types import Certificate, Credentials, Environment
 from jobs.models import Job
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Customer, RecordTemplate
 from sandbox.testing import Sandbox
 from sync.start.services import start_synchronization
 from tests.every_url.leak_search import Watch, broker, database, files
@@ -156,10 +157,16 @@ def everything(
 def given(company: Company) -> dict[str, Any]:
     """Fill every address of the company."""
     job = Job.objects.filter(company=company).earliest("pk")
+    field = IntegrationFieldMapping.objects.filter(mapping__company=company, mapping__name="CUSTOMER").earliest("pk")
+    table, _ = LookUpTable.objects.get_or_create(company=company, name="Grade")
+    template, _ = RecordTemplate.objects.get_or_create(company=company, code="SHOP", table="customer")
     return {
+        "table_id": table.pk,
+        "template_id": template.pk,
         "company": company.slug, "table": "customer", "system_id": Customer.objects.first().system_id,
         "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on",
-        "step": "before-you-start", "kind": "csv", "uidb64": "MQ", "token": "not-a-token",
+        "step": "before-you-start", "part": "name", "kind": "csv", "field": field.pk, "uidb64": "MQ",
+        "token": "not-a-token", "side": "table", "how": "leaving", "tree": "e30",
     }  # fmt: skip
 
 

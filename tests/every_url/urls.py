@@ -59,4 +59,5 @@ def _parameters(pattern: str) -> Iterator[str]:
 ENDPOINTS = [endpoint for endpoint in _walk(get_resolver()) if not endpoint.is_admin]
 ADMIN_ENDPOINTS = [endpoint for endpoint in _walk(get_resolver()) if endpoint.is_admin and endpoint.name != "admin:"]
 COMPANY_ENDPOINTS = [endpoint for endpoint in ENDPOINTS if "company" in endpoint.parameters]
-OBJECT_ENDPOINTS = [endpoint for endpoint in COMPANY_ENDPOINTS if endpoint.parameters & {"pk", "system_id", "mapping"}]
+_OBJECTS = {"pk", "system_id", "mapping", "table_id", "template_id"}
+OBJECT_ENDPOINTS = [endpoint for endpoint in COMPANY_ENDPOINTS if endpoint.parameters & _OBJECTS]

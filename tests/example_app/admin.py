@@ -1,6 +1,6 @@
 from django.contrib import admin
 
 from masterdata.admin import RecordAdmin
-from tests.example_app.models import Subscription
+from tests.example_app.models import Machine, Subscription, Tool
 
-admin.site.register(Subscription, RecordAdmin)
+admin.site.register([Machine, Subscription, Tool], RecordAdmin)

@@ -7,8 +7,12 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from core.refusals import NotUsable
+from dataverse.errors import AccessDenied
 from jobs import services
-from jobs.models import COUNTERS
+from jobs.errors import INTERNAL_FIX, INTERNAL_MESSAGE
+from jobs.lease import end_unheld
+from jobs.models import COUNTERS, State
 from jobs.running import waiting
 from jobs.running.runner import JobContext, OutcomeRow
 from tests.jobs.conftest import stored
@@ -93,3 +97,39 @@ def test_an_unknown_job_is_refused(db, capsys):
         call_command("job", "77", "--json")
     assert ended.value.code == 1
     assert json.loads(capsys.readouterr().out)["error"]["reason"] == "unknown_job"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (NotUsable("The mapping is off.", "Switch it on."), ("configuration", "The mapping is off.", "Switch it on.")),
+        (AccessDenied("Not allowed.", "Ask."), ("denied", "Not allowed.", "Ask.")),
+        (ValueError("x"), ("internal", INTERNAL_MESSAGE.format(product="Tandem"), INTERNAL_FIX)),
+    ],
+)
+def test_a_failed_job_says_what_to_do_next_apart_from_what_happened(company, kinds, error, told):
+    def handler(context: JobContext) -> None:
+        raise error
+
+    kinds("coupling", handler)
+    job = waiting.run_to_end(services.start(company=company, type="coupling", mapping_name="CUSTOMER"))
+    assert json.loads(said("job", str(job.pk), "--json"))["error"] == dict(
+        zip(("reason", "message", "fix"), told, strict=True)
+    )
+    assert job.message == f"{told[1]} {told[2]}"
+    assert job.message in said("job", str(job.pk))
+
+
+def test_what_a_handler_or_a_lost_worker_ends_a_job_with_has_the_same_parts(company, kinds):
+    kinds("coupling", lambda context: context.fail("refused", "It is full.", fix="Make room."))
+    job = waiting.run_to_end(services.start(company=company, type="coupling"))
+    assert services.summary(job)["error"] == {"reason": "refused", "message": "It is full.", "fix": "Make room."}
+    lost = services.start(company=company, type="coupling")
+    end_unheld(lost, State.FAILED, message="It was lost.", fix="Start it again.", reason="internal")
+    lost.refresh_from_db()
+    assert services.summary(lost)["error"] == {
+        "reason": "internal",
+        "message": "It was lost.",
+        "fix": "Start it again.",
+    }
+    assert lost.message == "It was lost. Start it again."

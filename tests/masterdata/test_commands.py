@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from django.contrib.auth.models import Group
 
 from core.roles import Can, Role, capabilities
 from jobs.models import Job, JobOutcome, State, Type
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Customer, Item
 
 
 def test_a_new_person_gets_a_password_that_is_shown_once(run, rf):
@@ -31,6 +32,7 @@ def test_the_four_groups_are_made(run):
 
 @pytest.mark.parametrize("role", list(Role))
 def test_a_role_replaces_the_one_before(run, role):
+    run("user", "root", "--role", Role.ADMINISTRATOR.value)  # somebody must be
     for first in Role:
         run("user", "ada", "--role", first.value)
     run("user", "ada", "--role", role.value)
@@ -146,8 +148,11 @@ def test_the_import_prints_its_numbers_and_why_rows_stayed_out(run, run_json, co
             "columns": {"no": "customerID", "name": "companyName", "phone_no": "phone"},
             "decimal": {},
             "dates": {},
+            "readings": {},
             "blank_clears": False,
+            "blanks": {"name": "keep", "phone_no": "keep"},
             "blanks_kept": 0,
+            "blanks_kept_of": {},
         },
     }
     code, out, _ = run("masterdata", "import", "customer", str(file), "--company", "alder-finch", "--columns", COLUMNS)
@@ -207,7 +212,39 @@ def test_a_preview_writes_nothing_and_tells_what_would_change(run, run_json, com
     assert "  line 2, changed: 1 Alder; City: Oslo -> Bergen" in out
     assert len(run(*arguments, "--preview", "--json")[1].splitlines()) == 1
     assert Customer.objects.values_list("no", "city").get() == ("1", "Oslo")
+    rows = tmp_path / "rows.csv"
+    assert run_json(*arguments, "--preview", "--rows", str(rows))[0] == 0
+    assert rows.read_text(encoding="utf-8-sig").splitlines()[1:] == [
+        "2,Changed,1,Alder,City,Oslo,Bergen,",
+        "3,New,2,Birch,No.,,2,",
+        "3,New,2,Birch,Name,,Birch,",
+    ]
+    assert run(*arguments, "--rows", str(rows))[0] == 2
+    assert run(*arguments, "--preview", "--rows", str(tmp_path / "no" / "where.csv"))[0] == 2
     assert run_json(*arguments)[1]["modified"] == 1
+
+
+def test_choices_are_given_for_all_columns_or_for_one(run, run_json, company, tmp_path):
+    path = tmp_path / "items.csv"
+    path.write_text("no;unit_price;unit_cost;description\n1;1.234;1.234;Stool\n")
+    arguments = ["masterdata", "import", "item", str(path), "--company", company.name]
+    _, document = run_json(*arguments, "--decimal", ".", "--decimal", "unit_price=,")
+    assert document["decisions"]["decimal"] == {"unit_price": ",", "unit_cost": "."}
+    assert list(Item.objects.values_list("unit_price", "unit_cost")) == [(1234, Decimal("1.234"))]
+    path.write_text("no;unit_price;unit_cost;description\n1;;;\n")
+    _, document = run_json(*arguments, "--blank-clears=unit_cost")
+    assert document["decisions"]["blanks"] == {"unit_price": "keep", "unit_cost": "clear", "description": "keep"}
+    assert document["decisions"]["blanks_kept_of"] == {"unit_price": 1, "description": 1}
+    assert list(Item.objects.values_list("unit_price", "unit_cost", "description")) == [(1234, 0, "Stool")]
+    run_json(*arguments, "--blank-clears")
+    assert list(Item.objects.values_list("unit_price", "unit_cost", "description")) == [(0, 0, "")]
+
+
+@pytest.mark.parametrize(
+    "choice", [["--decimal", ";"], ["--decimal", "=,"], ["--dates", "ymd=dmy=x"], ["--dates", "d"]]
+)
+def test_a_choice_that_is_none_is_wrong_usage(run, company, file, choice):
+    assert run("masterdata", "import", "customer", str(file), "--company", company.name, *choice)[0] == 2
 
 
 def test_an_import_is_a_job_with_an_outcome_for_each_row(run_json, company, tmp_path):

@@ -7,6 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
+from jobs.models import Job
+from jobs.outcomes import JobOutcomes
 from masterdata.models import Company, Customer
 from tests.matching_quality import brute_force
 
@@ -90,7 +92,6 @@ def test_other_tables_of_real_businesses_go_in(table, file, columns, inserted, f
 @pytest.mark.django_db(transaction=True)
 def test_coupling_agrees_with_brute_force_record_by_record(files, sandbox, capsys):
     from coupling.models import Coupling
-    from jobs.models import JobOutcome
 
     customers, accounts = brute_force.prepared(DATA)
     facts = files / "sandbox.json"
@@ -111,8 +112,8 @@ def test_coupling_agrees_with_brute_force_record_by_record(files, sandbox, capsy
         assert {numbers[here]: str(there) for here, there in pairs} == {
             number: account for number, (_, account) in decided.items() if account
         }
-        outcomes = JobOutcome.objects.filter(job_id=summary["job"]).values_list("local_key", "outcome", "reason")
-        said = {key: reason or outcome for key, outcome, reason in outcomes}
+        outcomes = JobOutcomes(Job.objects.get(pk=summary["job"]))
+        said = {row.local_key: str(row.reason) or str(row.outcome) for row in outcomes}
         assert said == {number: reason for number, (reason, _) in decided.items()}
         counted = Counter(said.values())
         found[name] = {reason: counted[reason] for reason in brute_force.REASONS}

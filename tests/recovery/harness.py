@@ -28,10 +28,14 @@ STUCK_S = 60
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return what the workers run with: the test's database, broker and state folder, and short leases (or `more`)."""
+    """Return what the workers run with: the test's database, broker and state folder, and short leases (or `more`).
+
+    They begin without the checks of the whole site, of which one is enough: that of the worker which `serve` starts.
+    """
     return {
         **os.environ, "DATABASE_URL": database_url(), "JOB_LEASE_S": str(LEASE_S), "JOB_HEARTBEAT_S": str(HEARTBEAT_S),
-        "JOB_TICK_S": str(TICK_S), "JOB_SLICE_S": str(SLICE_S), "LOG_LEVEL": "WARNING", **more,
+        "JOB_TICK_S": str(TICK_S), "JOB_SLICE_S": str(SLICE_S), "LOG_LEVEL": "WARNING", "CELERY_SKIP_CHECKS": "1",
+        **more,
     }  # fmt: skip
 
 
@@ -181,16 +185,22 @@ def seeded(*parts: object) -> random.Random:
 
 def family(root: int) -> list[Job]:
     """Return a job and its follow-ups."""
-    found, look = [], [root]
-    while look:
-        found += Job.objects.filter(pk__in=look).order_by("pk")
-        look = list(Job.objects.filter(parent_id__in=look).values_list("pk", flat=True))
-    return found
+    return list(Job.objects.filter(pk__in=_states(root)).order_by("pk"))
 
 
-def open_ones(root: int) -> list[Job]:
+def open_ones(root: int) -> list[int]:
     """Those of the family that have not ended."""
-    return [job for job in family(root) if job.state in OPEN_STATES]
+    return [pk for pk, (state, _) in _states(root).items() if state in OPEN_STATES]
+
+
+def _states(root: int) -> dict[int, tuple[str, bool]]:
+    """Return the family's states, and whether a worker has them in its hands: one query, for it is asked often."""
+    found: dict[int, tuple[str, bool]] = {}
+    rows = Job.objects.order_by("pk").values_list("pk", "parent_id", "state", "lease_until")
+    for pk, parent, state, lease in rows:
+        if pk == root or parent in found:  # a follow-up is younger than its parent
+            found[pk] = (state, lease is not None)
+    return found
 
 
 def wait_for(holds: Callable[[], Any], seconds: float, pause: float = 0.01) -> bool:
@@ -227,7 +237,7 @@ def let_leases_run_out(root: int) -> None:
 
 def at_work(root: int) -> Job | None:
     """Return the one of the family that a worker has in its hands."""
-    for job in family(root):
-        if job.state == State.IN_PROCESS and job.lease_until is not None:
-            return job
+    for pk, (state, held) in _states(root).items():
+        if state == State.IN_PROCESS and held:
+            return Job.objects.get(pk=pk)
     return None

@@ -58,8 +58,8 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "results, written but not committed": ("sync.engine.ledger", "Ledger.save", "after"),
     # coupling and uncoupling
     "matched, nothing written": ("coupling.couplings.couple_job", "_run_matching", "after"),
-    "couplings, not inserted": ("coupling.couplings.couple_job", "_Writer._save", "before"),
-    "couplings, inserted but not committed": ("coupling.couplings.couple_job", "_Writer._save", "after"),
+    "couplings, not inserted": ("coupling.couplings.couple_writer", "CouplingWriter._save", "before"),
+    "couplings, inserted but not committed": ("coupling.couplings.couple_writer", "CouplingWriter._save", "after"),
     "released, couplings not deleted": ("coupling.couplings.uncouple_job", "_Uncoupling._clear_company", "after"),
     "uncoupling, before a part": ("coupling.couplings.uncouple_job", "_Uncoupling._delete", "before"),
 }
@@ -125,11 +125,11 @@ def at(module: str, path: str, when: str, number: int, do: Callable[[], None]) -
 def make_small() -> None:
     """Make several pages, parts, checkpoints and requests out of a few dozen records."""
     from coupling import gateway
-    from coupling.couplings import couple_job, uncouple_job
+    from coupling.couplings import couple_job, couple_writer, uncouple_job
     from dataverse import bulk, table_scan
     from sync.engine import mapping_run, pairs, selected_run
 
-    couple_job.RECORDS_PER_CHECKPOINT, couple_job.PROGRESS_INTERVAL_S = 9, 0.0
+    couple_writer.records_per_checkpoint, couple_job.PROGRESS_INTERVAL_S = (lambda: 9), 0.0
     uncouple_job.COUPLINGS_PER_CHECKPOINT = 7
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9

@@ -5,7 +5,8 @@ from collections import Counter
 from typing import Any
 
 from coupling.models import Coupling, CouplingBase, UndoneRecord
-from jobs.models import Job, JobOutcome
+from jobs.models import Job
+from jobs.outcomes import JobOutcomes
 from masterdata.models import Customer
 from sync.rules.transfer import unpack
 from tests.recovery.harness import family
@@ -62,7 +63,7 @@ def _fields(conflict: Any) -> str:
 
 
 def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
-    rows = JobOutcome.objects.filter(job=job)
+    rows = JobOutcomes(job)
     told = sorted(
         (
             row.outcome, row.reason, row.local_key, row.local_name or here.get(row.local_id, ""),
@@ -79,26 +80,22 @@ def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
 def make_sure_it_adds_up(root: Job) -> None:
     """Counters equal outcomes, every record has exactly one, these are numbered on, and nothing is in doubt."""
     for job in family(root.pk):
+        rows = list(JobOutcomes(job))
         positions: dict[tuple[str, str], list[int]] = {}
-        for outcome, reason, position in JobOutcome.objects.filter(job=job).values_list(
-            "outcome", "reason", "position"
-        ):
-            positions.setdefault((outcome, reason), []).append(position)
+        for row in rows:
+            positions.setdefault((row.outcome, row.reason), []).append(row.position)
         numbered = {(outcome, reason): n for outcome, by in job.breakdown.items() for reason, n in by.items()}
         assert {group: sorted(found) for group, found in positions.items()} == {
             group: list(range(1, n + 1)) for group, n in numbered.items()
         }, job
-        counted = Counter(JobOutcome.objects.filter(job=job).values_list("outcome", flat=True))
+        counted = Counter(row.outcome for row in rows)
         told = {name: n for name, n in job.counters.items() if n and name != "total"}
         assert told == {("conflicts" if name == "conflict" else name): n for name, n in counted.items()}, job
         assert sum(counted.values()) == job.counters["total"] == job.processed, (job, told, job.counters)
-        records = Counter(JobOutcome.objects.filter(job=job, local_id__isnull=False).values_list("local_id", flat=True))
+        records = Counter(row.local_id for row in rows if row.local_id is not None)
         assert not records or records.most_common(1)[0][1] == 1, f"{job}: a record has two outcomes"
-        remote = Counter(
-            JobOutcome.objects.filter(job=job, integration_id__isnull=False)
-            .exclude(outcome="failed")  # of several matches it names one that others were offered too
-            .values_list("integration_id", flat=True)
-        )
+        # Of several matches a failure names one that others were offered too.
+        remote = Counter(row.integration_id for row in rows if row.integration_id and row.outcome != "failed")
         assert not remote or remote.most_common(1)[0][1] == 1, f"{job}: a row has two outcomes"
     assert not Coupling.objects.filter(company=root.company, pending=True).exists()
 

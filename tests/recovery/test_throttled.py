@@ -200,17 +200,17 @@ for _ in range(int(sys.argv[2])):
 
 
 @pytest.mark.sample
-def test_processes_of_one_user_wait_together(transactional_db, sandbox):
+def test_four_processes_of_one_user_wait_together(transactional_db, sandbox):
     w = world(sandbox)
-    sandbox.control("PUT", "limits", {"requests": 12, "window_s": 2})
+    sandbox.control("PUT", "limits", {"requests": 24, "window_s": 2})
     sandbox.control("PUT", "latency", {"request_ms": 40})
     sandbox.control("DELETE", "requests")
-    command = [sys.executable, "-c", ASKING, str(w.company.pk), "16"]
+    command = [sys.executable, "-c", ASKING, str(w.company.pk), "12"]
     environment = {**harness.environment(), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    processes = [subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) for _ in range(3)]
-    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    processes = [subprocess.Popen(command, env=environment, cwd=settings.BASE_DIR) for _ in range(4)]
+    assert [process.wait(120) for process in processes] == [0] * 4
     asked = sandbox.requests()
-    # Each process asks first which organization answers.
-    assert asked["by"]["GET accounts"] + asked["by"]["GET WhoAmI"] == 3 * (16 + 1) + asked["throttled"]
+    # Each read asks first which organization answers.
+    assert asked["by"]["GET accounts"] + asked["by"]["GET WhoAmI"] == 4 * 2 * 12 + asked["throttled"]
     assert asked["throttled"] >= 1
     assert asked["before_retry_after"] == 0

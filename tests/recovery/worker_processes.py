@@ -6,6 +6,7 @@ tests. It reads a JSON object per line - {"role": "worker" or "beat", "log": fil
 """
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -35,6 +36,8 @@ def main() -> None:
     if "polling_interval" in settings.CELERY_BROKER_TRANSPORT_OPTIONS:
         settings.CELERY_BROKER_TRANSPORT_OPTIONS["polling_interval"] = 0.1
     signal.signal(signal.SIGCHLD, reap)
+    gc.collect()
+    gc.freeze()  # what is loaded; workers would each look through it
     children: list[int] = []
     for line in sys.stdin:
         asked = json.loads(line)

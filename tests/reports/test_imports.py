@@ -46,7 +46,7 @@ def test_error_cells_are_refused_by_cell(load):
         2,
         "City",
         "C2",
-        "City is the error #N/A.",
+        "City is the error #N/A. Phone No. is the error #REF! (D2).",
     )
     assert rows("no") == []
 

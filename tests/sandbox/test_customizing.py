@@ -109,7 +109,11 @@ COLUMNS: list[tuple[dict[str, Any], Any, Any, str]] = [
     (column("Decimal", "new_Dec", MinValue=0, MaxValue=1, Precision=3), 0.125, 1.5, "0x80044330"),
     (column("Double", "new_Dbl", MinValue=-1, MaxValue=1, Precision=2), -0.5, 2, "0x80044330"),
     (column("Money", "new_Money", MinValue=0, MaxValue=100, Precision=2), 12.5, 101, "0x80044330"),
-    (column("DateTime", "new_Day", Format="DateOnly"), "2024-02-29", "yesterday", "0x80048d19"),
+    (
+        column("DateTime", "new_Day", Format="DateOnly", DateTimeBehavior={"Value": "DateOnly"}),
+        "2024-02-29", "yesterday", "0x80048d19",
+    ),
+    (column("DateTime", "new_Day", Format="DateOnly"), "2024-03-30T23:00:00Z", "yesterday", "0x80048d19"),
     (column("DateTime", "new_Time"), "2024-02-29T10:00:00Z", 5, "0x80048d19"),
     (
         column("Boolean", "new_Bool", OptionSet={"TrueOption": {"Value": 1, "Label": label("On")}}),
@@ -244,17 +248,58 @@ def test_global_choice_changes_for_all_columns_that_use_it(bank: Api) -> None:
         "POST", "InsertOptionValue", json={"OptionSetName": "new_colour", "Label": label("Blue"), "Value": 2}
     )
     assert answer.json()["NewOptionValue"] == 2
+    assert bank.refusal("POST", "accounts", json={"name": "A", "new_colour": 2}) == (400, "0x8004431a")
+    publish(bank, "<optionsets><optionset>new_colour</optionset></optionsets>")
     row = bank.create("accounts", name="A", new_colour=2)
     shown = bank.get(f"accounts({row})?$select=new_colour", Prefer='odata.include-annotations="*"')
     assert shown["new_colour@OData.Community.Display.V1.FormattedValue"] == "Blue"
     assert bank.refusal("DELETE", address) == (400, "0x8004f01f")
     gone = bank.send("POST", "DeleteOptionValue", json={"OptionSetName": "new_colour", "Value": 1})
     assert gone.status_code == 204
+    assert bank.send("POST", "PublishAllXml", json={}).status_code == 204
     found = bank.get("GlobalOptionSetDefinitions(Name='new_colour')")
     assert [one["Value"] for one in found["Options"]] == [2]
     assert bank.refusal("GET", "GlobalOptionSetDefinitions?$filter=Name eq 'x'") == (400, "0x80060888")
     renamed = {"EntityLogicalName": "account", "AttributeLogicalName": "industrycode", "Value": 1, "Label": label("X")}
     assert bank.send("POST", "UpdateOptionValue", json=renamed).status_code == 204
+
+
+def publish(api: Api, what: str) -> None:
+    body = {"ParameterXml": f"<importexportxml>{what}</importexportxml>"}
+    assert api.send("POST", "PublishXml", json=body).status_code == 204
+
+
+def terms(api: Api) -> dict[int, str]:
+    cast = f"EntityDefinitions(LogicalName='account')/Attributes(LogicalName='paymenttermscode')/{CRM}"
+    found = api.get(f"{cast}PicklistAttributeMetadata?$select=LogicalName&$expand=OptionSet")["OptionSet"]["Options"]
+    return {one["Value"]: one["Label"]["UserLocalizedLabel"]["Label"] for one in found}
+
+
+def test_options_show_once_their_table_is_published(admin: Api) -> None:
+    column = {"EntityLogicalName": "account", "AttributeLogicalName": "paymenttermscode"}
+    before = terms(admin)
+    new = {**column, "Value": 831_200_000, "Label": label("14 DAYS")}
+    assert admin.send("POST", "InsertOptionValue", json=new).json()["NewOptionValue"] == 831_200_000
+    assert admin.refusal("POST", "InsertOptionValue", json=new) == (400, "0x80048403")
+    renamed = {**column, "Value": 1, "Label": label("30 DAYS"), "MergeLabels": True}
+    assert admin.send("POST", "UpdateOptionValue", json=renamed).status_code == 204
+    publish(admin, "<entities><entity>contact</entity></entities>")
+    assert terms(admin) == before
+    assert admin.refusal("POST", "accounts", json={"name": "A", "paymenttermscode": 831_200_000}) == (400, "0x8004431a")
+    publish(admin, "<entities><entity>account</entity></entities>")
+    assert terms(admin) == {**before, 1: "30 DAYS", 831_200_000: "14 DAYS"}
+    admin.create("accounts", name="A", paymenttermscode=831_200_000)
+    for bad in ({}, {"ParameterXml": "<importexportxml>"}):
+        assert admin.refusal("POST", "PublishXml", json=bad)[0] == 400
+    admin.sandbox.control("POST", "reset")
+    assert terms(admin) == before
+
+
+def test_the_integrations_role_may_add_options_and_publish_them(api: Api) -> None:
+    new = {"EntityLogicalName": "account", "AttributeLogicalName": "paymenttermscode", "Label": label("14 DAYS")}
+    assert api.send("POST", "InsertOptionValue", json=new).status_code == 200
+    publish(api, "<entities><entity>account</entity></entities>")
+    assert "14 DAYS" in terms(api).values()
 
 
 def test_alternate_key_finds_rows_and_is_unique_once_active(admin: Api) -> None:
@@ -338,10 +383,18 @@ def test_key_fails_where_rows_have_duplicate_values(admin: Api) -> None:
     assert admin.refusal("GET", "accounts(accountnumber='N-1')") == (400, "0x80060890")
 
 
-def test_metadata_changes_need_their_privileges(api: Api) -> None:
+def test_metadata_changes_need_their_privileges(api: Api, admin: Api) -> None:
     assert api.refusal("POST", "EntityDefinitions", json=table("new_Bank")) == (403, "0x80040220")
     attributes = "EntityDefinitions(LogicalName='account')/Attributes"
     assert api.refusal("POST", attributes, json=column("String", "new_x")) == (403, "0x80040220")
+    (role,) = admin.get("roles?$select=roleid&$filter=name eq 'Tandem Dataverse Integration'")["value"]
+    for name in ("prvPublishCustomization", "prvWriteAttribute"):
+        (one,) = admin.get(f"privileges?$select=privilegeid&$filter=name eq '{name}'")["value"]
+        body = {"PrivilegeId": one["privilegeid"]}
+        removed = admin.send("POST", f"roles({role['roleid']})/Microsoft.Dynamics.CRM.RemovePrivilegeRole", json=body)
+        assert removed.status_code == 204
+    option = {"EntityLogicalName": "account", "AttributeLogicalName": "paymenttermscode", "Label": label("14 DAYS")}
+    assert api.refusal("POST", "InsertOptionValue", json=option) == (403, "0x80040220")
     assert api.refusal("POST", "PublishAllXml", json={}) == (403, "0x80040220")
 
 

@@ -12,7 +12,16 @@ from gunicorn.http.body import Body as GunicornBody
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import SocketUnreader
 
-from config.request_bodies import MOST_READING, SHORT_BYTES, BodyCut, LimitedBodies
+from config.request_bodies import (
+    MOST_READING,
+    SHORT_BYTES,
+    Arrived,
+    BodyCut,
+    LimitedBodies,
+    Missing,
+    Places,
+    read_ahead,
+)
 
 SLOW_S = 0.3
 
@@ -167,3 +176,38 @@ def test_few_threads_wait_for_slow_bodies_and_the_others_are_told_so(settings: A
     assert told == ["408 Request Timeout"] * MOST_READING + ["503 Service Unavailable"] * MOST_READING * 2
     assert sum(answer.startswith(b"Too many requests are arriving slowly") for answer in answers) == MOST_READING * 2
     assert Visitor("0").request(application) == b""
+
+
+def read_by_the_worker(one: Visitor, length: int, places: Places, key: object = "192.0.2.1") -> Arrived | Missing:
+    """Have a thread that reads take the body, and put into the request what came of it."""
+    one.environ["wsgi.input"] = found = read_ahead(one.environ["wsgi.input"], one.server, length, places, key)
+    return found
+
+
+def test_a_body_that_is_here_needs_no_place_and_is_handed_on() -> None:
+    one = Visitor(100)
+    one.visitor.sendall(b"a" * 100 + b"the next request")
+    assert isinstance(read_by_the_worker(one, 100, Places(most=0)), Arrived)
+    assert one.request(LimitedBodies(echo)) == b"a" * 100
+    assert not one.is_cut
+
+
+def test_few_bodies_of_an_address_are_waited_for_and_those_of_others_still_are(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REQUEST_ARRIVAL_S = 2
+    monkeypatch.setattr("config.request_bodies.PROMPT_S", 0.1)
+    places = Places(most=4, most_of_a_key=2)
+    keys = ["192.0.2.1"] * 5 + ["192.0.2.2"] * 2
+    slow = [Visitor(100) for _ in keys]
+    application = LimitedBodies(lambda *_: pytest.fail("the application was asked"))
+    with ThreadPoolExecutor(len(keys)) as threads:
+        read = list(threads.map(lambda one, key: read_by_the_worker(one, 100, places, key), slow, keys))
+    assert sorted(one.busy for one in read[:5] if isinstance(one, Missing)) == [False, False, True, True, True]
+    assert [one.busy for one in read[5:] if isinstance(one, Missing)] == [False, False]
+    for one, found in zip(slow, read, strict=True):
+        one.request(application)
+        assert one.status == ("503 Service Unavailable" if found.busy else "408 Request Timeout")
+        assert one.is_cut
+    assert all(places.take(key) for key in (1, 1, 2, 2)), "all were given back"
+    assert not places.take(3)

@@ -22,26 +22,33 @@ from tests.serve.test_serve import processes
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+    pytest.mark.xdist_group("slow visitors"),  # of one site: starting it takes longer than most of what is tried on it
 ]
 ARRIVAL_S = 2
 
 
-@pytest.fixture
-def address(tmp_path: Path, migrated: Path) -> Iterator[tuple[str, int]]:
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide the state folder of the site."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def address(state: Path, migrated: Path) -> Iterator[tuple[str, int]]:
     """Say where a site listens; its web server writes uploads into the folder `uploads`."""
-    shutil.copy(migrated, tmp_path)
-    (tmp_path / "uploads").mkdir()
+    shutil.copy(migrated, state)
+    (state / "uploads").mkdir()
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     process = subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--port", "0", "--without-worker"], cwd=settings.BASE_DIR,
-        env={**kept, "STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings", "EXTRA_APPS": "",
-             "TMPDIR": str(tmp_path / "uploads"), "REQUEST_ARRIVAL_S": str(ARRIVAL_S)},
+        env={**kept, "STATE_DIR": str(state), "DJANGO_SETTINGS_MODULE": "config.settings", "EXTRA_APPS": "",
+             "TMPDIR": str(state / "uploads"), "REQUEST_ARRIVAL_S": str(ARRIVAL_S)},
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     site = urlsplit(process.stdout.readline().split()[1])
     yield str(site.hostname), int(site.port or 0)
-    for pid in processes(tmp_path):
+    for pid in processes(state):
         os.kill(pid, signal.SIGKILL)
     process.wait()
 
@@ -73,6 +80,26 @@ def test_slow_bodies_end_and_the_site_answers_others_meanwhile(address: tuple[st
     told = {answer_of(visitor, 60) for visitor in slow}
     assert told <= {"HTTP/1.1 408 Request Timeout", "HTTP/1.1 503 Service Unavailable"}
     assert "HTTP/1.1 408 Request Timeout" in told
+
+
+@pytest.mark.sample
+def test_whoever_sends_at_the_usual_speed_is_answered_while_many_forms_dribble_in(address: tuple[str, int]) -> None:
+    """From the same address even, and with pages between: a form that is here needs no place among those that wait."""
+    slow = [post(address, 1000, b"--x") for _ in range(24)]
+    form = b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\nada\r\n--x--\r\n'
+    until, answers, longest = time.monotonic() + ARRIVAL_S, set(), 0.0
+    while time.monotonic() < until:
+        began = time.monotonic()
+        visitor = post(address, len(form), form)
+        answers.add(answer_of(visitor, 20))
+        visitor.close()
+        longest = max(longest, time.monotonic() - began)
+    assert answers == {"HTTP/1.1 403 Forbidden"}, "the form has no token, so Django answered"
+    assert longest < 1
+    assert {answer_of(visitor, 60) for visitor in slow} <= {
+        "HTTP/1.1 408 Request Timeout",
+        "HTTP/1.1 503 Service Unavailable",
+    }
 
 
 def test_slow_heads_end_too(address: tuple[str, int]) -> None:
@@ -116,7 +143,7 @@ def test_whoever_does_not_take_answers_keeps_nobody_waiting(address: tuple[str, 
 
 
 @pytest.mark.sample
-def test_a_stranger_s_400_mb_are_refused_and_nothing_is_written(address: tuple[str, int], tmp_path: Path) -> None:
+def test_a_stranger_s_400_mb_are_refused_and_nothing_is_written(address: tuple[str, int], state: Path) -> None:
     part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
     visitor = post(address, 400 * 2**20, part)
     assert answer_of(visitor, 60) == "HTTP/1.1 413 Request Entity Too Large"
@@ -125,4 +152,4 @@ def test_a_stranger_s_400_mb_are_refused_and_nothing_is_written(address: tuple[s
         while sent < 400 * 2**20:
             sent += visitor.send(b"0" * 2**20)
     assert sent < 100 * 2**20, "somebody reads on"
-    assert not list((tmp_path / "uploads").glob("*.upload*"))
+    assert not list((state / "uploads").glob("*.upload*"))

@@ -7,8 +7,10 @@ import pytest
 
 from core import bulk
 from coupling.couplings import services as coupling
+from coupling.couplings.couple_writer import records_per_checkpoint
 from coupling.models import Coupling
-from jobs.models import Job, JobOutcome
+from jobs.models import Job
+from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
 from tests.recovery import harness, scenarios
@@ -19,7 +21,7 @@ from tests.soak.conftest import FULL, size
 pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.timeout(0 if FULL else 120)]
 
 ROWS = size("rows", 12_000, 1_000_000)
-PAGE, WRITE = 5000, 2000
+PAGE, WRITE = 5000, records_per_checkpoint()
 MOST = ROWS / PAGE + 10
 """Requests of one run."""
 HERE, THERE = 2**101, 2**100
@@ -80,9 +82,9 @@ def right(job: Job) -> None:
         assert here.int - HERE == there.int - THERE
         seen[here.int - HERE] += 1
     assert seen == b"\x01" * ROWS
-    told = JobOutcome.objects.filter(job=job, outcome="coupled").values_list("local_id", flat=True)
-    for here in told.iterator(chunk_size=20_000):
-        seen[here.int - HERE] += 1
+    for outcome in JobOutcomes(job, "coupled"):
+        assert outcome.local_id is not None
+        seen[outcome.local_id.int - HERE] += 1
     assert seen == b"\x02" * ROWS
 
 

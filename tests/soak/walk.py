@@ -270,7 +270,7 @@ def machine(remote: Sandbox, fleet: Fleet, done: Done) -> type[RuleBasedStateMac
         def resolve(self, choice: str, fate: Fate) -> None:
             """Decide all conflicts for one side, as a person would."""
             self._step()
-            pairs = Coupling.objects.filter(company=self.world.company, conflict__isnull=False)
+            pairs = Coupling.objects.filter(company=self.world.company, base__conflict__isnull=False)
             chosen = [thing for thing in self.things if thing.conflict]
             ids = list(pairs.values_list("pk", flat=True))
             assert len(ids) == len(chosen)

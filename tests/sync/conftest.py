@@ -14,7 +14,8 @@ from connection_setup.enabling import services
 from connection_setup.models import DataverseConnection
 from coupling.mappings import defaults
 from coupling.models import Coupling, IntegrationTableMapping
-from jobs.models import Job, JobOutcome
+from jobs.models import Job
+from jobs.outcomes import JobOutcomes
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
@@ -61,7 +62,8 @@ def customers(company: Company) -> IntegrationTableMapping:
 
 
 def update_mapping(company: Company, name: str = "CUSTOMER", **values: Any) -> IntegrationTableMapping:
-    IntegrationTableMapping.objects.filter(company=company, name=name).update(**values)
+    if values:
+        IntegrationTableMapping.objects.filter(company=company, name=name).update(**values)
     return IntegrationTableMapping.objects.select_related("company").get(company=company, name=name)
 
 
@@ -73,7 +75,7 @@ def synchronize(mapping: IntegrationTableMapping, **asked: Any) -> Job:
     mapping = IntegrationTableMapping.objects.select_related("company").get(pk=mapping.pk)
     job = run_to_end(start_synchronization(mapping=mapping, **asked))
     found = job.counters
-    outcomes = JobOutcome.objects.filter(job=job).count()
+    outcomes = len(list(JobOutcomes(job)))
     assert job.state == "finished", (job.state, job.message, job.detail)
     assert found["total"] == outcomes == sum(count for name, count in found.items() if name != "total")
     return job

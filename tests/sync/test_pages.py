@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from connection_setup.enabling import services
-from coupling.models import Coupling, UndoneRecord
+from coupling.models import Coupling, CouplingBase, UndoneRecord
 from sync.full import services as full
 from tests.sync.conftest import (
     customer,
@@ -40,7 +40,7 @@ def test_the_pages_need_few_queries(company, customers, operator, remote):
         customer(company, f"1{number:04}", currency_code="")
     synchronize(customers)
     conflict = {"fields": [{"local": "city", "caption": "City"}]}
-    Coupling.objects.update(skipped=True, last_to_reason="denied", last_error="No.", conflict=conflict)
+    CouplingBase.objects.update(skipped=True, last_to_reason="denied", last_error="No.", conflict=conflict)
     UndoneRecord.objects.bulk_create(
         UndoneRecord(
             company=company, mapping=customers, coupling=pair, local_id=pair.local_id, reason="denied", condition="No."

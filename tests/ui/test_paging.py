@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from core import bulk
+from coupling.models import CouplingBase
 from masterdata.models import Company, Customer
 from masterdata.models.parties import CustomerBlocked
 from tests.ui.conftest import customers
@@ -92,6 +93,12 @@ def test_a_neighbour_that_is_gone_falls_back_to_the_pages_number(cronus: Company
     customers(cronus, 25)
     part = paging.page(paging.ordered(Customer.objects.filter(company=cronus)), number=2, size=10, **given)
     assert [row.no for row in part.rows] == [str(10010 + n) for n in range(10)]
+
+
+@pytest.mark.parametrize("pk", ["9" * 40, str(2**63), "x"])
+def test_an_id_that_no_row_can_have_is_as_one_that_is_gone(cronus: Company, pk: str) -> None:
+    rows = paging.ordered(CouplingBase.objects.filter(company=cronus))
+    assert paging.page(rows, number=2, size=10, after=pk) == paging.page(rows, number=2, size=10, before=pk)
 
 
 def test_a_page_past_the_end_shows_the_first(cronus: Company) -> None:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from connection_setup.models import DataverseConnection
 from core.roles import Role
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.records import lists as records
 from masterdata import catalog
 from masterdata.models import Company, Customer
@@ -271,7 +271,7 @@ def test_a_card_shows_the_partner_and_the_last_error(
 ) -> None:
     one = customers(cronus, 1)[0]
     couple(mapping, one)
-    Coupling.objects.update(last_error="Phone No. is longer than 50 characters.")
+    CouplingBase.objects.update(last_error="Phone No. is longer than 50 characters.")
     page = check(administrator.get(f"{url}{one.system_id}/"))
     assert "longer than 50" in page.root.text
     assert page.links()["Open in Dataverse"].startswith("https://contoso.crm4.dynamics.com/main.aspx?")

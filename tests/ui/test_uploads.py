@@ -31,9 +31,10 @@ def send(client: Client, url: str, length: int, *, method: str = "POST") -> Any:
 def given(company: str) -> dict[str, Any]:
     return {
         "company": company, "table": "customer", "system_id": UUID(int=1), "mapping": "CUSTOMER", "pk": 1,
-        "name": "index", "what": "fields", "to": "on", "step": "before-you-start", "kind": "csv",
+        "name": "index", "what": "fields", "to": "on", "step": "before-you-start", "kind": "csv", "part": "name",
         "object_id": "1", "id": 1, "content_type_id": 1, "app_label": "jobs", "url": "x",
-        "uidb64": "MQ", "token": "not-a-token",
+        "uidb64": "MQ", "token": "not-a-token", "field": 1, "table_id": 1, "template_id": 1, "side": "table",
+        "how": "leaving", "tree": "e30",
     }  # fmt: skip
 
 

@@ -68,7 +68,9 @@ def rows(bound: Any) -> SafeString:
 
 def _cells(bound: Any, row: Any) -> SafeString:
     parts: list[SafeString] = []
-    if bound.selectable:
+    if bound.selectable and not row.key:  # it stands here without a row that an action could be on
+        parts.append(SafeString('<td class="check"></td>'))  # nosec B703
+    elif bound.selectable:
         parts.append(
             format_html(
                 '<td class="check"><label><input type="checkbox" name="selected" value="{}" id="select-{}" '
@@ -77,7 +79,9 @@ def _cells(bound: Any, row: Any) -> SafeString:
             )
         )  # fmt: skip
     for position, (column, value) in enumerate(row.cells):
-        css = " ".join(name for name, on in (("num", column.numeric), ("wrap", column.wrap)) if on)
+        css = " ".join(
+            name for name, on in (("num", column.numeric), ("wrap", column.wrap), (column.narrow, column.narrow)) if on
+        )
         shown = html_of(value)
         if position == 0 and row.url:
             shown = format_html('<a href="{}">{}</a>', row.url, shown or row.label or "Open")

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.demo.environment import EnvironmentFailed
-from config.demo.run import Demo, DemoFailed
+from config.demo.rounds import DemoFailed
+from config.demo.run import Demo
 from config.demo.show import Screen
 from config.serve import SiteFailed, stop_on_signals
 from core.refusals import Refusal

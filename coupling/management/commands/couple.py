@@ -10,6 +10,7 @@ from coupling.commands import MappingCommand
 from coupling.couplings import services
 from coupling.matching import criteria
 from dataverse.errors import DataverseError
+from jobs.mentions import PersonReading
 
 
 class Command(MappingCommand):
@@ -33,7 +34,14 @@ class Command(MappingCommand):
             f"{', '.join(CompareAs)}.",
         )
         parser.add_argument("--select", nargs="+", action="extend", metavar="NO", help="Only these records.")
-        parser.add_argument("--create-new", action="store_true", default=None, help="Create what finds no match.")
+        parser.add_argument(
+            "--create-new",
+            nargs="?",
+            const="all",
+            choices=["all", "unmatched"],
+            help="Create what finds no unique match; `unmatched`: no likely duplicates, which are records with several "
+            "matches, with one that is taken or outside the filter, and near misses.",
+        )
         parser.add_argument("--synchronize", action="store_true", default=None, help="Synchronize what was coupled.")
         parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
         parser.add_argument("--preview", action="store_true", help="Only print what would happen.")  # fmt: skip
@@ -43,9 +51,13 @@ class Command(MappingCommand):
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
         try:
+            creates = {
+                "create_new": options["create_new"] and True,
+                "only_unmatched": options["create_new"] == "unmatched",
+            }
             given = criteria.parse_criteria(mapping, options["match"]) if options["match"] else None
             if options["preview"]:
-                self._preview(mapping, selection, given)
+                self._preview(mapping, selection, given, creates)
                 return
             for refusal in services.incomparable(mapping, given or criteria.stored_criteria(mapping)).values():
                 raise refusal
@@ -53,7 +65,7 @@ class Command(MappingCommand):
                 mapping=mapping,
                 selection=selection,
                 criteria=given,
-                create_new=options["create_new"],
+                **creates,
                 synchronize=options["synchronize"],
                 conflicts=options["conflicts"],
                 user=self.acting,
@@ -62,17 +74,20 @@ class Command(MappingCommand):
             self.refuse_for(error)
         self.finish(job)
 
-    def _preview(self, mapping: Any, selection: Any, given: Any) -> None:
-        found = services.preview(mapping=mapping, selection=selection, criteria=given)
+    def _preview(self, mapping: Any, selection: Any, given: Any, creates: dict[str, Any]) -> None:
+        found = services.preview(mapping=mapping, selection=selection, criteria=given, **creates)
+        reader = PersonReading(self.acting)
         if self.as_json:
-            self.print_json_lines(found.lines())
+            self.print_json_lines(found.lines(reader))
             self.print_json_lines([found.summary()])
             return
-        for one in found.lines():
+        for one in found.lines(reader):
             row = one["integration"]
-            text = f"-> {row['name']}" if one["outcome"] == "coupled" else one["message"]
+            text = f"-> {row['name']}" if one["outcome"] == "couple" else one["message"]
             self.print_text(f"{one['local']['key']:<12} {one['local']['name']:<32} {text}")
         self.print_text(
             f"{found.total:,} uncoupled records: {found.coupled:,} would be coupled, {found.multiple:,} have several "
             f"matches, {found.no_match:,} find no match, {found.already_coupled:,} find a match that is taken."
+            + (f" Rows would be created for {found.created:,}." if found.created else "")
+            + (f" {found.outside:,} selected records take no part." if found.outside else "")
         )

@@ -1,17 +1,19 @@
 """manage.py masterdata import TABLE FILE --company NAME [--columns "no=customerID,name=companyName"]."""
 
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
-from coupling.records import import_services
+from coupling.records import import_preview, import_services
 from jobs.models import Job
 from jobs.running import waiting
 from masterdata import catalog
 from masterdata.commands import CompanyCommand
-from masterdata.files import kept
+from masterdata.files import kept, writing
+from masterdata.files.styles import DECIMAL_NAMES, ORDER_NAMES
 from masterdata.files.types import Options
 
 _SHOWN = 20
@@ -40,14 +42,35 @@ class Command(CompanyCommand):
         parser.add_argument("--encoding", default="", metavar="E", help=f"utf-8, cp1250, cp1251, ...; {found}.")
         parser.add_argument("--separator", default="", metavar="C", help=f"What stands between values; {found}.")
         parser.add_argument("--sheet", default="", metavar="NAME", help="The workbook's sheet; the first one it shows.")
-        parser.add_argument("--decimal", default="", choices=[",", "."], help=f"The decimal mark; {found}.")
-        parser.add_argument("--dates", default="", choices=["dmy", "mdy", "ymd"], help=f"The order in dates; {found}.")
-        parser.add_argument("--blank-clears", action="store_true", help="Blank cells clear what the record has.")
+        of_one = "; FIELD=... for one column, repeatable"
+        parser.add_argument(
+            "--decimal", action="append", default=[], metavar="[FIELD=]MARK",
+            help=f"The decimal mark, , or .{of_one}; {found}.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--dates", action="append", default=[], metavar="[FIELD=]ORDER",
+            help=f"The order in dates, dmy, mdy or ymd{of_one}; {found}.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--blank-clears", action="append", nargs="?", const="", default=[], metavar="FIELD",
+            help="Blank cells clear what the record has; --blank-clears=FIELD: in that column alone, repeatable.",
+        )  # fmt: skip
         parser.add_argument("--preview", action="store_true", help="Tell what would be done; write nothing.")
+        parser.add_argument(
+            "--rows", type=Path, metavar="CSV", help="With --preview: write every row into this file, field by field."
+        )
 
     def run(self, options: dict[str, Any]) -> None:
         """Import and print the numbers."""
         columns = self._columns(options["columns"])
+        if options["rows"] and not options["preview"]:
+            self.usage_error("--rows goes with --preview.")
+        decimal, decimal_of = self._choices("--decimal", options["decimal"], DECIMAL_NAMES)
+        dates, dates_of = self._choices("--dates", options["dates"], ORDER_NAMES)
+        chosen = Options(
+            **{name: options[name] for name in ("encoding", "separator", "sheet")},
+            decimal=decimal, dates=dates, decimal_of=decimal_of, dates_of=dates_of,
+        )  # fmt: skip
         self._said = time.monotonic()
         try:
             table = catalog.table(options["table"].lower().replace("-", "_"))
@@ -57,10 +80,13 @@ class Command(CompanyCommand):
         try:
             job = import_services.start_import(
                 company=self.company, table=table, file=file, file_name=options["file"].name, columns=columns,
-                options=Options(**{name: options[name] for name in Options.__struct_fields__}),
-                blank_clears=options["blank_clears"], preview=options["preview"], user=self.acting,
+                options=chosen, blank_clears="" in options["blank_clears"],
+                blank_clears_of={name: True for name in options["blank_clears"] if name},
+                preview=options["preview"], user=self.acting,
             )  # fmt: skip
             job = waiting.run_to_end(job, self._on_progress)
+            if options["rows"] and import_preview.is_kept(job):
+                self._write_rows(job, options["rows"])
         finally:
             if file.name not in import_services.files_needed():
                 file.remove()
@@ -73,6 +99,13 @@ class Command(CompanyCommand):
             self.print_json(document)
         else:
             self._print(table.caption_plural, job, document)
+
+    def _write_rows(self, job: Job, path: Path) -> None:
+        try:
+            with path.open("wb") as file:
+                file.writelines(writing.csv_lines(import_preview.HEADER, import_preview.table_rows(job)))
+        except OSError as error:
+            self.usage_error(f"{path} cannot be written: {error.strerror}.")
 
     def _on_progress(self, job: Job) -> None:
         """Say how far a long import is, now and then."""
@@ -92,6 +125,20 @@ class Command(CompanyCommand):
                 self.usage_error(f"--columns names the field {name} twice.")
             columns[name] = word
         return columns
+
+    def _choices(self, option: str, given: list[str], known: Collection[str]) -> tuple[str, dict[str, str]]:
+        """Return what an option says for all columns, and for single ones: "dmy", "created=mdy"."""
+        whole, single = "", {}
+        for text in given:
+            name, mark, value = text.rpartition("=")
+            if value not in known or bool(name.strip()) != bool(mark):
+                words = " or ".join(known)
+                self.usage_error(f"{option} has {text!r}; write {words}, or FIELD= before it for one column.")
+            if name:
+                single[name.strip()] = value
+            else:
+                whole = value
+        return whole, single
 
     def _print(self, what: str, job: Job, document: dict[str, Any]) -> None:
         head = "Preview of " if document.get("preview") else ""

@@ -8,7 +8,9 @@ from django.core.management.base import CommandParser
 from core.commands import TandemCommand
 from core.roles import Can, may
 from jobs import display
+from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, JobOutcome, Outcome
+from jobs.outcomes import JobOutcomes
 from jobs.pages import lists as listings
 from jobs.services import summary
 
@@ -40,18 +42,18 @@ class Command(TandemCommand):
                 "List them with: manage.py jobs --company NAME",
             )
         outcome = options["outcome"] or (Outcome.FAILED.value if options["errors"] else "")
+        rows = _rows(job, outcome, PersonReading(self.acting)) if outcome else iter(())
         if self.as_json:
             if outcome:
-                self.print_json_lines(errors(job, outcome))
+                self.print_json_lines(map(_error, rows))
                 self.print_json_lines([summary(job)])
             else:
                 self.print_json(summary(job))
             return
-        if outcome:
-            for row in _rows(job, outcome):
-                reason = listings.reason_label(row.reason) or str(row.get_outcome_display())
-                name = row.local_name or row.integration_name
-                self.print_text(f"{row.local_key or row.integration_id or '':<12} {name:<30} {reason}: {row.message}")
+        for row in rows:
+            reason = listings.reason_label(row.reason) or str(row.get_outcome_display())
+            name = row.local_name or row.integration_name
+            self.print_text(f"{row.local_key or row.integration_id or '':<12} {name:<30} {reason}: {row.message}")
         self.print_text(f"{display.title(job)}, job {job.pk}: {str(job.get_state_display()).lower()}")
         for name, count in job.counters.items():
             if count:
@@ -62,20 +64,21 @@ class Command(TandemCommand):
             self.print_text(job.message)
 
 
-def errors(job: Job, outcome: str) -> Iterator[dict[str, Any]]:
-    """Yield the job's records of one outcome, in the shape the commands print."""
-    for row in _rows(job, outcome):
-        detail = row.detail if isinstance(row.detail, dict) else {}
-        yield {
-            "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
-            "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
-            "reason": row.reason,
-            "message": row.message,
-            "fields": detail.get("fields", []),
-            "candidates": detail.get("candidates", []),
-        }
+def _error(row: JobOutcome) -> dict[str, Any]:
+    """Return a record in the shape the commands print."""
+    detail = row.detail if isinstance(row.detail, dict) else {}
+    return {
+        "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
+        "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
+        "reason": row.reason,
+        "message": row.message,
+        "fields": detail.get("fields", []),
+        "candidates": detail.get("candidates", []),
+    }
 
 
-def _rows(job: Job, outcome: str) -> Iterator[JobOutcome]:
-    rows = JobOutcome.objects.filter(job=job, outcome=outcome)
-    yield from rows.order_by("outcome", "reason", "position", "id").iterator(chunk_size=2000)
+def _rows(job: Job, outcome: str, reader: Reader) -> Iterator[JobOutcome]:
+    """Yield the job's records of one outcome, as the reader sees them."""
+    for row in JobOutcomes(job, outcome):
+        reader.read_rows([row])
+        yield row

@@ -10,6 +10,7 @@ from connection_setup.management.settings_command import SettingsCommand
 from dataverse.errors import DataverseError
 from jobs.models import Job, State
 from jobs.running.waiting import run_to_end
+from jobs.services import failure_of
 from sync.display import progress_line
 from sync.environment import services
 from sync.environment.services import Situation
@@ -86,7 +87,7 @@ class Command(SettingsCommand):
 
         job = run_to_end(job, print_progress)
         if job.state != State.FINISHED:
-            self.refuse(job.failure_reason or "cancelled", job.message)
+            self.refuse(**failure_of(job))
         return job
 
     def _print(self, situation: Situation, kept: int, dropped: int | None = None, text: str = "") -> None:

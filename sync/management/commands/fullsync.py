@@ -9,7 +9,7 @@ from core.roles import Can
 from dataverse.errors import DataverseError
 from jobs.models import OPEN_STATES, Job
 from jobs.running.waiting import run_to_end
-from jobs.services import summary
+from jobs.services import failure_of, summary
 from masterdata.commands import CompanyCommand
 from sync.display import progress_line
 from sync.full import services as full
@@ -85,7 +85,7 @@ class Command(CompanyCommand):
                 return
             ran = [run_to_end(job, print_progress) for job in open_jobs if job is not None]
             if ran and all(job.needs_person for job in ran):
-                self.refuse(ran[0].failure_reason, ran[0].message)
+                self.refuse(**failure_of(ran[0]))
             time.sleep(0.02)
 
     def print_lines(self, lines: list[FullSynchReviewLine], jobs: dict[str, Any]) -> None:

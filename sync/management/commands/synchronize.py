@@ -8,6 +8,7 @@ from core.roles import Can
 from core.vocabulary import Direction
 from coupling.commands import MappingCommand
 from dataverse.errors import DataverseError
+from jobs.mentions import PersonReading
 from jobs.models import COUNTERS
 from sync.display import outcome_object
 from sync.engine.preview import Preview
@@ -55,9 +56,10 @@ class Command(MappingCommand):
 
     def preview(self, preview: Preview) -> None:
         """Print one object per record, the summary last."""
+        reader = PersonReading(self.acting)
         for outcome in preview.outcomes():
             if self.as_json:
-                self.print_json_lines([outcome_object(outcome)])
+                self.print_json_lines([outcome_object(outcome, reader)])
         counters = {name: preview.counts.get(name, 0) for name in COUNTERS} | {"total": sum(preview.counts.values())}
         if self.as_json:
             self.print_json_lines([preview_summary(preview, counters)])

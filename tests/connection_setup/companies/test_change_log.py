@@ -14,8 +14,8 @@ from tests.connection_setup.setup.test_page import PAGE, text_of
 from tests.ui.pages import check
 
 
-def log(client: Client, **query: str) -> str:
-    return re.sub(r"\s+", " ", text_of(client.get(f"{PAGE}change-log/", query).content.decode()))
+def log(client: Client, address: str = f"{PAGE}change-log/", **query: str) -> str:
+    return re.sub(r"\s+", " ", text_of(client.get(address, query).content.decode()))
 
 
 def test_changes_show_who_before_and_after_and_of_a_secret_only_that_it_changed(
@@ -61,9 +61,12 @@ def test_consent_enabling_and_disabling_are_logged_and_can_be_filtered(
     assert "Change Log" in text_of(admin.get(PAGE).content.decode())
 
 
-def test_the_change_log_is_per_company_and_for_administrators(admin: Client, company: Company) -> None:
+def test_the_log_is_per_company_and_its_connection_for_administrators(admin: Client, company: Company) -> None:
     admin.post(f"{PAGE}save/", fields())
     Company.objects.create(name="Other", currency_code="EUR")
     other = admin.get("/c/other/dataverse-connection-setup/change-log/").content.decode()
     assert "contoso" not in other
-    assert signed_in("Viewer").get(f"{PAGE}change-log/").status_code == 403
+    viewer = signed_in("Viewer")
+    assert viewer.get(f"{PAGE}change-log/").status_code == 200
+    assert "contoso" not in log(viewer)
+    assert "contoso" not in log(viewer, group="settings", of="connection")

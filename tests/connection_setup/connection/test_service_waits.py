@@ -1,21 +1,29 @@
 """What Dataverse asks one process to wait, the other processes of the installation wait too."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
 from connection_setup.connection import service_waits
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.service_waits import UserWaits
-from connection_setup.models import ServiceWait
+from connection_setup.models import ServiceProcess, ServiceWait
 from dataverse import odata
 from dataverse.errors import Throttled
 from dataverse.types import Request
 from masterdata.models import Company
+from sandbox.service.application import PARALLELISM_HINT
 from sandbox.testing import Sandbox
 from tests.conftest import nothing_is_known
+from tests.jobs.running.test_worker import database_url
 from tests.sync.conftest import connect
 
 
@@ -101,3 +109,83 @@ def test_the_thread_that_reads_is_made_anew_after_it_was_closed(transactional_db
     service_waits.close()
     service_waits.close()
     assert waits.seconds_left() > 50
+
+
+ASKING = """
+import sys, time
+import django
+django.setup()
+from connection_setup.connection.clients import client_for
+from dataverse.errors import Throttled
+from masterdata.models import Company
+client = client_for(Company.objects.get(pk=int(sys.argv[1])))
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+UNTIL_THERE_ARE_SO_FEW_SLOTS = """
+until = time.monotonic() + 20
+while time.monotonic() < until and (client.concurrency != int(sys.argv[2])):
+    list(client.map(client.function, ["WhoAmI"] * 20))
+print(client.concurrency)
+"""
+
+
+def answers_of(number: int, script: str, *given: object) -> list[str]:
+    """Return what processes answer that begin to send to Dataverse at the same moment."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASKING + script, *map(str, given)],
+            env={**os.environ, "DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"},
+            cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(number)
+    ]  # fmt: skip
+    try:
+        for child in children:
+            assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        answers = []
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        for child in children:
+            answers.append(child.communicate(timeout=60)[0].strip())
+            assert child.returncode == 0
+        return answers
+    finally:
+        for child in children:
+            child.kill()
+
+
+@pytest.mark.processes
+def test_processes_divide_the_requests_that_are_recommended(company: Company) -> None:
+    half = int(PARALLELISM_HINT) // 2
+    ServiceProcess.objects.all().delete()  # this one has just sent for longer than a second
+    assert answers_of(2, UNTIL_THERE_ARE_SO_FEW_SLOTS, company.pk, half) == [str(half)] * 2
+    assert ServiceProcess.objects.count() == 2
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases have no one lock for all that is written")
+def test_no_request_waits_for_sqlite_s_lock_so_that_its_sender_is_counted(transactional_db: None) -> None:
+    waits = UserWaits("https://one.crm.dynamics.com", "application")
+    assert waits.count_processes() == 1
+    began = time.monotonic()
+    with transaction.atomic():
+        ServiceProcess.objects.update(seen=timezone.now())
+        assert waits.count_processes() == 0
+    assert time.monotonic() - began < 3
+    assert waits.count_processes() == 1
+
+
+def test_a_process_that_has_ended_leaves_its_share_to_the_others(transactional_db: None) -> None:
+    waits = UserWaits("https://one.crm.dynamics.com", "application")
+    ServiceProcess.objects.bulk_create(
+        [
+            ServiceProcess(key=waits.key, process="alive", seen=timezone.now()),
+            ServiceProcess(key=waits.key, process="gone", seen=timezone.now() - timedelta(minutes=1)),
+            ServiceProcess(key=waits.key, process="forgotten", seen=timezone.now() - timedelta(hours=2)),
+            ServiceProcess(key="another user", process="alive", seen=timezone.now()),
+        ]
+    )
+    assert waits.count_processes() == waits.count_processes() == 2
+    assert not ServiceProcess.objects.filter(process="forgotten").exists()

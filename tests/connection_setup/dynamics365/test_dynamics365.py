@@ -45,6 +45,27 @@ def names(company: Company) -> set[str]:
     return set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True))
 
 
+@pytest.mark.parametrize(
+    ("page", "setting", "caption"),
+    [("units", "unit_groups", "Unit Group Mapping"), ("prices", "extended_prices", "Extended Prices")],
+)
+def test_how_units_and_prices_are_mapped_is_asked_and_turned_while_it_is_disabled(
+    admin: Client, company: Company, page: str, setting: str, caption: str
+) -> None:
+    assert check(admin.get(HERE)).links()[f"Turn {caption} On"].endswith(f"{page}/")
+    assert f"Turn {caption} on?" in shown(admin, f"{HERE}{page}/")
+    asked = {"turn": "on"}
+    for _ in ("I", "somebody else who has the same question open"):
+        assert f"{caption}: on." in text_of(admin.post(f"{HERE}{page}/", asked, follow=True).content.decode())
+        assert getattr(dynamics.get_setup(company), setting)
+    assert 'name="turn" value="off"' in admin.get(f"{HERE}{page}/").content.decode()
+    Dynamics365Connection.objects.update(enabled=True)
+    text = text_of(admin.post(f"{HERE}{page}/", {"turn": "off"}, follow=True).content.decode())
+    assert f"Nothing was changed. {caption} cannot be changed while Dynamics 365 is enabled." in text
+    assert getattr(dynamics.get_setup(company), setting)
+    assert admin.get(HERE).content.decode().count("PLHEADER-PRICE") == (setting == "extended_prices")
+
+
 def test_without_the_connection_to_dataverse_the_page_says_so_and_leads_there(admin: Client, company: Company) -> None:
     page = check(admin.get(HERE))
     assert page.h1 == "Dynamics 365 Connection Setup"
@@ -70,12 +91,12 @@ def test_the_switch_tests_the_environment_and_adds_the_mappings_with_their_sched
     text = text_of(answer.content.decode())
     assert "Dynamics 365 is enabled. Next, couple items with products by criteria" in text
     assert {"UNIT OF MEASURE", "ITEM-PRODUCT"} <= names(connected)
-    assert "All 5 sales tables can be read." in text
-    assert "2 of 2" in text
+    assert "All 6 sales tables can be read." in text
+    assert "5 of 5" in text
     assert "All scheduled synchronizations are active." in text
     assert "Active scheduled synchronization jobs" in text
     IntegrationTableMapping.objects.filter(name="ITEM-PRODUCT").update(scheduled=False)
-    assert "1 of 2 scheduled synchronizations are active." in shown(admin)
+    assert "4 of 5 scheduled synchronizations are active." in shown(admin)
 
     answer = admin.post(f"{HERE}toggle/", follow=True)
     assert answer.redirect_chain[-1][0] == f"{HERE}disable/"
@@ -218,7 +239,9 @@ def test_enabling_adds_the_sales_mappings_alone_and_the_default_setup_leaves_the
 ) -> None:
     IntegrationTableMapping.objects.all().delete()
     dynamics.enable(company=connected, user=None)
-    assert names(connected) == {"UNIT OF MEASURE", "ITEM-PRODUCT"}
+    assert names(connected) == {
+        "UNIT OF MEASURE", "ITEM-PRODUCT", "RESOURCE-PRODUCT", "CUSTPRCGRP-PRICE", "SALESPRC-PRODPRICE", "OPPORTUNITY",
+    }  # fmt: skip
     assert not hooks.describe_setup(connected), "the default setup is still to be asked about"
     dynamics.disable(company=connected, user=None)
     hooks.apply_default_setup(connected, schedules=True)

@@ -322,6 +322,7 @@ def test_whoever_lost_the_role_while_signing_in_brings_nothing_back(
     assert AdministratorSignIn.objects.exists()
     person = User.objects.get(username="administrator")
     other = Company.objects.create(name="Fabrikam", currency_code="EUR")
+    set_roles(person=User.objects.create_user("another"), company=None, roles=[Role.ADMINISTRATOR])
     set_roles(person=person, company=None, roles=[])
     set_roles(person=person, company=other, roles=[Role.ADMINISTRATOR])
     assert admin.get("/connection/signed-in", back).status_code == 404

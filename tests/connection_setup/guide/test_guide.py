@@ -7,12 +7,12 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from connection_setup.guide import flow
 from connection_setup.guide.flow import Step
 from connection_setup.models import AssistedSetup, DataverseConnection
 from masterdata.models import Company
 from tests.connection_setup.conftest import APPLICATION, SECRET, TENANT, signed_in
 from tests.connection_setup.setup import test_page
+from ui import guides
 
 GUIDE = "/c/cronus-international/assisted-setup/dataverse/"
 LIST = "/c/cronus-international/assisted-setup/"
@@ -48,13 +48,13 @@ def test_the_guide_continues_at_the_first_unfinished_step(
     done: tuple[bool, ...], first: str, open_: tuple[bool, ...]
 ) -> None:
     steps = made(*done)
-    assert flow.first_unfinished(steps, NOW).name == first
-    assert tuple(flow.may_open(steps, step, NOW) for step in steps) == open_
+    assert guides.first_unfinished(steps, NOW).name == first
+    assert tuple(guides.may_open(steps, step, NOW) for step in steps) == open_
 
 
 def test_the_last_step_is_followed_by_itself() -> None:
     steps = made(True, True)
-    assert [flow.following_step(steps, step).name for step in steps] == ["1", "1"]
+    assert [guides.following_step(steps, step).name for step in steps] == ["1", "1"]
 
 
 def test_the_list_shows_whether_the_guide_is_completed(admin: Client, company: Company) -> None:

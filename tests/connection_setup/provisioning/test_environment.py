@@ -62,9 +62,9 @@ def by_name(report: Any) -> dict[str, Any]:
 def test_everything_is_right_in_a_ready_environment(connected: DataverseConnection) -> None:
     report = checks_services.test_connection(connection=connected)
     assert report.ok, report.document()
-    assert [check.state for check in report.checks] == ["ok"] * 12, report.document()
+    assert [check.state for check in report.checks] == ["ok"] * 13, report.document()
     connected.refresh_from_db()
-    assert len(connected.checks) == 12
+    assert len(connected.checks) == 13
     assert not connected.enabled
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from connection_setup.connection import redirect_url, state
+from connection_setup.connection import clients, redirect_url, state
 from connection_setup.connection import settings as connection_settings
 from connection_setup.enabling import services as enabling_services
 from connection_setup.environments import services as environments
@@ -16,6 +16,7 @@ from connection_setup.models import AdministratorSignIn, DataverseConnection
 from connection_setup.provisioning import preparation, solution
 from connection_setup.provisioning import sign_in as administrator
 from connection_setup.secrets.sealing import unseal
+from dataverse.choices import ColumnChoices
 from dataverse.errors import SignInError
 from jobs import registry
 from masterdata.models import Company
@@ -66,6 +67,9 @@ def test_an_empty_environment_is_prepared_and_the_company_connects(
     report = enabling_services.enable(company=saved.company, user=None)
     assert report.ok, report.document()
     assert not report.attention_count, report.document()
+    choices = ColumnChoices(clients.client_for(saved.company), "account", "paymenttermscode")
+    assert choices.change({solution.OPTION_PREFIX * 10_000: "14 DAYS"}, {}) == {}, "the role may add choices"
+    assert "14 DAYS" in choices.read().values()
     written = empty.requests()["rows_written"]
     again = list(preparation.take_all_steps(done))
     assert all("there already" in one.message or one.name == "administrator" for one in again), again

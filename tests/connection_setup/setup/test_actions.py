@@ -196,6 +196,9 @@ def test_use_default_synchronization_setup_asks_first_and_resets_changes(
     url = f"{PAGE}default-setup/"
     asked = admin.get(url).content.decode()
     assert "What was changed there is lost." in text_of(asked)
+    assert "CUSTOMER: 1 setting of the schedule (Synchronize every (minutes)); 1 setting (Create New If" in text_of(
+        asked
+    )
     assert re.search(r'class="button primary"\s+href', asked), "No is the default answer"
     assert IntegrationTableMapping.objects.get(pk=mapping.pk).every_minutes == 7
     done = text_of(admin.post(url, follow=True).content.decode())
@@ -213,7 +216,7 @@ def test_synchronize_modified_records_asks_first_and_queues_a_job_per_mapping_in
     done = text_of(admin.post(url, follow=True).content.decode())
     names = list(Job.objects.order_by("pk").values_list("mapping_name", flat=True))
     assert f"{len(names)} jobs are queued, one per mapping." in done
-    mappings = IntegrationTableMapping.objects.filter(company=enabled.company, uid_kind="guid")
+    mappings = IntegrationTableMapping.objects.filter(company=enabled.company)
     assert sorted(names) == sorted(one.name for one in mappings)
     assert names.index("CURRENCY") < names.index("CUSTOMER")
 

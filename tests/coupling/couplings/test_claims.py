@@ -1,19 +1,28 @@
 """Two companies on one environment: a row belongs to the company that couples it first."""
 
+import html
+from io import StringIO
 from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
+from accounts.roles import set_roles as give_roles
 from core.refusals import Refusal
+from core.roles import Role
 from core.vocabulary import ConflictOption
 from coupling import claims
 from coupling.couplings import services
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping
 from coupling.rows import Criterion
+from jobs.mentions import PersonReading
 from jobs.models import JobOutcome
-from masterdata.models import Company, Currency, Customer
+from masterdata.models import Currency, Customer
 from sync.full import services as full
 from sync.start.services import start_synchronization
 from tests.coupling.conftest import connect, counted, pairs, run
@@ -22,11 +31,9 @@ NAME = [Criterion("name", "name")]
 
 
 @pytest.fixture
-def other(company, remote):
+def other(company, connected):
     """Return a second company on the same environment."""
-    made = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
-    connect(made, remote)
-    return made
+    return connected("Northwind Traders", connect)
 
 
 @pytest.fixture
@@ -51,14 +58,70 @@ def test_matching_refuses_a_row_of_another_company_by_name(customer_mapping, oth
     preview = services.preview(mapping=other_mapping, criteria=NAME)
     job = couple(other_mapping)
     assert (counted(job), job.reasons) == ({"total": 1, "failed": 1}, {"already_coupled": 1})
-    outcome = JobOutcome.objects.get(job=job)
-    assert outcome.message == (
+    message, detail = read(JobOutcome.objects.get(job=job))
+    assert message == (
         "The one row with the same Name belongs to Cronus, where it is coupled to S1 Shared Works. Match on other "
         "fields, delete the coupling there, or switch Multi-Company Synchronization Enabled on for CUSTOMER."
     )
-    assert outcome.detail["candidates"][0]["coupled_to"] == "S1 Shared Works in Cronus"
-    assert [line["message"] for line in preview.lines()] == [outcome.message]
+    assert detail["candidates"][0]["coupled_to"] == "S1 Shared Works in Cronus"
+    assert [line["message"] for line in preview.lines(PersonReading(None))] == [message]
     assert not pairs(other_mapping)
+
+
+NOBODY_NAMED = "belongs to another company of this installation. "
+
+
+@pytest.mark.parametrize(("roles", "named"), [(["there"], False), (["there", "here"], True), ([None], True)])
+def test_the_company_that_holds_a_row_is_named_to_those_who_have_a_role_there(
+    company, other, customer_mapping, other_mapping, both, roles, named
+):
+    """On pages, in exports, by commands, in the admin, and by hand."""
+    row, _, second = both
+    person = User.objects.create_user("ada", is_staff=True)
+    companies = {"here": company, "there": other, None: None}
+    for one in roles:
+        role = Role.ADMINISTRATOR if one != "here" else Role.VIEWER
+        give_roles(person=person, company=companies[one], roles=[role])
+    couple(customer_mapping)
+    job = couple(other_mapping)
+    (preview,) = services.preview(mapping=other_mapping, criteria=NAME).lines(PersonReading(person))
+    by_hand = {
+        "mapping": other_mapping, "local_id": second.system_id, "integration_id": row,
+        "organization_id": other_mapping.company.connection.organization_id,
+    }  # fmt: skip
+    with pytest.raises(Refusal) as refused:
+        services.couple_by_hand(user=person, **by_hand)
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    of_job = {"company": other.slug, "pk": job.pk}
+    outcome = JobOutcome.objects.get(job=job)
+    urls = [reverse(f"jobs:{name}", kwargs=of_job) for name in ("job", "outcomes", "export")]
+    urls += [reverse("admin:jobs_joboutcome_changelist"), reverse("admin:jobs_joboutcome_change", args=(outcome.pk,))]
+    said = [*map(text_of, map(client.get, urls)), str(preview), refused.value.message + " "]
+    match = ("couple", "CUSTOMER", "--company", other.name, "--match", "name", "--preview")
+    said += [command(*words, *form, "--user", "ada") for words in (match, ("job", str(job.pk), "--errors"))
+             for form in ((), ("--json",))]  # fmt: skip
+    for text in said:
+        assert ("belongs to Cronus, where it is coupled to S1 Shared Works." in text) is named, text
+        assert (NOBODY_NAMED in text) is not named, text
+        assert ("Cronus" in text) is named, text
+        assert ("S1 Shared Works in Cronus" in text) is named or "oupled_to" not in text, text
+
+
+def text_of(answer):
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return html.unescape(content.decode())
+
+
+def command(*words):
+    out = StringIO()
+    call_command(*words, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def read(outcome):
+    """Return message and detail as a command shows them that acts with all rights."""
+    return PersonReading(None).read_outcome(outcome.message, outcome.detail)
 
 
 def test_a_row_is_claimed_before_the_first_write(customer_mapping, other_mapping, both, remote):
@@ -81,7 +144,7 @@ def test_a_run_that_creates_records_leaves_rows_of_another_company_alone(custome
     assert (counted(job), job.reasons) == ({"total": 1, "skipped": 1}, {"already_coupled": 1})
     outcome = JobOutcome.objects.get(job=job)
     assert (outcome.integration_name, outcome.outcome) == ("Shared Works", "skipped")
-    assert outcome.message.startswith("The row belongs to Cronus, where it is coupled to S1 Shared Works.")
+    assert read(outcome)[0].startswith("The row belongs to Cronus, where it is coupled to S1 Shared Works.")
     assert not Customer.objects.filter(company=other_mapping.company).exists()
 
 
@@ -118,7 +181,7 @@ def test_who_couples_while_the_other_reads_keeps_the_row(customer_mapping, other
     monkeypatch.setattr(MatchingRun, "run", and_then)
     job = couple(other_mapping)
     assert job.reasons == {"already_coupled": 1}
-    assert "belongs to Cronus, where it is coupled to S1 Shared Works" in JobOutcome.objects.get(job=job).message
+    assert "belongs to Cronus, where it is coupled to S1 Shared Works" in read(JobOutcome.objects.get(job=job))[0]
     assert not pairs(other_mapping)
 
 

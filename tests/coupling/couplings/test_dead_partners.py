@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.core.management import CommandError
 
 from coupling.couplings import services
 from coupling.models import Coupling
@@ -11,6 +12,7 @@ from jobs.models import Job, JobOutcome
 from jobs.pages import lists as listings
 from masterdata.models import Customer
 from tests.coupling.conftest import counted, pairs, run
+from tests.coupling.test_commands import spoken
 from tests.sync.conftest import signed_in
 
 PHONE = [Criterion("phone_no", "telephone1")]
@@ -108,3 +110,18 @@ def test_where_no_partner_was_deleted_nothing_is_done(operator, company, custome
     )  # fmt: skip
     assert "nothing to release" in text(answer)
     assert Job.objects.count() == before and Coupling.objects.count() == 4
+
+
+def test_the_command_releases_what_is_in_the_way_of_selected_records_or_all_of_a_mapping(
+    company, customer_mapping, blocked
+):
+    asked = ("skipped", "release", "--company", company.name)
+    (told,), code = spoken(*asked, "--mapping", "CUSTOMER", "--select", "90000", "90003")
+    assert (code, [job["counters"]["uncoupled"] for job in told["jobs"]]) == (0, [1])
+    (told,), _ = spoken(*asked)
+    assert [job["counters"]["uncoupled"] for job in told["jobs"]] == [2]
+    assert len(pairs(customer_mapping)) == 1, "the one whose record is there"
+    (refused,), code = spoken(*asked, "--mapping", "CUSTOMER")
+    assert code == 1 and "nothing to release" in refused["error"]["message"]
+    with pytest.raises(CommandError, match="--reason"):
+        spoken(*asked, "--reason", "local_deleted")

@@ -8,6 +8,7 @@ from coupling.couplings import services
 from coupling.matching import run_matching
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
+from jobs.mentions import HIDDEN, PersonReading
 from jobs.models import JobOutcome
 from masterdata.models import Company, Customer
 from sync.start.services import start_synchronization
@@ -75,7 +76,10 @@ def test_a_row_that_another_company_has_marked_names_it(customer_mapping, remote
     run(start_synchronization(mapping=mapping, create=True))
     assert remote.rows("accounts")[0]["_tandem_companyid_value"] == str(connection_of(other).company_row_id)
     (message,), _ = couple(customer_mapping, NAME)
-    assert "1 account with this Name is outside the filter: it belongs to Northwind Traders." in message
+    assert f"1 account with this Name is outside the filter: Company is {HIDDEN}." in message
+    outcome = JobOutcome.objects.get(message=message)
+    told, _ = PersonReading(None).read_outcome(message, outcome.detail)
+    assert "1 account with this Name is outside the filter: Company is Northwind Traders." in told
 
 
 def test_a_small_selection_asks_for_its_rows_alone(customer_mapping, customers, accounts, remote):

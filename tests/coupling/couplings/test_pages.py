@@ -110,14 +110,16 @@ def test_the_actions_lead_on_with_the_selected_mapping(as_, customer_mapping, wh
 def test_a_mapping_is_read_by_viewers_and_changed_by_mappers(as_, customer_mapping):
     values = {
         "direction": "to_integration_table", "update_conflict": "", "deletion_conflict": "restore", "every_minutes": 5,
-        "blank_is_no_match": "on",
+        "blank_is_no_match": "on", "blanks": "keep",
     }  # fmt: skip
-    assert as_("Viewer").get(of_customer("mapping")).status_code == 200
+    shown = text(as_("Viewer").get(of_customer("mapping")))
+    assert "Blank Values A blank blanks the other side" in shown
     assert as_("Viewer").post(of_customer("mapping"), values).status_code == 403
     assert as_("Mapper").post(of_customer("mapping"), values).status_code == 302
     customer_mapping.refresh_from_db()
     assert (customer_mapping.direction, customer_mapping.blank_is_no_match) == ("to_integration_table", True)
     assert (customer_mapping.deletion_conflict, customer_mapping.synch_only_coupled) == ("restore", False)
+    assert customer_mapping.blanks == "keep"
 
 
 def test_the_criteria_page_shows_which_records_and_rows_take_part(as_, customer_mapping):
@@ -155,6 +157,8 @@ def test_a_direction_that_no_field_goes_is_refused(as_, customer_mapping):
 
 def test_field_mappings_are_switched_and_what_cannot_be_on_says_why(as_, customer_mapping):
     phone = customer_mapping.fields.get(field="phone_no")
+    waits = {"enabled": False, "disabled_reason": "The related records have no mapping PAYMENT TERMS yet."}
+    customer_mapping.fields.filter(field="payment_terms_code").update(**waits)
     terms = customer_mapping.fields.get(field="payment_terms_code")
     client = as_("Mapper")
     assert "The related records have no mapping PAYMENT TERMS yet." in text(client.get(of_customer("fields")))

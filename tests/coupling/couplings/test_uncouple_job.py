@@ -69,11 +69,13 @@ def test_it_uncouples_all_of_a_mapping_and_leaves_other_mappings(customer_mappin
         company=company, mapping=currencies, table="currency", local_id=euro.system_id, integration_id=uuid4()
     )
     for coupling in Coupling.objects.filter(mapping=customer_mapping):
-        CouplingBase.objects.create(coupling=coupling, values=b"x")
+        CouplingBase.objects.create(
+            coupling=coupling, company_id=coupling.company_id, mapping_id=coupling.mapping_id, values=b"x"
+        )
     job = run(services.start_uncoupling(mapping=customer_mapping, all=True))
     assert counted(job) == {"total": 3, "uncoupled": 3}
     assert Coupling.objects.get().mapping == currencies
-    assert not CouplingBase.objects.exists()
+    assert CouplingBase.objects.get().mapping == currencies
     assert set(company_ids(remote).values()) == {None}
 
 

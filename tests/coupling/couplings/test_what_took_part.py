@@ -6,7 +6,7 @@ from core.vocabulary import CompareAs
 from coupling.couplings import services
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
-from jobs.models import JobOutcome
+from jobs.outcomes import JobOutcomes
 from tests.coupling.conftest import pairs, run
 
 NAME_AND_CITY = [Criterion("name", "name"), Criterion("city", "address1_city")]
@@ -16,7 +16,7 @@ def couple(mapping, criteria=NAME_AND_CITY):
     """Couple, and return the outcomes in the order of their records; a preview says the same."""
     lines = [line["message"] for line in services.preview(mapping=mapping, criteria=criteria).lines()]
     job = run(services.start_coupling(mapping=mapping, criteria=criteria, synchronize=False))
-    outcomes = list(JobOutcome.objects.filter(job=job).order_by("local_key"))
+    outcomes = sorted(JobOutcomes(job), key=lambda row: row.local_key)
     assert [outcome.message for outcome in outcomes] == lines
     return outcomes
 

@@ -6,7 +6,7 @@ from connection_setup.models import DataverseConnection
 from core.refusals import NotUsable
 from coupling import local_records
 from coupling.mappings import defaults
-from coupling.models import IntegrationTableMapping
+from coupling.models import IntegrationFieldMapping, IntegrationTableMapping
 from masterdata import catalog
 from masterdata.models import Company
 
@@ -25,14 +25,27 @@ EXPECTED = {
         "country_region_code": "address1_country", "county": "address1_stateorprovince",
         "currency_code": "transactioncurrencyid", "e_mail": "emailaddress1", "fax_no": "fax",
         "home_page": "websiteurl", "phone_no": "telephone1", "credit_limit": "creditlimit",
+        "shipment_method_code": "address1_freighttermscode", "payment_terms_code": "paymenttermscode",
+        "shipping_agent_code": "address1_shippingmethodcode", "primary_contact_no": "primarycontactid",
     },
+    "CONTACT": {
+        "currency_code": "transactioncurrencyid", "address": "address1_line1", "address_2": "address1_line2",
+        "post_code": "address1_postalcode", "city": "address1_city", "country_region_code": "address1_country",
+        "county": "address1_stateorprovince", "e_mail": "emailaddress1", "fax_no": "fax", "first_name": "firstname",
+        "middle_name": "middlename", "surname": "lastname", "home_page": "websiteurl",
+        "mobile_phone_no": "mobilephone", "pager": "pager", "phone_no": "telephone1", "type": "",
+        "company_no": "parentcustomerid",
+    },
+    "PAYMENT TERMS": {"code": "paymenttermscode"},
+    "SHIPMENT METHOD": {"code": "address1_freighttermscode"},
+    "SHIPPING AGENT": {"code": "address1_shippingmethodcode"},
 }  # fmt: skip
+CHOICES = ["PAYMENT TERMS", "SHIPMENT METHOD", "SHIPPING AGENT"]
+EXPECTED["VENDOR"] = {name: column for name, column in EXPECTED["CUSTOMER"].items() if name != "credit_limit"}
 
 
 def test_enabling_makes_the_default_mappings(company):
-    assert list(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True)) == list(
-        EXPECTED
-    )
+    assert set(IntegrationTableMapping.objects.filter(company=company).values_list("name", flat=True)) == set(EXPECTED)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -47,24 +60,31 @@ def test_a_default_mapping_has_the_fields_of_the_reference(plain_company, name):
     local_records.table_filter_q(mapping)
 
 
-def test_a_field_whose_related_mapping_does_not_exist_is_off_and_says_why(plain_company):
+def test_a_field_that_cannot_be_on_says_why_and_all_others_have_the_mappings_they_need(plain_company):
+    DataverseConnection.objects.create(company=plain_company, ownership_model="person")
     defaults.create_missing(plain_company)
-    rows = IntegrationTableMapping.objects.get(name="CUSTOMER").fields.exclude(disabled_reason="")
-    assert {row.field for row in rows} == {
-        "payment_terms_code", "shipment_method_code", "shipping_agent_code", "primary_contact_no",
-    }  # fmt: skip
-    assert not any(row.enabled for row in rows)
+    off = {
+        (row.mapping.name, row.integration_field): row.disabled_reason
+        for row in IntegrationFieldMapping.objects.exclude(disabled_reason="").select_related("mapping")
+    }
+    owner = "Dataverse takes the kind of owner from the owner itself."
+    company = "Dataverse takes the kind of company from the company itself."
+    assert off == {
+        **{(name, "owneridtype"): owner for name in ("CUSTOMER", "VENDOR", "CONTACT")},
+        ("CONTACT", "parentcustomeridtype"): company,
+    }
+    assert not IntegrationFieldMapping.objects.exclude(disabled_reason="").filter(enabled=True).exists()
 
 
 def test_owner_fields_and_the_dependency_on_salespeople_belong_to_person_ownership(plain_company):
     defaults.create_missing(plain_company)
     mapping = IntegrationTableMapping.objects.get(name="CUSTOMER")
-    assert mapping.dependencies == ["CURRENCY"]
+    assert mapping.dependencies == ["CURRENCY", *CHOICES]
     assert not mapping.fields.filter(field="salesperson_code").exists()
     DataverseConnection.objects.create(company=plain_company, ownership_model="person")
     defaults.reset_mappings(plain_company)
     mapping.refresh_from_db()
-    assert mapping.dependencies == ["SALESPEOPLE", "CURRENCY"]
+    assert mapping.dependencies == ["SALESPEOPLE", "CURRENCY", *CHOICES]
     assert mapping.fields.get(field="salesperson_code").integration_field == "ownerid"
 
 
@@ -113,10 +133,27 @@ def test_mappings_follow_the_ownership_model_and_keep_what_people_changed(plain_
         defaults.apply_ownership_model(plain_company)
         defaults.apply_ownership_model(plain_company)
         assert owner_rows() == ["", "salesperson_code"]
-        assert sorted(mapping.dependencies) == ["CURRENCY", "SALESPEOPLE"]
+        assert mapping.dependencies == ["SALESPEOPLE", "CURRENCY", *CHOICES]
         connection.ownership_model = "team"
         connection.save()
         defaults.apply_ownership_model(plain_company)
         assert owner_rows() == []
-        assert mapping.dependencies == ["CURRENCY"]
+        assert mapping.dependencies == ["CURRENCY", *CHOICES]
     assert not mapping.fields.get(field="city").enabled
+
+
+def test_a_field_is_switched_on_once_the_mapping_it_waited_for_exists(plain_company):
+    defaults.create_missing(plain_company)
+    mapping = IntegrationTableMapping.objects.get(company=plain_company, name="CUSTOMER")
+    reason = "The related records have no mapping CURRENCY yet."
+    mapping.fields.filter(field="currency_code").update(enabled=False, disabled_reason=reason)
+    mapping.fields.filter(field="city").update(enabled=False)
+    IntegrationTableMapping.objects.filter(company=plain_company, name="CURRENCY").delete()
+    mapping.dependencies = CHOICES
+    mapping.save()
+    defaults.create_missing(plain_company)
+    waited = mapping.fields.get(field="currency_code")
+    mapping.refresh_from_db()
+    assert (waited.enabled, waited.disabled_reason) == (True, "")
+    assert mapping.dependencies == [*CHOICES, "CURRENCY"]
+    assert not mapping.fields.get(field="city").enabled, "what a person switched off stays off"

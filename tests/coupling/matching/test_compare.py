@@ -94,6 +94,13 @@ def test_a_placeholder_counts_as_blank_however_it_is_compared(pair, value, is_bl
     assert canonical_column(exact)([value, value.upper()]).count("") == 2 * is_blank
 
 
+@pytest.mark.parametrize("compare_as", [*CompareAs])
+def test_zero_is_no_phone_number_and_a_dash_no_address_whatever_they_are_compared_as(compare_as):
+    assert blank(Criterion(*PHONE_NO, compare_as=compare_as), "0")
+    assert blank(Criterion(*E_MAIL, compare_as=compare_as), "-")
+    assert blank(Criterion(*E_MAIL, compare_as=compare_as), "0")
+
+
 @pytest.mark.parametrize(
     ("value", "found"),
     [
@@ -155,6 +162,10 @@ def test_mail_addresses(one, other, equal):
         ("Smith & Sons", "Smith and Sons Ltd", True),
         ("O'Neil Shipping", "ONEIL SHIPPING LLC", True),
         ("Contoso-Retail", "Contoso Retail", True),
+        ("Contoso A/S", "Contoso I/S", True),
+        ("Contoso S. A.", "Contoso Sp. z o.o.", True),
+        ("Contoso S. de R.L. de C.V.", "Contoso", True),
+        ("Plan B", "Plan", False),
         ("Inc.", "Ltd.", False),
         ("Contoso North", "Contoso South", False),
         ("Café Crème SARL", "CAFE\u0301 CRÈME", True),

@@ -17,7 +17,7 @@ from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.records import counts
 from coupling.records.lists import record_listing
 from masterdata import catalog
-from masterdata.models import Company, Customer, PaymentTerms, Vendor
+from masterdata.models import Company, Customer, Item, PaymentTerms
 from ui import bound_list, paging
 
 pytestmark = pytest.mark.django_db
@@ -95,27 +95,24 @@ def test_a_record_is_coupled_through_any_mapping_of_its_table_and_no_other(compa
 def test_a_record_with_a_choice_of_a_column_is_coupled(company: Company) -> None:
     one, _ = (PaymentTerms.objects.create(company=company, code=code) for code in ("30D", "60D"))
     table = catalog.table_of(PaymentTerms).name
-    terms = IntegrationTableMapping.objects.create(
-        company=company, name="PAYMENT TERMS", table=table, integration_table="account", entity_set="accounts",
-        uid_column="paymenttermscode", uid_kind="option",
-    )  # fmt: skip
+    terms = IntegrationTableMapping.objects.get(company=company, name="PAYMENT TERMS")
     OptionMapping.objects.create(company=company, mapping=terms, local_id=one.system_id, value=1, caption="x")
     assert [row.code for row in shown(company, "/?coupled=yes", table).slice.rows] == ["30D"]
     assert [row.code for row in shown(company, "/?coupled=no", table).slice.rows] == ["60D"]
 
 
 def test_where_no_mapping_covers_the_table_nothing_is_coupled(company: Company) -> None:
-    assert not IntegrationTableMapping.objects.filter(table="vendor").exists()
-    Vendor.objects.create(company=company, no="V1")
-    assert shown(company, "/?coupled=yes", "vendor").slice.rows == []
-    assert [row.no for row in shown(company, "/?coupled=no", "vendor").slice.rows] == ["V1"]
+    assert not IntegrationTableMapping.objects.filter(table="item").exists()
+    Item.objects.create(company=company, no="I1")
+    assert shown(company, "/?coupled=yes", "item").slice.rows == []
+    assert [row.no for row in shown(company, "/?coupled=no", "item").slice.rows] == ["I1"]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans a small table otherwise")
 @pytest.mark.parametrize("coupled", ["yes", "no"])
 def test_one_index_finds_whether_a_record_is_coupled(company: Company, coupled: str) -> None:
     plan = shown(company, f"/?coupled={coupled}").matching[:51].explain()
-    assert "SEARCH U0 USING COVERING INDEX sqlite_autoindex_coupling_coupling_1 (local_id=? AND mapping_id=?)" in plan
+    assert "SEARCH U0 USING COVERING INDEX sqlite_autoindex_coupling_coupling_1 (mapping_id=? AND local_id=?)" in plan
     assert "USE TEMP B-TREE" not in plan
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from coupling.records import import_job, import_services
+from coupling.records import import_job, import_preview, import_services
 from jobs import lease, services
 from jobs.models import Job, JobOutcome, State
 from jobs.running import runner, waiting
@@ -153,3 +153,16 @@ def test_files_that_nobody_needs_go_and_those_of_open_jobs_stay(settings):
     kept.remove_old(needed=import_services.files_needed())
     assert not old.folder.exists()
     assert waiting.run_to_end(job).state == State.FINISHED
+
+
+@pytest.mark.django_db
+def test_what_a_killed_preview_wrote_behind_its_checkpoint_is_not_told_twice(settings):
+    settings.JOB_SLICE_S = 0
+    job = started(4_100, preview=True)
+    while (job := Job.objects.get(pk=job.pk)).processed < 2_000:
+        runner.run(job.pk)
+    with import_preview.file_of(job).open("ab") as file:
+        file.write(b'{"line": 2001, "outcome": "inserted"')
+    job = waiting.run_to_end(job)
+    lines = [row.line for row in import_preview.rows_of(job)]
+    assert lines == list(range(2, 4_103))

@@ -1,5 +1,8 @@
 """The page Import: a file, what was decided about it, what it would change, and the job that writes it."""
 
+import csv
+from collections import Counter
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from jobs.models import Job, JobOutcome, State, Type
 from jobs.running import waiting
 from masterdata.files import reader
 from masterdata.files.types import Limits
-from masterdata.models import Company, Customer
+from masterdata.models import Company, Customer, Item
 
 
 @pytest.fixture
@@ -140,6 +143,82 @@ def test_blank_cells_clear_only_when_the_person_agrees(client, company):
     client.post(url("import-start", company, pk=job.pk))
     waiting.run_to_end(Job.objects.latest("pk"))
     assert Customer.objects.get().city == ""
+
+
+def test_each_column_has_a_choice_of_its_own_beside_what_was_decided(client, company):
+    Item.objects.create(company=company, no="1", description="Stool", unit_price=5, unit_cost=7)
+    text = "no;description;unit_price;unit_cost\n1;;1.234;\n2;Table;1.234;1.234\n"
+    job, page = previewed(client, company, text, table="item")
+    told = page.content.decode()
+    assert (
+        "Not decided, so what may mean two things is refused. 1.234 is 1.234 with a point, 1234 with a comma." in told
+    )
+    choice = chosen(page, **{"decimal": ".", "decimal-2": ",", "blanks-3": "clear"})
+    client.post(url("import-again", company, pk=job.pk), choice)
+    job = waiting.run_to_end(Job.objects.latest("pk"))
+    page = client.get(url("import-preview", company, pk=job.pk))
+    assert "Over a value that the record has: 1" in page.content.decode()
+    assert {name: value for name, value in chosen(page).items() if value in (",", ".", "clear")} == {
+        "decimal": ".", "decimal-2": ",", "blanks-3": "clear",
+    }  # fmt: skip
+    client.post(url("import-start", company, pk=job.pk))
+    waiting.run_to_end(Job.objects.latest("pk"))
+    assert list(Item.objects.order_by("no").values_list("description", "unit_price", "unit_cost")) == [
+        ("Stool", 1234, 0), ("Table", 1234, Decimal("1.234")),
+    ]  # fmt: skip
+
+
+def test_a_column_given_another_field_takes_along_only_choices_that_fit_it(client, company):
+    job, page = previewed(client, company, "no;name;credit_limit\n1;Alder;1.234\n")
+    choice = chosen(page, **{"decimal-2": ",", "column-2": "city", "blanks-1": "clear"})
+    client.post(url("import-again", company, pk=job.pk), choice)
+    job = waiting.run_to_end(Job.objects.latest("pk"))
+    assert job.resume["plan"]["decimal"] == {}
+    client.post(url("import-start", company, pk=job.pk))
+    waiting.run_to_end(Job.objects.latest("pk"))
+    assert Customer.objects.values_list("name", "city").get() == ("Alder", "1.234")
+
+
+def preview_rows(answer):
+    """Return the rows of a preview's CSV."""
+    return list(csv.reader(b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()))
+
+
+def test_every_row_of_a_preview_can_be_had_as_a_file_each_once_and_in_the_file_s_order(client, company):
+    for number in range(150):
+        Customer.objects.create(company=company, no=f"C{number}", name=f"Name {number}", city="Oslo" * (number % 2))
+    rows = [f"C{number},Name {number},Oslo" for number in range(150)] + [f"N{number},New," for number in range(130)]
+    rows[200:200] = [f",Nobody,{'x' * 30}" for _ in range(120)]
+    job, page = previewed(client, company, "no,name,city\n" + "\n".join(rows) + "\n")
+    told = page.content.decode()
+    assert "the first 100 of 130" in told
+    assert "the first 100 of 120" in told
+    address = url("import-preview-rows", company, pk=job.pk)
+    assert f'href="{address}"' in told
+    answer = client.get(address)
+    assert answer["Content-Disposition"] == f'attachment; filename="preview-{job.pk}.csv"'
+    header, *found = preview_rows(answer)
+    assert header == ["Line", "Outcome", "No.", "Name", "Field", "Before", "After", "Why"]
+    assert ["2", "Changed", "C0", "Name 0", "City", "", "Oslo", ""] in found
+    assert ["3", "Unchanged", "C1", "Name 1", "", "", "", ""] in found
+    assert ["153", "New", "N1", "New", "Name", "", "New", ""] in found
+    refused = next(row for row in found if row[1] == "Refused")
+    assert refused[:7] == ["202", "Refused", "", "", "No.", "", ""]
+    assert refused[7] == "No. is blank. Every record needs one."
+    lines = [int(row[0]) for row in found]
+    assert lines == sorted(lines)
+    by_line = {row[0]: row[1] for row in found}
+    assert Counter(by_line.values()) == {"Changed": 75, "Unchanged": 75, "New": 130, "Refused": 120}
+
+
+def test_the_rows_of_a_preview_go_with_its_file(client, company):
+    job, _ = previewed(client, company, "no,name\n1,Alder\n")
+    address = url("import-preview-rows", company, pk=job.pk)
+    client.post(url("import-start", company, pk=job.pk))
+    waiting.run_to_end(Job.objects.latest("pk"))
+    assert address not in client.get(url("import-preview", company, pk=job.pk)).content.decode()
+    answer = client.get(address, follow=True)
+    assert "The rows of this preview are no longer kept." in answer.content.decode()
 
 
 def test_with_several_companies_the_company_is_chosen(client, company):

@@ -69,6 +69,13 @@ def test_the_log_is_titled_by_its_type_filter(client, company, query, title):
     assert f">{title}</h1>" in page
 
 
+def test_the_log_of_a_mapping_has_its_jobs_alone_newest_first(client, company):
+    jobs = [stored(company, mapping_name=name) for name in ("CUSTOMER", "VENDOR", "CUSTOMER")]
+    page = sign_in(client).get(f"/c/{company.slug}/jobs/?mapping=CUSTOMER").content.decode()
+    first, other, last = (page.find(f"/c/{company.slug}/jobs/{job.pk}/") for job in jobs)
+    assert other == -1 and 0 < last < first
+
+
 def test_the_log_leads_from_failed_to_the_failed_records(client, company, failed_job):
     page = sign_in(client).get(f"/c/{company.slug}/jobs/").content.decode()
     assert f"/c/{company.slug}/jobs/{failed_job.pk}/outcomes/?outcome=failed" in page

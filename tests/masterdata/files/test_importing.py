@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from masterdata import catalog
 from masterdata.files.columns import UnknownColumns
-from masterdata.files.importing import PART, Plan, RowError, Rows, Values, apply_part, decide
+from masterdata.files.importing import PART, RowError, Rows, Values, apply_part
+from masterdata.files.plan import Plan, decide
 from masterdata.files.reader import read_file, rows_from
 from masterdata.files.types import FileFacts, Line, Options
-from masterdata.models import ChangedBy, Company, Contact, Customer
+from masterdata.models import ChangedBy, Company, Contact, Customer, Item
 from tests.example_app.models import Subscription
 
 
@@ -313,9 +314,56 @@ def test_decisions_are_told_in_words_and_for_programs(load):
         "columns": {"no": "No.", "name": "Name", "credit_limit": "Credit Limit (LCY)"},
         "decimal": {"credit_limit": ","},
         "dates": {},
+        "readings": {},
         "blank_clears": False,
+        "blanks": {"name": "keep", "credit_limit": "keep"},
     }
     assert plan.sentences() == [
         "Read as UTF-8, values separated by semicolon.",
         "Decimal mark of Credit Limit (LCY): comma.",
     ]
+
+
+def test_each_column_has_its_own_decimal_mark_and_order_of_dates(load):
+    options = Options(decimal=".", decimal_of={"unit_price": ","}, dates="dmy")
+    load("no,unit_price,unit_cost\n1,1.234,1.234\n", table="item", options=options)
+    item = Item.objects.get()
+    assert (item.unit_price, item.unit_cost) == (Decimal(1234), Decimal("1.234"))
+
+
+def test_blank_cells_clear_only_the_columns_that_say_so(load):
+    load("no,name,city,phone_no\n1,Alder,Oslo,1234\n")
+    text = "no,name,city,phone_no\n1,Alder,,\n"
+    cleared = load(text, blank_clears_of={"phone_no": True})
+    assert Customer.objects.values_list("city", "phone_no").get() == ("Oslo", "")
+    assert (cleared.modified, cleared.blanks_kept) == (1, 1)
+    assert cleared.plan.decisions()["blanks"] == {"name": "keep", "city": "keep", "phone_no": "clear"}
+    assert cleared.plan.sentences()[-1] == "Blank cells in Phone No. clear the field."
+    all_but_one = load(text, blank_clears=True, blank_clears_of={"city": False})
+    assert Customer.objects.get().city == "Oslo"
+    assert all_but_one.plan.sentences()[-1] == "Blank cells in Name and Phone No. clear the field."
+
+
+def test_what_may_mean_two_things_is_told_with_each_meaning(load):
+    plan = load("no,credit_limit\n1,1.234\n").plan
+    assert plan.decisions()["readings"] == {"credit_limit": {"value": "1.234", ".": "1.234", ",": "1234"}}
+    assert plan.sentences()[-1] == (
+        "Decimal mark of Credit Limit (LCY): not decided, so what may mean two things is refused. "
+        "1.234 is 1.234 with a point, 1234 with a comma."
+    )
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"options": Options(decimal_of={"nom": ","})}, "has no field 'nom'"),
+        ({"options": Options(decimal_of={"name": ","})}, "Name holds no numbers"),
+        ({"options": Options(dates_of={"credit_limit": "dmy"})}, "Credit Limit (LCY) holds no dates"),
+        ({"blank_clears_of": {"city": True}}, "The file has no column for City"),
+        ({"blank_clears_of": {"no": True}}, "No. is never blank"),
+    ],
+)
+def test_a_choice_for_a_column_that_it_cannot_be_for_is_refused(load, choice, said):
+    with pytest.raises(UnknownColumns) as refused:
+        load("no,name,credit_limit\n1,Alder,5\n", **choice)
+    assert said in refused.value.message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from masterdata.files.styles import MIXED, Dates, Decimals, parts_as_date
+from masterdata.files.styles import MIXED, Dates, Decimals, parts_as_date, readings
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,38 @@ def test_the_order_of_dates_is_decided_over_the_whole_column(texts, order):
 @pytest.mark.parametrize("text", ["31/02/2026", "1/2/26", "32.1.2026", "1.2-2026", "2026"])
 def test_what_is_no_date_is_none(text):
     assert parts_as_date(text, "dmy") is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "example", "read"),
+    [
+        (["5", "12,50", "1.234"], "1.234", {".": "1.234", ",": "1234"}),
+        (["-1\u00a0234,567"], "-1\u00a0234,567", {}),
+        (["1,234"], "1,234", {".": "1234", ",": "1.234"}),
+        (["12,50"], "12,50", {}),
+        (["5"], "", {}),
+    ],
+)
+def test_a_number_that_may_mean_two_things_is_the_example_and_is_read_both_ways(texts, example, read):
+    found = Decimals()
+    for text in texts:
+        found.add(text)
+    assert found.example == example
+    assert readings(example) == read
+
+
+@pytest.mark.parametrize(
+    ("texts", "example", "read"),
+    [
+        (["25/04/2026", "03/04/2026"], "03/04/2026", {"dmy": "2026-04-03", "mdy": "2026-03-04"}),
+        (["25.04.2026"], "25.04.2026", {}),
+        (["04/04/2026"], "04/04/2026", {}),
+        (["2026-04-03"], "", {}),
+    ],
+)
+def test_a_date_that_may_be_two_days_is_the_example_and_is_read_in_each_order(texts, example, read):
+    found = Dates()
+    for text in texts:
+        found.add(text)
+    assert found.example == example
+    assert readings(example) == read

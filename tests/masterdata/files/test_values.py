@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from masterdata import catalog
+from masterdata.files.types import Kind
 from masterdata.files.values import BadValue, converter, number
 
 
@@ -49,6 +50,14 @@ def test_a_number_that_may_mean_two_things_is_not_guessed():
     with pytest.raises(BadValue) as bad:
         number("1,234")
     assert bad.value.fix == "Write 1234 or 1.234."
+
+
+@pytest.mark.parametrize("field", ["no", "name"])
+def test_a_text_that_a_spreadsheet_made_a_date_of_is_refused(field):
+    known = catalog.table("customer")
+    with pytest.raises(BadValue) as bad:
+        converter(known, known.field(field))("2026-03-01", Kind.DATE)
+    assert "is a date in the workbook (2026-03-01); what was typed there is lost." in bad.value.message
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=4))

@@ -20,8 +20,11 @@ def row(number, *cells):
 HEADER = row(1, text("A1", "No."), text("B1", "Name"), text("C1", "City"))
 
 
-def workbook(*rows, before="", dimension="", texts="", sheets=(("Sheet", "visible"),), others=None):
-    """Return a workbook of such rows: `before` stands above the sheet's root, `texts` are the shared ones."""
+def workbook(*rows, before="", dimension="", texts="", texts_at="", sheets=(("Sheet", "visible"),), others=None):
+    """Return a workbook of such rows: `before` stands above the sheet's root, `texts` are the shared ones.
+
+    texts_at: where these are said to be, without being put there.
+    """
     sheet = f'{HEAD}{before}<worksheet xmlns="{MAIN}">{dimension}<sheetData>{"".join(rows)}</sheetData></worksheet>'
     named = "".join(
         f'<sheet name="{name}" sheetId="{n}" state="{state}" r:id="r{n}"/>' for n, (name, state) in enumerate(sheets, 1)
@@ -30,8 +33,9 @@ def workbook(*rows, before="", dimension="", texts="", sheets=(("Sheet", "visibl
         f'<Relationship Id="r{n}" Type="{OFFICE}/worksheet" Target="worksheets/sheet{n}.xml"/>'
         for n in range(1, len(sheets) + 1)
     )
-    if texts:
-        relations += f'<Relationship Id="t" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/>'
+    if texts or texts_at:
+        target = texts_at or "sharedStrings.xml"
+        relations += f'<Relationship Id="t" Type="{OFFICE}/sharedStrings" Target="{target}"/>'
     parts = {
         "_rels/.rels": f'{HEAD}<Relationships xmlns="{PACKAGE}"><Relationship Id="a" Type="{OFFICE}/officeDocument" '
         'Target="xl/workbook.xml"/></Relationships>',

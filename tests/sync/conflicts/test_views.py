@@ -1,10 +1,11 @@
 """The pages Resolve Update Conflicts and Coupled Data Synchronization Errors, requested as a browser does."""
 
+from connection_setup.models import DataverseConnection
 from coupling.models import Coupling
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Customer
-from tests.sync.conftest import coupling_of, customer, page_text, page_url, patch, synchronize
+from tests.sync.conftest import coupling_of, customer, page_text, page_url, patch, signed_in, synchronize
 
 
 def test_conflicts_show_all_three_values_and_are_resolved_by_choice(company, customers, operator, remote):
@@ -16,6 +17,7 @@ def test_conflicts_show_all_three_values_and_are_resolved_by_choice(company, cus
     synchronize(customers)
     page = page_text(operator.get(page_url(company, "conflicts")))
     assert all(word in page for word in ("Köln", "Ulm", "Bonn", "10000 Adatum"))
+    assert page.count("Set Up Coupling") == 1
     pair = coupling_of(customers, one)
     before = Job.objects.count()
     operator.post(page_url(company, "resolve"), {"choice": "get"})
@@ -36,10 +38,10 @@ def test_skipped_pairs_are_retried_or_uncoupled(company, customers, operator, re
     synchronize(customers, selection=ids)
     page = page_text(operator.get(page_url(company, "skipped")))
     assert page.count("SEK") >= 3 and "Related record not coupled" in page
-    pairs = list(Coupling.objects.filter(skipped=True).order_by("pk"))
+    pairs = list(Coupling.objects.filter(base__skipped=True).order_by("pk"))
     operator.post(page_url(company, "retry"), {"selected": [pairs[0].undone.pk]})
     run_to_end(Job.objects.latest("pk"))
-    assert Coupling.objects.filter(skipped=True).count() == 2
+    assert Coupling.objects.filter(base__skipped=True).count() == 2
     operator.post(page_url(company, "delete-couplings"), {"selected": [pairs[1].undone.pk]})
     run_to_end(Job.objects.latest("pk"))
     assert not Coupling.objects.filter(pk=pairs[1].pk).exists()
@@ -47,3 +49,12 @@ def test_skipped_pairs_are_retried_or_uncoupled(company, customers, operator, re
     operator.post(page_url(company, "retry-all"))
     run_to_end(Job.objects.latest("pk"))
     assert "Nothing is left out" in page_text(operator.get(page_url(company, "skipped")))
+
+
+def test_a_reason_that_holds_for_all_actions_is_said_once(company, customers, operator):
+    DataverseConnection.objects.filter(company=company).update(enabled=False)
+    page = page_text(operator.get(page_url(company, "skipped")))
+    assert page.count("Enable the connection first.") == 1
+    assert all(label in page for label in ("Retry All", "Synchronize", "Find for Deleted", "Delete Records"))
+    viewer = page_text(signed_in("Viewer").get(page_url(company, "skipped")))
+    assert viewer.count("Enable the connection first.") == 1

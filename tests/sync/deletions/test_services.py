@@ -1,33 +1,53 @@
 """Records deleted here: told by whoever deletes them, found at night where nobody told."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from config.celery import app
 from core import bulk
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, UndoneRecord
+from jobs.models import JobOutcome
 from masterdata.models import Company, Customer
-from sync.deletions.services import find_deleted_records
+from sandbox.testing import Sandbox
+from sync.deletions.services import find_deleted_records, last_night
 from sync.engine.worker import Worker
-from sync.models import DuePair, Waits
+from sync.models import DuePair, SynchState, Waits
 from sync.tasks import find_deleted_records as nightly
-from tests.sync.conftest import counters, coupling_of, customer, synchronize, update_mapping
+from tests.sync.conftest import connect, counters, coupling_of, customer, synchronize, update_mapping
+
+
+def connect_and_pair(owner: Company, remote: Sandbox) -> None:
+    connect(owner, remote)
+    for number in range(5):
+        customer(owner, f"1000{number}")
+    mapping = update_mapping(owner, synch_only_coupled=False)
+    synchronize(mapping)
+    update_mapping(owner, synch_only_coupled=True, deletion_conflict="uncouple")
+    synchronize(mapping)
+    synchronize(mapping)
 
 
 @pytest.fixture
-def pairs(company: Company, customers: IntegrationTableMapping) -> list[Customer]:
-    """Make five pairs of which nothing changed; what is deleted is uncoupled."""
-    made = [customer(company, f"1000{number}") for number in range(5)]
-    synchronize(customers)
-    update_mapping(company, synch_only_coupled=True, deletion_conflict="uncouple")
-    synchronize(customers)
-    synchronize(customers)
-    return made
+def company(connected: Callable[..., Company]) -> Company:
+    """Return a company with five pairs of which nothing changed; what is deleted is uncoupled."""
+    return connected("Five Pairs", connect_and_pair)
+
+
+@pytest.fixture
+def customers(company: Company) -> IntegrationTableMapping:
+    return update_mapping(company)
+
+
+@pytest.fixture
+def pairs(company: Company) -> list[Customer]:
+    return list(Customer.objects.filter(company=company).order_by("no"))
 
 
 def delete_in_sql(records: list[Customer]) -> None:
@@ -103,7 +123,7 @@ def test_the_comparison_goes_through_all_couplings_in_parts(
 def test_a_pair_that_waits_for_a_person_is_left_to_them(
     customers: IntegrationTableMapping, pairs: list[Customer]
 ) -> None:
-    Coupling.objects.filter(local_id=pairs[0].system_id).update(skipped=True)
+    CouplingBase.objects.filter(coupling__local_id=pairs[0].system_id).update(skipped=True)
     delete_in_sql(pairs[:1])
     assert find_deleted_records() == 0
 
@@ -116,12 +136,32 @@ def test_a_mapping_of_a_table_that_is_no_longer_there_stops_nobody(
     assert find_deleted_records() == 1
 
 
-def test_the_task_runs_every_night(pairs: list[Customer], customers: IntegrationTableMapping) -> None:
+@pytest.mark.parametrize(
+    ("now", "night"),
+    [
+        ("2026-03-02 02:15:00", "2026-03-02 02:15"),
+        ("2026-03-02 02:14:59", "2026-03-01 02:15"),
+        ("2026-03-01 00:00:00", "2026-02-28 02:15"),
+        ("2026-03-02 23:59:59", "2026-03-02 02:15"),
+    ],
+)
+def test_the_night_is_over_at_a_quarter_past_two(now: str, night: str) -> None:
+    assert last_night(datetime.fromisoformat(f"{now}+00:00")) == datetime.fromisoformat(f"{night}+00:00")
+
+
+def test_the_task_compares_once_a_night_and_makes_up_for_a_night_without_broker(
+    pairs: list[Customer], customers: IntegrationTableMapping
+) -> None:
     app.loader.import_default_modules()
     (entry,) = [one for one in settings.CELERY_BEAT_SCHEDULE.values() if one["task"] == nightly.name]
     assert nightly.name in app.tasks
-    assert entry["schedule"].hour == {2}
+    assert entry["schedule"].hour == set(range(24))
+    nightly()
     delete_in_sql(pairs[:1])
+    nightly()  # an hour later
+    assert not DuePair.objects.exists()
+    before = last_night(timezone.now()) - timedelta(minutes=1)
+    SynchState.objects.filter(mapping=customers).update(compared_at=before)  # nobody could, last night
     nightly()
     assert DuePair.objects.get().coupling_id == coupling_of(customers, pairs[0]).pk
 
@@ -154,3 +194,17 @@ def test_a_record_that_is_there_again_is_compared_once(
     assert counters(synchronize(customers)) == {"unchanged": 1}
     assert not DuePair.objects.exists()
     assert counters(synchronize(customers)) == {}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_left_undone_about_a_deleted_record_keeps_its_number(
+    customers: IntegrationTableMapping, pairs: list[Customer], way: str
+) -> None:
+    update_mapping(customers.company, deletion_conflict="")
+    JobOutcome.objects.all().delete()
+    WAYS[way](pairs[:1])
+    for _ in range(2):
+        synchronize(customers)
+        line = UndoneRecord.objects.get()
+        assert (line.local_key, line.local_name) == ("10000", "Customer 10000")
+    assert JobOutcome.objects.latest("pk").local_key == "10000"

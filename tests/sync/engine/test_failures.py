@@ -9,7 +9,7 @@ from connection_setup.models import DataverseConnection
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling.mappings import defaults
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from jobs.errors import EmptySelection
 from jobs.models import JobOutcome
 from jobs.running.waiting import run_to_end
@@ -157,7 +157,7 @@ def test_a_row_that_changes_while_it_is_written_is_compared_again(company, custo
     synchronize(customers)
     synchronize(customers)
     pair = coupling_of(customers, one)
-    Coupling.objects.filter(pk=pair.pk).update(version='W/"1"')  # as if it had been changed since
+    CouplingBase.objects.filter(pk=pair.pk).update(version='W/"1"')  # as if it had been changed since
     SynchState.objects.update(delta_link="")
     one.city = "Ulm"
     one.save()
@@ -256,7 +256,10 @@ def test_currencies_are_transferred_by_their_couplings_and_blank_is_the_local_on
     assert home.currency_code == "EUR"
 
 
-def test_new_currencies_are_sent_with_their_exchange_rate(company, remote):
+def test_new_currencies_are_sent_with_their_exchange_rate_and_the_organizations_precision(company, remote):
+    (organization,) = remote.rows("organizations")
+    known = {name: organization[name] for name in ("organizationid", "name", "_basecurrencyid_value")}
+    remote.load({"organizations": [{**known, "currencydecimalprecision": 3}]})
     Currency.objects.create(company=company, code="SEK", description="Krona", exchange_rate=Decimal("10.5"))
     Currency.objects.create(company=company, code="NOK")
     currencies = update_mapping(company, "CURRENCY")
@@ -264,6 +267,30 @@ def test_new_currencies_are_sent_with_their_exchange_rate(company, remote):
     assert (counters(job), job.reasons) == ({"inserted": 1, "failed": 1}, {"value_invalid": 1})
     row = next(row for row in remote.rows("transactioncurrencies") if row["isocurrencycode"] == "SEK")
     assert (row["currencyname"], row["currencysymbol"], row["exchangerate"]) == ("Krona", "SEK", 10.5)
+    assert row["currencyprecision"] == 3
+
+
+def test_a_run_couples_currencies_with_the_rows_of_their_iso_codes_and_the_second_writes_nothing(company, remote):
+    euro = Currency.objects.create(company=company, code="EUR", description="Euros", exchange_rate=Decimal("0.9"))
+    there = {row["isocurrencycode"]: row["transactioncurrencyid"] for row in remote.rows("transactioncurrencies")}
+    currencies = update_mapping(company, "CURRENCY")
+    assert counters(synchronize(currencies)) == {}, "coupled ones alone"
+    assert counters(synchronize(currencies, create=True)) == {"modified": 1}
+    assert str(coupling_of(currencies, euro).integration_id) == there["EUR"]
+    found = {row["isocurrencycode"]: row["currencyname"] for row in remote.rows("transactioncurrencies")}
+    assert (len(found), found["EUR"]) == (len(there), "Euros")
+    without_rate = Currency.objects.create(company=company, code="ISK", description="Krona")
+    Currency.objects.create(company=company, code=" ", description="Nothing")
+    remote.load({"transactioncurrencies": [{"isocurrencycode": "ISK", "currencyname": "Krona", "exchangerate": 0.8}]})
+    Currency.objects.create(company=company, code="NOK")
+    job = synchronize(currencies, create=True)
+    there = {row["isocurrencycode"]: row for row in remote.rows("transactioncurrencies")}
+    assert str(coupling_of(currencies, without_rate).integration_id) == there["ISK"]["transactioncurrencyid"]
+    assert there["ISK"]["exchangerate"] == 0.8, "an existing row needs no rate from here"
+    assert {one.local_key.strip() for one in job.outcomes.filter(outcome="failed")} == {"NOK", ""}
+    remote.control("DELETE", "requests")
+    job = synchronize(currencies, create=True, full=True)
+    assert (job.counters["unchanged"], remote.requests()["rows_written"]) == (2, 0)
 
 
 def test_salespeople_come_from_users_and_get_codes(company, remote):
@@ -272,6 +299,7 @@ def test_salespeople_come_from_users_and_get_codes(company, remote):
     found = list(Salesperson.objects.filter(company=company).order_by("code"))
     assert counters(job) == {"inserted": len(found)} and found
     assert found[0].code == "SP NO. 00001" and found[0].name
+    assert len({one.code for one in found}) == len(found)
     assert set(counters(synchronize(people))) <= {"unchanged"}
 
 

@@ -1,6 +1,6 @@
 """A run with nothing to do: its cost does not grow with the couplings there are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,9 +15,11 @@ from coupling.couplings.services import start_uncoupling
 from coupling.models import UNSETTLED, Coupling, CouplingBase, IntegrationTableMapping, Method
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
+from sandbox.testing import Sandbox
 from sync.deletions.services import find_deleted_records
+from sync.engine.pair_states import unsettled
 from sync.models import SynchState
-from tests.sync.conftest import counters, coupling_of, customer, synchronize, update_mapping
+from tests.sync.conftest import connect, counters, coupling_of, customer, synchronize, update_mapping
 
 STEP = 20
 
@@ -34,9 +36,15 @@ def settled_pairs(mapping: IntegrationTableMapping, number: int, first: int = 0)
     )
     bulk.insert(
         Coupling,
-        ("company_id", "mapping_id", "table", "local_id", "integration_id", "version", "local_modified_at",
-         "synchronized_at", "last_job_id", "compared"),
-        [(company_id, mapping.pk, "customer", local, remote, 'W/"1"', then, then, 1, True) for local, remote in ids],
+        ("company_id", "mapping_id", "table", "local_id", "integration_id"),
+        [(company_id, mapping.pk, "customer", local, remote) for local, remote in ids],
+    )
+    new = Coupling.objects.filter(mapping=mapping, base=None).values_list("pk", flat=True)
+    bulk.insert(
+        CouplingBase,
+        ("coupling_id", "company_id", "mapping_id", "version", "local_modified_at", "synchronized_at", "last_job_id",
+         "compared"),
+        [(pk, company_id, mapping.pk, 'W/"1"', then, then, 1, True) for pk in new],
     )  # fmt: skip
 
 
@@ -64,18 +72,22 @@ def idle(mapping: IntegrationTableMapping) -> int:
     return steps[0]
 
 
-@pytest.fixture
-def quiet(company: Company) -> IntegrationTableMapping:
-    """Return a mapping with one pair, of which nothing has changed since the last run."""
-    mapping = update_mapping(company, synch_only_coupled=False)
-    customer(company, "10000")
+def connect_and_become_quiet(owner: Company, remote: Sandbox) -> None:
+    connect(owner, remote)
+    mapping = update_mapping(owner, synch_only_coupled=False)
+    customer(owner, "10000")
     synchronize(mapping)
-    mapping = update_mapping(company, synch_only_coupled=True)
+    mapping = update_mapping(owner, synch_only_coupled=True)
     synchronize(mapping)
     synchronize(mapping)
     Customer.objects.update(modified_at=timezone.now() - timedelta(hours=1))
-    Coupling.objects.update(local_modified_at=timezone.now() - timedelta(hours=1))
-    return mapping
+    CouplingBase.objects.update(local_modified_at=timezone.now() - timedelta(hours=1))
+
+
+@pytest.fixture
+def quiet(connected: Callable[..., Company]) -> IntegrationTableMapping:
+    """Return a mapping with one pair, of which nothing has changed since the last run."""
+    return update_mapping(connected("Quiet", connect_and_become_quiet))
 
 
 only_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite alone counts its steps.")
@@ -103,15 +115,19 @@ def test_a_run_that_may_create_rows_and_has_none_to_create_costs_the_same_too(qu
     assert many <= 1.1 * few, (few, many)
 
 
-@pytest.fixture
-def creating(quiet: IntegrationTableMapping) -> IntegrationTableMapping:
-    """Return a mapping whose last run was to create rows and found no record to create one for."""
-    mapping = update_mapping(quiet.company, synch_only_coupled=False)
+def connect_and_find_none_left(owner: Company, remote: Sandbox) -> None:
+    connect_and_become_quiet(owner, remote)
+    mapping = update_mapping(owner, synch_only_coupled=False)
     synchronize(mapping)
     assert counters(synchronize(mapping)) == {}
     state = SynchState.objects.get(mapping=mapping)
     assert state.none_left_at == state.uncoupled
-    return mapping
+
+
+@pytest.fixture
+def creating(connected: Callable[..., Company]) -> IntegrationTableMapping:
+    """Return a mapping whose last run was to create rows and found no record to create one for."""
+    return update_mapping(connected("None Left", connect_and_find_none_left))
 
 
 def test_a_new_record_is_created_and_the_next_run_looks_at_all_once(creating: IntegrationTableMapping) -> None:
@@ -157,9 +173,10 @@ def test_the_database_finds_unsettled_pairs_by_their_own_index(quiet: Integratio
     settled_pairs(quiet, 3_000)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"ANALYZE {Coupling._meta.db_table}")
-    query = Coupling.objects.filter(mapping=quiet, table="customer", pending=False, pk__gt=0).filter(UNSETTLED)
-    assert "coupling_unsettled" in query.order_by("id")[:1000].explain()
+            cursor.execute(f"ANALYZE {Coupling._meta.db_table}, {CouplingBase._meta.db_table}")
+    query = Coupling.objects.filter(mapping=quiet, table="customer", pending=False, pk__gt=0).order_by("id")
+    (found,) = unsettled(quiet, query, 0)
+    assert "base_unsettled" in found[:1000].explain()
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL alone can change a row in its place.")
@@ -167,17 +184,13 @@ def test_what_every_run_writes_changes_rows_in_their_place(quiet: IntegrationTab
     coupling = Coupling.objects.get()
 
     def in_place() -> int:
-        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated(%s::regclass)", [Coupling._meta.db_table])
+        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated(%s::regclass)", [CouplingBase._meta.db_table])
         return int(cursor.fetchone()[0])
 
     with transaction.atomic(), connection.cursor() as cursor:
         before = in_place()
-        Coupling.objects.filter(pk=coupling.pk).update(
-            last_job_id=7,
-            synchronized_at=timezone.now(),
-            pending=False,  # which changes once in a pair's life: where the row that was created for it is confirmed
-            version='W/"2"',
-            local_modified_at=timezone.now(),
+        CouplingBase.objects.filter(pk=coupling.pk).update(
+            last_job_id=7, synchronized_at=timezone.now(), version='W/"2"', local_modified_at=timezone.now()
         )
         assert in_place() == before + 1
 
@@ -196,13 +209,13 @@ def test_pending_couplings_are_looked_for_until_a_run_has_found_none(quiet: Inte
 def test_one_pair_that_failed_is_found_without_reading_the_others(quiet: IntegrationTableMapping) -> None:
     def steps() -> int:
         with counted_steps() as counted:
-            found = Coupling.objects.filter(mapping=quiet).filter(UNSETTLED).order_by("id").values_list("local_id")
-            assert [local_id for (local_id,) in found] == [failed]
+            (query,) = unsettled(quiet, Coupling.objects.filter(mapping=quiet).order_by("id"), 0)
+            assert [local_id for (local_id,) in query.values_list("local_id")] == [failed]
         return counted[0]
 
     settled_pairs(quiet, 100)
     failed = Customer.objects.get(no="S7").system_id
-    Coupling.objects.filter(local_id=failed).update(last_to_reason="refused")
+    CouplingBase.objects.filter(coupling__local_id=failed).update(last_to_reason="refused")
     few = steps()
     settled_pairs(quiet, 5_000, first=100)
     assert steps() <= few + 2 * STEP
@@ -221,5 +234,7 @@ def test_one_pair_that_failed_is_found_without_reading_the_others(quiet: Integra
     ],
 )
 def test_unsettled_pairs(quiet: IntegrationTableMapping, columns: dict[str, Any], found: bool) -> None:
-    Coupling.objects.update(**columns)
-    assert Coupling.objects.filter(UNSETTLED).exists() == found
+    CouplingBase.objects.update(**columns)
+    assert CouplingBase.objects.filter(UNSETTLED).exists() == found
+    (query,) = unsettled(quiet, Coupling.objects.all(), 0)
+    assert query.exists() == found

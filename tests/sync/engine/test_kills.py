@@ -6,16 +6,29 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from core.vocabulary import Direction
 from coupling.gateway import Gateway
 from coupling.models import Coupling
+from dataverse import metadata_cache
 from jobs.models import Job, JobOutcome
 from jobs.running.waiting import run_to_end
-from masterdata.models import Customer
+from masterdata.models import Company, Customer
+from sandbox.testing import Sandbox
 from sync.engine.ledger import Ledger
+from sync.engine.run import Run
 from sync.engine.worker import Worker
 from sync.start.services import start_synchronization
 from tests.conftest import the_wait_is_over
-from tests.sync.conftest import ACTIVE_CUSTOMER, counters, coupling_of, customer, patch, synchronize, update_mapping
+from tests.sync.conftest import (
+    ACTIVE_CUSTOMER,
+    connect,
+    counters,
+    coupling_of,
+    customer,
+    patch,
+    synchronize,
+    update_mapping,
+)
 
 
 class Killed(BaseException):
@@ -39,12 +52,13 @@ def kill_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: 
 
 
 def run_despite_kills(job: Job) -> Job:
-    """Run the job again after each kill, as the sweep does once the lease of a dead worker has expired."""
+    """Run the job again after each kill, in a process that knows no table, as the sweep does once the lease expires."""
     for _ in range(10):
         try:
             return run_to_end(job)
         except Killed:
             Job.objects.filter(pk=job.pk).update(lease_until=timezone.now())
+            metadata_cache.forget()
     raise AssertionError("It never ended.")
 
 
@@ -59,13 +73,20 @@ POINTS = [
 ]
 
 
+def connect_and_know_three(owner: Company, remote: Sandbox) -> None:
+    connect(owner, remote)
+    for number in range(3):
+        customer(owner, f"2000{number}", city="Bonn")
+    mapping = update_mapping(owner, synch_only_coupled=False)
+    synchronize(mapping)
+    synchronize(mapping)
+
+
 @pytest.mark.parametrize(("owner", "name", "after"), POINTS)
-def test_a_run_killed_at_a_named_point_ends_as_an_undisturbed_one(
-    company, customers, remote, monkeypatch, owner, name, after
-):
-    known = [customer(company, f"2000{number}", city="Bonn") for number in range(3)]
-    synchronize(customers)
-    synchronize(customers)
+def test_a_run_killed_at_a_named_point_ends_as_an_undisturbed_one(connected, remote, monkeypatch, owner, name, after):
+    company = connected("Three Known", connect_and_know_three)
+    customers = update_mapping(company)
+    known = list(Customer.objects.filter(company=company).order_by("no"))
     for one in known[:2]:
         one.city = "Ulm"
         one.save()
@@ -84,6 +105,15 @@ def test_a_run_killed_at_a_named_point_ends_as_an_undisturbed_one(
     assert {row["address1_city"] for row in rows if row["name"].startswith("Customer 2")} == {"Ulm", "Köln"}
     synchronize(customers)
     assert counters(synchronize(customers)) == {}
+
+
+def test_a_run_from_dataverse_of_which_nothing_but_the_end_is_left_ends(company, customers, remote, monkeypatch):
+    update_mapping(company, direction=Direction.FROM)
+    synchronize(customers)
+    remote.load({"accounts": [{"name": "Fabrikam", **ACTIVE_CUSTOMER}]})
+    kill_once(monkeypatch, Run, "end", after=False)
+    job = run_despite_kills(start_synchronization(mapping=customers))
+    assert (job.state, counters(job)) == ("finished", {"inserted": 1})
 
 
 def test_a_lost_reply_creates_nothing_twice(company, customers, remote):

@@ -11,10 +11,11 @@ from connection_setup.connection.state import connection_of
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption
+from coupling import claims
 from coupling.couplings.services import start_coupling
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from jobs.running.waiting import run_to_end
-from masterdata.models import Company, Item, UnitOfMeasure
+from masterdata.models import Company, Currency, Item, PaymentTerms, UnitOfMeasure
 from sandbox.testing import Sandbox
 from sync.full import services as full
 from sync.start.services import run_due, start_synchronization
@@ -163,11 +164,41 @@ def test_an_item_without_a_unit_fails_with_a_sentence_and_leaves_the_others(sale
     Item.objects.create(company=sales, no="9", description="Nothing to count in")
     Item.objects.create(company=sales, no="10", description="Unknown unit", base_unit_of_measure="BOX")
     fullsync(sales)
-    job = Coupling.objects.first() and full.lines(sales)[-1].job
+    (job,) = (line.job for line in full.lines(sales) if line.name == "ITEM-PRODUCT")
     failed = {row.local_name: row.message for row in job.outcomes.filter(outcome="failed")}
     assert "has no Base Unit of Measure" in failed["Nothing to count in"]
     assert "is not coupled to Dataverse" in failed["Unknown unit"]
     assert len(products(remote)) == 3
+
+
+def test_a_run_couples_units_with_the_groups_of_their_name_and_says_which_group_is_inactive(
+    sales: Company, remote: Sandbox
+) -> None:
+    remote.load({"uomschedules": [{"name": "Tandem PCS", "baseuomname": "PCS"}, {"name": "Tandem HOUR"}]})
+    groups = {row["name"]: row["uomscheduleid"] for row in remote.rows("uomschedules")}
+    remote.load(
+        {
+            "uomschedules": [{"uomscheduleid": groups["Tandem HOUR"], "name": "Tandem HOUR", "statecode": 1}],
+            "uoms": [
+                {
+                    "name": name,
+                    "quantity": 1,
+                    "isschedulebaseuom": True,
+                    "_uomscheduleid_value": groups[f"Tandem {name}"],
+                }
+                for name in ("PCS", "HOUR")
+            ],
+        }
+    )  # fmt: skip
+    measures = update_mapping(sales, "UNIT OF MEASURE")
+    job = synchronize(measures, create=True)
+    assert job.counters["failed"] == 1, "the inactive one takes no change"
+    assert {row["name"] for row in remote.rows("uomschedules")} == {"Default Unit", "Tandem PCS", "Tandem HOUR"}
+    pair = Coupling.objects.get(mapping=measures, local_id=UnitOfMeasure.objects.get(code="PCS").system_id)
+    assert str(pair.integration_id) == groups["Tandem PCS"]
+    job = synchronize(update_mapping(sales, "ITEM-PRODUCT"), create=True)
+    assert counters(job) == {"inserted": 2, "failed": 1}
+    assert "The unit group Tandem HOUR is inactive in Dataverse" in job.outcomes.get(outcome="failed").message
 
 
 def test_amounts_below_zero_are_sent_as_zero(sales: Company, remote: Sandbox) -> None:
@@ -220,14 +251,14 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     later = timezone.now() + timedelta(hours=1)
     rows = IntegrationTableMapping.objects.filter(company=sales, name__in=SALES)
     assert [row.scheduled for row in rows] == [True, True]
-    assert dynamics.count_schedules(sales) == (2, 2)
+    assert dynamics.count_schedules(sales) == (5, 5), "OPPORTUNITY has no schedule of its own"
     assert run_due(timezone.now()) == []
-    assert [job.mapping_name for job in run_due(later)] == SALES
+    assert {job.mapping_name for job in run_due(later)} >= set(SALES)
     fullsync(sales)
     before = Coupling.objects.filter(company=sales).count()
 
     dynamics.disable(company=sales, user=None)
-    assert dynamics.count_schedules(sales) == (0, 2)
+    assert dynamics.count_schedules(sales) == (0, 5)
     assert run_due(later + timedelta(days=1)) == []
     assert Coupling.objects.filter(company=sales).count() == before
     full.reset(sales)
@@ -235,7 +266,7 @@ def test_schedules_begin_with_enabling_and_rest_while_it_is_off(sales: Company, 
     with pytest.raises(Refusal, match="part of Dynamics 365 Connection Setup, which is not enabled"):
         start_synchronization(mapping=update_mapping(sales, "ITEM-PRODUCT"))
     assert dynamics.enable(company=sales, user=None).ok
-    assert dynamics.count_schedules(sales) == (2, 2)
+    assert dynamics.count_schedules(sales) == (5, 5)
     assert Coupling.objects.filter(company=sales).count() == before
 
 
@@ -258,3 +289,51 @@ def test_two_companies_in_one_environment_keep_their_products_apart(sales: Compa
     assert by_company == {str(connection_of(one).company_row_id): 3 for one in (sales, other)}
     assert {row["name"] for row in remote.rows("uomschedules")} == {"Default Unit", "Tandem PCS", "Tandem HOUR"}
     assert counters(synchronize(update_mapping(sales, "ITEM-PRODUCT"), full=True)) == {"unchanged": 3}
+
+
+def test_currencies_users_units_and_choices_are_coupled_by_every_company(sales: Company, remote: Sandbox) -> None:
+    """What companies share: the second one couples the same rows as the first, without a word about whose they are."""
+    other = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
+    connect(other, remote)
+    stock(other)
+    assert dynamics.enable(company=other, user=None).ok
+    both = (sales, other)
+    for owner in both:
+        Currency.objects.create(company=owner, code="EUR", description="Euro", exchange_rate="1.1")
+        PaymentTerms.objects.create(company=owner, code="14 DAYS", description="14 days")
+    shared = ("CURRENCY", "SALESPEOPLE", "UNIT OF MEASURE", "PAYMENT TERMS")
+    for owner, name in ((sales, "UNIT OF MEASURE"), (sales, "PAYMENT TERMS"), *((one, "SALESPEOPLE") for one in both)):
+        synchronize(update_mapping(owner, name), full=True, create=True)
+    match_on(update_mapping(other, "UNIT OF MEASURE"), "code")
+    for owner, name in ((other, "UNIT OF MEASURE"), (other, "PAYMENT TERMS"), *((one, "CURRENCY") for one in both)):
+        job = run_to_end(start_coupling(mapping=update_mapping(owner, name), synchronize=False, create_new=False))
+        assert not job.counters.get("failed"), (name, [one.message for one in job.outcomes.all()])
+    held = {name: [rows_of(owner, name) for owner in both] for name in shared}
+    for name, (first, second) in held.items():
+        assert first and first == second, name
+    assert claims.rows_of_several_companies() == []
+
+
+def test_a_unit_group_of_another_companys_item_is_not_taken_over(sales: Company, remote: Sandbox) -> None:
+    """Both companies have an item 1; by its name alone, the second one's would change the first one's units."""
+    other = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
+    connect(other, remote)
+    dynamics.disable(company=sales, user=None)
+    for owner in (sales, other):
+        Item.objects.filter(company=owner).delete()
+        Item.objects.create(company=owner, no="1", description="Pump", base_unit_of_measure="PCS")
+        dynamics.map_unit_groups(company=owner, user=None, on=True)
+        assert dynamics.enable(company=owner, user=None).ok
+        assert counters(synchronize(update_mapping(owner, "UNIT GROUP"), create=True)) == {"inserted": 1}
+    first, second = (rows_of(owner, "UNIT GROUP") for owner in (sales, other))
+    assert first.isdisjoint(second)
+    Coupling.objects.filter(company=other, table="unit_group").delete()
+    assert counters(synchronize(update_mapping(other, "UNIT GROUP"), create=True, full=True)) == {"unchanged": 1}
+    assert rows_of(other, "UNIT GROUP") == second, "its own is found again"
+
+
+def rows_of(owner: Company, name: str) -> set[Any]:
+    """Return the rows, or the choices, that records of the company are coupled with through a mapping."""
+    mapping = IntegrationTableMapping.objects.get(company=owner, name=name)
+    values = OptionMapping.objects.filter(mapping=mapping).values_list("value", flat=True)
+    return {*Coupling.objects.filter(mapping=mapping).values_list("integration_id", flat=True), *values}

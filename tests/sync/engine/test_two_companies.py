@@ -8,15 +8,26 @@ from connection_setup.connection import state
 from connection_setup.enabling import services as enabling_services
 from connection_setup.models import DataverseConnection
 from core.vocabulary import ConflictOption, Direction
-from coupling.couplings.services import start_coupling
+from coupling import filters
+from coupling.couplings.services import start_coupling, start_uncoupling
 from coupling.gateway import Gateway
+from coupling.matching.outside import whys
 from coupling.models import Coupling, IntegrationTableMapping
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from sync.full import services as full
 from tests.coupling.conftest import match_on
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, connect, counters, customer, synchronize, update_mapping
+from tests.sync.conftest import (
+    ACTIVE_CUSTOMER,
+    accounts,
+    connect,
+    counters,
+    customer,
+    patch,
+    synchronize,
+    update_mapping,
+)
 
 
 @pytest.fixture
@@ -137,3 +148,23 @@ def test_a_third_company_needs_the_same_local_currency(company: Company, other: 
     assert "The local currency is EUR, but" in report.failed.message
     assert "connected to the same organization, has USD" in report.failed.message
     assert not connection(third).enabled
+
+
+def test_rows_of_a_mapping_that_names_no_company_column_are_shared_whatever_columns_the_table_has(
+    company: Company, remote: Sandbox
+) -> None:
+    mapping = update_mapping(company, synch_only_coupled=False, company_column="")
+    customer(company, "1", "New there")
+    synchronize(mapping)
+    assert company_rows(remote) == {"New there": None}
+    own = str(connection(company).company_row_id)
+    patch(remote, Coupling.objects.get().integration_id, **{"tandem_companyid@odata.bind": f"/tandem_companies({own})"})
+    assert run_to_end(start_uncoupling(mapping=mapping, all=True)).state == "finished"
+    assert company_rows(remote) == {"New there": own}
+
+
+def test_why_a_row_is_outside_is_told_of_the_mapping_s_own_company_column() -> None:
+    own = filters.Condition("contoso_ownerid", filters.Operator.IN, ["1", None], kind=filters.Kind.ROW)
+    columns = {"contoso_ownerid": ["2"]}
+    told = whys(own, {}, columns, 1, "contoso_ownerid", {"2": "Northwind"}.__getitem__)
+    assert told == ["Company is Northwind"]

@@ -12,7 +12,8 @@ from coupling.couplings.services import couple_by_hand, start_uncoupling
 from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from dataverse.errors import Throttled
-from jobs.models import Job, JobOutcome
+from jobs.models import Job
+from jobs.outcomes import JobOutcomes
 from jobs.running.context import JobContext
 from jobs.running.runner import run
 from jobs.running.waiting import run_to_end
@@ -47,8 +48,7 @@ def start(mapping: IntegrationTableMapping, **asked: Any) -> Job:
 
 
 def outcomes(job: Job) -> list[tuple[str, str, str]]:
-    rows = JobOutcome.objects.filter(job=job).order_by("local_key")
-    return list(rows.values_list("local_key", "outcome", "reason"))
+    return sorted((row.local_key, str(row.outcome), str(row.reason)) for row in JobOutcomes(job))
 
 
 def run_until_killed(

@@ -1,15 +1,25 @@
 """Whatever a synchronization leaves undone stands on Coupled Data Synchronization Errors until it heals."""
 
 import re
+from io import StringIO
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
 
+from accounts.roles import set_roles as give_roles
+from core.roles import Role
 from core.vocabulary import Direction
 from coupling.models import Coupling, IntegrationTableMapping
+from coupling.records import lists as records
+from jobs.mentions import HIDDEN
 from jobs.models import Job, JobOutcome
 from jobs.running.waiting import run_to_end
-from masterdata.models import Currency, Customer
+from masterdata import catalog
+from masterdata.models import Company, Currency, Customer
 from tests.sync.conftest import (
     ACTIVE_CUSTOMER,
     accounts,
@@ -71,7 +81,8 @@ def test_a_row_is_created_later_although_the_run_creates_nothing_of_its_own(comp
     update_mapping(company, synch_only_coupled=True)
     couple_currency(company, remote)
     remote.load({"accounts": [{"name": "Not asked for", **ACTIVE_CUSTOMER}]})
-    assert counters(synchronize(customers)) == {"inserted": 1}
+    # The row of Contoso was marked as this company's, and so comes back once.
+    assert counters(synchronize(customers)) == {"inserted": 1, "unchanged": 1}
     assert set(Customer.objects.values_list("name", flat=True)) == {"Fabrikam", "Contoso"}
     assert NOTHING in left_out()
 
@@ -189,6 +200,31 @@ def test_a_row_that_another_company_took_is_listed_with_that_company(company, cu
     synchronize(customers)
     page = left_out()
     assert "10000 Adatum" in page and "belongs to another company, Northwind Traders" in page
+
+
+def test_a_company_of_this_installation_is_named_to_those_who_have_a_role_there(company, customers, remote):
+    one = customer(company, "10000", "Adatum")
+    synchronize(customers)
+    there, row = Company.objects.create(name="Northwind Traders", currency_code="EUR"), str(uuid4())
+    remote.load({"tandem_companies": [{"tandem_companyid": row, "tandem_name": there.name}]})
+    patch(remote, coupling_of(customers, one).integration_id, tandem_companyid=row)
+    job = synchronize(customers)
+    people = {name: User.objects.create_user(name) for name in ("here", "both")}
+    for name, roles in (("here", [company]), ("both", [company, there])):
+        for where in roles:
+            give_roles(person=people[name], company=where, roles=[Role.VIEWER])
+    urls = [page_url(company, "skipped"), records.card_url(company, catalog.table("customer"), one.system_id)]
+    urls.append(reverse("jobs:export", kwargs={"company": company.slug, "pk": job.pk}))
+    for name, named in (("here", False), ("both", True)):
+        client = Client()
+        client.force_login(people[name], backend="django.contrib.auth.backends.ModelBackend")
+        pages = [client.get(url) for url in urls]
+        out = StringIO()
+        call_command("skipped", "list", "--company", company.name, "--user", name, stdout=out)
+        said = [*("".join(part.decode() for part in page) for page in pages), out.getvalue()]
+        assert [there.name in text for text in said] == [named] * 4
+        belongs = f"belongs to {there.name if named else HIDDEN}. Choose Delete Couplings"
+        assert [belongs in text for text in said] == [True] * 4, said
 
 
 def merge(remote, row_id, into):

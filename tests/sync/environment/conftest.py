@@ -1,5 +1,6 @@
 """A company whose environment was replaced by another organization, at the same address and under other rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -9,10 +10,10 @@ from django.test import Client
 from connection_setup.connection.clients import client_for
 from connection_setup.connection.state import connection_of
 from coupling.models import Coupling, IntegrationTableMapping
-from masterdata.models import Company
+from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
 from tests.connection_setup.conftest import signed_in
-from tests.sync.conftest import customer, synchronize
+from tests.sync.conftest import connect, customer, synchronize, update_mapping
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,28 @@ def replace_organization(remote: Sandbox, to: object = None) -> str:
     return found
 
 
+def connect_and_couple(owner: Company, remote: Sandbox) -> None:
+    """Connect, and couple three customers with rows made for them."""
+    connect(owner, remote)
+    for number in "123":
+        customer(owner, f"1000{number}", f"Customer {number}")
+    mapping = update_mapping(owner, synch_only_coupled=False)
+    synchronize(mapping)
+    synchronize(mapping)
+
+
 @pytest.fixture
-def coupled(company: Company, customers: IntegrationTableMapping, remote: Sandbox) -> dict[str, UUID]:
-    """Return the rows of three coupled customers, by number."""
-    records = {customer(company, f"1000{number}", f"Customer {number}").system_id: f"1000{number}" for number in "123"}
-    synchronize(customers)
-    synchronize(customers)
+def company(connected: Callable[..., Company]) -> Company:
+    """Return a company three of whose customers are coupled."""
+    return connected("Coupled Before", connect_and_couple)
+
+
+@pytest.fixture
+def coupled(company: Company, customers: IntegrationTableMapping) -> dict[str, UUID]:
+    """Return the rows of the three coupled customers, by number."""
+    numbers = dict(Customer.objects.filter(company=company).values_list("system_id", "no"))
     pairs = Coupling.objects.filter(mapping=customers).values_list("local_id", "integration_id")
-    return {records[local_id]: row_id for local_id, row_id in pairs}
+    return {numbers[local_id]: row_id for local_id, row_id in pairs}
 
 
 @pytest.fixture

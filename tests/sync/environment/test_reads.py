@@ -1,6 +1,8 @@
 """What reads Dataverse asks first which organization answers, and stores nothing of another one."""
 
 from collections.abc import Callable
+from functools import partialmethod
+from uuid import uuid4
 
 import pytest
 
@@ -10,19 +12,27 @@ from connection_setup.dynamics365 import sales_test
 from connection_setup.provisioning import deployed
 from core.refusals import Refusal
 from coupling.couplings import services as couplings
+from coupling.gateway import Gateway
 from coupling.models import Coupling, IntegrationTableMapping
-from coupling.rows import Criterion
+from coupling.rows import Criterion, ScanPage
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company
+from sync.engine.mapping_run import MappingRun
 from sync.engine.preview import Preview
 from sync.full import services as full
 from sync.models import FullSynchReviewLine, SynchState
 from sync.salespeople import services as salespeople
 from sync.start.services import start_synchronization
-from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, customer, patch, synchronize, update_mapping
+from tests.sync.conftest import ACTIVE_CUSTOMER, accounts, connect, customer, patch, synchronize, update_mapping
 from tests.sync.environment.conftest import replace_organization
 
 NAME = [Criterion("name", "name")]
+
+
+@pytest.fixture
+def company(connected: Callable[..., Company]) -> Company:
+    """Return a company of which nothing is coupled yet."""
+    return connected("CRONUS International", connect)
 
 
 def state_of(mapping: IntegrationTableMapping) -> tuple[str, str, object]:
@@ -121,3 +131,80 @@ def test_the_question_costs_one_request_and_a_run_with_nothing_to_do_four_at_mos
     assert job.requests <= 4
     assert remote.requests()["by"]["GET WhoAmI"] == 1
     assert remote.requests()["rows_written"] == 0
+
+
+def test_every_read_and_every_batch_of_writes_asks_first_however_shortly_after_the_last(company, customers, remote):
+    """Let the organization be replaced right after a read of the same client: no time makes the next one safe."""
+    own = str(connection_of(company).organization_id)
+    customer(company, "10000", "Adatum")
+    customer(company, "20000", "Trey Research")
+    synchronize(customers)
+    mapping, link = update_mapping(company), state_of(customers)[0]
+    row_ids = list(Coupling.objects.values_list("integration_id", flat=True))
+    columns = ["name", "telephone1"]
+    begin: dict[str, Callable[[Gateway], object]] = {
+        "a scan": lambda gateway: list(gateway.scan(mapping, columns)),
+        "the changes since": lambda gateway: list(gateway.scan(mapping, columns, link=link, track_changes=True)),
+        "a scan by column": lambda gateway: list(gateway.scan_columns(mapping, columns)),
+        "rows outside the filter": lambda gateway: list(gateway.scan_outside(mapping, columns, 1)),
+        "one count": lambda gateway: gateway.size(mapping),
+        "counts": lambda gateway: gateway.counts(mapping, [gateway.row_filter(mapping)] * 2),
+        "rows by value": lambda gateway: gateway.probe(mapping, columns, ["name eq 'Adatum'"]),
+        "rows by id": lambda gateway: gateway.read(mapping, columns, row_ids),
+        "rows of another table": lambda gateway: gateway.rows("account", ["name"], {"name": "Adatum"}),
+        "a table's columns": lambda gateway: gateway.table_again(mapping),
+        "the organization": lambda gateway: gateway.organization_id,
+        "creations": lambda gateway: gateway.create(mapping, [(uuid4(), {"name": "New"})]),
+        "changes": lambda gateway: gateway.update(mapping, [(one, {"name": "Changed"}, "") for one in row_ids]),
+        "deletions": lambda gateway: gateway.delete(mapping, [(one, "") for one in row_ids]),
+    }
+    unnoticed = []
+    for what, read in begin.items():
+        gateway = Gateway(company)
+        gateway.rows("account", ["name"], {"name": "Adatum"})
+        replace_organization(remote)
+        try:
+            read(gateway)
+            unnoticed.append(what)
+        except Refusal as refused:
+            assert refused.reason == "wrong_environment"
+        replace_organization(remote, own)
+    assert unnoticed == []
+    assert {row["name"] for row in accounts(remote).values()} == {"Adatum", "Trey Research"}
+
+
+def test_the_question_is_asked_once_for_a_read_of_many_pages_and_not_at_all_where_nothing_is_read(
+    company, customers, remote
+):
+    remote.load({"accounts": [{"name": f"Row {number}", **ACTIVE_CUSTOMER} for number in range(9)]})
+    gateway = Gateway(company)
+    gateway.table(customers)
+    ids = [row.id for page in gateway.scan(customers, ["name"], page_size=2) for row in page.rows]
+    assert len(ids) == 9
+    assert remote.requests()["by"]["GET WhoAmI"] == 1
+    before = gateway.requests
+    gateway.read(customers, ["name"], [])
+    assert gateway.update(customers, []) == gateway.create(customers, []) == gateway.delete(customers, []) == []
+    assert gateway.requests == before
+    gateway.read(customers, ["name"], ids)
+    assert remote.requests()["by"]["GET WhoAmI"] == 2
+
+
+def test_a_read_that_goes_on_asks_again_and_stores_nothing_of_another_organization(
+    company, customers, remote, monkeypatch
+):
+    """Let the organization be replaced after the first of two pages, in the middle of one slice."""
+    remote.load({"accounts": [{"name": f"Row {number}", **ACTIVE_CUSTOMER} for number in range(3)]})
+    monkeypatch.setattr("dataverse.acceptance.ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr("coupling.gateway.Gateway.scan", partialmethod(Gateway.scan, page_size=2))
+    process = MappingRun._process_page
+
+    def and_then(self: MappingRun, page: ScanPage) -> None:
+        process(self, page)
+        replace_organization(remote)
+
+    monkeypatch.setattr(MappingRun, "_process_page", and_then)
+    job = run_to_end(start_synchronization(mapping=customers))
+    assert (job.state, job.failure_reason) == ("failed", "wrong_environment")
+    assert Coupling.objects.count() == 2
+    assert not SynchState.objects.exclude(delta_link="").exists()

@@ -3,17 +3,19 @@
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import timezone
 
 from connection_setup.connection import organization
 from connection_setup.connection.state import connection_of
 from connection_setup.enabling import services as enabling
+from connection_setup.models import DataverseConnection
 from core.refusals import Refusal
 from coupling.couplings import services as couplings
-from coupling.models import Coupling, CouplingBase
+from coupling.models import Coupling, CouplingBase, KnownColumns, OptionMapping
 from jobs.models import Job, JobOutcome, Type
 from jobs.running.waiting import run_to_end
 from jobs.services import cancel
-from masterdata.models import Customer
+from masterdata.models import Customer, PaymentTerms
 from sync.environment import services
 from sync.environment.choices import Choice, EnvironmentParameters
 from sync.models import DuePair, FullSynchReviewLine, SynchState
@@ -28,6 +30,37 @@ def switch(request: pytest.FixtureRequest, changed: Changed) -> bool:
     if request.param == "not enabled":
         enabling.disable(company=changed.company, user=None)
     return request.param == "enabled"
+
+
+@pytest.mark.parametrize("start", [services.start_keeping, services.start_dropping])
+def test_what_stood_for_a_choice_of_the_other_organization_is_found_anew(changed, start):
+    """The same number may be another choice there: match-based coupling goes by the captions."""
+    company = changed.company
+    terms = PaymentTerms.objects.create(company=company, code="NET 30")
+    mapping = update_mapping(company, "PAYMENT TERMS")
+    OptionMapping.objects.create(company=company, mapping=mapping, local_id=terms.system_id, value=4, caption="x")
+    run_to_end(start(company=company))
+    assert not OptionMapping.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["keep", "drop", "nothing coupled"])
+def test_what_columns_were_in_the_other_organization_is_compared_with_nothing(changed, way):
+    """Kept until the connection belongs to another organization, whose columns are seen for the first time."""
+    company = changed.company
+    mapping = update_mapping(company, "CUSTOMER")
+    then = {"address1_city": {"type": "Integer"}}
+    KnownColumns.objects.update_or_create(mapping=mapping, defaults={"then": then, "looked_at": timezone.now()})
+    if way == "keep":
+        run_to_end(services.start_keeping(company=company))
+    else:
+        if way == "drop":
+            run_to_end(services.start_dropping(company=company))
+        else:
+            Coupling.objects.filter(company=company).delete()
+        assert KnownColumns.objects.filter(mapping=mapping).exists()
+        enabling.disable(company=company, user=None)
+        assert enabling.enable(company=company, user=None).ok
+    assert not KnownColumns.objects.filter(mapping__company=company).exists()
 
 
 def unsynchronized(company, remote):
@@ -56,6 +89,8 @@ def test_what_was_and_what_is_are_told_apart_by_their_ids_and_nothing_is_written
 
 
 def test_couplings_whose_rows_exist_are_kept_and_the_others_dropped(changed, switch, remote):
+    assert KnownColumns.objects.exists()
+    DataverseConnection.objects.update(base_currency_id=uuid4())
     job = run_to_end(services.start_keeping(company=changed.company))
     assert (job.state, counters(job)) == ("finished", {"unchanged": 2, "uncoupled": 1}), job.message
     assert job.total == job.processed == JobOutcome.objects.filter(job=job).count() == 3
@@ -64,8 +99,10 @@ def test_couplings_whose_rows_exist_are_kept_and_the_others_dropped(changed, swi
     kept = dict(Coupling.objects.values_list("integration_id", "organization_id"))
     assert kept == {changed.rows["10001"]: changed.now, changed.rows["10002"]: changed.now}
     assert CouplingBase.objects.count() == 2
+    assert not KnownColumns.objects.exists(), "the columns there are not compared with those of the organization before"
     connection = connection_of(changed.company)
     assert (connection.organization_id, connection.enabled) == (changed.now, switch)
+    assert connection.base_currency_id is None, "the row of the organization before means nothing in this one"
     assert not services.ask_situation(changed.company).undecided
     if not switch:
         assert enabling.enable(company=changed.company, user=None).ok
@@ -84,6 +121,7 @@ def test_all_couplings_are_dropped_and_enabling_starts_anew(changed, switch, rem
     assert Customer.objects.count() == 3
     assert connection_of(changed.company).enabled == switch
     assert enabling.enable(company=changed.company, user=None).ok
+    assert not KnownColumns.objects.exists()
     connection = connection_of(changed.company)
     assert (connection.organization_id, connection.other_organization_id) == (changed.now, None)
     assert not services.ask_situation(changed.company).undecided

@@ -75,14 +75,15 @@ def test_sync_all_runs_in_waves_to_the_end(company, remote):
     customer(company, "10000", "Adatum", currency_code="SEK")
     full.generate(company)
     lines = {line.name: line.recommendation for line in full.lines(company)}
-    assert lines == {"SALESPEOPLE": "full", "CURRENCY": "none", "CUSTOMER": "full"}
+    expected = {"SALESPEOPLE": "full", "CURRENCY": "none", "CUSTOMER": "full"}
+    assert lines == dict.fromkeys(lines, "no_records") | expected
     code, document = command("fullsync", "--company", company.name)
     assert code == 0, document
     printed = {line["mapping"]: line for line in document["lines"]}
     assert {name: line["status"] for name, line in printed.items()} == dict.fromkeys(lines, "finished")
     assert printed["CUSTOMER"]["job"]["counters"]["inserted"] == 1
     assert accounts(remote)["Adatum"]["_transactioncurrencyid_value"] is not None
-    started = {line.name: line.job.started_at for line in full.lines(company)}
+    started = {line.name: line.job.started_at for line in full.lines(company) if line.job}
     assert started["CUSTOMER"] > started["CURRENCY"]
     assert full.blocked_reason(full.lines(company)).startswith("Every line has run")
 
@@ -290,4 +291,5 @@ def test_a_scheduled_mapping_starts_once_per_period(company, customers, remote):
 def test_a_run_over_everything_keeps_the_order_of_dependencies(company, remote):
     from sync.start.services import synchronize_in_order
 
-    assert [job.mapping_name for job in synchronize_in_order(company=company)][-1] == "CUSTOMER"
+    names = [job.mapping_name for job in synchronize_in_order(company=company)]
+    assert names.index("SALESPEOPLE") < names.index("CURRENCY") < names.index("CUSTOMER") < names.index("VENDOR")

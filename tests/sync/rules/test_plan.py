@@ -12,6 +12,7 @@ from sync.rules.plan import (
     CannotTransfer,
     Conflict,
     DeleteCoupling,
+    DeleteSurvivor,
     DeletionToResolve,
     FieldRule,
     Insert,
@@ -227,6 +228,16 @@ def test_a_new_record_is_refused_for_a_value_that_cannot_be_transferred():
 )
 def test_a_missing_side_goes_by_the_deletion_option(local_gone, remote_gone, option, allowed, expected):
     assert decide_missing(local_gone=local_gone, remote_gone=remote_gone, option=option, allowed=allowed) == expected
+
+
+@pytest.mark.parametrize("option", DeletionOption)
+def test_a_person_who_deletes_the_other_side_too_goes_before_the_option(option):
+    def decided(**gone):
+        return decide_missing(**gone, option=option, allowed=BOTH, delete_survivor=True)
+
+    assert decided(local_gone=True, remote_gone=False) == DeleteSurvivor(Side.INTEGRATION)
+    assert decided(local_gone=False, remote_gone=True) == DeleteSurvivor(Side.LOCAL)
+    assert decided(local_gone=True, remote_gone=True) == DeleteCoupling(both_gone=True)
 
 
 def test_directions_intersect():

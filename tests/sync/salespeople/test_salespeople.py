@@ -198,6 +198,10 @@ def test_actions_work_on_the_selected_users_and_say_so_without_any(admin, owned,
     assert Salesperson.objects.filter(company=owned).count() == 1
     for action in ("create", "delete-couplings"):
         assert "No user is selected, so nothing was done." in text_in(post(admin, action))
+    seller(owned, f"SP NO. {'9' * 13}")
+    full = text_in(post(admin, "create", selected=[str(ben)]))
+    assert f"The next code of the series is SP NO. 1{'0' * 13}, and a salesperson's code holds 20 characters." in full
+    assert str(ben) not in map(str, pairs(owned))
 
 
 def test_two_people_who_create_at_once_create_each_salesperson_once(company, owned, people):

@@ -1,0 +1,144 @@
+"""What became of the records that coupling jobs coupled, told from the couplings: they have no outcome rows.
+
+The number of such an outcome is the id of its coupling, and its note the row's name: [name], or [name, tried] where
+earlier priorities gave no row: [[rows, result], ...].
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from coupling import local_records
+from coupling.couplings.pair_outcomes import KnownPair, PairOutcomes, mapping_and_table, pairs_by_id, read_by_id
+from coupling.job_parameters import CouplingParameters
+from coupling.matching import criteria, explanation
+from coupling.matching.explanation import Searched, SearchedField
+from coupling.matching.match import Decisions, Group, group_by_priority
+from coupling.matching.run_matching import to_json_value
+from coupling.models import Coupling
+from jobs.models import Job, JobOutcome
+from jobs.running.context import OutcomeRow
+
+Note = list[Any]
+_PART = 500
+
+
+def kept_of_ended(outcomes: Iterable[OutcomeRow]) -> list[OutcomeRow]:
+    """Return outcomes that end couplings, given their numbers, with what those of earlier jobs are told from.
+
+    Call it before the couplings are deleted.
+    """
+    given = list(outcomes)
+    numbers = [one.number for one in given if one.number is not None]
+    criteria_of: dict[int, int | None] = {}
+    for start in range(0, len(numbers), _PART):
+        found = Coupling.objects.filter(pk__in=numbers[start : start + _PART], criterion__isnull=False)
+        criteria_of |= dict(found.values_list("pk", "criterion"))
+    return [
+        one._replace(detail={**(one.detail or {}), "criterion": criteria_of[one.number]})
+        if one.number in criteria_of
+        else one
+        for one in given
+    ]
+
+
+def note_of(decisions: Decisions, position: int) -> Note:
+    """Return what is noted of a record that is coupled."""
+    name = decisions.row_name_at(position)
+    tried = decisions.tried_before(position)
+    return [name, [[one.row_count, one.result.value] for one in tried]] if tried else [name]
+
+
+class CoupledRecords(PairOutcomes):
+    """The derived outcomes of coupling jobs (jobs.registry.DerivedOutcomes)."""
+
+    def rows(self, job: Job, outcome: str, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
+        """Return the outcomes of these couplings, in their order."""
+        del outcome  # nothing but coupled records is kept this way
+        pairs = pairs_by_id(numbers)
+        told = _Telling(job)
+        known = told.read(pair.local_id for pair in pairs.values())
+        return [told.outcome(pairs.get(number), note, known) for number, note in zip(numbers, notes, strict=True)]
+
+
+class _Telling:
+    """Tells outcomes of one job from pairs, and from the values that their records have now."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.mapping, self.table = mapping_and_table(job)
+
+    @cached_property
+    def groups(self) -> dict[int, tuple[int, Group]]:
+        """The priorities the job went by: the place of each, and its criteria."""
+        if self.mapping is None:
+            return {}
+        given = CouplingParameters.load(self.job.parameters).criteria
+        try:
+            grouped = criteria.group_criteria(self.mapping, given)
+        except local_records.Unusable:  # a field that was compared is gone
+            grouped = group_by_priority(given)
+        return {group.priority: (at, group) for at, group in enumerate(grouped)}
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """The local fields that the criteria compare, those that are still there."""
+        if self.table is None:
+            return []
+        names = {one.local for _, group in self.groups.values() for one in group.criteria}
+        return [field.name for field in self.table.fields if field.name in names]
+
+    def read(self, ids: Iterable[UUID]) -> dict[UUID, tuple[Any, ...]]:
+        """Return (key, name, values of `fields`) of the records of these ids, by id; those gone are missing."""
+        return {} if self.table is None else read_by_id(self.job, self.table, ids, self.fields)
+
+    def outcome(self, pair: KnownPair | None, note: Note | None, known: dict[UUID, tuple[Any, ...]]) -> JobOutcome:
+        """Return the outcome of a pair; without one, of a coupling of which nothing is known any more."""
+        row_name = note[0] if note else ""
+        if pair is None:
+            return JobOutcome(integration_name=row_name, message="Its coupling was deleted since.")
+        record = known.get(pair.local_id)
+        key, name = (str(record[0]), str(record[1] or "")) if record else (pair.key, pair.name)
+        message, detail = self._why(pair, note, record)
+        return JobOutcome(
+            local_id=pair.local_id, local_key=key, local_name=name, integration_id=pair.integration_id,
+            integration_name=row_name, message=message, detail=detail,
+        )  # fmt: skip
+
+    def _why(
+        self, pair: KnownPair, note: Note | None, record: tuple[Any, ...] | None
+    ) -> tuple[str, dict[str, Any] | None]:
+        """Return on what a record was matched, and the fields with the values it has now."""
+        if pair.criterion not in self.groups:
+            return "", None
+        at, group = self.groups[pair.criterion]
+        values = dict(zip(self.fields, record[2:], strict=True)) if record else {}
+        searched = self._searched(group, values)
+        detail: dict[str, Any] = {
+            "fields": [
+                {
+                    "local": one.criterion.local, "integration": one.criterion.integration,
+                    "local_value": to_json_value(one.value),
+                }
+                for one in searched.used
+            ]
+        }  # fmt: skip
+        if note and len(note) > 1:
+            groups = [group for _, group in sorted(self.groups.values(), key=lambda placed: placed[0])]
+            tried = [*note[1], [1, "coupled"]]
+            detail["trail"] = [
+                {
+                    "priority": one.priority,
+                    "fields": [field.criterion.local for field in self._searched(one, values).used],
+                    "rows": rows, "result": result,
+                }
+                for one, (rows, result) in zip(groups[: at + 1], tried, strict=False)
+            ]  # fmt: skip
+        return explanation.matched_on(searched) if record else "", detail
+
+    def _searched(self, group: Group, values: dict[str, Any]) -> Searched:
+        return Searched([SearchedField(one, self._caption(one.local), values.get(one.local)) for one in group.criteria])
+
+    def _caption(self, field: str) -> str:
+        return field if self.mapping is None else criteria.field_caption(self.mapping, field)

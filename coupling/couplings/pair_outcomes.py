@@ -1,0 +1,123 @@
+"""Outcomes without rows whose number is the id of a coupling: the pairs and records they are told from.
+
+A coupling that is gone is known by the outcome of the job that ended it (OutcomeRow.number), or by the audit entry of
+the person who did (services.delete_coupling).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from auditlog.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q, QuerySet
+
+from coupling import local_records
+from coupling.models import Coupling, IntegrationTableMapping
+from jobs.models import Job, JobOutcome
+from masterdata.catalog import LocalTable
+
+_PART = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPair:
+    """A pair that outcomes are told from; key and name: of the record, where the coupling is gone."""
+
+    local_id: UUID
+    integration_id: UUID | None
+    criterion: int | None
+    key: str = ""
+    name: str = ""
+
+
+def pairs_by_id(numbers: Sequence[int]) -> dict[int, KnownPair]:
+    """Return the couplings by id, those that are gone as what ended them knows them."""
+    pairs: dict[int, KnownPair] = {}
+    for start in range(0, len(numbers), _PART):
+        part = numbers[start : start + _PART]
+        found = Coupling.objects.filter(pk__in=part).values_list("pk", "local_id", "integration_id", "criterion")
+        pairs |= {pk: KnownPair(local_id, row_id, criterion) for pk, local_id, row_id, criterion in found}
+        if gone := [number for number in part if number not in pairs]:
+            ended = JobOutcome.objects.filter(number__in=gone).order_by("pk")
+            pairs |= {
+                one.number: KnownPair(
+                    one.local_id, one.integration_id, (one.detail or {}).get("criterion"), one.local_key, one.local_name
+                )
+                for one in ended
+                if one.number is not None and one.local_id is not None
+            }
+        if unknown := [number for number in part if number not in pairs]:
+            pairs |= _deleted_by_people(_deletions().filter(object_id__in=unknown))
+    return pairs
+
+
+def _deletions() -> "QuerySet[LogEntry]":
+    """Return the audit entries of couplings that people deleted past any job."""
+    of_couplings = ContentType.objects.get_for_model(Coupling)
+    found: QuerySet[LogEntry] = LogEntry.objects.filter(content_type=of_couplings, action=LogEntry.Action.DELETE)
+    return found.order_by("pk")
+
+
+def _deleted_by_people(entries: "QuerySet[LogEntry]") -> dict[int, KnownPair]:
+    """Return the pairs of such entries by the ids of their couplings."""
+    found = {}
+    for number, changes in entries.values_list("object_id", "changes").iterator(chunk_size=2000):
+        before = {name: pair[0] for name, pair in (changes or {}).items()}
+        if number is not None and before.get("local_id") and before.get("integration_id"):
+            found[number] = KnownPair(UUID(before["local_id"]), UUID(before["integration_id"]), None)
+    return found
+
+
+def mapping_and_table(job: Job) -> tuple[IntegrationTableMapping | None, LocalTable | None]:
+    """Return a job's mapping and the local table it is about, as far as they are there yet."""
+    mapping = IntegrationTableMapping.objects.filter(company=job.company, name=job.mapping_name).first()
+    if mapping is None:
+        return None, None
+    try:
+        return mapping, local_records.get_table(mapping)
+    except local_records.Unusable:
+        return mapping, None
+
+
+def read_by_id(
+    job: Job, table: LocalTable, ids: Iterable[UUID], fields: Sequence[str] = ()
+) -> dict[UUID, tuple[Any, ...]]:
+    """Return (key, name, values of `fields`) of the records of these ids, by id; those gone are missing."""
+    records, wanted = table.rows(job.company), list(dict.fromkeys(ids))
+    found: dict[UUID, tuple[Any, ...]] = {}
+    for start in range(0, len(wanted), _PART):
+        part = records.order_by().filter(system_id__in=wanted[start : start + _PART])
+        for row_id, *rest in part.values_list("system_id", table.key, table.title, *fields):
+            found[row_id] = tuple(rest)
+    return found
+
+
+class PairOutcomes:
+    """How such outcomes are searched (jobs.registry.DerivedOutcomes). A note begins with the row's name, if any."""
+
+    def find(self, job: Job, outcome: str, text: str) -> Iterable[int]:
+        """Yield the couplings whose record's number begins with a text, or whose name has it."""
+        del outcome
+        ended = JobOutcome.objects.filter(number__isnull=False, job__company=job.company).filter(
+            Q(local_key__istartswith=text) | Q(local_name__icontains=text)
+        )
+        yield from filter(None, ended.values_list("number", flat=True))
+        mapping, table = mapping_and_table(job)
+        if mapping is None or table is None:
+            return
+        named = table.rows(job.company).filter(
+            Q(**{f"{table.key}__istartswith": text}) | Q(**{f"{table.title}__icontains": text})
+        )
+        found = Coupling.objects.filter(mapping=mapping, local_id__in=named.values("system_id"))
+        yield from found.values_list("pk", flat=True).iterator(chunk_size=2000)
+        deleted = [(pair.local_id, number) for number, pair in _deleted_by_people(_deletions()).items()]
+        for start in range(0, len(deleted), _PART):
+            part = deleted[start : start + _PART]
+            there = set(named.filter(system_id__in=[one for one, _ in part]).values_list("system_id", flat=True))
+            yield from (number for local_id, number in part if local_id in there)
+
+    def note_matches(self, note: Any, text: str) -> bool:
+        """Return whether the row's name has a text in it."""
+        return bool(note) and text in note[0].lower()

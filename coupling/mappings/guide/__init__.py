@@ -1,0 +1,1 @@
+"""The guide New Table Mapping: a step a file or two, a draft until it is finished."""

@@ -1,0 +1,209 @@
+"""What became of a job's records, in whatever form it is kept: rows, and parts without rows (models.OutcomePart).
+
+    found = JobOutcomes(job, Outcome.COUPLED)
+    found.count, found[100:150], list(found), found.searched("fabrikam")
+
+Pages, commands, exports and the history of a record read outcomes here; only who writes them knows their forms.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from core import collation
+from jobs.models import Job, JobOutcome, Outcome, OutcomePart, Reason
+from jobs.outcome_parts import unpack_notes, unpack_numbers
+from jobs.registry import DerivedOutcomes, registry
+from masterdata.models import Company
+
+SEARCHED = ("local_key__istartswith", "local_name__icontains", "integration_name__icontains")
+"""What a search looks at in outcomes that have rows; those without are searched by registry.DerivedOutcomes.find."""
+_READ = 2000
+"""Outcomes read at once by whoever goes through all."""
+
+
+class JobOutcomes:
+    """The outcomes of a job: all, those of one outcome, or of one reason within it; in the order of the lists.
+
+    Positions are those of the list, from 0. Nothing is read before it is asked for.
+    """
+
+    def __init__(self, job: Job, outcome: str = "", reason: str | None = None, *, text: str = "") -> None:
+        self.job, self.outcome, self.reason, self.text = job, outcome, reason, text
+
+    def searched(self, text: str) -> "JobOutcomes":
+        """Return those whose record's number begins with a text, or whose name here or in Dataverse has it."""
+        return JobOutcomes(self.job, self.outcome, self.reason, text=text)
+
+    @cached_property
+    def _groups(self) -> list["_Group"]:
+        """Return the groups of an outcome and a reason, in the order of the lists."""
+        chosen = [
+            (one, why, count)
+            for one, by in self.job.breakdown.items()
+            for why, count in by.items()
+            if self.outcome in ("", one) and self.reason in (None, why)
+        ]
+        names = {*Outcome.values, *Reason.values, *(name for one, why, _ in chosen for name in (one, why))}
+        rank = collation.ranks(names, JobOutcome.objects.db)
+        chosen.sort(key=lambda group: (rank[group[0]], rank[group[1]]))
+        return [_Group(self.job, one, why, count, self.text) for one, why, count in chosen]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(len(group) for group in self._groups)
+
+    def __getitem__(self, span: slice) -> list[JobOutcome]:
+        """Return a stretch of the list, given by its first position and the one behind its last."""
+        found: list[JobOutcome] = []
+        before = 0
+        for group in self._groups:
+            first, behind = max(0, (span.start or 0) - before), min(len(group), span.stop - before)
+            if first < behind:
+                found += group.read(first, behind)
+            before += len(group)
+            if before >= span.stop:
+                break
+        return found
+
+    def __iter__(self) -> Iterator[JobOutcome]:
+        """Yield all, read part by part."""
+        for group in self._groups:
+            for first in range(0, len(group), _READ):
+                yield from group.read(first, min(len(group), first + _READ))
+
+
+class _Group:
+    """A job's outcomes of one outcome and one reason: numbered from 1, some of them in rows, some in parts."""
+
+    def __init__(self, job: Job, outcome: str, reason: str, count: int, text: str) -> None:
+        self.job, self.outcome, self.reason, self.text = job, outcome, reason, text
+        self._counted = count
+        self.rows = JobOutcome.objects.filter(job=job, outcome=outcome, reason=reason)
+        self._last_unpacked: tuple[int, np.ndarray[Any, np.dtype[np.int64]], list[Any]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._matching) if self.text else self._counted
+
+    @cached_property
+    def _parts(self) -> list[OutcomePart]:
+        """Return the parts, without what is packed in them."""
+        if self.reason:
+            return []
+        parts = OutcomePart.objects.filter(job=self.job, outcome=self.outcome)
+        return list(parts.defer("numbers", "notes").order_by("first"))
+
+    @property
+    def _source(self) -> DerivedOutcomes:
+        return registry.derived[self.job.type]
+
+    def read(self, first: int, behind: int) -> list[JobOutcome]:
+        """Return the outcomes from one place in the list to before another."""
+        if self.text:
+            return self._at(self._matching[first:behind].tolist())
+        if not self._parts:
+            return list(self.rows.order_by("position", "id")[first:behind])
+        return self._at(range(first + 1, behind + 1))
+
+    def _at(self, positions: Iterable[int]) -> list[JobOutcome]:
+        """Return the outcomes at these positions of the group, in their order."""
+        wanted = list(positions)
+        if not wanted:
+            return []
+        found = {row.position: row for row in self._stored_at(wanted)}
+        for part in self._parts:
+            if part.first + part.count <= wanted[0] or part.first > wanted[-1]:
+                continue
+            inside = [at for at in wanted if part.first <= at < part.first + part.count and at not in found]
+            if inside:
+                found |= zip(inside, self._derived(part, inside), strict=True)
+        return [found[at] for at in wanted if at in found]
+
+    def _stored_at(self, wanted: list[int]) -> "QuerySet[JobOutcome]":
+        if wanted[-1] - wanted[0] == len(wanted) - 1:
+            return self.rows.filter(position__range=(wanted[0], wanted[-1]))
+        return self.rows.filter(position__in=wanted)
+
+    def _derived(self, part: OutcomePart, positions: list[int]) -> list[JobOutcome]:
+        places = [at - part.first for at in positions]
+        numbers, notes = self._unpacked(part)
+        rows = self._source.rows(self.job, self.outcome, numbers[places].tolist(), [notes[place] for place in places])
+        for row, position in zip(rows, positions, strict=True):
+            row.job, row.outcome, row.reason, row.position = self.job, self.outcome, self.reason, position
+        return rows
+
+    def _unpacked(self, part: OutcomePart) -> tuple["np.ndarray[Any, np.dtype[np.int64]]", list[Any]]:
+        """Return the numbers and notes of a part; those of the last one are kept for who goes through all."""
+        if self._last_unpacked is None or self._last_unpacked[0] != part.pk:
+            part.refresh_from_db(fields=["numbers", "notes"])
+            numbers, notes = unpack_numbers(part.numbers), unpack_notes(part.notes, part.count)
+            self._last_unpacked = part.pk, numbers, notes
+        return self._last_unpacked[1:]
+
+    @cached_property
+    def _matching(self) -> "np.ndarray[Any, np.dtype[np.int64]]":
+        """Return the positions of the outcomes that a search finds, in their order."""
+        condition = Q()
+        for lookup in SEARCHED:
+            condition |= Q(**{lookup: self.text})
+        stored = self.rows.filter(condition).values_list("position", flat=True)
+        found = [np.fromiter(stored.iterator(chunk_size=_READ), np.int64)]
+        if self._parts:
+            known = np.fromiter(self._source.find(self.job, self.outcome, self.text), np.int64)
+            found += [part.first + self._places_in(part, known) for part in self._parts]
+        return np.unique(np.concatenate(found))
+
+    def _places_in(self, part: OutcomePart, known: Any) -> Any:
+        """Return the places of a part whose number is known to match, or whose note does."""
+        numbers, notes = self._unpacked(part)
+        hits = np.isin(numbers, known)
+        if part.notes:
+            text, source = self.text.lower(), self._source
+            hits |= np.fromiter((source.note_matches(note, text) for note in notes), np.bool_, part.count)
+        return np.flatnonzero(hits)
+
+
+def has_parts(job: Job) -> bool:
+    """Return whether a job has outcomes without rows."""
+    return OutcomePart.objects.filter(job=job).exists()
+
+
+def numbers_without_rows(job: Job) -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Return the numbers of all outcomes of a job that have no rows, in ascending order."""
+    parts = OutcomePart.objects.filter(job=job).values_list("numbers", flat=True)
+    found = [unpack_numbers(packed) for packed in parts.iterator(chunk_size=50)]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def failed(job: Job) -> "QuerySet[JobOutcome]":
+    """Return what failed in a job, in the order of the lists; it always has rows."""
+    return job.outcomes.filter(outcome=Outcome.FAILED).order_by("outcome", "reason", "position", "id")
+
+
+def with_reason(job: Job, reason: str) -> "QuerySet[JobOutcome]":
+    """Return a job's outcomes of one reason, as they were written; whatever has a reason has a row."""
+    return job.outcomes.filter(reason=reason).order_by("id")
+
+
+def with_errors(jobs: "QuerySet[Job]") -> "QuerySet[Job]":
+    """Return those of the jobs that have failed records."""
+    return jobs.filter(Exists(JobOutcome.objects.filter(job=OuterRef("pk"), outcome=Outcome.FAILED)))
+
+
+def newest_details(company: Company, job_type: str, local_ids: Iterable[UUID]) -> dict[UUID, Any]:
+    """Return what the newest job of a type noted of each of these records, of those about which it kept a row."""
+    reported = JobOutcome.objects.filter(local_id__in=list(local_ids), job__company=company, job__type=job_type)
+    rows = reported.order_by("job_id", "pk").values_list("local_id", "detail")
+    return {row_id: detail for row_id, detail in rows if row_id is not None}
+
+
+def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
+    """Return key and name by which the newest outcome with a row knew each of these records."""
+    rows = JobOutcome.objects.filter(local_id__in=list(local_ids)).exclude(local_key="").order_by("pk")
+    found = rows.values_list("local_id", "local_key", "local_name")
+    return {row_id: (key, name) for row_id, key, name in found if row_id is not None}

@@ -1,0 +1,24 @@
+"""What a run was asked for."""
+
+from dataclasses import dataclass
+
+from core.vocabulary import ConflictOption, DeletionOption, Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was asked for.
+
+    allowed: which way it may write; chosen: the side that wins where both changed; overwrite: the side that wins
+    wherever they differ; creates: whether what is uncoupled is created on the other side; retries: whether what
+    failed before does not count; deletion: what becomes of pairs one side of which was deleted, blank for what the
+    mapping says; delete_survivors: the side of them that still exists is deleted too.
+    """
+
+    allowed: Direction = Direction.BIDIRECTIONAL
+    chosen: ConflictOption = ConflictOption.ASK
+    overwrite: ConflictOption = ConflictOption.ASK
+    creates: bool = False
+    retries: bool = False
+    deletion: DeletionOption = DeletionOption.ASK
+    delete_survivors: bool = False

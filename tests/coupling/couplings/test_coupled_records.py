@@ -1,0 +1,134 @@
+"""Records that coupled have no outcome rows; what is told of them is what rows would have told."""
+
+import csv
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.people import save_user
+from core.roles import Role
+from coupling.couplings import couple_writer, services
+from coupling.couplings.couple_writer import CouplingWriter
+from coupling.models import Coupling
+from coupling.rows import Criterion
+from jobs.models import Job, JobOutcome, OutcomePart
+from jobs.outcomes import JobOutcomes
+from masterdata.models import Customer
+from tests.coupling.conftest import run
+
+CRITERIA = [Criterion("phone_no", "telephone1"), Criterion("name", "name", 1), Criterion("city", "address1_city", 1)]
+
+texts = st.sampled_from(["", "a", "b", "c"])
+records = st.lists(st.fixed_dictionaries({"phone_no": texts, "name": texts, "city": texts}), max_size=12)
+columns = {"phone_no": "telephone1", "name": "name", "city": "address1_city"}
+
+
+def told(row):
+    """Return what people see of an outcome."""
+    reason, detail = str(row.reason), dict(row.detail or {})
+    return (str(row.outcome), reason, row.local_id, row.local_key, row.local_name, row.integration_id,
+            row.integration_name, row.message, detail)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(here=records, there=records)
+def test_they_are_told_as_rows_would_tell_them(customer_mapping, customers, accounts, monkeypatch, here, there):
+    Coupling.objects.all().delete()
+    Customer.objects.all().delete()
+    made = customers(here)
+    accounts([{columns[name]: value for name, value in one.items()} for one in there])
+    monkeypatch.setattr(couple_writer, "records_per_checkpoint", lambda: 5)
+    as_rows = []
+    part_of = CouplingWriter._part
+
+    def noted(self, first, end):
+        rows = self._outcomes_at(range(first, end))
+        as_rows.extend(row for row in rows if row.outcome == "coupled")
+        return part_of(self, first, end)
+
+    monkeypatch.setattr(CouplingWriter, "_part", noted)
+    job = services.start_coupling(mapping=customer_mapping, criteria=CRITERIA, synchronize=False)
+    job = run(job)
+    found = [row for row in JobOutcomes(job) if row.outcome == "coupled"]
+    assert [told(row) for row in found] == [told(row) for row in as_rows]
+    assert [row.position for row in found] == list(range(1, len(found) + 1))
+    assert not JobOutcome.objects.filter(job=job, outcome="coupled").exists()
+    assert len(list(JobOutcomes(job))) == job.counters["total"] == len(made)
+    every = list(JobOutcomes(job))
+    parts = [JobOutcomes(job)[at : at + 3] for at in range(0, len(every), 3)]
+    assert [told(row) for part in parts for row in part] == list(map(told, every))
+    for text in ("1001", "a", "B"):
+        assert [told(row) for row in JobOutcomes(job, text=text)] == [
+            told(row) for row in every
+            if row.local_key.startswith(text) or text.lower() in f"{row.local_name}\0{row.integration_name}".lower()
+        ]  # fmt: skip
+
+
+@pytest.fixture
+def coupled(customer_mapping, customers, account_of):
+    made = customers(6)
+    account_of(made[:4])
+    job = services.start_coupling(mapping=customer_mapping, criteria=CRITERIA[:1], synchronize=False)
+    return made, run(job)
+
+
+def test_a_record_that_is_uncoupled_stays_in_the_history_of_the_job_that_coupled_it(customer_mapping, coupled):
+    made, job = coupled
+    before = [told(row) for row in JobOutcomes(job)]
+    ids = [made[1].system_id, made[2].system_id]
+    ended = run(services.start_uncoupling(mapping=customer_mapping, selection=ids))
+    assert ended.counters["uncoupled"] == 2
+    assert [told(row) for row in JobOutcomes(job)] == before
+    Customer.objects.filter(pk=made[1].pk).delete()
+    row = next(row for row in JobOutcomes(job) if row.local_id == made[1].system_id)
+    assert (row.local_key, row.local_name) == (made[1].no, made[1].name)
+    assert [row.local_id for row in JobOutcomes(job, text=made[1].no)] == [made[1].system_id]
+
+
+@pytest.fixture
+def operator(company, client):
+    user, _, _ = save_user(name="olga", role=Role.OPERATOR, password="Spring-rain-77")
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def test_only_what_has_a_row_can_be_selected(operator, customer_mapping, customers, accounts):
+    customers([{"phone_no": "1"}, {"phone_no": "1"}])
+    accounts([{"name": "Adatum", "telephone1": "1"}])
+    job = run(services.start_coupling(mapping=customer_mapping, criteria=CRITERIA[:1], synchronize=False))
+    page = operator.get(reverse("jobs:outcomes", kwargs={"company": job.company.slug, "pk": job.pk}))
+    assert page.content.decode().count('name="selected"') == job.counters["failed"] == job.counters["coupled"] == 1
+
+
+def test_pages_search_and_export_show_them(operator, coupled):
+    made, job = coupled
+    client = operator
+    of_job = {"company": job.company.slug, "pk": job.pk}
+    page = client.get(reverse("jobs:outcomes", kwargs=of_job)).content.decode()
+    assert all(one.no in page for one in made)
+    found = client.get(reverse("jobs:outcomes", kwargs=of_job), {"outcome": "coupled", "q": made[2].no})
+    assert made[2].no in found.content.decode()
+    assert made[2].phone_no in found.content.decode()  # why it coupled
+    assert made[3].no not in found.content.decode()
+    sent = client.get(reverse("jobs:export", kwargs=of_job)).getvalue().decode("utf-8-sig")
+    assert [row["No."] for row in csv.DictReader(StringIO(sent))] == [one.no for one in made]
+
+
+def test_the_parts_of_a_job_go_with_it(coupled):
+    _, job = coupled
+    assert OutcomePart.objects.get().count == 4
+    Job.objects.filter(pk=job.pk).delete()
+    assert not OutcomePart.objects.exists()
+
+
+def test_the_admin_leads_to_the_page_of_what_has_no_rows(client, coupled):
+    _, job = coupled
+    client.force_login(User.objects.create_superuser("root"), backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(reverse("admin:jobs_job_change", args=(job.pk,))).content.decode()
+    url = reverse("jobs:outcomes", kwargs={"company": job.company.slug, "pk": job.pk})
+    assert f'href="{url}?outcome=coupled&amp;reason=none">coupled: 4</a>' in page
+    assert client.get(f"{url}?outcome=coupled&reason=none").content.decode().count("Customer") >= 4

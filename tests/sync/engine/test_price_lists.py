@@ -1,0 +1,135 @@
+"""Extended prices: price lists and their lines, of items and resources, in place of customer price groups."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from connection_setup.dynamics365 import services as dynamics
+from core.refusals import Refusal
+from coupling.models import Coupling
+from masterdata.models import Company, ItemUnitOfMeasure, PriceListHeader, PriceListLine
+from sandbox.testing import Sandbox
+from tests.sync.conftest import counters, synchronize, update_mapping
+from tests.sync.engine.test_sales import group_lines, price_lines, rows_written, sales, synchronize_all
+from tests.sync.engine.test_table_rules import products
+
+LISTS = ["PLHEADER-PRICE", "PLLINE-PRODPRICE"]
+_ = sales  # a fixture
+
+
+@pytest.fixture
+def lists(sales: Company) -> Company:
+    """Return a company with extended prices on: an active list with two lines, one in euros that is a draft."""
+    with pytest.raises(Refusal, match="Extended Prices cannot be changed while Dynamics 365 is enabled"):
+        dynamics.map_price_lists(company=sales, user=None, on=True)
+    dynamics.disable(company=sales, user=None)
+    dynamics.map_price_lists(company=sales, user=None, on=True)
+    assert dynamics.enable(company=sales, user=None).ok
+    PriceListHeader.objects.create(
+        company=sales, code="SHOP", description="In the shop", status="Active", starting_date=date(2031, 1, 1)
+    )
+    PriceListHeader.objects.create(company=sales, code="EURO", currency_code="EUR")
+    PriceListHeader.objects.create(company=sales, code="COST", price_type="Purchase")
+    for no, code, kind, asset, price, currency in (
+        ("L1", "SHOP", "Item", "1000", "870", ""), ("L2", "SHOP", "Resource", "R10", "50", ""),
+        ("L3", "EURO", "Item", "1000", "810", "EUR"), ("L4", "SHOP", "G/L Account", "6110", "1", ""),
+    ):  # fmt: skip
+        PriceListLine.objects.create(
+            company=sales, no=no, price_list_code=code, asset_type=kind, asset_no=asset, unit_price=Decimal(price),
+            currency_code=currency,
+        )  # fmt: skip
+    PriceListLine.objects.create(
+        company=sales, no="L5", price_list_code="SHOP", asset_no="1000", minimum_quantity=10, unit_price=800
+    )
+    return sales
+
+
+def test_price_lists_and_their_lines_go_to_dataverse_and_a_second_run_writes_nothing(
+    lists: Company, remote: Sandbox
+) -> None:
+    for name in ("CUSTPRCGRP-PRICE", "SALESPRC-PRODPRICE"):
+        with pytest.raises(Refusal, match=f"{name} is not in use: prices are mapped another way"):
+            synchronize(update_mapping(lists, name))
+    done = synchronize_all(lists)
+    assert not {"CUSTPRCGRP-PRICE", "SALESPRC-PRODPRICE"} & done.keys()
+    assert [counters(done[name].job) for name in LISTS] == [{"inserted": 2}, {"inserted": 3}]
+    currencies = {row["transactioncurrencyid"]: row["isocurrencycode"] for row in remote.rows("transactioncurrencies")}
+    rows = {row["name"]: row for row in remote.rows("pricelevels")}
+    shop, euro = rows["SHOP"], rows["EURO"]
+    assert (shop["description"], shop["begindate"], shop["statecode"]) == ("In the shop", "2031-01-01", 0)
+    assert [currencies[row["_transactioncurrencyid_value"]] for row in (shop, euro)] == ["USD", "EUR"]
+    assert euro["statecode"] == 1, "a draft does not count yet"
+    found = products(remote)
+    lines = {(row["_pricelevelid_value"], row["_productid_value"]): row for row in group_lines(remote)}
+    assert {key: row["amount"] for key, row in lines.items()} == {
+        (shop["pricelevelid"], found["Bicycle"]["productid"]): 870,
+        (shop["pricelevelid"], found["Assembly"]["productid"]): 50,
+        (euro["pricelevelid"], found["Bicycle"]["productid"]): 810,
+    }
+    for row in lines.values():
+        product = next(one for one in found.values() if one["productid"] == row["_productid_value"])
+        assert row["_uomid_value"] == product["_defaultuomid_value"]
+    assert rows_written(remote, lists, *LISTS) == rows_written(remote, lists, *LISTS, full=True) == 0
+
+    header = PriceListHeader.objects.get(code="EURO")
+    header.status = "Active"
+    header.save()
+    line = PriceListLine.objects.get(no="L3")
+    line.unit_price = Decimal("805")
+    line.save()
+    assert rows_written(remote, lists, *LISTS) == 2
+    assert {row["name"]: row["statecode"] for row in remote.rows("pricelevels")}["EURO"] == 0
+    assert price_lines(remote)["EURO"]["amount"] == 805
+    assert rows_written(remote, lists, *LISTS, full=True) == 0
+
+
+def test_a_list_with_lines_in_another_currency_fails_and_a_line_that_is_there_is_coupled(
+    lists: Company, remote: Sandbox
+) -> None:
+    synchronize_all(lists)
+    Coupling.objects.filter(table="price_list_line").delete()
+    odd = PriceListLine.objects.create(
+        company=lists, no="L6", price_list_code="SHOP", asset_type="Resource", asset_no="R10", currency_code="EUR"
+    )
+    job = synchronize(update_mapping(lists, "PLLINE-PRODPRICE"), full=True)
+    assert counters(job) == {"unchanged": 3, "failed": 1}
+    assert len(group_lines(remote)) == 3
+    assert "list of SHOP in Dataverse is in another currency" in job.outcomes.get(local_id=odd.system_id).message
+    shop = PriceListHeader.objects.get(code="SHOP")
+    shop.description = "Changed"
+    shop.save()
+    job = synchronize(update_mapping(lists, "PLHEADER-PRICE"))
+    (failed,) = job.outcomes.filter(outcome="failed")
+    assert "The price list SHOP is in USD, and has lines in another currency (EUR)" in failed.message
+    odd.delete()
+    shop.currency_code = "EUR"
+    shop.save()
+    PriceListLine.objects.filter(price_list_code="SHOP").update(currency_code="EUR")
+    job = synchronize(update_mapping(lists, "PLHEADER-PRICE"))
+    assert "The price list of SHOP is in another currency in Dataverse" in job.outcomes.get(outcome="failed").message
+
+
+def test_with_unit_groups_lines_are_per_any_unit_of_an_item_or_a_resource(lists: Company, remote: Sandbox) -> None:
+    dynamics.disable(company=lists, user=None)
+    dynamics.map_unit_groups(company=lists, user=None, on=True)
+    assert dynamics.enable(company=lists, user=None).ok
+    ItemUnitOfMeasure.objects.create(company=lists, item_no="1000", code="BOX", qty_per_unit_of_measure=6)
+    boxed = PriceListLine.objects.create(
+        company=lists, no="L7", price_list_code="SHOP", asset_no="1000", unit_of_measure_code="BOX", unit_price=5000
+    )
+    strange = PriceListLine.objects.create(
+        company=lists, no="L8", price_list_code="SHOP", asset_type="Resource", asset_no="R10",
+        unit_of_measure_code="DAY",
+    )  # fmt: skip
+    job = synchronize_all(lists)["PLLINE-PRODPRICE"].job
+    assert counters(job) == {"inserted": 4, "failed": 1}
+    pair = Coupling.objects.get(local_id=boxed.system_id)
+    line = next(row for row in group_lines(remote) if row["productpricelevelid"] == str(pair.integration_id))
+    names = {row["uomid"]: row["name"] for row in remote.rows("uoms")}
+    assert (names[line["_uomid_value"]], line["amount"]) == ("BOX", 5000)
+    assert "is per DAY, and the product's unit group has no unit but HOUR" in (
+        job.outcomes.get(local_id=strange.system_id).message
+    )
+
+    assert rows_written(remote, lists, *LISTS, full=True) == 0
