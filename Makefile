@@ -59,8 +59,9 @@ check: setup-dev  ## Lint, types, import directions, templates, migrations, secu
 bench: setup-dev  ## The benchmarks, as ratios against a floor measured in the same run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: setup-dev  ## What is too long for CI: 200 kills a kind, a million rows, 10,000 steps; on PostgreSQL and Redis too where TEST_DATABASE_URL and TEST_BROKER_URL are set
+soak: setup-dev  ## What is too long for CI: other examples of every property, 200 kills a kind, a million rows, 10,000 steps; on PostgreSQL and Redis too where TEST_DATABASE_URL and TEST_BROKER_URL are set
 	@echo "On the embedded defaults:" >&2
+	@env -u TEST_DATABASE_URL -u TEST_BROKER_URL $(BIN)/python -m pytest -n 2 -m 'hypothesis and not processes and not browser' --hypothesis-profile=searching
 	@env -u TEST_DATABASE_URL -u TEST_BROKER_URL SOAK=1 $(BIN)/python -m pytest tests/soak -s -v -p no:cacheprovider --timeout=0 $(ARGS)
 	@if [ -n "$$TEST_DATABASE_URL" ] && [ -n "$$TEST_BROKER_URL" ]; then \
 		echo "On PostgreSQL and Redis:" >&2; \

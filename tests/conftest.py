@@ -18,6 +18,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from django.db.models import AutoField
 from django.test import TransactionTestCase, override_settings
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from connection_setup.connection import service_waits
@@ -28,8 +29,11 @@ from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
 from tests.tables import Rows, Tables
 
-# An example that takes long shows that the machine is busy, not that the code is wrong.
-hypothesis_settings.register_profile("suite", deadline=None)
+# An example that takes long shows that the machine is busy, not that the code is wrong. What a change is held against is
+# the same in every run; `make soak` tries others (--hypothesis-profile=searching).
+_BUSY = [HealthCheck.too_slow]
+hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=_BUSY)
+hypothesis_settings.register_profile("searching", deadline=None, suppress_health_check=_BUSY, print_blob=True)
 hypothesis_settings.load_profile("suite")
 
 

@@ -49,6 +49,20 @@ def test_a_folder_over_its_margin_fails(tmp_path: Path, cpu_s: float, code: int,
     assert f"jobs{' ' * 28}     20      2.0 {taken:>7.0f} {allowed:>7.0f}" in table
 
 
+@pytest.mark.parametrize(("slower", "code"), [(0.5, 1), (1, 1), (1.5, 0), (4, 0)])
+def test_a_slower_machine_has_a_larger_budget_and_a_quicker_one_no_smaller(
+    tmp_path: Path, slower: float, code: int
+) -> None:
+    budget = json.loads((TESTS / "budget.json").read_text())
+    numbers = {
+        "(machine)": {"loop_s": 3 * slower * budget["loop_ms"] / 1000, "loops": 3},
+        "jobs": {"cpu_s": 2 * budget["test"]["jobs"], "clock_s": 60, "tests": 10},
+    }
+    (tmp_path / "test.json").write_text(json.dumps(numbers))
+    done = subprocess.run([sys.executable, SCRIPT, tmp_path, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+
+
 def test_a_folder_without_a_budget_fails(tmp_path: Path) -> None:
     (tmp_path / "test.json").write_text(json.dumps({"new": {"cpu_s": 1, "clock_s": 1, "tests": 1}}))
     done = subprocess.run([sys.executable, SCRIPT, tmp_path, "--check"], capture_output=True, text=True, check=False)
