@@ -8,11 +8,12 @@ companies is a superuser: Django's admin asks for these. A change of groups made
 that it holds whoever changes one of them: a page, a command, the admin, code of the business's own.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
+from auditlog.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -20,7 +21,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 
 from accounts import people, roles
 from accounts.models import CompanyRole
-from accounts.watched import WatchedQuerySet
+from accounts.watched import ADDED, WatchedQuerySet
 from core.roles import Held, Role, forget_held_roles
 
 _at_work: ContextVar[bool] = ContextVar("following roles", default=False)
@@ -42,31 +43,77 @@ def connect() -> None:
     cast("Any", type(person._default_manager))._queryset_class = WatchedQuerySet
 
 
-_PERSON_ROW = {"pk", "id", "is_active", "is_superuser", "is_staff"}
-_ROLE_ROW = {"role", "company", "company_id", "person", "person_id"}
+_PERSON_ROW = ("is_active", "is_superuser", "is_staff")
+_ROLE_ROW = ("person_id", "company_id", "role")
+_WATCHED = {
+    False: {"pk", "id", *_PERSON_ROW},
+    True: {"person", "company", ADDED, *_ROLE_ROW},
+}
+"""Whether rows are roles -> what of them is watched. People who are added in bulk have no role, and none is made."""
+State = dict[int, tuple[Any, ...]]
+"""Rows by their keys: what _PERSON_ROW or _ROLE_ROW names of each."""
 
 
 @contextmanager
 def _watch(rows: QuerySet[Any], names: Collection[str]) -> Iterator[None]:
-    """Refuse a change in bulk that leaves no administrator, and have follow what follows from any other."""
+    """Refuse a change in bulk that leaves no administrator, log any other, and have follow what follows from it."""
     of_roles = rows.model is CompanyRole
     present = of_roles or rows.model is get_user_model()  # in a migration the model is one of the past
-    if not present or not (_ROLE_ROW if of_roles else _PERSON_ROW).intersection(names):
+    if not present or not _WATCHED[of_roles].intersection(names):
         yield
         return
+    columns = _ROLE_ROW if of_roles else _PERSON_ROW
     with transaction.atomic() if connection.in_atomic_block else roles.changing():
-        known = get_user_model().objects
-        pks = set(rows.values_list("person_id" if of_roles else "pk", flat=True))
-        were_active = set(known.filter(pk__in=pks, is_active=True).values_list("pk", flat=True))
-        last = roles.administrators().filter(person__in=pks).select_related("person").first()
+        before = _state(rows, columns)
+        people_before = {row[0] for row in before.values()} if of_roles else before.keys()
+        last = roles.administrators().filter(person__in=people_before).select_related("person").first()
         yield
         if last is not None:
             roles.make_sure_of_an_administrator(last.person)
+        same = rows.model._base_manager.filter(pk__in=list(before))
+        changed = _differences(before, {**_state(same, columns), **_state(rows.all(), columns)})
+        (_log_roles if of_roles else _log_people)(changed)
+        touched = {row[0] for pair in changed.values() for row in pair if row} if of_roles else set(changed)
+        deactivated = set() if of_roles else {pk for pk, (was, now) in changed.items() if was and was[0] and not now[0]}
         with _alone():
-            for person in known.filter(pk__in=pks):
+            for person in get_user_model().objects.filter(pk__in=touched):
                 _follow(person)
-                if person.pk in were_active and not person.is_active:
+                if person.pk in deactivated:
                     people.end_sessions(person)
+
+
+def _state(rows: QuerySet[Any], columns: Sequence[str]) -> State:
+    return {pk: tuple(values) for pk, *values in rows.order_by().values_list("pk", *columns)}
+
+
+def _differences(before: State, after: State) -> dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Return what rows that are not as they were, were and are; an empty tuple where one was not there."""
+    changed = (pk for pk, row in after.items() if before.get(pk) != row)
+    return {pk: (before.get(pk, ()), after[pk]) for pk in sorted(changed)}
+
+
+def _log_roles(changed: Mapping[int, tuple[tuple[Any, ...], tuple[Any, ...]]]) -> None:
+    """Log roles that were changed or added in bulk as those taken and given: signals, which would, are not sent."""
+    for pk, pair in changed.items():
+        for row, action in zip(pair, (LogEntry.Action.DELETE, LogEntry.Action.CREATE), strict=True):
+            if row:
+                one = CompanyRole(pk=pk, **dict(zip(_ROLE_ROW, row, strict=True)))
+                sides = (str(one.role), "None") if action == LogEntry.Action.DELETE else ("None", str(one.role))
+                _log(one, action, {"role": sides})
+
+
+def _log_people(changed: Mapping[int, tuple[tuple[Any, ...], tuple[Any, ...]]]) -> None:
+    """Log what of people was changed in bulk."""
+    known = get_user_model().objects.in_bulk(list(changed))
+    for pk, (was, now) in changed.items():
+        values = zip(_PERSON_ROW, was, now, strict=True)
+        _log(known[pk], LogEntry.Action.UPDATE, {name: (str(a), str(b)) for name, a, b in values if a != b})
+
+
+def _log(instance: Any, action: int, changes: dict[str, tuple[str, str]]) -> None:
+    LogEntry.objects.log_create(
+        instance, force_log=True, action=action, changes={name: [*pair] for name, pair in changes.items()}
+    )
 
 
 @contextmanager

@@ -12,6 +12,10 @@ from django.db import models
 Watch = Callable[[models.QuerySet[Any], Collection[str]], AbstractContextManager[None]]
 
 
+ADDED = "(added)"
+"""Stands among the names of what changes for rows that are added."""
+
+
 class WatchedQuerySet(models.QuerySet[Any]):
     """Rows whose changes in bulk are made under `watch`: it is given them, and the names of what changes."""
 
@@ -34,7 +38,7 @@ class WatchedQuerySet(models.QuerySet[Any]):
         unique_fields: Collection[str] | None = None,
     ) -> list[Any]:
         """Insert rows; those that are there already may be changed by it."""
-        with type(self).watch(self.all(), update_fields or ()):
+        with type(self).watch(self.all(), {ADDED, *(update_fields or ())}):
             return super().bulk_create(
                 objs, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields
             )

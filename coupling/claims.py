@@ -19,6 +19,8 @@ from coupling.models import Coupling, IntegrationTableMapping
 from jobs.mentions import HIDDEN, Mention, Text
 
 _IDS_PER_QUERY = 500
+_OWN = frozenset({"unit_group", "item_unit_of_measure", "resource_unit_of_measure"})
+"""Tables here whose records are of one item or resource, and so their rows."""
 MAX_LISTED = 20
 """Rows that an upgrade lists one by one."""
 
@@ -36,9 +38,11 @@ class Holder(NamedTuple):
 
 
 def claims_rows(mapping: IntegrationTableMapping) -> bool:
-    """Return whether the mapping's couplings claim their rows: its table has a column for their company."""
+    """Return whether the mapping's couplings claim their rows: its table has a column for their company, or its records
+    are of one item or resource.
+    """
     shared = mapping.multi_company or mapping.uid_kind == "option"
-    return not shared and bool(mapping.company_column)
+    return not shared and (bool(mapping.company_column) or mapping.table in _OWN)
 
 
 def ways_out(mapping: IntegrationTableMapping) -> str:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from connection_setup.connection.clients import client_for
@@ -28,8 +28,6 @@ from dataverse.types import Page, Row, TableInfo, TableName, Usage
 
 PAGE_SIZE = 5000
 """Rows of a page, the most that the service gives at once."""
-
-Part = TypeVar("Part")
 
 
 class Gateway:
@@ -132,6 +130,12 @@ class Gateway:
         lookups = row_filters.lookups(self.table(mapping).columns)
         texts = [filters.filter_text(node, lookups) for node in wanted]
         return list(self._client.map(lambda text: self._count(mapping, text), texts))
+
+    def count_moved(self, before: IntegrationTableMapping, after: IntegrationTableMapping) -> list[int | None]:
+        """Return how many rows leave one mapping's filter for that of another, and how many enter it, as `counts`."""
+        ways = ((before, after), (after, before))
+        texts = [(self.filter_text(one), self.filter_text(other, outside=True)) for one, other in ways]
+        return list(self._client.map(lambda way: self._count(before, odata.all_of(*way)) if way[1] else 0, texts))
 
     def _count(self, mapping: IntegrationTableMapping, text: str) -> int | None:
         select = [self.primary_column(mapping)]
@@ -258,7 +262,7 @@ class Gateway:
         read = self._readers(mapping, columns)
         select = self._select(mapping, columns)
         table = self._written(mapping)
-        parts = _parts(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
+        parts = bulk.split(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
         rows = (
             self._row(mapping, row, read)
             for found in self._client.map(lambda part: bulk.read(self._client, table, select, part), parts)
@@ -279,7 +283,7 @@ class Gateway:
         info = self._client.table(table)
         read = known_columns(info, columns)
         select = [info.primary_id, *read.values()]
-        parts = _parts(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
+        parts = bulk.split(list(dict.fromkeys(ids)), bulk.MAX_ROWS)
         return [
             unnamed_row(info, row, read)
             for found in self._client.map(lambda part: bulk.read(self._client, info, select, part), parts)
@@ -393,8 +397,3 @@ class Gateway:
             values,
             row.get("@odata.etag", ""),
         )
-
-
-def _parts(items: list[Part], size: int) -> Iterator[list[Part]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -168,7 +168,7 @@ def delete(client: DataverseClient, table: TableInfo, rows: Sequence[tuple[UUID,
 
 def read(client: DataverseClient, table: TableInfo, select: Sequence[str], ids: Sequence[UUID]) -> list[Row]:
     """Return the rows with these ids (at most MAX_ROWS), by one request; those that are gone are missing."""
-    filters = [odata.one_of(table.primary_id, part) for part in _split(ids, MAX_IDS_PER_FILTER)]
+    filters = [odata.one_of(table.primary_id, part) for part in split(ids, MAX_IDS_PER_FILTER)]
     if len(filters) == 1:
         pages = client.pages(table.entity_set, select=select, filter=filters[0])
         return [row for page in pages for row in page.rows]
@@ -281,6 +281,7 @@ def _result(row_id: UUID, answer: PartResult) -> RowResult:
     return RowResult(row_id, answer.error)
 
 
-def _split(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+def split(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    """Yield items in parts of a size, the last one of what is left."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -91,11 +91,13 @@ class LocalTable:
 
     @cached_property
     def fields(self) -> tuple[LocalField, ...]:
-        """All fields a person or a mapping may use."""
+        """All fields a person or a mapping may use; those of a base that the model calls `trailing` stand last."""
+        trailing = getattr(self.model, "trailing", ())
+        columns = sorted(self.model._meta.concrete_fields, key=lambda column: column.name in trailing)
         hidden = _HIDDEN if self.columns is None else {self.columns.company, self.columns.modified}
         return tuple(
             _described(column, self)
-            for column in self.model._meta.concrete_fields
+            for column in columns
             if column.name not in hidden and type_of(column) and not isinstance(column, models.AutoField)
         )
 

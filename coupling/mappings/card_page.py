@@ -182,7 +182,7 @@ def _save(request: HttpRequest, one: IntegrationTableMapping, form: MappingForm,
     for sentence in changed.advice:
         messages.warning(request, sentence)
     try:
-        for sentence in outside_counts.sentences(one, changed.names):
+        for sentence in outside_counts.sentences(one, changed.before):
             messages.info(request, sentence)
     except EXPLAINED as error:
         show_error(request, error)

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db import transaction
@@ -52,10 +52,14 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What changed: the names of the model's fields; and what a person should know about it, as sentences."""
+    """What changed: the names of the model's fields; and what a person should know about it, as sentences.
+
+    before: what was there, of what was asked to be changed.
+    """
 
     names: frozenset[str]
     advice: tuple[str, ...]
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 def live_columns(mapping: IntegrationTableMapping) -> Columns | None:
@@ -100,11 +104,12 @@ def apply_changes(mapping: IntegrationTableMapping, changes: Changes, columns: C
         _check_interval(values["every_minutes"])
     if values.get("template"):
         values["template"] = check_template(mapping, values["template"])
+    before = {name: getattr(mapping, name) for name in values}
     for name, value in values.items():
         setattr(mapping, name, value)
     advice = [*_advice(mapping, values.keys()), *_unchecked(mapping, values, columns)]
     advice += _follow(mapping, values)
-    return Changed(frozenset(values), tuple(advice))
+    return Changed(frozenset(values), tuple(advice), before)
 
 
 # -- filters ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Each change is a save or a deletion of its own, so that the audit log shows befo
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from django.db import transaction
@@ -169,7 +169,7 @@ def set_fields(
     first that cannot be so, by its name.
     """
     info = Gateway(mapping.company).table(mapping) if any(one.integration_field for one in fields) else None
-    changed = {field.pk: names for field in fields if (names := _changed(field, changes))}
+    changed = {field.pk: names for field in fields if (names := _changed(field, _fitting(field, changes)))}
     with _alone(mapping):
         for field in fields:
             if field.pk in changed:
@@ -180,6 +180,12 @@ def set_fields(
                     _check(field, info if field.integration_field else None)
     _keep_columns(mapping, info)
     return len(changed)
+
+
+def _fitting(field: IntegrationFieldMapping, changes: FieldChanges) -> FieldChanges:
+    """Return the changes without the direction of rules where the field goes one way: its rules go that way."""
+    direction = changes.direction or Direction(field.direction)
+    return changes if direction == Direction.BIDIRECTIONAL else replace(changes, transformation_direction=None)
 
 
 @contextmanager

@@ -19,6 +19,22 @@ CONFLICTS = [("", "As the mapping says"), *((one.value, one.label) for one in Co
 Columns = Mapping[str, ColumnInfo]
 
 
+RULES_HELP = "One rule a line, in their order: trim, or replace=OLD,NEW."
+
+
+class RuleWords(forms.CharField):
+    """Transformation rules, one a line; blank lines are none. Its value is the words in their order."""
+
+    def __init__(self, **how: Any) -> None:
+        """Make the field. how: what other fields take, such as its label."""
+        box = forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "input"})
+        super().__init__(required=False, strip=False, max_length=10_100, widget=box, **{"help_text": RULES_HELP, **how})
+
+    def clean(self, value: Any) -> Any:
+        """Return the rules. Raises ValidationError for a text that is too long."""
+        return tuple(line for line in super().clean(value).splitlines() if line.strip())
+
+
 class FieldForm(forms.Form):
     """What can be said about a field mapping; a new one also says which field and column it is about."""
 
@@ -33,14 +49,7 @@ class FieldForm(forms.Form):
         help_text="What the column gets where no field is named, or the field where no column is; else what stands for "
         "a blank local value.",
     )
-    rules = forms.CharField(
-        label="Transformation Rules",
-        required=False,
-        strip=False,
-        max_length=10_100,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "input"}),
-        help_text="One rule a line, in their order: trim, or replace=OLD,NEW. Rules below says what there is.",
-    )
+    rules = RuleWords(label="Transformation Rules", help_text=f"{RULES_HELP} Rules below says what there is.")
     transformation_direction = forms.ChoiceField(
         label="Transformation Direction",
         choices=[(one.value, one.label) for one in (Direction.TO, Direction.FROM)],
@@ -98,10 +107,6 @@ class FieldForm(forms.Form):
         assert isinstance(field, forms.ChoiceField)
         field.choices = [("", _CONSTANT), *choices]
 
-    def rule_words(self) -> tuple[str, ...]:
-        """Return the rules as they were entered, one a line; blank lines are none. Call once the form is valid."""
-        return tuple(line for line in self.cleaned_data["rules"].splitlines() if line.strip())
-
     def changes(self) -> FieldChanges:
         """Return what the form says. Call once it is valid."""
         given = self.cleaned_data
@@ -110,7 +115,7 @@ class FieldForm(forms.Form):
         return FieldChanges(
             direction=direction,
             constant=given["constant"],
-            rules=self.rule_words(),
+            rules=given["rules"],
             transformation_direction=rewrites if direction == Direction.BIDIRECTIONAL else direction,
             update_conflict=ConflictOption(given["update_conflict"]),
             blanks=BlankPolicy(given["blanks"]),

@@ -145,7 +145,7 @@ def _test(asked: _Asked) -> HttpResponse:
         return asked.page(form)
     local, name = asked.pair(form)
     field = IntegrationFieldMapping(mapping=asked.mapping, field=local, integration_field=name)
-    column, words = (asked.columns or {}).get(name), form.rule_words()
+    column, words = (asked.columns or {}).get(name), form.cleaned_data["rules"]
     found: dict[str, Any] = {}
     try:
         if local:

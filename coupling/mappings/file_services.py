@@ -103,10 +103,10 @@ def carry_out(plan: Plan, *, user: Any = None) -> Sequence[Change]:
 
 def outside_sentences(company: Any, changes: Collection[Change]) -> list[str]:
     """Return what changed filters mean for couplings, by mapping. Asks Dataverse. Raises DataverseError."""
-    changed: dict[str, set[str]] = {}
+    changed: dict[str, dict[str, Any]] = {}
     for one in changes:
         if one.what == "setting":
-            changed.setdefault(one.mapping, set()).add(one.setting)
+            changed.setdefault(one.mapping, {})[one.setting] = one.before
     rows = IntegrationTableMapping.objects.filter(company=company, name__in=list(changed)).select_related("company")
     return [
         f"{mapping.name}: {said}"

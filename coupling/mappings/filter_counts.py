@@ -1,7 +1,7 @@
-"""What a filter that is being built would find: counted on its side, with the couplings that would leave or enter."""
+"""What a filter that is being built would find: counted on its side, with what would leave or enter, also uncoupled."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -40,6 +40,28 @@ class Moved:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Uncoupled:
+    """How much that is not coupled a filter would move; None for more than is counted, coupled ones among them.
+
+    at_most: not all couplings were looked at, so some of these may be coupled.
+    """
+
+    leaving: int | None = 0
+    entering: int | None = 0
+    at_most: bool = False
+
+    def sentence(self, leave: str = "would leave", enter: str = "would take part") -> str:
+        """Return it in words, "" for nothing. leave, enter: what they do."""
+        told = []
+        for count, verb in ((self.leaving, leave), (self.entering, enter)):
+            if count is None:
+                told.append(f"{PAGE_SIZE:,} or more {verb}, coupled and uncoupled.")
+            elif count:
+                told.append(f"{'At most ' if self.at_most else ''}{count:,} uncoupled {verb}.")
+        return " ".join(told)
+
+
 @dataclass(slots=True)
 class Found:
     """What a filter finds. inside and total: None for more than were counted; at_least: not all rows were looked at."""
@@ -49,6 +71,7 @@ class Found:
     counted: bool = False
     leaving: Moved = field(default_factory=Moved)
     entering: Moved = field(default_factory=Moved)
+    uncoupled: Uncoupled = Uncoupled()
     at_least: bool = False
 
     @property
@@ -58,7 +81,7 @@ class Found:
 
     @property
     def moves(self) -> str:
-        """How many couplings would leave or enter, as a sentence; "" for none."""
+        """How many would leave or enter, coupled and not, in words; "" for none."""
         least = "At least " if self.at_least else ""
         told = []
         if self.leaving.count:
@@ -67,7 +90,7 @@ class Found:
             )
         if self.entering.count:
             told.append(f"{least}{self.entering.count:,} coupled would take part again.")
-        return " ".join(told)
+        return " ".join([*told, self.uncoupled.sentence()]).strip()
 
     def number(self, count: int | None) -> str:
         """Return a count as it is shown."""
@@ -115,12 +138,13 @@ def count_records(mapping: IntegrationTableMapping, form: FilterForm) -> Found:
     records = table.records(mapping.company)
     for row, node in resolved_rows(form):
         row.hits = records.filter(local_filters.records_q(table, node)).count()
-    new = local_filters.records_q(table, resolved(form, form.stored()))
+    new = local_filters.records_q(table, resolved(form, form.stored())) & local_records.company_q(mapping)
     found = Found(records.filter(new).count(), records.count(), counted=True)
     if not mapping.pk:  # a mapping that is being made couples nothing yet
         return found
     try:
         moved = moved_by_records(mapping, new)
+        found.uncoupled = _uncoupled_records(mapping, local_records.table_filter_q(mapping), new)
     except NotUsable:
         return found
     found.leaving, found.entering = _moved(mapping, moved[LEAVING]), _moved(mapping, moved[ENTERING])
@@ -144,6 +168,20 @@ def moved_by_records(mapping: IntegrationTableMapping, new: Q) -> "dict[str, Que
 
     couplings = Coupling.objects.filter(mapping=mapping)
     return {LEAVING: couplings.filter(there(old), ~there(new)), ENTERING: couplings.filter(there(new), ~there(old))}
+
+
+def uncoupled_records_moved(before: IntegrationTableMapping, after: IntegrationTableMapping) -> Uncoupled:
+    """Return how many uncoupled records another table filter moves. Raises NotUsable where one does not fit."""
+    return _uncoupled_records(before, local_records.table_filter_q(before), local_records.table_filter_q(after))
+
+
+def _uncoupled_records(mapping: IntegrationTableMapping, old: Q, new: Q) -> Uncoupled:
+    records = local_records.get_table(mapping).rows(mapping.company).filter(~local_records.coupled_q(mapping))
+
+    def count(inside: Q, outside: Q) -> int:
+        return records.filter(inside).exclude(pk__in=records.filter(outside).values("pk")).count()
+
+    return Uncoupled(count(old, new), count(new, old))
 
 
 def _moved(mapping: IntegrationTableMapping, couplings: "QuerySet[Coupling]") -> Moved:
@@ -171,10 +209,11 @@ def count_rows(mapping: IntegrationTableMapping, form: FilterForm, gateway: Gate
     if problem is not None:
         raise problem
     found = Found(counts[1], counts[0], counted=True)
-    if not mapping.pk:
+    if not mapping.pk or changed.integration_filter == mapping.integration_filter:
         return found
     try:
         moved, found.at_least = moved_by_rows(mapping, changed, gateway)
+        found.uncoupled = _uncoupled_rows(gateway.count_moved(mapping, changed), moved, found.at_least)
     except NotUsable:
         return found
     found.leaving, found.entering = (
@@ -196,6 +235,29 @@ def moved_by_rows(
     leaving = [record for row, record in new.items() if row not in old]
     entering = [record for row, record in old.items() if row not in new]
     return {LEAVING: leaving, ENTERING: entering}, not (new_is_all and old_is_all)
+
+
+def uncoupled_rows_moved(
+    before: IntegrationTableMapping, after: IntegrationTableMapping, gateway: Gateway
+) -> Uncoupled:
+    """Return how many uncoupled rows another integration table filter moves.
+
+    Raises NotUsable or Invalid where one does not fit, DataverseError.
+    """
+    moved, at_least = moved_by_rows(before, after, gateway)
+    return _uncoupled_rows(gateway.count_moved(before, after), moved, at_least)
+
+
+def _uncoupled_rows(rows: Sequence[int | None], coupled: Mapping[str, Sequence[UUID]], at_least: bool) -> Uncoupled:
+    """Return how many of the rows that leave and that enter are not coupled.
+
+    at_least: not all coupled ones are known.
+    """
+    leaving, entering = (
+        None if count is None else max(count - len(coupled[how]), 0)
+        for count, how in zip(rows, (LEAVING, ENTERING), strict=True)
+    )
+    return Uncoupled(leaving, entering, at_most=at_least)
 
 
 def _coupled_outside(mapping: IntegrationTableMapping, gateway: Gateway) -> tuple[dict[UUID, UUID], bool]:

@@ -139,6 +139,8 @@ def bare_mapping(company: Company, asked: NewMapping, info: TableInfo) -> Integr
 
 
 def _mapping_of_choices(company: Company, asked: NewMapping, info: TableInfo) -> IntegrationTableMapping:
+    if asked.unique_id in other_ids(info):
+        raise NotUsable(why_not_by(info, [asked.unique_id]), f"Choose {info.primary_id}.", field="uid_column")
     if asked.unique_id not in choice_columns(info):
         raise NotUsable(
             f"{info.name} has no column {asked.unique_id!r} that holds choices, and its rows go by {info.primary_id}.",
@@ -153,6 +155,22 @@ def _mapping_of_choices(company: Company, asked: NewMapping, info: TableInfo) ->
         company=company, name=asked.name, table=asked.table, integration_table=info.name, entity_set=info.entity_set,
         uid_column=asked.unique_id, uid_kind="option", direction=asked.direction, user_defined=True,
     )  # fmt: skip
+
+
+def other_ids(info: TableInfo) -> list[str]:
+    """Return the columns that hold an id but the table's own unique identifier, by which no row can be coupled."""
+    found = (name for name, column in info.columns.items() if column.type == "Uniqueidentifier")
+    return sorted(name for name in found if name != info.primary_id)
+
+
+def why_not_by(info: TableInfo, names: Sequence[str]) -> str:
+    """Return why rows are not coupled by these columns, which hold ids."""
+    *others, last = names
+    named = f"{', '.join(others)} and {last} hold ids" if others else f"{last} holds an id"
+    return (
+        f"{named} too, but Dataverse finds, writes and tells the changes of rows of {info.name} by "
+        f"{info.primary_id} alone."
+    )
 
 
 def choice_columns(info: TableInfo) -> dict[str, ColumnInfo]:

@@ -1,33 +1,58 @@
-"""How many couplings are outside a mapping's filters: they stay, and runs leave them out."""
+"""What a change of filters meant: how many couplings are outside, and what else left or entered.
 
-from collections.abc import Collection
+Couplings outside stay, and runs leave them out.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from connection_setup.connection.state import unavailable_reason
+from core.refusals import NotUsable
 from coupling import local_records
 from coupling.gateway import Gateway
+from coupling.mappings import filter_counts
 from coupling.models import Coupling, IntegrationTableMapping
+from dataverse.errors import Invalid
 
 MAX_PAGES = 20
 """Pages of rows outside the filter that are read to count the coupled ones among them."""
+_FILTERS = {"table_filter", "integration_filter", "multi_company"}
 _WHAT_NOW = "stay, are left out of runs, and stand on Coupled Data Synchronization Errors with the condition"
 
 
-def sentences(mapping: IntegrationTableMapping, changed: Collection[str]) -> list[str]:
-    """Return what a change of filters means for the mapping's couplings. changed: the model's fields that changed.
+def sentences(mapping: IntegrationTableMapping, before: Mapping[str, Any]) -> list[str]:
+    """Return what a change of filters means for the mapping's couplings, and for what is not coupled.
 
-    Asks Dataverse where it can be asked. Raises DataverseError.
+    before: the model's fields that changed, with what they were. Asks Dataverse where it can be asked. Raises
+    DataverseError.
     """
     told: list[str] = []
-    if "table_filter" in changed:
+    old = copy.copy(mapping)
+    for name in _FILTERS & before.keys():
+        setattr(old, name, before[name])
+    if "table_filter" in before:
         told.append(count_outside_table_filter(mapping).sentence("Table Filter"))
-    if {"integration_filter", "multi_company"} & set(changed) and not unavailable_reason(mapping.company):
+        told.append(_uncoupled("Table Filter", lambda: filter_counts.uncoupled_records_moved(old, mapping)))
+    if before.keys() & (_FILTERS - {"table_filter"}) and not unavailable_reason(mapping.company):
         gateway = Gateway(mapping.company)
         told.append(count_outside_integration_filter(mapping, gateway).sentence("Integration Table Filter"))
-    return told
+        told.append(
+            _uncoupled("Integration Table Filter", lambda: filter_counts.uncoupled_rows_moved(old, mapping, gateway))
+        )
+    return [one for one in told if one]
+
+
+def _uncoupled(name: str, count: Callable[[], filter_counts.Uncoupled]) -> str:
+    """Return what else left or entered a filter, "" for nothing and where the filter that was did not fit."""
+    try:
+        return count().sentence(f"left the {name}", f"entered the {name}")
+    except (NotUsable, Invalid):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,11 @@ def _field_entry(field: IntegrationFieldMapping) -> FieldEntry:
 
 
 def _options(mapping: IntegrationTableMapping) -> tuple[OptionEntry, ...] | None:
-    """Return the pairs of a mapping of choices, but those of records that are not there any more; None for none."""
+    """Return the pairs of a mapping of choices, but those of records that are not there any more.
+
+    None for a mapping of rows, and where its records cannot be read. Without a pair the file says that there is none:
+    carried to another company it takes those there away, and what comes out of that is the same file.
+    """
     if mapping.uid_kind != "option":
         return None
     pairs = list(pairs_of(mapping).order_by("value"))
@@ -116,7 +120,7 @@ def _options(mapping: IntegrationTableMapping) -> tuple[OptionEntry, ...] | None
     except local_records.Unusable:
         return None
     found = [OptionEntry(keys[pair.local_id][0], pair.value, pair.caption) for pair in pairs if pair.local_id in keys]
-    return tuple(found) or None
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,24 @@ class SalesType(models.TextChoices):
     CAMPAIGN = "Campaign", "Campaign"
 
 
-class SalesPrice(SynchronizedRecord):
+class Price(SynchronizedRecord):
+    """What something costs, from a quantity and a day on; whose and of what say the tables of prices themselves."""
+
+    trailing: ClassVar = ("minimum_quantity", "currency_code", "unit_price", "starting_date", "ending_date")
+
+    minimum_quantity = models.DecimalField("Minimum Quantity", max_digits=15, decimal_places=5, default=0)
+    currency_code = models.CharField(
+        "Currency Code", max_length=10, blank=True, help_text="Blank stands for the company's local currency."
+    )
+    unit_price = models.DecimalField("Unit Price", max_digits=15, decimal_places=5, default=0)
+    starting_date = models.DateField("Starting Date", null=True, blank=True)
+    ending_date = models.DateField("Ending Date", null=True, blank=True)
+
+    class Meta(SynchronizedRecord.Meta):
+        abstract = True
+
+
+class SalesPrice(Price):
     """What an item costs somebody, from a quantity and a day on."""
 
     no = models.CharField("No.", max_length=20)
@@ -49,15 +66,9 @@ class SalesPrice(SynchronizedRecord):
     unit_of_measure_code = models.CharField(
         "Unit of Measure Code", max_length=10, blank=True, help_text="Blank stands for the item's base unit."
     )
-    minimum_quantity = models.DecimalField("Minimum Quantity", max_digits=15, decimal_places=5, default=0)
-    currency_code = models.CharField(
-        "Currency Code", max_length=10, blank=True, help_text="Blank stands for the company's local currency."
-    )
-    unit_price = models.DecimalField("Unit Price", max_digits=15, decimal_places=5, default=0)
-    starting_date = models.DateField("Starting Date", null=True, blank=True)
-    ending_date = models.DateField("Ending Date", null=True, blank=True)
 
-    class Meta(SynchronizedRecord.Meta):
+    class Meta(Price.Meta):
+        abstract = False
         verbose_name = "Sales Price"
         verbose_name_plural = "Sales Prices"
         ordering: ClassVar = ["no"]
@@ -138,7 +149,7 @@ class PriceListHeader(SynchronizedRecord):
         return {"inactive": values.get("status") != PriceStatus.ACTIVE}
 
 
-class PriceListLine(SynchronizedRecord):
+class PriceListLine(Price):
     """What something costs by a price list; `asset_key` says what it is of in one word."""
 
     no = models.CharField("No.", max_length=20)
@@ -151,18 +162,12 @@ class PriceListLine(SynchronizedRecord):
     unit_of_measure_code = models.CharField(
         "Unit of Measure Code", max_length=10, blank=True, help_text="Blank stands for the base unit."
     )
-    minimum_quantity = models.DecimalField("Minimum Quantity", max_digits=15, decimal_places=5, default=0)
-    currency_code = models.CharField(
-        "Currency Code", max_length=10, blank=True, help_text="Blank stands for the company's local currency."
-    )
-    unit_price = models.DecimalField("Unit Price", max_digits=15, decimal_places=5, default=0)
-    starting_date = models.DateField("Starting Date", null=True, blank=True)
-    ending_date = models.DateField("Ending Date", null=True, blank=True)
 
     derives: ClassVar = ("asset_key",)
     derived_from: ClassVar = ("asset_type", "asset_no")
 
-    class Meta(SynchronizedRecord.Meta):
+    class Meta(Price.Meta):
+        abstract = False
         verbose_name = "Price List Line"
         verbose_name_plural = "Price List Lines"
         ordering: ClassVar = ["no"]

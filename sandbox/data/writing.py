@@ -172,11 +172,9 @@ class Writer:
             return
         reasons = table.columns["statuscode"].choices
         if table.name == "product":
-            # Publishing is a change of its own: a new product is a draft whatever its body says.
-            row.pop("statecode", None)
             row.pop("statuscode", None)
-        if "statecode" not in row:
-            row["statecode"] = b"%d" % default_state(table)
+        # A new row has the first state whatever its body says: publishing, or ending it, is a change of its own.
+        row["statecode"] = b"%d" % default_state(table)
         state = int(row["statecode"])
         if not row.get("statuscode"):
             row["statuscode"] = b"%d" % next(one.value for one in reasons if one.state == state)

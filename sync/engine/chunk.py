@@ -112,9 +112,20 @@ class RemoteUpdate:
     sent: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Columns that a new row is changed to once it exists; base: what both sides agree on then, by field."""
+
+    columns: dict[str, Any]
+    base: dict[str, Value]
+
+
 @dataclass(slots=True)
 class NewRemoteRow:
-    """A Dataverse row to create under a GUID chosen here; `replaces`: the pair whose deleted row it restores."""
+    """A Dataverse row to create under a GUID chosen here; `replaces`: the pair whose deleted row it restores.
+
+    base: what both sides agree on once it is created; held_back: what it is changed to then.
+    """
 
     id: UUID
     columns: dict[str, Any]
@@ -122,6 +133,7 @@ class NewRemoteRow:
     base: dict[str, Value]
     coupling: CouplingRow | None = None
     replaces: Pair | None = None
+    held_back: HeldBack | None = None
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from sync.engine.changed_columns import ChangedColumns, usable_fields
 from sync.engine.chunk import Chunk, LocalUpdate, NewLocalRecord, NewRemoteRow, RemoteUpdate
 from sync.engine.company_marks import needs_mark
 from sync.engine.contact_links import link_companies
+from sync.engine.created_state import hold_back
 from sync.engine.field_values import FieldValues, SideValues
 from sync.engine.inactive_rows import InactiveRows
 from sync.engine.options import Options
@@ -245,15 +246,8 @@ class Decider:
     ) -> None:
         names = [name for name, _ in problems]
         detail = {"fields": self.values.compared_fields(names, pair.local, sides)}
-        self.recorder.fail(
-            chunk.changes,
-            pair,
-            side,
-            problems[0][1].reason,
-            explain(problems),
-            detail,
-            reference=first_reference(problems),
-        )
+        reason, reference = problems[0][1].reason, first_reference(problems)
+        self.recorder.fail(chunk.changes, pair, side, reason, explain(problems), detail, reference=reference)
 
     def _decide_missing(self, chunk: Chunk, pair: Pair) -> None:
         """Decide about a pair of which a side was deleted."""
@@ -363,7 +357,8 @@ class Decider:
             row_id = coupling.integration_id if coupling else new_id()
             stored = coupling or (replaces.coupling if replaces else None)
             base = {**base_of_new(self.fields.two_way_rules, new.base, Side.INTEGRATION), **self._remote_blanks}
-            chunk.remote_inserts.append(NewRemoteRow(row_id, columns, record, base, stored, replaces))
+            made = NewRemoteRow(row_id, columns, record, base, stored, replaces)
+            chunk.remote_inserts.append(hold_back(self.fields.specs, made))
             return
         reason, message = problems[0][1].reason, explain(problems)
         names = [name for name, _ in problems if name]

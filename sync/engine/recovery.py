@@ -11,7 +11,8 @@ from coupling.models import Coupling
 from coupling.rows import RemoteRow, WriteResult
 from jobs.models import OPEN_STATES, Job, JobRecord, Outcome, Reason
 from jobs.running.context import Checkpoint, OutcomeRow
-from sync.engine.chunk import LIMITED, Chunk
+from sync.engine.chunk import LIMITED, Chunk, HeldBack, NewRemoteRow
+from sync.engine.created_state import hold_back
 from sync.engine.pairs import CHUNK, CouplingRow, Pair, Record, read_couplings
 from sync.engine.run import Run
 from sync.models import SynchState
@@ -87,7 +88,7 @@ class _PendingBatch:
         )
         # Killed between creating and publishing: the row exists, and is not yet what it is to be.
         self.published = worker.publish(
-            [coupling.integration_id for coupling in self.couplings if coupling.integration_id in self.rows]
+            [(one.integration_id, self._held_back(one)) for one in self.couplings if one.integration_id in self.rows]
         )
         waits_s = [result.retry_after for result in self.published.values() if result.retry_after is not None]
         if waits_s:
@@ -95,6 +96,15 @@ class _PendingBatch:
         for coupling in self.couplings:
             self._decide(chunk, coupling)
         worker.process_chunk(chunk, _mark_reported)
+
+    def _held_back(self, coupling: CouplingRow) -> HeldBack | None:
+        """Return what the row could not be created as, from the record as it is now; None where nothing is."""
+        record, worker = self.records.get(coupling.local_id), self.worker
+        if record is None or worker.row_rules.after_create:
+            return None
+        (new,) = worker.values.new_rows([record])
+        made = NewRemoteRow(coupling.integration_id, dict(new.columns), record, dict(new.base))
+        return hold_back(worker.fields.specs, made).held_back
 
     def _decide(self, chunk: Chunk, coupling: CouplingRow) -> None:
         worker = self.worker

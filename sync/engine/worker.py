@@ -27,10 +27,11 @@ from jobs import lease
 from jobs.errors import Cancelled, SliceEnded, Yielded
 from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
-from sync.engine.chunk import LIMITED, Chunk, ChunkChanges, LocalUpdate, NewRemoteRow, RemoteUpdate
+from sync.engine.chunk import LIMITED, Chunk, ChunkChanges, HeldBack, LocalUpdate, NewRemoteRow, RemoteUpdate
 from sync.engine.column_changes import LaterLook
 from sync.engine.company_marks import Marking
 from sync.engine.contact_companies import settle_companies
+from sync.engine.created_state import later_changes, not_changed
 from sync.engine.decisions import Decider
 from sync.engine.default_prices import DefaultPrices
 from sync.engine.ended_pairs import end_pairs
@@ -204,7 +205,7 @@ class Worker(Decider):
             chunk.remote_inserts = [one for one in chunk.remote_inserts if one.coupling is not None]
         alike, mapping = self.fields.alike_when_created(Side.INTEGRATION), self.mapping
         bases = [
-            (one.coupling.id, mapping.company_id, mapping.pk, pack(one.base), alike)
+            (one.coupling.id, mapping.company_id, mapping.pk, pack(one.base), alike and one.held_back is None)
             for one in chunk.remote_inserts
             if one.coupling is not None and one.replaces is None
         ]  # some are sent again, and have a base
@@ -285,25 +286,23 @@ class Worker(Decider):
             return ""
         return pair.remote.version if pair.remote is not None else pair.coupling.version
 
-    def publish(self, ids: Sequence[UUID]) -> dict[UUID, WriteResult]:
-        """Change new rows to what they could not be created as. Return the results by row id, none without a rule."""
-        after_create = self.row_rules.after_create
-        if not after_create or not ids:
-            return {}
-        updates = [(row_id, after_create, "") for row_id in ids]
-        return {one.id: one for one in self.gateway.update(self.mapping, updates)}
+    def publish(self, rows: Sequence[tuple[UUID, HeldBack | None]]) -> dict[UUID, WriteResult]:
+        """Change new rows to what they could not be created as. Return the results by row id, of those changed."""
+        updates = later_changes(self.row_rules.after_create, rows)
+        return {one.id: one for one in self.gateway.update(self.mapping, updates)} if updates else {}
 
     def _record_created(self, chunk: Chunk, results: Sequence[WriteResult]) -> float | None:
         """Record what became of new rows. Return the seconds to wait where Dataverse's limit stopped some."""
         wait_s: float | None = None
-        published = self.publish([result.id for result in results if result.ok])
-        for one, created in zip(chunk.remote_inserts, results, strict=True):
+        sent = list(zip(chunk.remote_inserts, results, strict=True))
+        published = self.publish([(one.id, one.held_back) for one, result in sent if result.ok])
+        for one, created in sent:
             result, message = created, ""
             if (change := published.get(result.id)) is not None:
                 if change.ok or change.retry_after is not None:
                     result = change  # where the limit stopped it, the pair stays pending: the next slice finds it
                 else:
-                    message = f"The row was created, and could not be published: {change.message}"
+                    message = not_changed(one, change.message)
             if result.ok:
                 self._record_new_row(chunk.changes, one, result.version, message)
             elif result.retry_after is not None:
@@ -317,6 +316,8 @@ class Worker(Decider):
         base, coupling = None, new.coupling
         if new.replaces is not None:  # the coupling of the row that was deleted leads to the new one now
             base, coupling = new.base, replace(new.coupling, integration_id=new.id)
+        if new.held_back is not None and not message:
+            base = {**new.base, **new.held_back.base}
         column = new.columns.get(self.mapping.name_column)
         name = column if isinstance(column, str) else new.record.name
         self.confirm_created(changes, coupling, new.record, version, name, base, message)

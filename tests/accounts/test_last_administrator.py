@@ -7,14 +7,17 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from auditlog.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.test import Client
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
 from accounts import people, roles
 from accounts.models import CompanyRole
+from accounts.pages import changes_page
 from core.refusals import Refusal
 from core.roles import Held, Role
 from masterdata.models import Company
@@ -22,6 +25,7 @@ from masterdata.models import Company
 WHY = "root is the only active person who is an Administrator in all companies."
 FIX = "Give somebody else that role first."
 USERS = "/admin/auth/user/"
+EVERYWHERE = "All companies"
 
 
 @pytest.fixture
@@ -112,6 +116,39 @@ def test_what_follows_from_a_change_follows_from_one_in_bulk(browser: Client, ro
     assert (ada.is_superuser, [one.name for one in ada.groups.all()]) == (False, ["Viewer"])
     User.objects.filter(pk=ada.pk).update(is_superuser=True)
     assert not User.objects.get(pk=ada.pk).is_superuser
+
+
+def test_changes_in_bulk_are_in_role_changes_like_all_others(root: User) -> None:
+    ada, company = User.objects.create_user("ada"), Company.objects.create(name="Cronus", currency_code="USD")
+    LogEntry.objects.all().delete()
+    CompanyRole.objects.bulk_create(
+        [CompanyRole(person=ada, company=company, role=Role.VIEWER), CompanyRole(person=ada, role=Role.ADMINISTRATOR)]
+    )
+    assert User.objects.get(pk=ada.pk).is_superuser, "what follows from a role follows from one that is added in bulk"
+    CompanyRole.objects.filter(person=ada, company=company).update(role=Role.MAPPER)
+    CompanyRole.objects.filter(person=ada, company=company).update(role=Role.MAPPER)
+    row = CompanyRole.objects.get(person=ada, company=None)
+    row.role = Role.OPERATOR
+    CompanyRole.objects.bulk_update([row], ["role"])
+    User.objects.filter(pk=ada.pk).update(is_active=False, last_name="Lovelace")
+    listed = changes_page.build_listing(request_of(root))
+    shown = [
+        (changes_page.person_of(one), changes_page.kind_of(one).text, (one.additional_data or {}).get("role"),
+         changes_page.company_of(one), changes_page.actor_of(one))
+        for one in listed.rows.order_by("pk")
+    ]  # fmt: skip
+    assert shown == [
+        ("ada", "Given", "Viewer", "Cronus", "A command"), ("ada", "Given", "Administrator", EVERYWHERE, "A command"),
+        ("ada", "Taken", "Viewer", "Cronus", "A command"), ("ada", "Given", "Mapper", "Cronus", "A command"),
+        ("ada", "Taken", "Administrator", EVERYWHERE, "A command"),
+        ("ada", "Given", "Operator", EVERYWHERE, "A command"), ("ada", "Deactivated", None, "", "A command"),
+    ]  # fmt: skip
+
+
+def request_of(person: User) -> HttpRequest:
+    request = RequestFactory().get("/")
+    request.user = person
+    return request
 
 
 def test_all_administrators_at_once_are_not_deleted_either(browser: Client, root: User) -> None:

@@ -106,6 +106,13 @@ def test_ticked_fields_are_changed_alike_and_removed_also_without_scripts(
     page.get_by_role("heading", name="Change Field Mappings").wait_for()
     found.look("change field mappings")
     page.get_by_label("Blank values").select_option(label="A blank never overwrites a value")
+    page.get_by_label("Validate Field", exact=True).select_option(label="No")
+    page.get_by_role("combobox", name="Transformation Rules").select_option(label="Those written below")
+    page.get_by_role("textbox", name="Rules").fill("trim\nshout")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("There is no rule “shout”.").wait_for()
+    found.look("change field mappings, refused")
+    page.get_by_role("textbox", name="Rules").fill("trim\ntitle")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("Field mappings that changed: 2.").wait_for()
     found.end()
@@ -117,6 +124,7 @@ def test_ticked_fields_are_changed_alike_and_removed_also_without_scripts(
     plain.get_by_text("This removes 2 field mappings from CUSTOMER").wait_for()
     kept = IntegrationFieldMapping.objects.filter(mapping__name="CUSTOMER", blanks="keep")
     assert {one.field for one in kept} == {"city", "county"}
+    assert [(one.rules, one.validate_field) for one in kept] == [(["trim", "title"], False)] * 2
     plain.get_by_role("button", name="Remove 2 field mappings").click()
     plain.get_by_text("Field mappings removed: 2.").wait_for()
     assert not kept.all().exists()

@@ -47,6 +47,14 @@ def test_new_row_gets_owner_state_dates_currency_and_base_amounts(api: Api) -> N
     assert api.get(f"accounts({api.create('accounts', name='x')})")["_transactioncurrencyid_value"] is None
 
 
+def test_a_new_row_is_active_whatever_it_is_sent_and_its_reason_must_fit(api: Api) -> None:
+    made = api.create("accounts", name="x", statecode=1)
+    assert api.get(f"accounts({made})?$select=statecode,statuscode")["statecode"] == 0
+    assert api.refusal("POST", "accounts", json={"name": "y", "statecode": 1, "statuscode": 2}) == (400, "0x80048408")
+    assert api.send("PATCH", f"accounts({made})", json={"statecode": 1, "statuscode": 2}).status_code == 204
+    assert api.get(f"accounts({made})?$select=statecode")["statecode"] == 1
+
+
 def test_full_name_follows_its_parts(one: Api) -> None:
     one.send("PATCH", f"contacts({CONTACT})", json={"middlename": "M.", "lastname": "Lindqvist"})
     assert one.get(f"contacts({CONTACT})?$select=fullname")["fullname"] == "Ada M. Lindqvist"

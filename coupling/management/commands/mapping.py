@@ -198,7 +198,7 @@ class Command(MappingFileCommand):
             asks = changes.integration_filter is not None or changes.insert_values is not None
             columns = edit.live_columns(mapping) if asks else None
             changed = edit.change_mapping(mapping=mapping, changes=changes, columns=columns)
-            sentences = [*changed.advice, *outside_counts.sentences(mapping, changed.names)]
+            sentences = [*changed.advice, *outside_counts.sentences(mapping, changed.before)]
         except DataverseError as error:
             self.refuse_for(error)
         for sentence in sentences:

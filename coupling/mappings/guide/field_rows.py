@@ -26,6 +26,9 @@ from ui.kit import Status
 
 _MANY, _UNLIKE = 5, 50
 """Where so many values are compared and fewer percent of them are equal, a pair needs a look."""
+SURE, CHECK, OPEN = "sure", "check", "open"
+SEGMENTS = {"": "All", SURE: "Sure", CHECK: "To check", OPEN: "Without a column"}
+"""The parts of the list that can be shown by themselves: "" for all of it."""
 AS_FITS = ""
 """The direction of a pair for which none is chosen: the widest that both sides allow."""
 
@@ -45,6 +48,8 @@ class FieldRow:
     sample: str
     options: Sequence[tuple[str, str]]
     column: str = ""
+    left_out: bool = False
+    """Whether the pair is not to be mapped, though a column is shown."""
     direction: str = AS_FITS
     column_type: str = ""
     fit: Status | None = None
@@ -55,6 +60,18 @@ class FieldRow:
     evidence: Sequence[str] = ()
     notes: Sequence[str] = ()
     error: str = ""
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the field is to be mapped."""
+        return bool(self.column) and not self.left_out
+
+    @property
+    def segment(self) -> str:
+        """Return which of the list's parts it belongs to, of SEGMENTS."""
+        if self.fit is None:
+            return OPEN
+        return SURE if self.fit.state == "ok" else CHECK
 
     @property
     def about(self) -> str:
@@ -92,18 +109,24 @@ class FieldRows:
     @property
     def left(self) -> list[str]:
         """The captions of the fields that have no column."""
-        return [row.field.caption for row in self.rows if not row.column]
+        return [row.field.caption for row in self.rows if not row.mapped]
 
     @property
     def mapped(self) -> int:
-        """How many fields have a column."""
-        return sum(1 for row in self.rows if row.column)
+        """How many fields are to be mapped."""
+        return sum(1 for row in self.rows if row.mapped)
+
+    @property
+    def segments(self) -> list[tuple[str, str, int]]:
+        """Return the parts of the list that there are: value, caption, and how many rows."""
+        counts = {name: sum(1 for row in self.rows if name in ("", row.segment)) for name in SEGMENTS}
+        return [(name, caption, counts[name]) for name, caption in SEGMENTS.items() if counts[name] or not name]
 
     def check(self, info: TableInfo) -> bool:
         """Check every row, and keep its error with it. Returns whether all can be mapped so."""
         chosen: list[tuple[Any, Pair]] = []
         for row in self.rows:
-            if row.column:
+            if row.mapped:
                 self._check(row, info, chosen)
         for one in self.constants:
             if one.constant:
@@ -148,7 +171,7 @@ class FieldRows:
         pairs = [
             {"field": row.field.name, "column": row.column, "direction": str(row.direction)}
             for row in self.rows
-            if row.column
+            if row.mapped
         ]
         constants = [
             {"field": "", "column": one.column.name, "direction": str(Direction.TO), "constant": one.constant}
@@ -183,6 +206,8 @@ def typed(sides: Sides, samples: ValueSamples, sent: QueryDict) -> FieldRows:
     rows = _rows(sides, samples, by_field)
     for row in rows:
         row.column = sent.get(f"column-{row.field.name}", "")
+        # A row without a column had no box to tick: choosing one maps it.
+        row.left_out = f"box-{row.field.name}" in sent and f"map-{row.field.name}" not in sent
         direction = sent.get(f"direction-{row.field.name}", AS_FITS)
         row.direction = direction if direction in Direction.values else AS_FITS
     prefix = "constant-"
@@ -222,7 +247,7 @@ def _finished(
 ) -> FieldRows:
     for row in rows:
         _describe(sides, samples, row, by_field.get(row.field.name))
-    filled = {row.column for row in rows if row.column and row.direction != Direction.FROM}
+    filled = {row.column for row in rows if row.mapped and row.direction != Direction.FROM}
     missing = {one.name: one for one in required_and_missing(sides, filled)}
     missing |= {name: sides.columns[name] for name in constants if name in sides.columns and name not in filled}
     both = [(AS_FITS, "As far as both allow"), *Direction.choices]

@@ -5,7 +5,7 @@ from typing import Any
 
 from coupling.mappings.field_checks import can_be_mapped
 from coupling.mappings.guide import caption_step, field_rows, services
-from coupling.mappings.guide.field_rows import FieldRows
+from coupling.mappings.guide.field_rows import CHECK, FieldRows
 from coupling.mappings.guide.situation import FIELDS, Situation
 from coupling.mappings.proposals import propose
 from coupling.mappings.value_samples import ValueSamples
@@ -19,6 +19,8 @@ LOOK = "look"
 """What scripts send when something else is chosen, to have it looked at before Next."""
 AGAIN = "again"
 """The name of the button that takes the proposals in place of what is chosen."""
+SHOW = "show"
+"""The name of what says which part of the pairs is shown; the others are chosen all the same."""
 _SAMPLED = 50
 """Records and rows whose values are looked at; rows that are called like one of the records come on top."""
 _PAGE = 100
@@ -34,7 +36,7 @@ def show_fields(situation: Situation, rows: FieldRows | None = None) -> StepCont
     if rows is None:
         known = situation.given(FIELDS).get("rows") if situation.has_taken(FIELDS) else None
         rows = field_rows.proposed(situation.sides, _samples(situation), known)
-    to_check = sum(1 for row in rows.rows if row.fit is not None and row.fit.state != "ok")
+    to_check = sum(1 for row in rows.rows if row.mapped and row.segment == CHECK)
     wrong = [row.field.caption for row in rows.rows if row.error] + [one.caption for one in rows.constants if one.error]
     notices = [Notice(text, "bad") for text in rows.errors]
     if wrong:
@@ -55,6 +57,9 @@ def show_fields(situation: Situation, rows: FieldRows | None = None) -> StepCont
                     "directions": rows.directions,
                     "direction": situation.direction.label,
                     "count": f"{rows.mapped} of {len(rows.rows)} fields mapped, {to_check} to check",
+                    "segments": rows.segments,
+                    "shown": "" if wrong or rows.errors else situation.request.POST.get(SHOW, ""),
+                    "show": SHOW,
                     "again": AGAIN,
                     "look": LOOK,
                     "url": situation.url(FIELDS),

@@ -98,7 +98,9 @@ def show_tables(situation: Situation, form: TablesForm | None = None) -> StepCon
         Field(form_field=form["direction"], hint="A field may go one way alone, never further than the mapping."),
         Field(form_field=form["integration_table"], hint=_about_rows(situation, info) if info else ""),
     ]
-    more = [Field(form_field=form[name]) for name in ("uid_column", "modified_on")] if info is not None else []
+    more = [Field(form_field=form["uid_column"], hint=_other_ids(info)), Field(form_field=form["modified_on"])] if (
+        info is not None
+    ) else []  # fmt: skip
     return StepContent(
         "Which tables belong together?",
         ("Several mappings may share a table: filters then say which record takes part in which.",),
@@ -113,6 +115,12 @@ def show_tables(situation: Situation, form: TablesForm | None = None) -> StepCon
         next=Action("Next"),
         wide=True,
     )  # fmt: skip
+
+
+def _other_ids(info: TableInfo) -> str:
+    """Return why columns that hold an id are not among what a row may go by, "" where there is none."""
+    others = new_mapping.other_ids(info)
+    return new_mapping.why_not_by(info, others) if others else ""
 
 
 def _form(situation: Situation, sent: QueryDict | None) -> TablesForm:

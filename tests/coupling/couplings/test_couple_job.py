@@ -210,14 +210,20 @@ def test_create_new_is_refused_where_data_only_comes_from_dataverse(company):
         services.start_coupling(mapping=people, create_new=True)
 
 
-def test_synchronize_after_coupling_takes_the_side_that_was_chosen(customer_mapping, customers, accounts, remote):
+@pytest.mark.parametrize(
+    ("conflicts", "names"), [("send", {"From here"}), ("get", {"From there"}), ("", {"From here", "From there"})]
+)
+def test_synchronize_after_coupling_takes_the_side_that_was_chosen_or_asks(
+    customer_mapping, customers, accounts, remote, conflicts, names
+):
     customers([{"name": "From here", "phone_no": "1"}])
     (row,) = accounts([{"name": "From there", "telephone1": "1"}])
-    job = run(services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=True, conflicts="send"))
+    job = run(services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=True, conflicts=conflicts))
     (follow_up,) = Job.objects.filter(parent=job)
     assert follow_up.state == "finished"
-    names = {account["accountid"]: account["name"] for account in remote.rows("accounts")}
-    assert names[str(row)] == "From here"
+    there = {account["accountid"]: account["name"] for account in remote.rows("accounts")}
+    assert {there[str(row)], Customer.objects.get().name} == names
+    assert bool(follow_up.counters.get("conflicts")) is (len(names) == 2)
 
 
 def test_without_synchronize_after_coupling_both_sides_stay_as_they_are(

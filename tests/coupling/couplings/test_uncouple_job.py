@@ -8,8 +8,9 @@ from coupling.couplings import services
 from coupling.gateway import Gateway
 from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.rows import Criterion
+from coupling.undone import left_undone
 from jobs.models import JobOutcome
-from masterdata.models import Currency, Customer
+from masterdata.models import Currency, Customer, Salesperson
 from tests.coupling.conftest import counted, pairs, run
 
 PHONE = [Criterion("phone_no", "telephone1")]
@@ -77,6 +78,29 @@ def test_it_uncouples_all_of_a_mapping_and_leaves_other_mappings(customer_mappin
     assert Coupling.objects.get().mapping == currencies
     assert CouplingBase.objects.get().mapping == currencies
     assert set(company_ids(remote).values()) == {None}
+
+
+@pytest.mark.parametrize("name", ["SALESPEOPLE", "CURRENCY"])
+def test_couplings_of_tables_that_companies_share_go_without_a_write(company, remote, name):
+    mapping = IntegrationTableMapping.objects.get(company=company, name=name)
+    model = {"SALESPEOPLE": Salesperson, "CURRENCY": Currency}[name]
+    made = [model.objects.create(company=company, code=f"T{at}") for at in range(4)]
+    for one in made:
+        coupling = Coupling.objects.create(
+            company=company, mapping=mapping, table=mapping.table, local_id=one.system_id, integration_id=uuid4(),
+            organization_id=company.connection.organization_id,
+        )  # fmt: skip
+        CouplingBase.objects.filter(coupling=coupling).update(skipped=True, last_error="It failed twice.")
+    remote.control("DELETE", "requests")
+    one, two, three, _ = (row.system_id for row in made)
+    assert counted(run(services.start_uncoupling(mapping=mapping, selection=[one]))) == {"total": 1, "uncoupled": 1}
+    assert {row.local_id for row in left_undone(company)}.isdisjoint({one})
+    both = run(services.start_uncoupling(mapping=mapping, selection=[two, three]))
+    assert counted(both) == {"total": 2, "uncoupled": 2}
+    assert len(pairs(mapping)) == 1
+    assert counted(run(services.start_uncoupling(mapping=mapping, all=True))) == {"total": 1, "uncoupled": 1}
+    assert not CouplingBase.objects.exists() and model.objects.filter(code__startswith="T").count() == 4
+    assert remote.requests()["rows_written"] == 0
 
 
 def test_a_row_of_another_company_keeps_its_company_id(customer_mapping, coupled, remote, company):

@@ -85,7 +85,7 @@ def test_the_ticked_fields_are_changed_alike_or_removed_all_or_none(company, cus
     page = mapper.post(url(company, "change-fields"), ticked, follow=True)
     assert "What 2 field mappings get alike" in page.content.decode()
     token = page.context["page"].fast_tabs[0].fields[-1].form_field.value()
-    assert page.content.decode().count('<option value="unchanged" selected>(as each has it)</option>') == 3
+    assert page.content.decode().count('<option value="unchanged" selected>(as each has it)</option>') == 9
     form = {
         "selection": token, "direction": "to_integration_table", "update_conflict": "unchanged", "blanks": "keep"
     }  # fmt: skip
@@ -111,6 +111,42 @@ def test_the_ticked_fields_are_changed_alike_or_removed_all_or_none(company, cus
     assert not found.all().exists() and customer_mapping.fields.filter(field="name").exists()
     nothing = mapper.post(url(company, "remove-fields"), {}, follow=True).content.decode()
     assert "Nothing is selected, so nothing was done." in nothing
+
+
+def test_all_that_a_field_may_say_is_changed_for_several_alike(company, customer_mapping, mapper):
+    rows = {one.field: one for one in customer_mapping.fields.filter(field__in=("city", "credit_limit", "county"))}
+    ticked = {"selected": [rows["city"].pk, rows["county"].pk]}
+    page = mapper.post(url(company, "change-fields"), ticked, follow=True)
+    form = {"selection": page.context["page"].fast_tabs[0].fields[-1].form_field.value()}
+
+    def change(**given: str) -> tuple[int, str]:
+        answer = mapper.post(url(company, "change-fields"), form | given)
+        for row in rows.values():
+            row.refresh_from_db()
+        return answer.status_code, answer.content.decode()
+
+    wanted = {"clear_on_failed": "yes", "validate_field": "no", "validate_integration_field": "yes"}
+    assert change(**wanted, transformation_direction="from_integration_table")[0] == 302
+    assert change(rules="these", rule_words="trim\r\n\r\nupper")[0] == 302
+    for name in ("city", "county"):
+        row = rows[name]
+        assert (row.rules, row.transformation_direction) == (["trim", "upper"], "from_integration_table")
+        assert (row.clear_on_failed, row.validate_field, row.validate_integration_field) == (True, False, True)
+    assert rows["credit_limit"].validate_field, "what is not ticked stays"
+    assert change(direction="to_integration_table", transformation_direction="from_integration_table")[0] == 302
+    assert rows["city"].transformation_direction == "to_integration_table", "a one-way field's rules go its way"
+    assert change(rules="none")[0] == 302
+    assert rows["city"].rules == rows["county"].rules == []
+    for given, said in (
+        ({"rules": "these", "rule_words": " \r\n"}, "No rule is written here."),
+        ({"rule_words": "trim"}, "Rules are written below: choose Those written below"),
+        ({"rules": "these", "rule_words": "shout"}, "There is no rule “shout”."),
+        ({"not_null": "yes"}, "Not Null and Clear Value on Failed Sync exclude each other"),
+        ({"not_null": "yes", "clear_on_failed": "no"}, "Not Null is for columns that hold an id (GUID)"),
+    ):
+        status, text = change(**given)
+        assert (status, said in text) == (400, True), said
+    assert not rows["city"].not_null and rows["city"].clear_on_failed and rows["city"].rules == []
 
 
 def test_who_may_only_look_reads_the_field_and_changes_nothing(company, customer_mapping):

@@ -10,9 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from coupling.couplings.services import start_coupling
+from coupling.mappings.filter_counts import Uncoupled
 from coupling.models import Coupling
 from coupling.rows import Criterion
-from masterdata.models import Salesperson
+from masterdata.models import Contact, Salesperson
 from tests.coupling.conftest import run
 from tests.ui.pages import read
 
@@ -111,6 +112,46 @@ def test_a_filter_is_built_by_submit_buttons_and_saved(mapper, company, customer
     answer = press(mapper, answer, "table:remove-1-0")
     assert "3 of 3 Customers" in text(answer)
     assert "1 coupled would take part again." in text(answer)
+
+
+def test_what_is_not_coupled_is_counted_too_where_it_would_leave_or_take_part(
+    mapper, company, customer_mapping, customers, accounts
+):
+    made = customers([{"city": "Berlin"}, {"city": "Bonn"}, {"city": "Rome"}, {"city": "Berlin", "blocked": "All"}])
+    rows = accounts(
+        [{"name": "A", "address1_city": "Bonn"}, {"name": "B", "address1_city": "Bonn"}, {"name": "C", "statecode": 1},
+         {"name": "D", "customertypecode": 11}, {"name": "E", "customertypecode": 11, "statecode": 1}]
+    )  # fmt: skip
+    Coupling.objects.create(
+        company=company, mapping=customer_mapping, table="customer", local_id=made[1].system_id, integration_id=rows[0]
+    )
+    answer = press(mapper, mapper.get(BUILDERS), "table:look", **{"table-0-field": "city", "table-0-op": "eq"})
+    answer = press(mapper, answer, "table:look", **{"table-0-value": "Berlin"})
+    here = "2 left out. 1 coupled would leave: they stay coupled, and runs leave them out."
+    assert f"{here} 1 uncoupled would leave. 1 uncoupled would take part." in text(answer)
+    answer = press(mapper, answer, "integration:remove-1")
+    answer = press(mapper, answer, "integration:look", **{"integration-0-op": "ne"})
+    there = "3 left out. 1 coupled would leave: they stay coupled, and runs leave them out."
+    assert f"{there} 1 uncoupled would leave. 2 uncoupled would take part." in text(answer)
+    saved = text(mapper.post(CARD, form_of(answer) | SETTINGS, follow=True))
+    assert "1 uncoupled left the Table Filter. 1 uncoupled entered the Table Filter." in saved
+    assert "1 uncoupled left the Integration Table Filter. 2 uncoupled entered the Integration Table Filter." in saved
+
+
+def test_more_than_is_counted_is_not_told_as_a_number():
+    assert Uncoupled(None, 2, at_most=True).sentence() == (
+        "5,000 or more would leave, coupled and uncoupled. At most 2 uncoupled would take part."
+    )
+
+
+def test_a_contact_without_a_business_that_is_customer_or_vendor_counts_as_left_out(mapper, company):
+    business = Contact.objects.create(company=company, no="B1", type="Company", company_no="B1", name="Adatum")
+    Contact.objects.create(company=company, no="P1", type="Person", company_no="B1", first_name="Ada")
+    builders = BUILDERS.replace("CUSTOMER", "CONTACT")
+    assert "0 of 2 Contacts" in text(mapper.get(builders))
+    business.customer_no = "10000"
+    business.save()
+    assert "1 of 2 Contacts" in text(mapper.get(builders))
 
 
 @pytest.mark.parametrize(

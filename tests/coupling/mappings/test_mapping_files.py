@@ -209,10 +209,16 @@ def test_what_does_not_fit_is_refused_with_its_line_and_nothing_is_half_saved(co
     assert len(refused) == len(BAD)
 
 
+def without_pairs(text):
+    """Return a file as somebody writes it who says nothing of pairs; exported it says that there is none."""
+    assert text.count("    options: []\n") == 1
+    return text.replace("    options: []\n", "")
+
+
 def test_pairs_without_a_record_or_a_choice_are_left_out_and_said(company, tmp_path):
     PaymentTerms.objects.create(company=company, code="30 DAYS")
     path = tmp_path / "terms.yaml"
-    text = exported("Cronus", "PAYMENT TERMS")
+    text = without_pairs(exported("Cronus", "PAYMENT TERMS"))
     path.write_text(text + "    options:\n      - {code: 30 DAYS, value: 99}\n      - {code: NONE, value: 1}\n")
     document, code = imported(path, "Cronus")
     assert (code, document["changes"]) == (0, [])
@@ -228,7 +234,7 @@ def test_pairs_of_choices_become_those_of_the_file_where_it_says_something_of_th
     for code in ("30 DAYS", "OTHER", "THIRD"):
         PaymentTerms.objects.create(company=company, code=code)
     path = tmp_path / "terms.yaml"
-    text = exported("Cronus", "PAYMENT TERMS")
+    text = without_pairs(exported("Cronus", "PAYMENT TERMS"))
     options("30 DAYS=1", "OTHER=2")
     path.write_text(text)
     assert imported(path, "Cronus")[0]["changes"] == [], "nothing is said of pairs, so they stay"
@@ -250,6 +256,21 @@ def test_pairs_of_choices_become_those_of_the_file_where_it_says_something_of_th
     path.write_text(text + "    options: []\n")
     assert [one["action"] for one in imported(path, "Cronus")[0]["changes"]] == ["removed"]
     assert not OptionMapping.objects.exists()
+
+
+def test_an_export_without_pairs_comes_out_the_same_bytes_of_a_company_that_had_pairs(company, branch, tmp_path):
+    path, back = tmp_path / "without.yaml", tmp_path / "with.yaml"
+    path.write_text(exported("Cronus"))
+    imported(path, "Branch")
+    PaymentTerms.objects.create(company=company, code="30 DAYS")
+    options("30 DAYS=1")
+    back.write_text(exported("Cronus"))
+    document, _ = imported(path, "Cronus")
+    assert [one["text"] for one in document["changes"]] == [
+        "PAYMENT TERMS: 30 DAYS is not coupled with the choice 1 Net 30 any more."
+    ]
+    assert exported("Cronus") == exported("Branch") == path.read_text() != back.read_text()
+    assert (imported(back, "Cronus")[1], exported("Cronus")) == (0, back.read_text())
 
 
 def test_what_a_mapping_couples_stays_while_it_has_couplings(company, customer_mapping, tmp_path):

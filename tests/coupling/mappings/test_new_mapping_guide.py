@@ -7,18 +7,23 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from accounts.models import CompanyRole
+from core.refusals import NotUsable
 from core.roles import Role
 from coupling.couplings.services import start_coupling
+from coupling.mappings import new_mapping
 from coupling.mappings.guide.fields_step import sample_filters
+from coupling.mappings.new_mapping import NewMapping
 from coupling.models import IntegrationTableMapping, NewMappingDraft, OptionMapping
 from coupling.rows import Criterion
 from dataverse.odata import LONGEST_ADDRESS
+from dataverse.types import ColumnInfo, TableInfo
 from masterdata.models import Company, PaymentTerms
 from tests.coupling.conftest import run
 from tests.coupling.couplings.test_pages import text
 from tests.coupling.mappings.custom_table import connect_with_plans
 from tests.example_app.models import Subscription
 from tests.sync.conftest import make_unreachable, signed_in
+from tests.ui.pages import read
 
 TABLES = {"table": "subscription", "integration_table": "new_plan", "direction": "bidirectional"}
 PAIRS = {
@@ -129,6 +134,27 @@ def test_proposals_say_why_and_what_is_missing(plans, mapper):
     assert "6 of 7 fields mapped" in text(mapper.get(url(plans, "fields")))
 
 
+def test_a_pair_is_left_out_by_its_box_and_parts_of_the_list_are_shown_by_themselves(plans, mapper):
+    walked(mapper, plans, to="fields")
+    page = read(mapper.get(url(plans, "fields"))).root
+    chips = [" ".join(one.text.split()) for one in page.all("label") if one.get("class") == "chip"]
+    assert chips == ["All 7", "Sure 5", "To check 2"]
+    boxes = {f"box-{field}": "1" for field in PAIRS} | {f"map-{field}": "on" for field in PAIRS if field != "name"}
+    given = {**FIELDS, **boxes, "constant-new_tier": "Base"}
+    looked = mapper.post(url(plans, "fields"), {**given, "look": "1", "show": "open"})
+    inputs = {
+        one.get("name"): one.attributes for one in read(looked).root.all("input") if one.get("type") == "checkbox"
+    }
+    assert "checked" in inputs["map-number"] and "checked" not in inputs["map-name"]
+    radios = [one for one in read(looked).root.all("input") if one.get("type") == "radio"]
+    assert [one.get("value") for one in radios if "checked" in one.attributes] == ["open"]
+    assert "5 of 7 fields mapped" in text(looked)
+    assert '<option value="new_name" selected>' in looked.content.decode(), "its column can be ticked again"
+    assert take(mapper, plans, "fields", given) == "filters"
+    stored = NewMappingDraft.objects.get().answers["fields"]["rows"]
+    assert {one["field"] for one in stored} == {"", *PAIRS} - {"name"}
+
+
 def test_tables_show_what_they_hold_before_they_are_chosen(plans, mapper):
     walked(mapper, plans, to="tables")
     looked = text(mapper.post(url(plans, "tables"), {**TABLES, "choose": "1"}))
@@ -232,6 +258,19 @@ def test_values_are_asked_for_in_few_short_filters_and_proposals_are_made_withou
     remote.control("POST", "faults", [{"method": "GET", "path": "new_plans", "fault": "429", "retry_after": 3600}])
     page = text(mapper.get(url(plans, "fields")))
     assert "Same name and label" in page and "equal" not in page
+
+
+def test_another_column_that_holds_an_id_is_refused_as_the_unique_identifier_and_says_why():
+    ids = {name: ColumnInfo(name, "Uniqueidentifier") for name in ("accountid", "address1_addressid", "stageid")}
+    info = TableInfo("account", "accounts", "accountid", "name", ids)
+    assert new_mapping.why_not_by(info, new_mapping.other_ids(info)) == (
+        "address1_addressid and stageid hold ids too, but Dataverse finds, writes and tells the changes of rows of "
+        "account by accountid alone."
+    )
+    asked = NewMapping("OTHER", "payment_terms", "account", unique_id="stageid")
+    with pytest.raises(NotUsable, match=r"stageid holds an id too, but .* by accountid alone") as refused:
+        new_mapping.bare_mapping(Company(), asked, info)
+    assert (refused.value.field, refused.value.fix) == ("uid_column", "Choose accountid.")
 
 
 def test_a_mapping_of_choices_is_made_by_choosing_a_column_of_them_as_the_unique_identifier(plans, mapper):

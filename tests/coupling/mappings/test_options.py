@@ -14,9 +14,10 @@ from tests.coupling.test_commands import spoken
 from tests.sync.conftest import signed_in
 
 
-def test_every_test_that_the_list_of_scenarios_names_is_there() -> None:
+@pytest.mark.parametrize("of", ["mappings", "coupling"])
+def test_every_test_that_the_list_of_scenarios_names_is_there(of: str) -> None:
     root = Path(settings.BASE_DIR)
-    listed = (root / "docs" / "scenarios-mappings.md").read_text(encoding="utf-8")
+    listed = (root / "docs" / f"scenarios-{of}.md").read_text(encoding="utf-8")
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", listed)
     assert len(named) > 20
     missing = [
@@ -73,6 +74,23 @@ def test_a_choice_whose_record_is_gone_is_taken_over_and_rows_have_no_options(te
     (refused,), code = spoken("mapping", "options", "CUSTOMER", "--company", "Cronus", "--pair", "10000=1")
     assert (code, refused["error"]["reason"]) == (1, "configuration")
     assert "couples records with rows" in refused["error"]["message"]
+
+
+def test_a_reset_asks_without_naming_pairs_since_they_stay_as_all_couplings_do(terms, company):
+    options("30 DAYS=1", "45 DAYS=3")
+    mapping = IntegrationTableMapping.objects.get(company=company, name="PAYMENT TERMS")
+    mapping.fields.filter(field="description").update(use_for_match=True, enabled=True)
+    url = reverse("coupling:reset", kwargs={"company": company.slug})
+    mapper = signed_in("Mapper")
+    asked = text(mapper.get(url, {"id": str(mapping.pk)}))
+    assert "Couplings and data stay as they are" in asked
+    assert "PAYMENT TERMS: 1 matching criterion (description=paymenttermscode); 1 changed field" in asked
+    assert "30 DAYS" not in asked and "Net 30" not in asked
+    pairs = list(OptionMapping.objects.order_by("value").values())
+    assert [pair["value"] for pair in pairs] == [1, 3]
+    mapper.post(url, {"id": str(mapping.pk)})
+    assert list(OptionMapping.objects.order_by("value").values()) == pairs
+    assert not mapping.fields.filter(field="description", use_for_match=True).exists()
 
 
 def test_the_page_shows_records_and_choices_and_tell_me_finds_it(terms, company):

@@ -164,6 +164,7 @@ def test_couplings_outside_a_new_filter_are_counted_left_out_and_listed(company,
 
     _, _, told = spoken("--table-filter", '{"field": "city", "op": "eq", "value": "berlin"}')
     assert "2 couplings are outside the Table Filter: they stay, are left out of runs, and stand on" in told
+    assert "uncoupled" not in told, "all of them are coupled"
     customer_mapping.refresh_from_db()
     assert counted(run(start_synchronization(mapping=customer_mapping))).get("skipped") == 2
     conditions = [one.condition for one in left_undone(company)]

@@ -198,3 +198,15 @@ def test_what_was_accepted_is_synchronized_from_its_own_list(
     run_to_end(Job.objects.latest("pk"))
     assert accounts(remote)["Customer 0"]["address1_city"] is None
     assert not UndoneRecord.objects.exists()
+
+
+def test_a_pair_of_which_both_sides_were_deleted_ends_with_the_next_run(
+    customers: IntegrationTableMapping, pairs: list[Customer], remote: Sandbox
+) -> None:
+    one = pairs[0]
+    delete_row(customers.company, customers, coupling_of(customers, one).integration_id)
+    one.delete()
+    job = synchronize(customers)
+    assert job.reasons == {"record_gone": 1}
+    assert "Both records were deleted, so their coupling was too." in [row.message for row in job.outcomes.all()]
+    assert Coupling.objects.filter(mapping=customers).count() == len(pairs) - 1

@@ -18,7 +18,7 @@ from dataverse.choices import ColumnChoices
 from jobs.models import Job, JobOutcome
 from jobs.running.runner import run
 from jobs.running.waiting import run_to_end
-from masterdata.models import Customer, PaymentTerms, ShipmentMethod, ShippingAgent
+from masterdata.models import Customer, PaymentTerms, ShipmentMethod, ShippingAgent, Vendor
 from sandbox.testing import Sandbox
 from sync.engine.preview import Preview
 from sync.full import services as full
@@ -250,28 +250,36 @@ def test_selected_couplings_are_deleted_and_others_stay(company):
     assert len(choices(company)) == 4, "choices are never deleted"
 
 
-def test_option_values_travel_both_ways_and_a_blank_one_is_blank(company, customers, remote: Sandbox):
+@pytest.mark.parametrize(("name", "kind"), [("CUSTOMER", 3), ("VENDOR", 11)])
+def test_option_values_travel_both_ways_and_a_blank_one_is_blank(company, remote: Sandbox, name: str, kind: int):
     terms(company, "NET 30", "14 DAYS")
     ShipmentMethod.objects.create(company=company, code="FOB")
     ShippingAgent.objects.create(company=company, code="UPS", name="United Parcel Service")
-    for name in ("PAYMENT TERMS", "SHIPMENT METHOD", "SHIPPING AGENT"):
-        couple(company, name)
+    for of_choices in ("PAYMENT TERMS", "SHIPMENT METHOD", "SHIPPING AGENT"):
+        couple(company, of_choices)
     codes = {"payment_terms_code": "14 DAYS", "shipment_method_code": "FOB", "shipping_agent_code": "UPS"}
-    one, two = customer(company, "1", "One", **codes), customer(company, "2", "Two")
-    assert counters(synchronize(customers)) == {"inserted": 2}
+    mapping = update_mapping(company, name, synch_only_coupled=False)
+    model = {"CUSTOMER": Customer, "VENDOR": Vendor}[name]
+    one = model.objects.create(company=company, no="1", name="One", **codes)
+    two = model.objects.create(company=company, no="2", name="Two")
+    assert counters(synchronize(mapping)) == {"inserted": 2}
     columns = ("paymenttermscode", "address1_freighttermscode", "address1_shippingmethodcode")
     rows = accounts(remote)
-    assert [rows["One"][name] for name in columns] == [FIRST, 1, 4]
-    assert [rows["Two"][name] for name in columns] == [None, None, None]
-    patch(remote, coupling_of(customers, two).integration_id, paymenttermscode=1, address1_shippingmethodcode=None)
-    Customer.objects.filter(pk=one.pk).update(payment_terms_code="")
-    one.refresh_from_db()
+    assert [rows["One"][column] for column in columns] == [FIRST, 1, 4]
+    assert [rows["Two"][column] for column in columns] == [None, None, None]
+    assert {row["customertypecode"] for row in rows.values()} == {kind}
+    patch(remote, coupling_of(mapping, two).integration_id, **dict(zip(columns, (1, 1, 4), strict=True)))
+    one.payment_terms_code = ""
     one.save()
-    assert counters(synchronize(customers)) == {"modified": 2}
+    assert counters(synchronize(mapping)) == {"modified": 2}
     two.refresh_from_db()
-    assert two.payment_terms_code == "NET 30"
+    assert {field: getattr(two, field) for field in codes} == {**codes, "payment_terms_code": "NET 30"}
     assert accounts(remote)["One"]["paymenttermscode"] is None
-    assert synchronize(customers).counters["modified"] == 0
+    patch(remote, coupling_of(mapping, two).integration_id, address1_shippingmethodcode=None)
+    assert counters(synchronize(mapping))["modified"] == 1
+    two.refresh_from_db()
+    assert two.shipping_agent_code == ""
+    assert synchronize(mapping).counters["modified"] == 0
 
 
 def test_of_several_mappings_of_choices_the_one_of_the_column_counts_and_none_of_another(

@@ -2,14 +2,19 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from connection_setup.dynamics365 import services as dynamics
 from core.refusals import Refusal
 from coupling.models import Coupling
+from coupling.rows import WriteResult
+from jobs.running.waiting import run_to_end
 from masterdata.models import Company, ItemUnitOfMeasure, PriceListHeader, PriceListLine
 from sandbox.testing import Sandbox
+from sync.engine.worker import Worker
+from sync.start.services import start_synchronization
 from tests.sync.conftest import counters, synchronize, update_mapping
 from tests.sync.engine.test_sales import group_lines, price_lines, rows_written, sales, synchronize_all
 from tests.sync.engine.test_table_rules import products
@@ -82,6 +87,43 @@ def test_price_lists_and_their_lines_go_to_dataverse_and_a_second_run_writes_not
     assert {row["name"]: row["statecode"] for row in remote.rows("pricelevels")}["EURO"] == 0
     assert price_lines(remote)["EURO"]["amount"] == 805
     assert rows_written(remote, lists, *LISTS, full=True) == 0
+
+
+@pytest.mark.parametrize("what", ["killed", "refused"])
+def test_a_list_that_does_not_count_is_made_inactive_by_the_next_run_where_this_one_could_not(
+    lists: Company, remote: Sandbox, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Dataverse creates every row active: a draft is made inactive by a second write, which may not come about."""
+    publish, tried = Worker.publish, list[int]()
+
+    def does_not(self: Worker, rows: Any) -> Any:
+        if tried or not any(held for _, held in rows):
+            return publish(self, rows)
+        tried.append(len(rows))
+        if what == "killed":
+            raise RuntimeError("killed")
+        return {row_id: WriteResult(row_id, ok=False, message="No privilege.") for row_id, held in rows if held}
+
+    monkeypatch.setattr(Worker, "publish", does_not)
+    for name in ("CURRENCY", "UNIT OF MEASURE"):
+        synchronize(update_mapping(lists, name), create=True)
+    mapping = update_mapping(lists, "PLHEADER-PRICE")
+    job = run_to_end(start_synchronization(mapping=mapping, create=True))
+    assert job.state == ("failed" if what == "killed" else "finished")
+    assert state_of(remote, "EURO") == 0
+    if what == "refused":
+        euro = PriceListHeader.objects.get(code="EURO")
+        said = job.outcomes.get(local_id=euro.system_id).message
+        assert said == "The row was created, and could not be made inactive: No privilege."
+    synchronize(mapping)
+    assert (state_of(remote, "EURO"), state_of(remote, "SHOP")) == (1, 0)
+    remote.control("DELETE", "requests")
+    synchronize(mapping, full=True)
+    assert remote.requests()["rows_written"] == 0
+
+
+def state_of(remote: Sandbox, name: str) -> int:
+    return int(next(row["statecode"] for row in remote.rows("pricelevels") if row["name"] == name))
 
 
 def test_a_list_with_lines_in_another_currency_fails_and_a_line_that_is_there_is_coupled(

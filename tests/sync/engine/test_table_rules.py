@@ -14,6 +14,7 @@ from core.vocabulary import ConflictOption
 from coupling import claims
 from coupling.couplings.services import start_coupling
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
+from coupling.rows import Criterion
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Currency, Item, PaymentTerms, UnitOfMeasure
 from sandbox.testing import Sandbox
@@ -226,11 +227,11 @@ def test_a_product_is_published_although_the_worker_was_killed_before(
     publish = Worker.publish
     died: list[int] = []
 
-    def dies(self: Worker, ids: Any) -> Any:
-        if not died and ids:
-            died.append(len(ids))
+    def dies(self: Worker, rows: Any) -> Any:
+        if not died and rows:
+            died.append(len(rows))
             raise RuntimeError("killed")
-        return publish(self, ids)
+        return publish(self, rows)
 
     monkeypatch.setattr(Worker, "publish", dies)
     mapping = update_mapping(sales, "ITEM-PRODUCT")
@@ -319,11 +320,18 @@ def test_a_unit_group_of_another_companys_item_is_not_taken_over(sales: Company,
     other = Company.objects.create(name="Northwind Traders", currency_code="USD", country_code="US")
     connect(other, remote)
     dynamics.disable(company=sales, user=None)
+    by_unit = [Criterion("base_unit_of_measure", "baseuomname")]
     for owner in (sales, other):
         Item.objects.filter(company=owner).delete()
         Item.objects.create(company=owner, no="1", description="Pump", base_unit_of_measure="PCS")
         dynamics.map_unit_groups(company=owner, user=None, on=True)
         assert dynamics.enable(company=owner, user=None).ok
+        if owner == other:
+            groups = update_mapping(other, "UNIT GROUP", create_new=False)
+            matched = run_to_end(start_coupling(mapping=groups, criteria=by_unit, synchronize=False))
+            assert (counters(matched), matched.reasons) == ({"failed": 1}, {"already_coupled": 1})
+            (said,) = matched.outcomes.values_list("message", flat=True)
+            assert "The one row with the same Base Unit of Measure belongs to" in said
         assert counters(synchronize(update_mapping(owner, "UNIT GROUP"), create=True)) == {"inserted": 1}
     first, second = (rows_of(owner, "UNIT GROUP") for owner in (sales, other))
     assert first.isdisjoint(second)

@@ -149,6 +149,7 @@ def test_every_read_and_every_batch_of_writes_asks_first_however_shortly_after_t
         "rows outside the filter": lambda gateway: list(gateway.scan_outside(mapping, columns, 1)),
         "one count": lambda gateway: gateway.size(mapping),
         "counts": lambda gateway: gateway.counts(mapping, [gateway.row_filter(mapping)] * 2),
+        "rows that a filter moves": lambda gateway: gateway.count_moved(mapping, update_mapping(company, "VENDOR")),
         "rows by value": lambda gateway: gateway.probe(mapping, columns, ["name eq 'Adatum'"]),
         "rows by id": lambda gateway: gateway.read(mapping, columns, row_ids),
         "rows of another table": lambda gateway: gateway.rows("account", ["name"], {"name": "Adatum"}),
