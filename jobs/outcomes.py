@@ -198,8 +198,7 @@ def with_errors(jobs: "QuerySet[Job]") -> "QuerySet[Job]":
 def newest_details(company: Company, job_type: str, local_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """Return what the newest job of a type noted of each of these records, of those about which it kept a row."""
     reported = JobOutcome.objects.filter(local_id__in=list(local_ids), job__company=company, job__type=job_type)
-    rows = reported.order_by("job_id", "pk").values_list("local_id", "detail")
-    return {row_id: detail for row_id, detail in rows if row_id is not None}
+    return {row.local_id: row.detail for row in reported.order_by("job_id", "pk") if row.local_id is not None}
 
 
 def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
