@@ -124,7 +124,10 @@ def run(code: str, url: str, folder: Path, *given: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+ON_POSTGRESQL = [pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="needs TEST_DATABASE_URL")]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Provide copies of a database as it was before, by their names."""
     if request.param == "sqlite":
