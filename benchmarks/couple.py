@@ -209,7 +209,8 @@ def measured(own: House, size: int, times: int) -> Measured:
         with effort.effort(own.database) as took:
             job, seconds, url = ours(own)
         found.job.append(took)
-        written, failed = own.size("coupling_coupling", "jobs_outcomepart"), own.size("jobs_joboutcome")
+        written = own.size("coupling_coupling", "jobs_outcomepart")
+        failed = own.size("jobs_joboutcome", "jobs_outcomewording")
         found.rate = f"{size / seconds:,.0f} records a second, {job.requests} requests"
         own.back()
         with effort.effort(own.database) as took:

@@ -137,7 +137,7 @@ class House:
             with self.database.cursor() as cursor:
                 cursor.execute(
                     "TRUNCATE coupling_coupling, coupling_couplingbase, coupling_newcouplings, jobs_joboutcome, "
-                    "jobs_outcomepart, jobs_jobrecord CASCADE"
+                    "jobs_outcomepart, jobs_outcomewording, jobs_jobrecord CASCADE"
                 )
                 cursor.execute("CHECKPOINT")
 

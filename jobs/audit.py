@@ -13,12 +13,15 @@ def record_audit_entry(
     *,
     user: Any = None,
     of: tuple[Any, str] | None = None,
+    kept: dict[str, Any] | None = None,
 ) -> None:
     """Write one entry about an act on a row: before and after by name. Inside a request its person is known anyway.
 
-    of: the company, and what the row is called there, where the Change Log lists rows of the kind: both outlive it.
+    of: the company, and what the row is called there, where the Change Log lists rows of the kind: both outlive it;
+    kept: what else is to outlive the row, as JSON has it, shown nowhere.
     """
-    beside = {"additional_data": {"company_id": of[0].pk, "of": of[1]}} if of is not None else {}
+    more = {**({"company_id": of[0].pk, "of": of[1]} if of is not None else {}), **(kept or {})}
+    beside = {"additional_data": more} if more else {}
     LogEntry.objects.log_create(
         instance,
         force_log=True,

@@ -7,7 +7,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.functional import cached_property
 
+from jobs.told_fields import ToldJSONField, ToldTextField
+from jobs.wording import Wording, names_of
 from masterdata.models import Company
 
 COUNTERS = (
@@ -225,10 +228,35 @@ class JobRecord(models.Model):
         return str(self.local_id or self.integration_id)
 
 
+class OutcomeWording(models.Model):
+    """The sentences of a job's outcomes, and the names and captions in them, each once (jobs.wording)."""
+
+    id = models.AutoField(primary_key=True)  # of four bytes, since every outcome repeats it
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="wording")
+    entries = models.BinaryField(help_text="Grows while the job runs; what outcomes refer to stays where it is.")
+
+    def __str__(self) -> str:
+        return f"Wording of job {self.job_id}"
+
+    @cached_property
+    def known(self) -> Wording:
+        """Return what is stored."""
+        return Wording(self.entries)
+
+
+class _OutcomeManager(models.Manager["JobOutcome"]):
+    """Reads outcomes together with what they are told from."""
+
+    def get_queryset(self) -> "models.QuerySet[JobOutcome]":
+        return super().get_queryset().prefetch_related("wording")
+
+
 class JobOutcome(models.Model):
     """What became of one record in one job, and why.
 
-    Records that simply coupled have no row here: see OutcomePart, and jobs.outcomes, which reads both.
+    Records that simply coupled have no row here: see OutcomePart, and jobs.outcomes, which reads both. Of others a row
+    keeps what is its own, and its message and detail are told when they are read: no query finds, sorts or lists them.
+    Rows of older jobs, and what has no short form, hold both as they are.
     """
 
     expected_rows: ClassVar[int] = 1_000_000  # see core.sqlite_statistics
@@ -245,8 +273,8 @@ class JobOutcome(models.Model):
     local_name = models.CharField(max_length=200, blank=True)
     integration_id = models.UUIDField(null=True, blank=True)
     integration_name = models.CharField(max_length=200, blank=True)
-    message = models.TextField(blank=True, help_text="What the user reads: what happened, why, what to do next.")
-    detail = models.JSONField(
+    message = ToldTextField(blank=True, help_text="What the user reads: what happened, why, what to do next.")
+    detail = ToldJSONField(
         null=True,
         blank=True,
         encoder=DjangoJSONEncoder,
@@ -256,6 +284,17 @@ class JobOutcome(models.Model):
         null=True, blank=True,
         help_text="The number by which parts of earlier jobs know it, where this outcome ended that: see OutcomePart.",
     )  # fmt: skip
+    # Behind the columns that are told from them: see `tell`. What it refers to goes with the job alone.
+    wording = models.ForeignKey(
+        OutcomeWording, on_delete=models.DO_NOTHING, null=True, editable=False, db_index=False, db_constraint=False,
+        related_name="+",
+    )  # fmt: skip
+    arguments = models.BinaryField(
+        null=True, help_text="What its message and detail are told from; blank: they hold it as it is."
+    )
+
+    objects = _OutcomeManager()
+    _told = False
 
     class Meta:
         indexes: ClassVar = [
@@ -267,6 +306,16 @@ class JobOutcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.local_key or self.integration_id}: {self.get_outcome_display()}"
+
+    def tell(self) -> None:
+        """Have message and detail hold what they say, where they are told from arguments."""
+        if self._told or ("arguments" not in self.__dict__ and self._state.adding):
+            return  # it is being made, column by column
+        if self.arguments is not None and self.wording is not None:
+            self._told = True
+            names = names_of(self.local_key, self.local_name, self.integration_name, self.integration_id, self.local_id)
+            told = self.wording.known.tell(self.arguments, names)
+            self.__dict__["message"], self.__dict__["detail"] = told
 
 
 class OutcomePart(models.Model):

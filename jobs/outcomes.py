@@ -132,7 +132,7 @@ class _Group:
     def _derived(self, part: OutcomePart, positions: list[int]) -> list[JobOutcome]:
         places = [at - part.first for at in positions]
         numbers, notes = self._unpacked(part)
-        rows = self._source.rows(self.job, self.outcome, numbers[places].tolist(), [notes[place] for place in places])
+        rows = self._source.rows(self.job, numbers[places].tolist(), [notes[place] for place in places])
         for row, position in zip(rows, positions, strict=True):
             row.job, row.outcome, row.reason, row.position = self.job, self.outcome, self.reason, position
         return rows
@@ -154,7 +154,7 @@ class _Group:
         stored = self.rows.filter(condition).values_list("position", flat=True)
         found = [np.fromiter(stored.iterator(chunk_size=_READ), np.int64)]
         if self._parts:
-            known = np.fromiter(self._source.find(self.job, self.outcome, self.text), np.int64)
+            known = np.fromiter(self._source.find(self.job, self.text), np.int64)
             found += [part.first + self._places_in(part, known) for part in self._parts]
         return np.unique(np.concatenate(found))
 
@@ -198,8 +198,7 @@ def with_errors(jobs: "QuerySet[Job]") -> "QuerySet[Job]":
 def newest_details(company: Company, job_type: str, local_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """Return what the newest job of a type noted of each of these records, of those about which it kept a row."""
     reported = JobOutcome.objects.filter(local_id__in=list(local_ids), job__company=company, job__type=job_type)
-    rows = reported.order_by("job_id", "pk").values_list("local_id", "detail")
-    return {row_id: detail for row_id, detail in rows if row_id is not None}
+    return {row.local_id: row.detail for row in reported.order_by("job_id", "pk") if row.local_id is not None}
 
 
 def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:

@@ -43,10 +43,10 @@ ScheduleProvider = Callable[[Any], Iterable[Schedule]]
 class DerivedOutcomes(Protocol):
     """Finds what a kind of job keeps no rows of, by the numbers that its handler gave (Checkpoint.derive)."""
 
-    def rows(self, job: Job, outcome: str, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
+    def rows(self, job: Job, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
         """Return the outcomes of these numbers, in their order, not saved; they need no job, outcome and position."""
 
-    def find(self, job: Job, outcome: str, text: str) -> Iterable[int]:
+    def find(self, job: Job, text: str) -> Iterable[int]:
         """Return the numbers, of this job or others, whose records' number begins with a text or whose name has it."""
 
     def note_matches(self, note: Any, text: str) -> bool:

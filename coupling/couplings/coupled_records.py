@@ -4,13 +4,20 @@ The number of such an outcome is the id of its coupling, and its note the row's 
 earlier priorities gave no row: [[rows, result], ...].
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from coupling import local_records
-from coupling.couplings.pair_outcomes import KnownPair, PairOutcomes, mapping_and_table, pairs_by_id, read_by_id
+from coupling.couplings.pair_outcomes import (
+    KnownPair,
+    PairOutcomes,
+    mapping_and_table,
+    names_of_deleted,
+    pairs_by_id,
+    read_by_id,
+)
 from coupling.job_parameters import CouplingParameters
 from coupling.matching import criteria, explanation
 from coupling.matching.explanation import Searched, SearchedField
@@ -30,6 +37,9 @@ def kept_of_ended(outcomes: Iterable[OutcomeRow]) -> list[OutcomeRow]:
     Call it before the couplings are deleted.
     """
     given = list(outcomes)
+    unnamed = {one.number: one.local_id for one in given if one.number is not None and not one.local_key}
+    names = names_of_deleted({number: local_id for number, local_id in unnamed.items() if local_id is not None})
+    given = [_named(one, names) for one in given]
     numbers = [one.number for one in given if one.number is not None]
     criteria_of: dict[int, int | None] = {}
     for start in range(0, len(numbers), _PART):
@@ -43,6 +53,11 @@ def kept_of_ended(outcomes: Iterable[OutcomeRow]) -> list[OutcomeRow]:
     ]
 
 
+def _named(outcome: OutcomeRow, names: Mapping[int, tuple[str, str]]) -> OutcomeRow:
+    key, name = names.get(outcome.number or 0, (outcome.local_key, outcome.local_name))
+    return outcome._replace(local_key=key, local_name=name)
+
+
 def note_of(decisions: Decisions, position: int) -> Note:
     """Return what is noted of a record that is coupled."""
     name = decisions.row_name_at(position)
@@ -53,17 +68,18 @@ def note_of(decisions: Decisions, position: int) -> Note:
 class CoupledRecords(PairOutcomes):
     """The derived outcomes of coupling jobs (jobs.registry.DerivedOutcomes)."""
 
-    def rows(self, job: Job, outcome: str, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
+    def rows(self, job: Job, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
         """Return the outcomes of these couplings, in their order."""
-        del outcome  # nothing but coupled records is kept this way
         pairs = pairs_by_id(numbers)
-        told = _Telling(job)
-        known = told.read(pair.local_id for pair in pairs.values())
-        return [told.outcome(pairs.get(number), note, known) for number, note in zip(numbers, notes, strict=True)]
+        outcomes = _CoupledOutcomes(job)
+        known = outcomes.read_records(pair.local_id for pair in pairs.values())
+        return [
+            outcomes.outcome_of(pairs.get(number), note, known) for number, note in zip(numbers, notes, strict=True)
+        ]
 
 
-class _Telling:
-    """Tells outcomes of one job from pairs, and from the values that their records have now."""
+class _CoupledOutcomes:
+    """The outcomes of one job, told from pairs and from the values that their records have now."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -89,11 +105,11 @@ class _Telling:
         names = {one.local for _, group in self.groups.values() for one in group.criteria}
         return [field.name for field in self.table.fields if field.name in names]
 
-    def read(self, ids: Iterable[UUID]) -> dict[UUID, tuple[Any, ...]]:
+    def read_records(self, ids: Iterable[UUID]) -> dict[UUID, tuple[Any, ...]]:
         """Return (key, name, values of `fields`) of the records of these ids, by id; those gone are missing."""
         return {} if self.table is None else read_by_id(self.job, self.table, ids, self.fields)
 
-    def outcome(self, pair: KnownPair | None, note: Note | None, known: dict[UUID, tuple[Any, ...]]) -> JobOutcome:
+    def outcome_of(self, pair: KnownPair | None, note: Note | None, known: dict[UUID, tuple[Any, ...]]) -> JobOutcome:
         """Return the outcome of a pair; without one, of a coupling of which nothing is known any more."""
         row_name = note[0] if note else ""
         if pair is None:

@@ -4,7 +4,7 @@ A coupling that is gone is known by the outcome of the job that ended it (Outcom
 the person who did (services.delete_coupling).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 
 from coupling import local_records
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, IntegrationTableMapping, UndoneRecord
+from jobs import outcomes
 from jobs.models import Job, JobOutcome
 from masterdata.catalog import LocalTable
 
@@ -63,11 +64,39 @@ def _deletions() -> "QuerySet[LogEntry]":
 def _deleted_by_people(entries: "QuerySet[LogEntry]") -> dict[int, KnownPair]:
     """Return the pairs of such entries by the ids of their couplings."""
     found = {}
-    for number, changes in entries.values_list("object_id", "changes").iterator(chunk_size=2000):
+    read = entries.values_list("object_id", "changes", "additional_data")
+    for number, changes, kept in read.iterator(chunk_size=2000):
         before = {name: pair[0] for name, pair in (changes or {}).items()}
         if number is not None and before.get("local_id") and before.get("integration_id"):
-            found[number] = KnownPair(UUID(before["local_id"]), UUID(before["integration_id"]), None)
+            ids, kept = (UUID(before["local_id"]), UUID(before["integration_id"])), kept or {}
+            found[number] = KnownPair(*ids, kept.get("criterion"), kept.get("key", ""), kept.get("name", ""))
     return found
+
+
+def names_of_pairs(mapping: IntegrationTableMapping, couplings: Iterable[Coupling]) -> dict[int, tuple[str, str]]:
+    """Return key and name of the records of couplings, by these; of deleted records what is known of them still."""
+    ids = {coupling.pk: coupling.local_id for coupling in couplings}
+    try:
+        named = local_records.read_keys_and_names(mapping, ids.values())
+    except local_records.Unusable:
+        named = {}
+    found = {pk: named[local_id] for pk, local_id in ids.items() if local_id in named}
+    return found | names_of_deleted({pk: local_id for pk, local_id in ids.items() if pk not in found})
+
+
+def names_of_deleted(local_ids: Mapping[int, UUID]) -> dict[int, tuple[str, str]]:
+    """Return key and name by which what stands undone, or an earlier job, knows deleted records; by couplings."""
+    found: dict[int, tuple[str, str]] = {}
+    for part in _parts(list(local_ids)):
+        undone = UndoneRecord.objects.filter(coupling__in=part).exclude(local_key="")
+        found |= {pk: (key, name) for pk, key, name in undone.values_list("coupling_id", "local_key", "local_name")}
+        newest = outcomes.newest_names(local_ids[pk] for pk in part if pk not in found)
+        found |= {pk: newest[local_ids[pk]] for pk in part if pk not in found and local_ids[pk] in newest}
+    return found
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + _PART] for start in range(0, len(ids), _PART))
 
 
 def mapping_and_table(job: Job) -> tuple[IntegrationTableMapping | None, LocalTable | None]:
@@ -94,16 +123,19 @@ def read_by_id(
     return found
 
 
+def _has_text(pair: KnownPair, text: str) -> bool:
+    return pair.key.lower().startswith(text.lower()) or text.lower() in pair.name.lower()
+
+
 class PairOutcomes:
     """How such outcomes are searched (jobs.registry.DerivedOutcomes). A note begins with the row's name, if any."""
 
-    def find(self, job: Job, outcome: str, text: str) -> Iterable[int]:
+    def find(self, job: Job, text: str) -> Iterable[int]:
         """Yield the couplings whose record's number begins with a text, or whose name has it."""
-        del outcome
-        ended = JobOutcome.objects.filter(number__isnull=False, job__company=job.company).filter(
+        by_jobs = JobOutcome.objects.filter(number__isnull=False, job__company=job.company).filter(
             Q(local_key__istartswith=text) | Q(local_name__icontains=text)
         )
-        yield from filter(None, ended.values_list("number", flat=True))
+        yield from filter(None, by_jobs.values_list("number", flat=True))
         mapping, table = mapping_and_table(job)
         if mapping is None or table is None:
             return
@@ -112,7 +144,9 @@ class PairOutcomes:
         )
         found = Coupling.objects.filter(mapping=mapping, local_id__in=named.values("system_id"))
         yield from found.values_list("pk", flat=True).iterator(chunk_size=2000)
-        deleted = [(pair.local_id, number) for number, pair in _deleted_by_people(_deletions()).items()]
+        ended = _deleted_by_people(_deletions())
+        yield from (number for number, pair in ended.items() if _has_text(pair, text))
+        deleted = [(pair.local_id, number) for number, pair in ended.items()]
         for start in range(0, len(deleted), _PART):
             part = deleted[start : start + _PART]
             there = set(named.filter(system_id__in=[one for one, _ in part]).values_list("system_id", flat=True))

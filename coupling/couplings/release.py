@@ -70,8 +70,8 @@ def release_outcomes(request: HttpRequest, company: str, pk: int) -> HttpRespons
     selected = listing.selected(request, shown)
     if not selected:
         return listing.nothing_selected(request, back)
-    details = selected.rows.order_by().values_list("detail", flat=True).iterator(chunk_size=2000)
-    return _release(request, owner, back, candidate_rows(details))
+    outcomes = selected.rows.order_by().iterator(chunk_size=2000)
+    return _release(request, owner, back, candidate_rows(one.detail for one in outcomes))
 
 
 @require_POST

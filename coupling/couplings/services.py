@@ -12,6 +12,7 @@ from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling import claims, local_records
 from coupling.couplings.by_hand_rules import Pair, Refused, Standing, decide
+from coupling.couplings.pair_outcomes import names_of_pairs
 from coupling.couplings.pending import is_being_created
 from coupling.couplings.preview import Preview
 from coupling.gateway import Gateway
@@ -19,7 +20,7 @@ from coupling.job_parameters import CouplingParameters, UncouplingParameters
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
 from coupling.matching.criteria import BadCriteria, check_criteria, stored_criteria
 from coupling.matching.translation import translation_of
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, Method
+from coupling.models import Coupling, IntegrationTableMapping, Method
 from coupling.rows import Criterion
 from dataverse.errors import DataverseError
 from jobs import audit
@@ -216,14 +217,17 @@ def pair_of(mapping: IntegrationTableMapping, coupling: Coupling | None) -> Pair
     return Pair(" ".join(key_and_name).strip(), f"the row {coupling.integration_id}", creating)
 
 
+@transaction.atomic
 def delete_coupling(coupling: Coupling, user: Any) -> None:
-    """Delete one coupling past any job, and its base. By the audit entry jobs of before still know its record and row
-    (pair_outcomes).
+    """Delete one coupling past any job, and its base. By the audit entry jobs of before still know its record and row,
+    and on what they were matched (pair_outcomes).
     """
     changes = {"local_id": (coupling.local_id, None), "integration_id": (coupling.integration_id, None)}
-    audit.record_audit_entry(coupling, LogEntry.Action.DELETE, changes, user=user)
-    CouplingBase.objects.filter(coupling=coupling).delete()
-    coupling.delete()
+    key, name = names_of_pairs(coupling.mapping, [coupling]).get(coupling.pk, ("", ""))
+    kept = {"criterion": coupling.criterion, "key": key, "name": name}
+    audit.record_audit_entry(coupling, LogEntry.Action.DELETE, changes, user=user, kept=kept)
+    Coupling.objects.select_for_update().filter(pk=coupling.pk).first()  # so that nobody saves a new base meanwhile
+    coupling.delete()  # with its base
 
 
 def _insert(

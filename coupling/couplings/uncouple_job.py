@@ -151,9 +151,9 @@ class _Uncoupling:
         outcomes += [self._being_created_outcome(coupling, names) for coupling in being_created]
         outcomes = kept_of_ended(outcomes)
         with self.context.checkpoint() as point:
+            bulk.delete(Coupling, "id", deleted)  # before their bases, so that nobody saves new ones meanwhile
             bulk.delete(CouplingBase, "coupling", deleted)
             bulk.delete(UndoneRecord, "coupling", deleted)
-            bulk.delete(Coupling, "id", deleted)
             point.total = total
             point.phase = "Deleting couplings"
             point.outcomes += outcomes

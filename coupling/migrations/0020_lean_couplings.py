@@ -1,14 +1,18 @@
 """Couplings lean: what synchronization knows of a pair moves to its base, and has a row only where there is something.
 
 The pair itself has two indexes: that by a record's id begins with the mapping, and takes the place of one by mapping.
-Each of the two tables is written anew by one statement. Killed in the middle, the database is as it was before.
+Each of the two tables is written anew beside the old one, in parts of PART pairs, and then takes its place in one step.
+What is written tells how far it came: killed in the middle, the next `migrate` goes on from there, and until a table is
+replaced the old one stands as it was. On PostgreSQL one statement narrows the table of couplings, wholly or not at all.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import django.db.models.deletion
 import django.utils.timezone
-from django.db import migrations, models
+from django.db import migrations, models, transaction
 from django.db.migrations.operations.base import Operation
 
 import core.compact_ids
@@ -18,7 +22,9 @@ MOVED = (
     "last_error", "skipped", "conflict",
 )  # fmt: skip
 KNOWN = "c.compared OR c.skipped OR c.last_job_id IS NOT NULL OR c.conflict IS NOT NULL OR c.last_error <> ''"
-OLD = "coupling_oldbase"
+NEW_BASE, NEW_COUPLING = "coupling_newbase", "new__coupling_coupling"
+PART = 20_000
+"""Pairs of one transaction."""
 
 
 class Split(Operation):
@@ -35,78 +41,140 @@ class Split(Operation):
             operation.state_forwards(app_label, state)
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        base = to_state.apps.get_model(app_label, "CouplingBase")
-        coupling = to_state.apps.get_model(app_label, "Coupling")
-        self._move_what_is_known(schema_editor, base)
-        if schema_editor.connection.vendor == "postgresql":
-            self._narrow_on_postgresql(schema_editor)
-        else:
-            self._narrow_on_sqlite(schema_editor, coupling)
-        schema_editor.execute(
-            "INSERT INTO coupling_newcouplings (mapping_id, job_id, first, last) "
-            "SELECT mapping_id, 0, MIN(id), MAX(id) FROM coupling_coupling c WHERE NOT pending AND NOT EXISTS "
-            "(SELECT 1 FROM coupling_couplingbase b WHERE b.coupling_id = c.id) GROUP BY mapping_id"
+        connection = schema_editor.connection
+        made, base, coupling = (
+            to_state.apps.get_model(app_label, name) for name in ("NewCouplings", "CouplingBase", "Coupling")
         )
+        if not _columns(connection, made._meta.db_table):
+            with _step(connection) as editor:
+                editor.create_model(made)
+        if MOVED[0] not in _columns(connection, base._meta.db_table):
+            self._move_what_is_known(connection, base)
+        if MOVED[0] in _columns(connection, coupling._meta.db_table):
+            if connection.vendor == "postgresql":
+                self._narrow_on_postgresql(connection)
+            else:
+                self._narrow_on_sqlite(connection, coupling)
+        with _step(connection) as editor:
+            editor.execute(
+                "INSERT INTO coupling_newcouplings (mapping_id, job_id, first, last) "
+                "SELECT mapping_id, 0, MIN(id), MAX(id) FROM coupling_coupling c WHERE NOT pending AND NOT EXISTS "
+                "(SELECT 1 FROM coupling_couplingbase b WHERE b.coupling_id = c.id) GROUP BY mapping_id "
+                "ON CONFLICT DO NOTHING"
+            )
 
     def describe(self) -> str:
         return "Move what synchronization knows of couplings"
 
-    def _move_what_is_known(self, schema_editor: Any, base: Any) -> None:
-        table, quote = base._meta.db_table, schema_editor.quote_name
-        schema_editor.execute(f"ALTER TABLE {table} RENAME TO {OLD}")
-        if schema_editor.connection.vendor == "postgresql":  # where an index has a name of its own in the schema
-            schema_editor.execute(f"ALTER INDEX {table}_pkey RENAME TO {OLD}_pkey")
-        schema_editor.create_model(base)
-        if schema_editor.connection.vendor == "postgresql":  # so that a run changes a row where it stands (0003)
-            schema_editor.execute(f"ALTER TABLE {table} SET (fillfactor = 50)")
-        values, names = quote("values"), ", ".join(MOVED)
-        schema_editor.execute(
-            f"INSERT INTO {table} (coupling_id, company_id, mapping_id, {values}, {names}) "  # nosec B608
+    def _move_what_is_known(self, connection: Any, base: Any) -> None:
+        table, values = base._meta.db_table, connection.ops.quote_name("values")
+        if not _columns(connection, NEW_BASE):
+            with _step(connection) as editor, _named(base, NEW_BASE):
+                editor.create_model(base)
+                if connection.vendor == "postgresql":  # so that a run changes a row where it stands (0003)
+                    editor.execute(f"ALTER TABLE {NEW_BASE} SET (fillfactor = 50)")
+        _copy(
+            connection,
+            f"INSERT INTO {NEW_BASE} (coupling_id, company_id, mapping_id, {values}, {', '.join(MOVED)}) "  # nosec B608
             f"SELECT c.id, c.company_id, c.mapping_id, b.{values}, {', '.join(f'c.{name}' for name in MOVED)} "
-            f"FROM coupling_coupling c LEFT JOIN {OLD} b ON b.coupling_id = c.id "
-            f"WHERE b.coupling_id IS NOT NULL OR {KNOWN} ORDER BY c.id"
+            f"FROM coupling_coupling c LEFT JOIN {table} b ON b.coupling_id = c.id "
+            f"WHERE c.id > (SELECT COALESCE(MAX(coupling_id), 0) FROM {NEW_BASE}) "
+            f"AND (b.coupling_id IS NOT NULL OR {KNOWN}) ORDER BY c.id LIMIT {PART}",
         )
-        schema_editor.execute(f"DROP TABLE {OLD}")
+        with _step(connection) as editor:
+            editor.execute(f"DROP TABLE {table}")
+            editor.execute(f"ALTER TABLE {NEW_BASE} RENAME TO {table}")
+            if connection.vendor == "postgresql":  # where an index has a name of its own in the schema
+                editor.execute(f"ALTER INDEX {NEW_BASE}_pkey RENAME TO {table}_pkey")
 
     @staticmethod
-    def _narrow_on_postgresql(schema_editor: Any) -> None:
+    def _narrow_on_postgresql(connection: Any) -> None:
         """Drop the columns, and have the table written anew: a column's type is changed, to what it is."""
-        schema_editor.execute("ALTER TABLE coupling_coupling RESET (fillfactor)")
-        schema_editor.execute("ALTER TABLE coupling_coupling DROP CONSTRAINT coupled_once_per_record")
-        schema_editor.execute("DROP INDEX IF EXISTS coupling_coupling_mapping_id_aaa5af78")
         dropped = ", ".join(f"DROP COLUMN {name}" for name in MOVED)
-        schema_editor.execute(
-            f"ALTER TABLE coupling_coupling {dropped}, ALTER COLUMN created_at DROP NOT NULL, "
-            "ALTER COLUMN method TYPE varchar(8) USING method || ''"
-        )
-        schema_editor.execute(
-            "ALTER TABLE coupling_coupling ADD CONSTRAINT coupled_once_per_record UNIQUE (mapping_id, local_id)"
-        )
+        with _step(connection) as editor:
+            editor.execute("ALTER TABLE coupling_coupling RESET (fillfactor)")
+            editor.execute("ALTER TABLE coupling_coupling DROP CONSTRAINT coupled_once_per_record")
+            editor.execute("DROP INDEX IF EXISTS coupling_coupling_mapping_id_aaa5af78")
+            editor.execute(
+                f"ALTER TABLE coupling_coupling {dropped}, ALTER COLUMN created_at DROP NOT NULL, "
+                "ALTER COLUMN method TYPE varchar(8) USING method || ''"
+            )
+            editor.execute(
+                "ALTER TABLE coupling_coupling ADD CONSTRAINT coupled_once_per_record UNIQUE (mapping_id, local_id)"
+            )
 
     @staticmethod
-    def _narrow_on_sqlite(schema_editor: Any, coupling: Any) -> None:
+    def _narrow_on_sqlite(connection: Any, coupling: Any) -> None:
         """Copy the table without the columns, once, as Django does for each column by itself."""
-        table, new = coupling._meta.db_table, "new__coupling_coupling"
-        sql, _ = schema_editor.table_sql(coupling)
-        schema_editor.execute(sql.replace(f'"{table}"', f'"{new}"', 1), params=None)
-        names = ", ".join(schema_editor.quote_name(field.column) for field in coupling._meta.local_concrete_fields)
+        table, quote = coupling._meta.db_table, connection.ops.quote_name
+        if not _columns(connection, NEW_COUPLING):
+            with _step(connection) as editor:
+                sql, _ = editor.table_sql(coupling)
+                editor.execute(sql.replace(f'"{table}"', f'"{NEW_COUPLING}"', 1), params=None)
+        names = ", ".join(quote(field.column) for field in coupling._meta.local_concrete_fields)
         # Of 32 letters 16 bytes, as core.compact_ids keeps them.
-        schema_editor.connection.connection.create_function(
+        connection.ensure_connection()
+        connection.connection.create_function(
             "bytes_of_id", 1, lambda letters: letters and bytes.fromhex(letters), deterministic=True
         )
         given = names.replace('"organization_id"', 'bytes_of_id("organization_id")')
-        schema_editor.execute(f"INSERT INTO {new} ({names}) SELECT {given} FROM {table} ORDER BY id")  # nosec B608
-        # Ids of couplings that are gone are never given again: outcomes know them by these.
-        schema_editor.execute(f"DELETE FROM sqlite_sequence WHERE name = '{new}'")  # nosec B608
-        schema_editor.execute(
-            f"INSERT INTO sqlite_sequence (name, seq) SELECT '{new}', seq FROM sqlite_sequence WHERE name = '{table}'"  # nosec B608
+        _copy(
+            connection,
+            f"INSERT INTO {NEW_COUPLING} ({names}) SELECT {given} FROM {table} "  # nosec B608
+            f"WHERE id > (SELECT COALESCE(MAX(id), 0) FROM {NEW_COUPLING}) ORDER BY id LIMIT {PART}",
         )
-        schema_editor.execute(f"DROP TABLE {table}")
-        schema_editor.execute(f"ALTER TABLE {new} RENAME TO {table}")
-        schema_editor.deferred_sql.extend(schema_editor._model_indexes_sql(coupling))
+        with _step(connection) as editor:
+            # Ids of couplings that are gone are never given again: outcomes know them by these.
+            editor.execute(f"DELETE FROM sqlite_sequence WHERE name = '{NEW_COUPLING}'")  # nosec B608
+            editor.execute(
+                f"INSERT INTO sqlite_sequence (name, seq) "  # nosec B608
+                f"SELECT '{NEW_COUPLING}', seq FROM sqlite_sequence WHERE name = '{table}'"
+            )
+            editor.execute(f"DROP TABLE {table}")
+            editor.execute(f"ALTER TABLE {NEW_COUPLING} RENAME TO {table}")
+            editor.deferred_sql.extend(editor._model_indexes_sql(coupling))
+
+
+@contextmanager
+def _step(connection: Any) -> Iterator[Any]:
+    """Provide what changes the schema in a transaction of its own: all that is done in it stays, or nothing does."""
+    with connection.schema_editor(atomic=True) as editor:
+        yield editor
+
+
+@contextmanager
+def _named(model: Any, table: str) -> Iterator[None]:
+    """Have a model's table called otherwise meanwhile."""
+    own, model._meta.db_table = model._meta.db_table, table
+    try:
+        yield
+    finally:
+        model._meta.db_table = own
+
+
+def _columns(connection: Any, table: str) -> set[str]:
+    """Return the columns of a table; none where it is not there."""
+    with connection.cursor() as cursor:
+        if table not in connection.introspection.table_names(cursor):
+            return set()
+        return {one.name for one in connection.introspection.get_table_description(cursor, table)}
+
+
+def _copy(connection: Any, sql: str) -> None:
+    """Copy part by part, by a statement that goes on behind what is there, until there is nothing left."""
+    while _copy_part(connection, sql):
+        pass
+
+
+def _copy_part(connection: Any, sql: str) -> int:
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(sql)
+        return int(cursor.rowcount)
 
 
 class Migration(migrations.Migration):
+
+    atomic = False  # in steps, each of which is
 
     dependencies = [
         ('coupling', '0019_coupling_criterion'),
@@ -115,6 +183,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        Split([
         migrations.CreateModel(
             name='NewCouplings',
             fields=[
@@ -133,7 +202,6 @@ class Migration(migrations.Migration):
             model_name='newcouplings',
             constraint=models.UniqueConstraint(fields=('mapping', 'job_id'), name='new_couplings_of_job'),
         ),
-        Split([
         migrations.AlterField(
             model_name='coupling',
             name='organization_id',

@@ -162,6 +162,7 @@ def dataverse_menu(
         url = company_url("sync:set-up-coupling", company, table=table.name, system_id=record.system_id)
         set_up = [Action("Set Up Coupling", url, icon="edit", off=denied)]
     here = optional_url("sync:uncoupled-rows", company, mapping=mapping) if mapping and record is None else ""
+    unread = "" if may(request.user, Can.PREVIEW, company) else "Your role may not have tables read."
     coupling = Menu(
         "Coupling",
         [
@@ -182,7 +183,7 @@ def dataverse_menu(
                     *act("Synchronize Now", "sync:synchronize-selection", "sync"),
                     coupling,
                     *act("Create in Dataverse", "sync:create-in-dataverse", "add"),
-                    *([Action("Create Here from Dataverse", here, icon="import")] if here else []),
+                    *([Action("Create Here from Dataverse", here, icon="import", off=unread)] if here else []),
                     Action("Synchronization Log", job_log("synchronization"), icon="list"),
                 ],
                 icon="dataverse",

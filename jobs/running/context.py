@@ -6,56 +6,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from core import bulk
 from core.refusals import Refusal
 from dataverse.types import Usage
 from jobs import lease as leases
 from jobs import services
 from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEnded, Yielded
 from jobs.lease import Lease
-from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, OutcomePart, Reason, State, Trigger
-from jobs.outcome_parts import pack_notes, pack_numbers
+from jobs.models import COUNTERS, Job, JobRecord, Outcome, OutcomePart, Reason, State, Trigger
 from jobs.publishing import publish_waiting
+from jobs.running.outcome_rows import DerivedRows, OutcomeRow, OutcomeWriter, parts
 from jobs.states import Event, state_after
 
+__all__ = ["Checkpoint", "GuardedUsage", "JobContext", "OutcomeRow", "end_columns", "failure_columns"]
+
 _COUNTER_OF = {outcome.value: outcome.value for outcome in Outcome} | {Outcome.CONFLICT.value: "conflicts"}
-
-
-class OutcomeRow(NamedTuple):
-    """What became of one record. `detail`: fields, candidates, trail, code and request id (models.JobOutcome)."""
-
-    outcome: str
-    reason: str = ""
-    local_id: UUID | None = None
-    local_key: str = ""
-    local_name: str = ""
-    integration_id: UUID | None = None
-    integration_name: str = ""
-    message: str = ""
-    detail: Mapping[str, Any] | None = None
-    number: int | None = None
-    """The number under which parts of earlier jobs know it, which nobody else will from now on."""
-
-
-class DerivedRows(NamedTuple):
-    """Outcomes of one kind that get no row each: the number of each, and what is noted of it."""
-
-    outcome: str
-    numbers: Sequence[int]
-    notes: Sequence[Any]
-
-
-_OUTCOME_FIELDS = (
-    "job_id", "outcome", "reason", "position", "local_id", "local_key", "local_name", "integration_id",
-    "integration_name", "message", "detail", "number",
-)  # fmt: skip
 
 
 class GuardedUsage(Usage):
@@ -174,6 +145,7 @@ class JobContext:
         self._on_progress = on_progress
         self._began = self._saved = time.monotonic()
         self._requests, self._throttled = job.requests, job.throttled
+        self._outcome_writer = OutcomeWriter(job)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -285,9 +257,9 @@ class JobContext:
             point.total = max(point.total, job.processed + point.done)
             counters["total"] = point.total
         if point.outcomes:
-            bulk.insert(JobOutcome, _OUTCOME_FIELDS, _outcomes(job, point.outcomes))
+            self._outcome_writer.insert(point.outcomes)
         if point.derived:
-            OutcomePart.objects.bulk_create(_parts(job, point))
+            OutcomePart.objects.bulk_create(parts(job, point.outcomes, point.derived))
         for follow_up in point.follow_ups:
             services.start(
                 **{
@@ -354,34 +326,3 @@ def end_columns(job: Job, event: Event, *, message: str, failure: Failure | None
         "detail": failure.detail if failure else job.detail,
         **failure_columns(failure),
     }  # fmt: skip
-
-
-def _outcomes(job: Job, rows: Iterable[OutcomeRow]) -> Iterator[tuple[Any, ...]]:
-    """Yield the outcomes as _OUTCOME_FIELDS has them, numbered on from those the job's breakdown has counted."""
-    last = {(outcome, reason): n for outcome, by in job.breakdown.items() for reason, n in by.items()}
-    for row in rows:
-        group = row.outcome, row.reason
-        last[group] = position = last.get(group, 0) + 1
-        yield (
-            job.pk, row.outcome, row.reason, position, row.local_id, _fit(row.local_key, 80),
-            _fit(row.local_name, 200), row.integration_id, _fit(row.integration_name, 200), _fit(row.message, 10_000),
-            row.detail, row.number,
-        )  # fmt: skip
-
-
-def _parts(job: Job, point: Checkpoint) -> Iterator[OutcomePart]:
-    """Yield what has no rows, numbered on from the rows of the same checkpoint."""
-    last = Counter(row.outcome for row in point.outcomes if not row.reason)
-    for outcome, by in job.breakdown.items():
-        last[outcome] += by.get(Reason.NONE.value, 0)
-    for derived in point.derived:
-        yield OutcomePart(
-            job_id=job.pk, outcome=derived.outcome, first=last[derived.outcome] + 1, count=len(derived.numbers),
-            numbers=pack_numbers(derived.numbers), notes=pack_notes(derived.notes),
-        )  # fmt: skip
-        last[derived.outcome] += len(derived.numbers)
-
-
-def _fit(text: str, length: int) -> str:
-    """Return the text as its column takes it: cut, and without the one character PostgreSQL has no place for."""
-    return text[:length].replace("\0", "")

@@ -59,9 +59,9 @@ def _row_choice(
     if seen.elsewhere and not note:
         note = f"It is coupled to {', '.join(seen.elsewhere)}, of another table, too."
     held = bool(seen.standing.held)  # what the row holds is for the other company's people
-    told = ", ".join(str(value) for name in telling if not held and (value := row.values.get(name)))
+    hint = ", ".join(str(value) for name in telling if not held and (value := row.values.get(name)))
     return Choice(
-        str(row.id), seen.label, told, checked=checked and refusal is None, disabled=refusal is not None,
+        str(row.id), seen.label, hint, checked=checked and refusal is None, disabled=refusal is not None,
         end=end, link=partner, note=note,
     )  # fmt: skip
 
@@ -101,8 +101,8 @@ def hint_of(way: str, effect: Effect | None) -> str:
     names = effect.there if way == TO else effect.here
     where = "there" if way == TO else "here"
     parts = ((f"Writes {where}", False), (f"Clears {where}", True))
-    told = [(verb, [name for name in names if (name in effect.cleared) is cleared]) for verb, cleared in parts]
-    sentences = [f"{verb}: {_named(some)}" for verb, some in told if some]
+    written = [(verb, [name for name in names if (name in effect.cleared) is cleared]) for verb, cleared in parts]
+    sentences = [f"{verb}: {_named(some)}" for verb, some in written if some]
     return " ".join(sentences) or "Nothing differs that would be written."
 
 

@@ -28,7 +28,7 @@ MOST_CHOSEN = 1000
 
 
 @require_safe
-@requires(Can.READ)
+@requires(Can.PREVIEW)  # it reads tables from the service
 def uncoupled(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     """Show the rows inside the filter that nothing is coupled with, searched and page by page."""
     owner = company_or_404(request, company)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import company_or_404
 from core.refusals import NotUsable
-from core.roles import Can, requires
+from core.roles import Can, may, requires
 from coupling.couplings.services import description
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, show_error
@@ -42,12 +42,13 @@ def choose(request: HttpRequest, company: str) -> HttpResponse:
     owner = company_or_404(request, company)
     mappings = IntegrationTableMapping.objects.filter(company=owner, uid_kind="guid").select_related("company")
     known = {table.name: table for table in catalog.tables()}
+    reads = may(request.user, Can.PREVIEW, owner)
     lines = [
         (
             one.name,
             description(one),
             Link("Records", company_url("records:list", owner, table=one.table, query={"coupled": "no"})),
-            Link("Rows", company_url("sync:uncoupled-rows", owner, mapping=one.name)),
+            Link("Rows", company_url("sync:uncoupled-rows", owner, mapping=one.name)) if reads else "",
         )
         for one in mappings
         if one.table in known

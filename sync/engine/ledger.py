@@ -66,10 +66,10 @@ class Ledger:
     @staticmethod
     def _delete_couplings(ids: Sequence[int]) -> None:
         if ids:
+            bulk.delete(Coupling, "id", ids)  # before their bases, so that nobody saves new ones meanwhile
             bulk.delete(CouplingBase, "coupling_id", ids)
             bulk.delete(DuePair, "coupling_id", ids)
             bulk.delete(UndoneRecord, "coupling_id", ids)
-            bulk.delete(Coupling, "id", ids)
 
     def _save_due(self, changes: ChunkChanges) -> None:
         bulk.delete(DuePair, "coupling_id", changes.deletions)

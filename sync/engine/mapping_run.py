@@ -103,7 +103,7 @@ class MappingRun(Run):
     def _compare_all(self, **position: Any) -> None:
         """Have everything compared from now on; `position`: of the job's resume state."""
         with self.context.checkpoint() as point:
-            point.resume |= {"full": True, "link": "", "next": "", "mark": "", **position}
+            point.resume |= {"full": True, "link": "", "next": "", "mark": "", "prices": (0, ""), **position}
             point.plan = "full"
 
     def _enter(self, stage: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from core import bulk
@@ -19,7 +20,7 @@ def save_states(mapping: IntegrationTableMapping, changes: ChunkChanges, *, job_
         _save_known(mapping, known, changes.bases)
     for start in range(0, len(changes.touched), _PART):
         part = CouplingBase.objects.filter(pk__in=changes.touched[start : start + _PART])
-        part.update(last_job_id=job_id, synchronized_at=now)
+        part.update(last_job_id=job_id, synchronized_at=now, compared=True)
     bulk.update(CouplingBase, "coupling_id", ClearedFailures._fields[1:], changes.cleared)
     bulk.update(Coupling, "id", ("pending",), [(one.coupling_id, False) for one in changes.confirmed])
     bulk.update(
@@ -49,7 +50,11 @@ def _save_known(
 
 
 def _still_coupled(ids: Sequence[int]) -> set[int]:
-    parts = (Coupling.objects.filter(pk__in=ids[start : start + _PART]) for start in range(0, len(ids), _PART))
+    """Return those of the couplings that are there, and stay until this transaction ends."""
+    there = Coupling.objects.order_by("pk")
+    if connection.vendor == "postgresql":
+        there = there.select_for_update(no_key=True)
+    parts = (there.filter(pk__in=ids[start : start + _PART]) for start in range(0, len(ids), _PART))
     return {pk for part in parts for pk in part.values_list("pk", flat=True)}
 
 

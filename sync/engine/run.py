@@ -104,8 +104,7 @@ class Run(ABC):
         Mark the rows, too, that the worker before this one had no time to mark as the company's.
         """
         if self.interrupted and len(self.reported_pairs.numbers):
-            with self.context.checkpoint():
-                self.reported_pairs.mark_again()
+            self.reported_pairs.mark_again(self.context.checkpoint)
         self.worker.marking.send(self.worker.mark)
 
     def unprocessed(self) -> "QuerySet[Coupling]":

@@ -4,13 +4,15 @@ The number of such an outcome is the id of its coupling; the note, [name], is th
 than the record.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.db.models import Q
 
+from core import bulk
 from coupling.couplings.pair_outcomes import KnownPair, PairOutcomes, mapping_and_table, pairs_by_id, read_by_id
 from coupling.models import CouplingBase, IntegrationTableMapping, UndoneRecord
 from jobs import outcomes
@@ -31,9 +33,8 @@ def note_of(outcome: OutcomeRow) -> list[str] | None:
 class SettledPairs(PairOutcomes):
     """The derived outcomes of synchronization jobs (jobs.registry.DerivedOutcomes)."""
 
-    def rows(self, job: Job, outcome: str, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
+    def rows(self, job: Job, numbers: Sequence[int], notes: Sequence[Any]) -> list[JobOutcome]:
         """Return the outcomes of these couplings, in their order."""
-        del outcome  # nothing but unchanged pairs is kept this way
         pairs = pairs_by_id(numbers)
         _, table = mapping_and_table(job)
         known = {} if table is None else read_by_id(job, table, (pair.local_id for pair in pairs.values()))
@@ -44,9 +45,9 @@ class SettledPairs(PairOutcomes):
             for number, note in zip(numbers, notes, strict=True)
         ]  # fmt: skip
 
-    def find(self, job: Job, outcome: str, text: str) -> Iterable[int]:
+    def find(self, job: Job, text: str) -> Iterable[int]:
         """Yield the couplings whose record's number begins with a text, or whose name has it; of deleted ones too."""
-        yield from super().find(job, outcome, text)
+        yield from super().find(job, text)
         mapping, _ = mapping_and_table(job)
         meant = Q(local_key__istartswith=text) | Q(local_name__icontains=text)
         deleted = DuePair.objects.filter(mapping=mapping, waits=Waits.DELETED).filter(meant)
@@ -74,14 +75,21 @@ class ReportedPairs:
         self.job, self.mapping = job, mapping
         self.numbers = outcomes.numbers_without_rows(job)
 
-    def mark_again(self) -> None:
+    def mark_again(self, checkpoint: Callable[[], AbstractContextManager[object]]) -> None:
         """Let the bases of these pairs carry this job's number again, by which its stages leave them alone.
 
-        Call it inside a checkpoint.
+        Each part is saved in a checkpoint of its own; one in which none lacks it takes none.
         """
-        for start in range(0, len(self.numbers), _PART):
-            part = CouplingBase.objects.filter(pk__in=self.numbers[start : start + _PART].tolist())
-            part.exclude(last_job_id=self.job.pk).update(last_job_id=self.job.pk)
+        for start in range(0, len(self.numbers), bulk.MAX_ROWS):
+            numbers = self.numbers[start : start + bulk.MAX_ROWS]
+            parts = [numbers[first : first + _PART].tolist() for first in range(0, len(numbers), _PART)]
+            marked_by_others = [
+                CouplingBase.objects.filter(pk__in=part).exclude(last_job_id=self.job.pk) for part in parts
+            ]
+            if any(part.exists() for part in marked_by_others):
+                with checkpoint():
+                    for part in marked_by_others:
+                        part.update(last_job_id=self.job.pk)
 
     def ended(self, local_ids: Iterable[UUID]) -> set[UUID]:
         """Return those of these records whose pairs were told of and have been uncoupled since."""

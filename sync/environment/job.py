@@ -133,9 +133,9 @@ class _Work:
             ids = [one.pk for one in part]
             with self.context.checkpoint() as point:
                 ended = kept_of_ended(self._outcomes(part, Outcome.UNCOUPLED, reason, message))
-                bulk.delete(DuePair, "coupling_id", ids)
+                bulk.delete(Coupling, "id", ids)  # before their bases, so that nobody saves new ones meanwhile
                 bulk.delete(CouplingBase, "coupling_id", ids)
-                bulk.delete(Coupling, "id", ids)
+                bulk.delete(DuePair, "coupling_id", ids)
                 point.phase = "Dropping couplings"
                 point.outcomes += ended
                 point.processed(len(part))

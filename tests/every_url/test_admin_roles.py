@@ -21,7 +21,7 @@ PAGES = {"changelist", "add", "history", "delete", "change", "password_change"}
 """What is known of a model's pages; another kind of page has to be given its place here."""
 COMMON = {
     "admin:index", "admin:login", "admin:logout", "admin:password_change", "admin:password_change_done",
-    "admin:autocomplete", "admin:jsi18n", "admin:view_on_site", "admin:app_list",
+    "admin:autocomplete", "admin:jsi18n", "admin:view_on_site", "admin:app_list", "admin:jobs_job_outcomes",
 }  # fmt: skip
 BEFORE_SIGN_IN = {"admin:login", "admin:logout"}
 
@@ -98,7 +98,7 @@ def test_an_administrator_reads_every_page(records: dict[str, models.Model], end
         answer = client.get(url)
         if endpoint.name == "admin:password_change" or url.endswith(f"/auth/user/{own}/password/"):
             assert (answer.status_code, answer["Location"]) == (302, "/password/")
-        elif endpoint.name.endswith(("changelist", "change", "history", "index", "app_list")):
+        elif endpoint.name.endswith(("changelist", "change", "history", "index", "app_list", "outcomes")):
             assert answer.status_code == 200, url
         else:
             assert answer.status_code in (200, 302, 403, 404), url

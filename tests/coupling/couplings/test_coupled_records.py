@@ -1,6 +1,7 @@
 """Records that coupled have no outcome rows; what is told of them is what rows would have told."""
 
 import csv
+import json
 from io import StringIO
 
 import pytest
@@ -15,7 +16,8 @@ from coupling.couplings import couple_writer, services
 from coupling.couplings.couple_writer import CouplingWriter
 from coupling.models import Coupling
 from coupling.rows import Criterion
-from jobs.models import Job, JobOutcome, OutcomePart
+from jobs.admin import JobAdmin
+from jobs.models import Job, JobOutcome, OutcomePart, Reason
 from jobs.outcomes import JobOutcomes
 from masterdata.models import Customer
 from tests.coupling.conftest import run
@@ -89,6 +91,19 @@ def test_a_record_that_is_uncoupled_stays_in_the_history_of_the_job_that_coupled
     assert [row.local_id for row in JobOutcomes(job, text=made[1].no)] == [made[1].system_id]
 
 
+def test_a_pair_that_a_person_ended_keeps_on_what_it_was_matched_and_its_record_s_name(coupled):
+    made, job = coupled
+    pair = Coupling.objects.get(local_id=made[1].system_id)
+    before = [told(row) for row in JobOutcomes(job)]
+    services.delete_coupling(pair, None)
+    assert [told(row) for row in JobOutcomes(job)] == before
+    Customer.objects.filter(pk=made[1].pk)._raw_delete(using="default")  # past the application
+    (row,) = [row for row in JobOutcomes(job) if row.local_id == made[1].system_id]
+    assert (row.local_key, row.local_name) == (made[1].no, made[1].name)
+    assert [field["local"] for field in row.detail["fields"]] == ["phone_no"]
+    assert [row.local_id for row in JobOutcomes(job, text=made[1].no)] == [made[1].system_id]
+
+
 @pytest.fixture
 def operator(company, client):
     user, _, _ = save_user(name="olga", role=Role.OPERATOR, password="Spring-rain-77")
@@ -125,10 +140,27 @@ def test_the_parts_of_a_job_go_with_it(coupled):
     assert not OutcomePart.objects.exists()
 
 
-def test_the_admin_leads_to_the_page_of_what_has_no_rows(client, coupled):
+def test_the_admin_shows_them_beside_those_with_rows_and_finds_and_pages_them(client, coupled, monkeypatch):
     _, job = coupled
     client.force_login(User.objects.create_superuser("root"), backend="django.contrib.auth.backends.ModelBackend")
     page = client.get(reverse("admin:jobs_job_change", args=(job.pk,))).content.decode()
-    url = reverse("jobs:outcomes", kwargs={"company": job.company.slug, "pk": job.pk})
+    url = reverse("admin:jobs_job_outcomes", args=(job.pk,))
     assert f'href="{url}?outcome=coupled&amp;reason=none">coupled: 4</a>' in page
-    assert client.get(f"{url}?outcome=coupled&reason=none").content.decode().count("Customer") >= 4
+    assert f'<a href="{url}">6</a>' in page
+
+    def rows(**asked):
+        return [tuple(str(text) for _, text in cells) for cells in client.get(url, asked).context["rows"]]
+
+    shown = rows()
+    assert shown == [
+        (one.get_outcome_display(), Reason(one.reason).label if one.reason else "", one.local_key, one.local_name,
+         one.integration_name, one.message, json.dumps(one.detail))
+        for one in JobOutcomes(job)
+    ]  # fmt: skip
+    first = shown[0]
+    assert rows(outcome="coupled", q=first[2]) == [first]
+    assert len(rows(outcome="coupled", reason="none")) == 4
+    assert client.post(url).status_code == 405
+    monkeypatch.setattr(JobAdmin, "list_per_page", 4)
+    assert rows(page=2) == shown[4:]
+    assert "5 to 6 of 6" in " ".join(client.get(url, {"page": 2}).content.decode().split())

@@ -22,7 +22,7 @@ def couple(mapping, criteria=PHONE):
     """Couple, and return the messages in the order of the records; a preview says the same."""
     preview = services.preview(mapping=mapping, criteria=criteria)
     job = run(services.start_coupling(mapping=mapping, criteria=criteria, synchronize=False))
-    messages = list(JobOutcome.objects.filter(job=job).order_by("local_key").values_list("message", flat=True))
+    messages = [one.message for one in JobOutcome.objects.filter(job=job).order_by("local_key")]
     assert messages == [line["message"] for line in preview.lines()]
     return messages, preview
 
@@ -77,7 +77,7 @@ def test_a_row_that_another_company_has_marked_names_it(customer_mapping, remote
     assert remote.rows("accounts")[0]["_tandem_companyid_value"] == str(connection_of(other).company_row_id)
     (message,), _ = couple(customer_mapping, NAME)
     assert f"1 account with this Name is outside the filter: Company is {HIDDEN}." in message
-    outcome = JobOutcome.objects.get(message=message)
+    (outcome,) = [one for one in JobOutcome.objects.all() if one.message == message]
     told, _ = PersonReading(None).read_outcome(message, outcome.detail)
     assert "1 account with this Name is outside the filter: Company is Northwind Traders." in told
 

@@ -62,7 +62,7 @@ def kinds(mapping: IntegrationTableMapping) -> list[Kind]:
 
 
 def messages(job: Job) -> str:
-    return " ".join(JobOutcome.objects.filter(job=job).values_list("message", flat=True))
+    return " ".join(one.message for one in JobOutcome.objects.filter(job=job))
 
 
 BOTH_WAYS = "bidirectional"

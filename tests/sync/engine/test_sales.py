@@ -260,7 +260,7 @@ def test_a_price_that_is_there_already_is_coupled_and_a_group_with_two_currencie
         company=sales, no="P4", sales_code="RETAIL", item_no="1000", unit_of_measure_code="HOUR"
     )
     job = synchronize(update_mapping(sales, "SALESPRC-PRODPRICE"))
-    said = dict(job.outcomes.values_list("local_id", "message"))
+    said = {one.local_id: one.message for one in job.outcomes.all()}
     assert "the price list of RETAIL in Dataverse is in another currency" in said[other.system_id]
     assert "is per HOUR, and the product's unit group has no unit but PCS" in said[boxed.system_id]
 

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,9 +31,10 @@ from jobs.running.context import JobContext, OutcomeRow
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company, Customer
 from sandbox.testing import Sandbox
+from sync.engine import pair_states
 from sync.engine.chunk import ChunkChanges
 from sync.engine.ledger import Ledger
-from sync.engine.settled_pairs import note_of
+from sync.engine.settled_pairs import ReportedPairs, note_of
 from sync.models import DuePair
 from sync.start.services import start_synchronization
 from tests.sync.conftest import counters, customer, synchronize, update_mapping
@@ -198,8 +202,82 @@ def test_a_pair_that_a_person_ended_past_any_job_is_told_of_and_found_as_before(
     pair = Coupling.objects.get(local_id=records[1].system_id)
     delete_coupling(pair, None)
     assert sorted(row.local_key for row in JobOutcomes(job)) == ["10000", "10001"]
-    (found,) = JobOutcomes(job, text="adatum 1")
-    assert told(found)[3:8] == (records[1].system_id, "10001", "Adatum 1", pair.integration_id, "Adatum 1")
+    for _ in range(2):
+        (found,) = JobOutcomes(job, text="adatum 1")
+        assert told(found)[3:8] == (records[1].system_id, "10001", "Adatum 1", pair.integration_id, "Adatum 1")
+        Customer.objects.filter(pk=records[1].pk)._raw_delete(using="default")  # past the application
+
+
+def test_a_pair_whose_record_was_deleted_past_the_application_is_uncoupled_under_the_name_it_was_known_by(
+    company: Company, customers: IntegrationTableMapping
+) -> None:
+    record = customer(company, "10001", "Adatum 1")
+    synchronize(customers)
+    job = synchronize(customers, full=True)
+    Customer.objects.filter(pk=record.pk)._raw_delete(using="default")
+    ended = run_to_end(start_uncoupling(mapping=customers, selection=[record.system_id]))
+    assert [told(row)[4:6] for row in (*JobOutcomes(ended), *JobOutcomes(job))] == [("10001", "Adatum 1")] * 2
+
+
+def test_a_pair_that_is_found_as_it_was_left_counts_as_compared(
+    company: Company, customers: IntegrationTableMapping
+) -> None:
+    record = customer(company, "10001", "Adatum 1")
+    synchronize(customers)
+    of_record = CouplingBase.objects.filter(coupling__local_id=record.system_id)
+    of_record.update(compared=False)
+    assert counters(synchronize(customers, full=True)) == {"unchanged": 1}
+    assert of_record.get().compared
+
+
+def test_pairs_are_marked_again_part_by_part_and_those_that_are_marked_take_no_checkpoint(
+    company: Company, customers: IntegrationTableMapping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        customer(company, f"1000{n}", f"Adatum {n}")
+    synchronize(customers)
+    job = synchronize(customers, full=True)
+    CouplingBase.objects.filter(pk__in=CouplingBase.objects.order_by("pk")[:3].values("pk")).update(last_job_id=None)
+    monkeypatch.setattr("core.bulk.MAX_ROWS", 2)
+    opened: list[None] = []
+    for _ in range(2):
+        ReportedPairs(job, customers).mark_again(lambda: nullcontext(opened.append(None)))
+    assert len(opened) == 2
+    assert set(CouplingBase.objects.values_list("last_job_id", flat=True)) == {job.pk}
+
+
+def test_where_everything_is_compared_anew_the_price_list_is_gone_through_anew(
+    customers: IntegrationTableMapping,
+) -> None:
+    job = start_synchronization(mapping=customers)
+    began = {"stage": "create", "link": "", "started": timezone.now().isoformat(), "saves": True, "fingerprint": ""}
+    Job.objects.filter(pk=job.pk).update(resume={**began, "drift": ["another"], "prices": [10**9, "It failed."]})
+    assert run_to_end(job).resume["prices"] == [0, ""]
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs TEST_DATABASE_URL")
+def test_nobody_ends_a_pair_between_the_look_whether_it_is_there_and_what_is_saved_about_it(
+    company: Company, customers: IntegrationTableMapping
+) -> None:
+    customer(company, "10001", "Adatum 1")
+    synchronize(customers)
+    (number,) = Coupling.objects.values_list("pk", flat=True)
+
+    def end() -> str:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '200ms'")
+                cursor.execute("DELETE FROM coupling_coupling WHERE id = %s", [number])
+        except OperationalError as error:
+            return str(error)
+        finally:
+            connection.close()
+        return "ended"
+
+    with ThreadPoolExecutor(1) as others, transaction.atomic():
+        assert pair_states._still_coupled([number, number + 1]) == {number}
+        assert "lock timeout" in others.submit(end).result()
 
 
 def test_a_coupling_job_leaves_its_pairs_to_the_next_run_which_settles_each_once(

@@ -31,7 +31,7 @@ def test_a_value_that_breaks_a_rule_of_the_field_fails_its_record_unless_validat
     job = synchronize(mapping)
     assert (counters(job), job.reasons) == ({"inserted": 1, "failed": 2}, {"value_invalid": 2})
     assert Subscription.objects.get().monthly_fee == Decimal(9_999_999_999)
-    said = " ".join(JobOutcome.objects.filter(job=job, outcome="failed").values_list("message", flat=True))
+    said = " ".join(one.message for one in JobOutcome.objects.filter(job=job, outcome="failed"))
     assert "holds “501”, which Seats does not take: Ensure this value is less than or equal to 500." in said
     assert "which Monthly Fee does not take: Ensure that there are no more than 10 digits before" in said
     before = fingerprint(mapping, creates=True)
