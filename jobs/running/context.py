@@ -23,6 +23,7 @@ from jobs.lease import Lease
 from jobs.models import COUNTERS, Job, JobOutcome, JobRecord, Outcome, OutcomePart, Reason, State, Trigger
 from jobs.outcome_parts import pack_notes, pack_numbers
 from jobs.publishing import publish_waiting
+from jobs.registry import note_failed
 from jobs.states import Event, state_after
 
 _COUNTER_OF = {outcome.value: outcome.value for outcome in Outcome} | {Outcome.CONFLICT.value: "conflicts"}
@@ -286,6 +287,7 @@ class JobContext:
             counters["total"] = point.total
         if point.outcomes:
             bulk.insert(JobOutcome, _OUTCOME_FIELDS, _outcomes(job, point.outcomes))
+            note_failed(job, [row for row in point.outcomes if row.outcome == Outcome.FAILED and row.local_id])
         if point.derived:
             OutcomePart.objects.bulk_create(_parts(job, point))
         for follow_up in point.follow_ups:

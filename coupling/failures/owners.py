@@ -1,0 +1,53 @@
+"""What the owners of Dataverse rows are called: teams and users of the company's own, others by a request."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from connection_setup.connection.state import connection_of
+from coupling import local_records
+from coupling.gateway import Gateway
+from coupling.models import Coupling, IntegrationTableMapping
+
+_NAMED_BY = (("systemuser", "fullname"), ("team", "name"))
+"""Tables of owners and the columns of their names, in the order in which they are asked."""
+_USERS = "systemuser"
+OWNING_TEAM = "Owning team"
+
+
+class OwnerNames:
+    """The names of owners, each asked for once."""
+
+    def __init__(self, company: Any, gateway: Gateway) -> None:
+        self.company, self.gateway = company, gateway
+        self._names: dict[UUID, str] = {}
+
+    def read(self, owners: Iterable[Any]) -> None:
+        """Read the names of owners by their ids; at most two requests. Raises DataverseError."""
+        wanted = {UUID(str(one)) for one in owners if one}
+        team = connection_of(self.company).owning_team_id
+        if team is not None:
+            self._names[team] = OWNING_TEAM
+        self._names |= self._salespeople(wanted)
+        for table, column in _NAMED_BY:
+            if unknown := [one for one in wanted if one not in self._names]:
+                rows = self.gateway.rows_by_id(table, [column], unknown)
+                self._names |= {row.id: str(row.values.get(column) or "") for row in rows}
+
+    def _salespeople(self, wanted: set[UUID]) -> dict[UUID, str]:
+        """Return the salespeople that some of the owners are coupled with."""
+        found: dict[UUID, str] = {}
+        mappings = IntegrationTableMapping.objects.filter(company=self.company, integration_table=_USERS)
+        for mapping in mappings.select_related("company"):
+            pairs = dict(
+                Coupling.objects.filter(
+                    company=self.company, table=mapping.table, integration_id__in=list(wanted)
+                ).values_list("integration_id", "local_id")
+            )
+            known = local_records.read_keys_and_names(mapping, pairs.values())
+            found |= {row_id: known[local_id][1] for row_id, local_id in pairs.items() if local_id in known}
+        return found
+
+    def name_of(self, owner: Any) -> str:
+        """Return an owner's name; "" for none that is known."""
+        return self._names.get(UUID(str(owner)), "") if owner else ""
