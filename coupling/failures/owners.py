@@ -1,8 +1,13 @@
-"""What the owners of Dataverse rows are called: teams and users of the company's own, others by a request."""
+"""What the owners of Dataverse rows are called: teams and users of the company's own, others by a request.
+
+A name that was asked for is known for ten minutes.
+"""
 
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
+
+from django.core.cache import cache
 
 from connection_setup.connection.state import connection_of
 from coupling import local_records
@@ -13,6 +18,8 @@ _NAMED_BY = (("systemuser", "fullname"), ("team", "name"))
 """Tables of owners and the columns of their names, in the order in which they are asked."""
 _USERS = "systemuser"
 OWNING_TEAM = "Owning team"
+KNOWN_S = 600
+"""Seconds for which a name is known that was asked for."""
 
 
 class OwnerNames:
@@ -29,10 +36,17 @@ class OwnerNames:
         if team is not None:
             self._names[team] = OWNING_TEAM
         self._names |= self._salespeople(wanted)
+        keys = {self._key(one): one for one in wanted if one not in self._names}
+        self._names |= {keys[key]: name for key, name in cache.get_many(list(keys)).items()}
         for table, column in _NAMED_BY:
             if unknown := [one for one in wanted if one not in self._names]:
                 rows = self.gateway.rows_by_id(table, [column], unknown)
-                self._names |= {row.id: str(row.values.get(column) or "") for row in rows}
+                found = {row.id: str(row.values.get(column) or "") for row in rows}
+                cache.set_many({self._key(one): name for one, name in found.items()}, KNOWN_S)
+                self._names |= found
+
+    def _key(self, owner: UUID) -> str:
+        return f"coupling.failures.owners.{self.company.pk}.{owner}"
 
     def _salespeople(self, wanted: set[UUID]) -> dict[UUID, str]:
         """Return the salespeople that some of the owners are coupled with."""

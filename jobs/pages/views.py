@@ -64,7 +64,8 @@ def job_outcomes(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Show what became of the job's records."""
     found, job = _company_and_job(request, company, pk)
     outcome, reason = _narrowed(request)
-    if outcome == Outcome.FAILED and (url := error_url(found, job)):
+    log = "page" in request.GET  # a further page of what was written at the time
+    if outcome == Outcome.FAILED and not log and (url := error_url(found, job)):
         return HttpResponseRedirect(f"{url}&reason={reason}" if reason else url)
     return render.page(request, pages.outcomes(request, job, found, outcome, reason))
 
@@ -72,14 +73,9 @@ def job_outcomes(request: HttpRequest, company: str, pk: int) -> HttpResponse:
 @require_safe
 @requires(Can.READ)
 def errors(request: HttpRequest, company: str) -> HttpResponse:
-    """Go on to where the failed records of the company are settled; without such a page to the newest job with any."""
+    """Go on to where the failed records of the company are settled."""
     found = access.company_or_404(request, company)
-    if url := error_url(found):
-        return HttpResponseRedirect(url)
-    job = listings.with_errors(found).first()
-    if job is None:
-        return HttpResponseRedirect(company_url("jobs:list", found))
-    return HttpResponseRedirect(listings.outcomes_url(job, found, outcome=Outcome.FAILED.value))
+    return HttpResponseRedirect(error_url(found) or company_url("jobs:list", found))
 
 
 @require_safe

@@ -202,9 +202,11 @@ class FailuresPage:
         if self.given.get("select") == "all" or not count:
             return None
         if nearly and self.given.get("reason") != NEARLY:
-            return Link(f"Select the {_number(nearly)}", f"{self._address(reason=NEARLY)}&select=all")
+            caption = "Select the one" if nearly == 1 else f"Select the {_number(nearly)}"
+            return Link(caption, f"{self._address(reason=NEARLY)}&select=all")
         wanted = NEARLY if self.given.get("reason") == NEARLY else reason
-        return Link(f"Select these {_number(nearly or count)}", f"{self._address(reason=wanted)}&select=all")
+        caption = "Select this one" if (nearly or count) == 1 else f"Select these {_number(nearly or count)}"
+        return Link(caption, f"{self._address(reason=wanted)}&select=all")
 
 
 def _counted(rows: "QuerySet[FailedRecord]") -> int:
