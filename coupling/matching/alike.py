@@ -1,7 +1,9 @@
 """The rows most like each record that has none: by its name, and by phone, mail and street where criteria read these.
 
-No Django. They are shown to a person with what differs, and never coupled by themselves. Only what a run reads anyway
-is compared, and no more than COMPARED pairs of texts, in about half a second; beyond them nothing is looked at.
+They are shown to a person with what differs, and never coupled by themselves. Numbers of one town and addresses of one
+provider are alike without meaning anything, so what is not the name counts only where the names have something in
+common. Only what a run reads anyway is compared, and no more than COMPARED pairs of texts, in about half a second;
+beyond them nothing is looked at. No Django.
 """
 
 import re
@@ -21,11 +23,15 @@ COMPARED = 50_000_000
 """Pairs of texts compared at most."""
 KEPT = 3
 """Rows kept of each record."""
+_LOOKED_AT = 20
+"""Rows of a page that are looked at for a record, the most alike first."""
 NAME = "name"
 NEAR_MISS = "near miss"
 """What is alike of a row that differs in invisible characters, spacing, punctuation or legal form alone."""
 _LEAST = {NAME: 85, "phone": 90, "mail": 90, "street": 90}
 """Per cent from which on a row is alike, by what is compared."""
+_LEAST_OF_NAME = 60
+"""Per cent that the names must have in common where something else is alike."""
 _RECORDS = 20_000
 _AT_ONCE = 2_000_000
 _FEWEST_DIGITS = 7
@@ -114,6 +120,7 @@ class AlikeRows:
         matched: NDArray[np.bool_],
     ) -> None:
         """Look at rows by their values, a column for each of `compared`; matched: the records that have a row."""
+        called = plain(NAME, names)
         for one, texts, values in zip(self.compared, self._texts, columns, strict=True):
             if not self.looks:
                 return
@@ -123,7 +130,7 @@ class AlikeRows:
             if self._left <= 0:
                 self._give_up()
             elif rows and wanted:
-                self._compare(one.kind, texts, wanted, rows, ids, names)
+                self._compare(one.kind, texts, wanted, rows, ids, names, called)
 
     def _compare(
         self,
@@ -133,6 +140,7 @@ class AlikeRows:
         rows: Sequence[tuple[int, str]],
         ids: Sequence[str],
         names: Sequence[str | None],
+        called: Sequence[str],
     ) -> None:
         there = [text for _, text in rows]
         step = max(1, _AT_ONCE // len(rows))
@@ -142,12 +150,18 @@ class AlikeRows:
                 [texts[at] for at in part], there, scorer=fuzz.ratio, score_cutoff=_LEAST[kind], dtype=np.uint8
             )
             for line in np.flatnonzero(scores.any(axis=1)).tolist():
-                best = np.argsort(scores[line])[::-1][: 2 * KEPT]
+                best = np.argsort(scores[line])[::-1][:_LOOKED_AT]
                 for place in best.tolist():
-                    score = int(scores[line, place])
-                    if score and (kind != NAME or _numbers(texts[part[line]]) == _numbers(there[place])):
-                        row = rows[place][0]
+                    score, row = int(scores[line, place]), rows[place][0]
+                    if score and self._counts(kind, part[line], called[row]):
                         self._keep(part[line], AlikeRow(ids[row], names[row] or "", score, kind))
+
+    def _counts(self, kind: str, position: int, called: str) -> bool:
+        """Return whether a row that is called so may be alike: names have the same numbers, or something in common."""
+        own = self._texts[0][position]
+        if kind == NAME:
+            return _numbers(own) == _numbers(called)
+        return bool(own and called) and fuzz.ratio(own, called) >= _LEAST_OF_NAME
 
     def _keep(self, position: int, row: AlikeRow) -> None:
         known = self._found.setdefault(position, [])

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from coupling.failures.candidates import CandidateRow, FailureSeen, row_id_of
+from coupling.failures.compared import text_of
+from jobs.display import caption_of_field
 
+_EQUAL = 100
 STANDS_OUT = 5
 """Per cent by which the most alike row is more alike than the next one."""
 
@@ -21,10 +24,19 @@ class Chosen:
 
     @property
     def sentence(self) -> str:
-        """Return the pair in words: "10150 Pine Logistics with Pine Logistics Ltd, London (97 % alike)"."""
+        """Return the pair in words, with the values compared where the row is only nearly alike."""
         row = ", ".join(filter(None, (self.candidate.name or self.candidate.id, self.candidate.city)))
-        alike = f" ({self.candidate.nearly} % alike)" if self.candidate.nearly else ""
-        return f"{self.seen.failed} with {row}{alike}"
+        notes = [f"{self.candidate.nearly} % alike"] if 0 < self.candidate.nearly < _EQUAL else []
+        if self.candidate.nearly:
+            notes += [_values(one, self.candidate) for one in self.seen.fields]
+        return f"{self.seen.failed} with {row} ({'; '.join(notes)})" if notes else f"{self.seen.failed} with {row}"
+
+
+def _values(compared: Mapping[str, object], row: CandidateRow) -> str:
+    """Return what a field compared holds on both sides."""
+    here = text_of(compared.get("local_value")) or "blank"
+    there = text_of(row.values.get(str(compared.get("integration")))) or "blank"
+    return f"{caption_of_field(compared)} {here} here, {there} there"
 
 
 def default_candidate(seen: FailureSeen) -> CandidateRow | None:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from coupling.failures import compared
 from coupling.failures.candidates import CandidateRow, FailureSeen, FailuresSeen, look_at
 from coupling.failures.compared import Part
+from coupling.matching.alike import NAME
 from coupling.matching.near_misses import difference
 from coupling.models import FailedRecord, IntegrationTableMapping, pairs_of
 from coupling.records import lists as records
@@ -23,6 +24,7 @@ from ui.kit import Cell, Link, Status
 from ui.links import company_url
 
 _BY = {"phone": "phone", "mail": "mail address", "street": "street"}
+_EQUAL = 100
 _IN_HEAD = (Reason.NO_MATCH, Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)
 """Reasons of which the group's head says what there is to say."""
 CITY = "city"
@@ -126,7 +128,10 @@ class Lines:
             mapping.name,
             " + ".join(display.caption_of_field(one) for one in seen.fields),
             *_sides(seen),
-            [self._candidate(one, name, key, table, checked=one is best) for one in seen.candidates],
+            [
+                self._candidate(one, name, key, table, telling=_telling(seen), checked=one is best)
+                for one in seen.candidates
+            ],
             seen.more,
             message,
             row.reason not in _IN_HEAD,
@@ -151,8 +156,10 @@ class Lines:
             return Status("Ignored", "ok") if seen.failed.ignored_at else Status("Listed again", "ok")
         return Link(f"Taken up by job {job_id}", listings.job_url(Job(pk=job_id), self.company), "run")
 
-    def _candidate(self, one: CandidateRow, name: str, key: str, table: Any, *, checked: bool) -> CandidateShown:
-        told = [part for part in (one.city, one.phone, one.owner) if part]
+    def _candidate(
+        self, one: CandidateRow, name: str, key: str, table: Any, *, telling: Sequence[str], checked: bool
+    ) -> CandidateShown:
+        told = [part for part in (getattr(one, name) for name in telling) if part]
         if one.nearly:
             told.append(_nearness(one, name))
         called = one.name or one.id
@@ -174,12 +181,24 @@ class Lines:
         )
 
 
+def _telling(seen: FailureSeen) -> list[str]:
+    """Return what tells a line's candidates apart: the city, and of phone and owner what they do not all share."""
+    if len(seen.candidates) < 2:
+        return ["city", "phone"]
+    differing = [name for name in ("phone", "owner") if len({getattr(one, name) for one in seen.candidates}) > 1]
+    if not differing and len({one.city for one in seen.candidates}) < 2:
+        return ["city", "phone", "owner"]
+    return ["city", *differing]
+
+
 def _nearness(one: CandidateRow, name: str) -> str:
     """Return how like a record a row is: "differs in spacing", "97 % alike", "94 % alike in phone"."""
     if told := difference(name, one.name):
         return f"differs in {told}"
     by = _BY.get(one.by)
-    return f"{one.nearly} % alike in {by}" if by else "nearly alike" if one.nearly >= 100 else f"{one.nearly} % alike"
+    if by:
+        return f"{one.nearly} % alike in {by}"
+    return f"{one.nearly} % alike" if one.nearly < _EQUAL else "same name" if one.by == NAME else "nearly alike"
 
 
 def _names(mapping: IntegrationTableMapping, rows: Sequence[FailedRecord]) -> dict[UUID, tuple[str, str, str]]:

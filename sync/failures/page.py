@@ -84,7 +84,8 @@ class FailuresPage:
             listing=self.listing,
             context={
                 "lines": self.lines, "segments": self._segments(), "ignored": self.ignored,
-                "several_mappings": any(one.name == "mapping" for one in self.listing.filters),
+                "several_mappings": any(one.name == "mapping" for one in self.listing.filters)
+                and not self.given.get("mapping"),
                 "ticked": self.given.get("select") == "all",
                 "create_url": company_url("sync:failures-create", self.company),
                 "back": self.request.get_full_path(),

@@ -48,24 +48,26 @@ def test_a_row_with_nearly_the_name_is_found_though_no_criterion_is_the_name(her
     assert 85 <= score <= 100
 
 
-def test_a_phone_number_of_which_one_digit_differs_is_alike():
+def test_a_phone_number_of_which_one_digit_differs_is_alike_where_the_names_have_something_in_common():
     decisions = decided(
-        [PHONE], [("Adatum", {"phone_no": "+44 20 7946 0145"})], [("Fabrikam", {"telephone1": "+44 20 7946 0146"})]
+        [PHONE],
+        [("Adatum Trading House", {"phone_no": "+44 20 7946 0145"})],
+        [("Adatum House", {"telephone1": "+44 20 7946 0146"}), ("Fabrikam", {"telephone1": "+44 20 7946 0147"})],
     )
-    assert found(decisions) == [("Fabrikam", 92, "phone")]
+    assert found(decisions) == [("Adatum House", 92, "phone")]
 
 
 def test_mail_and_street_are_compared_where_criteria_read_them():
     mail = Criterion("e_mail", "emailaddress1", compare_as=CompareAs.EMAIL)
     street = Criterion("address", "address1_line1", 1)
-    record = ("Adatum", {"e_mail": "info@adatum.example", "address": "12 Station Road"})
+    record = ("Adatum House", {"e_mail": "info@adatum.example", "address": "12 Station Road"})
     rows = [
-        ("One", {"emailaddress1": "infos@adatum.example", "address1_line1": ""}),
-        ("Two", {"emailaddress1": "", "address1_line1": "12, Station Roads"}),
-        ("Three", {"emailaddress1": "", "address1_line1": "99 Other Lane"}),
+        ("Adatum One", {"emailaddress1": "infos@adatum.example", "address1_line1": ""}),
+        ("Two Adatum", {"emailaddress1": "", "address1_line1": "12, Station Roads"}),
+        ("Adatum Three", {"emailaddress1": "", "address1_line1": "99 Other Lane"}),
     ]
     assert [(name, by) for name, _, by in found(decided([mail, street], [record], rows))] == [
-        ("One", "mail"), ("Two", "street"),
+        ("Adatum One", "mail"), ("Two Adatum", "street"),
     ]  # fmt: skip
 
 
