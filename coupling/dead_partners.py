@@ -59,7 +59,7 @@ def candidate_rows(details: Iterable[Any]) -> Iterator[UUID]:
     for detail in details:
         candidates = detail.get("candidates") if isinstance(detail, Mapping) else None
         for candidate in candidates if isinstance(candidates, list) else ():
-            if candidate.get("coupled_to"):
+            if candidate.get("coupled_to") and not candidate.get("nearly"):
                 yield UUID(str(candidate["id"]))
 
 

@@ -295,6 +295,48 @@ class UndoneRecord(models.Model):
         return f"{self.local_key} {self.local_name}".strip() or self.integration_name or str(self.integration_id)
 
 
+class FailedRecord(models.Model):
+    """A record that the newest job which tried to give it a row failed with: at most one line for each record.
+
+    It is written with the job's outcome, which holds the sentence, the values compared and the candidates. Whoever
+    couples or deletes the record need not know of this table: coupling.failures.standing says what still stands.
+    """
+
+    expected_rows: ClassVar[int] = 100_000  # see core.sqlite_statistics
+
+    # The indexes below begin with the company, or the mapping.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, db_index=False, related_name="+")
+    mapping = models.ForeignKey(IntegrationTableMapping, on_delete=models.CASCADE, db_index=False, related_name="+")
+    local_id = models.UUIDField()
+    local_key = models.CharField(max_length=80, blank=True, help_text="The record's number or code.")
+    local_name = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=24)
+    nearly = models.PositiveSmallIntegerField(
+        default=0, help_text="Per cent that it has in common with the row that is nearly alike; 0: there is none."
+    )
+    job_id = models.BigIntegerField(help_text="The job that failed with it.")
+    failed_at = models.DateTimeField(default=timezone.now)
+    seen = models.CharField(
+        max_length=32, blank=True, help_text="A hash of what the job saw on both sides: another one ends ignoring it."
+    )
+    ignored_at = models.DateTimeField(null=True)
+    ignored_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, db_index=False, related_name="+"
+    )
+    ignored_because = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["mapping", "local_id"], name="failed_once_per_record")]
+        indexes: ClassVar = [
+            # In the order of the list: by reason, what is nearly alike first.
+            models.Index(fields=["company", "reason", "-nearly", "local_key", "id"], name="failed_in_order"),
+            models.Index(fields=["job_id", "reason"], name="failed_of_job"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.local_key} {self.local_name}".strip() or str(self.local_id)
+
+
 class Selection(models.Model):
     """Records that a person selected on a list for coupling or uncoupling, stored until the job starts."""
 

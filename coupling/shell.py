@@ -14,6 +14,7 @@ from coupling.couplings.couple_job import couple
 from coupling.couplings.coupled_records import CoupledRecords
 from coupling.couplings.release import outcome_actions
 from coupling.couplings.uncouple_job import uncouple
+from coupling.failures.standing import note_failed
 from coupling.mapping_files.difference import filter_words, summary
 from coupling.mapping_files.types import FIELD_SETTINGS, SETTINGS
 from coupling.mappings import column_looks, counts, defaults, drift_page, sales
@@ -44,6 +45,7 @@ def register() -> None:
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
     jobs.outcome_actions(outcome_actions)
+    jobs.on_failed(note_failed)
     jobs.derived_outcomes(Type.COUPLING, CoupledRecords())
     hooks.on_enabled(_follow_ownership)
     hooks.on_moved(_forget_columns)

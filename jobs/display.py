@@ -1,5 +1,6 @@
 """Jobs in words: titles, progress, durations. Data in, text out; nothing here asks the database."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -239,10 +240,10 @@ def _some(details: list[str]) -> list[str]:
 
 def fields_text(detail: Any) -> str:
     """Return the compared fields of an outcome: "Phone No.: 0121 555 0100 | City: London"."""
-    return " | ".join(f"{_caption(field)}: {_value(field)}" for field in _listed(detail, "fields"))
+    return " | ".join(f"{caption_of_field(field)}: {_value(field)}" for field in _listed(detail, "fields"))
 
 
-def _caption(field: dict[str, Any]) -> str:
+def caption_of_field(field: Mapping[str, Any]) -> str:
     """Return what people call a local field; where the outcome does not say, the first table that has such a field
     does.
     """
@@ -271,7 +272,10 @@ def candidates_text(detail: Any, shown: int = 3) -> str:
         if isinstance(partner, dict):
             partner = partner.get("key") or partner.get("name")
         name = _plain(candidate.get("name")) or _plain(candidate.get("id"))
-        names.append(f"{name} (coupled to {partner})" if partner else name)
+        notes = [f"coupled to {partner}"] if partner else []
+        if nearly := candidate.get("nearly"):
+            notes.append(f"nearly, {nearly} % alike")
+        names.append(f"{name} ({', '.join(notes)})" if notes else name)
     rest = f" and {len(found) - shown} more" if len(found) > shown else ""
     return f"{', '.join(names)}{rest}"
 

@@ -206,3 +206,24 @@ def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
     rows = JobOutcome.objects.filter(local_id__in=list(local_ids)).exclude(local_key="").order_by("pk")
     found = rows.values_list("local_id", "local_key", "local_name")
     return {row_id: (key, name) for row_id, key, name in found if row_id is not None}
+
+
+def failures_of(job_ids: Iterable[int], local_ids: Iterable[UUID]) -> dict[tuple[int, UUID], JobOutcome]:
+    """Return what failed in these jobs of these records, by job and record; the newest where a job has several."""
+    rows = JobOutcome.objects.filter(
+        local_id__in=list(local_ids), job_id__in=list(job_ids), outcome=Outcome.FAILED
+    ).order_by("pk")
+    return {(row.job_id, row.local_id): row for row in rows if row.local_id is not None}
+
+
+def to_json(row: JobOutcome) -> dict[str, Any]:
+    """Return a record's outcome in the shape the commands print."""
+    detail = row.detail if isinstance(row.detail, dict) else {}
+    return {
+        "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
+        "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
+        "reason": row.reason,
+        "message": row.message,
+        "fields": detail.get("fields", []),
+        "candidates": detail.get("candidates", []),
+    }

@@ -62,6 +62,8 @@ class _Registry:
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
     outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
     derived: dict[str, DerivedOutcomes] = field(default_factory=dict)
+    failed: list[Callable[[Job, Sequence[Any]], None]] = field(default_factory=list)
+    error_pages: list[Callable[[Any, Job | None], str]] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -118,3 +120,29 @@ def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
 def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model
     """Let jobs of a type save outcomes without rows."""
     registry.derived[type] = source
+
+
+def on_failed(note: Callable[[Job, Sequence[Any]], None]) -> Callable[[Job, Sequence[Any]], None]:
+    """Have `note(job, rows)` called for the records (OutcomeRow) that fail, in the transaction that saves them."""
+    if note not in registry.failed:
+        registry.failed.append(note)
+    return note
+
+
+def note_failed(job: Job, rows: Sequence[Any]) -> None:
+    """Tell those who keep a list of them which records failed in a job."""
+    for note in registry.failed if rows else ():
+        note(job, rows)
+
+
+def error_page(provider: Callable[[Any, Job | None], str]) -> None:
+    """Lead to where failed records are settled: the provider gets the company and the job, None for all of them.
+
+    It answers an address, or "" where the job left nothing that can be settled there.
+    """
+    registry.error_pages.append(provider)
+
+
+def error_url(company: Any, job: Job | None = None) -> str:
+    """Return where a job's failed records are settled, or a company's; "" where there is no such page."""
+    return next((url for provider in registry.error_pages if (url := provider(company, job))), "")

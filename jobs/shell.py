@@ -19,7 +19,6 @@ def register() -> None:
         Entry("Integration Synchronization Jobs", "jobs:list", also=("Job log", "Synchronization log"), navigation=60),
         Entry("Integration Coupling Jobs", "jobs:list", also=("Integration Coupling Job Log",), query="type=coupling"),
         Entry("Integration Uncoupling Jobs", "jobs:list", also=("Uncoupling log",), query="type=uncoupling"),
-        Entry("Integration Synchronization Errors", "jobs:errors", also=("Failed records",)),
         Entry("Job Queue Entries", "jobs:queue", also=("Queue", "Scheduled jobs", "Background jobs")),
     )
     for entry in entries:

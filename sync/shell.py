@@ -13,10 +13,10 @@ from connection_setup.connection.state import connection_of
 from connection_setup.models import OwnershipModel
 from core import bulk
 from coupling.mappings import drift_page
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, FailedRecord, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
-from jobs.models import Type
+from jobs.models import Job, Type
 from jobs.registry import Schedule
 from masterdata import catalog
 from sync import guide_steps
@@ -29,6 +29,7 @@ from sync.engine.handler import handle
 from sync.engine.settled_pairs import SettledPairs
 from sync.environment import page as environment_page
 from sync.environment.job import carry_out
+from sync.failures import page as failures_page
 from sync.full import page as review_page
 from sync.full import services as full
 from sync.salespeople import page as salespeople_page
@@ -62,6 +63,7 @@ _ENTRIES = (
         "sync:choose-coupling",
         also=("Couple By Hand", "Couple a record", "Create Here from Dataverse", "Rows not coupled"),
     ),
+    registry.Entry(failures_page.TITLE, "sync:failures", also=("Failed records", "Near misses", "Couple to Candidate")),
     registry.Entry(conflicts_page.TITLE, "sync:conflicts", also=("Conflicts",)),
     registry.Entry(skipped_page.TITLE, "sync:skipped", also=("Skipped records", "Retry", "Records left out")),
 )
@@ -96,6 +98,7 @@ def register() -> None:
     jobs.on_ended(full.on_job_ended)
     jobs.schedules(scheduled)
     jobs.outcome_actions(outcome_actions)
+    jobs.error_page(_error_page)
     catalog.records_deleted.connect(deletions.note_deleted)
     post_delete.connect(deletions.note_uncoupled, sender=Coupling)
     bulk.deleting.connect(deletions.note_uncoupled_in_bulk, sender=Coupling)
@@ -107,6 +110,15 @@ def register() -> None:
         registry.tell_me(entry)
     guide_steps.register()
     registry.cues("Needs attention", attention_cues, position=30)
+
+
+def _error_page(company: Any, job: Job | None) -> str:
+    """Return where failed records are settled; "" for a job with which none failed last."""
+    if job is None:
+        return company_url("sync:failures", company)
+    if not FailedRecord.objects.filter(job_id=job.pk).exists():
+        return ""
+    return company_url("sync:failures", company, query={"job": job.pk})
 
 
 def _synchronize_modified(company: Any, user: Any) -> int:

@@ -6,6 +6,7 @@ from sync.conflicts import views as conflicts
 from sync.coupling_setup import rows_views
 from sync.coupling_setup import views as coupling_setup
 from sync.environment import views as environment
+from sync.failures import views as failures
 from sync.full import views as full
 from sync.salespeople import views as salespeople
 from sync.start import pages as start
@@ -17,7 +18,18 @@ _people = "c/<slug:company>/couple-dataverse-users-with-salespeople/"
 _records = "c/<slug:company>/records/<slug:table>/"
 _mapping = "c/<slug:company>/mappings/of/<str:mapping>/"
 _left_out = "c/<slug:company>/coupled-data-synchronization-errors/"
+_failures = "c/<slug:company>/integration-synchronization-errors/"
 urlpatterns = [
+    path(_failures, failures.show, name="failures"),
+    path(_failures + "by-hand/", failures.by_hand, name="failures-by-hand"),
+    path(_failures + "couple/", failures.couple, name="failures-couple"),
+    path(_failures + "create/", failures.create, name="failures-create"),
+    path(_failures + "criteria/", failures.criteria, name="failures-criteria"),
+    path(_failures + "export/", failures.export, name="failures-export"),
+    path(_failures + "ignore/", failures.ignore, name="failures-ignore"),
+    path(_failures + "release/", failures.release, name="failures-release"),
+    path(_failures + "retry/", failures.retry, name="failures-retry"),
+    path(_failures + "stop-ignoring/", failures.stop_ignoring, name="failures-stop-ignoring"),
     path(_environment, environment.show, name="environment"),
     path(_environment + "check/", environment.check, name="environment-check"),
     path(_environment + "choose/", environment.choose, name="environment-choose"),

@@ -296,7 +296,14 @@ class Bound:
     @property
     def inputs(self) -> list[Input]:
         """The filters as form fields."""
-        return [Input(one, self.in_force.get(one.name, "")) for one in self.listing.filters]
+        shown = [one for one in self.listing.filters if one.kind != "hidden"]
+        return [Input(one, self.in_force.get(one.name, "")) for one in shown]
+
+    @property
+    def hidden_inputs(self) -> list[Input]:
+        """The filters in force that have no field of their own, for the list's form to keep."""
+        hidden = [one for one in self.listing.filters if one.kind == "hidden"]
+        return [Input(one, self.in_force[one.name]) for one in hidden if one.name in self.in_force]
 
     @property
     def search_text(self) -> str:

@@ -61,13 +61,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter. `apply` gets the rows and the chosen value, which is one of `choices`, or any text for kind text."""
+    """One filter. `apply` gets the rows and the chosen value, which is one of `choices`, or any text for kind text.
+
+    hidden: links on the page set it, and no field of the list; one of `choices`, any text where there are none.
+    """
 
     name: str
     label: str
     apply: Callable[["QuerySet[Any]", str], "QuerySet[Any]"]
     choices: Sequence[tuple[str, str]] = ()
-    kind: Literal["choice", "text", "bool"] = "choice"
+    kind: Literal["choice", "text", "bool", "hidden"] = "choice"
     empty_label: str = "All"
 
     def options(self) -> Sequence[tuple[str, str]]:
@@ -79,7 +82,7 @@ class Filter:
 
         PostgreSQL takes no text with a NUL character, and no record holds one.
         """
-        if self.kind == "text":
+        if self.kind == "text" or (self.kind == "hidden" and not self.choices):
             return "" if "\x00" in value else value[:MAX_SEARCH]
         return dict(self.options()).get(value, "")
 
@@ -115,6 +118,8 @@ class Listing:
     """Where the first so many rows of the whole list, in its own order, end, where the caller knows it."""
     row_label: Callable[[Any], str] | None = None
     """What a row's checkbox is called; the first column's text where absent."""
+    rows_template: str = "ui/list/list_rows.html"
+    """What shows the rows, where the list is more than a table of columns."""
     source: Source | None = None
     """Where the rows shown come from, if not all of them are in `rows`, in which selections are looked up."""
 

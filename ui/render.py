@@ -138,7 +138,7 @@ def _part(request: HttpRequest, page: Page, bound: Bound | None) -> tuple[str, d
     if not htmx or htmx.history_restore_request:
         return whole, {}
     if bound is not None and htmx.target == f"{bound.id}-rows":
-        return "ui/list/list_rows.html", {}
+        return bound.listing.rows_template, {}
     if bound is not None and htmx.target == f"{bound.id}-columns":
         return "ui/list/list_columns.html", {}
     if bound is not None and htmx.target == bound.id:

@@ -14,7 +14,7 @@ from coupling.job_parameters import CouplingParameters
 from coupling.matching.choice_rows import choice_name, row_id_of, value_of
 from coupling.matching.decisions import Decision, Result
 from coupling.matching.explanation import will_be_created
-from coupling.matching.partners import Partner, candidate_to_json, partner_names
+from coupling.matching.partners import Partner, candidate_to_json, nearly_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
 from coupling.models import Coupling, IntegrationTableMapping, Method, NewCouplings, OptionMapping, pairs_of
 from jobs.models import Outcome, Reason
@@ -123,7 +123,8 @@ class CouplingWriter:
             )
         text = self.matching.explain(decision, searched, row[3:], partners.get(only.id, "") if only else "")
         detail |= {
-            "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
+            "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates]
+            + nearly_to_json(self.matching, decision, partners),
             "trail": self.matching.trail(decision, row[3:]),
             **text.detail(),
         }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coupling.matching import compare
 from coupling.matching.key_index import KeyIndex, Slots
-from coupling.matching.near_misses import NearRows, has_near_misses
+from coupling.matching.near_misses import NearRow, NearRows, has_near_misses
 from coupling.rows import Criterion
 
 Canonical = list[list[str]]
@@ -72,9 +72,14 @@ class GroupIndex:
     # -- Dataverse rows ----------------------------------------------------------------------------------------------
 
     def find(
-        self, columns: Mapping[str, Sequence[Any]], countries: Sequence[Any] | None, count: int
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        countries: Sequence[Any] | None,
+        ids: Sequence[str],
+        names: Sequence[str | None],
     ) -> Iterator[tuple[KeyIndex, Slots]]:
-        """Yield, for each index and way to read the rows, which slot each of `count` rows has there; 0 for none."""
+        """Yield, for each index and way to read the rows, which slot each of the rows has there; 0 for none."""
+        count = len(ids)
         given = [columns[criterion.integration] for criterion in self._criteria]
         canonical = self._canonical(given, countries)
         matched = np.zeros(count, np.bool_)
@@ -96,15 +101,21 @@ class GroupIndex:
                     matched |= slots != 0
                     yield index, slots
         if self._near is not None:
-            self._near.look(canonical, self._masks, given, np.flatnonzero(~matched).tolist(), self.only_rows()[0] != 0)
+            places = np.flatnonzero(~matched).tolist()
+            self._near.look(canonical, self._masks, given, places, self.has_row(), ids, names)
 
-    def look_near(self, columns: Mapping[str, Sequence[Any]], countries: Sequence[Any] | None, count: int) -> None:
+    def look_near(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        countries: Sequence[Any] | None,
+        ids: Sequence[str],
+        names: Sequence[str | None],
+    ) -> None:
         """Look at rows for near misses alone."""
         if self._near is not None:
             given = [columns[criterion.integration] for criterion in self._criteria]
-            self._near.look(
-                self._canonical(given, countries), self._masks, given, range(count), self.only_rows()[0] != 0
-            )
+            canonical = self._canonical(given, countries)
+            self._near.look(canonical, self._masks, given, range(len(ids)), self.has_row(), ids, names)
 
     # -- both ----------------------------------------------------------------------------------------------------------
 
@@ -132,6 +143,11 @@ class GroupIndex:
             rows = np.where(rows != 0, rows, further)
         return rows, several
 
+    def has_row(self) -> NDArray[np.bool_]:
+        """Return per candidate whether a row has its key."""
+        found: NDArray[np.bool_] = self.only_rows()[0] != 0
+        return found
+
     def has_key(self, position: int) -> bool:
         """Return whether a candidate has a value to match on."""
         return bool(self._indexes[0].slots[position])
@@ -141,12 +157,12 @@ class GroupIndex:
         return any(index.first[index.slots[position]] for index in self._indexes)
 
     @property
-    def near_rows(self) -> Mapping[int, tuple[Any, ...]]:
+    def near_rows(self) -> Mapping[int, NearRow]:
         """The rows stored as near misses."""
         return self._near.rows if self._near is not None else {}
 
-    def near_miss(self, position: int) -> tuple[Any, ...] | None:
-        """Return the values, criterion by criterion, of a row that nearly has a candidate's; None for none."""
+    def near_miss(self, position: int) -> NearRow | None:
+        """Return a row that nearly has a candidate's values; None for none."""
         return self._near.at(position) if self._near is not None else None
 
     def closest_row(self, position: int) -> tuple[Any, ...] | None:

@@ -23,6 +23,7 @@ from uuid import UUID
 
 import numpy as np
 
+from coupling.matching.alike import NEAR_MISS, AlikeRow, AlikeRows, best_first, compared_by
 from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
 from coupling.matching.group_index import GroupIndex
 from coupling.matching.key_index import encode
@@ -72,6 +73,8 @@ class Matcher:
             GroupIndex(group.criteria, country, blank_is_no_match=blank_is_no_match, near_misses=near_misses)
             for group in self.groups
         ]
+        criteria = [one for group in self.groups for one in group.criteria]
+        self._alike = AlikeRows(compared_by(criteria)) if near_misses else None
         self._ids = bytearray()
         self._found_ids = bytearray()
         self._found_names = bytearray()
@@ -89,7 +92,7 @@ class Matcher:
     def for_other_rows(self) -> "Matcher":
         """Return a matcher of the same local candidates, all of them added, for other Dataverse rows."""
         other = copy(self)
-        other._indexes = [index.without_rows() for index in self._indexes]
+        other._indexes, other._alike = [index.without_rows() for index in self._indexes], None
         other._found_ids, other._found_names, other._found_ends = bytearray(), bytearray(), array("Q", [0])
         return other
 
@@ -97,13 +100,17 @@ class Matcher:
         """Drop what only comparing rows needs, more than half of what is stored: from now on none is compared."""
         for index in self._indexes:
             index.let_go()
+        if self._alike is not None:
+            self._alike.let_go()
 
     # -- the local side --------------------------------------------------------------------------------------------
 
-    def add(self, ids: Sequence[bytes], columns: Mapping[str, Sequence[object]]) -> None:
+    def add(
+        self, ids: Sequence[bytes], columns: Mapping[str, Sequence[object]], names: Sequence[object] | None = None
+    ) -> None:
         """Add local candidates in key order: their ids (16 bytes each) and, by local field, their values.
 
-        Values of lookup criteria come as the id of the coupled Dataverse row.
+        Values of lookup criteria come as the id of the coupled Dataverse row. names: by which rows may be alike.
         """
         countries = columns.get(self._country_field)
         self._ids += b"".join(ids)
@@ -111,6 +118,9 @@ class Matcher:
             raise ValueError("An id has 16 bytes.")
         for index in self._indexes:
             index.add(columns, countries, len(ids))
+        if self._alike is not None:
+            called = names if names is not None else [""] * len(ids)
+            self._alike.add([columns[one.local] if one.local else called for one in self._alike.compared])
 
     # -- the Dataverse side ------------------------------------------------------------------------------------------
 
@@ -121,9 +131,22 @@ class Matcher:
         page = RemotePage(ids, self._found_ids)
         countries = columns.get(self._country_column)
         for group_index in self._indexes:
-            for index, slots in group_index.find(columns, countries, len(ids)):
+            for index, slots in group_index.find(columns, countries, ids, names):
                 page.add_hits(index, slots)
+        self._look_alike(ids, names, columns)
         self._store(page, names)
+
+    def _look_alike(
+        self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]
+    ) -> None:
+        """Look for rows that are like records without any."""
+        if self._alike is None or not self._alike.looks or not len(self):
+            return
+        matched = np.zeros(len(self), np.bool_)
+        for index in self._indexes:
+            matched |= index.has_row()
+        values = [columns[one.column] if one.column else names for one in self._alike.compared]
+        self._alike.look(ids, names, values, matched)
 
     def add_remote_rows(self, rows: Sequence[RemoteRow]) -> None:
         """Compare rows given as records: for probes and small tables."""
@@ -131,9 +154,10 @@ class Matcher:
 
     def look_near(self, rows: Sequence[RemoteRow]) -> None:
         """Look for near misses alone among some rows, also once all is decided."""
-        columns = self._columns_of(rows)
+        columns, ids, names = self._columns_of(rows), [row.id.hex for row in rows], [row.name for row in rows]
         for group_index in self._indexes:
-            group_index.look_near(columns, columns.get(self._country_column), len(rows))
+            group_index.look_near(columns, columns.get(self._country_column), ids, names)
+        self._look_alike(ids, names, columns)
 
     def _columns_of(self, rows: Sequence[RemoteRow]) -> dict[str, list[object]]:
         wanted = {criterion.integration for group in self.groups for criterion in group.criteria}
@@ -225,9 +249,17 @@ class Decisions:
         if self.result_at(position) is not Result.NO_MATCH:
             return None
         for number, index in enumerate(self._matcher._indexes):
-            if (values := index.near_miss(position)) is not None:
-                return number, values
+            if (near := index.near_miss(position)) is not None:
+                return number, near.values
         return None
+
+    def alike_at(self, position: int) -> list[AlikeRow]:
+        """Return the rows that a record without a match nearly has: near misses (100 %), then what is alike."""
+        if self.result_at(position) is not Result.NO_MATCH:
+            return []
+        near = [found for index in self._matcher._indexes if (found := index.near_miss(position)) is not None]
+        alike = self._matcher._alike.at(position) if self._matcher._alike is not None else []
+        return best_first([*(AlikeRow(one.id, one.name, 100, NEAR_MISS) for one in near), *alike])
 
     def closest_row_at(self, position: int) -> tuple[int, tuple[object, ...]] | None:
         """Return the group and the values of the row that is closest to the record at a position; None for none."""

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,14 @@ def has_near_misses(criteria: Iterable[Criterion]) -> bool:
     return any(one.compare_as in _LOOSENED for one in criteria)
 
 
+class NearRow(NamedTuple):
+    """A row that is a near miss: its id as a text, its name, and its values, criterion by criterion."""
+
+    id: str
+    name: str
+    values: tuple[Any, ...]
+
+
 class NearRows:
     """The first near miss of each record of one priority.
 
@@ -54,11 +62,11 @@ class NearRows:
         self._added: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
         self._hashes = self._formless = np.empty(0, np.int64)
         self._known = np.empty(0, np.int64)
-        self.rows: dict[int, tuple[Any, ...]] = {}
+        self.rows: dict[int, NearRow] = {}
         self._by = self._loosened.index(True)
         """The column by which the closest row is looked for."""
         self._closest = ClosestRows()
-        self._row_of: dict[int, tuple[Any, ...]] | None = None
+        self._row_of: dict[int, NearRow] | None = None
         """By record, once nothing is looked at any more."""
 
     def add(self, canonical: Sequence[Sequence[str]], keys: Sequence[str]) -> None:
@@ -78,9 +86,11 @@ class NearRows:
         given: Sequence[Sequence[Any]],
         places: Sequence[int],
         matched: NDArray[np.bool_],
+        ids: Sequence[str],
+        names: Sequence[str | None],
     ) -> None:
         """Look at rows for near misses. masks: which fields count, as of some records; places: the rows to look at;
-        matched: the records that have a row already.
+        matched: the records that have a row already; ids, names: of all rows.
         """
         self._sort()
         if not len(self._known) or not len(places):
@@ -100,10 +110,12 @@ class NearRows:
                 at = np.minimum(np.searchsorted(self._known, hashes), len(self._known) - 1)
                 for hit in np.flatnonzero((self._known[at] == hashes) & (hashes != 0)).tolist():
                     row = places[hit]
-                    self.rows.setdefault(int(hashes[hit]), tuple(column[row] for column in given))
+                    if int(hashes[hit]) not in self.rows:
+                        values = tuple(column[row] for column in given)
+                        self.rows[int(hashes[hit])] = NearRow(ids[row], names[row] or "", values)
 
-    def at(self, position: int) -> tuple[Any, ...] | None:
-        """Return the values, criterion by criterion, of the near miss of a record; None for none."""
+    def at(self, position: int) -> NearRow | None:
+        """Return the near miss of a record; None for none."""
         if self._row_of is not None:
             return self._row_of.get(position)
         self._sort()
@@ -243,6 +255,11 @@ def _is_unseen(sign: str) -> bool:
 def _between(one: Counter[str], other: Counter[str]) -> str:
     """Return the characters that only one of two has, or has more often: "U+00A0, U+200B"."""
     return ", ".join(f"U+{ord(sign):04X}" for sign in sorted((one - other) + (other - one)))
+
+
+def plain_words(texts: Sequence[str]) -> list[str]:
+    """Return texts in small letters without other signs than blanks between words."""
+    return _words(texts).split(_JOIN) if texts else []
 
 
 def _words(column: Sequence[str]) -> str:

@@ -28,6 +28,14 @@ def candidate_to_json(candidate: Candidate, partners: Mapping[UUID, Partner]) ->
     return found
 
 
+def nearly_to_json(matching: MatchingRun, decision: Decision, partners: Mapping[UUID, Partner]) -> list[dict[str, Any]]:
+    """Return the rows that a record nearly has as outcomes keep them: nearly is per cent, by says what is alike."""
+    return [
+        candidate_to_json(candidate, partners) | {"nearly": row.alike, "by": row.by}
+        for candidate, row in matching.nearly(decision)
+    ]
+
+
 def partner_names(
     mapping: IntegrationTableMapping, matching: MatchingRun, decisions: Iterable[Decision]
 ) -> dict[UUID, Partner]:
@@ -37,7 +45,7 @@ def partner_names(
     for decision in decisions:
         if decision.result is Result.COUPLED:
             continue
-        for candidate in decision.candidates:
+        for candidate in (*decision.candidates, *(row for row, _ in matching.nearly(decision))):
             if candidate.partner is not None:
                 coupled_now[candidate.id] = UUID(bytes=matching.decisions.id_at(candidate.partner))
             elif candidate.coupled:

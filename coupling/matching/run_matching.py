@@ -14,9 +14,10 @@ from core.vocabulary import CompareAs
 from coupling import claims, filters, local_records
 from coupling.gateway import Gateway
 from coupling.matching import criteria, explanation, read_plan
+from coupling.matching.alike import AlikeRow
 from coupling.matching.choice_rows import ChoiceRows, row_id_of
 from coupling.matching.comparable import by_value
-from coupling.matching.decisions import Decision, Result
+from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.matching.outside import OutsideRows, whys
@@ -122,8 +123,8 @@ class MatchingRun:
         probed: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)
         for part in local_records.iter_batches(self.records, self.table, self.fields):
-            values = self._values(part)
-            matcher.add(local_records.raw_ids(part), values)
+            values = self.translated(part)
+            matcher.add(local_records.raw_ids(part), values, [str(row[2] or "") for row in part])
             if total <= read_plan.MAX_PROBED_RECORDS:
                 probed += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
             self.on_part("Reading records here", len(matcher), total)
@@ -210,7 +211,7 @@ class MatchingRun:
             self.rows_compared += len(page.ids)
             self.on_part(phase, self.rows_compared, None)
 
-    def _values(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
+    def translated(self, part: list[tuple[Any, ...]]) -> dict[str, Sequence[Any]]:
         """Return the values of a part by field, those of choices and lookups as Dataverse has them."""
         columns = list(zip(*part, strict=True))[3:]
         values: dict[str, Sequence[Any]] = dict(zip(self.fields, columns, strict=True))
@@ -283,6 +284,12 @@ class MatchingRun:
                 noun="choice" if self.mapping.uid_kind == "option" else "row",
             )
         )
+
+    def nearly(self, decision: Decision) -> list[tuple[Candidate, AlikeRow]]:
+        """Return the rows that a record without a match nearly has, the most alike first."""
+        return [
+            (Candidate(UUID(one.id), one.name, coupled=True), one) for one in self.decisions.alike_at(decision.position)
+        ]
 
     def _near(self, decision: Decision, row: Sequence[Any]) -> str:
         """Return in what a row in Dataverse that the record nearly matches differs from it; "" for none."""

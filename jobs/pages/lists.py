@@ -260,11 +260,6 @@ def reason_status(row: JobOutcome) -> Cell:
     return Status(text, "warn") if row.outcome in (Outcome.CONFLICT, Outcome.SKIPPED) else text
 
 
-def with_errors(company: Company) -> "QuerySet[Job]":
-    """Return the company's jobs that have failed records, newest first."""
-    return outcomes_read.with_errors(Job.objects.filter(company=company))
-
-
 def _by_state(found: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
     if value == "open":
         return found.filter(state__in=OPEN_STATES)

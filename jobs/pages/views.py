@@ -1,7 +1,7 @@
 """The job log: lists, the job card, outcomes, export, cancel, and the queue."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -23,7 +23,7 @@ from jobs.models import Job, JobOutcome, Outcome, Reason
 from jobs.outcomes import JobOutcomes
 from jobs.pages import lists as listings
 from jobs.pages import page as pages
-from jobs.registry import Schedule, registry
+from jobs.registry import Schedule, error_url, registry
 from masterdata.models import Company
 from ui import render
 from ui.kit import Action, Cell, FastTab, Link, Page, Table
@@ -64,26 +64,18 @@ def job_outcomes(request: HttpRequest, company: str, pk: int) -> HttpResponse:
     """Show what became of the job's records."""
     found, job = _company_and_job(request, company, pk)
     outcome, reason = _narrowed(request)
+    log = "page" in request.GET  # a further page of what was written at the time
+    if outcome == Outcome.FAILED and not log and (url := error_url(found, job)):
+        return HttpResponseRedirect(f"{url}&reason={reason}" if reason else url)
     return render.page(request, pages.outcomes(request, job, found, outcome, reason))
 
 
 @require_safe
 @requires(Can.READ)
 def errors(request: HttpRequest, company: str) -> HttpResponse:
-    """Integration Synchronization Errors: those of the newest job that has any."""
+    """Go on to where the failed records of the company are settled."""
     found = access.company_or_404(request, company)
-    job = listings.with_errors(found).first()
-    if job is None:
-        none = "No record has failed in any job of this company."
-        page = Page(
-            display.ERRORS_TITLE,
-            company=found,
-            crumbs=(Link(display.LIST_TITLES[""], company_url("jobs:list", found)),),
-            fast_tabs=(FastTab("errors", "Errors", table=Table("Errors", ("No.", "Name", "Reason"), (), empty=none)),),
-            help="jobs",
-        )
-        return render.page(request, page)
-    return HttpResponseRedirect(listings.outcomes_url(job, found, outcome=Outcome.FAILED.value))
+    return HttpResponseRedirect(error_url(found) or company_url("jobs:list", found))
 
 
 @require_safe
@@ -94,7 +86,9 @@ def export(request: HttpRequest, company: str, pk: int) -> HttpResponseBase:
     outcome, reason = _narrowed(request)
     listing = listings.outcomes(job, outcome, reason)
     rows = JobOutcomes(job, outcome, reason, text=listing.searched(request.GET.dict()))
-    response = StreamingHttpResponse(_csv(rows, PersonReading(request.user)), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        csv_lines(_CSV_HEAD, _lines(rows, PersonReading(request.user))), content_type="text/csv; charset=utf-8"
+    )
     name = f"job-{job.pk}{f'-{outcome}' if outcome else ''}{f'-{reason}' if reason else ''}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
@@ -215,13 +209,19 @@ class _Echo:
         return text
 
 
-def _csv(rows: Any, reader: Reader) -> Iterator[str]:
+def csv_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield a table as the lines of a CSV file that spreadsheets read as UTF-8, without what they take for formulas."""
     writer = csv.writer(_Echo())
-    yield "\ufeff"  # spreadsheets then read it as UTF-8
-    yield writer.writerow(_CSV_HEAD)
+    yield "\ufeff"
+    yield writer.writerow(head)
+    for row in rows:
+        yield writer.writerow([_escape_formula(text) for text in row])
+
+
+def _lines(rows: Any, reader: Reader) -> Iterator[tuple[str, ...]]:
     for row in rows:
         reader.read_rows([row])
-        yield writer.writerow([_escape_formula(text) for text in _line(row)])
+        yield _line(row)
 
 
 def _line(row: JobOutcome) -> tuple[str, ...]:

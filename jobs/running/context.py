@@ -21,6 +21,7 @@ from jobs.errors import Cancelled, Ended, Failure, JobFailed, Postponed, SliceEn
 from jobs.lease import Lease
 from jobs.models import COUNTERS, Job, JobRecord, Outcome, OutcomePart, Reason, State, Trigger
 from jobs.publishing import publish_waiting
+from jobs.registry import note_failed
 from jobs.running.outcome_rows import DerivedRows, OutcomeRow, OutcomeWriter, parts
 from jobs.states import Event, state_after
 
@@ -258,6 +259,7 @@ class JobContext:
             counters["total"] = point.total
         if point.outcomes:
             self._outcome_writer.insert(point.outcomes)
+            note_failed(job, [row for row in point.outcomes if row.outcome == Outcome.FAILED and row.local_id])
         if point.derived:
             OutcomePart.objects.bulk_create(parts(job, point.outcomes, point.derived))
         for follow_up in point.follow_ups:

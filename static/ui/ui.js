@@ -59,6 +59,18 @@
     else if (all instanceof HTMLInputElement && !box.checked) all.checked = false;
     count(form);
   });
+  // The head of a long list stays below the action bar, however many lines that takes.
+  const bar = $(".actionbar");
+  if (bar && $("[data-stick]")) {
+    new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
+  }
+  // Choosing a row's candidate ticks the row.
+  document.addEventListener("change", (event) => {
+    const radio = event.target;
+    if (!(radio instanceof HTMLInputElement) || radio.type !== "radio" || !radio.form?.matches("[data-selection]")) return;
+    const box = $("input[name=selected]", radio.closest("tr"));
+    if (box && !box.checked) { box.checked = true; count(radio.form); }
+  });
   // Shift+click ticks a range.
   let last = null;
   document.addEventListener("click", (event) => {

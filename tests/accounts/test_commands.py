@@ -32,6 +32,10 @@ FILL = {
 VARIANTS: dict[str, tuple[str, ...]] = {
     "company create": ("company", "create", "Cedar", "--currency", "EUR"),
     "couple --preview": ("couple", "CUSTOMER", "--company", "Alder", "--preview"),
+    "failures ignore": (
+        "failures", "ignore", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match", "--because", "x",
+    ),
+    "failures retry": ("failures", "retry", "--company", "Alder", "--mapping", "CUSTOMER", "--reason", "no_match"),
     "mapping drift --accept": ("mapping", "drift", "CUSTOMER", "--company", "Alder", "--accept"),
     "mapping options --pair": ("mapping", "options", "CUSTOMER", "--company", "Alder", "--pair", "A=1"),
     "skipped accept": ("skipped", "accept", "--company", "Alder", "--reason", "local_deleted"),
@@ -39,7 +43,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "skipped uncouple": ("skipped", "uncouple", "--company", "Alder", "--reason", "local_deleted"),
     "synchronize --preview": ("synchronize", "CUSTOMER", "--company", "Alder", "--preview"),
     "user --company": ("user", "vera", "--role", "Mapper", "--company", "Alder"),
-}
+}  # fmt: skip
 """Lines with more than they must have, where that makes another thing of them."""
 
 
@@ -66,8 +70,8 @@ LINES = every_action() | VARIANTS
 """Every action of every command, as it is called about the company Alder."""
 
 LOOKING = {
-    "company list", "connection status", "job", "jobs", "mapping copy", "mapping drift", "mapping export",
-    "mapping list", "mapping options", "mapping show", "skipped list",
+    "company list", "connection status", "failures list", "job", "jobs", "mapping copy", "mapping drift",
+    "mapping export", "mapping list", "mapping options", "mapping show", "skipped list",
 }  # fmt: skip
 """Of these, what changes nothing."""
 
@@ -78,8 +82,8 @@ ALLOWED = {
         "mapping reset", "mapping set", "mapping table", "couple --preview", "synchronize --preview",
     },
     Role.OPERATOR: LOOKING | {
-        "couple", "couple --preview", "create", "fullsync", "mapping options --pair", "pair", "synchronize",
-        "synchronize --preview", "uncouple",
+        "couple", "couple --preview", "create", "failures ignore", "failures retry", "fullsync",
+        "mapping options --pair", "pair", "synchronize", "synchronize --preview", "uncouple",
         *(line for line in LINES if line.startswith("skipped ") and line != "skipped delete"),
     },
     Role.ADMINISTRATOR: set(LINES) - {"company create", "rotate_keys", "user"},

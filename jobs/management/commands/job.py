@@ -10,7 +10,7 @@ from core.roles import Can, may
 from jobs import display
 from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, JobOutcome, Outcome
-from jobs.outcomes import JobOutcomes
+from jobs.outcomes import JobOutcomes, to_json
 from jobs.pages import lists as listings
 from jobs.services import summary
 
@@ -45,7 +45,7 @@ class Command(TandemCommand):
         rows = _rows(job, outcome, PersonReading(self.acting)) if outcome else iter(())
         if self.as_json:
             if outcome:
-                self.print_json_lines(map(_error, rows))
+                self.print_json_lines(map(to_json, rows))
                 self.print_json_lines([summary(job)])
             else:
                 self.print_json(summary(job))
@@ -62,19 +62,6 @@ class Command(TandemCommand):
             self.print_text(f"  {listings.reason_label(reason) or reason:<40} {count:>9,}")
         if job.message:
             self.print_text(job.message)
-
-
-def _error(row: JobOutcome) -> dict[str, Any]:
-    """Return a record in the shape the commands print."""
-    detail = row.detail if isinstance(row.detail, dict) else {}
-    return {
-        "local": {"id": row.local_id, "key": row.local_key, "name": row.local_name},
-        "integration": {"id": row.integration_id, "name": row.integration_name} if row.integration_id else None,
-        "reason": row.reason,
-        "message": row.message,
-        "fields": detail.get("fields", []),
-        "candidates": detail.get("candidates", []),
-    }
 
 
 def _rows(job: Job, outcome: str, reader: Reader) -> Iterator[JobOutcome]:

@@ -58,7 +58,7 @@ def test_the_outcome_names_the_way_out(operator, company, blocked):
     other = JobOutcome.objects.get(job=job, local_id=new[3].system_id)
     assert RELEASE not in other.message
     for page in (f"/c/cronus/jobs/{job.pk}/", f"/c/cronus/jobs/{job.pk}/outcomes/?outcome=failed"):
-        assert RELEASE in text(operator.get(page))
+        assert RELEASE in text(operator.get(page, follow=True))
 
 
 def test_selected_outcomes_are_released_and_couple_then(operator, company, customer_mapping, blocked):

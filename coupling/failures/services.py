@@ -1,0 +1,48 @@
+"""The verbs about failed records: ignore them, and take that back."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from core.refusals import Refusal
+from coupling.models import FailedRecord
+from jobs.errors import EmptySelection
+from jobs.models import Reason
+
+MOST_OF_REASON = 200
+
+
+@transaction.atomic
+def ignore(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) -> int:
+    """Ignore failed records, with a reason, until either side changes. Return how many.
+
+    Raises Refusal without a reason, EmptySelection.
+    """
+    said = " ".join(because.replace("\0", "").split())
+    if not said:
+        raise Refusal(
+            Reason.VALUE_INVALID,
+            "Failed records are ignored for a reason, and none was given.",
+            "Say why, in a few words.",
+        )
+    ids = list(failed.order_by().values_list("pk", flat=True))
+    if not ids:
+        raise EmptySelection
+    changes = {"ignored_at": timezone.now(), "ignored_by": user, "ignored_because": said[:MOST_OF_REASON]}
+    return _update(ids, changes)
+
+
+@transaction.atomic
+def stop_ignoring(*, failed: "QuerySet[FailedRecord]") -> int:
+    """List ignored records again. Return how many. Raises EmptySelection."""
+    ids = list(failed.order_by().values_list("pk", flat=True))
+    if not ids:
+        raise EmptySelection
+    return _update(ids, {"ignored_at": None, "ignored_by": None, "ignored_because": ""})
+
+
+def _update(ids: list[int], changes: dict[str, Any]) -> int:
+    parts = (ids[start : start + 500] for start in range(0, len(ids), 500))
+    return sum(FailedRecord.objects.filter(pk__in=part).update(**changes) for part in parts)

@@ -1,0 +1,233 @@
+"""Page Integration Synchronization Errors as data: failed records by reason, with their candidates and the actions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from connection_setup.connection.state import unavailable_text
+from core.collation import distinct_values
+from coupling.dead_partners import RELEASE
+from coupling.models import FailedRecord
+from coupling.undone import left_undone
+from jobs import display
+from jobs.models import Job, Reason
+from jobs.pages.lists import job_url, reason_label
+from masterdata.models import Company
+from sync.conflicts.coupling_rows import not_connected, off_reason
+from sync.conflicts.skipped_page import TITLE as LEFT_OUT
+from sync.failures.lines import Lines
+from sync.failures.listing import NEARLY, failures_listing
+from sync.failures.remedies import remedy
+from ui import ids
+from ui.cells import text_of, time_ago
+from ui.kit import Action, Link, Menu, Notice, Page, State, Status
+from ui.links import company_url
+from ui.listing import Listing
+
+TITLE = display.ERRORS_TITLE
+COUPLE, BY_HAND, CREATE = "Couple to Candidate", "Couple By Hand", "Create in Dataverse"
+RETRY, CRITERIA, IGNORE, STOP = "Retry Selected", "Run Again With Other Criteria", "Ignore", "Stop Ignoring"
+SETTLED = "failures settled"
+"""Where the session keeps what was settled last."""
+COUNTED = 10_000
+"""Records of a reason that are counted; beyond them there are "more than 10,000"."""
+_OPEN_QUESTIONS = (Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a group of lines: its reason with the number of records, the remedy, and the way to select them."""
+
+    status: Status
+    remedy: str
+    select: Link | None
+
+
+class FailuresPage:
+    """The page of one company as a request asks for it."""
+
+    def __init__(self, request: HttpRequest, company: Company) -> None:
+        self.request, self.company = request, company
+        self.given: Mapping[str, str] = request.GET.dict()
+        self.ignored = self.given.get("ignored") == "yes"
+        settled = settled_in(request, company) if self.given.get("settled") == "yes" else {}
+        self.url = company_url("sync:failures", company)
+        self.lines = Lines(company, request.user, settled, request.get_full_path())
+        self.listing: Listing = failures_listing(
+            company, ignored=self.ignored, lines=self.lines, decorate=self._decorate
+        )
+        number = ids.parse_id(self.given.get("job", ""))
+        self.job = Job.objects.filter(company=company, pk=number).first() if number is not None else None
+
+    def build(self) -> Page:
+        """Return the page."""
+        crumbs = [Link(display.LIST_TITLES[""], company_url("jobs:list", self.company))]
+        if self.job is not None:
+            url = f"{crumbs[0].url}?type={self.job.type}"
+            crumbs = [
+                Link(display.LIST_TITLES.get(self.job.type, crumbs[0].text), url),
+                Link(text_of(self.job.started_at or self.job.created_at), job_url(self.job, self.company)),
+            ]
+        unavailable = unavailable_text(self.company)
+        return Page(
+            TITLE,
+            company=self.company,
+            crumbs=crumbs,
+            state=display.status(self.job) if self.job is not None else None,
+            help="coupling.md#failures",
+            actions=self._actions(off_reason(self.request.user, self.company, unavailable), unavailable),
+            notices=[*not_connected(unavailable), *self._left_out()],
+            listing=self.listing,
+            context={
+                "lines": self.lines, "segments": self._segments(), "ignored": self.ignored,
+                "several_mappings": any(one.name == "mapping" for one in self.listing.filters)
+                and not self.given.get("mapping"),
+                "ticked": self.given.get("select") == "all",
+                "create_url": company_url("sync:failures-create", self.company),
+                "back": self.request.get_full_path(),
+            },
+        )  # fmt: skip
+
+    def _actions(self, off: str, unavailable: str) -> list[Action | Menu]:
+        values = {"ignored": "yes"} if self.ignored else {}
+
+        def act(label: str, name: str, icon: str, *, primary: bool = False, why: str = off) -> Action:
+            url = company_url(f"sync:failures-{name}", self.company)
+            return Action(label, url, "post", icon, selection=True, off=why, values=values, primary=primary)
+
+        if self.ignored:
+            return [
+                act(STOP, "stop-ignoring", "reset", why="" if unavailable else off),
+                Action("Show What Failed", self.url, icon="list"),
+            ]
+        query = {
+            name: value for name, value in self.given.items() if name in ("reason", "job", "mapping", "since", "q")
+        }
+        export = company_url("sync:failures-export", self.company, query=query)
+        return [
+            act(COUPLE, "couple", "couple", primary=True),
+            act(BY_HAND, "by-hand", "edit"),
+            act(CREATE, "create", "add"),
+            act(RETRY, "retry", "run"),
+            act(CRITERIA, "criteria", "settings"),
+            act(IGNORE, "ignore", "check", why="" if unavailable else off),
+            Action("Export", export, icon="export"),
+            Menu(
+                "More",
+                [
+                    act(RELEASE, "release", "uncouple"),
+                    Action("Show What Is Ignored", f"{self.url}?ignored=yes", icon="list"),
+                ],
+            ),
+        ]
+
+    def _left_out(self) -> list[Notice]:
+        """Return where the failures of coupled pairs stand, where there are any."""
+        count = left_undone(self.company).count()
+        if not count or self.job is not None:
+            return []
+        url = company_url("sync:skipped", self.company)
+        what = "1 record or row is" if count == 1 else f"{count:,} records and rows are"
+        return [Notice(f"{what} left out of synchronization for another reason.", actions=[Action(LEFT_OUT, url)])]
+
+    # -- groups --------------------------------------------------------------------------------------------------------
+
+    def _among(self, **changes: str) -> "QuerySet[FailedRecord]":
+        """Return the failed records under the filters in force, some of these changed; not those settled just now."""
+        return self._plain.narrowed({**self._plain.in_force(self.given), **changes})
+
+    @cached_property
+    def _plain(self) -> Listing:
+        return failures_listing(self.company, ignored=self.ignored)
+
+    def _counts(self) -> dict[str, int]:
+        """Return how many records failed for each reason, and nearly alike among all, under the other filters."""
+        found = self._among(reason="")
+        counts = {reason: _counted(found.filter(reason=reason)) for reason in self._reasons()}
+        return {reason: count for reason, count in counts.items() if count} | {
+            NEARLY: _counted(found.filter(nearly__gt=0))
+        }
+
+    def _reasons(self) -> list[str]:
+        """Return the reasons that failed records of the company have, from an index alone."""
+        return distinct_values(FailedRecord.objects.filter(company=self.company), "reason")
+
+    def _segments(self) -> list[tuple[str, str, str, bool]]:
+        """Return the ways to narrow the list by reason: caption, number, address, whether it is the one shown."""
+        counts = self.counts
+        shown = self.given.get("reason", "")
+        total = sum(count for reason, count in counts.items() if reason != NEARLY)
+        segments = [("All", _number(total), self._address(reason=""), not shown)]
+        segments += [
+            (reason_label(reason), _number(counts[reason]), self._address(reason=reason), shown == reason)
+            for reason in sorted(set(counts) - {NEARLY})
+        ]
+        if counts[NEARLY] or shown == NEARLY:
+            segments.append(("Nearly alike", _number(counts[NEARLY]), self._address(reason=NEARLY), shown == NEARLY))
+        return segments
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """The numbers of the groups; counted once."""
+        return self._counts()
+
+    def _address(self, **changes: str) -> str:
+        own = {
+            name: self.given[name] for name in ("q", "reason", "job", "mapping", "since", "ignored")
+            if self.given.get(name)
+        }  # fmt: skip
+        return company_url("sync:failures", self.company, query={**own, **changes})
+
+    def _decorate(self, rows: list[Any]) -> None:
+        """Give each row its line, and the first one of each reason the group's head."""
+        self.lines.load(rows)
+        before = ""
+        for row in rows:
+            row.head = self._head(row.reason) if row.reason != before else None
+            before = row.reason
+
+    def _head(self, reason: str) -> Head:
+        count = self.counts.get(reason, 0)
+        nearly = 0
+        if reason == Reason.NO_MATCH:
+            nearly = _counted(self._among(reason=reason).filter(nearly__gt=0))
+        look: State = "warn" if reason in _OPEN_QUESTIONS else "bad"
+        label = f"{reason_label(reason)}, {_number(count)}" if count else reason_label(reason)
+        return Head(Status(label, look), remedy(reason, _number(count), nearly), self._select(reason, count, nearly))
+
+    def _select(self, reason: str, count: int, nearly: int) -> Link | None:
+        if self.given.get("select") == "all" or not count:
+            return None
+        if nearly and self.given.get("reason") != NEARLY:
+            caption = "Select the one" if nearly == 1 else f"Select the {_number(nearly)}"
+            return Link(caption, f"{self._address(reason=NEARLY)}&select=all")
+        wanted = NEARLY if self.given.get("reason") == NEARLY else reason
+        caption = "Select this one" if (nearly or count) == 1 else f"Select these {_number(nearly or count)}"
+        return Link(caption, f"{self._address(reason=wanted)}&select=all")
+
+
+def _counted(rows: "QuerySet[FailedRecord]") -> int:
+    """Return how many there are, COUNTED + 1 for more."""
+    return rows.order_by()[: COUNTED + 1].count()
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count <= COUNTED else f"more than {COUNTED:,}"
+
+
+def settled_in(request: HttpRequest, company: Company) -> dict[int, int]:
+    """Return the failed records about which the person did something last, with the job that does it, 0 for none."""
+    kept = request.session.get(SETTLED)
+    if not isinstance(kept, dict) or kept.get("company") != company.pk:
+        return {}
+    return {int(pk): int(job) for pk, job in kept.get("lines", {}).items()}
+
+
+def ignored_note(row: FailedRecord) -> str:
+    """Return by whom, when and why a record is ignored."""
+    who = f" by {row.ignored_by}" if row.ignored_by is not None else ""
+    return f"Ignored {time_ago(row.ignored_at)}{who}: {row.ignored_because}"

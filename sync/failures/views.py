@@ -1,0 +1,354 @@
+"""Views of Integration Synchronization Errors: the list, and what settles the records selected on it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.contrib import messages
+from django.core import signing
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import company_or_404
+from core.roles import Can, requires
+from coupling.couplings.release import release_rows
+from coupling.dead_partners import rows_in_the_way
+from coupling.failures import services as failures
+from coupling.failures.candidates import look_at
+from coupling.models import FailedRecord, IntegrationTableMapping
+from coupling.page_parts import EXPLAINED, mapping_url, show_error
+from coupling.records import selections
+from coupling.records.lists import table_or_404
+from jobs.errors import EmptySelection
+from jobs.models import Job
+from jobs.pages.views import csv_lines
+from masterdata.models import Company
+from sync.failures import export as exporting
+from sync.failures import services
+from sync.failures.choosing import Chosen, choose
+from sync.failures.forms import IgnoreForm
+from sync.failures.listing import failures_listing
+from sync.failures.page import BY_HAND, COUPLE, CREATE, IGNORE, SETTLED, FailuresPage
+from ui import ids, listing, render
+from ui.kit import Action, FastTab, Field, Link, Page
+from ui.links import company_url
+
+_SALT = "sync.failures"
+_MOST_KEPT = 500
+_LISTED = 100
+"""Pairs that a question lists one by one."""
+Start = Callable[..., list[tuple[Job, list[int]]]]
+
+
+@require_safe
+@requires(Can.READ)
+def show(request: HttpRequest, company: str) -> HttpResponse:
+    """Show the failed records that still stand: of all jobs, or with ?job=ID of one."""
+    return render.page(request, FailuresPage(request, company_or_404(request, company)).build())
+
+
+@require_safe
+@requires(Can.READ)
+def export(request: HttpRequest, company: str) -> HttpResponseBase:
+    """Send the list as CSV, narrowed and searched as the page is."""
+    owner = company_or_404(request, company)
+    rows = failures_listing(owner).narrowed(request.GET.dict()).select_related("mapping").iterator(chunk_size=1000)
+    lines = csv_lines(exporting.HEAD, exporting.lines(rows, request.user))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="failed-records.csv"'
+    return response
+
+
+# -- what is selected --------------------------------------------------------------------------------------------------
+
+
+def _ignored(request: HttpRequest) -> bool:
+    return request.POST.get("ignored") == "yes"
+
+
+def _selected(request: HttpRequest, owner: Company) -> listing.Selection:
+    """Return the failed records that a form selects; the button of one line means that line."""
+    what = failures_listing(owner, ignored=_ignored(request))
+    number = ids.parse_id(request.POST.get("only", ""))
+    if number is not None:
+        rows = what.rows.filter(pk=number)
+        return listing.Selection(rows, rows.count(), token=what.signed(keys=[str(number)]), key=what.key)
+    return listing.selected(request, what)
+
+
+def _back(request: HttpRequest, owner: Company) -> str:
+    """Return the list as the person left it."""
+    own = company_url("sync:failures", owner)
+    given = request.POST.get("back", "")
+    safe = url_has_allowed_host_and_scheme(given, {request.get_host()}, require_https=request.is_secure())
+    return given if safe and urlsplit(given).path == own and len(given) < 2000 else own
+
+
+def _settled(request: HttpRequest, owner: Company, lines: Iterable[tuple[int, int]]) -> HttpResponse:
+    """Go back to the list, where lines say in place what was done about them: (failed record, job or 0)."""
+    kept = dict(list(lines)[:_MOST_KEPT])
+    request.session[SETTLED] = {"company": owner.pk, "lines": {str(pk): job for pk, job in kept.items()}}
+    back = _without(_back(request, owner), ("settled", "select"))
+    return HttpResponseRedirect(f"{back}{'&' if '?' in back else '?'}settled=yes")
+
+
+def _without(url: str, names: Sequence[str]) -> str:
+    path, _, query = url.partition("?")
+    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in names]
+    return f"{path}?{'&'.join(kept)}" if kept else path
+
+
+# -- couple ------------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@requires(Can.OPERATE)
+def couple(request: HttpRequest, company: str) -> HttpResponse:
+    """Couple the selected records with the candidates chosen for them; ask where these are only nearly alike."""
+    owner = company_or_404(request, company)
+    if token := request.POST.get("pairs"):
+        return _couple(request, owner, _pairs_of(owner, token))
+    chosen = _selected(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, _back(request, owner))
+    rows = list(chosen.rows[: services.MOST_COUPLED])
+    asked = {row.pk: request.POST.get(f"candidate-{row.pk}", "") for row in rows}
+    seen = look_at(rows, user=request.user)
+    if seen.problem is not None:
+        show_error(request, seen.problem)
+        return HttpResponseRedirect(_back(request, owner))
+    pairs, left = choose(seen.lines, {pk: row for pk, row in asked.items() if row})
+    _tell_left(request, len(left), chosen.count - len(rows))
+    if not pairs:
+        return HttpResponseRedirect(_back(request, owner))
+    if any(one.candidate.nearly for one in pairs):
+        return _ask_about_nearly(request, owner, pairs)
+    return _couple(request, owner, [(one.seen.failed, one.row_id) for one in pairs])
+
+
+def _tell_left(request: HttpRequest, left: int, behind: int) -> None:
+    if left:
+        what = "1 record has" if left == 1 else f"{left:,} records have"
+        messages.warning(
+            request, f"{what} no candidate chosen, or none that may be coupled. Choose one in the line, then couple."
+        )
+    if behind:
+        messages.warning(
+            request, f"{services.MOST_COUPLED:,} records are coupled at once; do the same again for {behind:,} more."
+        )
+
+
+def _ask_about_nearly(request: HttpRequest, owner: Company, pairs: Sequence[Chosen]) -> HttpResponse:
+    nearly = sum(bool(one.candidate.nearly) for one in pairs)
+    what = "1 record is" if len(pairs) == 1 else f"{len(pairs):,} records are"
+    differ = "its row is only nearly alike" if len(pairs) == 1 else f"{nearly:,} of the rows are only nearly alike"
+    lines = [one.sentence for one in sorted(pairs, key=lambda one: -bool(one.candidate.nearly))]
+    if len(lines) > _LISTED:
+        lines = [*lines[:_LISTED], f"and {len(lines) - _LISTED:,} more"]
+    token = signing.dumps([[one.seen.failed.pk, str(one.row_id)] for one in pairs], salt=_SALT, compress=True)
+    return render.confirm(
+        request,
+        title=COUPLE,
+        text=f"{what} coupled, and {differ}. Nothing is transferred; the next synchronization does that.",
+        lines=lines,
+        action=Action(
+            "Couple", request.path, "post", "couple", primary=True,
+            values={"pairs": token, "back": _back(request, owner)},
+        ),
+        back=_back(request, owner),
+        company=owner,
+    )  # fmt: skip
+
+
+def _pairs_of(owner: Company, token: str) -> list[tuple[FailedRecord, Any]]:
+    """Return the pairs that the person was asked about."""
+    try:
+        given = {int(pk): UUID(row) for pk, row in signing.loads(token, salt=_SALT)}
+    except (signing.BadSignature, ValueError, TypeError):
+        return []
+    found = FailedRecord.objects.filter(company=owner).in_bulk(list(given))
+    return [(found[pk], row) for pk, row in given.items() if pk in found]
+
+
+def _couple(request: HttpRequest, owner: Company, pairs: Sequence[tuple[FailedRecord, Any]]) -> HttpResponse:
+    try:
+        done = services.couple_with(pairs=pairs, user=request.user)
+    except EmptySelection:
+        return listing.nothing_selected(request, _back(request, owner))
+    except EXPLAINED as error:
+        show_error(request, error)
+        return HttpResponseRedirect(_back(request, owner))
+    if done.coupled:
+        what = "1 record is" if len(done.coupled) == 1 else f"{len(done.coupled):,} records are"
+        messages.success(request, f"{what} coupled. The next synchronization brings both sides into line.")
+    for sentence in done.refused[:5]:
+        messages.error(request, sentence)
+    if len(done.refused) > 5:
+        messages.error(request, f"{len(done.refused) - 5:,} more could not be coupled: their lines say why.")
+    coupled = {one.local_id for one in done.coupled}
+    return _settled(request, owner, [(failed.pk, 0) for failed, _ in pairs if failed.local_id in coupled])
+
+
+@require_POST
+@requires(Can.OPERATE)
+def by_hand(request: HttpRequest, company: str) -> HttpResponse:
+    """Go on to Set Up Coupling for the one record that is selected."""
+    owner = company_or_404(request, company)
+    chosen = _selected(request, owner)
+    back = _back(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, back)
+    if chosen.count > 1:
+        messages.warning(request, f"One record is coupled by hand at a time. Tick one, then choose {BY_HAND}.")
+        return HttpResponseRedirect(back)
+    one = chosen.rows.select_related("mapping")[0]
+    query = {"mapping": one.mapping.name, "next": back}
+    table = table_or_404(one.mapping.table)
+    return HttpResponseRedirect(
+        company_url("sync:set-up-coupling", owner, table=table.name, system_id=one.local_id, query=query)
+    )
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@requires(Can.OPERATE)
+def create(request: HttpRequest, company: str) -> HttpResponse:
+    """Create rows for the selected records, after asking where they are several or likely duplicates."""
+    owner = company_or_404(request, company)
+    chosen = _selected(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, _back(request, owner))
+    alike = chosen.rows.exclude(reason="no_match").count() + chosen.rows.filter(reason="no_match", nearly__gt=0).count()
+    if (chosen.count > 1 or alike) and request.POST.get("confirmed") != "yes":
+        what = "A row is" if chosen.count == 1 else f"{chosen.count:,} rows are"
+        text = f"{what} created in Dataverse and coupled. What is coupled meanwhile stays as it is."
+        if alike:
+            have = "1 of the records has" if alike == 1 else f"{alike:,} of the records have"
+            text += f" {have} a row there that is the same or nearly alike: a likely duplicate."
+        return _ask(request, owner, chosen, CREATE, text, "add", careful=bool(alike))
+    return _start(request, owner, services.create_rows, chosen.rows)
+
+
+@require_POST
+@requires(Can.OPERATE)
+def retry(request: HttpRequest, company: str) -> HttpResponse:
+    """Try the selected records again, by the criteria by which they failed."""
+    owner = company_or_404(request, company)
+    chosen = _selected(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, _back(request, owner))
+    return _start(request, owner, services.retry, chosen.rows)
+
+
+def _ask(
+    request: HttpRequest, owner: Company, chosen: listing.Selection, title: str, text: str, icon: str, *, careful: bool
+) -> HttpResponse:
+    values = {"selection": chosen.token, "confirmed": "yes", "back": _back(request, owner)}
+    action = Action(title, request.path, "post", icon, values=values, primary=True)
+    back = _back(request, owner)
+    return render.confirm(request, title=title, text=text, action=action, back=back, company=owner, careful=careful)
+
+
+def _start(request: HttpRequest, owner: Company, verb: Start, rows: "QuerySet[FailedRecord]") -> HttpResponse:
+    """Start jobs, and go back to the list, where lines say by which job they are taken up."""
+    try:
+        started = verb(failed=rows, user=request.user)
+    except EXPLAINED as error:
+        show_error(request, error)
+        return HttpResponseRedirect(_back(request, owner))
+    for job, lines in started:
+        what = "1 record is" if len(lines) == 1 else f"{len(lines):,} records are"
+        messages.success(request, f"{what} taken up by job {job.pk}. This list is shorter once it has ended.")
+    return _settled(request, owner, [(pk, job.pk) for job, lines in started for pk in lines])
+
+
+@require_POST
+@requires(Can.OPERATE)
+def criteria(request: HttpRequest, company: str) -> HttpResponse:
+    """Go on to Select Coupling Criteria with the selected records alone."""
+    owner = company_or_404(request, company)
+    chosen = _selected(request, owner)
+    back = _back(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, back)
+    mappings = list(chosen.rows.order_by().values_list("mapping", flat=True).distinct()[:2])
+    if len(mappings) > 1:
+        messages.warning(
+            request, "The selected records are of several mappings. Choose one mapping, then select again."
+        )
+        return HttpResponseRedirect(back)
+    mapping = IntegrationTableMapping.objects.select_related("company").get(pk=mappings[0])
+    stored = selections.store_selection(mapping=mapping, local_ids=services.records_of(chosen.rows), user=request.user)
+    return HttpResponseRedirect(mapping_url("criteria", mapping, selection=stored.pk))
+
+
+@require_POST
+@requires(Can.OPERATE)
+def release(request: HttpRequest, company: str) -> HttpResponse:
+    """Release the rows that keep the selected records from being coupled, from records that were deleted here."""
+    owner = company_or_404(request, company)
+    chosen = _selected(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, _back(request, owner))
+    try:
+        rows = rows_in_the_way(owner, services.records_of(chosen.rows))
+        jobs = release_rows(company=owner, row_ids=rows, user=request.user)
+    except EXPLAINED as error:
+        show_error(request, error)
+        return HttpResponseRedirect(_back(request, owner))
+    numbers = ", ".join(str(job.pk) for job in jobs)
+    messages.success(request, f"The rows are released by job {numbers}. Then choose Retry Selected.")
+    return HttpResponseRedirect(_back(request, owner))
+
+
+# -- ignore ------------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@requires(Can.OPERATE)
+def ignore(request: HttpRequest, company: str) -> HttpResponse:
+    """Ask why, then ignore the selected records until either side changes."""
+    owner = company_or_404(request, company)
+    chosen = _selected(request, owner)
+    back = _back(request, owner)
+    if not chosen:
+        return listing.nothing_selected(request, back)
+    form = IgnoreForm.of(request.POST, selection=chosen.token, back=back)
+    if not form.is_valid():
+        what = "1 record" if chosen.count == 1 else f"{chosen.count:,} records"
+        page = Page(
+            f"Ignore {what}",
+            company=owner,
+            crumbs=(Link("Integration Synchronization Errors", back), Link(IGNORE, "")),
+            help="coupling.md#failures",
+            form_url=request.path,
+            fast_tabs=[FastTab("why", "Why", [Field(form_field=bound) for bound in form])],
+            submit=Action(IGNORE, icon="check"),
+            cancel=Link("Cancel", back),
+        )  # fmt: skip
+        return render.page(request, page, status=400 if form.is_bound else 200)
+    ids_ = list(chosen.rows.values_list("pk", flat=True)[:_MOST_KEPT])
+    count = failures.ignore(failed=chosen.rows, because=form.cleaned_data["because"], user=request.user)
+    what = "1 record is" if count == 1 else f"{count:,} records are"
+    messages.success(request, f"{what} ignored, until the record here or its rows in Dataverse change.")
+    return _settled(request, owner, [(pk, 0) for pk in ids_])
+
+
+@require_POST
+@requires(Can.OPERATE)
+def stop_ignoring(request: HttpRequest, company: str) -> HttpResponse:
+    """List the selected records again."""
+    owner = company_or_404(request, company)
+    what = failures_listing(owner, ignored=True)
+    chosen = listing.selected(request, what)
+    back = company_url("sync:failures", owner, query={"ignored": "yes"})
+    if not chosen:
+        return listing.nothing_selected(request, back)
+    count = failures.stop_ignoring(failed=chosen.rows)
+    messages.success(request, f"{'1 record is' if count == 1 else f'{count:,} records are'} listed again.")
+    return HttpResponseRedirect(back)

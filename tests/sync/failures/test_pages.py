@@ -1,0 +1,115 @@
+"""Integration Synchronization Errors as a browser gets it: one walk through the list and each action above it."""
+
+import csv
+from io import StringIO
+
+from coupling.failures.standing import standing
+from coupling.models import Coupling, FailedRecord
+from jobs.models import Job
+from masterdata.models import Customer
+from tests.sync.conftest import make_unreachable, page_text, page_url
+from tests.sync.failures.conftest import CALGARY, PINE_ID
+
+
+def pk_of(key):
+    return FailedRecord.objects.get(local_key=key).pk
+
+
+def test_the_list_says_each_reason_once_and_shows_both_sides(company, failed, operator):
+    page = page_text(operator.get(page_url(company, "failures")))
+    assert "<h1" in page
+    assert "Integration Synchronization Errors" in page
+    for head in ("Already coupled, 1", "Multiple matches, 1", "No match, 2"):
+        assert page.count(head) == 1
+    assert "1 has a row that is nearly alike: check it first. The others are best created there" in page
+    assert "+44 20 7946 014<mark>5</mark>" in page
+    assert "+44 20 7946 014<mark>6</mark>" in page
+    assert 'aria-label="Couple 10020 to Iris Bicycles Ltd., Calgary"' in page
+    assert "coupled to <a" in page
+    assert "nothing like it." in page
+    narrowed = page_text(operator.get(page_url(company, "failures"), {"reason": "nearly", "select": "all"}))
+    assert "10030" in narrowed
+    assert "10040" not in narrowed
+    assert narrowed.count("checked") >= 2
+
+
+def test_the_job_leads_to_its_failures_and_old_addresses_too(company, failed, operator):
+    answer = operator.get(f"/c/{company.slug}/jobs/{failed.pk}/outcomes/?outcome=failed&reason=no_match")
+    assert answer.headers["Location"] == f"{page_url(company, 'failures')}?job={failed.pk}&reason=no_match"
+    page = page_text(operator.get(answer.headers["Location"]))
+    assert "Integration Coupling Jobs" in page
+    assert "10040" in page
+    assert "10020" not in page
+    assert operator.get(f"/c/{company.slug}/jobs/errors/").headers["Location"] == page_url(company, "failures")
+
+
+def test_several_matches_are_settled_by_candidate_and_say_so_in_place(company, failed, operator):
+    pk = pk_of("10020")
+    given = {"selected": pk, f"candidate-{pk}": CALGARY, "back": page_url(company, "failures")}
+    answer = operator.post(page_url(company, "failures-couple"), given, follow=True)
+    page = page_text(answer)
+    assert Coupling.objects.get(local_id=Customer.objects.get(no="10020").system_id).integration_id == CALGARY
+    assert "Coupled to Iris Bicycles Ltd." in page
+    assert "1 record is coupled." in page
+    assert "Coupled to Iris" not in page_text(operator.get(page_url(company, "failures")))
+
+
+def test_rows_nearly_alike_are_coupled_after_a_question_about_exactly_these_pairs(company, failed, operator):
+    everything = {"selected": [pk_of(key) for key in ("10020", "10030", "10040")]}
+    asked = page_text(operator.post(page_url(company, "failures-couple"), everything))
+    assert "10030 Pine Logistics Ltd with Pine Logistics Ltd, London" in asked
+    token = asked.split('name="pairs" value="')[1].split('"')[0]
+    operator.post(page_url(company, "failures-couple"), {"pairs": token})
+    assert Coupling.objects.get(local_id=Customer.objects.get(no="10030").system_id).integration_id == PINE_ID
+    assert [one.local_key for one in standing(company)] == ["10010", "10020", "10040"]
+
+
+def test_creating_asks_where_duplicates_are_likely_and_one_line_can_be_created_alone(company, failed, operator):
+    asked = page_text(operator.post(page_url(company, "failures-create"), {"selected": pk_of("10030")}))
+    assert "a likely duplicate" in asked
+    assert not Job.objects.filter(type="synchronization").exists()
+    page = page_text(operator.post(page_url(company, "failures-create"), {"only": pk_of("10040")}, follow=True))
+    job = Job.objects.get(type="synchronization")
+    assert f"Taken up by job {job.pk}" in page
+
+
+def test_retry_other_criteria_by_hand_and_release_take_the_selected_records(company, failed, operator):
+    both = {"selected": [pk_of("10030"), pk_of("10040")]}
+    operator.post(page_url(company, "failures-retry"), both)
+    assert Job.objects.filter(type="coupling", selection_only=True).get().records.count() == 2
+    answer = operator.post(page_url(company, "failures-criteria"), both)
+    assert f"/mappings/of/CUSTOMER/criteria/?selection={1001}" in answer.headers["Location"]
+    answer = operator.post(page_url(company, "failures-by-hand"), {"selected": pk_of("10020")})
+    record = Customer.objects.get(no="10020")
+    assert answer.headers["Location"].startswith(
+        page_url(company, "set-up-coupling", table="customer", system_id=record.system_id)
+    )
+    answer = operator.post(page_url(company, "failures-by-hand"), both, follow=True)
+    assert "One record is coupled by hand at a time" in page_text(answer)
+    answer = operator.post(page_url(company, "failures-release"), {"selected": pk_of("10010")}, follow=True)
+    assert "No row in question is coupled with a record that was deleted here" in page_text(answer)
+
+
+def test_records_are_ignored_for_a_reason_and_listed_again(company, failed, operator):
+    chosen = {"selected": [pk_of("10010"), pk_of("10040")]}
+    asked = page_text(operator.post(page_url(company, "failures-ignore"), chosen))
+    token = asked.split('name="selection" value="')[1].split('"')[0]
+    refused = operator.post(page_url(company, "failures-ignore"), {"selection": token, "because": " "})
+    assert (refused.status_code, "Say why" in refused.content.decode()) == (400, True)
+    given = {"selection": token, "because": "closed branch"}
+    assert "Ignored" in page_text(operator.post(page_url(company, "failures-ignore"), given, follow=True))
+    assert [one.local_key for one in standing(company)] == ["10020", "10030"]
+    page = page_text(operator.get(page_url(company, "failures"), {"ignored": "yes"}))
+    assert "closed branch" in page
+    operator.post(page_url(company, "failures-stop-ignoring"), {"selected": pk_of("10010"), "ignored": "yes"})
+    assert [one.local_key for one in standing(company)] == ["10010", "10020", "10030"]
+
+
+def test_the_export_has_every_candidate_and_the_page_says_when_dataverse_is_down(company, failed, operator):
+    answer = operator.get(page_url(company, "failures-export"), {"reason": "multiple_matches"})
+    (line,) = csv.DictReader(StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
+    assert (line["No."], line["Candidates"].count("Iris Bicycles Ltd.")) == ("10020", 5)
+    make_unreachable(company)
+    page = page_text(operator.get(page_url(company, "failures")))
+    assert "City, phone, owner and the values compared are not shown" in page
+    assert "Iris Bicycles Ltd." in page

@@ -1,0 +1,127 @@
+"""What still stands of failures: each record once, not coupled, not gone, not ignored; whoever did that."""
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from core import bulk
+from coupling.failures import services as failures
+from coupling.failures.candidates import look_at
+from coupling.failures.standing import standing
+from coupling.models import FailedRecord
+from masterdata.models import Customer
+from sync.coupling_setup import services as by_hand
+from sync.failures import services
+from sync.failures.choosing import default_candidate
+from tests.sync.conftest import make_unreachable, patch
+from tests.sync.failures.conftest import CALGARY, IRIS, PINE_ID, fail
+
+
+def keys(company, **how):
+    return [one.local_key for one in standing(company, **how)]
+
+
+def one_of(company, key):
+    return standing(company).get(local_key=key)
+
+
+def test_failures_stand_by_reason_with_what_is_nearly_alike_first(company, failed):
+    assert keys(company) == ["10010", "10020", "10030", "10040"]
+    assert [one.nearly > 0 for one in standing(company)] == [False, False, True, False]
+    again = fail(company)
+    assert keys(company) == ["10010", "10020", "10030", "10040"]
+    assert set(standing(company).values_list("job_id", flat=True)) == {again.pk}
+
+
+def test_what_is_coupled_deleted_or_ignored_stands_no_more_and_comes_back_when_a_side_changes(company, failed):
+    mapping = company.mappings.select_related("company").get(name="CUSTOMER")
+    iris = Customer.objects.get(no="10020")
+    by_hand.couple(mapping=mapping, local_id=iris.system_id, integration_id=CALGARY)
+    assert keys(company) == ["10010", "10030", "10040"]
+    Customer.objects.get(no="10040").delete()
+    assert keys(company) == ["10010", "10030"]
+    failures.ignore(failed=standing(company).filter(local_key="10010"), because="  closed  branch ")
+    failures.ignore(failed=standing(company), because="stays here")
+    assert (keys(company), keys(company, ignored=True)) == ([], ["10010", "10030"])
+    assert set(FailedRecord.objects.exclude(ignored_at=None).values_list("ignored_because", flat=True)) == {
+        "closed branch", "stays here",
+    }  # fmt: skip
+    Customer.objects.get(no="10010").save()
+    assert (keys(company), keys(company, ignored=True)) == (["10010"], ["10030"])
+
+
+def test_ignoring_outlives_a_job_that_sees_the_same_and_ends_with_one_that_does_not(company, remote, failed):
+    failures.ignore(failed=standing(company), because="known")
+    fail(company)
+    assert keys(company) == []
+    patch(remote, PINE_ID, name="Pine Logistic Ltd")
+    fail(company)
+    assert keys(company) == ["10030"]
+
+
+def test_candidates_are_all_rows_told_apart_with_both_sides_values(company, remote, failed):
+    seen = {one.failed.local_key: one for one in look_at(list(standing(company))).lines}
+    iris = seen["10020"]
+    assert len(iris.candidates) == len(IRIS)
+    assert {one.city for one in iris.free} == {"Calgary", "Edmonton", "Leduc", "Banff", "Hinton"}
+    assert {one.values["telephone1"] for one in iris.candidates} == {"587 555 0117"}
+    assert all(one.owner and f"id={one.id}" in one.url for one in iris.candidates)
+    (ridge,) = seen["10010"].candidates
+    assert (ridge.coupled_to, ridge.free) == ("10000 Ridge Boatyard", False)
+    (pine,) = seen["10030"].candidates
+    assert (pine.id, pine.free, pine.nearly >= 90) == (str(PINE_ID), True, True)
+    assert default_candidate(seen["10030"]) is pine
+    assert default_candidate(iris) is None
+    assert seen["10040"].candidates == []
+    before = remote.requests()["by"]
+    look_at(list(standing(company)))
+    after = remote.requests()["by"]
+    sent = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
+    assert sent.pop("GET WhoAmI") <= 3
+    assert sent == {"GET accounts": 2}  # the candidates, and the rows beyond the first three of one record
+
+
+def test_while_dataverse_is_down_what_the_job_kept_is_shown_and_said_so(company, failed):
+    make_unreachable(company)
+    found = look_at(list(standing(company)))
+    assert found.problem is not None
+    assert {one.failed.local_key: len(one.candidates) for one in found.lines} == {
+        "10010": 1, "10020": 3, "10030": 1, "10040": 0,
+    }  # fmt: skip
+
+
+def test_several_are_coupled_with_their_candidates_and_those_that_cannot_be_are_told(company, failed):
+    pine, ridge = one_of(company, "10030"), one_of(company, "10010")
+    done = services.couple_with(pairs=[(pine, PINE_ID), (ridge, PINE_ID)])
+    assert [one.local_id for one in done.coupled] == [pine.local_id]
+    (told,) = done.refused
+    assert told.startswith("10010 Ridge Yard: The row is coupled already to 10030 Pine Logistics Ltd")
+
+
+def test_retry_goes_by_the_criteria_of_then_and_creating_takes_the_selected_ones(company, remote, failed):
+    mapping = company.mappings.get(name="CUSTOMER")
+    mapping.fields.update(use_for_match=False)
+    patch(remote, PINE_ID, telephone1="+44 20 7946 0145")
+    ((job, lines),) = services.retry(failed=standing(company).filter(local_key="10030"))
+    assert (job.selection_only, len(lines), job.parameters["criteria"][0]["local"]) == (True, 1, "phone_no")
+    ((created, _),) = services.create_rows(failed=standing(company).filter(local_key="10040"))
+    assert (created.type, created.direction) == ("synchronization", "to_integration_table")
+
+
+def test_a_hundred_thousand_failures_are_listed_and_counted_at_a_bounded_cost(company):
+    mapping = company.mappings.get(name="CUSTOMER")
+    made = [Customer(company=company, no=f"C{at:05}", name=f"Customer {at}") for at in range(2000)]
+    Customer.objects.bulk_create(made)
+    names = ("company_id", "mapping_id", "local_id", "local_key", "reason", "job_id", "failed_at")
+    now = timezone.now()
+    bulk.insert(
+        FailedRecord, names, [(company.pk, mapping.pk, one.system_id, one.no, "no_match", 1, now) for one in made]
+    )
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert len(list(standing(company)[:50])) == 50
+    plan = standing(company)[:50].explain()
+    assert "failed_in_order" in plan or connection.vendor == "postgresql"
+    assert "TEMP B-TREE" not in plan
+    assert len(queries) <= 2
