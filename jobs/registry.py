@@ -62,6 +62,7 @@ class _Registry:
     record_links: list[Callable[[Job, list[JobOutcome]], dict[Any, str]]] = field(default_factory=list)
     outcome_actions: list[Callable[[Any, Job, str], Iterable[Any]]] = field(default_factory=list)
     derived: dict[str, DerivedOutcomes] = field(default_factory=dict)
+    job_actions: list[Callable[[Any, Job], Iterable[Any]]] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -113,6 +114,11 @@ def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) ->
 def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
     """Add actions above a job's outcomes: the provider gets the request, the job and the outcome shown."""
     registry.outcome_actions.append(provider)
+
+
+def job_actions(provider: Callable[[Any, Job], Iterable[Any]]) -> None:
+    """Add actions to a job's card: the provider gets the request and the job."""
+    registry.job_actions.append(provider)
 
 
 def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from core.roles import Can, may, requires
+from core.spreadsheets import escape_formula
 from jobs import display, services
 from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, JobOutcome, Outcome, Reason
@@ -221,7 +222,7 @@ def _csv(rows: Any, reader: Reader) -> Iterator[str]:
     yield writer.writerow(_CSV_HEAD)
     for row in rows:
         reader.read_rows([row])
-        yield writer.writerow([_escape_formula(text) for text in _line(row)])
+        yield writer.writerow([escape_formula(text) for text in _line(row)])
 
 
 def _line(row: JobOutcome) -> tuple[str, ...]:
@@ -231,8 +232,3 @@ def _line(row: JobOutcome) -> tuple[str, ...]:
         display.trail_text(row.detail), display.support_text(row.detail), row.integration_name,
         str(row.integration_id or ""), str(row.local_id or ""),
     )  # fmt: skip
-
-
-def _escape_formula(text: str) -> str:
-    """Return the text, so marked that a spreadsheet does not take it for a formula."""
-    return f"'{text}" if text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@") else text
