@@ -75,6 +75,7 @@ def _begin(context: JobContext, mapping: IntegrationTableMapping, matching: Matc
         row.rows_compared = matching.rows_compared
         row.save(update_fields=["fields", "columns", "rows_compared"])
         point.resume = {"stage": "store"}
+        point.processed(-context.job.processed)
 
 
 def _finish(

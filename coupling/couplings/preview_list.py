@@ -33,6 +33,8 @@ class Tab:
     """How it is drawn in the bar above."""
 
 
+_LOOKED_AT = 1000
+"""Records of a tab up to which all are looked at for what changed since; of more, those of the page."""
 TABS = (
     Tab("couple", "Couple", (Found.COUPLE,), "ok"),
     Tab("create", "Create", (Found.NEW, Found.NEAR), "two"),
@@ -116,7 +118,11 @@ class PreviewList:
             Column("record", f"{caption} here", self._record),
             Column("no", "No.", lambda row: row.record.key),
         ]
-        since = Column("since", "Since then", self._since, wrap=True)
+        if self.preview.carried_out_by_id is not None and self.tab.found[0] is not Found.LEFT_OUT:
+            first.append(Column("ticked", "Ticked", lambda row: "Yes" if row.ticked else "No"))
+        since = Column(
+            "since", "Since then", self._since, wrap=True, default=self.changes is None or bool(self.changes)
+        )
         here = Column("here", "Here", self._here, wrap=True)
         there = Column("there", "In Dataverse", self._there, wrap=True)
         why = Column("why", "Why", self._why, wrap=True)
@@ -134,12 +140,21 @@ class PreviewList:
             return [*first, here, row, Column("partner", "Coupled to", self._partner, wrap=True), why, since]
         return [*first, here, why, since]
 
+    @cached_property
+    def changes(self) -> dict[bytes, Change] | None:
+        """What changed since about records of the tab, by their ids; None where there are many: see `_decorate`."""
+        if self.tab.found[0] is Found.LEFT_OUT or self.preview.carried_out_by_id is not None:
+            return {}
+        everything = PreviewRecords(self.preview, self.tab.found, ticks=self.ticks)
+        return None if everything.count > _LOOKED_AT else self._look([row.record for row in everything])
+
+    def _look(self, given: Sequence[PreviewedRecord]) -> dict[bytes, Change]:
+        return (changes_of_pairs if self.tab.name == "couple" else changes_of_records)(self.preview, given)
+
     def _decorate(self, rows: Sequence[FoundRecord]) -> None:
         """Look at what changed about the records of a page."""
-        given = [row.record for row in rows]
-        if self.tab.found[0] is not Found.LEFT_OUT and self.preview.carried_out_by_id is None:
-            look = changes_of_pairs if self.tab.name == "couple" else changes_of_records
-            self._changes = look(self.preview, given)
+        found = self.changes
+        self._changes = self._look([row.record for row in rows]) if found is None else found
 
     def _record(self, row: FoundRecord) -> Cell:
         one = row.record
@@ -173,7 +188,8 @@ class PreviewList:
 
     def here(self, one: PreviewedRecord) -> str:
         """Return the values of a record that were compared."""
-        return ", ".join(_text(field.value) for field in self._used(one, one.group) if _text(field.value))
+        group = one.group if one.near is None else one.near[0]
+        return ", ".join(_text(field.value) for field in self._used(one, group) if _text(field.value))
 
     def there(self, one: PreviewedRecord) -> Compared:
         """Return the values of the row beside them; none where there is not one row."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -11,7 +12,6 @@ from django.utils import timezone
 from core.roles import Can, may
 from coupling import local_records
 from coupling.couplings.brakes import Brakes
-from coupling.couplings.preview_changes import changes_of_pairs
 from coupling.couplings.preview_list import TABS, PreviewList, Tab
 from coupling.couplings.preview_services import why_stopped
 from coupling.couplings.preview_store import PreviewRecords, PreviewTicks, brakes_of, can_create, count_matched
@@ -29,8 +29,6 @@ from ui.links import company_url
 
 TITLE = "Preview of Match-Based Coupling"
 _HELP = "coupling.md#preview"
-_LOOKED_AT = 1000
-"""Pairs up to which all are looked at for what changed since; of more, those of the page."""
 
 
 class BrakesForm(forms.Form):
@@ -119,10 +117,10 @@ def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brake
         TITLE,
         crumbs=_crumbs(job, mapping),
         company=mapping.company,
-        state=Status(f"Kept until {timezone.localtime(preview.kept_until):%H:%M}"),
+        state=Status(f"Kept until {_clock(preview.kept_until)}"),
         help=_HELP,
         actions=_actions(request, job, mapping, found=True),
-        notices=_notices(preview, shown.ticks),
+        notices=_notices(preview, shown),
         lead="coupling/couplings/preview_lead.html",
         listing=shown.listing(selectable=operates and done is None),
         fact_boxes=[
@@ -132,6 +130,12 @@ def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brake
         ],
         context=_lead(preview, tab, shown.ticks, can_tick=operates and done is None),
     )  # fmt: skip
+
+
+def _clock(moment: datetime) -> str:
+    """Return the time of day, with the date where it is not today's."""
+    local = timezone.localtime(moment)
+    return f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local.day} {local:%b %H:%M}"
 
 
 def _crumbs(job: Job, mapping: IntegrationTableMapping) -> list[Link]:
@@ -161,7 +165,7 @@ def _actions(request: HttpRequest, job: Job, mapping: IntegrationTableMapping, *
 # -- what stands above the list ----------------------------------------------------------------------------------------
 
 
-def _notices(preview: CouplingPreview, ticks: PreviewTicks) -> list[Notice]:
+def _notices(preview: CouplingPreview, shown: PreviewList) -> list[Notice]:
     notices: list[Notice] = []
     company, numbers = preview.mapping.company, preview.numbers
     if (done := preview.carried_out_by) is not None:
@@ -172,34 +176,30 @@ def _notices(preview: CouplingPreview, ticks: PreviewTicks) -> list[Notice]:
         return notices
     near, new = int(numbers.get(Found.NEAR, 0)), int(numbers.get(Found.NEW, 0))
     if near and can_create(preview.mapping):
-        rows = f"{near:,} of the {near + new:,} new rows are likely duplicates."
-        text = f"{_nearly_alike(preview)} They are left out unless you tick them."
+        are, they = ("are likely duplicates", "They are") if near > 1 else ("is a likely duplicate", "It is")
+        rows = f"{near:,} of the {near + new:,} new rows {are}."
+        text = f"{_nearly_alike(preview)} {they} left out unless you tick {'them' if near > 1 else 'it'}."
         see = [Action(f"See the {near:,}", preview_url(preview.job, tab="near"))]
         notices.append(Notice(text, "warn", rows, see))
-    if changed := _count_changed(preview):
-        what = "1 pair changed" if changed == 1 else f"{changed:,} pairs changed"
+    if changed := len(shown.changes or ()):
+        noun = "pair" if shown.tab.name == "couple" else "record"
+        what = f"1 {noun} changed" if changed == 1 else f"{changed:,} {noun}s changed"
         text = "What changed is left and told when you couple these. Preview again to see what matches now."
         notices.append(Notice(text, "warn", f"{what} since this preview."))
-    if (stopped := why_stopped(preview, ticks)) is not None:
-        notices.append(Notice(stopped.user_message, "warn", "Stopped by a brake"))
+    if (stopped := why_stopped(preview, shown.ticks)) is not None:
+        text = f"{stopped.message} Untick some, or change the limits."
+        notices.append(Notice(text, "warn", "Stopped by a brake"))
     return notices
 
 
 def _nearly_alike(preview: CouplingPreview) -> str:
     table = local_records.get_table(preview.mapping).caption.lower()
-    shown = PreviewList(preview, TABS[0], {}, PersonReading(None))
+    shown = PreviewList(preview, TABS[4], {}, PersonReading(None))
     for row in PreviewRecords(preview, (Found.NEAR,))[0:1]:
         if row.record.near is not None:
             pair = f"{shown.here(row.record)} and {shown.there(row.record).text}"
             return f"Dataverse has a {table} that is nearly alike, such as {pair}."
     return f"Dataverse has a {table} that is nearly alike, or one outside the filter."
-
-
-def _count_changed(preview: CouplingPreview) -> int:
-    """Return how many pairs changed since, as far as it is seen here; 0 where there are many, for each is looked at."""
-    if not 0 < int(preview.numbers.get(Found.COUPLE, 0)) <= _LOOKED_AT:
-        return 0
-    return len(changes_of_pairs(preview, [row.record for row in PreviewRecords(preview, (Found.COUPLE,))]))
 
 
 def _lead(preview: CouplingPreview, tab: Tab, ticks: PreviewTicks, *, can_tick: bool) -> dict[str, Any]:
@@ -263,12 +263,13 @@ def _start_box(request: HttpRequest, preview: CouplingPreview, ticks: PreviewTic
     coupled, created = ticks.count(Found.COUPLE), ticks.count_created()
     label = f"Couple these {coupled:,}" if coupled or not created else f"Create these {created:,}"
     off = permission_reason(request, mapping.company, Can.OPERATE)
+    operates = not off
     if preview.carried_out_by_id is not None:
         off = f"Coupled by job {preview.carried_out_by_id}."
     elif not coupled and not created:
         off = "Nothing is ticked."
-    elif (stopped := why_stopped(preview, ticks)) is not None:
-        off = stopped.message
+    elif why_stopped(preview, ticks) is not None:
+        off = "A brake stops it."
     url = company_url("coupling:couple-previewed", mapping.company, preview=preview.pk)
     new = int(preview.numbers.get(Found.NEW, 0))
     return FactBox(
@@ -277,7 +278,7 @@ def _start_box(request: HttpRequest, preview: CouplingPreview, ticks: PreviewTic
         template="coupling/couplings/preview_start.html",
         context={
             "action": Action(label, url, "post", "couple", selection=True, off=off, primary=True),
-            "new": new if can_create(mapping) and not off else 0,
+            "new": new if can_create(mapping) and operates and preview.carried_out_by_id is None else 0,
             "creates": ticks.default(Found.NEW),
             "tick_all": company_url("coupling:tick-all-previewed", mapping.company, preview=preview.pk),
         },
