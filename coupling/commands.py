@@ -87,8 +87,9 @@ class MappingCommand(CompanyCommand):
         return waiting.run_to_end(job, print_job)
 
     def end_with(self, job: Job) -> None:
-        """End with exit code 1 where the job failed, was cancelled or waits for a person."""
-        if job.state in (State.FAILED, State.CANCELLED) or job.needs_person:
+        """End with code 1 where the job failed, was cancelled, waits for a person, or a brake stopped what follows."""
+        stopped = job.followups.filter(failure_reason=Reason.BRAKE).exists()
+        if job.state in (State.FAILED, State.CANCELLED) or job.needs_person or stopped:
             raise SystemExit(1)
 
     def print_result(self, result: dict[str, Any], indent: str = "") -> None:

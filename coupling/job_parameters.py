@@ -14,6 +14,9 @@ class CouplingParameters(JobParameters, frozen=True):
     was coupled is synchronized;
     conflict: the side that wins then; blank_is_no_match: a blank local value matches nothing, instead of dropping its
     field; full_after: a full synchronization follows that creates, either way, what found no partner.
+
+    stop_above, stop_above_percent, stop_coupled_above: the brakes (coupling.couplings.brakes), None for none; preview:
+    the job of the preview whose pairs are carried out, instead of matching anew.
     """
 
     criteria: tuple[Criterion, ...] = ()
@@ -23,6 +26,10 @@ class CouplingParameters(JobParameters, frozen=True):
     conflict: ConflictOption = ConflictOption.ASK
     blank_is_no_match: bool = False
     full_after: bool = False
+    stop_above: int | None = None
+    stop_above_percent: int | None = None
+    stop_coupled_above: int | None = None
+    preview: int | None = None
 
 
 class UncouplingParameters(JobParameters, frozen=True):
@@ -45,7 +52,7 @@ class SyncParameters(JobParameters, frozen=True):
     more; deletion: what becomes of pairs one side of which was deleted, blank for what the mapping says;
     delete_survivors: instead, the side that still exists is deleted too; find_deleted: pairs one side of which was
     deleted are looked for, and nothing else is synchronized; only_new: of the selection, what is coupled is left as it
-    is.
+    is; stop_above: of a selection that is to be created, more records than this are a brake's to stop: none is created.
     """
 
     full: bool = False
@@ -57,6 +64,7 @@ class SyncParameters(JobParameters, frozen=True):
     delete_survivors: bool = False
     find_deleted: bool = False
     only_new: bool = False
+    stop_above: int | None = None
 
     def creates(self, *, only_coupled: bool, whole: bool) -> bool:
         """Return whether uncoupled records are created.

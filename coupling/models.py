@@ -15,6 +15,9 @@ from coupling.pair_models import Coupling as Coupling
 from coupling.pair_models import CouplingBase as CouplingBase
 from coupling.pair_models import Method as Method
 from coupling.pair_models import NewCouplings as NewCouplings
+from coupling.preview_models import CouplingPreview as CouplingPreview
+from coupling.preview_models import PreviewException as PreviewException
+from coupling.preview_models import PreviewPart as PreviewPart
 from masterdata.models import Company
 
 

@@ -12,6 +12,8 @@ from core.roles import Can
 from coupling import claims, local_records
 from coupling.couplings.couple_job import couple
 from coupling.couplings.coupled_records import CoupledRecords
+from coupling.couplings.preview_job import drop_expired, preview
+from coupling.couplings.preview_page import preview_url
 from coupling.couplings.release import outcome_actions
 from coupling.couplings.uncouple_job import uncouple
 from coupling.failures.standing import note_failed
@@ -34,18 +36,21 @@ from masterdata import catalog
 from masterdata.models import RecordTemplate
 from ui import registry
 from ui.cells import time_ago
-from ui.kit import Cue, State, Status
+from ui.kit import Action, Cue, State, Status
 from ui.links import company_url
 
 
 def register() -> None:
     """Register everything; called once, when the app loads."""
     jobs.register(Type.COUPLING, couple, label="match-based coupling")
+    jobs.register(Type.PREVIEW, preview, label="preview of match-based coupling")
     jobs.register(Type.UNCOUPLING, uncouple, label="delete couplings")
     jobs.register(Type.IMPORT, run_import, label="import")
     jobs.record_links(_record_links)
     jobs.outcome_actions(outcome_actions)
     jobs.on_failed(note_failed)
+    jobs.job_actions(_preview_actions)
+    jobs.on_tick(drop_expired)
     jobs.derived_outcomes(Type.COUPLING, CoupledRecords())
     hooks.on_enabled(_follow_ownership)
     hooks.on_moved(_forget_columns)
@@ -143,6 +148,9 @@ _ENTRIES = (
         "Dataverse Option Mapping", "coupling:all-options", also=("Option mappings", "Choices", "Option values")
     ),
     registry.Entry(
+        "Preview of Match-Based Coupling", "coupling:previews", also=("Previews", "Couple these", "Dry run")
+    ),
+    registry.Entry(
         "Select Coupling Criteria", "coupling:choose-criteria", also=("Match-Based Coupling", "Matching criteria")
     ),
 )
@@ -158,6 +166,15 @@ _DEFAULT_SETUP = hooks.Question(
     no="Nothing was set up. Choose Use Default Synchronization Setup on Integration Table Mappings when you want it.",
     order=20,
 )
+
+
+def _preview_actions(_request: HttpRequest, job: Job) -> list[Action]:
+    """Return where the card of a preview's job leads, and that of the job which coupled what was previewed."""
+    if job.type == Type.PREVIEW:
+        return [Action("Open the Preview", preview_url(job), icon="preview", primary=True)]
+    previewed = job.parameters.get("preview") if job.type == Type.COUPLING else None
+    found = Job.objects.filter(pk=previewed, company=job.company, type=Type.PREVIEW).first() if previewed else None
+    return [Action("Open the Preview", preview_url(found), icon="preview")] if found is not None else []
 
 
 def _record_links(job: Job, outcomes: list[JobOutcome]) -> dict[Any, str]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from coupling.couplings import criteria_views, delete_mapping_page, release, uncouple_page
+from coupling.couplings import criteria_views, delete_mapping_page, preview_views, release, uncouple_page
 from coupling.mappings import (
     card_page,
     drift_page,
@@ -23,6 +23,7 @@ from coupling.mappings.guide import views as guide
 app_name = "coupling"
 _MAPPINGS = "c/<slug:company>/mappings"
 _ONE = f"{_MAPPINGS}/of/<str:mapping>"
+_PREVIEW = "c/<slug:company>/previews/<int:preview>"
 _TABLE = "c/<slug:company>/records/<slug:table>"
 
 urlpatterns: list[URLPattern] = [
@@ -74,6 +75,15 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/criteria/save/", criteria_views.save, name="save-criteria"),
     path(f"{_ONE}/criteria/start/", criteria_views.start, name="start"),
     path(f"{_ONE}/criteria/reset/", criteria_views.reset, name="reset-criteria"),
+    path("c/<slug:company>/previews/", preview_views.previews, name="previews"),
+    path(f"{_PREVIEW}/", preview_views.preview, name="match-preview"),
+    path(f"{_PREVIEW}/export/", preview_views.export, name="export-preview"),
+    path(f"{_PREVIEW}/again/", preview_views.again, name="preview-again"),
+    path(f"{_PREVIEW}/cancel/", preview_views.cancel, name="cancel-preview"),
+    path(f"{_PREVIEW}/tick/", preview_views.tick, name="tick-preview"),
+    path(f"{_PREVIEW}/tick-all/", preview_views.tick_all, name="tick-all-previewed"),
+    path(f"{_PREVIEW}/brakes/", preview_views.set_brakes, name="set-preview-brakes"),
+    path(f"{_PREVIEW}/couple/", preview_views.couple_these, name="couple-previewed"),
     path(f"{_ONE}/uncouple/", uncouple_page.uncouple_selection, name="uncouple"),
     path(f"{_ONE}/delete/", delete_mapping_page.delete, name="delete-mapping"),
     path("c/<slug:company>/jobs/<int:pk>/release/", release.release_outcomes, name="release-outcomes"),

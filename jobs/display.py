@@ -22,6 +22,7 @@ LIST_TITLES = {
     Type.UNCOUPLING: "Integration Uncoupling Jobs",
     Type.IMPORT: "Import Jobs",
     Type.ENVIRONMENT: "Environment Change Jobs",
+    Type.PREVIEW: "Coupling Previews",
 }
 ERRORS_TITLE = "Integration Synchronization Errors"
 QUEUE_TITLE = "Job Queue Entries"
@@ -51,6 +52,7 @@ ALWAYS_SHOWN: dict[str, tuple[str, ...]] = {
     Type.SYNCHRONIZATION: ("inserted", "modified", "unchanged", "failed", "skipped", "conflicts"),
     Type.IMPORT: ("inserted", "modified", "unchanged", "failed"),
     Type.ENVIRONMENT: ("unchanged", "uncoupled"),
+    Type.PREVIEW: (),
 }
 """The counters a kind of job always shows; others show once they count something."""
 

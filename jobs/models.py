@@ -31,6 +31,7 @@ class Type(models.TextChoices):
     SYNCHRONIZATION = "synchronization", "Synchronization"
     IMPORT = "import", "Import"
     ENVIRONMENT = "environment", "Environment change"
+    PREVIEW = "preview", "Preview"
 
 
 class State(models.TextChoices):
@@ -83,6 +84,8 @@ class Reason(models.TextChoices):
     OUTSIDE_FILTER = "outside_filter", "Outside the mapping's filter"
     NOT_COUPLED = "not_coupled", "Not coupled"
     RECORD_GONE = "record_gone", "Record no longer exists"
+    CHANGED_SINCE_PREVIEW = "changed_since_preview", "Changed since the preview"
+    BRAKE = "brake", "Stopped by a brake"
     # synchronization
     ONLY_COUPLED = "only_coupled", "Only coupled records are synchronized"
     LOCAL_DELETED = "local_deleted", "Deleted here"

@@ -64,6 +64,7 @@ class _Registry:
     derived: dict[str, DerivedOutcomes] = field(default_factory=dict)
     failed: list[Callable[[Job, Sequence[Any]], None]] = field(default_factory=list)
     error_pages: list[Callable[[Any, Job | None], str]] = field(default_factory=list)
+    job_actions: list[Callable[[Any, Job], Iterable[Any]]] = field(default_factory=list)
 
 
 registry = _Registry()
@@ -115,6 +116,11 @@ def record_links(provider: Callable[[Job, list[JobOutcome]], dict[Any, str]]) ->
 def outcome_actions(provider: Callable[[Any, Job, str], Iterable[Any]]) -> None:
     """Add actions above a job's outcomes: the provider gets the request, the job and the outcome shown."""
     registry.outcome_actions.append(provider)
+
+
+def job_actions(provider: Callable[[Any, Job], Iterable[Any]]) -> None:
+    """Add actions to a job's card: the provider gets the request and the job."""
+    registry.job_actions.append(provider)
 
 
 def derived_outcomes(type: str, source: DerivedOutcomes) -> None:  # noqa: A002 - the word of the model

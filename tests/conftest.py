@@ -29,8 +29,8 @@ from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
 from tests.tables import Rows, Tables
 
-# An example that takes long shows that the machine is busy, not that the code is wrong. What a change is held against is
-# the same in every run; `make soak` tries others (--hypothesis-profile=searching).
+# An example that takes long shows that the machine is busy, not that the code is wrong. What a change is held against
+# is the same in every run; `make soak` tries others (--hypothesis-profile=searching).
 _BUSY = [HealthCheck.too_slow]
 hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=_BUSY)
 hypothesis_settings.register_profile("searching", deadline=None, suppress_health_check=_BUSY, print_blob=True)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, QueryDict
 from ui import paging, preferences
 from ui.cells import in_sentence, text_of
 from ui.kit import Cell, Notice
-from ui.listing import Column, Filter, Listing, RowCounter, Source
+from ui.listing import Column, Filter, Listing, RowCounter, Source, Ticks
 
 _OWN = {"page", "after", "before", "choose"}
 
@@ -31,6 +31,8 @@ class Row:
     label: str
     url: str
     cells: list[tuple[Column, Cell]]
+    box: str = ""
+    ticked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,19 @@ class Bound:
         url = self.listing.row_url(row) if self.listing.row_url else ""
         label = self.listing.row_label(row) if self.listing.row_label else (text_of(cells[0][1]) or str(row))
         key = getattr(row, self.listing.key) if self.selectable else None
-        return Row("" if key is None else str(key), label, url, cells)
+        ticks = self.listing.ticks
+        box, ticked = (ticks.label(row), ticks.ticked(row)) if ticks is not None else (f"Select {label}", False)
+        return Row("" if key is None else str(key), label, url, cells, box, ticked)
+
+    @property
+    def ticks(self) -> Ticks | None:
+        """Where the boxes stand for something that is kept."""
+        return self.listing.ticks
+
+    @property
+    def shown(self) -> str:
+        """What the boxes of this page are sent with."""
+        return self.listing.ticks.shown(self.slice.rows) if self.listing.ticks is not None else ""
 
     @property
     def empty(self) -> Notice:

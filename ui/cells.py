@@ -9,7 +9,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ui.kit import Cell, Link, Status
+from ui.kit import Cell, Compared, Link, Status
+
+_WORD = {True: "equal", False: "different"}
 
 
 def text_of(value: Cell) -> str:
@@ -19,6 +21,8 @@ def text_of(value: Cell) -> str:
             return ""
         case Status() | Link():
             return value.text
+        case Compared():
+            return f"{value.text}, {_WORD[value.equal]}" if value.text else ""
         case bool():
             return "Yes" if value else "No"
         case int():
@@ -44,6 +48,11 @@ def html_of(value: Cell) -> SafeString | str:
             return format_html('<a class="status" data-state="{}" href="{}">{}</a>', value.state, value.url, value.text)
         case Link():
             return format_html('<a href="{}">{}</a>', value.url, value.text)
+        case Compared() if value.text:
+            return format_html(
+                '<span class="result" data-result="{}">{} <span class="visually-hidden">{}</span></span>',
+                _WORD[value.equal], value.text, _WORD[value.equal],
+            )  # fmt: skip
         case datetime():
             return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), _moment(value))
         case False:

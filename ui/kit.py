@@ -31,7 +31,15 @@ class Link:
     state: State = ""
 
 
-Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A value of the other side beside one of this side: equal, or different."""
+
+    text: str
+    equal: bool
+
+
+Cell = str | int | float | bool | Decimal | date | UUID | None | Status | Link | Compared
 """What a list cell or a field shows (a datetime is a date here). None and "" show as nothing."""
 
 
@@ -154,6 +162,9 @@ class FactBox:
     cues: Sequence[Cue] = ()
     text: str = ""
     action: Action | None = None
+    template: str = ""
+    """A template of the room's own for what stands below, given `context` as box_context."""
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +195,8 @@ class Progress:
     percent: int | None = None
     details: Sequence[str] = ()
     poll_url: str = ""
+    poll_every: str = "2s"
+    """How often it is asked for, as htmx has it: more often where somebody waits for what takes a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +235,8 @@ class Page:
     """A page: title (its one h1), actions, body, fact boxes.
 
     The body is, in this order and as far as given: notices, progress, cues, FastTabs (inside a form when `form_url`
-    is set), a listing, or a template of the room's own (`template`, with `context`).
+    is set), a template above the listing (`lead`), a listing, or a template of the room's own (`template`); both are
+    given `context`.
     """
 
     title: str
@@ -249,6 +263,8 @@ class Page:
     cancel: Link | None = None
     listing: Any = None
     """A ui.listing.Listing."""
+    lead: str = ""
+    """A template of the room's own above the listing, given the page's context."""
     fact_boxes: Sequence[FactBox] = ()
     template: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)

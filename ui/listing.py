@@ -87,6 +87,20 @@ class Filter:
         return dict(self.options()).get(value, "")
 
 
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Boxes that are ticked already, and keep what a person makes of them: at once where scripts run.
+
+    ticked: whether a row is; label: what its box is called; url: where the boxes of a page are sent, with what was
+    shown as `shown`; shown: makes that of the rows of a page.
+    """
+
+    ticked: Callable[[Any], bool]
+    label: Callable[[Any], str]
+    url: str
+    shown: Callable[[Sequence[Any]], str]
+
+
 @dataclass(frozen=True)
 class Listing:
     """A list of database rows.
@@ -122,6 +136,8 @@ class Listing:
     """What shows the rows, where the list is more than a table of columns."""
     source: Source | None = None
     """Where the rows shown come from, if not all of them are in `rows`, in which selections are looked up."""
+    ticks: Ticks | None = None
+    """Where the boxes stand for something that is kept, not for a selection that an action takes."""
 
     def narrowed(self, given: Mapping[str, str]) -> "QuerySet[Any]":
         """Return the rows that pass the search and the filters in `given`; unknown values are left out."""

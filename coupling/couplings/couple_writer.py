@@ -1,6 +1,6 @@
 """Writing what a coupling job decided: couplings, outcomes and progress, checkpoint by checkpoint in key order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,23 +10,16 @@ from core import bulk
 from coupling import claims, local_records
 from coupling.couplings.coupled_records import note_of
 from coupling.couplings.left_out import MEANWHILE, skipped_outcomes
+from coupling.couplings.new_pairs import NewPair, insert_choices, insert_pairs, note_new
 from coupling.job_parameters import CouplingParameters
-from coupling.matching.choice_rows import choice_name, row_id_of, value_of
+from coupling.matching.choice_rows import choice_name, value_of
 from coupling.matching.decisions import Decision, Result
 from coupling.matching.explanation import will_be_created
 from coupling.matching.partners import Partner, candidate_to_json, nearly_to_json, partner_names
 from coupling.matching.run_matching import MatchingRun
-from coupling.models import Coupling, IntegrationTableMapping, Method, NewCouplings, OptionMapping, pairs_of
+from coupling.models import IntegrationTableMapping, pairs_of
 from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
-
-_COUPLING_FIELDS = (
-    "company_id", "mapping_id", "table", "local_id", "integration_id", "organization_id", "method", "job_id",
-    "criterion", "created_at",
-)  # fmt: skip
-
-
-_OPTION_FIELDS = ("company_id", "mapping_id", "local_id", "value", "caption", "job_id")
 
 
 def records_per_checkpoint() -> int:
@@ -61,6 +54,8 @@ class CouplingWriter:
         self.of_choices = mapping.uid_kind == "option"
         asked = CouplingParameters.load(context.parameters)
         self.creates, self.only_unmatched = asked.create, asked.only_unmatched
+        self.braked = str(context.resume.get("braked") or "")
+        """Why nothing is created, where a brake stops it."""
 
     def write(self) -> None:
         """Write all that is not written yet, checkpoint by checkpoint."""
@@ -131,8 +126,10 @@ class CouplingWriter:
         message = text.text
         if self.creates and not (self.only_unmatched and self.matching.is_likely_duplicate(decision)):
             detail["found"] = decision.result.value
-            message += f" {will_be_created(of_choices=self.of_choices)}"
+            message += f" {self.braked or will_be_created(of_choices=self.of_choices)}"
             outcome, reason = Outcome.SKIPPED, Reason.CREATE_QUEUED.value
+            if self.braked:
+                outcome, reason = Outcome.FAILED, Reason.BRAKE.value
         else:
             outcome, reason = Outcome.FAILED, decision.result.value
         return OutcomeRow(
@@ -152,37 +149,12 @@ class CouplingWriter:
         held = [at for at, row_id in row_of.items() if row_id in holders]
         point.outcomes += [self._refused(row, holders) for row in self._outcomes_at(held)]
         free = [at for at in part.coupled if row_of[at] not in holders]
-        made = self._insert(free, row_of)
-        self._note_new(list(made.values()))
+        job = self.context.job.pk
+        pairs = [NewPair(UUID(bytes=decisions.id_at(at)), row_of[at], self._criterion(at)) for at in free]
+        made = {free[at]: pk for at, pk in insert_pairs(self.mapping, job, self.organization, pairs).items()}
+        note_new(self.mapping, job, list(made.values()))
         point.outcomes += self._outcomes_of_lost([at for at in free if at not in made])
         point.derive(Outcome.COUPLED, list(made.values()), [note_of(decisions, at) for at in made])
-
-    def _insert(self, positions: Sequence[int], row_of: Mapping[int, UUID]) -> dict[int, int]:
-        """Insert the couplings that are not there yet; return their ids by the records' positions."""
-        job, mapping, decisions = self.context.job.pk, self.mapping, self.matching.decisions
-        before = Coupling.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        given = [
-            (
-                mapping.company_id, mapping.pk, mapping.table, UUID(bytes=decisions.id_at(at)), row_of[at],
-                self.organization, Method.MATCHED.value, job, self._criterion(at),
-                None,
-            )
-            for at in positions
-        ]  # fmt: skip
-        inserted = bulk.insert(Coupling, _COUPLING_FIELDS, given, ignore_conflicts=True)
-        made = Coupling.objects.filter(pk__gt=before, job_id=job).order_by("pk")
-        if inserted == len(positions):  # their ids are in the order in which they were given
-            return dict(zip(positions, made.values_list("pk", flat=True), strict=True))
-        ids = dict(made.values_list("local_id", "pk"))
-        return {at: ids[row[3]] for at, row in zip(positions, given, strict=True) if row[3] in ids}
-
-    def _note_new(self, ids: Sequence[int]) -> None:
-        """Save that no run has compared these couplings of the job, which follow those that it has inserted before."""
-        if ids:
-            NewCouplings.objects.update_or_create(
-                mapping=self.mapping, job_id=self.context.job.pk,
-                defaults={"last": max(ids)}, create_defaults={"first": min(ids), "last": max(ids)},
-            )  # fmt: skip
 
     def _criterion(self, position: int) -> int | None:
         group = self.matching.decisions.group_at(position)
@@ -205,18 +177,14 @@ class CouplingWriter:
     def _save_choices(self, outcomes: Sequence[OutcomeRow]) -> Iterator[OutcomeRow]:
         """Insert the couplings with choices, and yield all outcomes as they are then."""
         coupled = [row for row in outcomes if row.outcome == Outcome.COUPLED]
-        job, mapping = self.context.job.pk, self.mapping
         pairs = [
-            (mapping.company_id, mapping.pk, row.local_id, value_of(row.integration_id), row.integration_name, job)
+            (row.local_id, row.integration_id, row.integration_name)
             for row in coupled
-            if row.integration_id is not None
+            if row.local_id is not None and row.integration_id is not None
         ]
-        own: dict[UUID | None, UUID] | None = None
-        if bulk.insert(OptionMapping, _OPTION_FIELDS, pairs, ignore_conflicts=True) != len(coupled):
-            made = pairs_of(mapping).filter(local_id__in=[row.local_id for row in coupled], job_id=job)
-            own = {local_id: row_id_of(value) for local_id, value in made.values_list("local_id", "value")}
+        made = insert_choices(self.mapping, self.context.job.pk, pairs)
         for row in outcomes:
-            lost = own is not None and row.outcome == Outcome.COUPLED and own.get(row.local_id) != row.integration_id
+            lost = row.outcome == Outcome.COUPLED and row.local_id not in made
             yield self._named(self._coupled_meanwhile(row) if lost else row)
 
     @staticmethod

@@ -9,6 +9,8 @@ from django.http import HttpRequest
 
 from core.refusals import Refusal
 from core.vocabulary import CompareAs, ConflictOption, Direction
+from coupling.couplings.brakes import Brakes
+from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
 from coupling.matching.criteria import available_criteria, field_caption
 from coupling.models import IntegrationTableMapping, Selection
@@ -16,6 +18,9 @@ from coupling.page_parts import ASK_A_PERSON
 from coupling.records import selections
 from coupling.rows import Criterion
 from ui.kit import Notice
+
+MOST = 1_000_000_000
+"""The largest limit that a brake takes."""
 
 
 class SettingsForm(forms.Form):
@@ -39,12 +44,35 @@ class SettingsForm(forms.Form):
         "matches too: these are likely duplicates.",
     )
 
+    stop_above = forms.IntegerField(
+        label="Stop if more than",
+        required=False,
+        min_value=0,
+        max_value=MOST,
+        help_text="would be created. Then none is; what was coupled stays.",
+    )
+    stop_above_percent = forms.IntegerField(
+        label="Stop if more than (%)",
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="of the records that take part would be created.",
+    )
+    stop_coupled_above = forms.IntegerField(
+        label="Stop coupling if more than",
+        required=False,
+        min_value=0,
+        max_value=MOST,
+        help_text="would be coupled. Then none is.",
+    )
+
     def __init__(self, mapping: IntegrationTableMapping, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if mapping.direction != Direction.BIDIRECTIONAL:
             del self.fields["conflicts"]
         if mapping.direction == Direction.FROM:
-            del self.fields["create_new"]
+            for name in ("create_new", "stop_above", "stop_above_percent"):
+                del self.fields[name]
 
 
 @dataclass
@@ -100,6 +128,25 @@ class CriteriaForm:
         return cls(mapping, form, rows, selection)
 
     @classmethod
+    def from_preview(
+        cls, mapping: IntegrationTableMapping, asked: CouplingParameters, selection: Selection | None
+    ) -> "CriteriaForm":
+        """Return the form as it was when a preview was asked for."""
+        entered = cls.from_mapping(mapping, selection)
+        entered.settings_form = SettingsForm(
+            mapping,
+            initial={
+                "synchronize": asked.synchronize, "conflicts": asked.conflict.value, "create_new": asked.create,
+                "stop_above": asked.stop_above, "stop_above_percent": asked.stop_above_percent,
+                "stop_coupled_above": asked.stop_coupled_above,
+            },
+        )  # fmt: skip
+        entered.fill_in(asked.criteria)
+        for row in entered.rows:
+            row.case = any(one.local == row.field and one.case_sensitive for one in asked.criteria)
+        return entered
+
+    @classmethod
     def from_request(cls, mapping: IntegrationTableMapping, request: HttpRequest) -> "CriteriaForm":
         """Return the form as the person filled it in."""
         given = request.POST
@@ -136,9 +183,19 @@ class CriteriaForm:
         """Whether all that was entered can be used."""
         return self.settings_form.is_valid() and not any(row.error or row.refusal for row in self.rows)
 
+    @property
+    def brakes(self) -> Brakes:
+        """The brakes that were entered."""
+        values = self._values
+        return Brakes(values.get("stop_above"), values.get("stop_above_percent"), values.get("stop_coupled_above"))
+
+    @property
+    def _values(self) -> Mapping[str, Any]:
+        return self.settings_form.cleaned_data if self.settings_form.is_bound else self.settings_form.initial
+
     def settings(self) -> mappings_services.Settings:
         """Return the settings as the services take them."""
-        values = self.settings_form.cleaned_data if self.settings_form.is_bound else self.settings_form.initial
+        values = self._values
         return mappings_services.Settings(
             [row.to_criterion() for row in self.rows if row.use],
             bool(values.get("synchronize")),

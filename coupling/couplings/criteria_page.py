@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core import signing
 from django.http import HttpRequest
+from django.utils import timezone
 
 from connection_setup.connection.state import unavailable_text
 from core.roles import Can, may
@@ -12,22 +12,22 @@ from core.vocabulary import CompareAs
 from coupling import local_records
 from coupling.couplings import services
 from coupling.couplings.criteria_form import CriteriaForm
-from coupling.couplings.preview import Preview
+from coupling.couplings.preview_page import preview_url
+from coupling.job_parameters import CouplingParameters
 from coupling.mappings.filter_words import integration_filter_text, table_filter_text
-from coupling.mappings.services import Settings
 from coupling.matching import criteria
 from coupling.matching.field_statistics import FieldStatistics, field_statistics
-from coupling.models import IntegrationTableMapping
+from coupling.matching.previewed import Found
+from coupling.models import CouplingPreview, IntegrationTableMapping
 from coupling.page_parts import NOT_ENABLED, crumbs, error_notice, job_log_url, mapping_url, permission_reason
 from coupling.records import lists as records
 from coupling.records import selections
 from masterdata.models import Company
-from ui.kit import Action, Cue, FactBox, FastTab, Field, Link, Menu, Notice, Page, Table, Tip
+from ui.cells import time_ago
+from ui.kit import Action, Cue, FactBox, FastTab, Field, Link, Menu, Notice, Page, State, Table, Tip
 from ui.links import company_url, optional_url
 
 TITLE = "Select Coupling Criteria"
-PREVIEW_SALT = "coupling.matching.criteria"
-"""Of the signature under previewed settings, which the button Couple These sends back."""
 RETURN_PAGES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "review": ("sync:review", {}),
     "guide": ("connection_setup:guide-step", {"step": "recommendations"}),
@@ -65,7 +65,7 @@ def _stored(mapping: IntegrationTableMapping) -> str:
     return criteria.readable(mapping, criteria.stored_criteria(mapping)) or NOTHING_CHOSEN
 
 
-def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | None, within: str) -> Page:
+def criteria_page(request: HttpRequest, form: CriteriaForm, within: str) -> Page:
     """Return the page of a mapping's criteria. within: a word of RETURN_PAGES, or ""."""
     mapping, off = form.mapping, unavailable_text(form.mapping.company)
     operates = may(request.user, Can.OPERATE, mapping.company)
@@ -118,7 +118,7 @@ def criteria_page(request: HttpRequest, form: CriteriaForm, found: Preview | Non
         if within == "guide"
         else Action("Couple", icon="couple", off=couple_off, primary=True),
         cancel=Link("Cancel", return_url(form, within)),
-        fact_boxes=_preview_boxes(form, found, within, starts=operates and within != "guide"),
+        fact_boxes=_preview_boxes(form),
     )
 
 
@@ -211,50 +211,33 @@ def _about_entries(form: CriteriaForm) -> list[Notice]:
     return [Notice(" ".join(wrong), "bad", title)]
 
 
-def _preview_boxes(form: CriteriaForm, found: Preview | None, within: str, *, starts: bool) -> list[FactBox]:
-    """Return the fact boxes about a preview. starts: whether the previewed coupling can be started here."""
+def _preview_boxes(form: CriteriaForm) -> list[FactBox]:
+    """Return the fact boxes about the newest preview of the mapping, which leads to its page."""
+    mapping = form.mapping
+    kept = CouplingPreview.objects.filter(mapping=mapping, complete=True, kept_until__gte=timezone.now())
+    found = kept.select_related("job").order_by("-pk").first()
     if found is None:
         text = "Choose Preview to see how many records would be coupled. Nothing is written by it."
         return [FactBox("Preview", text=text)]
-    settings = form.settings()
+    found.job.company = mapping.company
+
+    def cue(words: str, tab: str, look: State, *what: Found) -> Cue:
+        count = sum(int(found.numbers.get(one, 0)) for one in what)
+        return Cue(f"{count:,}", words, preview_url(found.job, tab=tab), look if count else "")
+
     cues = [
-        Cue(f"{found.coupled:,}", "will be coupled", "", "ok" if found.coupled else ""),
-        Cue(f"{found.multiple:,}", "have several matches", "", "warn" if found.multiple else ""),
-        Cue(f"{found.no_match:,}", "find no match"),
-        Cue(f"{found.already_coupled:,}", "match is taken", "", "warn" if found.already_coupled else ""),
+        cue("will be coupled", "couple", "ok", Found.COUPLE),
+        cue("have several matches", "several", "warn", Found.SEVERAL),
+        cue("find no match", "create", "", Found.NEW, Found.NEAR),
+        cue("match is taken", "taken", "warn", Found.TAKEN),
     ]
-    action = None
-    if starts and (found.coupled or (settings.create_new and found.unmatched)):
-        label = f"Couple these {found.coupled:,}" if found.coupled else f"Create these {found.unmatched:,}"
-        values = {"settings": _signed(form.mapping, settings), **form_values(form, within)}
-        action = Action(label, mapping_url("start", form.mapping), "post", "couple", primary=True, values=values)
-    order = [(f"{at}. {one.caption}", f"{one.coupled:,} coupled") for at, one in enumerate(found.order, 1)]
+    asked = CouplingParameters.load(found.job.parameters)
+    some = " of selected records" if found.job.selection_only else ""
+    text = f"Made {time_ago(found.job.ended_at)}{some}, on {criteria.readable(mapping, asked.criteria)}."
+    order = [(f"{at}. {fields}", f"{coupled:,} coupled") for at, (fields, coupled) in enumerate(found.orders, 1)]
     return [
-        FactBox("Preview", cues=cues, text=_preview_text(found, settings), action=action),
+        FactBox(
+            "Preview", cues=cues, text=text, action=Action("Open the preview", preview_url(found.job), icon="preview")
+        ),
         FactBox("In this order", facts=order),
     ]
-
-
-def _preview_text(found: Preview, settings: Settings) -> str:
-    text = (
-        f"Compared {found.total:,} uncoupled records with {found.rows_compared:,} rows, in {found.requests:,} requests."
-    )
-    if found.outside:
-        text += f" {found.outside:,} selected records are coupled already or outside the mapping's filter."
-    if found.held_back:
-        text += f" {found.held_back:,} of those without a match would match rows outside the filter."
-    if settings.create_new and found.unmatched:
-        text += (
-            f" {found.unmatched:,} rows would be created in Dataverse, {found.likely_duplicates:,} of them likely "
-            "duplicates."
-        )
-    return text
-
-
-def _signed(mapping: IntegrationTableMapping, settings: Settings) -> str:
-    """Return the previewed settings, signed for the button that couples with just these."""
-    values = {
-        "mapping": mapping.pk, "criteria": criteria.to_json(settings.criteria), "synchronize": settings.synchronize,
-        "create_new": settings.create_new, "conflicts": settings.conflicts,
-    }  # fmt: skip
-    return signing.dumps(values, salt=PREVIEW_SALT, compress=True)

@@ -1,11 +1,8 @@
 """Views of Select Coupling Criteria: choose what to match on, see what would happen, then couple."""
 
-import time
 from collections.abc import Mapping
-from typing import Any
 
 from django.contrib import messages
-from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,35 +11,21 @@ from core.roles import Can, may, requires
 from coupling import local_records
 from coupling.couplings import services
 from coupling.couplings.criteria_form import CriteriaForm
-from coupling.couplings.criteria_page import (
-    PREVIEW_SALT,
-    RETURN_PAGES,
-    choose_page,
-    criteria_page,
-    form_values,
-    return_url,
-)
-from coupling.couplings.preview import Preview
-from coupling.couplings.preview_lock import preview_lock
+from coupling.couplings.criteria_page import RETURN_PAGES, choose_page, criteria_page, form_values, return_url
+from coupling.couplings.preview_page import preview_url
+from coupling.job_parameters import CouplingParameters
 from coupling.mappings import services as mappings_services
-from coupling.matching.criteria import available_criteria, from_json, readable
+from coupling.matching.criteria import available_criteria, readable
 from coupling.matching.field_statistics import field_statistics
 from coupling.matching.suggestion import suggest_criteria
 from coupling.models import IntegrationTableMapping, Selection
 from coupling.page_parts import EXPLAINED, error_notice, mapping_or_404, mapping_url
 from coupling.records import keep_selection, selections
 from coupling.records import lists as records
-from jobs.models import Reason
+from jobs.models import Job, Reason, Type
 from jobs.pages.started import redirect_to_job
-from ui import render
-from ui.kit import Action, Notice
-
-PREVIEW_LIMIT_S = 20.0
-"""Seconds a preview may take on a page; a larger table is for the job."""
-
-
-class TooLong(Exception):
-    """The preview takes longer than a page may."""
+from ui import ids, render
+from ui.kit import Notice
 
 
 @require_safe
@@ -70,55 +53,54 @@ def from_selection(request: HttpRequest, company: str, table: str) -> HttpRespon
 @require_safe
 @requires(Can.READ)
 def criteria(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Show the page as stored on the mapping."""
+    """Show the page as stored on the mapping, or as it was when a preview was asked for."""
     one = mapping_or_404(access.company_or_404(request, company), mapping)
-    return _shown(request, CriteriaForm.from_mapping(one, _selection(request, one, request.GET)))
+    selection = _selection(request, one, request.GET)
+    previewed = _previewed(one, request.GET.get("preview", ""))
+    if previewed is None:
+        return _shown(request, CriteriaForm.from_mapping(one, selection))
+    form = CriteriaForm.from_preview(one, CouplingParameters.load(previewed.parameters), selection)
+    if previewed.selection_only and selection is None:
+        form.notices.append(Notice(_OF_ALL, "warn", "Of selected records"))
+    return _shown(request, form)
+
+
+_OF_ALL = (
+    "The preview was made of selected records. What you start here is for all of the mapping: choose Preview Again on "
+    "the preview's page, or select the records in their list."
+)
+
+
+def _previewed(mapping: IntegrationTableMapping, number: str) -> Job | None:
+    """Return the job of a preview of the mapping; None for a blank number, or another one."""
+    wanted = ids.parse_id(number) if number else None
+    jobs = Job.objects.filter(company=mapping.company_id, mapping_name=mapping.name, type=Type.PREVIEW)
+    return jobs.filter(pk=wanted).first() if wanted is not None else None
 
 
 @require_POST
 @requires(Can.PREVIEW)
 def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Show what would happen; nothing is written and nothing is stored."""
+    """Queue a preview of what is on the page, and show how far it is; nothing is stored on the mapping."""
     form = CriteriaForm.from_request(mapping_or_404(access.company_or_404(request, company), mapping), request)
     if not _usable(form):
         return _shown(request, form, status=400)
+    settings = form.settings()
     try:
-        found = _preview(form)
-    except TooLong:
-        form.notices.append(
-            Notice(
-                "The tables are too large for a preview on a page. Start the coupling: its job shows the same numbers, "
-                "and couplings can be deleted again.",
-                "warn",
-                "No preview",
-            )
+        job = services.start_preview(
+            mapping=form.mapping,
+            selection=None if form.selection is None else selections.iter_ids(form.selection),
+            criteria=settings.criteria,
+            create_new=settings.create_new,
+            synchronize=settings.synchronize,
+            conflicts=settings.conflicts,
+            brakes=form.brakes,
+            user=request.user,
         )
-        return _shown(request, form)
     except EXPLAINED as error:
         form.notices.append(error_notice(error, "No preview"))
         return _shown(request, form, status=400)
-    text = (
-        f"{found.coupled:,} of {found.total:,} would be coupled; {found.multiple:,} have several matches, "
-        f"{found.no_match:,} find no match, {found.already_coupled:,} find one that is taken."
-    )
-    see = [Action("See the preview", "#facts")]
-    form.notices.append(Notice(text, "ok" if found.coupled else "warn", "Preview", see))
-    return _shown(request, form, found)
-
-
-def _preview(form: CriteriaForm) -> Preview:
-    """Make the preview. Raises TooLong, Refusal, DataverseError."""
-    until = time.monotonic() + PREVIEW_LIMIT_S
-
-    def stop(_phase: str, _done: int, _total: int | None) -> None:
-        if time.monotonic() > until:
-            raise TooLong
-
-    local_ids = None if form.selection is None else list(selections.iter_ids(form.selection))
-    with preview_lock(form.mapping.company):
-        return services.preview(
-            mapping=form.mapping, selection=local_ids, criteria=form.settings().criteria, on_part=stop
-        )
+    return HttpResponseRedirect(preview_url(job))
 
 
 @require_POST
@@ -172,11 +154,12 @@ def reset(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
 @require_POST
 @requires(Can.OPERATE)
 def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
-    """Start the coupling with what is on the page, or with what was previewed, and show its job."""
+    """Start the coupling with what is on the page, and show its job."""
     one = mapping_or_404(access.company_or_404(request, company), mapping)
-    form, settings = _entered(request, one)
-    if settings is None:
+    form = CriteriaForm.from_request(one, request)
+    if not _usable(form):
         return _shown(request, form, status=400)
+    settings = form.settings()
     try:
         job = services.start_coupling(
             mapping=one,
@@ -185,6 +168,7 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
             create_new=settings.create_new,
             synchronize=settings.synchronize,
             conflicts=settings.conflicts,
+            brakes=form.brakes,
             user=request.user,
         )
     except EXPLAINED as error:
@@ -196,30 +180,6 @@ def start(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     if form.selection is not None:
         selections.delete_selection(form.selection)
     return redirect_to_job(request, one.company, job)
-
-
-def _entered(
-    request: HttpRequest, mapping: IntegrationTableMapping
-) -> tuple[CriteriaForm, mappings_services.Settings | None]:
-    """Return what a start asks for: the previewed settings by their token, else the page's fields.
-
-    The settings are None where they are not valid.
-    """
-    token = request.POST.get("settings")
-    if not token:
-        form = CriteriaForm.from_request(mapping, request)
-        return form, form.settings() if _usable(form) else None
-    form = CriteriaForm.from_mapping(mapping, _selection(request, mapping, request.POST))
-    try:
-        signed: dict[str, Any] = signing.loads(token, salt=PREVIEW_SALT)
-    except signing.BadSignature:
-        signed = {}
-    if signed.get("mapping") != mapping.pk:
-        form.notices.append(Notice("The preview does not belong to this page. Make it again.", "bad"))
-        return form, None
-    return form, mappings_services.Settings(
-        from_json(signed["criteria"]), signed["synchronize"], signed["create_new"], signed["conflicts"]
-    )
 
 
 def _usable(form: CriteriaForm) -> bool:
@@ -244,5 +204,5 @@ def _page_url(form: CriteriaForm, within: str) -> str:
     return mapping_url("criteria", form.mapping, **form_values(form, within))
 
 
-def _shown(request: HttpRequest, form: CriteriaForm, found: Preview | None = None, status: int = 200) -> HttpResponse:
-    return render.page(request, criteria_page(request, form, found, _within(request)), status=status)
+def _shown(request: HttpRequest, form: CriteriaForm, status: int = 200) -> HttpResponse:
+    return render.page(request, criteria_page(request, form, _within(request)), status=status)

@@ -32,6 +32,11 @@ MEANWHILE = SkipMessages(
     outside="The record was changed while the job ran, and is outside the table filter of {mapping} now. It was left "
     "out.",
 )
+SINCE = SkipMessages(
+    gone="The record was deleted since the preview.",
+    coupled="The record was coupled by somebody else since the preview. That coupling stays.",
+    outside="The record was changed since the preview, and is outside the table filter of {mapping} now.",
+)
 _ABOUT_FILTER = "Change the record if it should take part; the filter is shown on the mapping's card."
 
 

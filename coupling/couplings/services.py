@@ -1,26 +1,30 @@
 """Services of coupling: start, preview, couple by hand. Writes are atomic; what takes long is queued as a job."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from auditlog.models import LogEntry
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from core.refusals import Refusal
 from core.vocabulary import ConflictOption, Direction
 from coupling import claims, local_records
+from coupling.couplings.brakes import NO_BRAKES, Brakes
 from coupling.couplings.by_hand_rules import Pair, Refused, Standing, decide
 from coupling.couplings.pair_outcomes import names_of_pairs
 from coupling.couplings.pending import is_being_created
-from coupling.couplings.preview import Preview
+from coupling.couplings.preview_job import KEPT
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters, UncouplingParameters
 from coupling.mappings.services import exclusive_key, require_enabled, require_usable
 from coupling.matching.criteria import BadCriteria, check_criteria, stored_criteria
+from coupling.matching.previewed import Found
 from coupling.matching.translation import translation_of
-from coupling.models import Coupling, IntegrationTableMapping, Method
+from coupling.models import Coupling, CouplingPreview, IntegrationTableMapping, Method
 from coupling.rows import Criterion
 from dataverse.errors import DataverseError
 from jobs import audit
@@ -44,23 +48,20 @@ def start_coupling(
     parent: Job | None = None,
     strict: bool = True,
     full_after: bool = False,
+    brakes: Brakes = NO_BRAKES,
 ) -> Job:
     """Queue match-based coupling of the mapping's uncoupled records, or of a selection among them.
 
     What is not given counts as stored on the mapping; later edits do not change the queued job. only_unmatched: what is
     created leaves out likely duplicates (see CouplingParameters). full_after: a full synchronization follows that
     creates, either way, what found no partner. strict: a run without criteria is refused
-    here (NoCriteria); otherwise the job itself ends failed with that reason (full synchronization, schedules). Raises
-    Refusal, EmptySelection, BadCriteria.
+    here (NoCriteria); otherwise the job itself ends failed with that reason (full synchronization, schedules). brakes:
+    above what the job stops before it couples or creates anything. Raises Refusal, EmptySelection, BadCriteria.
     """
     require_usable(mapping)
     given = list(criteria if criteria is not None else stored_criteria(mapping))
     if given or strict:
         given = check_criteria(mapping, given)
-    create = _creates(mapping, create_new)
-    chosen = (mapping.update_conflict if conflicts is None else conflicts) or ConflictOption.ASK
-    if mapping.direction != Direction.BIDIRECTIONAL:
-        chosen = ConflictOption.ASK
     return jobs.start(
         company=mapping.company,
         type=Type.COUPLING,
@@ -68,19 +69,92 @@ def start_coupling(
         exclusive_key=exclusive_key(mapping),
         direction=mapping.direction,
         description=description(mapping),
-        parameters=CouplingParameters(
-            criteria=tuple(given),
-            create=create,
-            only_unmatched=only_unmatched,
-            synchronize=mapping.synch_after_coupling if synchronize is None else synchronize,
-            conflict=ConflictOption(chosen),
-            blank_is_no_match=mapping.blank_is_no_match,
+        parameters=msgspec.structs.replace(
+            _asked(mapping, given, create_new, synchronize, conflicts, brakes, only_unmatched=only_unmatched),
             full_after=full_after,
         ).dump(),
         selection=selection,
         user=user,
         trigger=trigger,
         parent=parent,
+    )
+
+
+def start_preview(
+    *,
+    mapping: IntegrationTableMapping,
+    selection: Iterable[UUID] | None = None,
+    criteria: Sequence[Criterion] | None = None,
+    create_new: bool | None = None,
+    only_unmatched: bool = False,
+    synchronize: bool | None = None,
+    conflicts: str | None = None,
+    brakes: Brakes = NO_BRAKES,
+    user: Any = None,
+) -> Job:
+    """Queue a preview of what start_coupling would do, with the same arguments; it changes nothing on either side.
+
+    It waits for no job of the mapping, and none waits for it; of one mapping one preview is made at a time. Raises
+    Refusal, EmptySelection, BadCriteria.
+    """
+    require_usable(mapping)
+    given = check_criteria(mapping, list(criteria if criteria is not None else stored_criteria(mapping)))
+    asked = _asked(mapping, given, create_new, synchronize, conflicts, brakes, only_unmatched=only_unmatched)
+    return start_preview_of(mapping=mapping, asked=asked, selection=selection, user=user)
+
+
+@transaction.atomic
+def start_preview_of(
+    *, mapping: IntegrationTableMapping, asked: CouplingParameters, selection: Iterable[UUID] | None, user: Any = None
+) -> Job:
+    """Queue a preview of a coupling with these parameters. Raises Refusal, EmptySelection."""
+    require_usable(mapping)
+    job = jobs.start(
+        company=mapping.company,
+        type=Type.PREVIEW,
+        mapping_name=mapping.name,
+        exclusive_key=f"preview:{exclusive_key(mapping)}",
+        direction=mapping.direction,
+        description=description(mapping),
+        parameters=asked.dump(),
+        selection=selection,
+        user=user,
+    )
+    ticked = {Found.COUPLE.value: True, Found.NEW.value: asked.create}
+    CouplingPreview.objects.get_or_create(
+        job=job,
+        defaults={
+            "mapping": mapping, "kept_until": timezone.now() + KEPT, "ticked": ticked, "stop_above": asked.stop_above,
+            "stop_above_percent": asked.stop_above_percent, "stop_coupled_above": asked.stop_coupled_above,
+        },
+    )  # fmt: skip
+    return job
+
+
+def _asked(
+    mapping: IntegrationTableMapping,
+    given: Sequence[Criterion],
+    create_new: bool | None,
+    synchronize: bool | None,
+    conflicts: str | None,
+    brakes: Brakes,
+    *,
+    only_unmatched: bool,
+) -> CouplingParameters:
+    """Return the parameters of a coupling; what is not given counts as stored on the mapping. Raises Refusal."""
+    chosen = (mapping.update_conflict if conflicts is None else conflicts) or ConflictOption.ASK
+    if mapping.direction != Direction.BIDIRECTIONAL:
+        chosen = ConflictOption.ASK
+    return CouplingParameters(
+        criteria=tuple(given),
+        create=_creates(mapping, create_new),
+        only_unmatched=only_unmatched,
+        synchronize=mapping.synch_after_coupling if synchronize is None else synchronize,
+        conflict=ConflictOption(chosen),
+        blank_is_no_match=mapping.blank_is_no_match,
+        stop_above=brakes.created,
+        stop_above_percent=brakes.created_percent,
+        stop_coupled_above=brakes.coupled,
     )
 
 
@@ -270,35 +344,3 @@ def incomparable(mapping: IntegrationTableMapping, given: Iterable[Criterion]) -
         except BadCriteria as error:
             found[one.local, one.integration] = error
     return found
-
-
-def preview(
-    *,
-    mapping: IntegrationTableMapping,
-    selection: Iterable[UUID] | None = None,
-    criteria: Sequence[Criterion] | None = None,
-    create_new: bool | None = None,
-    only_unmatched: bool = False,
-    gateway: Gateway | None = None,
-    on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None,
-) -> Preview:
-    """Return what match-based coupling would do; nothing is written. See start_coupling.
-
-    on_part: called after each part read, with the phase, how many records of it are done and how many there are (None
-    where unknown); it may raise to stop. Raises Refusal, EmptySelection, BadCriteria, DataverseError.
-    """
-    require_usable(mapping)
-    given = check_criteria(mapping, list(criteria if criteria is not None else stored_criteria(mapping)))
-    chosen = None if selection is None else list(selection)
-    if chosen is not None and not chosen:
-        raise EmptySelection
-    creates = _creates(mapping, create_new)
-    return Preview.make(
-        mapping,
-        given,
-        gateway or Gateway(mapping.company),
-        chosen,
-        on_part,
-        creates=creates,
-        only_unmatched=only_unmatched,
-    )

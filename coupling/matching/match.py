@@ -27,6 +27,7 @@ from coupling.matching.alike import NEAR_MISS, AlikeRow, AlikeRows, best_first, 
 from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
 from coupling.matching.group_index import GroupIndex
 from coupling.matching.key_index import encode
+from coupling.matching.previewed import pack_values, unpack_values
 from coupling.matching.remote_page import RemotePage
 from coupling.rows import Criterion, RemoteRow
 
@@ -55,7 +56,8 @@ class Matcher:
     blank_is_no_match: a blank local value makes its whole group match nothing, instead of dropping the field.
     country: the company's (ISO 3166), for phone numbers without a prefix; countries: the local field and the Dataverse
     column with a record's own country, which counts first. near_misses: note for each record, beside its matches, a row
-    that differs in invisible characters, spacing, punctuation or legal form alone.
+    that differs in invisible characters, spacing, punctuation or legal form alone. keeps_values: store the values
+    compared of each row that is stored.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Matcher:
         country: str = "",
         countries: tuple[str, str] | None = None,
         near_misses: bool = False,
+        keeps_values: bool = False,
     ) -> None:
         self.groups = tuple(groups)
+        self._keeps_values = keeps_values
         self._country_field, self._country_column = countries or ("", "")
         self._indexes = [
             GroupIndex(group.criteria, country, blank_is_no_match=blank_is_no_match, near_misses=near_misses)
@@ -79,6 +83,8 @@ class Matcher:
         self._found_ids = bytearray()
         self._found_names = bytearray()
         self._found_ends = array("Q", [0])
+        self._values = bytearray()
+        self._values_ends = array("Q", [0])
 
     def __len__(self) -> int:
         """Return how many local candidates there are."""
@@ -94,6 +100,7 @@ class Matcher:
         other = copy(self)
         other._indexes, other._alike = [index.without_rows() for index in self._indexes], None
         other._found_ids, other._found_names, other._found_ends = bytearray(), bytearray(), array("Q", [0])
+        other._keeps_values = False
         return other
 
     def let_go(self) -> None:
@@ -135,6 +142,8 @@ class Matcher:
                 page.add_hits(index, slots)
         self._look_alike(ids, names, columns)
         self._store(page, names)
+        if self._keeps_values:
+            self._store_values(page, columns)
 
     def _look_alike(
         self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]
@@ -171,6 +180,18 @@ class Matcher:
         encoded, sizes = encode([names[row] or "" for row in rows])
         self._found_ends.frombytes((np.cumsum(sizes) + len(self._found_names)).astype(np.uint64).tobytes())
         self._found_names += encoded
+
+    def _store_values(self, page: RemotePage, columns: Mapping[str, Sequence[object]]) -> None:
+        """Store the values compared of the page's rows that are somebody's candidates."""
+        given = [columns[name] for name in self.value_columns]
+        for row in page.stored:
+            self._values += pack_values([column[row] for column in given])
+            self._values_ends.append(len(self._values))
+
+    @property
+    def value_columns(self) -> list[str]:
+        """The Dataverse columns compared, each once: the order of the values of a stored row."""
+        return list(dict.fromkeys(one.integration for group in self.groups for one in group.criteria))
 
     # -- deciding --------------------------------------------------------------------------------------------------
 
@@ -317,6 +338,18 @@ class Decisions:
     def row_name_at(self, position: int) -> str:
         """Return the name of the row that the record at a position gets."""
         return self._name(self._decided[position])
+
+    def candidate_values(self, position: int) -> list[list[object]]:
+        """Return the values of the rows that `decision_at` gives as candidates, in their order, where they are kept."""
+        matcher, row = self._matcher, self._decided[position]
+        if row:
+            return [self._values_of(row)]
+        _, group = self._result_shown(position)
+        return [self._values_of(one) for one in matcher._indexes[group].rows(position)]
+
+    def _values_of(self, row: int) -> list[object]:
+        ends = self._matcher._values_ends
+        return unpack_values(memoryview(self._matcher._values)[ends[row - 1] : ends[row]])
 
     def tried_before(self, position: int) -> list[PriorityResult]:
         """Return what the priorities before the one that coupled the record at a position gave."""

@@ -21,6 +21,7 @@ from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.matching.outside import OutsideRows, whys
+from coupling.matching.previewed import digests_of
 from coupling.matching.translation import translation_of
 from coupling.models import Coupling, IntegrationTableMapping, pairs_of
 from coupling.rows import ColumnPage, Criterion
@@ -41,7 +42,8 @@ class MatchingRun:
     """Reads both sides and decides.
 
     given: the criteria; records: the local candidates, in key order; on_part: called after each part read, with the
-    phase, how many records of it are done and how many there are (None where unknown); it may raise to stop.
+    phase, how many records of it are done and how many there are (None where unknown); it may raise to stop; keeps:
+    whether the values compared are kept of both sides, as a preview needs them.
     """
 
     mapping: IntegrationTableMapping
@@ -50,6 +52,7 @@ class MatchingRun:
     records: "QuerySet[Any]"
     blank_is_no_match: bool = False
     on_part: Callable[[str, int, int | None], None] = lambda _phase, _done, _total: None
+    keeps: bool = False
     groups: list[Group] = field(init=False)
     plan: read_plan.Plan = field(init=False)
     decisions: Decisions = field(init=False)
@@ -57,6 +60,8 @@ class MatchingRun:
     countries: tuple[str, str] | None = field(init=False)
     rows_compared: int = 0
     """How many Dataverse rows were compared."""
+    digests: bytearray = field(init=False, default_factory=bytearray)
+    """Where values are kept, eight bytes per record that tell whether its values are still the same."""
 
     def __post_init__(self) -> None:
         """Check that both sides have the fields, and that they can be compared.
@@ -94,6 +99,11 @@ class MatchingRun:
         countries = self.countries[1:] if self.countries else ()
         return list(dict.fromkeys([*(one.integration for one in self.given), *countries]))
 
+    @property
+    def value_columns(self) -> list[str]:
+        """The Dataverse columns of which a preview keeps the rows' values, in their order."""
+        return list(dict.fromkeys(one.integration for group in self.groups for one in group.criteria))
+
     def _countries(self) -> tuple[str, str] | None:
         """Return the local field and the Dataverse column that hold a record's country, where phone numbers ask for it.
 
@@ -119,12 +129,15 @@ class MatchingRun:
             country=self.mapping.company.country_code,
             countries=self.countries,
             near_misses=True,
+            keeps_values=self.keeps,
         )
         probed: list[dict[str, Any]] = []
         self.on_part("Reading records here", 0, total)
         for part in local_records.iter_batches(self.records, self.table, self.fields):
             values = self.translated(part)
             matcher.add(local_records.raw_ids(part), values, [str(row[2] or "") for row in part])
+            if self.keeps:
+                self.digests += digests_of([row[3:] for row in part])
             if total <= read_plan.MAX_PROBED_RECORDS:
                 probed += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
             self.on_part("Reading records here", len(matcher), total)
@@ -318,6 +331,13 @@ class MatchingRun:
             or (self.outside is not None and self.outside.match_at(decision.position) is not None)
             or self.decisions.near_miss_at(decision.position) is not None
         )
+
+    def count_created(self, *, only_unmatched: bool) -> int:
+        """Return how many records Create New applies to. only_unmatched: without likely duplicates."""
+        tally = self.decisions.count_results()
+        if not only_unmatched:
+            return len(self.decisions) - tally[Result.COUPLED]
+        return tally[Result.NO_MATCH] - self.count_held_back() - self.count_near_misses()
 
     def count_near_misses(self) -> int:
         """Return how many records without a match, not held back either, nearly match a row."""

@@ -43,7 +43,7 @@ def card(request: HttpRequest, job: Job, company: Company) -> Page:
         crumbs=(list_link(job, company), Link(text_of(job.started_at or job.created_at), "")),
         state=display.status(job),
         help="jobs",
-        actions=[*on_failed, *_actions(request, job, company)],
+        actions=[*on_failed, *_of_other_rooms(request, job), *_actions(request, job, company)],
         notices=_notices(job, company, waits_for),
         progress=display.progress(job, poll_url=url, waits_for=waits_for),
         cues=counters(job, company),
@@ -101,6 +101,11 @@ def outcomes(request: HttpRequest, job: Job, company: Company, outcome: str, rea
 def _outcome_actions(request: HttpRequest, job: Job, outcome: str) -> list[Any]:
     """Return what upper rooms offer to do with a job's outcomes."""
     return [action for provider in registry.outcome_actions for action in provider(request, job, outcome)]
+
+
+def _of_other_rooms(request: HttpRequest, job: Job) -> list[Any]:
+    """Return what upper rooms offer on the card of a job."""
+    return [action for provider in registry.job_actions for action in provider(request, job)]
 
 
 def _reasons(job: Job, company: Company, outcome: str, reason: str | None) -> list[Cue]:

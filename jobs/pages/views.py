@@ -1,7 +1,6 @@
 """The job log: lists, the job card, outcomes, export, cancel, and the queue."""
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import access
 from core.roles import Can, may, requires
+from core.spreadsheets import csv_lines
 from jobs import display, services
 from jobs.mentions import PersonReading, Reader
 from jobs.models import Job, JobOutcome, Outcome, Reason
@@ -202,22 +202,6 @@ _CSV_HEAD = (
 )  # fmt: skip
 
 
-class _Echo:
-    """A file whose writes are handed back, so that rows stream."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield a table as the lines of a CSV file that spreadsheets read as UTF-8, without what they take for formulas."""
-    writer = csv.writer(_Echo())
-    yield "\ufeff"
-    yield writer.writerow(head)
-    for row in rows:
-        yield writer.writerow([_escape_formula(text) for text in row])
-
-
 def _lines(rows: Any, reader: Reader) -> Iterator[tuple[str, ...]]:
     for row in rows:
         reader.read_rows([row])
@@ -231,8 +215,3 @@ def _line(row: JobOutcome) -> tuple[str, ...]:
         display.trail_text(row.detail), display.support_text(row.detail), row.integration_name,
         str(row.integration_id or ""), str(row.local_id or ""),
     )  # fmt: skip
-
-
-def _escape_formula(text: str) -> str:
-    """Return the text, so marked that a spreadsheet does not take it for a formula."""
-    return f"'{text}" if text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@") else text

@@ -45,7 +45,7 @@
     const head = $("[data-select-page]", form), region = form.closest(".rows");
     const all = region && $("input[name=all_matching]", region), out = region && $("[data-selected]", region);
     if (head) { head.checked = ticked > 0 && ticked === boxes.length; head.indeterminate = ticked > 0 && ticked < boxes.length; }
-    if (out) out.textContent = all && all.checked ? ", all selected" : ticked ? `, ${ticked} selected` : "";
+    if (out) out.textContent = all && all.checked ? ", all selected" : ticked ? `, ${ticked} ${out.dataset.selected || "selected"}` : "";
     return ticked;
   }
   document.addEventListener("change", (event) => {

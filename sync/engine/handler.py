@@ -1,9 +1,11 @@
 """The handler of synchronization jobs: recover what was interrupted, then run."""
 
 from core.refusals import NotUsable
+from coupling.couplings.brakes import creating_stopped
 from coupling.job_parameters import SyncParameters
 from coupling.models import IntegrationTableMapping
 from dataverse.errors import DataverseError
+from jobs.models import Reason
 from jobs.running.context import JobContext
 from sync.engine.choice_run import ChoiceRun
 from sync.engine.column_changes import MOST_LOOKS, SUSPECT, ColumnsChanged, look_again
@@ -19,6 +21,7 @@ def handle(context: JobContext) -> None:
     mapping = IntegrationTableMapping.objects.filter(company=context.company, name=context.job.mapping_name).first()
     if mapping is None:
         raise NotUsable(f"There is no integration table mapping {context.job.mapping_name} any more.")
+    _brake(context)
     if mapping.uid_kind == "option":
         ChoiceRun(context, mapping).execute()
     for looks_left in reversed(range(MOST_LOOKS)):
@@ -34,6 +37,16 @@ def handle(context: JobContext) -> None:
             # Dataverse does not know a column that was read from its own metadata: it is gone since.
             if not looks_left or error.reason not in SUSPECT or not look_again(mapping, run.gateway, run.drift):
                 raise
+
+
+def _brake(context: JobContext) -> None:
+    """End a job failed that was asked to create more records than its brake lets it."""
+    most = SyncParameters.load(context.parameters).stop_above
+    if most is None or context.resume or not context.job.selection_only:
+        return
+    if (asked := context.job.records.count()) > most:
+        with context.checkpoint() as point:
+            point.fail(creating_stopped(asked, most), Reason.BRAKE)
 
 
 def _run_for(context: JobContext, mapping: IntegrationTableMapping) -> Run:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import company_or_404
 from core.roles import Can, requires
+from core.spreadsheets import csv_lines
 from coupling.couplings.release import release_rows
 from coupling.dead_partners import rows_in_the_way
 from coupling.failures import services as failures
@@ -24,7 +25,6 @@ from coupling.records import selections
 from coupling.records.lists import table_or_404
 from jobs.errors import EmptySelection
 from jobs.models import Job
-from jobs.pages.views import csv_lines
 from masterdata.models import Company
 from sync.failures import export as exporting
 from sync.failures import services

@@ -5,7 +5,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from connection_setup.enabling import services
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.couplings import services as coupling
+from coupling.couplings.preview_lines import PreviewLines
+from coupling.models import Coupling, CouplingPreview, IntegrationTableMapping
 from jobs.running import waiting
 from masterdata.models import Currency, Customer, Salesperson
 
@@ -97,6 +99,14 @@ def run(job):
     return waiting.run_to_end(job)
 
 
+def previewed(mapping, criteria=None, **asked):
+    """Preview a coupling here. Returns what it found, as the command prints it."""
+    job = run(coupling.start_preview(mapping=mapping, criteria=criteria, **asked))
+    assert job.state == "finished", (job.message, job.detail)
+    found = CouplingPreview.objects.select_related("job", "mapping", "mapping__company").get(job=job)
+    return PreviewLines(found)
+
+
 def pairs(mapping):
     return dict(Coupling.objects.filter(mapping=mapping).values_list("local_id", "integration_id"))
 
@@ -106,4 +116,4 @@ def counted(job):
     return {name: count for name, count in job.counters.items() if count}
 
 
-__all__ = ["Currency", "Salesperson", "connect", "counted", "match_on", "pairs", "run"]
+__all__ = ["Currency", "Salesperson", "connect", "counted", "match_on", "pairs", "previewed", "run"]

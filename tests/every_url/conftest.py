@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,10 +21,21 @@ from connection_setup.models import DataverseConnection
 from core.roles import Role
 from core.vocabulary import Recommendation
 from coupling import claims
+from coupling.job_parameters import CouplingParameters
 from coupling.mappings import defaults
 from coupling.matching.decisions import Candidate
 from coupling.matching.partners import candidate_to_json
-from coupling.models import Coupling, CouplingBase, IntegrationTableMapping, LookUpTable, UndoneRecord
+from coupling.matching.previewed import PreviewedRecord, PreviewedRow, digest_of, pack_records
+from coupling.models import (
+    Coupling,
+    CouplingBase,
+    CouplingPreview,
+    IntegrationTableMapping,
+    LookUpTable,
+    PreviewPart,
+    UndoneRecord,
+)
+from coupling.rows import Criterion
 from dataverse import transport
 from dataverse.client import DataverseClient
 from jobs.mentions import HIDDEN
@@ -88,6 +100,7 @@ class Place:
     undone: UndoneRecord
     look_up_table: LookUpTable
     template: RecordTemplate
+    preview: Job
 
     @property
     def given(self) -> dict[str, Any]:
@@ -97,7 +110,7 @@ class Place:
             "mapping": self.mapping.name, "pk": self.job.pk, "name": "index", "what": "fields", "to": "on",
             "step": "before-you-start", "kind": "csv", "part": "name", "field": self.mapping.fields.earliest("pk").pk,
             "table_id": self.look_up_table.pk, "side": "table", "how": "leaving", "tree": "e30",
-            "template_id": self.template.pk,
+            "template_id": self.template.pk, "preview": self.preview.pk,
             "uidb64": "MQ", "token": "not-a-token",
         }  # fmt: skip
 
@@ -154,7 +167,27 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     )  # fmt: skip
     table = LookUpTable.objects.create(company=company, name=f"{prefix}GRADE", rows={"A": "Good"})
     template = RecordTemplate.objects.create(company=company, code=f"{prefix}SHOP", table="customer")
-    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template)
+    preview = _preview(company, mapping, some[2])
+    return Place(company, some[0], mapping, job, pairs[0], undone[0], table, template, preview)
+
+
+def _preview(company: Company, mapping: IntegrationTableMapping, record: Customer) -> Job:
+    """Return the job of a preview that is complete: one record would be coupled."""
+    asked = CouplingParameters(criteria=(Criterion("name", "name"),))
+    job = Job.objects.create(
+        company=company, type=Type.PREVIEW, state=State.FINISHED, mapping_name=mapping.name, parameters=asked.dump(),
+        started_at=timezone.now(), ended_at=timezone.now(),
+    )  # fmt: skip
+    preview = CouplingPreview.objects.create(
+        job=job, mapping=mapping, complete=True, numbers={"couple": 1}, orders=[["Name", 1]], fields=["name"],
+        columns=["name"], kept_until=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+    found = PreviewedRecord(
+        0, record.system_id.bytes, record.no, record.name, digest_of([record.name]), [record.name], 0,
+        [PreviewedRow(uuid.uuid4().bytes, f"{record.name} row", [record.name])],
+    )  # fmt: skip
+    PreviewPart.objects.create(preview=preview, found="couple", chunk=0, first=0, count=1, packed=pack_records([found]))
+    return job
 
 
 def mention(one: Place, other: Place) -> None:

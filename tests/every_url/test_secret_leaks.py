@@ -167,6 +167,7 @@ def given(company: Company) -> dict[str, Any]:
         "mapping": "CUSTOMER", "pk": job.pk, "name": "index", "what": "fields", "to": "on",
         "step": "before-you-start", "part": "name", "kind": "csv", "field": field.pk, "uidb64": "MQ",
         "token": "not-a-token", "side": "table", "how": "leaving", "tree": "e30",
+        "preview": (Job.objects.filter(company=company, type="preview").first() or job).pk,
     }  # fmt: skip
 
 

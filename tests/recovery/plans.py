@@ -10,6 +10,14 @@ NAMED: dict[str, list[Plan]] = {
         "couplings, inserted but not committed", "checkpoint, committed", "end, follow-up queued but not committed",
         "end, committed, nothing published",
     ),
+    "previewing": named(
+        "claim, taken", "previewed, nothing stored", "preview, a part not stored", "preview, a part stored",
+        "checkpoint, not committed", "checkpoint, committed", "end, committed, nothing published",
+    ),
+    "couple_these": named(
+        "claim, taken", "carrying out, a part not begun", "carrying out, inserted but not committed",
+        "checkpoint, committed", "end, follow-up queued but not committed", "end, committed, nothing published",
+    ),
     "create_new": named(
         "claim, row read", "slice end, not yet given back", "intents, not stored", "intents, stored",
         "create, one part sent", "create, result not saved", "results, written but not committed",

@@ -57,9 +57,14 @@ POINTS: dict[str, tuple[str, str, str]] = {
     "results, not written": ("sync.engine.ledger", "Ledger.save", "before"),
     "results, written but not committed": ("sync.engine.ledger", "Ledger.save", "after"),
     # coupling and uncoupling
-    "matched, nothing written": ("coupling.couplings.couple_job", "_run_matching", "after"),
+    "matched, nothing written": ("coupling.couplings.couple_job", "run_matching", "after"),
     "couplings, not inserted": ("coupling.couplings.couple_writer", "CouplingWriter._save", "before"),
     "couplings, inserted but not committed": ("coupling.couplings.couple_writer", "CouplingWriter._save", "after"),
+    "previewed, nothing stored": ("coupling.couplings.preview_job", "run_matching", "after"),
+    "preview, a part not stored": ("coupling.couplings.preview_job", "_Writer._save", "before"),
+    "preview, a part stored": ("coupling.couplings.preview_job", "_Writer._save", "after"),
+    "carrying out, a part not begun": ("coupling.couplings.carry_out", "_Carrying._carry_out", "before"),
+    "carrying out, inserted but not committed": ("coupling.couplings.carry_out", "_Carrying._couple", "after"),
     "released, couplings not deleted": ("coupling.couplings.uncouple_job", "_Uncoupling._clear_company", "after"),
     "uncoupling, before a part": ("coupling.couplings.uncouple_job", "_Uncoupling._delete", "before"),
 }
@@ -125,11 +130,12 @@ def at(module: str, path: str, when: str, number: int, do: Callable[[], None]) -
 def make_small() -> None:
     """Make several pages, parts, checkpoints and requests out of a few dozen records."""
     from coupling import gateway
-    from coupling.couplings import couple_job, couple_writer, uncouple_job
+    from coupling.couplings import couple_writer, match_step, preview_job, uncouple_job
     from dataverse import bulk, table_scan
     from sync.engine import mapping_run, pairs, selected_run
 
-    couple_writer.records_per_checkpoint, couple_job.PROGRESS_INTERVAL_S = (lambda: 9), 0.0
+    couple_writer.records_per_checkpoint, match_step.PROGRESS_INTERVAL_S = (lambda: 9), 0.0
+    preview_job.CHUNK = 9
     uncouple_job.COUPLINGS_PER_CHECKPOINT = 7
     for module in (pairs, mapping_run, selected_run):
         module.CHUNK = 9

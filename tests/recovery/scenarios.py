@@ -11,10 +11,11 @@ from connection_setup.enabling.services import enable
 from connection_setup.models import DataverseConnection
 from core import bulk
 from core.vocabulary import Direction
+from coupling.couplings import preview_services
 from coupling.couplings import services as coupling
 from coupling.mappings import defaults
 from coupling.mappings.services import get_mapping
-from coupling.models import Coupling, IntegrationTableMapping
+from coupling.models import Coupling, CouplingPreview, IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.models import Job
 from jobs.running.waiting import run_to_end
@@ -141,6 +142,24 @@ def coupling_by_phone(w: World) -> Job:
     )
 
 
+def previewing(w: World) -> Job:
+    """Make a preview with matches, multiple matches, no matches."""
+    w.records(range(60), city="Bonn")
+    w.rows(range(48))
+    w.rows(range(40, 46), "Twin")
+    return coupling.start_preview(mapping=w.mapping(), criteria=BY_PHONE, create_new=True)
+
+
+def couple_these(w: World) -> Job:
+    """Couple exactly what was previewed, some of which changed since; create some, and synchronize."""
+    w.records(range(60), city="Bonn")
+    w.rows(range(40))
+    preview = coupling.start_preview(mapping=w.mapping(), criteria=BY_PHONE, create_new=True, synchronize=True)
+    assert run_to_end(preview).state == "finished"
+    w.edit_here(range(5), phone_no="555-9{}")
+    return preview_services.couple_these(preview=CouplingPreview.objects.get(job=preview))
+
+
 def create_new(w: World) -> Job:
     """Few match; the others are created, and all are synchronized."""
     w.records(range(60), city="Bonn")
@@ -208,9 +227,20 @@ def keeping(w: World) -> Job:
 
 SCENARIOS: dict[str, Callable[[World], Job]] = {
     one.__name__: one
-    for one in (coupling_by_phone, create_new, to_dataverse, from_dataverse, both_ways, full, uncoupling, keeping)
+    for one in (
+        coupling_by_phone,
+        previewing,
+        couple_these,
+        create_new,
+        to_dataverse,
+        from_dataverse,
+        both_ways,
+        full,
+        uncoupling,
+        keeping,
+    )
 }
-IN_STEP = tuple(name for name in SCENARIOS if name != "uncoupling")
+IN_STEP = tuple(name for name in SCENARIOS if name not in ("uncoupling", "previewing"))
 """After these the two sides agree, or wait for a person: another run has nothing to write."""
 
 

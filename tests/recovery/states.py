@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from typing import Any
 
-from coupling.models import Coupling, CouplingBase, UndoneRecord
-from jobs.models import Job
+from coupling.couplings.preview_store import records_in_order
+from coupling.models import Coupling, CouplingBase, CouplingPreview, UndoneRecord
+from jobs.models import Job, Type
 from jobs.outcomes import JobOutcomes
 from masterdata.models import Customer
 from sync.rules.transfer import unpack
@@ -38,8 +39,17 @@ def end_state(w: World, root: Job) -> dict[str, Any]:
             for one in pairs
         ),
         "undone records": UndoneRecord.objects.filter(mapping__company=w.company).count(),
+        "previews": [_preview(one) for one in CouplingPreview.objects.filter(mapping__company=w.company)],
         "jobs": sorted(_job(job, here) for job in jobs),
     }  # fmt: skip
+
+
+def _preview(preview: CouplingPreview) -> tuple[Any, ...]:
+    records = [
+        (found, one.key, one.name, [row.name for row in one.rows], one.told.get("message", ""))
+        for found, one in records_in_order(preview)
+    ]
+    return preview.complete, sorted(preview.numbers.items()), records
 
 
 def _record(one: Customer) -> str:
@@ -80,6 +90,10 @@ def _job(job: Job, here: dict[Any, str]) -> tuple[Any, ...]:
 def make_sure_it_adds_up(root: Job) -> None:
     """Counters equal outcomes, every record has exactly one, these are numbered on, and nothing is in doubt."""
     for job in family(root.pk):
+        if job.type == Type.PREVIEW:  # it counts nothing, for it does nothing
+            stored = [one.local_id for _, one in records_in_order(CouplingPreview.objects.get(job=job))]
+            assert len(stored) == len(set(stored)) == job.counters["total"] == job.processed
+            continue
         rows = list(JobOutcomes(job))
         positions: dict[tuple[str, str], list[int]] = {}
         for row in rows:

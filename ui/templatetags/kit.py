@@ -74,8 +74,8 @@ def _cells(bound: Any, row: Any) -> SafeString:
         parts.append(
             format_html(
                 '<td class="check"><label><input type="checkbox" name="selected" value="{}" id="select-{}" '
-                'aria-label="Select {}"></label></td>',
-                row.key, row.key, row.label,
+                'aria-label="{}"{}></label></td>',
+                row.key, row.key, row.box, SafeString(" checked") if row.ticked else "",
             )
         )  # fmt: skip
     for position, (column, value) in enumerate(row.cells):

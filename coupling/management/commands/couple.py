@@ -1,5 +1,6 @@
 """manage.py couple MAPPING --company NAME [--match ...] [--select ...] ...: match-based coupling."""
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -8,9 +9,15 @@ from core.roles import Can
 from core.vocabulary import CompareAs, ConflictOption
 from coupling.commands import MappingCommand
 from coupling.couplings import services
+from coupling.couplings.brakes import Brakes
+from coupling.couplings.preview_lines import PreviewLines
 from coupling.matching import criteria
+from coupling.matching.previewed import Found
+from coupling.models import CouplingPreview
 from dataverse.errors import DataverseError
+from jobs import services as jobs
 from jobs.mentions import PersonReading
+from jobs.models import Job
 
 
 class Command(MappingCommand):
@@ -44,39 +51,53 @@ class Command(MappingCommand):
         )
         parser.add_argument("--synchronize", action="store_true", default=None, help="Synchronize what was coupled.")
         parser.add_argument("--conflicts", choices=[value for value in ConflictOption.values if value])
-        parser.add_argument("--preview", action="store_true", help="Only print what would happen.")  # fmt: skip
+        parser.add_argument("--preview", action="store_true", help="Only print what would happen.")
+        parser.add_argument(
+            "--stop-above", type=_limit, metavar="N|P%", default=(None, None),
+            help="Where more than N records, or P of 100 that take part, would be created, none is.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--stop-coupled-above", type=_number, metavar="N", help="Where more than N would be coupled, none is."
+        )
 
     def run(self, options: dict[str, Any]) -> None:
         """Preview, or start the job and wait for its end."""
         mapping = self.mapping(options["mapping"])
         selection = self.selection(mapping, options["select"])
+        given = criteria.parse_criteria(mapping, options["match"]) if options["match"] else None
+        stop_above, stop_percent = options["stop_above"]
+        start = services.start_preview if options["preview"] else services.start_coupling
         try:
-            creates = {
-                "create_new": options["create_new"] and True,
-                "only_unmatched": options["create_new"] == "unmatched",
-            }
-            given = criteria.parse_criteria(mapping, options["match"]) if options["match"] else None
-            if options["preview"]:
-                self._preview(mapping, selection, given, creates)
-                return
             for refusal in services.incomparable(mapping, given or criteria.stored_criteria(mapping)).values():
                 raise refusal
-            job = services.start_coupling(
+            job = start(
                 mapping=mapping,
                 selection=selection,
                 criteria=given,
-                **creates,
+                create_new=options["create_new"] and True,
+                only_unmatched=options["create_new"] == "unmatched",
                 synchronize=options["synchronize"],
                 conflicts=options["conflicts"],
+                brakes=Brakes(stop_above, stop_percent, options["stop_coupled_above"]),
                 user=self.acting,
             )
         except DataverseError as error:
             self.refuse_for(error)
-        self.finish(job)
+        if options["preview"]:
+            self._print_preview(job)
+        else:
+            self.finish(job)
 
-    def _preview(self, mapping: Any, selection: Any, given: Any, creates: dict[str, Any]) -> None:
-        found = services.preview(mapping=mapping, selection=selection, criteria=given, **creates)
-        reader = PersonReading(self.acting)
+    def _print_preview(self, job: Job) -> None:
+        """Wait for a preview, and print what it found."""
+        job = self.wait_for(job)
+        preview = CouplingPreview.objects.select_related("job", "mapping", "mapping__company").filter(
+            job=job, complete=True
+        ).first()  # fmt: skip
+        if preview is None:
+            self.print_json_lines([jobs.summary(job)]) if self.as_json else self.print_result(jobs.summary(job))
+            raise SystemExit(1)
+        found, reader = PreviewLines(preview), PersonReading(self.acting)
         if self.as_json:
             self.print_json_lines(found.lines(reader))
             self.print_json_lines([found.summary()])
@@ -85,9 +106,29 @@ class Command(MappingCommand):
             row = one["integration"]
             text = f"-> {row['name']}" if one["outcome"] == "couple" else one["message"]
             self.print_text(f"{one['local']['key']:<12} {one['local']['name']:<32} {text}")
+        no_match, several = found.count(Found.NEW, Found.NEAR), found.count(Found.SEVERAL)
         self.print_text(
-            f"{found.total:,} uncoupled records: {found.coupled:,} would be coupled, {found.multiple:,} have several "
-            f"matches, {found.no_match:,} find no match, {found.already_coupled:,} find a match that is taken."
+            f"{found.total:,} uncoupled records: {found.coupled:,} would be coupled, {several:,} have several matches, "
+            f"{no_match:,} find no match, {found.count(Found.TAKEN):,} find a match that is taken."
             + (f" Rows would be created for {found.created:,}." if found.created else "")
-            + (f" {found.outside:,} selected records take no part." if found.outside else "")
+            + (f" {found.left_out:,} selected records take no part." if found.left_out else "")
         )
+        for brake in filter(None, (found.brake_on_coupling, found.brake_on_creating)):
+            self.print_text(brake)
+
+
+def _limit(text: str) -> tuple[int | None, int | None]:
+    """Return a limit in records, or in percent. Raises ArgumentTypeError."""
+    if text.endswith("%"):
+        percent = _number(text.removesuffix("%"))
+        if percent > 100:
+            raise ArgumentTypeError(f"{text!r} is more than all of them.")
+        return None, percent
+    return _number(text), None
+
+
+def _number(text: str) -> int:
+    """Return a whole number. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise ArgumentTypeError(f"{text!r} is no whole number of records.")
+    return int(text)

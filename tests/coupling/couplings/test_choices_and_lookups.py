@@ -5,13 +5,12 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from core.refusals import Refusal
 from coupling.couplings import services
 from coupling.models import Coupling, IntegrationTableMapping, OptionMapping
 from coupling.rows import Criterion
 from jobs.models import Job, JobOutcome
 from masterdata.models import Contact, Currency, Customer, PaymentTerms, ShipmentMethod
-from tests.coupling.conftest import counted, pairs, run
+from tests.coupling.conftest import counted, pairs, previewed, run
 from tests.coupling.couplings.test_pages import of_customer, text, typed
 from tests.sync.conftest import signed_in
 
@@ -33,7 +32,7 @@ def methods(company):
 def test_choices_are_found_by_their_captions(customer_mapping, customers, accounts, methods):
     made = customers([{"shipment_method_code": code} for code in ("fob", "NC", "CIF", "")])
     rows = accounts([{"name": f"row {value}", "address1_freighttermscode": value} for value in (1, 2, None)])
-    preview = services.preview(mapping=customer_mapping, criteria=FREIGHT)
+    preview = previewed(customer_mapping, FREIGHT)
     job = couple(customer_mapping, FREIGHT)
     assert pairs(customer_mapping) == {made[0].system_id: rows[0], made[1].system_id: rows[1]}
     assert (counted(job), preview.coupled) == ({"total": 4, "coupled": 2, "failed": 2}, 2)
@@ -131,8 +130,9 @@ def test_the_command_refuses_it_too_and_a_job_that_exists_fails_with_it(customer
     assert '"reason": "configuration"' in out.getvalue()
     assert not Job.objects.exists()
     given = [Criterion("primary_contact_no", "primarycontactid")]
-    with pytest.raises(Refusal, match="cannot be matched on"):
-        services.preview(mapping=customer_mapping, criteria=given)
+    refused = run(services.start_preview(mapping=customer_mapping, criteria=given))
+    assert (refused.state, refused.failure_reason) == ("failed", "configuration")
+    assert "cannot be matched on" in refused.message
     job = couple(customer_mapping, given)
     assert (job.state, job.failure_reason) == ("failed", "configuration")
     assert not pairs(customer_mapping)

@@ -25,7 +25,7 @@ from jobs.models import JobOutcome
 from masterdata.models import Currency, Customer
 from sync.full import services as full
 from sync.start.services import start_synchronization
-from tests.coupling.conftest import connect, counted, pairs, run
+from tests.coupling.conftest import connect, counted, pairs, previewed, run
 
 NAME = [Criterion("name", "name")]
 
@@ -55,7 +55,7 @@ def couple(mapping, **asked):
 
 def test_matching_refuses_a_row_of_another_company_by_name(customer_mapping, other_mapping, both):
     assert counted(couple(customer_mapping)) == {"total": 1, "coupled": 1}
-    preview = services.preview(mapping=other_mapping, criteria=NAME)
+    preview = previewed(other_mapping, NAME)
     job = couple(other_mapping)
     assert (counted(job), job.reasons) == ({"total": 1, "failed": 1}, {"already_coupled": 1})
     message, detail = read(JobOutcome.objects.get(job=job))
@@ -84,7 +84,7 @@ def test_the_company_that_holds_a_row_is_named_to_those_who_have_a_role_there(
         give_roles(person=person, company=companies[one], roles=[role])
     couple(customer_mapping)
     job = couple(other_mapping)
-    (preview,) = services.preview(mapping=other_mapping, criteria=NAME).lines(PersonReading(person))
+    (preview,) = previewed(other_mapping, NAME).lines(PersonReading(person))
     by_hand = {
         "mapping": other_mapping, "local_id": second.system_id, "integration_id": row,
         "organization_id": other_mapping.company.connection.organization_id,

@@ -6,13 +6,14 @@ from connection_setup.connection.state import connection_of
 from core.vocabulary import CompareAs
 from coupling.couplings import services
 from coupling.matching import run_matching
+from coupling.matching.previewed import Found
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.mentions import HIDDEN, PersonReading
 from jobs.models import JobOutcome
 from masterdata.models import Company, Customer
 from sync.start.services import start_synchronization
-from tests.coupling.conftest import connect, counted, run
+from tests.coupling.conftest import connect, counted, previewed, run
 
 PHONE = [Criterion("phone_no", "telephone1")]
 NAME = [Criterion("name", "name")]
@@ -20,7 +21,7 @@ NAME = [Criterion("name", "name")]
 
 def couple(mapping, criteria=PHONE):
     """Couple, and return the messages in the order of the records; a preview says the same."""
-    preview = services.preview(mapping=mapping, criteria=criteria)
+    preview = previewed(mapping, criteria)
     job = run(services.start_coupling(mapping=mapping, criteria=criteria, synchronize=False))
     messages = [one.message for one in JobOutcome.objects.filter(job=job).order_by("local_key")]
     assert messages == [line["message"] for line in preview.lines()]
@@ -57,7 +58,7 @@ def test_the_outcome_says_what_holds_the_rows_back(customer_mapping, customers, 
         "take part, or match on other fields."
     )
     assert second == "No row in Dataverse has the same Phone No. Match on other fields, or create it there."
-    assert (preview.no_match, preview.held_back) == (2, 1)
+    assert (preview.count(Found.NEW), preview.count(Found.NEAR)) == (1, 1)
 
 
 def test_where_a_row_inside_matches_those_outside_do_not_count(customer_mapping, customers, accounts):

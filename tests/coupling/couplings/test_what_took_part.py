@@ -7,14 +7,14 @@ from coupling.couplings import services
 from coupling.models import IntegrationTableMapping
 from coupling.rows import Criterion
 from jobs.outcomes import JobOutcomes
-from tests.coupling.conftest import pairs, run
+from tests.coupling.conftest import pairs, previewed, run
 
 NAME_AND_CITY = [Criterion("name", "name"), Criterion("city", "address1_city")]
 
 
 def couple(mapping, criteria=NAME_AND_CITY):
     """Couple, and return the outcomes in the order of their records; a preview says the same."""
-    lines = [line["message"] for line in services.preview(mapping=mapping, criteria=criteria).lines()]
+    lines = [line["message"] for line in previewed(mapping, criteria).lines()]
     job = run(services.start_coupling(mapping=mapping, criteria=criteria, synchronize=False))
     outcomes = sorted(JobOutcomes(job), key=lambda row: row.local_key)
     assert [outcome.message for outcome in outcomes] == lines

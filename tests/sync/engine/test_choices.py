@@ -24,6 +24,7 @@ from sync.engine.preview import Preview
 from sync.full import services as full
 from sync.start.services import run_due, start_synchronization, synchronize_in_order
 from tests.conftest import the_wait_is_over
+from tests.coupling.conftest import previewed
 from tests.sandbox.conftest import api_of
 from tests.sync.conftest import accounts, counters, coupling_of, customer, patch, synchronize, update_mapping
 
@@ -79,8 +80,8 @@ def test_coupling_finds_choices_by_code_and_name_and_creates_the_others(company)
     mapping.fields.filter(field="description").update(match_priority=1)
     terms(company, "NET 30", "2% 10, NET", "14 DAYS", "COD")
     terms(company, "M45", description="net 45")
-    preview = couplings.preview(mapping=mapping)
-    assert (preview.coupled, preview.no_match) == (3, 2)
+    preview = previewed(mapping)
+    assert (preview.coupled, preview.created) == (3, 2)
     job = couple(company)
     first, created, after = ended(job)
     assert counters(first) == {"coupled": 3, "skipped": 2}

@@ -68,10 +68,15 @@ def test_what_changed_meanwhile_arrives_once_the_own_organization_answers_again(
     assert one.city == "Ulm"
 
 
+def preview_of_coupling(company: Company) -> None:
+    job = run_to_end(couplings.start_preview(mapping=update_mapping(company), criteria=NAME))
+    raise Refusal(job.failure_reason, job.message)
+
+
 READS: dict[str, Callable[[Company], object]] = {
     "review counts": full.generate,
     "review started over": full.reset,
-    "preview of coupling": lambda company: couplings.preview(mapping=update_mapping(company), criteria=NAME),
+    "preview of coupling": preview_of_coupling,
     "preview of a synchronization": lambda company: list(Preview(update_mapping(company)).outcomes()),
     "users": salespeople.read_users,
     "integration solutions": lambda company: deployed.solutions(connection_of(company)),

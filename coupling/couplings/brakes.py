@@ -1,0 +1,66 @@
+"""Brakes: above how many records a coupling stops before it couples or creates anything. Data in, sentences out."""
+
+from dataclasses import dataclass
+
+from core.refusals import Refusal
+from coupling.job_parameters import CouplingParameters
+
+REASON = "brake"
+"""The word of jobs.models.Reason."""
+CHANGE_THEM = "See in a preview which they are; then choose among them there, or raise the limit."
+
+
+@dataclass(frozen=True, slots=True)
+class Brakes:
+    """At most so many records may be created, or so many of 100 that take part; at most so many may be coupled.
+
+    None: no limit.
+    """
+
+    created: int | None = None
+    created_percent: int | None = None
+    coupled: int | None = None
+
+    @classmethod
+    def asked(cls, given: CouplingParameters) -> "Brakes":
+        """Return the brakes that a job is asked for."""
+        return cls(given.stop_above, given.stop_above_percent, given.stop_coupled_above)
+
+    def __bool__(self) -> bool:
+        """Return whether there is any."""
+        return self != Brakes()
+
+    def most_created(self, total: int) -> int | None:
+        """Return how many records may be created where `total` take part; None for any number."""
+        share = None if self.created_percent is None else total * self.created_percent // 100
+        given = [limit for limit in (self.created, share) if limit is not None]
+        return min(given, default=None)
+
+    def stops_creating(self, count: int, total: int) -> bool:
+        """Return whether so many are too many to be created where `total` take part."""
+        most = self.most_created(total)
+        return most is not None and count > most
+
+    def stops_coupling(self, count: int) -> bool:
+        """Return whether so many are too many to be coupled."""
+        return self.coupled is not None and count > self.coupled
+
+
+NO_BRAKES = Brakes()
+
+
+def creating_stopped(count: int, most: int) -> Refusal:
+    """Return why none of so many records is created."""
+    would = "1 record would be created" if count == 1 else f"{count:,} records would be created"
+    return Refusal(REASON, f"{would}, and the brake stops above {most:,}, so none is.", CHANGE_THEM)
+
+
+def coupling_stopped(count: int, most: int) -> Refusal:
+    """Return why none of so many records is coupled."""
+    would = "1 record would be coupled" if count == 1 else f"{count:,} records would be coupled"
+    return Refusal(REASON, f"{would}, and the brake stops above {most:,}, so none is.", CHANGE_THEM)
+
+
+def record_not_created(count: int, most: int) -> str:
+    """Return what is told of one of the records that are not created."""
+    return f"It is not created: the brake stops above {most:,}, and {count:,} would be."

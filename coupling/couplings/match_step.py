@@ -1,0 +1,88 @@
+"""The step that coupling jobs and their previews share: read both sides and decide, with the progress on the job."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from coupling import local_records
+from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters
+from coupling.mappings import column_looks
+from coupling.mappings.column_looks import require_criteria
+from coupling.matching.run_matching import MatchingRun
+from coupling.models import IntegrationTableMapping
+from jobs import lease
+from jobs.errors import SliceEnded, Yielded
+from jobs.models import JobRecord
+from jobs.running.context import JobContext
+
+PROGRESS_INTERVAL_S = 1.0
+"""Time between two progress notes while reading."""
+
+
+def records_to_match(context: JobContext, mapping: IntegrationTableMapping) -> "QuerySet[Any]":
+    """Return what is still to be matched: uncoupled, inside the filter, selected, behind the last key written."""
+    records = local_records.uncoupled_records(mapping)
+    if context.job.selection_only:
+        records = records.filter(Exists(JobRecord.objects.filter(job=context.job, local_id=OuterRef("system_id"))))
+    if (after := context.resume.get("after")) is not None:
+        records = records.filter(**{f"{local_records.get_table(mapping).key}__gt": after})
+    return records
+
+
+def run_matching(
+    context: JobContext,
+    mapping: IntegrationTableMapping,
+    given: Sequence[Any],
+    gateway: Gateway,
+    *,
+    keeps: bool = False,
+) -> MatchingRun:
+    """Read both sides and decide, noting the progress on the job. keeps: what a preview needs is kept of both sides."""
+    last_note = 0.0
+
+    def note_progress(phase: str, done: int, total: int | None) -> None:
+        nonlocal last_note
+        if time.monotonic() - last_note < PROGRESS_INTERVAL_S:
+            return
+        last_note = time.monotonic()
+        note = f"{phase}: {done:,}" if done else phase
+        _note(context, note, total if phase.startswith("Reading") and context.job.total is None else None)
+
+    columns = gateway.table(mapping).columns
+    look = column_looks.preview if keeps else column_looks.look
+    require_criteria(look(mapping, columns), given)
+    matching = MatchingRun(
+        mapping,
+        given,
+        gateway,
+        records_to_match(context, mapping),
+        blank_is_no_match=CouplingParameters.load(context.parameters).blank_is_no_match,
+        on_part=note_progress,
+        keeps=keeps,
+    )
+    matching.run()
+    total = context.job.total if context.job.total is not None else len(matching.decisions)
+    _note(context, "Keeping what was found" if keeps else "Writing", total, plan=matching.plan.kind, stage="match")
+    return matching
+
+
+def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "", stage: str = "") -> None:
+    """Note how far reading is.
+
+    A slice does not end here, since what is read cannot be saved, unless the worker is stopping.
+    """
+    try:
+        with context.checkpoint() as point:
+            point.phase = phase
+            if total is not None:
+                point.total = total
+            if plan:
+                point.plan = plan
+            if stage:
+                point.resume = {**context.resume, "stage": stage}
+    except (SliceEnded, Yielded):
+        if lease.stopping.is_set():
+            raise

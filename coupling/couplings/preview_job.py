@@ -1,0 +1,239 @@
+"""The job of a preview: match as the coupling job does, and keep what was decided instead of carrying it out.
+
+Stages:
+    match  both sides are read and decided
+    store  what was found is stored in key order, a packed part for each thing found and checkpoint
+What is read is not saved: after a lost worker both sides are read again, and what was stored is stored anew. Nothing is
+written in Dataverse, and no coupling is changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.utils import timezone
+
+from coupling import local_records
+from coupling.couplings.left_out import BEFORE, MEANWHILE, skipped_outcomes
+from coupling.couplings.match_step import run_matching
+from coupling.gateway import Gateway
+from coupling.job_parameters import CouplingParameters
+from coupling.mappings.services import get_mapping
+from coupling.matching import criteria
+from coupling.matching.decisions import Decision, Result
+from coupling.matching.partners import Partner, candidate_to_json, partner_names
+from coupling.matching.previewed import Found, PreviewedRecord, PreviewedRow, pack_records
+from coupling.matching.run_matching import MatchingRun, to_json_value
+from coupling.models import CouplingPreview, IntegrationTableMapping, PreviewPart
+from jobs.models import OPEN_STATES, Job
+from jobs.running.context import JobContext, OutcomeRow
+
+KEPT = timedelta(hours=24)
+"""How long a preview is kept."""
+CHUNK = 5000
+"""Records whose parts are written together."""
+_DROPPED_AT_ONCE = 5
+
+
+def preview(context: JobContext) -> None:
+    """Handle one slice of a preview. See the module."""
+    mapping = get_mapping(context.company, context.job.mapping_name)
+    given = CouplingParameters.load(context.parameters).criteria
+    if not context.resume:
+        local_records.get_table(mapping).find_changes(context.company)
+    matching = context.kept.get("matching")
+    if matching is None:
+        gateway = Gateway(context.company, context.usage)
+        matching = run_matching(context, mapping, given, gateway, keeps=True)
+        context.kept |= {"matching": matching, "store": _Store()}
+        _begin(context, mapping, matching)
+    writer = _Writer(context, mapping, matching, context.kept["store"])
+    writer.write()
+    writer.write_left_out()
+    _finish(context, mapping, matching, context.kept["store"].numbers)
+
+
+class _Store:
+    """How far storing is: the position of the next record, the next chunk, and how many were found of each kind."""
+
+    def __init__(self) -> None:
+        self.position = self.chunk = 0
+        self.numbers: dict[str, int] = {found.value: 0 for found in Found}
+        self.left_out_behind: UUID | None = None
+
+
+def _begin(context: JobContext, mapping: IntegrationTableMapping, matching: MatchingRun) -> None:
+    """Drop what an earlier worker has stored, and note what was compared."""
+    with context.checkpoint() as point:
+        row, _ = CouplingPreview.objects.get_or_create(
+            job=context.job, defaults={"mapping": mapping, "kept_until": timezone.now() + KEPT}
+        )
+        PreviewPart.objects.filter(preview=row).delete()
+        row.fields, row.columns = matching.fields, matching.value_columns
+        row.rows_compared = matching.rows_compared
+        row.save(update_fields=["fields", "columns", "rows_compared"])
+        point.resume = {"stage": "store"}
+        point.processed(-context.job.processed)
+
+
+def _finish(
+    context: JobContext, mapping: IntegrationTableMapping, matching: MatchingRun, numbers: Mapping[str, int]
+) -> None:
+    decisions = matching.decisions
+    coupled = decisions.count_coupled_by_priority()
+    orders = [
+        [criteria.group_caption(mapping, group), count] for group, count in zip(matching.groups, coupled, strict=True)
+    ]
+    total = len(decisions) + numbers[Found.LEFT_OUT]
+    with context.checkpoint() as point:
+        CouplingPreview.objects.filter(job=context.job).update(
+            complete=True, numbers=dict(numbers), orders=orders, kept_until=timezone.now() + KEPT
+        )
+        point.total = total
+        point.finish(_message(numbers))
+
+
+def _message(numbers: Mapping[str, int]) -> str:
+    several = {
+        "several matches": numbers[Found.SEVERAL], "a match that is taken": numbers[Found.TAKEN],
+        "no match": numbers[Found.NEW] + numbers[Found.NEAR],
+    }  # fmt: skip
+    others = ", ".join(f"{count:,} with {what}" for what, count in several.items() if count)
+    return f"{numbers[Found.COUPLE]:,} would be coupled{f'; {others}' if others else ''}. Nothing was changed."
+
+
+class _Writer:
+    """Stores what was found, chunk by chunk in key order."""
+
+    def __init__(
+        self, context: JobContext, mapping: IntegrationTableMapping, matching: MatchingRun, store: _Store
+    ) -> None:
+        self.context, self.mapping, self.matching, self.store = context, mapping, matching, store
+        self.table = local_records.get_table(mapping)
+        self.all_records = self.table.records(mapping.company)
+
+    def write(self) -> None:
+        """Store the records that take part."""
+        while self.store.position < len(self.matching.decisions):
+            first = self.store.position
+            end = min(first + CHUNK, len(self.matching.decisions))
+            by_found = self._found(first, end)
+            self.store.position = end
+            self._save(by_found, end - first)
+
+    def write_left_out(self) -> None:
+        """Store the selected records that take no part."""
+        if not self.context.job.selection_only:
+            return
+        for ids in self.context.selection(after=self.store.left_out_behind):
+            outcomes = list(skipped_outcomes(self.mapping, ids, BEFORE))
+            self.store.left_out_behind = ids[-1]
+            self._save({Found.LEFT_OUT: [_left_out(row, at) for at, row in enumerate(outcomes)]}, len(outcomes))
+
+    def _save(self, by_found: Mapping[Found, list[PreviewedRecord]], done: int) -> None:
+        """Store a chunk. What is kept moves on first: a signal that ends the slice leaves after the commit."""
+        store, chunk = self.store, self.store.chunk
+        before = dict(store.numbers)
+        for found, records in by_found.items():
+            store.numbers[found] += len(records)
+        store.chunk += 1
+        parts = [
+            PreviewPart(
+                preview_id=self.context.job.pk, found=found.value, chunk=chunk, first=before[found],
+                count=len(records), packed=pack_records(records),
+            )
+            for found, records in by_found.items()
+            if records
+        ]  # fmt: skip
+        with self.context.checkpoint() as point:
+            PreviewPart.objects.bulk_create(parts)
+            point.phase = "Keeping what was found"
+            point.processed(done)
+
+    def _found(self, first: int, end: int) -> dict[Found, list[PreviewedRecord]]:
+        """Return what was found of a stretch of decisions, with what the records are called now."""
+        decisions = self.matching.decisions
+        ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, end)]
+        rows = local_records.read_by_ids(self.all_records, self.table, self.matching.fields, ids)
+        decided = [decisions.decision_at(at) for at in range(first, end)]
+        partners = partner_names(self.mapping, self.matching, decided)
+        by_found: dict[Found, list[PreviewedRecord]] = {}
+        gone: list[UUID] = []
+        for decision in decided:
+            row = rows.get(decision.local_id.bytes)
+            if row is None:
+                gone.append(decision.local_id)
+                continue
+            found = _what(self.matching, decision)
+            by_found.setdefault(found, []).append(self._record(decision, found, row, partners))
+        if gone:
+            outcomes = skipped_outcomes(self.mapping, gone, MEANWHILE)
+            by_found[Found.LEFT_OUT] = [_left_out(row, end) for row in outcomes]
+        return by_found
+
+    def _record(
+        self, decision: Decision, found: Found, row: Sequence[Any], partners: dict[UUID, Partner]
+    ) -> PreviewedRecord:
+        position = decision.position
+        values = self.matching.decisions.candidate_values(position)
+        rows = [
+            PreviewedRow(candidate.id.bytes, candidate.name, values[at])
+            for at, candidate in enumerate(decision.candidates)
+        ]
+        record = PreviewedRecord(
+            position, decision.local_id.bytes, str(row[1]), str(row[2] or ""),
+            bytes(self.matching.digests[8 * position : 8 * position + 8]), [to_json_value(one) for one in row[3:]],
+            decision.group, rows,
+        )  # fmt: skip
+        if found is Found.COUPLE:
+            tried = [(one.row_count, one.result.value) for one in decision.trail[:-1]]
+            return _replace(record, tried=tried)
+        return _replace(
+            record, told=self._told(decision, row, partners), near=self.matching.decisions.near_miss_at(position)
+        )
+
+    def _told(self, decision: Decision, row: Sequence[Any], partners: dict[UUID, Partner]) -> dict[str, Any]:
+        """Return what is told of a record that would not be coupled, as the job's outcome would hold it."""
+        first = decision.candidates[0] if len(decision.candidates) == 1 else None
+        searched = self.matching.searched(decision, row[3:])
+        text = self.matching.explain(decision, searched, row[3:], partners.get(first.id, "") if first else "")
+        return {
+            "reason": decision.result.value,
+            "message": text.text,
+            "fields": self.matching.compared_fields(searched),
+            "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
+            "trail": self.matching.trail(decision, row[3:]),
+            **text.detail(),
+        }
+
+
+def _what(matching: MatchingRun, decision: Decision) -> Found:
+    by_result = {Result.COUPLED: Found.COUPLE, Result.MULTIPLE: Found.SEVERAL, Result.ALREADY_COUPLED: Found.TAKEN}
+    if (found := by_result.get(decision.result)) is not None:
+        return found
+    return Found.NEAR if matching.is_likely_duplicate(decision) else Found.NEW
+
+
+def _left_out(row: OutcomeRow, position: int) -> PreviewedRecord:
+    """Return a record that takes no part."""
+    told = {"reason": str(row.reason), "message": row.message, "fields": [], "candidates": [], "trail": []}
+    local_id = row.local_id.bytes if row.local_id is not None else b""
+    return PreviewedRecord(position, local_id, row.local_key, row.local_name, told=told)
+
+
+def _replace(record: PreviewedRecord, **values: Any) -> PreviewedRecord:
+    return msgspec.structs.replace(record, **values)
+
+
+def drop_expired(now: Any) -> None:
+    """Delete previews that are kept no longer, a few at a tick: the hook of jobs.registry.on_tick.
+
+    One whose pairs are being coupled stays, and so does one that is still made.
+    """
+    expired = CouplingPreview.objects.filter(kept_until__lt=now).exclude(job__state__in=OPEN_STATES)
+    busy = Job.objects.filter(state__in=OPEN_STATES, carries_out__isnull=False).values("pk")
+    for one in expired.exclude(carried_out_by__in=busy).order_by("pk")[:_DROPPED_AT_ONCE]:
+        PreviewPart.objects.filter(preview=one)._raw_delete(PreviewPart.objects.db)
+        one.delete()

@@ -1,0 +1,314 @@
+"""Previews: what is kept is what the job then does; these pairs are coupled, or left and told where they changed."""
+
+import random
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import given as given_values
+from hypothesis import strategies as st
+
+from core.refusals import Refusal
+from coupling.couplings import preview_job, preview_services, services
+from coupling.couplings.brakes import Brakes
+from coupling.couplings.preview_job import drop_expired
+from coupling.couplings.preview_store import PreviewRecords, PreviewTicks
+from coupling.matching.previewed import Found
+from coupling.models import Coupling, CouplingPreview, PreviewPart
+from coupling.rows import Criterion
+from jobs import services as jobs
+from jobs.models import Job, JobOutcome
+from jobs.outcomes import JobOutcomes
+from masterdata.models import Customer
+from tests.coupling.conftest import counted, pairs, previewed, run
+from tests.soak.conftest import FULL
+
+PHONE = [Criterion("phone_no", "telephone1")]
+BY_NAME_THEN_CITY = [Criterion("name", "name"), Criterion("city", "address1_city", 1)]
+
+
+def preview_of(mapping, criteria=PHONE, **asked):
+    return CouplingPreview.objects.get(pk=previewed(mapping, criteria, **asked).preview.pk)
+
+
+def couple_these(preview):
+    return run(preview_services.couple_these(preview=preview))
+
+
+def failures(job):
+    return {row.local_key: (row.reason, row.message) for row in JobOutcomes(job, "failed")}
+
+
+# -- a preview says what the run does ----------------------------------------------------------------------------------
+
+
+NAMES = st.sampled_from(["Adatum", "ADATUM", "Fabrikam", "Fabrikam Ltd.", "Trey", "", "-"])
+CITIES = st.sampled_from(["Oslo", "oslo ", "Bergen", ""])
+SIDES = st.lists(st.tuples(NAMES, CITIES), max_size=7)
+
+
+@pytest.mark.timeout(0 if FULL else 120)
+@pytest.mark.parametrize("only_unmatched", [False, True])
+def test_a_preview_equals_the_run_to_the_record(company, customer_mapping, remote, only_unmatched):
+    """2,000 cases by `make soak`."""
+
+    @settings(
+        max_examples=1_000 if FULL else 5, deadline=None, database=None, derandomize=not FULL,
+        suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink] if FULL else [Phase.generate],
+    )  # fmt: skip
+    @given_values(SIDES, SIDES, st.integers(0, 3))
+    def compare(here, there, taken):
+        remote.control("POST", "reset")
+        begin_anew(company, remote, here, there, taken, customer_mapping)
+        asked = {
+            "mapping": customer_mapping, "criteria": BY_NAME_THEN_CITY, "create_new": True,
+            "only_unmatched": only_unmatched, "synchronize": False,
+        }  # fmt: skip
+        found = previewed(asked.pop("mapping"), **asked)
+        lines = {line["local"]["key"]: line for line in found.lines()}
+        job = run(services.start_coupling(mapping=customer_mapping, **asked))
+        outcomes = {row.local_key: row for row in JobOutcomes(job)}
+        assert {key: said(line) for key, line in lines.items()} == {key: came(row) for key, row in outcomes.items()}
+        assert (found.summary()["counters"], found.summary()["reasons"]) == (job.counters, job.reasons)
+
+    compare()
+
+
+def begin_anew(company, remote, here, there, taken, mapping):
+    """Have just these customers and accounts, the first of which are taken by customers of before."""
+    Coupling.objects.all().delete()
+    Job.objects.all().delete()
+    Customer.objects.all().delete()
+    Customer.objects.bulk_create(
+        Customer(company=company, no=f"{number:05d}", name=name, city=city)
+        for number, (name, city) in enumerate(here, 10000)
+    )
+    ids = [uuid4() for _ in there]
+    remote.load(
+        {
+            "accounts": [
+                {"accountid": str(row_id), "customertypecode": 3, "name": name, "address1_city": city}
+                for row_id, (name, city) in zip(ids, there, strict=True)
+            ]
+        }
+    )
+    organization = mapping.company.connection.organization_id
+    for row_id in ids[:taken]:
+        Coupling.objects.create(
+            company=company, mapping=mapping, table="customer", local_id=uuid4(), integration_id=row_id,
+            organization_id=organization,
+        )  # fmt: skip
+
+
+def said(line):
+    row = line["integration"]["id"] if line["integration"] else None
+    outcome = {"couple": "coupled", "create": "skipped", "fail": "failed"}[line["outcome"]]
+    return outcome, line["reason"], row, line["message"], line["fields"]
+
+
+def came(row):
+    row_id = str(row.integration_id) if row.integration_id else None
+    return row.outcome, row.reason, row_id, row.message, row.detail["fields"]
+
+
+def test_a_preview_is_no_coupling_job_counts_nothing_and_holds_nobody_up(customer_mapping, customers, account_of):
+    account_of(customers(3)[:2])
+    waiting = services.start_coupling(mapping=customer_mapping, criteria=PHONE, synchronize=False)
+    job = previewed(customer_mapping, PHONE).preview.job
+    waiting.refresh_from_db()
+    assert (waiting.state, counted(job), job.reasons) == ("queued", {"total": 3}, {})
+    assert job.message == "2 would be coupled; 1 with no match. Nothing was changed."
+    assert not Coupling.objects.exists() and not JobOutcome.objects.exists()
+
+
+def test_what_is_kept_is_paged_and_searched_part_by_part(customer_mapping, customers, account_of, monkeypatch):
+    monkeypatch.setattr(preview_job, "CHUNK", 4)
+    made = customers([{"name": f"Fabrikam {at}" if at % 3 else f"Adatum {at}"} for at in range(11)])
+    account_of(made[1:])
+    preview = preview_of(customer_mapping)
+    assert [part.count for part in PreviewPart.objects.filter(found="couple").order_by("chunk")] == [3, 4, 3]
+    found = PreviewRecords(preview, (Found.COUPLE,))
+    assert (found.count, [row.record.key for row in found[2:8]]) == (10, [one.no for one in made[3:9]])
+    assert [row.record.key for row in found] == [one.no for one in made[1:]]
+    adatum = found.searched("adatum")
+    assert (adatum.count, [row.record.key for row in adatum[1:3]]) == (3, [made[6].no, made[9].no])
+    assert [row.record.key for row in found.searched(made[5].no[:-1])[0:20]] == [
+        one.no for one in made if one.no[:-1] == made[5].no[:-1] and one is not made[0]
+    ]
+    assert found.searched("account 10020")[0:9][0].record.key == made[2].no
+
+
+def test_selected_records_that_take_no_part_are_left_out_and_a_cancelled_preview_is_none(
+    customer_mapping, customers, account_of
+):
+    made = customers([{}, {"blocked": "All"}, {}])
+    account_of(made)
+    found = previewed(customer_mapping, PHONE, selection=[one.system_id for one in made[:2]])
+    assert [(line["outcome"], line["reason"]) for line in found.lines()] == [("couple", ""), ("skip", "outside_filter")]
+    job = jobs.cancel(job=services.start_preview(mapping=customer_mapping, criteria=PHONE))
+    assert (run(job).state, CouplingPreview.objects.get(job=job).complete) == ("cancelled", False)
+
+
+def test_previews_are_dropped_when_their_day_is_over_but_not_while_they_are_carried_out(
+    customer_mapping, customers, account_of
+):
+    account_of(customers(1))
+    kept, used, over = (preview_of(customer_mapping, create_new=False, brakes=Brakes(at)) for at in (7, 8, 9))
+    job = preview_services.couple_these(preview=used)
+    past = timezone.now() - preview_job.KEPT
+    CouplingPreview.objects.filter(pk__in=[used.pk, over.pk]).update(kept_until=past)
+    drop_expired(timezone.now())
+    assert set(CouplingPreview.objects.values_list("pk", flat=True)) == {kept.pk, used.pk}
+    assert counted(run(job)) == {"total": 1, "coupled": 1}
+    drop_expired(timezone.now())
+    assert set(CouplingPreview.objects.values_list("pk", flat=True)) == {kept.pk}
+    with pytest.raises(Refusal, match="already"):
+        preview_services.couple_these(preview=preview_of_job(kept, job))
+
+
+def preview_of_job(preview, job):
+    """Return a preview that a job carries out."""
+    CouplingPreview.objects.filter(pk=preview.pk).update(carried_out_by=job)
+    return CouplingPreview.objects.get(pk=preview.pk)
+
+
+# -- couple these ------------------------------------------------------------------------------------------------------
+
+
+def test_exactly_the_previewed_pairs_are_coupled_and_synchronized(customer_mapping, customers, account_of, accounts):
+    made = customers(4)
+    rows = account_of(made[:3])
+    preview = preview_of(customer_mapping, synchronize=True)
+    # By now another row has the same number, and a match has come for the last one: neither was previewed.
+    accounts([{"name": "New", "telephone1": one.phone_no} for one in (made[0], made[3])])
+    job = couple_these(preview)
+    assert pairs(customer_mapping) == {one.system_id: row for one, row in zip(made, rows, strict=False)}
+    assert (counted(job), job.parameters["preview"]) == ({"total": 3, "coupled": 3}, preview.pk)
+    assert [(row.local_key, row.integration_name) for row in JobOutcomes(job)] == [
+        (one.no, f"Account {one.no}") for one in made[:3]
+    ]
+    (following,) = job.followups.all()
+    assert (following.description, following.counters["total"]) == ("Synchronize after coupling", 3)
+    with pytest.raises(Refusal, match="coupled by job"):
+        preview_services.couple_these(preview=preview)
+
+
+def test_what_changed_since_is_left_each_with_its_reason(customer_mapping, customers, account_of, accounts, remote):
+    made = customers(9)
+    rows = account_of(made)
+    preview = preview_of(customer_mapping)
+    Customer.objects.filter(pk=made[0].pk).update(phone_no="999")
+    made[1].delete()
+    Customer.objects.filter(pk=made[2].pk).update(blocked="All")
+    couple(customer_mapping, made[3].system_id, uuid4())
+    couple(customer_mapping, uuid4(), rows[4])
+    change(remote, rows[5], telephone1="999")
+    change(remote, rows[6], customertypecode=11)
+    remote.control("DELETE", "requests")
+    gone(remote, customer_mapping, rows[7])
+    job = couple_these(preview)
+    assert pairs(customer_mapping)[made[8].system_id] == rows[8]
+    assert counted(job) == {"total": 9, "coupled": 1, "failed": 8}
+    told = failures(job)
+    assert {key: reason for key, (reason, _) in told.items()} == {
+        made[0].no: "changed_since_preview", made[1].no: "record_gone", made[2].no: "outside_filter",
+        made[3].no: "already_coupled", made[4].no: "already_coupled", made[5].no: "changed_since_preview",
+        made[6].no: "outside_filter", made[7].no: "integration_deleted",
+    }  # fmt: skip
+    assert told[made[0].no][1] == (
+        f"Phone No. was {made[0].phone_no} in the preview and is 999 now. Preview again to see what matches now."
+    )
+    assert told[made[4].no][1].startswith("The row is coupled to a record that was deleted here since the preview.")
+
+
+def couple(mapping, local_id, row_id):
+    Coupling.objects.create(
+        company=mapping.company, mapping=mapping, table="customer", local_id=local_id, integration_id=row_id,
+        organization_id=mapping.company.connection.organization_id,
+    )  # fmt: skip
+
+
+def change(remote, row_id, **values):
+    """Change a row as somebody there does: the other values stay."""
+    row = next(one for one in remote.rows("accounts") if one["accountid"] == str(row_id))
+    kept = {name: value for name, value in row.items() if "@" not in name and value is not None}
+    for name in ("versionnumber", "modifiedon", "createdon"):
+        kept.pop(name, None)
+    remote.load({"accounts": [{**kept, **values}]})
+
+
+def gone(remote, mapping, row_id):
+    from coupling.gateway import Gateway
+
+    assert all(one.ok for one in Gateway(mapping.company).delete(mapping, [(row_id, "")]))
+
+
+def test_ticked_records_are_created_and_the_others_left(customer_mapping, customers, accounts, remote):
+    made = customers([{"name": name} for name in ("Coupled", "Several", "Near by", "New", "Newer")])
+    accounts([{"name": name} for name in ("Coupled", "Several", "Several", "Nearby")])
+    preview = preview_of(customer_mapping, [Criterion("name", "name")], create_new=True)
+    ticks = PreviewTicks(preview)
+    assert [ticks.count(one) for one in Found] == [1, 2, 0, 0, 0, 0]
+    preview_services.tick(
+        preview=preview, shown={made[1].system_id: Found.SEVERAL, made[4].system_id: Found.NEW},
+        ticked={made[1].system_id},
+    )  # fmt: skip
+    assert PreviewTicks(preview).count_created() == 2
+    job = couple_these(preview)
+    assert (counted(job), job.reasons) == ({"total": 3, "coupled": 1, "skipped": 2}, {"create_queued": 2})
+    (created,) = job.followups.all()
+    assert created.counters["inserted"] == 2
+    assert sorted(row["name"] for row in remote.rows("accounts")) == [
+        "Coupled", "Nearby", "New", "Several", "Several", "Several"
+    ]  # fmt: skip
+    shown = {row.local_key: row.message for row in JobOutcomes(job, "skipped")}
+    assert shown[made[1].no].endswith("A new row will be created in Dataverse.")
+
+
+def test_ticks_are_kept_by_record_and_for_all(customer_mapping, customers, account_of):
+    made = customers(6)
+    account_of(made)
+    preview = preview_of(customer_mapping)
+    chance, mine = random.Random(7), {one.system_id: True for one in made}
+    for _ in range(12):
+        shown = {one.system_id: Found.COUPLE for one in chance.sample(made, 3)}
+        ticked = {one for one in shown if chance.random() < 0.5}
+        preview_services.tick(preview=preview, shown=shown, ticked=ticked)
+        mine |= {one: one in ticked for one in shown}
+        assert_ticked(preview, mine)
+    preview_services.tick_all(preview=preview, found=[Found.COUPLE], ticked=False)
+    preview.refresh_from_db()
+    assert_ticked(preview, dict.fromkeys(mine, False))
+    with pytest.raises(Refusal, match="Nothing is ticked"):
+        preview_services.couple_these(preview=preview)
+
+
+def assert_ticked(preview, mine: dict[UUID, bool]):
+    ticks = PreviewTicks(preview)
+    assert {row.local_id: row.ticked for row in PreviewRecords(preview, (Found.COUPLE,))} == mine
+    assert ticks.count(Found.COUPLE) == sum(mine.values())
+
+
+def test_a_brake_stops_what_is_ticked(customer_mapping, customers, account_of):
+    account_of(customers(4)[:3])
+    preview = preview_of(customer_mapping, create_new=True)
+    for brakes, told in ((Brakes(coupled=2), "3 records would be coupled"), (Brakes(created=0), "1 record would be")):
+        preview_services.set_brakes(preview=preview, brakes=brakes)
+        with pytest.raises(Refusal, match=told):
+            preview_services.couple_these(preview=preview)
+    preview_services.tick_all(preview=preview, found=[Found.NEW], ticked=False)
+    assert counted(couple_these(preview)) == {"total": 3, "coupled": 3}
+
+
+def test_choices_are_previewed_and_coupled_as_shown(company, remote):
+    from coupling.models import IntegrationTableMapping
+    from masterdata.models import PaymentTerms
+
+    mapping = IntegrationTableMapping.objects.get(company=company, name="PAYMENT TERMS")
+    for code in ("NET 30", "14 DAYS"):
+        PaymentTerms.objects.create(company=company, code=code)
+    preview = preview_of(mapping, [Criterion("code", "paymenttermscode")], create_new=False)
+    job = couple_these(preview)
+    assert [(row.local_key, row.integration_name) for row in JobOutcomes(job)] == [("NET 30", "Net 30 (1)")]
+    assert list(mapping.options.values_list("value", flat=True)) == [1]
