@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0011_one_index_of_the_lists"),
+        ("jobs", "0013_narrow_old_outcomes"),
     ]
 
     operations = [

@@ -39,7 +39,7 @@ def fill(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coupling", "0020_lean_couplings"),
+        ("coupling", "0021_contacts_of_accounts"),
         ("jobs", "0011_one_index_of_the_lists"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

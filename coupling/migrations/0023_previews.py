@@ -6,8 +6,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("coupling", "0020_lean_couplings"),
-        ("jobs", "0015_previews"),
+        ("coupling", "0022_failed_records"),
+        ("jobs", "0014_previews"),
     ]
 
     operations = [
