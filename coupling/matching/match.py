@@ -25,9 +25,8 @@ import numpy as np
 
 from coupling.matching.alike import NEAR_MISS, AlikeRow, AlikeRows, best_first, compared_by
 from coupling.matching.decisions import Candidate, Decision, PriorityResult, Result
+from coupling.matching.found_rows import FoundRows
 from coupling.matching.group_index import GroupIndex
-from coupling.matching.key_index import encode
-from coupling.matching.previewed import pack_values, unpack_values
 from coupling.matching.remote_page import RemotePage
 from coupling.rows import Criterion, RemoteRow
 
@@ -80,11 +79,7 @@ class Matcher:
         criteria = [one for group in self.groups for one in group.criteria]
         self._alike = AlikeRows(compared_by(criteria)) if near_misses else None
         self._ids = bytearray()
-        self._found_ids = bytearray()
-        self._found_names = bytearray()
-        self._found_ends = array("Q", [0])
-        self._values = bytearray()
-        self._values_ends = array("Q", [0])
+        self._found = FoundRows()
 
     def __len__(self) -> int:
         """Return how many local candidates there are."""
@@ -93,13 +88,13 @@ class Matcher:
     @property
     def stored_rows(self) -> int:
         """The number of Dataverse rows stored as somebody's candidate."""
-        return len(self._found_ids) // 16
+        return len(self._found)
 
     def for_other_rows(self) -> "Matcher":
         """Return a matcher of the same local candidates, all of them added, for other Dataverse rows."""
         other = copy(self)
         other._indexes, other._alike = [index.without_rows() for index in self._indexes], None
-        other._found_ids, other._found_names, other._found_ends = bytearray(), bytearray(), array("Q", [0])
+        other._found = FoundRows()
         other._keeps_values = False
         return other
 
@@ -135,15 +130,15 @@ class Matcher:
         self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]
     ) -> None:
         """Compare one page of Dataverse rows: ids as texts, names, and by column the values. Each row comes once."""
-        page = RemotePage(ids, self._found_ids)
+        page = RemotePage(ids, self._found.ids)
         countries = columns.get(self._country_column)
         for group_index in self._indexes:
             for index, slots in group_index.find(columns, countries, ids, names):
                 page.add_hits(index, slots)
         self._look_alike(ids, names, columns)
-        self._store(page, names)
+        self._found.store(page, names)
         if self._keeps_values:
-            self._store_values(page, columns)
+            self._found.store_values(page, [columns[name] for name in self.value_columns])
 
     def _look_alike(
         self, ids: Sequence[str], names: Sequence[str | None], columns: Mapping[str, Sequence[object]]
@@ -173,21 +168,6 @@ class Matcher:
         wanted |= {self._country_column} - {""}
         return {name: [row.values.get(name) for row in rows] for name in wanted}
 
-    def _store(self, page: RemotePage, names: Sequence[str | None]) -> None:
-        """Store the page's rows that are somebody's candidates."""
-        rows = page.stored
-        self._found_ids += np.frombuffer(page.raw, "V16")[rows].tobytes()
-        encoded, sizes = encode([names[row] or "" for row in rows])
-        self._found_ends.frombytes((np.cumsum(sizes) + len(self._found_names)).astype(np.uint64).tobytes())
-        self._found_names += encoded
-
-    def _store_values(self, page: RemotePage, columns: Mapping[str, Sequence[object]]) -> None:
-        """Store the values compared of the page's rows that are somebody's candidates."""
-        given = [columns[name] for name in self.value_columns]
-        for row in page.stored:
-            self._values += pack_values([column[row] for column in given])
-            self._values_ends.append(len(self._values))
-
     @property
     def value_columns(self) -> list[str]:
         """The Dataverse columns compared, each once: the order of the values of a stored row."""
@@ -204,7 +184,7 @@ class Matcher:
         taken = np.zeros(self.stored_rows + 1, np.uint8)
         for start in range(0, self.stored_rows if coupled else 0, 5000):
             stop = min(start + 5000, self.stored_rows)
-            part = [bytes(self._found_ids[16 * at : 16 * at + 16]) for at in range(start, stop)]
+            part = [bytes(self._found.ids[16 * at : 16 * at + 16]) for at in range(start, stop)]
             if coupled and (known := set(coupled(part))):
                 taken[[at for at, row_id in enumerate(part, start + 1) if row_id in known]] = 1
         partner = np.zeros(self.stored_rows + 1, np.uint32)
@@ -328,7 +308,7 @@ class Decisions:
     def row_at(self, position: int) -> UUID | None:
         """Return the Dataverse row that the record at a position gets; None for none."""
         row = self._decided[position]
-        return UUID(bytes=self._found_id(row)) if row else None
+        return UUID(bytes=self._matcher._found.id_of(row)) if row else None
 
     def group_at(self, position: int) -> int | None:
         """Return the place of the priority that coupled the record at a position; None where none did."""
@@ -337,19 +317,15 @@ class Decisions:
 
     def row_name_at(self, position: int) -> str:
         """Return the name of the row that the record at a position gets."""
-        return self._name(self._decided[position])
+        return self._matcher._found.name_of(self._decided[position])
 
     def candidate_values(self, position: int) -> list[list[object]]:
         """Return the values of the rows that `decision_at` gives as candidates, in their order, where they are kept."""
         matcher, row = self._matcher, self._decided[position]
         if row:
-            return [self._values_of(row)]
+            return [matcher._found.values_of(row)]
         _, group = self._result_shown(position)
-        return [self._values_of(one) for one in matcher._indexes[group].rows(position)]
-
-    def _values_of(self, row: int) -> list[object]:
-        ends = self._matcher._values_ends
-        return unpack_values(memoryview(self._matcher._values)[ends[row - 1] : ends[row]])
+        return [matcher._found.values_of(one) for one in matcher._indexes[group].rows(position)]
 
     def tried_before(self, position: int) -> list[PriorityResult]:
         """Return what the priorities before the one that coupled the record at a position gave."""
@@ -363,7 +339,7 @@ class Decisions:
             result, group, upto = Result.COUPLED, by - 1, by - 1
             row = self._decided[position]
             candidates: tuple[Candidate, ...] = (
-                Candidate(UUID(bytes=self._found_id(row)), self._name(row), False, None),
+                Candidate(UUID(bytes=self._matcher._found.id_of(row)), self._matcher._found.name_of(row), False, None),
             )
             count = 1
         else:
@@ -372,8 +348,8 @@ class Decisions:
             count = index.row_count(position)
             candidates = tuple(
                 Candidate(
-                    UUID(bytes=self._found_id(row)),
-                    self._name(row),
+                    UUID(bytes=self._matcher._found.id_of(row)),
+                    self._matcher._found.name_of(row),
                     bool(self._taken[row]),
                     self._partner[row] - 1 if self._partner[row] else None,
                 )
@@ -385,13 +361,6 @@ class Decisions:
         if upto:
             trail = (*[self._priority_result(number, position) for number in range(upto)], *trail)
         return Decision(position, UUID(bytes=self.id_at(position)), result, group, count, candidates, trail)
-
-    def _found_id(self, row: int) -> bytes:
-        return bytes(self._matcher._found_ids[16 * row - 16 : 16 * row])
-
-    def _name(self, row: int) -> str:
-        ends = self._matcher._found_ends
-        return self._matcher._found_names[ends[row - 1] : ends[row]].decode("utf-8", "surrogatepass")
 
     def _priority_result(self, number: int, position: int) -> PriorityResult:
         """Return what a priority that did not couple the record gave.
