@@ -192,9 +192,7 @@ class FailuresPage:
 
     def _head(self, reason: str) -> Head:
         count = self.counts.get(reason, 0)
-        nearly = 0
-        if reason == Reason.NO_MATCH:
-            nearly = _counted(self._among(reason=reason).filter(nearly__gt=0))
+        nearly = self.counts[NEARLY] if reason == Reason.NO_MATCH else 0  # what matches has no need of it
         look: State = "warn" if reason in _OPEN_QUESTIONS else "bad"
         label = f"{reason_label(reason)}, {_number(count)}" if count else reason_label(reason)
         return Head(Status(label, look), remedy(reason, _number(count), nearly), self._select(reason, count, nearly))
