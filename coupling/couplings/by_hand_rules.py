@@ -88,7 +88,8 @@ def decide(standing: Standing) -> Allowed | Refused:
         return Refused(
             TAKEN,
             f"The row is coupled already to {partner} in {standing.company}.",
-            f"{CHOOSE_ANOTHER}, or release this one first: choose Delete Coupling on the card of {partner}.",
+            f"{CHOOSE_ANOTHER}, or release this one first: choose Delete Coupling on the card of "
+            f"{partner.removesuffix('.')}.",
         )
     if standing.outside:
         return Refused(

@@ -25,13 +25,20 @@ _NOT_IGNORED = (None, None, "")
 _PART = 500
 
 
-def standing(company: Any, *, ignored: bool = False, also: Iterable[int] = ()) -> "QuerySet[FailedRecord]":
+def standing(
+    company: Any,
+    *,
+    ignored: bool = False,
+    also: Iterable[int] = (),
+    mappings: Sequence[IntegrationTableMapping] | None = None,
+) -> "QuerySet[FailedRecord]":
     """Return the failed records of a company that still stand; ignored: those that people ignore instead.
 
-    A record that is ignored stands again once it changes here. also: the ids of others to be shown among them.
+    A record that is ignored stands again once it changes here. also: the ids of others to be shown among them;
+    mappings: those with failures, where the caller has them already.
     """
     still = Q(pk__in=list(also))
-    for mapping in mappings_with_failures(company):
+    for mapping in mappings_with_failures(company) if mappings is None else mappings:
         try:
             table = local_records.get_table(mapping)
         except local_records.Unusable:  # its app is gone, and nobody can say whether the record is

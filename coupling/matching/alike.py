@@ -30,7 +30,7 @@ NEAR_MISS = "near miss"
 """What is alike of a row that differs in invisible characters, spacing, punctuation or legal form alone."""
 _LEAST = {NAME: 85, "phone": 90, "mail": 90, "street": 90}
 """Per cent from which on a row is alike, by what is compared."""
-_LEAST_OF_NAME = 60
+_LEAST_OF_NAME = 75
 """Per cent that the names must have in common where something else is alike."""
 _RECORDS = 20_000
 _AT_ONCE = 2_000_000

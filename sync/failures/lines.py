@@ -63,6 +63,8 @@ class Line:
     """How both sides stand: eq, ne, blank."""
     candidates: Sequence[CandidateShown]
     more: int
+    reason: str
+    """What the group's head says, for who hears the line alone."""
     message: str
     told: bool
     """Whether the message stands in the line: the group's head does not say it."""
@@ -133,6 +135,7 @@ class Lines:
                 for one in seen.candidates
             ],
             seen.more,
+            listings.reason_label(row.reason),
             message,
             row.reason not in _IN_HEAD,
             "" if mapping.uid_kind == "option" else company_url(

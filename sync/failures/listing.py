@@ -1,6 +1,6 @@
 """The list of failed records that still stand, declared once: the page shows it, actions find their selection in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from coupling.failures.standing import mappings_with_failures, standing
-from coupling.models import FailedRecord
+from coupling.models import FailedRecord, IntegrationTableMapping
 from jobs.models import Reason
 from jobs.pages.lists import reason_label
 from masterdata.models import Company
@@ -27,14 +27,18 @@ def failures_listing(
     ignored: bool = False,
     lines: Lines | None = None,
     decorate: Callable[[list[Any]], None] | None = None,
+    mappings: Sequence[IntegrationTableMapping] | None = None,
 ) -> listing.Listing:
-    """Return the list; ignored: of what people ignore instead. lines: also shown are what was settled just now."""
+    """Return the list; ignored: of what people ignore instead. lines: also shown are what was settled just now;
+    mappings: those with failures, where the caller has them already.
+    """
     also = lines.settled if lines is not None else ()
-    names = [one.name for one in mappings_with_failures(company)]
+    known = mappings_with_failures(company) if mappings is None else mappings
+    names = [one.name for one in known]
     return listing.Listing(
         id="failures-ignored" if ignored else "failures",
         caption="Failed records",
-        rows=standing(company, ignored=ignored, also=also),
+        rows=standing(company, ignored=ignored, also=also, mappings=known),
         columns=[listing.Column("record", "Record", str)],
         filters=[
             listing.Filter("reason", "Reason", _by_reason, _reasons(), "hidden"),

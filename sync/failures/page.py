@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from connection_setup.connection.state import unavailable_text
 from core.collation import distinct_values
 from coupling.dead_partners import RELEASE
+from coupling.failures.standing import mappings_with_failures
 from coupling.models import FailedRecord
 from coupling.undone import left_undone
 from jobs import display
@@ -57,8 +58,9 @@ class FailuresPage:
         settled = settled_in(request, company) if self.given.get("settled") == "yes" else {}
         self.url = company_url("sync:failures", company)
         self.lines = Lines(company, request.user, settled, request.get_full_path())
+        self._mappings = mappings_with_failures(company)
         self.listing: Listing = failures_listing(
-            company, ignored=self.ignored, lines=self.lines, decorate=self._decorate
+            company, ignored=self.ignored, lines=self.lines, decorate=self._decorate, mappings=self._mappings
         )
         number = ids.parse_id(self.given.get("job", ""))
         self.job = Job.objects.filter(company=company, pk=number).first() if number is not None else None
@@ -142,7 +144,7 @@ class FailuresPage:
 
     @cached_property
     def _plain(self) -> Listing:
-        return failures_listing(self.company, ignored=self.ignored)
+        return failures_listing(self.company, ignored=self.ignored, mappings=self._mappings)
 
     def _counts(self) -> dict[str, int]:
         """Return how many records failed for each reason, and nearly alike among all, under the other filters."""
@@ -192,9 +194,7 @@ class FailuresPage:
 
     def _head(self, reason: str) -> Head:
         count = self.counts.get(reason, 0)
-        nearly = 0
-        if reason == Reason.NO_MATCH:
-            nearly = _counted(self._among(reason=reason).filter(nearly__gt=0))
+        nearly = self.counts[NEARLY] if reason == Reason.NO_MATCH else 0  # what matches has no need of it
         look: State = "warn" if reason in _OPEN_QUESTIONS else "bad"
         label = f"{reason_label(reason)}, {_number(count)}" if count else reason_label(reason)
         return Head(Status(label, look), remedy(reason, _number(count), nearly), self._select(reason, count, nearly))

@@ -147,6 +147,7 @@ def places(company: Company) -> dict[str, str]:
 NO_PAGES = {
     "ui:home", "ui:sign-out", "ui:sign-in", "jobs:export", "records:export", "records:by-key",
     "records:import-preview", "records:import-preview-rows", "coupling:export-mappings", "coupling:export-preview",
+    "sync:failures-export",
 }  # fmt: skip
 """What leads elsewhere, is a file, or is looked at below; the preview of an import in test_import.py."""
 WRONG = {"not found": 404}

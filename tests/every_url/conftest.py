@@ -30,6 +30,7 @@ from coupling.models import (
     Coupling,
     CouplingBase,
     CouplingPreview,
+    FailedRecord,
     IntegrationTableMapping,
     LookUpTable,
     PreviewPart,
@@ -141,6 +142,10 @@ def place(name: str, prefix: str, *, connected: bool = True) -> Place:
     JobOutcome.objects.create(
         job=job, outcome=Outcome.FAILED, reason=Reason.NO_MATCH, local_id=some[2].system_id, local_key=some[2].no
     )
+    FailedRecord.objects.create(
+        company=company, mapping=mapping, local_id=some[2].system_id, local_key=some[2].no, local_name=some[2].name,
+        reason=Reason.NO_MATCH, job_id=job.pk,
+    )  # fmt: skip
     pairs = [
         Coupling.objects.create(
             company=company, mapping=mapping, table="customer", local_id=one.system_id, integration_id=uuid.uuid4(),
