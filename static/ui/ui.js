@@ -203,7 +203,7 @@
   let typed = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const one = document.activeElement, { target, requestConfig } = event.detail;
-    const inside = target.matches?.("[data-keep-typed]") && target.contains(one) && one.matches("input[id]");
+    const inside = target.matches?.("[data-keep-typed]") && target.contains(one) && one.matches("input[id]:not([type=checkbox], [type=radio])");
     typed = inside && one.value !== requestConfig.parameters[one.name] ? { id: one.id, value: one.value } : null;
   });
   document.addEventListener("htmx:afterSettle", () => {
