@@ -28,6 +28,8 @@ _SENTENCES = frozenset({"cause", "fix", "support"})
 _GAP = "\0"
 _VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|"[^"]*"|\d+', re.IGNORECASE | re.ASCII)
 """What varies from one outcome to the next in a sentence: ids, what stands in quotation marks, numbers."""
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""An id as it is written everywhere: it takes 16 bytes instead of 36."""
 _SHORTEST_NAME, _MOST_NAMES = 3, 40
 """Of those that a sentence may repeat."""
 _LONGEST_NAME = 200
@@ -97,7 +99,7 @@ class Wording:
             return [_LIST, *map(self._kept, value)]
         if key in _SENTENCES and isinstance(value, str) and value:
             return [_SENTENCE, *self._sentence(value, lambda: ())]
-        return value
+        return UUID(value).bytes if isinstance(value, str) and _ID.fullmatch(value) else value
 
     def _kept_dict(self, value: dict[str, Any]) -> Any:
         shape: list[tuple[Any, ...]] = []
@@ -145,7 +147,7 @@ class Wording:
         if isinstance(kept, dict):
             return {key: self._told(item) for key, item in kept.items()}
         if not isinstance(kept, list):
-            return kept
+            return str(UUID(bytes=kept)) if isinstance(kept, bytes) else kept
         first, *rest = kept
         if first == _LIST:
             return [*map(self._told, rest)]
