@@ -23,4 +23,5 @@ def run(*, database: str, quick: bool, repeats: int) -> list[Line]:
         return [
             one.line(what, "lean: the pairs alone", one.lean, None),
             one.line(what, "same pages and tables, dict join, raw insert", one.same, None),
+            Line(f"{what}: bytes with the failed ones", "lean: the pairs alone", one.with_failed, None),
         ]

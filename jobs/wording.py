@@ -11,7 +11,7 @@ the values. Both are told exactly as they were given, whatever later versions wo
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +28,8 @@ _SENTENCES = frozenset({"cause", "fix", "support"})
 _GAP = "\0"
 _VARYING = re.compile(r'[0-9a-f]{8}-[0-9a-f-]{27}|"[^"]*"|\d+', re.IGNORECASE | re.ASCII)
 """What varies from one outcome to the next in a sentence: ids, what stands in quotation marks, numbers."""
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""An id as it is written everywhere: it takes 16 bytes instead of 36."""
 _SHORTEST_NAME, _MOST_NAMES = 3, 40
 """Of those that a sentence may repeat."""
 _LONGEST_NAME = 200
@@ -50,6 +52,7 @@ class Wording:
         self.grew = False
         self._numbers = {_hashable(entry): number for number, entry in enumerate(self.entries)}
         self._remembered: dict[str, list[Any]] = {}
+        self._lists: dict[bytes, list[Any]] = {}
 
     def dump(self) -> bytes:
         """Return it as bytes."""
@@ -94,10 +97,22 @@ class Wording:
         if isinstance(value, dict):
             return self._kept_dict(value)
         if isinstance(value, list):
-            return [_LIST, *map(self._kept, value)]
+            return self._kept_list(value)
         if key in _SENTENCES and isinstance(value, str) and value:
             return [_SENTENCE, *self._sentence(value, lambda: ())]
-        return value
+        is_id = isinstance(value, str) and len(value) == 36 and _ID.fullmatch(value)
+        return UUID(value).bytes if is_id else value
+
+    def _kept_list(self, value: list[Any]) -> list[Any]:
+        """Return what is kept of a list; of most records the priorities tried, say, gave the same."""
+        raw = msgspec.msgpack.encode(value)
+        kept = self._lists.get(raw)
+        if kept is None:
+            kept = [_LIST, *map(self._kept, value)]
+            if len(self._lists) >= _REMEMBERED:
+                self._lists.clear()
+            self._lists[raw] = kept
+        return kept
 
     def _kept_dict(self, value: dict[str, Any]) -> Any:
         shape: list[tuple[Any, ...]] = []
@@ -145,7 +160,7 @@ class Wording:
         if isinstance(kept, dict):
             return {key: self._told(item) for key, item in kept.items()}
         if not isinstance(kept, list):
-            return kept
+            return str(UUID(bytes=kept)) if isinstance(kept, bytes) else kept
         first, *rest = kept
         if first == _LIST:
             return [*map(self._told, rest)]
@@ -179,8 +194,9 @@ def _is_common(key: str, value: Any) -> bool:
     """Return whether a value of a detail belongs to its shape: a name, names, a priority; or an empty list."""
     if isinstance(value, list):
         return not value or (key in _COMMON and all(isinstance(one, str) for one in value))
-    named = isinstance(value, str) and len(value) <= _LONGEST_NAME
-    return key in _COMMON and (value is None or named or type(value) is int)
+    if key not in _COMMON:
+        return False
+    return len(value) <= _LONGEST_NAME if isinstance(value, str) else value is None or type(value) is int
 
 
 def _plain(value: Any) -> Any:
@@ -193,50 +209,55 @@ def _plain(value: Any) -> Any:
         return json.loads(json.dumps(value, cls=DjangoJSONEncoder))
 
 
-def _names_in(detail: Any, key: str = "") -> list[str]:
+def _names_in(detail: Any) -> list[str]:
     """Return the texts in a detail that a sentence about it may repeat, the first ones, in their order."""
-    return [*_texts(detail, key)][:_MOST_NAMES] if detail is not None else []
+    found: list[str] = []
+    if detail is not None:
+        _collect_texts(detail, "", found)
+    return found[:_MOST_NAMES]
 
 
-def _texts(value: Any, key: str) -> Iterator[str]:
-    if isinstance(value, Mapping):
+def _collect_texts(value: Any, key: str, found: list[str]) -> None:
+    if isinstance(value, str):
+        if key not in _COMMON:
+            found.append(value)
+    elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _texts(item, name)
+            _collect_texts(item, name, found)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, key)
-    elif isinstance(value, str) and key not in _COMMON:
-        yield value
+            _collect_texts(item, key, found)
 
 
 def _with_gaps(message: str, names: Sequence[str]) -> tuple[str, list[Any]]:
     """Return the sentence of a message, and what stands in its gaps: numbers, texts, or [place in names]."""
     found: list[tuple[int, int, Any]] = []
-
-    def free(start: int, end: int) -> bool:
-        return all(end <= one or start >= other for one, other, _ in found)
-
-    by_length = sorted(range(len(names)), key=lambda at: -len(names[at]))
-    for at in by_length:
+    repeated = [at for at, name in enumerate(names) if len(name) >= _SHORTEST_NAME and name in message]
+    for at in sorted(repeated, key=lambda at: -len(names[at])):
         name = names[at]
-        start = message.find(name) if len(name) >= _SHORTEST_NAME else -1
+        start = message.find(name)
         while start >= 0:
             end = start + len(name)
-            if _stands_alone(message, start, end) and free(start, end):
+            if _stands_alone(message, start, end) and _is_free(found, start, end):
                 found.append((start, end, [at]))
             start = message.find(name, end)
     for one in _VARYING.finditer(message):
         start, end = one.span()
-        if one[0][0] == '"':
+        if message[start] == '"':
             start, end = start + 1, end - 1
-        if free(start, end):
+        if not repeated or _is_free(found, start, end):
             found.append((start, end, _number_or_text(message[start:end])))
-    found.sort(key=lambda one: one[:2])
+    if repeated:
+        found.sort(key=lambda one: one[:2])
     parts, last = [], 0
     for start, end, _ in found:
         parts.append(message[last:start])
         last = end
     return _GAP.join([*parts, message[last:]]), [gap for _, _, gap in found]
+
+
+def _is_free(found: Sequence[tuple[int, int, Any]], start: int, end: int) -> bool:
+    return all(end <= one or start >= other for one, other, _ in found)
 
 
 def _stands_alone(message: str, start: int, end: int) -> bool:

@@ -19,7 +19,14 @@ from tests.jobs.conftest import stored
 
 ID, OTHER = UUID(int=7 << 64), UUID(int=9 << 64)
 
-values = st.one_of(st.none(), st.booleans(), st.integers(-5, 1 << 70), st.floats(allow_nan=False), st.text(max_size=9))
+values = st.one_of(
+    st.uuids().map(str),
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 1 << 70),
+    st.floats(allow_nan=False),
+    st.text(max_size=9),
+)
 keys = st.sampled_from(["local", "caption", "fields", "local_value", "support", "cause", "x", "priority"])
 details = st.none() | st.dictionaries(
     keys, st.recursive(values, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3))
