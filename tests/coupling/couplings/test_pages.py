@@ -461,6 +461,7 @@ def test_one_preview_of_a_company_is_made_at_a_time(as_, customers, customer_map
     assert client.post(of_customer("preview"), typed(customer_mapping, "phone_no")).status_code == 200
 
 
+@pytest.mark.usefixtures("contexts")
 def test_what_people_do_to_couplings_and_jobs_stands_in_the_audit_log(as_, customers, accounts, customer_mapping):
     (one,) = customers([{"phone_no": "555 0100"}])
     client = as_("Administrator")
