@@ -1,9 +1,14 @@
 """Who changed what, in the audit log: the person signed in, and the address that can be believed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from auditlog.context import auditlog_value
+from auditlog.diff import model_instance_diff
 from auditlog.middleware import AuditlogMiddleware
+from auditlog.models import LogEntry, LogEntryManager
+from django.db import models
+from django.db.models.signals import pre_save
 from django.http import HttpRequest
 
 from accounts.sign_in_limits import client_ip
@@ -31,3 +36,30 @@ class AuditMiddleware(AuditlogMiddleware):
 def actor_is_set() -> bool:
     """Return whether the entries made now carry a person already; a name inside would undo the outer one."""
     return (auditlog_value.get(None) or {}).get("actor") is not None
+
+
+class _Unsaved(LogEntryManager):
+    """Makes entries as auditlog does, to be saved together."""
+
+    def create(self, **values: Any) -> LogEntry:
+        return LogEntry(**values)
+
+
+_unsaved = _Unsaved()
+_unsaved.model = LogEntry
+
+
+def create_logged(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one model, and log each as saving it would; the rows get their keys.
+
+    The model is one that auditlog knows. Two statements instead of two for each row; no signals of the model are sent.
+    """
+    if not rows:
+        return
+    type(rows[0])._default_manager.bulk_create(rows)
+    entries = [
+        _unsaved.log_create(row, action=LogEntry.Action.CREATE, changes=model_instance_diff(None, row)) for row in rows
+    ]
+    for entry in entries:
+        pre_save.send(LogEntry, instance=entry)  # by which auditlog names who did it
+    LogEntry.objects.bulk_create(entries)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,21 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import connections
 from django.db.models import AutoField
+from django.template import Template
 from django.test import TransactionTestCase, override_settings
+from django.test.utils import instrumented_test_render
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from connection_setup.connection import service_waits
-from connection_setup.models import ServiceWait
+from connection_setup.models import ServiceProcess, ServiceWait
 from dataverse import concurrency, http_session, metadata_cache, part_sizes, retry, throttle
+from dataverse.types import TableInfo
 from masterdata.models import Company
 from sandbox.environment import Snapshot
 from sandbox.testing import Sandbox, running
+from tests import known_tables
+from tests.starts import Starter
 from tests.tables import Rows, Tables
 
 # An example that takes long shows that the machine is busy, not that the code is wrong. What a change is held against
@@ -79,7 +85,7 @@ def begin_ids_at(first: int) -> None:
                 cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (%s, %s)", [table, first - 1])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def nothing_is_sent_inside_a_transaction() -> Iterator[None]:
     """Refuse a request to Dataverse inside a transaction: it would hold the lock as long as the service likes."""
 
@@ -108,10 +114,26 @@ def settings_of_every_test() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
-def a_service_that_does_not_answer_is_soon_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def templates_keep_no_contexts(django_test_environment: None) -> Iterator[None]:
+    """Django keeps a copy of the context of each template that a test renders; few tests look into one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", lambda template, context: template.nodelist.render(context))
+        yield
+
+
+@pytest.fixture
+def contexts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the answers to a test's own requests have the contexts of their templates."""
+    monkeypatch.setattr(Template, "_render", instrumented_test_render)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_service_that_does_not_answer_is_soon_asked_again() -> Iterator[None]:
     """As often as ever, but a tenth of the time later. What the service itself asks to be waited is waited."""
-    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.03)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retry, "FIRST_PAUSE_S", 0.03)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -155,31 +177,47 @@ def the_wait_is_over() -> None:
     nothing_is_known()
 
 
+@dataclass(frozen=True)
+class Scene:
+    """A connected company as it was made: its rows here, what the environment held, and what is known of its tables."""
+
+    company: int
+    rows: Rows
+    state: Snapshot
+    known: dict[str, TableInfo]
+
+
 @pytest.fixture(scope="session")
-def _scenes() -> dict[str, tuple[int, Rows, Snapshot]]:
+def _scenes() -> dict[str, Scene]:
     return {}
 
 
 @pytest.fixture
 def connected(
-    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, tuple[int, Rows, Snapshot]]
+    transactional_db: None, sandbox: Sandbox, django_db_setup: Tables, _scenes: dict[str, Scene]
 ) -> Callable[[str, Callable[[Company, Sandbox], None]], Company]:
-    """Give a company of that name, connected by `connect`: once in a run; then both sides get what they had then."""
+    """Give a company of that name, connected by `connect`: once in a run; then both sides get what they had then.
+
+    The metadata of the tables that are mapped is known, as to a process that did something a moment ago.
+    """
 
     def give(name: str, connect: Callable[[Company, Sandbox], None]) -> Company:
         if name in _scenes:
-            number, rows, state = _scenes[name]
-            django_db_setup.put(rows)
-            sandbox.reset(state)
+            django_db_setup.put(_scenes[name].rows)
+            sandbox.reset(_scenes[name].state)
         else:
             before = django_db_setup.rows()
             made = Company.objects.create(name=name, currency_code="USD", country_code="US")
-            number = made.pk
             connect(made, sandbox)
-            _scenes[name] = number, django_db_setup.since(before), sandbox.environment.snapshot()
+            known = known_tables.read_mapped(made)
+            ServiceProcess.objects.all().delete()  # counted where connecting took longer than a second
+            state = sandbox.environment.snapshot()
+            _scenes[name] = Scene(made.pk, django_db_setup.since(before), state, known)
             sandbox.control("DELETE", "requests")
             nothing_is_known()
-        return Company.objects.get(pk=number)
+        scene = _scenes[name]
+        known_tables.put(sandbox.environment_url, scene.known, scene.state)
+        return Company.objects.get(pk=scene.company)
 
     return give
 
@@ -214,6 +252,14 @@ def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
     with contextlib.suppress(ProcessLookupError):  # how workers end well is shown elsewhere
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@pytest.fixture(scope="session")
+def starter() -> Iterator[Starter]:
+    """Start manage.py in a fraction of the time that Python takes; tests of the group "starts" share one."""
+    starter = Starter()
+    yield starter
+    starter.close()
 
 
 @pytest.fixture(scope="session")

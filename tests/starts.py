@@ -2,7 +2,8 @@
 
 Runs as a process (`python -m tests.starts`), so that starts inherit nothing of the tests. It reads a JSON object per
 line - {"command": [words], "environment": {...}, "folder": where output goes} - forks, lets the child be
-`manage.py COMMAND` with that environment and nothing else, and answers with {"code": n}.
+`manage.py COMMAND` with that environment and nothing else, and answers with {"code": n}. Where the first word is -c,
+the second is run as Python runs it.
 """
 
 import importlib
@@ -34,7 +35,10 @@ class Starter:
         )  # fmt: skip
 
     def run(self, command: list[str], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-        """Return what `manage.py COMMAND` came to. folder: exists; output is kept there meanwhile."""
+        """Return what `manage.py COMMAND` came to, or what the code of ["-c", CODE, ...] did.
+
+        folder: exists; output is kept there meanwhile.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = {"command": command, "environment": environment, "folder": str(folder)}
@@ -71,8 +75,13 @@ def child(asked: dict[str, Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ.clear()
         os.environ.update(asked["environment"])
-        sys.argv = ["manage.py", *asked["command"]]
-        runpy.run_path(str(ROOT / "manage.py"), run_name="__main__")
+        sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))  # as Python reads it itself
+        if asked["command"][0] == "-c":
+            sys.argv = ["-c", *asked["command"][2:]]
+            exec(asked["command"][1], {"__name__": "__main__"})
+        else:
+            sys.argv = ["manage.py", *asked["command"]]
+            runpy.run_path(str(ROOT / "manage.py"), run_name="__main__")
     except SystemExit as ended:
         code = ended.code
         if isinstance(code, str):

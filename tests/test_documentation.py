@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.starts import Starter
 from tests.tables import is_migrated, one_migration_behind
 
 DOCS = Path(settings.BASE_DIR) / "docs"
@@ -100,8 +101,11 @@ def blocks(page: str) -> dict[str, str]:
     return {found[1]: found[0] for found in re.findall(r"```python\n(# (\S+\.py)\n.*?)```", text, re.DOTALL)}
 
 
+@pytest.mark.xdist_group("starts")
 @pytest.mark.timeout(180)
-def test_the_recipes_for_own_models_pages_and_jobs_work_as_they_are_printed(tmp_path: Path, migrated: Path) -> None:
+def test_the_recipes_for_own_models_pages_and_jobs_work_as_they_are_printed(
+    tmp_path: Path, migrated: Path, starter: Starter
+) -> None:
     files = blocks("own-models.md") | blocks("own-pages.md")
     own = {f"shop/{name}.py" for name in ("models", "apps", "views", "urls", "jobs")}
     assert set(files) == own | {"rental/models.py", "rental/apps.py"}
@@ -115,14 +119,12 @@ def test_the_recipes_for_own_models_pages_and_jobs_work_as_they_are_printed(tmp_
         "STATE_DIR": str(tmp_path / "state"), "DJANGO_SETTINGS_MODULE": "config.settings",
     }  # fmt: skip
     for command in (
-        ["manage.py", "makemigrations", "shop", "rental"],
-        ["manage.py", "migrate", "--verbosity", "0"],
-        ["manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
+        ["makemigrations", "shop", "rental"],
+        ["migrate", "--verbosity", "0"],
+        ["collectstatic", "--noinput", "--verbosity", "0"],
         ["-c", TRY_IT],
     ):
-        done = subprocess.run(
-            [sys.executable, *command], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True
-        )
+        done = starter.run(command, environment, tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "every step of it works\n"
 

@@ -6,8 +6,7 @@ import shutil
 import socket
 import stat
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Start = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def starter() -> Iterator[Starter]:
-    starter = Starter()
-    yield starter
-    starter.close()
+pytestmark = pytest.mark.xdist_group("starts")
 
 
 @pytest.fixture
@@ -104,13 +99,15 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path, start: Start) -> None:
 ENABLE = "from connection_setup.encryption import services as encryption; encryption.enable(user=None)"
 
 
-def test_keys_are_made_once_and_only_their_owner_can_read_them(tmp_path: Path, migrated: Path, start: Start) -> None:
+def test_keys_are_made_once_and_only_their_owner_can_read_them(
+    tmp_path: Path, migrated: Path, start: Start, starter: Starter
+) -> None:
     assert start().returncode == 0
     shutil.copy(migrated, tmp_path / "state")
     assert not (tmp_path / "state" / "field-encryption-key").exists(), "a key nobody asked for"
-    shell = [sys.executable, "manage.py", "shell", "-c", ENABLE]
     environment = {"PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state")}
-    subprocess.run(shell, cwd=ROOT, env=environment, check=True, capture_output=True)
+    enabled = starter.run(["shell", "-c", ENABLE], environment, tmp_path)
+    assert enabled.returncode == 0, enabled.stderr
     keys = [tmp_path / "state" / name for name in ("secret-key", "field-encryption-key")]
     first = [key.read_text() for key in keys]
     assert start().returncode == 0
@@ -169,7 +166,9 @@ def test_compose_refuses_to_start_without_secrets_from_outside(start: Start) -> 
     assert start(**variables).returncode == 0
 
 
-def test_what_was_sealed_before_secrets_came_from_outside_is_read_still(tmp_path: Path, start: Start) -> None:
+def test_what_was_sealed_before_secrets_came_from_outside_is_read_still(
+    tmp_path: Path, start: Start, starter: Starter
+) -> None:
     """An installation whose key was made in the state folder names another: the old one goes on opening."""
     assert start().returncode == 0
     before = (tmp_path / "state" / "secret-key").read_text().strip()
@@ -178,7 +177,5 @@ def test_what_was_sealed_before_secrets_came_from_outside_is_read_still(tmp_path
         "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state"), "SECRET_KEY": "k" * 50,
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }  # fmt: skip
-    found = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
+    found = starter.run(["-c", script], environment, tmp_path)
     assert found.stdout.split() == [before]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, QueryDict
 
@@ -247,16 +248,20 @@ class Bound:
 
     def url(self, **changes: str | None) -> str:
         """Return the list's address with these parameters changed (None takes one out), from the first page on."""
-        given = self.given.copy()
-        for name in _OWN:
-            given.pop(name, None)
+        parts = dict(self._parts)
         for name, value in changes.items():
             if value is None:
-                given.pop(name, None)
+                parts.pop(name, None)
             else:
-                given[name] = value
-        text = given.urlencode()
+                parts[name] = urlencode({name: value})
+        text = "&".join(parts.values())
         return f"{self.path}?{text}" if text else self.path
+
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        """Each parameter but the list's own as an address holds it, by name: written once for all links."""
+        given = {name: values for name, values in self.given.lists() if name not in _OWN and values}
+        return {name: urlencode([(name, value) for value in values]) for name, values in given.items()}
 
     @property
     def next_url(self) -> str:

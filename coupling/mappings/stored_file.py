@@ -1,7 +1,7 @@
 """A company's mappings as entries of a file, and entries stored as its mappings.
 
 Each mapping, field and look-up table that changes is saved or deleted by itself, so that the change log shows before
-and after.
+and after; a mapping's new fields come together.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from accounts.audit import create_logged
 from core.refusals import NotUsable
 from coupling import filters, local_records
 from coupling.mapping_files.difference import (
@@ -223,13 +224,14 @@ def _store_fields(
             row.delete()
     moves = reordered(before, entry) or any(key not in known for key in list(new)[: len(known.keys() & new.keys())])
     last = max((row.position for row in rows), default=-1)
+    added = []
     for position, (key, one) in enumerate(new.items()):
         field = known.get(key)
         if field is None:
             last += 1
             place = position if moves or not rows else last
             values = {**field_values(one), "user_defined": by_people}
-            IntegrationFieldMapping(mapping=mapping, position=place, **values).save()
+            added.append(IntegrationFieldMapping(mapping=mapping, position=place, **values))
             continue
         changed = changed_field_settings(old[key], one)
         for name in changed:
@@ -239,6 +241,7 @@ def _store_fields(
             changed.append("position")
         if changed:
             field.save(update_fields=changed)
+    create_logged(added)
 
 
 def field_values(entry: FieldEntry) -> dict[str, Any]:

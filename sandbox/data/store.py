@@ -74,6 +74,8 @@ class Rows:
     decoded: dict[str, list[Any]] = field(default_factory=dict)
     change_count: int = 0
     _interned: dict[Head, Head] = field(default_factory=dict)
+    _copied: tuple[SavedRows, int] | None = None
+    """The copy that the rows were like last, and `change_count` then."""
 
     def __post_init__(self) -> None:
         names = [name for name in _HEAD_COLUMNS if name in self.table.columns]
@@ -231,7 +233,7 @@ class Rows:
 
     def save(self) -> SavedRows:
         """Return a copy of the lists; the rows themselves are immutable and shared."""
-        return SavedRows(
+        saved = SavedRows(
             list(self.ids),
             list(self.heads),
             list(self.bodies),
@@ -239,15 +241,21 @@ class Rows:
             dict(self.layout),
             list(self.deleted),
         )
+        self._copied = saved, self.change_count
+        return saved
 
     def restore_saved(self, saved: SavedRows) -> None:
         """Back to a copy."""
+        if self._copied is not None and self._copied[0] is saved and self._copied[1] == self.change_count:
+            self.decoded.clear()  # their columns may have been others meanwhile
+            return
         self.ids, self.heads, self.bodies = list(saved.ids), list(saved.heads), list(saved.bodies)
         self.versions = array("q", saved.versions)
         self.layout, self.deleted = dict(saved.layout), list(saved.deleted)
         self.index = {row_id: position for position, row_id in enumerate(self.ids) if self.heads[position] is not None}
         self.decoded.clear()
         self.change_count += 1
+        self._copied = saved, self.change_count
 
 
 def _piece(body: bytes, index: int) -> bytes:

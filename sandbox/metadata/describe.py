@@ -1,6 +1,8 @@
 """JSON of tables, columns and relationships in the metadata part of the Web API."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from sandbox.metadata.model import LOOKUPS, Column, Key, OptionSet, Table, metadata_id
 
@@ -93,8 +95,20 @@ def type_name(column: Column) -> str:
     return f"{kind}AttributeMetadata" if column.type != "Uniqueidentifier" else "UniqueIdentifierAttributeMetadata"
 
 
-def attribute(table: Table, column: Column, number: int) -> dict[str, Any]:
+_attributes: dict[tuple[str, str], tuple[Column, int, UUID, Mapping[str, Any]]] = {}
+"""By table and column: what was described last of it, and as what. Every reading of a table describes all columns."""
+
+
+def attribute(table: Table, column: Column, number: int) -> Mapping[str, Any]:
     """Return the properties that columns of all types have; `number`: the column's own, from 1."""
+    key, own = (table.name, column.name), table.column_id(column.name)
+    known = _attributes.get(key)
+    if known is None or known[0] is not column or known[1:3] != (number, own):
+        known = _attributes[key] = (column, number, own, _attribute(table, column, number))
+    return known[3]
+
+
+def _attribute(table: Table, column: Column, number: int) -> dict[str, Any]:
     kind = column.type
     return {
         "@odata.type": f"#{CRM}{type_name(column)}",

@@ -250,11 +250,22 @@ class Definition:
     def restore(self) -> Table:
         """Set the table back to the copy; return it."""
         table = self.table
+        if self.is_in_force():
+            return table
         table.columns, table.associations = dict(self.columns), dict(self.associations)
         table.keys, table.label, table.plural = dict(self.keys), self.label, self.plural
         table.change_tracking = self.change_tracking
         table.rebuild_index()
         return table
+
+    def is_in_force(self) -> bool:
+        """Return whether the table is as the copy, its columns in the same order."""
+        table = self.table
+        return (
+            list(table.columns.items()) == list(self.columns.items())
+            and (table.associations, table.keys) == (self.associations, self.keys)
+            and (table.label, table.plural, table.change_tracking) == (self.label, self.plural, self.change_tracking)
+        )
 
 
 _SIZED = re.compile(r"(?P<word>[a-z]+)(?P<size>\d+)?")

@@ -1,6 +1,6 @@
 """Reads of metadata (EntityDefinitions and the like), with their own, narrower query options."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -176,7 +176,7 @@ class _Definitions:
     def _expand(self, table: Table, one: Expand) -> list[dict[str, Any]]:
         if one.options.expand:
             raise query_error("The query option '$expand' isn't supported within $expand of metadata.")
-        lists: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        lists: dict[str, Callable[[], Sequence[Mapping[str, Any]]]] = {
             "Attributes": lambda: [
                 describe.attribute(table, one, n) for n, one in enumerate(table.columns.values(), 1)
             ],
@@ -272,7 +272,7 @@ class _Definitions:
         for column in columns:
             whole = describe.attribute(table, column, numbers[column.name])
             if cast:
-                whole.update(describe.type_properties(column))
+                whole = {**whole, **describe.type_properties(column)}
             if options.filter is not None and not _matches(options.filter, whole, cast or "AttributeMetadata"):
                 continue
             row = _select(whole, options.select, cast or "AttributeMetadata")
@@ -283,12 +283,12 @@ class _Definitions:
         return described
 
 
-def _filter_and_select(rows: list[dict[str, Any]], options: Options, kind: str) -> list[dict[str, Any]]:
+def _filter_and_select(rows: Sequence[Mapping[str, Any]], options: Options, kind: str) -> list[dict[str, Any]]:
     matching = rows if options.filter is None else [one for one in rows if _matches(options.filter, one, kind)]
     return [_select(one, options.select, kind) for one in matching]
 
 
-def _select(whole: dict[str, Any], select: tuple[str, ...], kind: str) -> dict[str, Any]:
+def _select(whole: Mapping[str, Any], select: tuple[str, ...], kind: str) -> dict[str, Any]:
     if not select:
         return dict(whole)
     selected = {name: value for name, value in whole.items() if name[0] == "@"}

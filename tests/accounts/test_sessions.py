@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.sessions import Verdict, judge
 from core.roles import Role
 from masterdata.models import Company
+from tests.starts import Starter
 from tests.ui.conftest import PASSWORD, person
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -121,15 +122,13 @@ def test_a_session_from_before_the_limits_lasts_as_long_from_now_on(client: Clie
     assert time.time() - 60 < client.session["began"] <= time.time()
 
 
-def test_both_limits_are_settings() -> None:
+@pytest.mark.xdist_group("starts")
+def test_both_limits_are_settings(starter: Starter, tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.SESSION_COOKIE_AGE, settings.SESSION_MAX_S)"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
 
     def started(**chosen: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-c", code], cwd=settings.BASE_DIR, env={**environment, **chosen}, capture_output=True,
-            text=True, timeout=60, check=False,
-        )  # fmt: skip
+        return starter.run(["-c", code], {**environment, **chosen}, tmp_path)
 
     assert started(SESSION_IDLE_HOURS="0.5", SESSION_MAX_DAYS="1").stdout.split() == ["1800", "86400"]
     assert "SESSION_IDLE_HOURS is 0; it must lie between" in started(SESSION_IDLE_HOURS="0").stderr

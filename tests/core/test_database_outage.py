@@ -3,16 +3,14 @@
 import os
 import socket
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 
 from core.database_outage import is_database_outage
+from tests.starts import Starter
 
 
 def sqlite(code: int, text: str = "") -> sqlite3.Error:
@@ -103,8 +101,9 @@ def unused_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@pytest.mark.xdist_group("starts")
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_pages_answer_503_with_a_page_while_the_database_is_down(tmp_path: Path, kind: str) -> None:
+def test_pages_answer_503_with_a_page_while_the_database_is_down(tmp_path: Path, starter: Starter, kind: str) -> None:
     url = (
         f"sqlite:///{tmp_path}/nowhere/tandem.sqlite3"
         if kind == "sqlite"
@@ -114,9 +113,7 @@ def test_pages_answer_503_with_a_page_while_the_database_is_down(tmp_path: Path,
         "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": url, "DEBUG": "0", "ALLOWED_HOSTS": "testserver",
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", ASK], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=False
-    )
+    done = starter.run(["-c", ASK], environment, tmp_path)
     assert done.returncode == 0, done.stderr
     first, *others = [line.split() for line in done.stdout.splitlines()]
     assert first == ["200"], "the page to sign in needs no database"

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import re
-import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -39,6 +38,7 @@ from tests.every_url.urls import ADMIN_ENDPOINTS, ENDPOINTS
 from tests.recovery import harness
 from tests.recovery.harness import Fleet
 from tests.sandbox.test_identity import key_and_certificate
+from tests.starts import Starter
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -360,16 +360,14 @@ def test_a_certificate_s_key_is_not_told_by_what_fails(watch: Watch, sandbox: Sa
 
 @pytest.mark.processes
 @pytest.mark.sample
-def test_a_program_that_breaks_off_prints_no_secret(watch: Watch, tmp_path: Path) -> None:
+@pytest.mark.xdist_group("starts")
+def test_a_program_that_breaks_off_prints_no_secret(watch: Watch, tmp_path: Path, starter: Starter) -> None:
     """Started wrongly: keys in the environment that are no keys are named, not shown."""
     import os
 
     for name, value in (("FIELD_ENCRYPTION_KEYS", WRONG), ("SECRET_KEY", WRONG[:20])):
         environment = {**os.environ, name: value, "STATE_DIR": str(tmp_path), "EXTRA_APPS": ""}
-        done = subprocess.run(
-            [sys.executable, "manage.py", "check"], cwd=django_settings.BASE_DIR, env=environment,
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+        done = starter.run(["check"], environment, tmp_path)
         assert done.returncode != 0
         assert name in done.stderr
         watch.look("output of a start", done.stdout + done.stderr)

@@ -33,7 +33,7 @@ def test_a_company_cannot_be_deleted_there(admin, company):
     assert admin.post(reverse("admin:masterdata_company_delete", args=[company.pk])).status_code == 403
 
 
-def test_a_change_over_one_made_meanwhile_is_refused_there_too(admin, company):
+def test_a_change_over_one_made_meanwhile_is_refused_there_too(admin, company, contexts):
     record = Customer.objects.create(company=company, no="1", name="Alder")
     url = reverse("admin:masterdata_customer_change", args=[record.pk])
     form = admin.get(url).context["adminform"].form
@@ -49,7 +49,7 @@ def test_a_change_over_one_made_meanwhile_is_refused_there_too(admin, company):
     assert Customer.objects.get().name == "Birch"
 
 
-def test_records_without_a_choice_are_found_and_counted_by_it(admin, company):
+def test_records_without_a_choice_are_found_and_counted_by_it(admin, company, contexts):
     for number, blocked in enumerate(["", "", "Ship"]):
         Customer.objects.create(company=company, no=f"C{number}", name=f"Alder {number}", blocked=blocked)
     url = reverse("admin:masterdata_customer_changelist")

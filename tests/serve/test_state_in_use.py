@@ -14,6 +14,7 @@ from django.conf import settings
 from config.serve import SiteFailed
 from config.state_in_use import hold_state_folder
 from tests.serve.test_serve import processes
+from tests.starts import Starter
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -36,23 +37,18 @@ def serving(tmp_path: Path, migrated: Path) -> Iterator[tuple["subprocess.Popen[
     process.wait()
 
 
-def second(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=settings.BASE_DIR, env=environment(folder), capture_output=True,
-        text=True, check=False, timeout=60,
-    )  # fmt: skip
-
-
+@pytest.mark.xdist_group("starts")
 @pytest.mark.processes
 @pytest.mark.sample
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_second_run_or_demo_is_refused_with_a_sentence_and_starts_nothing(
-    serving: tuple["subprocess.Popen[str]", str], tmp_path: Path
+    serving: tuple["subprocess.Popen[str]", str], tmp_path: Path, starter: Starter
 ) -> None:
     process, url = serving
+    (output := tmp_path / "output").mkdir()
     before = set(processes(tmp_path))
     for words in (("serve", "--port", "0"), ("demo",), ("demo", "--once")):
-        refused = second(tmp_path, *words)
+        refused = starter.run(list(words), environment(tmp_path), output)
         assert refused.returncode == 1
         assert refused.stdout == ""
         told = refused.stderr.removeprefix("CommandError: ")

@@ -6,6 +6,7 @@ assert page.h1 == "Customers"
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -14,16 +15,24 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 SHAPES = {"path", "circle", "rect", "line", "polyline", "polygon", "use", "ellipse"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Element:
-    """One element of a page."""
+    """One element of a page. everything: the page's elements in their order, of which those inside follow this one."""
 
     tag: str
     attributes: dict[str, str]
+    everything: list["Element"]
     parent: "Element | None" = None
     children: list["Element | str"] = field(default_factory=list)
+    place: int = 0
+    end: int | None = None
+    """The place after the last one inside; None until the element is closed."""
 
-    @property
+    def __post_init__(self) -> None:
+        self.everything.append(self)
+        self.place = len(self.everything)
+
+    @cached_property
     def text(self) -> str:
         """All text inside, white space made single."""
         parts = (child if isinstance(child, str) else child.text for child in self.children)
@@ -39,13 +48,8 @@ class Element:
 
     def all(self, *tags: str) -> "list[Element]":
         """Every element inside of these tags (any, without tags), in order."""
-        found: list[Element] = []
-        for child in self.children:
-            if isinstance(child, Element):
-                if not tags or child.tag in tags:
-                    found.append(child)
-                found.extend(child.all(*tags))
-        return found
+        inside = self.everything[self.place : self.end]
+        return [element for element in inside if element.tag in tags] if tags else inside
 
     def get(self, name: str, default: str = "") -> str:
         """Return an attribute."""
@@ -55,22 +59,24 @@ class Element:
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.root = Element("#root", {})
+        self.root = Element("#root", {}, [])
         self.at = self.root
         self.wrong: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         names = [name for name, _ in attrs]
         self.wrong += [f"<{tag}> has {name} twice" for name in set(names) if names.count(name) > 1]
-        element = Element(tag, {name: value or "" for name, value in attrs}, self.at)
+        element = Element(tag, {name: value or "" for name, value in attrs}, self.root.everything, self.at)
         self.at.children.append(element)
-        if tag not in VOID:
+        if tag in VOID:
+            element.end = element.place
+        else:
             self.at = element
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         if tag not in VOID:
-            self.at = self.at.parent or self.root
+            self._leave()
 
     def handle_endtag(self, tag: str) -> None:
         if tag in VOID:
@@ -78,8 +84,13 @@ class _Reader(HTMLParser):
         if self.at.tag != tag:
             self.wrong.append(f"</{tag}> closes <{self.at.tag}> {self.at.attributes}")
             while self.at.parent is not None and self.at.tag != tag:
-                self.at = self.at.parent
-        self.at = self.at.parent or self.root
+                self._leave()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.at.parent is not None:
+            self.at.end = len(self.root.everything)
+            self.at = self.at.parent
 
     def handle_data(self, data: str) -> None:
         self.at.children.append(data)

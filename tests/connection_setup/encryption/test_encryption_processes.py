@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from dataverse.types import ClientSecret
 from masterdata.models import Company
 from tests.connection_setup.conftest import SECRET
 from tests.jobs.running.test_worker import database_url
+from tests.starts import Starter
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -185,62 +187,67 @@ def tables(tmp_path: Path, migrated: Path) -> None:
     shutil.copy(migrated, tmp_path / "state")
 
 
-def site(tmp_path: Path, secret_key: str, what: str = "look", **variables: str) -> dict[str, Any]:
+Site = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def site(tmp_path: Path, tables: None, starter: Starter) -> Site:
     """Start the site in a process of its own, do something, look at its pages, and end it."""
-    environment = {
-        "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state"), "SANDBOX_ALLOWED": "1", "DEBUG": "1",
-        "DJANGO_SETTINGS_MODULE": "config.settings", **variables,
-    }  # fmt: skip
-    if secret_key:
-        environment["SECRET_KEY"] = secret_key
-    done = subprocess.run(
-        [sys.executable, "-c", SITE, what, SECRET], cwd=django_settings.BASE_DIR, env=environment,
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert SECRET not in done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+
+    def do(secret_key: str, what: str = "look", **variables: str) -> dict[str, Any]:
+        environment = {
+            "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path / "state"), "SANDBOX_ALLOWED": "1", "DEBUG": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings", **variables,
+        }  # fmt: skip
+        if secret_key:
+            environment["SECRET_KEY"] = secret_key
+        done = starter.run(["-c", SITE, what, SECRET], environment, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert SECRET not in done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    return do
 
 
-@pytest.mark.usefixtures("tables")
-def test_a_site_started_with_another_secret_key_loses_nothing(tmp_path: Path) -> None:
-    assert site(tmp_path, A, "first")["opens"]
+@pytest.mark.xdist_group("starts")
+def test_a_site_started_with_another_secret_key_loses_nothing(site: Site) -> None:
+    assert site(A, "first")["opens"]
     # Another SECRET_KEY alone: nothing opens, nothing is overwritten, and both pages say what to do.
-    found = site(tmp_path, B)
+    found = site(B)
     assert (found["unreadable"], found["opens"], found["setup"]) == (1, False, 200)
     assert "If SECRET_KEY was changed, name the previous one in SECRET_KEY_FALLBACKS" in found["page"]
     assert "name the one before in SECRET_KEY_FALLBACKS" in found["test"]
     # With the one before it opens at once; rotated, it no longer needs it.
-    found = site(tmp_path, B, SECRET_KEY_FALLBACKS=A)
+    found = site(B, SECRET_KEY_FALLBACKS=A)
     assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 1, True)
-    found = site(tmp_path, B, "rotate", SECRET_KEY_FALLBACKS=A)
+    found = site(B, "rotate", SECRET_KEY_FALLBACKS=A)
     assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 0, True)
-    assert site(tmp_path, B)["opens"]
+    assert site(B)["opens"]
     # With a key of its own nothing depends on SECRET_KEY.
-    assert site(tmp_path, B, "enable")["opens"]
-    found = site(tmp_path, C)
+    assert site(B, "enable")["opens"]
+    found = site(C)
     assert (found["enabled"], found["unreadable"], found["opens"]) == (True, 0, True)
     assert "SECRET_KEY changes" in found["page"]
     assert "Nothing is lost: no secret depends on it." in found["page"]
 
 
 @pytest.mark.sample
-@pytest.mark.usefixtures("tables")
-def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("starts")
+def test_a_site_that_is_given_a_secret_key_after_it_made_one_loses_nothing(site: Site) -> None:
     """The key made in the state folder still decrypts what it encrypted."""
-    assert site(tmp_path, "", "first")["opens"]
-    found = site(tmp_path, A)
+    assert site("", "first")["opens"]
+    found = site(A)
     assert (found["unreadable"], found["outdated"], found["opens"]) == (0, 1, True)
 
 
-@pytest.mark.usefixtures("tables")
-def test_a_site_may_move_from_its_own_key_to_the_environment_s_and_back(tmp_path: Path) -> None:
-    site(tmp_path, A, "first")
-    site(tmp_path, A, "enable")
+@pytest.mark.xdist_group("starts")
+def test_a_site_may_move_from_its_own_key_to_the_environment_s_and_back(tmp_path: Path, site: Site) -> None:
+    site(A, "first")
+    site(A, "enable")
     key = Fernet.generate_key().decode()
-    assert site(tmp_path, A, FIELD_ENCRYPTION_KEYS=key)["opens"]
-    assert site(tmp_path, A, "rotate", FIELD_ENCRYPTION_KEYS=key)["opens"]
+    assert site(A, FIELD_ENCRYPTION_KEYS=key)["opens"]
+    assert site(A, "rotate", FIELD_ENCRYPTION_KEYS=key)["opens"]
     (tmp_path / "state" / "field-encryption-key").unlink()
-    assert site(tmp_path, A, FIELD_ENCRYPTION_KEYS=key)["opens"]
-    assert not site(tmp_path, A)["opens"]
+    assert site(A, FIELD_ENCRYPTION_KEYS=key)["opens"]
+    assert not site(A)["opens"]

@@ -443,6 +443,7 @@ def test_trying_out_criteria_is_for_those_who_may_use_them(as_, customers, custo
         assert as_(role).post(of_customer(page), typed(customer_mapping, "phone_no")).status_code == status, role
 
 
+@pytest.mark.usefixtures("contexts")
 def test_what_people_do_to_couplings_and_jobs_stands_in_the_audit_log(as_, customers, accounts, customer_mapping):
     (one,) = customers([{"phone_no": "555 0100"}])
     client = as_("Administrator")

@@ -79,6 +79,7 @@ def test_a_field_is_changed_and_removed_and_rules_are_reset(company, customer_ma
     assert not customer_mapping.fields.filter(field="city").exists()
 
 
+@pytest.mark.usefixtures("contexts")
 def test_the_ticked_fields_are_changed_alike_or_removed_all_or_none(company, customer_mapping, mapper):
     rows = {one.field: one for one in customer_mapping.fields.filter(field__in=("city", "county", "name"))}
     ticked = {"selected": [rows["city"].pk, rows["county"].pk]}

@@ -230,6 +230,7 @@ def test_it_needs_the_right_to_map_in_that_company(plans):
     assert client.get(url(other)).status_code == 200
 
 
+@pytest.mark.usefixtures("contexts")
 def test_proposals_are_checked_by_the_values_of_records_and_rows_that_are_the_same(plans, mapper, remote):
     """Rows that are called like records are asked for, wherever they stand among all rows."""
     remote.load({"new_plans": [{"new_number": f"X{at:03}", "new_name": f"other {at}"} for at in range(300)]})

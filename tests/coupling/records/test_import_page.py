@@ -20,6 +20,8 @@ from masterdata.files import reader
 from masterdata.files.types import Limits
 from masterdata.models import Company, Customer, Item
 
+pytestmark = pytest.mark.usefixtures("contexts")
+
 
 @pytest.fixture
 def company(db):

@@ -54,6 +54,7 @@ def worker(tmp_path: Path) -> Iterator[Callable[[], "subprocess.Popen[bytes]"]]:
     environment = {
         **os.environ, **{name: str(value) for name, value in SHORT.items()},
         "DATABASE_URL": database_url(), "EXTRA_APPS": "tests.example_app,tests.jobs.killable",
+        "CELERY_SKIP_CHECKS": "1",  # as `serve` starts them
     }  # fmt: skip
     started: list[subprocess.Popen[bytes]] = []
 

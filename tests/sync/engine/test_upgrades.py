@@ -2,8 +2,6 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import import_module
@@ -22,6 +20,7 @@ from jobs.models import Job
 from jobs.running.waiting import run_to_end
 from masterdata.models import Company
 from sync.start.services import start_synchronization
+from tests.starts import Starter
 from tests.sync.conftest import accounts, counters, customer
 
 
@@ -75,7 +74,7 @@ def put(database: sqlite3.Connection, into: str, /, **given: Any) -> None:
 
 
 @pytest.fixture
-def upgraded(tmp_path: Path, settings: Any) -> Iterator[sqlite3.Connection]:
+def upgraded(tmp_path: Path, starter: Starter) -> Iterator[sqlite3.Connection]:
     """Provide a database that the first versions filled, after an upgrade."""
 
     def migrate(*states: str) -> None:
@@ -84,7 +83,8 @@ def upgraded(tmp_path: Path, settings: Any) -> Iterator[sqlite3.Connection]:
         environment = {
             "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings",
         }  # fmt: skip
-        subprocess.run([sys.executable, "-c", script], cwd=settings.BASE_DIR, env=environment, check=True)
+        done = starter.run(["-c", script], environment, tmp_path)
+        assert done.returncode == 0, done.stderr
 
     migrate(*OLD)
     with closing(sqlite3.connect(tmp_path / "tandem.sqlite3", isolation_level=None)) as database:
@@ -106,6 +106,7 @@ def upgraded(tmp_path: Path, settings: Any) -> Iterator[sqlite3.Connection]:
         yield database
 
 
+@pytest.mark.xdist_group("starts")
 @pytest.mark.timeout(300)  # every migration there is, twice half of them
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="It fills a SQLite database of its own.")
 def test_what_was_known_of_pairs_is_known_after_an_upgrade(upgraded: sqlite3.Connection) -> None:
