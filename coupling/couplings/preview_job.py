@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.utils import timezone
 
 from coupling import local_records
@@ -157,42 +156,47 @@ class _Writer:
         decisions = self.matching.decisions
         ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, end)]
         rows = local_records.read_by_ids(self.all_records, self.table, self.matching.fields, ids)
-        decided = [decisions.decision_at(at) for at in range(first, end)]
-        partners = partner_names(self.mapping, self.matching, decided)
-        by_found: dict[Found, list[PreviewedRecord]] = {}
-        gone: list[UUID] = []
-        for decision in decided:
-            row = rows.get(decision.local_id.bytes)
-            if row is None:
-                gone.append(decision.local_id)
-                continue
+        present = [at for at in range(first, end) if decisions.id_at(at) in rows]
+        coupled = [at for at in present if decisions.group_at(at) is not None]
+        others = [decisions.decision_at(at) for at in present if decisions.group_at(at) is None]
+        partners = partner_names(self.mapping, self.matching, others)
+        by_found = {Found.COUPLE: [self._pair(at, rows[decisions.id_at(at)]) for at in coupled]}
+        for decision in others:
             found = _what(self.matching, decision)
-            by_found.setdefault(found, []).append(self._record(decision, found, row, partners))
-        if gone:
+            record = self._record(decision, rows[decision.local_id.bytes], partners)
+            by_found.setdefault(found, []).append(record)
+        if len(present) < len(ids):
+            gone = [local_id for local_id in ids if local_id.bytes not in rows]
             outcomes = skipped_outcomes(self.mapping, gone, MEANWHILE)
             by_found[Found.LEFT_OUT] = [_left_out(row, end) for row in outcomes]
         return by_found
 
-    def _record(
-        self, decision: Decision, found: Found, row: Sequence[Any], partners: dict[UUID, Partner]
-    ) -> PreviewedRecord:
-        position = decision.position
-        values = self.matching.decisions.candidate_values(position)
-        rows = [
-            PreviewedRow(candidate.id.bytes, candidate.name, values[at])
-            for at, candidate in enumerate(decision.candidates)
-        ]
-        record = PreviewedRecord(
-            position, decision.local_id.bytes, str(row[1]), str(row[2] or ""),
-            bytes(self.matching.digests[8 * position : 8 * position + 8]), [to_json_value(one) for one in row[3:]],
-            decision.group, rows,
+    def _pair(self, position: int, row: Sequence[Any]) -> PreviewedRecord:
+        """Return a record that would be coupled."""
+        decisions = self.matching.decisions
+        row_id, (values,) = decisions.row_at(position), decisions.candidate_values(position)
+        found = PreviewedRow(row_id.bytes if row_id is not None else b"", decisions.row_name_at(position), values)
+        tried = [(one.row_count, one.result.value) for one in decisions.tried_before(position)]
+        return self._kept(position, row, decisions.group_at(position) or 0, [found], tried=tried)
+
+    def _record(self, decision: Decision, row: Sequence[Any], partners: dict[UUID, Partner]) -> PreviewedRecord:
+        """Return a record that would not be coupled."""
+        values = self.matching.decisions.candidate_values(decision.position)
+        rows = [PreviewedRow(one.id.bytes, one.name, values[at]) for at, one in enumerate(decision.candidates)]
+        return self._kept(
+            decision.position, row, decision.group, rows, told=self._told(decision, row, partners),
+            near=self.matching.decisions.near_miss_at(decision.position),
         )  # fmt: skip
-        if found is Found.COUPLE:
-            tried = [(one.row_count, one.result.value) for one in decision.trail[:-1]]
-            return _replace(record, tried=tried)
-        return _replace(
-            record, told=self._told(decision, row, partners), near=self.matching.decisions.near_miss_at(position)
-        )
+
+    def _kept(
+        self, position: int, row: Sequence[Any], group: int, rows: list[PreviewedRow], **more: Any
+    ) -> PreviewedRecord:
+        digest = bytes(self.matching.digests[8 * position : 8 * position + 8])
+        local_id = self.matching.decisions.id_at(position)
+        return PreviewedRecord(
+            position, local_id, str(row[1]), str(row[2] or ""), digest, [to_json_value(one) for one in row[3:]], group,
+            rows, **more,
+        )  # fmt: skip
 
     def _told(self, decision: Decision, row: Sequence[Any], partners: dict[UUID, Partner]) -> dict[str, Any]:
         """Return what is told of a record that would not be coupled, as the job's outcome would hold it."""
@@ -210,7 +214,7 @@ class _Writer:
 
 
 def _what(matching: MatchingRun, decision: Decision) -> Found:
-    by_result = {Result.COUPLED: Found.COUPLE, Result.MULTIPLE: Found.SEVERAL, Result.ALREADY_COUPLED: Found.TAKEN}
+    by_result = {Result.MULTIPLE: Found.SEVERAL, Result.ALREADY_COUPLED: Found.TAKEN}
     if (found := by_result.get(decision.result)) is not None:
         return found
     return Found.NEAR if matching.is_likely_duplicate(decision) else Found.NEW
@@ -221,10 +225,6 @@ def _left_out(row: OutcomeRow, position: int) -> PreviewedRecord:
     told = {"reason": str(row.reason), "message": row.message, "fields": [], "candidates": [], "trail": []}
     local_id = row.local_id.bytes if row.local_id is not None else b""
     return PreviewedRecord(position, local_id, row.local_key, row.local_name, told=told)
-
-
-def _replace(record: PreviewedRecord, **values: Any) -> PreviewedRecord:
-    return msgspec.structs.replace(record, **values)
 
 
 def drop_expired(now: Any) -> None:
