@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from jobs.models import Job
+from jobs.models import Job, State
 
 
 class CouplingPreview(models.Model):
@@ -38,6 +38,12 @@ class CouplingPreview(models.Model):
 
     def __str__(self) -> str:
         return f"preview {self.pk}"
+
+    @property
+    def is_carried_out(self) -> bool:
+        """Whether a job couples its pairs, or has: one that failed or was cancelled is asked for once more."""
+        job = self.carried_out_by
+        return job is not None and job.state not in (State.FAILED, State.CANCELLED)
 
 
 class PreviewPart(models.Model):

@@ -92,7 +92,7 @@ def test_the_commands_of_the_readme_work_as_they_are_printed(tmp_path: Path, mig
     assert done.returncode == 0, done.stdout + done.stderr
     assert is_migrated(tmp_path / "state")
     assert "is enabled." in done.stdout
-    assert "CUSTOMER coupling, job 2: finished" in done.stdout
+    assert "CUSTOMER coupling, job 3: finished" in done.stdout
 
 
 def blocks(page: str) -> dict[str, str]:

@@ -100,7 +100,7 @@ def preview(request: HttpRequest, company: str, mapping: str) -> HttpResponse:
     except EXPLAINED as error:
         form.notices.append(error_notice(error, "No preview"))
         return _shown(request, form, status=400)
-    return HttpResponseRedirect(preview_url(job))
+    return HttpResponseRedirect(preview_url(job, **form_values(form, _within(request))))
 
 
 @require_POST

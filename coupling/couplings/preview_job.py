@@ -12,11 +12,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.utils import timezone
 
 from coupling import local_records
-from coupling.couplings.left_out import BEFORE, MEANWHILE, skipped_outcomes
+from coupling.couplings.left_out import BEFORE, skipped_outcomes
 from coupling.couplings.match_step import run_matching
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters
@@ -24,7 +23,7 @@ from coupling.mappings.services import get_mapping
 from coupling.matching import criteria
 from coupling.matching.decisions import Decision, Result
 from coupling.matching.partners import Partner, candidate_to_json, partner_names
-from coupling.matching.previewed import Found, PreviewedRecord, PreviewedRow, pack_records
+from coupling.matching.previewed import Found, PreviewedRecord, PreviewedRow, digest_of, pack_records
 from coupling.matching.run_matching import MatchingRun, to_json_value
 from coupling.models import CouplingPreview, IntegrationTableMapping, PreviewPart
 from jobs.models import OPEN_STATES, Job
@@ -111,8 +110,6 @@ class _Writer:
         self, context: JobContext, mapping: IntegrationTableMapping, matching: MatchingRun, store: _Store
     ) -> None:
         self.context, self.mapping, self.matching, self.store = context, mapping, matching, store
-        self.table = local_records.get_table(mapping)
-        self.all_records = self.table.records(mapping.company)
 
     def write(self) -> None:
         """Store the records that take part."""
@@ -153,64 +150,59 @@ class _Writer:
             point.processed(done)
 
     def _found(self, first: int, end: int) -> dict[Found, list[PreviewedRecord]]:
-        """Return what was found of a stretch of decisions, with what the records are called now."""
+        """Return what was found of a stretch of decisions."""
         decisions = self.matching.decisions
-        ids = [UUID(bytes=decisions.id_at(at)) for at in range(first, end)]
-        rows = local_records.read_by_ids(self.all_records, self.table, self.matching.fields, ids)
-        decided = [decisions.decision_at(at) for at in range(first, end)]
-        partners = partner_names(self.mapping, self.matching, decided)
-        by_found: dict[Found, list[PreviewedRecord]] = {}
-        gone: list[UUID] = []
-        for decision in decided:
-            row = rows.get(decision.local_id.bytes)
-            if row is None:
-                gone.append(decision.local_id)
-                continue
+        coupled = [at for at in range(first, end) if decisions.group_at(at) is not None]
+        others = [decisions.decision_at(at) for at in range(first, end) if decisions.group_at(at) is None]
+        partners = partner_names(self.mapping, self.matching, others)
+        by_found = {Found.COUPLE: [self._pair(at) for at in coupled]}
+        for decision in others:
             found = _what(self.matching, decision)
-            by_found.setdefault(found, []).append(self._record(decision, found, row, partners))
-        if gone:
-            outcomes = skipped_outcomes(self.mapping, gone, MEANWHILE)
-            by_found[Found.LEFT_OUT] = [_left_out(row, end) for row in outcomes]
+            by_found.setdefault(found, []).append(self._record(decision, partners))
         return by_found
 
-    def _record(
-        self, decision: Decision, found: Found, row: Sequence[Any], partners: dict[UUID, Partner]
-    ) -> PreviewedRecord:
+    def _pair(self, position: int) -> PreviewedRecord:
+        """Return a record that would be coupled."""
+        decisions = self.matching.decisions
+        row_id, (values,) = decisions.row_at(position), decisions.candidate_values(position)
+        found = PreviewedRow(row_id.bytes if row_id is not None else b"", decisions.row_name_at(position), values)
+        tried = [(one.row_count, one.result.value) for one in decisions.tried_before(position)]
+        return self._kept(position, decisions.group_at(position) or 0, [found], tried=tried)
+
+    def _record(self, decision: Decision, partners: dict[UUID, Partner]) -> PreviewedRecord:
+        """Return a record that would not be coupled."""
         position = decision.position
         values = self.matching.decisions.candidate_values(position)
-        rows = [
-            PreviewedRow(candidate.id.bytes, candidate.name, values[at])
-            for at, candidate in enumerate(decision.candidates)
-        ]
-        record = PreviewedRecord(
-            position, decision.local_id.bytes, str(row[1]), str(row[2] or ""),
-            bytes(self.matching.digests[8 * position : 8 * position + 8]), [to_json_value(one) for one in row[3:]],
-            decision.group, rows,
-        )  # fmt: skip
-        if found is Found.COUPLE:
-            tried = [(one.row_count, one.result.value) for one in decision.trail[:-1]]
-            return _replace(record, tried=tried)
-        return _replace(
-            record, told=self._told(decision, row, partners), near=self.matching.decisions.near_miss_at(position)
+        rows = [PreviewedRow(one.id.bytes, one.name, values[at]) for at, one in enumerate(decision.candidates)]
+        told = self._told(decision, self.matching.kept[position][2:], partners)
+        near = self.matching.decisions.near_miss_at(position)
+        return self._kept(position, decision.group, rows, told=told, near=near)
+
+    def _kept(self, position: int, group: int, rows: list[PreviewedRow], **more: Any) -> PreviewedRecord:
+        key, name, *values = self.matching.kept[position]
+        local_id = self.matching.decisions.id_at(position)
+        shown = [to_json_value(one) for one in values]
+        return PreviewedRecord(
+            position, local_id, str(key), str(name or ""), digest_of(values), shown, group, rows, **more
         )
 
-    def _told(self, decision: Decision, row: Sequence[Any], partners: dict[UUID, Partner]) -> dict[str, Any]:
+    def _told(self, decision: Decision, values: Sequence[Any], partners: dict[UUID, Partner]) -> dict[str, Any]:
         """Return what is told of a record that would not be coupled, as the job's outcome would hold it."""
         first = decision.candidates[0] if len(decision.candidates) == 1 else None
-        searched = self.matching.searched(decision, row[3:])
-        text = self.matching.explain(decision, searched, row[3:], partners.get(first.id, "") if first else "")
+        searched = self.matching.searched(decision, values)
+        text = self.matching.explain(decision, searched, values, partners.get(first.id, "") if first else "")
         return {
             "reason": decision.result.value,
             "message": text.text,
             "fields": self.matching.compared_fields(searched),
             "candidates": [candidate_to_json(candidate, partners) for candidate in decision.candidates],
-            "trail": self.matching.trail(decision, row[3:]),
+            "trail": self.matching.trail(decision, values),
             **text.detail(),
         }
 
 
 def _what(matching: MatchingRun, decision: Decision) -> Found:
-    by_result = {Result.COUPLED: Found.COUPLE, Result.MULTIPLE: Found.SEVERAL, Result.ALREADY_COUPLED: Found.TAKEN}
+    by_result = {Result.MULTIPLE: Found.SEVERAL, Result.ALREADY_COUPLED: Found.TAKEN}
     if (found := by_result.get(decision.result)) is not None:
         return found
     return Found.NEAR if matching.is_likely_duplicate(decision) else Found.NEW
@@ -221,10 +213,6 @@ def _left_out(row: OutcomeRow, position: int) -> PreviewedRecord:
     told = {"reason": str(row.reason), "message": row.message, "fields": [], "candidates": [], "trail": []}
     local_id = row.local_id.bytes if row.local_id is not None else b""
     return PreviewedRecord(position, local_id, row.local_key, row.local_name, told=told)
-
-
-def _replace(record: PreviewedRecord, **values: Any) -> PreviewedRecord:
-    return msgspec.structs.replace(record, **values)
 
 
 def drop_expired(now: Any) -> None:

@@ -118,7 +118,7 @@ class PreviewList:
             Column("record", f"{caption} here", self._record),
             Column("no", "No.", lambda row: row.record.key),
         ]
-        if self.preview.carried_out_by_id is not None and self.tab.found[0] is not Found.LEFT_OUT:
+        if self.preview.is_carried_out and self.tab.found[0] is not Found.LEFT_OUT:
             first.append(Column("ticked", "Ticked", lambda row: "Yes" if row.ticked else "No"))
         since = Column(
             "since", "Since then", self._since, wrap=True, default=self.changes is None or bool(self.changes)
@@ -143,7 +143,7 @@ class PreviewList:
     @cached_property
     def changes(self) -> dict[bytes, Change] | None:
         """What changed since about records of the tab, by their ids; None where there are many: see `_decorate`."""
-        if self.tab.found[0] is Found.LEFT_OUT or self.preview.carried_out_by_id is not None:
+        if self.tab.found[0] is Found.LEFT_OUT or self.preview.is_carried_out:
             return {}
         everything = PreviewRecords(self.preview, self.tab.found, ticks=self.ticks)
         return None if everything.count > _LOOKED_AT else self._look([row.record for row in everything])

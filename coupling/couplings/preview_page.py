@@ -57,7 +57,7 @@ def previews_page(company: Company, previews: Sequence[CouplingPreview]) -> Page
     lines = [
         (
             Link(one.mapping.name, preview_url(one.job)),
-            display.status(one.job) if one.carried_out_by_id is None else Status("Coupled", "ok"),
+            Status("Coupled", "ok") if one.is_carried_out else display.status(one.job),
             one.job.message or one.job.phase,
             display.started_by(one.job),
             one.job.created_at,
@@ -89,10 +89,12 @@ def unfinished_page(request: HttpRequest, job: Job, mapping: IntegrationTableMap
         notices.append(
             Notice("Previews are kept for a day. Preview again to see what matches now.", "", "No longer kept")
         )
-    progress = display.progress(job, poll_url=preview_url(job), waits_for=services.waits_for(job))
+    progress = display.progress(
+        job, poll_url=preview_url(job, **_kept(request, job)), waits_for=services.waits_for(job)
+    )
     return Page(
         TITLE,
-        crumbs=_crumbs(job, mapping),
+        crumbs=_crumbs(request, job, mapping),
         company=mapping.company,
         state=display.status(job),
         help=_HELP,
@@ -112,23 +114,23 @@ def preview_page(request: HttpRequest, preview: CouplingPreview, tab: Tab, brake
     mapping, job = preview.mapping, preview.job
     shown = PreviewList(preview, tab, request.GET, PersonReading(request.user))
     operates = may(request.user, Can.OPERATE, mapping.company)
-    done = preview.carried_out_by
+    open_to = operates and not preview.is_carried_out
     return Page(
         TITLE,
-        crumbs=_crumbs(job, mapping),
+        crumbs=_crumbs(request, job, mapping),
         company=mapping.company,
         state=Status(f"Kept until {_clock(preview.kept_until)}"),
         help=_HELP,
         actions=_actions(request, job, mapping, found=True),
         notices=_notices(preview, shown),
         lead="coupling/couplings/preview_lead.html",
-        listing=shown.listing(selectable=operates and done is None),
+        listing=shown.listing(selectable=open_to),
         fact_boxes=[
             _start_box(request, preview, shown.ticks),
             FactBox("Matched by", facts=[(f"{at}. {one[0]}", one[1]) for at, one in enumerate(preview.orders, 1)]),
-            _brakes_box(preview, shown.ticks, brakes, off=not operates or done is not None),
+            _brakes_box(preview, shown.ticks, brakes, off=not open_to),
         ],
-        context=_lead(preview, tab, shown.ticks, can_tick=operates and done is None),
+        context=_lead(preview, tab, shown.ticks, _kept(request, job), can_tick=open_to),
     )  # fmt: skip
 
 
@@ -138,9 +140,19 @@ def _clock(moment: datetime) -> str:
     return f"{local:%H:%M}" if local.date() == timezone.localdate() else f"{local.day} {local:%b %H:%M}"
 
 
-def _crumbs(job: Job, mapping: IntegrationTableMapping) -> list[Link]:
+def _crumbs(request: HttpRequest, job: Job, mapping: IntegrationTableMapping) -> list[Link]:
     trail = crumbs(mapping.company, mapping)
-    return [*trail, Link("Select Coupling Criteria", mapping_url("criteria", mapping, preview=job.pk))]
+    return [*trail, Link("Select Coupling Criteria", _criteria_url(request, job, mapping))]
+
+
+def _kept(request: HttpRequest, job: Job) -> dict[str, str]:
+    """Return what the criteria page was opened with, which its address gets back; a selection is its person's own."""
+    names = ("within", "selection") if job.requested_by_id == request.user.pk else ("within",)
+    return {name: request.GET[name] for name in names if request.GET.get(name)}
+
+
+def _criteria_url(request: HttpRequest, job: Job, mapping: IntegrationTableMapping) -> str:
+    return mapping_url("criteria", mapping, preview=job.pk, **_kept(request, job))
 
 
 def _actions(request: HttpRequest, job: Job, mapping: IntegrationTableMapping, *, found: bool) -> list[Action]:
@@ -153,7 +165,7 @@ def _actions(request: HttpRequest, job: Job, mapping: IntegrationTableMapping, *
     else:
         url = company_url("coupling:preview-again", company, preview=job.pk)
         actions.append(Action("Preview Again", url, "post", "preview", off=no_preview))
-    actions.append(Action("Select Coupling Criteria", mapping_url("criteria", mapping, preview=job.pk), icon="filter"))
+    actions.append(Action("Select Coupling Criteria", _criteria_url(request, job, mapping), icon="filter"))
     if found:
         query = {name: request.GET.get(name, "") for name in ("tab", "q", "by")}
         export = company_url("coupling:export-preview", company, preview=job.pk, query=query)
@@ -168,7 +180,7 @@ def _actions(request: HttpRequest, job: Job, mapping: IntegrationTableMapping, *
 def _notices(preview: CouplingPreview, shown: PreviewList) -> list[Notice]:
     notices: list[Notice] = []
     company, numbers = preview.mapping.company, preview.numbers
-    if (done := preview.carried_out_by) is not None:
+    if (done := preview.carried_out_by) is not None and preview.is_carried_out:
         see = [Action("See the job", listings.job_url(done, company))]
         notices.append(
             Notice(f"These pairs are coupled by job {done.pk}. Nothing can be ticked any more.", "ok", "", see)
@@ -202,7 +214,9 @@ def _nearly_alike(preview: CouplingPreview) -> str:
     return f"Dataverse has a {table} that is nearly alike, or one outside the filter."
 
 
-def _lead(preview: CouplingPreview, tab: Tab, ticks: PreviewTicks, *, can_tick: bool) -> dict[str, Any]:
+def _lead(
+    preview: CouplingPreview, tab: Tab, ticks: PreviewTicks, kept: dict[str, str], *, can_tick: bool
+) -> dict[str, Any]:
     mapping, job = preview.mapping, preview.job
     table, total = local_records.get_table(mapping), count_matched(preview)
     what = table.caption.lower() if total == 1 else table.caption_plural.lower()
@@ -214,7 +228,7 @@ def _lead(preview: CouplingPreview, tab: Tab, ticks: PreviewTicks, *, can_tick: 
         ("warn", f"{counts['several']:,} fail, several matches", counts["several"]),
         ("bad", f"{counts['taken']:,} fail, already coupled", counts["taken"]),
     ]
-    nothing = "Nothing was written by it." if preview.carried_out_by_id else "Nothing is written yet."
+    nothing = "Nothing was written by it." if preview.is_carried_out else "Nothing is written yet."
     compared = f"Compared with {preview.rows_compared:,} rows"
     requests = "1 request" if job.requests == 1 else f"{job.requests:,} requests"
     return {
@@ -224,7 +238,7 @@ def _lead(preview: CouplingPreview, tab: Tab, ticks: PreviewTicks, *, can_tick: 
         "preview_bars": _bars([(look, count) for look, _, count in keys], total),
         "preview_tabs": [
             (one.caption if one.name != "create" or can_create(mapping) else "No match", counts[one.name],
-             preview_url(job, tab=one.name), one is tab)
+             preview_url(job, tab=one.name, **kept), one is tab)
             for one in TABS
             if counts[one.name] or one is tab or one.name == "couple"
         ],
@@ -264,7 +278,7 @@ def _start_box(request: HttpRequest, preview: CouplingPreview, ticks: PreviewTic
     label = f"Couple these {coupled:,}" if coupled or not created else f"Create these {created:,}"
     off = permission_reason(request, mapping.company, Can.OPERATE)
     operates = not off
-    if preview.carried_out_by_id is not None:
+    if preview.is_carried_out:
         off = f"Coupled by job {preview.carried_out_by_id}."
     elif not coupled and not created:
         off = "Nothing is ticked."
@@ -278,7 +292,7 @@ def _start_box(request: HttpRequest, preview: CouplingPreview, ticks: PreviewTic
         template="coupling/couplings/preview_start.html",
         context={
             "action": Action(label, url, "post", "couple", selection=True, off=off, primary=True),
-            "new": new if can_create(mapping) and operates and preview.carried_out_by_id is None else 0,
+            "new": new if can_create(mapping) and operates and not preview.is_carried_out else 0,
             "creates": ticks.default(Found.NEW),
             "tick_all": company_url("coupling:tick-all-previewed", mapping.company, preview=preview.pk),
         },

@@ -126,13 +126,13 @@ def couple_these(*, preview: CouplingPreview, user: Any = None) -> Job:
 
 def _locked(preview: CouplingPreview) -> CouplingPreview:
     """Return the preview as it is now, locked until the transaction ends. Raises Refusal where nothing may change."""
-    related = CouplingPreview.objects.select_related("job", "mapping", "mapping__company")
+    related = CouplingPreview.objects.select_related("job", "mapping", "mapping__company", "carried_out_by")
     found = related.select_for_update(of=("self",)).filter(pk=preview.pk).first()
     if found is None or (found.complete and found.kept_until < timezone.now()):
         raise Refusal("expired", "The preview is no longer kept, so nothing was done.", "Preview again.")
     if not found.complete:
         raise Refusal("not_ready", "The preview is not complete, so nothing was done.", "Wait for its end.")
-    if found.carried_out_by_id is not None:
+    if found.is_carried_out:
         raise Refusal(
             "carried_out", f"These pairs are coupled by job {found.carried_out_by_id} already, so nothing was done.",
             "Preview again to see what is left.",

@@ -37,8 +37,8 @@ def previews(request: HttpRequest, company: str) -> HttpResponse:
     """Show the previews that are kept, newest first: Tell Me leads here."""
     owner = access.company_or_404(request, company)
     kept = CouplingPreview.objects.filter(mapping__company=owner, kept_until__gte=timezone.now())
-    related = kept.select_related("job", "job__requested_by", "mapping", "mapping__company").order_by("-pk")
-    return render.page(request, previews_page(owner, list(related[:50])))
+    related = kept.select_related("job", "job__requested_by", "mapping", "mapping__company", "carried_out_by")
+    return render.page(request, previews_page(owner, list(related.order_by("-pk")[:50])))
 
 
 @require_safe

@@ -6,7 +6,7 @@ next to nothing beside the ids and names of both sides; of any other record it i
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -109,6 +109,22 @@ def digest_of(values: Sequence[Any]) -> bytes:
     return hashlib.blake2b(_encoder.encode(values), digest_size=8).digest()
 
 
-def digests_of(rows: Iterable[Sequence[Any]]) -> bytes:
-    """Return the digests of many, one after the other."""
-    return b"".join(map(digest_of, rows))
+class KeptRows:
+    """Rows that are read once and looked at again in their order: packed, as many together as were added."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._last: tuple[int, list[list[Any]]] = (-1, [])
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows; all parts but the last one have the size of the first."""
+        self._size = self._size or len(rows)
+        self._parts.append(zlib.compress(_encoder.encode(rows), _QUICK))
+
+    def __getitem__(self, position: int) -> list[Any]:
+        """Return the row at a position; what JSON has not has become text."""
+        part, place = divmod(position, self._size)
+        if self._last[0] != part:
+            self._last = part, msgspec.msgpack.decode(zlib.decompress(self._parts[part]))
+        return self._last[1][place]

@@ -21,7 +21,7 @@ from coupling.matching.decisions import Candidate, Decision, Result
 from coupling.matching.explanation import Searched, SearchedField
 from coupling.matching.match import Decisions, Group, Matcher
 from coupling.matching.outside import OutsideRows, whys
-from coupling.matching.previewed import digests_of
+from coupling.matching.previewed import KeptRows
 from coupling.matching.translation import translation_of
 from coupling.models import Coupling, IntegrationTableMapping, pairs_of
 from coupling.rows import ColumnPage, Criterion
@@ -60,8 +60,8 @@ class MatchingRun:
     countries: tuple[str, str] | None = field(init=False)
     rows_compared: int = 0
     """How many Dataverse rows were compared."""
-    digests: bytearray = field(init=False, default_factory=bytearray)
-    """Where values are kept, eight bytes per record that tell whether its values are still the same."""
+    kept: KeptRows = field(init=False, default_factory=KeptRows)
+    """Where values are kept, each record's number or code, name and values of `fields`, in key order."""
 
     def __post_init__(self) -> None:
         """Check that both sides have the fields, and that they can be compared.
@@ -137,7 +137,7 @@ class MatchingRun:
             values = self.translated(part)
             matcher.add(local_records.raw_ids(part), values, [str(row[2] or "") for row in part])
             if self.keeps:
-                self.digests += digests_of([row[3:] for row in part])
+                self.kept.add([row[1:] for row in part])
             if total <= read_plan.MAX_PROBED_RECORDS:
                 probed += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
             self.on_part("Reading records here", len(matcher), total)

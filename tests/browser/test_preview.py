@@ -82,6 +82,7 @@ def test_what_is_previewed_and_ticked_is_coupled(looks: Callable[..., Looks], co
     page.get_by_text("Nothing can be ticked any more.").wait_for()
     found.look("preview that is coupled")
     found.open("previews", "/c/cronus-international/previews/")
+    found.open("criteria after a preview", CRITERIA)
     found.end()
 
 

@@ -24,7 +24,9 @@ MARKUP = re.compile(r"<b id=own>|<script>own|</script><script|49\$|\$49|49\$49")
 ATTRIBUTE = re.compile(r"""(?:value|title|aria-label|data-[\w-]+|href|content)="<b id=own>"'""")
 
 
-EXPORTS = {"jobs:export", "records:export", "coupling:export-mappings", "sync:failures-export"}
+EXPORTS = {
+    "jobs:export", "records:export", "coupling:export-mappings", "coupling:export-preview", "sync:failures-export",
+}  # fmt: skip
 
 ASKED: list[tuple[dict[str, str], dict[str, str]]] = [
     ({}, {}),

@@ -14,7 +14,7 @@ from coupling.rows import Criterion
 from jobs.models import Job
 from masterdata.models import Customer
 from tests.coupling.conftest import pairs, previewed, run
-from tests.coupling.couplings.test_pages import as_, text
+from tests.coupling.couplings.test_pages import as_, text, typed
 
 __all__ = ["as_"]
 
@@ -187,6 +187,26 @@ def test_a_tab_is_searched_narrowed_paged_and_sent_as_csv(as_, preview, monkeypa
     assert cells["Dataverse Row"] == "'=cmd()"
     lines = b"".join(client.get(url(preview, "export-preview", tab="near")).streaming_content).decode()
     assert "Likely duplicate" in lines and "Nearby" in lines and lines.count("\n") == 2
+
+
+def test_the_way_back_to_the_criteria_keeps_the_selection_for_who_made_it(as_, customers, customer_mapping):
+    client = as_("Operator")
+    (one, _) = customers(2)
+    asked = client.post(reverse("coupling:criteria-selection", kwargs={"company": "cronus", "table": "customer"}),
+                        {"selected": [one.system_id]}).url  # fmt: skip
+    number = asked.rpartition("=")[2]
+    answer = client.post(
+        reverse("coupling:preview", kwargs={"company": "cronus", "mapping": "CUSTOMER"}),
+        {**typed(customer_mapping, "name"), "selection": number},
+    )
+    job = run(Job.objects.get())
+    assert job.total == 1 and answer.url == url(job, selection=number)
+    back = f"preview={job.pk}&amp;selection={number}"
+    assert back in client.get(answer.url).content.decode()
+    assert "1 selected customer." in text(client.get(f"{asked}&preview={job.pk}"))
+    assert back not in as_("Administrator").get(answer.url).content.decode()
+    other = f"/c/cronus/mappings/of/CUSTOMER/criteria/?preview={job.pk}"
+    assert "The preview was made of selected records." in text(as_("Administrator").get(other))
 
 
 def test_the_page_asks_few_questions_however_many_records(

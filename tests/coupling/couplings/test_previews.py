@@ -5,9 +5,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import given as given_values
-from hypothesis import strategies as st
 
 from core.refusals import Refusal
 from coupling.couplings import preview_job, preview_services, services
@@ -18,14 +15,12 @@ from coupling.matching.previewed import Found
 from coupling.models import Coupling, CouplingPreview, PreviewPart
 from coupling.rows import Criterion
 from jobs import services as jobs
-from jobs.models import Job, JobOutcome
+from jobs.models import JobOutcome
 from jobs.outcomes import JobOutcomes
 from masterdata.models import Customer
 from tests.coupling.conftest import counted, pairs, previewed, run
-from tests.soak.conftest import FULL
 
 PHONE = [Criterion("phone_no", "telephone1")]
-BY_NAME_THEN_CITY = [Criterion("name", "name"), Criterion("city", "address1_city", 1)]
 
 
 def preview_of(mapping, criteria=PHONE, **asked):
@@ -38,78 +33,6 @@ def couple_these(preview):
 
 def failures(job):
     return {row.local_key: (row.reason, row.message) for row in JobOutcomes(job, "failed")}
-
-
-# -- a preview says what the run does ----------------------------------------------------------------------------------
-
-
-NAMES = st.sampled_from(["Adatum", "ADATUM", "Fabrikam", "Fabrikam Ltd.", "Trey", "", "-"])
-CITIES = st.sampled_from(["Oslo", "oslo ", "Bergen", ""])
-SIDES = st.lists(st.tuples(NAMES, CITIES), max_size=7)
-
-
-@pytest.mark.timeout(0 if FULL else 120)
-@pytest.mark.parametrize("only_unmatched", [False, True])
-def test_a_preview_equals_the_run_to_the_record(company, customer_mapping, remote, only_unmatched):
-    """2,000 cases by `make soak`."""
-
-    @settings(
-        max_examples=1_000 if FULL else 5, deadline=None, database=None, derandomize=not FULL,
-        suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink] if FULL else [Phase.generate],
-    )  # fmt: skip
-    @given_values(SIDES, SIDES, st.integers(0, 3))
-    def compare(here, there, taken):
-        remote.control("POST", "reset")
-        begin_anew(company, remote, here, there, taken, customer_mapping)
-        asked = {
-            "mapping": customer_mapping, "criteria": BY_NAME_THEN_CITY, "create_new": True,
-            "only_unmatched": only_unmatched, "synchronize": False,
-        }  # fmt: skip
-        found = previewed(asked.pop("mapping"), **asked)
-        lines = {line["local"]["key"]: line for line in found.lines()}
-        job = run(services.start_coupling(mapping=customer_mapping, **asked))
-        outcomes = {row.local_key: row for row in JobOutcomes(job)}
-        assert {key: said(line) for key, line in lines.items()} == {key: came(row) for key, row in outcomes.items()}
-        assert (found.summary()["counters"], found.summary()["reasons"]) == (job.counters, job.reasons)
-
-    compare()
-
-
-def begin_anew(company, remote, here, there, taken, mapping):
-    """Have just these customers and accounts, the first of which are taken by customers of before."""
-    Coupling.objects.all().delete()
-    Job.objects.all().delete()
-    Customer.objects.all().delete()
-    Customer.objects.bulk_create(
-        Customer(company=company, no=f"{number:05d}", name=name, city=city)
-        for number, (name, city) in enumerate(here, 10000)
-    )
-    ids = [uuid4() for _ in there]
-    remote.load(
-        {
-            "accounts": [
-                {"accountid": str(row_id), "customertypecode": 3, "name": name, "address1_city": city}
-                for row_id, (name, city) in zip(ids, there, strict=True)
-            ]
-        }
-    )
-    organization = mapping.company.connection.organization_id
-    for row_id in ids[:taken]:
-        Coupling.objects.create(
-            company=company, mapping=mapping, table="customer", local_id=uuid4(), integration_id=row_id,
-            organization_id=organization,
-        )  # fmt: skip
-
-
-def said(line):
-    row = line["integration"]["id"] if line["integration"] else None
-    outcome = {"couple": "coupled", "create": "skipped", "fail": "failed"}[line["outcome"]]
-    return outcome, line["reason"], row, line["message"], line["fields"]
-
-
-def came(row):
-    row_id = str(row.integration_id) if row.integration_id else None
-    return row.outcome, row.reason, row_id, row.message, row.detail["fields"]
 
 
 def test_a_preview_is_no_coupling_job_counts_nothing_and_holds_nobody_up(customer_mapping, customers, account_of):
@@ -192,6 +115,13 @@ def test_exactly_the_previewed_pairs_are_coupled_and_synchronized(customer_mappi
     assert (following.description, following.counters["total"]) == ("Synchronize after coupling", 3)
     with pytest.raises(Refusal, match="coupled by job"):
         preview_services.couple_these(preview=preview)
+
+
+def test_what_a_cancelled_job_did_not_couple_is_coupled_by_another(customer_mapping, customers, account_of):
+    account_of(customers(2))
+    preview = preview_of(customer_mapping)
+    jobs.cancel(job=preview_services.couple_these(preview=preview))
+    assert counted(couple_these(preview)) == {"total": 2, "coupled": 2}
 
 
 def test_what_changed_since_is_left_each_with_its_reason(customer_mapping, customers, account_of, accounts, remote):

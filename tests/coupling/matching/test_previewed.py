@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from coupling.couplings.brakes import Brakes
 from coupling.matching.previewed import (
+    KeptRows,
     PreviewedRecord,
     PreviewedRow,
     digest_of,
@@ -45,6 +46,14 @@ def test_records_come_back_as_they_were(records):
 @given(VALUES)
 def test_values_that_were_kept_pack_as_those_that_are_read_anew(values):
     assert pack_values(unpack_values(pack_values(values))) == pack_values(values)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=9), st.integers(1, 4))
+def test_rows_kept_part_by_part_are_found_by_their_positions(rows, size):
+    kept = KeptRows()
+    for first in range(0, len(rows), size):
+        kept.add(rows[first : first + size])
+    assert [digest_of(kept[at]) for at in range(len(rows))] == [digest_of(row) for row in rows]
 
 
 @given(VALUES, VALUES)
