@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
 from benchmarks.couple import ours
 from benchmarks.house import House, house
@@ -27,14 +26,19 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
     from coupling.matching.decisions import Result
     from coupling.matching.run_matching import MatchingRun
     from coupling.models import Coupling
-    from jobs.models import JobOutcome, OutcomePart
-    from jobs.running.context import _OUTCOME_FIELDS, Checkpoint, _outcomes, _parts
+    from jobs.models import Job, OutcomePart
+    from jobs.running.context import Checkpoint
+    from jobs.running.outcome_rows import OutcomeWriter, parts
+
+    job = Job.objects.get(pk=own.job)
+    job.breakdown = {}
+    writer = OutcomeWriter(job)
 
     class Context:
         """Lets the job's own writer write, and keeps nothing."""
 
         def __init__(self) -> None:
-            self.job, self.resume, self.kept, self.parameters = Job, {}, {}, {}
+            self.job, self.resume, self.kept, self.parameters = job, {}, {}, {}
 
         @contextmanager
         def checkpoint(self) -> Iterator[Checkpoint]:
@@ -43,18 +47,13 @@ def bare(own: House, *, outcomes: bool) -> tuple[int, float]:
             point = Checkpoint()
             with transaction.atomic():
                 yield point
-                rows = list(_outcomes(self.job, point.outcomes))
-                bulk.insert(JobOutcome, _OUTCOME_FIELDS, rows)
-                OutcomePart.objects.bulk_create(_parts(self.job, point))
-                counted = Counter((row[1], row[2]) for row in rows)
+                writer.insert(point.outcomes)
+                OutcomePart.objects.bulk_create(parts(job, point.outcomes, point.derived))
+                counted = Counter((row.outcome, row.reason) for row in point.outcomes)
                 counted.update({(one.outcome, ""): len(one.numbers) for one in point.derived})
                 for (outcome, reason), n in counted.items():
-                    by = self.job.breakdown.setdefault(outcome, {})
+                    by = job.breakdown.setdefault(outcome, {})
                     by[reason] = by.get(reason, 0) + n
-
-    class Job:
-        pk = own.job
-        breakdown: ClassVar[dict[str, dict[str, int]]] = {}
 
     began = time.perf_counter()
     gateway = Gateway(own.company)
