@@ -24,6 +24,7 @@ from jobs.models import Job, JobOutcome
 from jobs.outcomes import JobOutcomes
 from jobs.pages import lists as listings
 from masterdata.admin_scope import OfVisibleCompanies, narrowed
+from ui.ids import parse_id
 
 if TYPE_CHECKING:
     _JobAdmin = admin.ModelAdmin[Job]
@@ -124,11 +125,12 @@ class JobAdmin(OfVisibleCompanies, ReadOnly, _JobAdmin):
         job = self.get_object(request, object_id)
         if job is None:
             raise Http404(f"There is no job {object_id}.")
-        given = {name: request.GET[name] for name in ("outcome", "reason", "q") if request.GET.get(name)}
+        asked = ((name, request.GET.get(name, "").replace("\0", "")[:200]) for name in ("outcome", "reason", "q"))
+        given = {name: text for name, text in asked if text}
         reason = "" if given.get("reason") == NO_REASON else given.get("reason")
         found = JobOutcomes(job, given.get("outcome", ""), reason, text=given.get("q", ""))
-        number = request.GET.get("page", "")
-        first = (min(int(number), MOST_PAGES) - 1) * self.list_per_page if number.isascii() and number.isdigit() else 0
+        number = parse_id(request.GET.get("page", "")) or 1
+        first = (min(number, MOST_PAGES) - 1) * self.list_per_page
         first = first if 0 <= first < found.count else 0
         page = first // self.list_per_page + 1
         rows = found[first : first + self.list_per_page]

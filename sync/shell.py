@@ -12,8 +12,9 @@ from connection_setup.connection.organization import changed_organization, hold_
 from connection_setup.connection.state import connection_of
 from connection_setup.models import OwnershipModel
 from core import bulk
+from coupling.failures.standing import standing
 from coupling.mappings import drift_page
-from coupling.models import Coupling, CouplingBase, FailedRecord, IntegrationTableMapping
+from coupling.models import Coupling, CouplingBase, IntegrationTableMapping
 from coupling.undone import left_undone
 from jobs import registry as jobs
 from jobs.models import Job, Type
@@ -113,10 +114,13 @@ def register() -> None:
 
 
 def _error_page(company: Any, job: Job | None) -> str:
-    """Return where failed records are settled; "" for a job with which none failed last."""
+    """Return where failed records are settled; "" for a job of which nothing is left to settle there.
+
+    Of a synchronization's failures, those of coupled pairs stand on another list: they are told by the job alone.
+    """
     if job is None:
         return company_url("sync:failures", company)
-    if not FailedRecord.objects.filter(job_id=job.pk).exists():
+    if job.type != Type.COUPLING or not standing(company).filter(job_id=job.pk).exists():
         return ""
     return company_url("sync:failures", company, query={"job": job.pk})
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.database_outage import reaches_database
+from coupling.failures.standing import drop_settled
 from coupling.mappings import daily_look
 from sync.deletions.services import find_deleted_records as find
 from sync.deletions.services import last_night
@@ -18,13 +19,15 @@ logger = logging.getLogger(__name__)
 def find_deleted_records() -> None:
     """Find records that were deleted past the application, where that was not done since last night.
 
-    Asked for every hour, so that a night without a database or a broker is made up for. Run twice it does no harm.
+    Failures that were settled are forgotten with it. Asked for every hour, so that a night without a database or a
+    broker is made up for. Run twice it does no harm.
     """
     if not reaches_database("find deleted records", _find):
         find_deleted_records.apply_async(countdown=settings.JOB_TICK_S)
 
 
 def _find() -> None:
+    drop_settled()
     if found := find(since=last_night(timezone.now())):
         logger.info("%s coupled records were deleted here by other means; the next runs deal with their pairs", found)
 

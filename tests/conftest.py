@@ -128,12 +128,10 @@ def contexts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Template, "_render", instrumented_test_render)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def a_service_that_does_not_answer_is_soon_asked_again() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def a_service_that_does_not_answer_is_soon_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """As often as ever, but a tenth of the time later. What the service itself asks to be waited is waited."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry, "FIRST_PAUSE_S", 0.03)
-        yield
+    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.03)
 
 
 @pytest.fixture(autouse=True)

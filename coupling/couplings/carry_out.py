@@ -4,8 +4,8 @@ Part after part of the preview, `part` the last one done: the records and rows a
 preview kept. Nothing is matched: a row that would be a better match by now changes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from coupling import claims, filters
@@ -17,7 +17,7 @@ from coupling.matching.choice_rows import ChoiceRows, choice_name, value_of
 from coupling.matching.explanation import will_be_created
 from coupling.matching.match import Group
 from coupling.matching.previewed import CREATABLE, Found, PreviewedRecord, pack_values, unpack_records
-from coupling.models import CouplingPreview, IntegrationTableMapping, PreviewPart
+from coupling.models import CouplingPreview, IntegrationTableMapping, PreviewPart, pairs_of
 from jobs.models import Outcome, Reason
 from jobs.running.context import Checkpoint, JobContext, OutcomeRow
 
@@ -70,7 +70,11 @@ class _Carrying:
         found = Found(part.found)
         records = [one for one in unpack_records(part.packed) if self.ticks.has(found, UUID(bytes=one.local_id))]
         changed = changes_of_records(self.preview, records)
-        outcomes = [self._failed(one, *changed[one.local_id]) for one in records if one.local_id in changed]
+        done = self._done_before(records) if found is Found.COUPLE else set()
+        outcomes = [
+            self._done(one) if one.local_id in done else self._failed(one, *changed[one.local_id])
+            for one in records if one.local_id in changed
+        ]  # fmt: skip
         left = [one for one in records if one.local_id not in changed]
         rows: Mapping[bytes, _Row] = {}
         if found is Found.COUPLE:
@@ -83,6 +87,16 @@ class _Carrying:
                 point.outcomes += map(self._queued, left)
             point.processed(len(records))
             point.resume = {**self.context.resume, "stage": "match", "part": part.pk}
+
+    def _done_before(self, records: Sequence[PreviewedRecord]) -> set[bytes]:
+        """Return the records that are coupled with the row of the preview already, as by a job that did not end."""
+        row_ids = {one.local_id: UUID(bytes=one.rows[0].id) for one in records}
+        pairs = pairs_of(self.mapping).filter(local_id__in=[UUID(bytes=local_id) for local_id in row_ids])
+        known: Iterable[tuple[UUID, Any]] = pairs.values_list(
+            "local_id", "value" if self.of_choices else "integration_id"
+        )
+        wanted = {one: value_of(row_id) if self.of_choices else row_id for one, row_id in row_ids.items()}
+        return {local_id.bytes for local_id, other in known if wanted[local_id.bytes] == other}
 
     # -- the Dataverse side --------------------------------------------------------------------------------------------
 
@@ -173,6 +187,10 @@ class _Carrying:
         outcome = self._outcome(one, Outcome.SKIPPED, Reason.CREATE_QUEUED, message)
         detail = {name: value for name, value in one.told.items() if name not in ("message", "reason")}
         return outcome._replace(detail={**detail, "found": one.told["reason"]})
+
+    def _done(self, one: PreviewedRecord) -> OutcomeRow:
+        text = "The record is coupled with the row of the preview already; it was left as it is."
+        return self._outcome(one, Outcome.SKIPPED, Reason.ALREADY_COUPLED, text)
 
     def _lost(self, one: PreviewedRecord) -> OutcomeRow:
         text = "The record or the row was coupled by somebody else while the job ran. That coupling stays."

@@ -116,11 +116,14 @@ def _finish(context: JobContext, mapping: IntegrationTableMapping) -> None:
     """End the job; what follows is queued in the same transaction."""
     job, follow_ups = context.job, []
     asked = CouplingParameters.load(context.parameters)
-    # What a brake stops is asked for as well: its job fails at once, and says so.
+    # What a brake stops is asked for as well: its job fails at once, and says so. Also where fewer than its limit are
+    # left by now: they were told that they are not created.
     most = context.resume.get("most_created")
     for reason in (Reason.CREATE_QUEUED, Reason.BRAKE):
-        if asked.create and job.reasons.get(reason.value):
+        if asked.create and (stopped := job.reasons.get(reason.value)):
             waiting = job_outcomes.with_reason(job, reason)
+            if reason is Reason.BRAKE and most is not None:
+                most = min(most, stopped - 1)
             follow_ups.append(
                 {
                     "type": Type.SYNCHRONIZATION.value,

@@ -1,7 +1,8 @@
 """The step that coupling jobs and their previews share: read both sides and decide, with the progress on the job."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -72,17 +73,23 @@ def run_matching(
 def _note(context: JobContext, phase: str, total: int | None, *, plan: str = "", stage: str = "") -> None:
     """Note how far reading is.
 
-    A slice does not end here, since what is read cannot be saved, unless the worker is stopping.
+    A slice does not end here: see without_ending.
     """
+    with without_ending(), context.checkpoint() as point:
+        point.phase = phase
+        if total is not None:
+            point.total = total
+        if plan:
+            point.plan = plan
+        if stage:
+            point.resume = {**context.resume, "stage": stage}
+
+
+@contextmanager
+def without_ending() -> Iterator[None]:
+    """Let no slice end with the checkpoint inside, unless the worker is stopping: what was read cannot be saved."""
     try:
-        with context.checkpoint() as point:
-            point.phase = phase
-            if total is not None:
-                point.total = total
-            if plan:
-                point.plan = plan
-            if stage:
-                point.resume = {**context.resume, "stage": stage}
+        yield
     except (SliceEnded, Yielded):
         if lease.stopping.is_set():
             raise

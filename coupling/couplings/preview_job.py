@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from coupling import local_records
 from coupling.couplings.left_out import BEFORE, skipped_outcomes
-from coupling.couplings.match_step import run_matching
+from coupling.couplings.match_step import run_matching, without_ending
 from coupling.gateway import Gateway
 from coupling.job_parameters import CouplingParameters
 from coupling.mappings.services import get_mapping
@@ -65,7 +65,7 @@ class _Store:
 
 def _begin(context: JobContext, mapping: IntegrationTableMapping, matching: MatchingRun) -> None:
     """Drop what an earlier worker has stored, and note what was compared."""
-    with context.checkpoint() as point:
+    with without_ending(), context.checkpoint() as point:
         row, _ = CouplingPreview.objects.get_or_create(
             job=context.job, defaults={"mapping": mapping, "kept_until": timezone.now() + KEPT}
         )
@@ -125,7 +125,11 @@ class _Writer:
         if not self.context.job.selection_only:
             return
         for ids in self.context.selection(after=self.store.left_out_behind):
-            outcomes = list(skipped_outcomes(self.mapping, ids, BEFORE))
+            matched = self.matching.decisions.find_position  # those that were coupled since then stand there
+            outcomes = [
+                row for row in skipped_outcomes(self.mapping, ids, BEFORE)
+                if row.local_id is None or matched(row.local_id.bytes) is None
+            ]  # fmt: skip
             self.store.left_out_behind = ids[-1]
             self._save({Found.LEFT_OUT: [_left_out(row, at) for at, row in enumerate(outcomes)]}, len(outcomes))
 
@@ -144,7 +148,7 @@ class _Writer:
             for found, records in by_found.items()
             if records
         ]  # fmt: skip
-        with self.context.checkpoint() as point:
+        with without_ending(), self.context.checkpoint() as point:
             PreviewPart.objects.bulk_create(parts)
             point.phase = "Keeping what was found"
             point.processed(done)

@@ -126,8 +126,8 @@ def couple_these(*, preview: CouplingPreview, user: Any = None) -> Job:
 
 def _locked(preview: CouplingPreview) -> CouplingPreview:
     """Return the preview as it is now, locked until the transaction ends. Raises Refusal where nothing may change."""
-    related = CouplingPreview.objects.select_related("job", "mapping", "mapping__company", "carried_out_by")
-    found = related.select_for_update(of=("self",)).filter(pk=preview.pk).first()
+    # Without joins: who waited for the lock on PostgreSQL would be given what is joined as it was before.
+    found = CouplingPreview.objects.select_for_update().filter(pk=preview.pk).first()
     if found is None or (found.complete and found.kept_until < timezone.now()):
         raise Refusal("expired", "The preview is no longer kept, so nothing was done.", "Preview again.")
     if not found.complete:

@@ -27,22 +27,18 @@ def ignore(*, failed: "QuerySet[FailedRecord]", because: str, user: Any = None) 
             "Failed records are ignored for a reason, and none was given.",
             "Say why, in a few words.",
         )
-    ids = list(failed.order_by().values_list("pk", flat=True))
-    if not ids:
-        raise EmptySelection
-    changes = {"ignored_at": timezone.now(), "ignored_by": user, "ignored_because": said[:MOST_OF_REASON]}
-    return _update(ids, changes)
+    because = said[:MOST_OF_REASON]
+    return _update(failed, {"ignored_at": timezone.now(), "ignored_by": user, "ignored_because": because})
 
 
 @transaction.atomic
 def stop_ignoring(*, failed: "QuerySet[FailedRecord]") -> int:
     """List ignored records again. Return how many. Raises EmptySelection."""
-    ids = list(failed.order_by().values_list("pk", flat=True))
-    if not ids:
+    return _update(failed, {"ignored_at": None, "ignored_by": None, "ignored_because": ""})
+
+
+def _update(failed: "QuerySet[FailedRecord]", changes: dict[str, Any]) -> int:
+    count = FailedRecord.objects.filter(pk__in=failed.order_by().values("pk")).update(**changes)
+    if not count:
         raise EmptySelection
-    return _update(ids, {"ignored_at": None, "ignored_by": None, "ignored_because": ""})
-
-
-def _update(ids: list[int], changes: dict[str, Any]) -> int:
-    parts = (ids[start : start + 500] for start in range(0, len(ids), 500))
-    return sum(FailedRecord.objects.filter(pk__in=part).update(**changes) for part in parts)
+    return count

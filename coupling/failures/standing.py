@@ -61,7 +61,8 @@ def mappings_with_failures(company: Any) -> list[IntegrationTableMapping]:
 def note_failed(job: Job, rows: Sequence[Any]) -> None:
     """Save that a job failed with these records (OutcomeRow): the newest failure of each. See jobs.registry.on_failed.
 
-    What people ignore stays ignored while the job sees on both sides what it saw then.
+    What people ignore stays ignored while the job sees on both sides what it saw then; so does what was noted without
+    that, from jobs before this list was kept.
     """
     if job.type not in _JOBS or not job.mapping_name:
         return
@@ -84,6 +85,15 @@ def note_failed(job: Job, rows: Sequence[Any]) -> None:
     bulk.insert(FailedRecord, _FIELDS, [_line(job, mapping, row, now, ignored) for row in by_id.values()])
 
 
+def drop_settled() -> None:
+    """Delete the failed records that are coupled by now, part by part: no list has them, but each would count them."""
+    for mapping in IntegrationTableMapping.objects.filter(Exists(FailedRecord.objects.filter(mapping=OuterRef("pk")))):
+        failed = FailedRecord.objects.filter(mapping=mapping).order_by("pk")
+        coupled = failed.filter(Exists(pairs_of(mapping).filter(local_id=OuterRef("local_id"))))
+        while part := list(coupled.values_list("pk", flat=True)[:_PART]):
+            FailedRecord.objects.filter(pk__in=part)._raw_delete(failed.db)
+
+
 def _line(
     job: Job,
     mapping: IntegrationTableMapping,
@@ -97,7 +107,7 @@ def _line(
     return (
         job.company_id, mapping.pk, row.local_id, row.local_key[:80].replace("\0", ""),
         row.local_name[:200].replace("\0", ""), str(row.reason), nearest(row.detail), job.pk, now, seen,
-        *(how if before == seen else _NOT_IGNORED),
+        *(how if before in ("", seen) else _NOT_IGNORED),
     )  # fmt: skip
 
 

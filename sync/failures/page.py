@@ -48,6 +48,10 @@ class Head:
     select: Link | None
 
 
+_NEARLY_UNMATCHED = "nearly, no match"
+"""Where the number stands of those nearly alike among what found no match."""
+
+
 class FailuresPage:
     """The page of one company as a request asks for it."""
 
@@ -151,7 +155,8 @@ class FailuresPage:
         found = self._among(reason="")
         counts = {reason: _counted(found.filter(reason=reason)) for reason in self._reasons()}
         return {reason: count for reason, count in counts.items() if count} | {
-            NEARLY: _counted(found.filter(nearly__gt=0))
+            NEARLY: _counted(found.filter(nearly__gt=0)),
+            _NEARLY_UNMATCHED: _counted(found.filter(reason=Reason.NO_MATCH, nearly__gt=0)),
         }
 
     def _reasons(self) -> list[str]:
@@ -162,11 +167,12 @@ class FailuresPage:
         """Return the ways to narrow the list by reason: caption, number, address, whether it is the one shown."""
         counts = self.counts
         shown = self.given.get("reason", "")
-        total = sum(count for reason, count in counts.items() if reason != NEARLY)
+        reasons = set(counts) - {NEARLY, _NEARLY_UNMATCHED}
+        total = sum(counts[reason] for reason in reasons)
         segments = [("All", _number(total), self._address(reason=""), not shown)]
         segments += [
             (reason_label(reason), _number(counts[reason]), self._address(reason=reason), shown == reason)
-            for reason in sorted(set(counts) - {NEARLY})
+            for reason in sorted(reasons)
         ]
         if counts[NEARLY] or shown == NEARLY:
             segments.append(("Nearly alike", _number(counts[NEARLY]), self._address(reason=NEARLY), shown == NEARLY))
@@ -194,7 +200,7 @@ class FailuresPage:
 
     def _head(self, reason: str) -> Head:
         count = self.counts.get(reason, 0)
-        nearly = self.counts[NEARLY] if reason == Reason.NO_MATCH else 0  # what matches has no need of it
+        nearly = self.counts[_NEARLY_UNMATCHED] if reason == Reason.NO_MATCH else 0  # what matches has no need of it
         look: State = "warn" if reason in _OPEN_QUESTIONS else "bad"
         label = f"{reason_label(reason)}, {_number(count)}" if count else reason_label(reason)
         return Head(Status(label, look), remedy(reason, _number(count), nearly), self._select(reason, count, nearly))

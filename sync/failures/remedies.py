@@ -1,5 +1,6 @@
 """What is said once for all failed records of a reason: why they failed, and what helps."""
 
+from coupling.couplings.brakes import CHANGE_THEM
 from jobs.models import Reason
 
 _REMEDIES = {
@@ -16,6 +17,11 @@ _REMEDIES = {
     ),
     Reason.DENIED: "Dataverse does not let the application do it. Give its security role the privilege, then retry.",
     Reason.DUPLICATE: "Dataverse has such a row already. Couple with it by hand.",
+    Reason.BRAKE: f"A brake stopped all of them, as they were more than its limit. {CHANGE_THEM}",
+    Reason.CHANGED_SINCE_PREVIEW: (
+        "One of the two sides changed after the preview in which they were ticked. Preview them again to see what "
+        "matches now."
+    ),
 }
 _OTHERS = "Each line says what happened. Correct it here or there, then choose Retry Selected."
 

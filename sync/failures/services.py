@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from core.refusals import Refusal
+from coupling.couplings.brakes import Brakes
 from coupling.couplings.by_hand import RowsSeen, require_row
 from coupling.couplings.services import couple_by_hand, start_coupling
 from coupling.gateway import Gateway
@@ -83,7 +84,9 @@ def create_rows(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[t
 
 
 def retry(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[tuple[Job, list[int]]]:
-    """Queue the attempt that failed once more, by the criteria of then; return each job with the failed records.
+    """Queue the attempt that failed once more, by the criteria and the brakes of then.
+
+    Return each job with the failed records it is about.
 
     Raises EmptySelection, Refusal.
     """
@@ -106,9 +109,11 @@ def retry(*, failed: "QuerySet[FailedRecord]", user: Any = None) -> list[tuple[J
         if asked is None:
             job = create_in_dataverse(mapping=mapping, records=ids, user=user)
         else:
+            # What a preview created was ticked there, record by record: that allows no other.
             job = start_coupling(
-                mapping=mapping, selection=ids, criteria=asked.criteria or None, create_new=asked.create,
-                only_unmatched=asked.only_unmatched, synchronize=asked.synchronize, conflicts=asked.conflict, user=user,
+                mapping=mapping, selection=ids, criteria=asked.criteria or None,
+                create_new=asked.create and asked.preview is None, only_unmatched=asked.only_unmatched,
+                synchronize=asked.synchronize, conflicts=asked.conflict, user=user, brakes=Brakes.asked(asked),
             )  # fmt: skip
         started.append((job, [pk for pk, _ in some]))
     return started

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core import signing
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
@@ -24,7 +24,7 @@ from coupling.page_parts import EXPLAINED, mapping_url, show_error
 from coupling.records import selections
 from coupling.records.lists import table_or_404
 from jobs.errors import EmptySelection
-from jobs.models import Job
+from jobs.models import Job, Reason
 from masterdata.models import Company
 from sync.failures import export as exporting
 from sync.failures import services
@@ -223,7 +223,8 @@ def create(request: HttpRequest, company: str) -> HttpResponse:
     chosen = _selected(request, owner)
     if not chosen:
         return listing.nothing_selected(request, _back(request, owner))
-    alike = chosen.rows.exclude(reason="no_match").count() + chosen.rows.filter(reason="no_match", nearly__gt=0).count()
+    has_row = Q(reason__in=(Reason.MULTIPLE_MATCHES, Reason.ALREADY_COUPLED)) | Q(nearly__gt=0)
+    alike = chosen.rows.filter(has_row).count()
     if (chosen.count > 1 or alike) and request.POST.get("confirmed") != "yes":
         what = "A row is" if chosen.count == 1 else f"{chosen.count:,} rows are"
         text = f"{what} created in Dataverse and coupled. What is coupled meanwhile stays as it is."

@@ -140,6 +140,7 @@ def test_the_parts_of_a_job_go_with_it(coupled):
     assert not OutcomePart.objects.exists()
 
 
+@pytest.mark.usefixtures("contexts")
 def test_the_admin_shows_them_beside_those_with_rows_and_finds_and_pages_them(client, coupled, monkeypatch):
     _, job = coupled
     client.force_login(User.objects.create_superuser("root"), backend="django.contrib.auth.backends.ModelBackend")

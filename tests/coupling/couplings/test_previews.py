@@ -124,6 +124,21 @@ def test_what_a_cancelled_job_did_not_couple_is_coupled_by_another(customer_mapp
     assert counted(couple_these(preview)) == {"total": 2, "coupled": 2}
 
 
+def test_pairs_that_were_coupled_before_it_was_broken_off_are_no_failures_of_the_next(
+    customer_mapping, customers, account_of
+):
+    first, second = customers(2)
+    (row_id, _) = account_of([first, second])
+    preview = preview_of(customer_mapping)
+    jobs.cancel(job=preview_services.couple_these(preview=preview))
+    services.couple_by_hand(
+        mapping=customer_mapping, local_id=first.system_id, integration_id=row_id, organization_id=uuid4()
+    )
+    job = couple_these(preview)
+    assert counted(job) == {"total": 2, "coupled": 1, "skipped": 1}
+    assert [row.local_key for row in JobOutcomes(job, "skipped")] == [first.no]
+
+
 def test_what_changed_since_is_left_each_with_its_reason(customer_mapping, customers, account_of, accounts, remote):
     made = customers(9)
     rows = account_of(made)

@@ -114,6 +114,7 @@ def test_the_ticked_fields_are_changed_alike_or_removed_all_or_none(company, cus
     assert "Nothing is selected, so nothing was done." in nothing
 
 
+@pytest.mark.usefixtures("contexts")
 def test_all_that_a_field_may_say_is_changed_for_several_alike(company, customer_mapping, mapper):
     rows = {one.field: one for one in customer_mapping.fields.filter(field__in=("city", "credit_limit", "county"))}
     ticked = {"selected": [rows["city"].pk, rows["county"].pk]}

@@ -330,7 +330,7 @@ def test_a_unit_group_of_another_companys_item_is_not_taken_over(sales: Company,
             groups = update_mapping(other, "UNIT GROUP", create_new=False)
             matched = run_to_end(start_coupling(mapping=groups, criteria=by_unit, synchronize=False))
             assert (counters(matched), matched.reasons) == ({"failed": 1}, {"already_coupled": 1})
-            (said,) = matched.outcomes.values_list("message", flat=True)
+            (said,) = (row.message for row in matched.outcomes.all())
             assert "The one row with the same Base Unit of Measure belongs to" in said
         assert counters(synchronize(update_mapping(owner, "UNIT GROUP"), create=True)) == {"inserted": 1}
     first, second = (rows_of(owner, "UNIT GROUP") for owner in (sales, other))

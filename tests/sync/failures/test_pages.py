@@ -1,6 +1,7 @@
 """Integration Synchronization Errors as a browser gets it: one walk through the list and each action above it."""
 
 import csv
+import re
 from io import StringIO
 
 from coupling.failures.standing import standing
@@ -78,7 +79,7 @@ def test_retry_other_criteria_by_hand_and_release_take_the_selected_records(comp
     operator.post(page_url(company, "failures-retry"), both)
     assert Job.objects.filter(type="coupling", selection_only=True).get().records.count() == 2
     answer = operator.post(page_url(company, "failures-criteria"), both)
-    assert f"/mappings/of/CUSTOMER/criteria/?selection={1001}" in answer.headers["Location"]
+    assert re.search(r"/mappings/of/CUSTOMER/criteria/\?selection=\d+$", answer.headers["Location"])
     answer = operator.post(page_url(company, "failures-by-hand"), {"selected": pk_of("10020")})
     record = Customer.objects.get(no="10020")
     assert answer.headers["Location"].startswith(

@@ -8,11 +8,14 @@ from core import bulk
 from coupling.failures import services as failures
 from coupling.failures.candidates import look_at
 from coupling.failures.standing import standing
+from coupling.job_parameters import CouplingParameters
 from coupling.models import FailedRecord
+from jobs.models import Job
 from masterdata.models import Customer
 from sync.coupling_setup import services as by_hand
 from sync.failures import services
 from sync.failures.choosing import default_candidate
+from sync.tasks import find_deleted_records
 from tests.sync.conftest import make_unreachable, patch
 from tests.sync.failures.conftest import CALGARY, IRIS, PINE_ID, fail
 
@@ -108,7 +111,35 @@ def test_retry_goes_by_the_criteria_of_then_and_creating_takes_the_selected_ones
     assert (created.type, created.direction) == ("synchronization", "to_integration_table")
 
 
-def test_a_hundred_thousand_failures_are_listed_and_counted_at_a_bounded_cost(company):
+def test_retry_keeps_the_brakes_and_creates_nothing_that_a_preview_did_not_tick(company, failed):
+    one = standing(company).filter(local_key="10040")
+    for asked, expected in (
+        (CouplingParameters(create=True, stop_above=3, stop_coupled_above=9), (True, 3, 9)),
+        (CouplingParameters(create=True, preview=1), (False, None, None)),
+    ):
+        Job.objects.filter(pk=failed.pk).update(parameters=asked.dump())
+        ((job, _),) = services.retry(failed=one)
+        again = CouplingParameters.load(job.parameters)
+        assert (again.create, again.stop_above, again.stop_coupled_above) == expected
+
+
+def test_what_is_ignored_without_knowing_what_a_job_saw_stays_so_after_the_next_job(company, failed):
+    FailedRecord.objects.update(seen="")  # as those of jobs before the list was kept
+    failures.ignore(failed=standing(company), because="known")
+    fail(company)
+    assert keys(company) == []
+
+
+def test_failures_that_were_settled_are_forgotten_at_night(company, failed):
+    mapping = company.mappings.select_related("company").get(name="CUSTOMER")
+    iris = Customer.objects.get(no="10020")
+    by_hand.couple(mapping=mapping, local_id=iris.system_id, integration_id=CALGARY)
+    assert FailedRecord.objects.filter(local_id=iris.system_id).exists()
+    find_deleted_records()
+    assert sorted(FailedRecord.objects.values_list("local_key", flat=True)) == ["10010", "10030", "10040"]
+
+
+def test_many_failures_are_listed_and_counted_at_a_bounded_cost(company):
     mapping = company.mappings.get(name="CUSTOMER")
     made = [Customer(company=company, no=f"C{at:05}", name=f"Customer {at}") for at in range(2000)]
     Customer.objects.bulk_create(made)
