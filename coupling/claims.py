@@ -2,8 +2,9 @@
 
 A coupling claims its row at once, before anything is written to it; other companies of this installation are refused
 it, by name to those who have a role in the company that holds it (jobs.mentions). Of the tables that all companies
-share (currencies, users, units, choices) no row is claimed, nor through a mapping of which Multi-Company
-Synchronization is enabled.
+share (currencies, users, units of measure, choices) no row is claimed, nor through a mapping of which Multi-Company
+Synchronization is enabled. The unit group of an item or a resource, and the units in it, go with that record: their
+rows are claimed as its own.
 """
 
 from collections import defaultdict

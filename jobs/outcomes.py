@@ -201,6 +201,12 @@ def newest_details(company: Company, job_type: str, local_ids: Iterable[UUID]) -
     return {row.local_id: row.detail for row in reported.order_by("job_id", "pk") if row.local_id is not None}
 
 
+def newest_outcome(company: Company, job_type: str, local_id: UUID) -> JobOutcome | None:
+    """Return what the newest job of a type that kept a row about a record came to, with the job; None for none."""
+    rows = JobOutcome.objects.filter(local_id=local_id, job__company=company, job__type=job_type)
+    return rows.select_related("job").order_by("-job_id").first()
+
+
 def newest_names(local_ids: Iterable[UUID]) -> dict[UUID, tuple[str, str]]:
     """Return key and name by which the newest outcome with a row knew each of these records."""
     rows = JobOutcome.objects.filter(local_id__in=list(local_ids)).exclude(local_key="").order_by("pk")

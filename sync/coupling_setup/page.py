@@ -12,7 +12,8 @@ from coupling.gateway import Gateway
 from coupling.models import IntegrationTableMapping
 from coupling.page_parts import EXPLAINED, error_notice
 from coupling.records import lists as records
-from jobs.models import JobOutcome, Reason, Type
+from jobs.models import Reason, Type
+from jobs.outcomes import newest_outcome
 from masterdata.catalog import LocalTable
 from masterdata.models import ChangedBy, Company
 from sync.coupling_setup.asked import NEW, Asked
@@ -211,10 +212,7 @@ class SetUpPage:
         known = {one.name: one for one in self.table.fields}
         facts += [(known[name].caption, getattr(self.record, name)) for name in _FACTS if name in known]
         facts.append(("Changed", f"{time_ago(self.record.modified_at)} by {ChangedBy(self.record.changed_by).label}"))
-        tried = JobOutcome.objects.filter(
-            local_id=self.record.system_id, job__company=self.company, job__type=Type.COUPLING
-        )
-        last = tried.select_related("job").order_by("-job_id").first()
+        last = newest_outcome(self.company, Type.COUPLING, self.record.system_id)
         if last is not None and last.reason:
             when = time_ago(last.job.ended_at or last.job.started_at)
             facts.append(("Last try", f"{Reason(last.reason).label}, {when}"))
