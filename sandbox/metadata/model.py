@@ -216,7 +216,7 @@ class Table:
         """Return a copy of what can be changed over the Web API."""
         return Definition(
             self, dict(self.columns), dict(self.associations), dict(self.keys), self.label, self.plural,
-            self.change_tracking,
+            self.change_tracking, dict(self.deletions),
         )  # fmt: skip
 
     @property
@@ -246,6 +246,7 @@ class Definition:
     label: str
     plural: str
     change_tracking: bool
+    deletions: dict[str, int]
 
     def restore(self) -> Table:
         """Set the table back to the copy; return it."""
@@ -254,7 +255,7 @@ class Definition:
             return table
         table.columns, table.associations = dict(self.columns), dict(self.associations)
         table.keys, table.label, table.plural = dict(self.keys), self.label, self.plural
-        table.change_tracking = self.change_tracking
+        table.change_tracking, table.deletions = self.change_tracking, dict(self.deletions)
         table.rebuild_index()
         return table
 
@@ -265,6 +266,7 @@ class Definition:
             list(table.columns.items()) == list(self.columns.items())
             and (table.associations, table.keys) == (self.associations, self.keys)
             and (table.label, table.plural, table.change_tracking) == (self.label, self.plural, self.change_tracking)
+            and table.deletions == self.deletions
         )
 
 
