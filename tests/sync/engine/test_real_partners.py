@@ -48,7 +48,10 @@ def fill(company: Company, remote: Sandbox) -> int:
             model.objects.create(**partner(company, row))
     for code in sorted({row["Currency Code"] for row in (*customers, *vendors)} - {"", LOCAL}):
         Currency.objects.create(company=company, code=code, description=code, exchange_rate=1)
-    persons = [row for row in numbered("contacts") if row["Type"] == "1" and row["Company No."]]
+    widest = Contact._meta.get_field("company_no").max_length or 0
+    persons = [
+        row for row in numbered("contacts") if row["Type"] == "1" and 0 < len(row["Company No."]) <= widest
+    ]  # a few cells hold an expression instead of a number
     businesses = dict(zip(sorted({row["Company No."] for row in persons}), customers, strict=False))
     for number, row in businesses.items():
         Contact.objects.create(
