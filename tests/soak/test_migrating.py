@@ -14,7 +14,7 @@ ROWS = size("outcomes", 3_000, 1_000_000)
 PART = 5_000 if FULL else 1_000
 ON_POSTGRESQL = [pytest.mark.postgres, pytest.mark.skipif(not POSTGRES, reason="needs TEST_DATABASE_URL")]
 
-pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.timeout(0 if FULL else 120)]
+pytestmark = [pytest.mark.processes, pytest.mark.sample, pytest.mark.timeout(0 if FULL else 300)]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=ON_POSTGRESQL)])
