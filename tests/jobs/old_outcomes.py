@@ -132,6 +132,7 @@ SIZE = (
     + """
 with connection.cursor() as cursor:
     if connection.vendor == "sqlite":
+        cursor.execute("VACUUM") if sys.argv[1:] else None
         cursor.execute("SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master "
                        "WHERE tbl_name IN ('jobs_joboutcome', 'jobs_outcomewording'))")
     else:
